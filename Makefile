@@ -1,0 +1,53 @@
+# Everything a user or developer types. Each target sets up what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PROMPT ?= red mug on a wooden table, sunset
+PHOTO ?= examples/photos/mug.png
+
+.PHONY: shot test check lint format bench docs pin-images clean
+
+## make shot: install, then render PHOTO into a scene (the main job)
+shot: $(VENV)/.installed
+	$(BIN)/python run.py --input_path "$(PHOTO)" --prompt "$(PROMPT)"
+
+## make test: install with what the tests need, then run them
+test: $(VENV)/.developing
+	$(BIN)/pytest -n auto
+
+## make check: format, lint, types, layers, tests
+check: lint test
+
+lint: $(VENV)/.developing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.developing
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+## make bench: time and memory against named alternatives
+bench: $(VENV)/.developing
+	$(BIN)/pip install --quiet --editable ".[bench]"
+	$(BIN)/python benchmarks/client.py
+	$(BIN)/python benchmarks/stages.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.developing: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@ $(VENV)/.installed
+
+## make pin-images: write the digest of today's base image into .env
+pin-images:
+	docker/pin_images.sh
+
+clean:
+	rm -rf $(VENV) dist build outputs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,63 @@
+"""Puts a real product photograph into a generated scene, and keeps it the same product.
+
+    from prodgen import Client, Recipe, shoot
+
+Names are imported when they are first used, so that `import prodgen` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from prodgen.client import Client
+    from prodgen.errors import ProdgenError
+    from prodgen.images import load, save
+    from prodgen.light import Light
+    from prodgen.pipeline import Recipe, Result, Shot, shoot
+    from prodgen.schema import ControlNetUnit, ICLight, Img2Img, Lora, Txt2Img, Upscale
+
+_HOMES = {
+    "Client": "client",
+    "ControlNetUnit": "schema",
+    "ICLight": "schema",
+    "Img2Img": "schema",
+    "Light": "light",
+    "Lora": "schema",
+    "ProdgenError": "errors",
+    "Recipe": "pipeline",
+    "Result": "pipeline",
+    "Shot": "pipeline",
+    "Txt2Img": "schema",
+    "Upscale": "schema",
+    "load": "images",
+    "save": "images",
+    "shoot": "pipeline",
+}
+
+__all__ = [
+    "Client",
+    "ControlNetUnit",
+    "ICLight",
+    "Img2Img",
+    "Light",
+    "Lora",
+    "ProdgenError",
+    "Recipe",
+    "Result",
+    "Shot",
+    "Txt2Img",
+    "Upscale",
+    "load",
+    "save",
+    "shoot",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'prodgen' has no attribute {name!r}")
+    return getattr(import_module(f"prodgen.{_HOMES[name]}"), name)

@@ -1,0 +1,57 @@
+"""Options that several commands share, and how their words become values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from prodgen.schema import Lora
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PHOTO = click.Path(path_type=Path)
+"""Not `exists=True`: what is wrong with a file is said by the one place that knows pictures."""
+
+backend_option = click.option(
+    "--backend",
+    default="auto",
+    show_default=True,
+    metavar="auto|embedded://|URL",
+    help="auto: the server at PRODGEN_BACKEND or 127.0.0.1:7860 if one answers, else the embedded one.",
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture.")
+
+
+def read_lora(text: str) -> Lora:
+    """Return the LoRA that NAME or NAME:WEIGHT means.
+
+    Raises:
+        click.BadParameter: If the weight is no number in range.
+    """
+    from pydantic import ValidationError
+
+    from prodgen.schema import Lora
+
+    name, colon, weight = text.rpartition(":")
+    if not colon:
+        name, weight = text, "1"
+    try:
+        return Lora(name=name, weight=float(weight))
+    except (ValueError, ValidationError) as error:
+        raise click.BadParameter(f"{text!r} is not NAME:WEIGHT with a weight of -5 to 5") from error
+
+
+def output_paths(
+    output: Path | None, source: Path, seeds: list[int], *, folder: Path, ending: str
+) -> list[Path]:
+    """Return a file for each seed: `output` itself, or names made of the photograph's and the seed."""
+    if output is not None and output.suffix and not output.is_dir():
+        if len(seeds) == 1:
+            return [output]
+        return [output.with_stem(f"{output.stem}-{seed}") for seed in seeds]
+    return [(output or folder) / f"{source.stem}-{seed}{ending}" for seed in seeds]

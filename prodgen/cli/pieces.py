@@ -1,0 +1,111 @@
+"""Single steps for people and scripts: segment, blend, upscale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from prodgen.cli.options import PHOTO, backend_option
+
+
+@click.command()
+@click.argument("photo", type=PHOTO)
+@click.option(
+    "-o", "--output", type=PHOTO, required=True, metavar="MATTE.png", help="Grey picture, white = product."
+)
+@click.option(
+    "--model",
+    default="auto",
+    show_default=True,
+    help="auto, classical, isnet-general-use, birefnet-general, u2net, ...",
+)
+def segment(photo: Path, output: Path, model: str) -> None:
+    """Cut the product out of PHOTO: write its soft matte.
+
+    `auto` takes rembg's isnet-general-use if it is installed and its weights are there, else
+    `classical`, which needs no weights and is made for studio photographs.
+
+    \b
+        prodgen segment mug.jpg -o mug-matte.png
+    """
+    from prodgen import images, matting, segmenters
+
+    picture = images.load(photo)
+    segmenter = segmenters.segmenter(model)
+    matte = segmenter.segment(picture.rgb)
+    doubts = matting.check(matte, picture.rgb)
+    images.save_matte(output, matte)
+    click.echo(f"matte     {output}  (by {segmenter.name}; product is {matte.mean():.1%} of the picture)")
+    for notice in filter(None, [*picture.notices, segmenter.notice, *doubts]):
+        click.echo(f"note      {notice}")
+
+
+@click.command()
+@click.argument("original", type=PHOTO)
+@click.argument("relit", type=PHOTO)
+@click.option("--matte", type=PHOTO, required=True, help="The product in ORIGINAL, white = product.")
+@click.option("-o", "--output", type=PHOTO, required=True, metavar="OUT")
+@click.option(
+    "--strength",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="How much of the light to take.",
+)
+@click.option(
+    "--ambience",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="How much of its colour cast to take.",
+)
+def blend(original: Path, relit: Path, matte: Path, output: Path, strength: float, ambience: float) -> None:
+    """Give the product in RELIT its own pixels back from ORIGINAL, keeping the new light.
+
+    Both pictures show the product at the same place; RELIT may have another resolution.
+
+    \b
+        prodgen blend mug.jpg relit.png --matte mug-matte.png -o mug-relit.png
+    """
+    from prodgen import identity, images, matting
+    from prodgen.errors import ImageError
+
+    photo, scene, mask = images.load(original).rgb, images.load(relit).rgb, images.load_matte(matte)
+    if mask.shape != photo.shape[:2]:
+        raise ImageError(
+            f"the matte is {mask.shape[1]}x{mask.shape[0]} but ORIGINAL is {photo.shape[1]}x{photo.shape[0]};"
+            " they must have the same size"
+        )
+    matting.check(mask, photo)
+    result = identity.blend(photo, scene, mask, strength=strength, ambience=ambience)
+    measured = identity.measure(photo, result, mask, relit=scene)
+    images.save(output, result)
+    click.echo(f"picture   {output}  ({result.shape[1]}x{result.shape[0]})")
+    click.echo(f"product   {measured.summary()}")
+
+
+@click.command()
+@click.argument("picture", type=PHOTO)
+@click.option("-o", "--output", type=PHOTO, required=True, metavar="OUT")
+@click.option("--to", default="2", show_default=True, metavar="2|4|WxH", help="Factor or size.")
+@click.option("--upscaler", default="auto", show_default=True, help="As the backend lists it.")
+@backend_option
+def upscale(picture: Path, output: Path, to: str, upscaler: str, backend: str) -> None:
+    """Enlarge PICTURE with the backend's upscaler.
+
+    \b
+        prodgen upscale scene.png --to 2 -o scene-2x.png
+    """
+    from prodgen import images
+    from prodgen.client import Client
+    from prodgen.stages.upscale import enlarge, target_size
+
+    source = images.load(picture)
+    width, height = target_size(to, source.rgb.shape[1], source.rgb.shape[0])
+    with Client(backend) as client:
+        large, name = enlarge(source.rgb, width, height, upscaler=upscaler, client=client)
+        told = client.name
+    images.save(output, large)
+    click.echo(f"picture   {output}  ({large.shape[1]}x{large.shape[0]}, by {name})")
+    click.echo(f"backend   {told}")

@@ -1,0 +1,108 @@
+"""`prodgen shoot`: one photograph and a prompt in, pictures out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from prodgen.cli.options import PHOTO, backend_option, json_option, output_paths, read_lora
+
+
+@click.command()
+@click.argument("photo", type=PHOTO)
+@click.option("--prompt", default="", help="The scene, in words.")
+@click.option("--negative", metavar="TEXT", help="What should not be seen; default: the recipe's.")
+@click.option("--background", type=PHOTO, help="A picture of yours to put the product into.")
+@click.option("--matte", "matte_file", type=PHOTO, help="Your own cut-out mask, white = product.")
+@click.option("--model", help="Segmenter; see `prodgen segment --help`. Default: the best that is there.")
+@click.option(
+    "--light", metavar="DIRECTION", help="left, right, top, back-left, ambient, ... or 45,30 (degrees)."
+)
+@click.option(
+    "--place", metavar="PLACE", help="auto, original, center, left, right, ... or X,Y (shares of the canvas)."
+)
+@click.option(
+    "--size", metavar="WxH|4:5|2k", help="Canvas. Default: as large as the product's own pixels allow."
+)
+@click.option("--fill", type=float, help="Share of the canvas that the product takes, 0.05 to 1.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), help="Decides the scene. Default: drawn, and told."
+)
+@click.option(
+    "--count", type=click.IntRange(1, 64), default=1, show_default=True, help="Pictures, of seed, seed+1, ..."
+)
+@click.option("--steps", type=int, help="Sampling steps.")
+@click.option("--cfg", "cfg_scale", type=float, help="cfg_scale: weight of the prompt.")
+@click.option(
+    "--denoise", "denoising_strength", type=float, help="denoising_strength, where the recipe has one."
+)
+@click.option("--sampler", "sampler_name", help="A sampler of the backend.")
+@click.option("--scheduler", help="A scheduler of the backend.")
+@click.option("--checkpoint", help="A checkpoint of the backend. Default: the one it has loaded.")
+@click.option(
+    "--lora", "loras", multiple=True, metavar="NAME:WEIGHT", help="A LoRA of the backend; may be repeated."
+)
+@click.option("--style", help="A built-in look: cinematic, dslr, phone, film, clean-studio.")
+@click.option("--strength", type=float, help="How much of the scene's light the product takes, 0 to 1.")
+@click.option("--shadow", type=float, help="Strength of the added shadow, 0 to 1.")
+@click.option(
+    "--recipe", default="relight", show_default=True, metavar="NAME|FILE", help="See `prodgen recipes`."
+)
+@click.option("--upscale", "to", metavar="2|4|WxH", help="Enlarge the result; the product by its own pixels.")
+@backend_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE|DIR",
+    help="Default: outputs/PHOTO-SEED.png",
+)
+@json_option
+def shoot(photo: Path, output: Path | None, backend: str, recipe: str, as_json: bool, **options: Any) -> None:
+    """Put the product of PHOTO into a scene.
+
+    \b
+        prodgen shoot mug.jpg --prompt "on a wooden table, sunset"
+        prodgen shoot mug.jpg --background kitchen.jpg --place original -o mug-kitchen.png
+        prodgen shoot mug.jpg --recipe packshot --size 2000x2000
+    """
+    from prodgen.cli.progress import progress_bar
+    from prodgen.cli.telling import tell
+    from prodgen.pipeline import Recipe, shoot_all
+    from prodgen.pipeline.shot import draw_seed, new_shot
+
+    first = draw_seed() if options["seed"] is None else options["seed"]
+    seeds = [(first + k) % 2**32 for k in range(options["count"])]
+    paths = output_paths(output, photo, seeds, folder=Path("outputs"), ending=".png")
+    chosen = Recipe.load(recipe).with_settings(_settings(options))
+    shots = [
+        new_shot(
+            source=photo,
+            prompt=options["prompt"],
+            negative_prompt=options["negative"],
+            seed=seed,
+            output=path,
+            recipe=chosen,
+            background=options["background"],
+            light=options["light"],
+            loras=tuple(read_lora(text) for text in options["loras"]),
+        )
+        for seed, path in zip(seeds, paths, strict=True)
+    ]
+    with progress_bar([stage.stage for stage in chosen.stages], quiet=as_json) as report:
+        for result in shoot_all(shots, backend=backend, on_progress=report):
+            tell(result, as_json=as_json)
+
+
+def _settings(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that are parameters of stages, under the stages' names."""
+    plain = (
+        "model", "size", "fill", "steps", "cfg_scale", "denoising_strength", "sampler_name", "scheduler",
+        "checkpoint", "style", "strength", "shadow", "to",
+    )  # fmt: skip
+    chosen = {name: options[name] for name in plain}
+    chosen["where"] = options["place"]
+    chosen["matte_file"] = None if options["matte_file"] is None else str(options["matte_file"])
+    return {name: value for name, value in chosen.items() if value is not None}

@@ -1,0 +1,111 @@
+"""Names that a user chose, checked against the server's lists before anything is sent.
+
+A1111 replaces an unknown sampler, ignores an unknown LoRA and keeps its checkpoint, all with 200.
+A list that the server does not have is no reason to refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prodgen.errors import SettingError, UnknownNameError
+from prodgen.schema import Capabilities, Checkpoint, ControlNetUnit, Drawing, Txt2Img, Upscale
+
+
+def scheduler_key(name: str) -> str:
+    """Return what both names of a schedule ("SGM Uniform", "sgm_uniform") have in common."""
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+def find_checkpoint(name: str, capabilities: Capabilities) -> Checkpoint | None:
+    """Return the checkpoint that `name` (title, model name, hash or file name) means."""
+    for checkpoint in capabilities.checkpoints:
+        if name in checkpoint.names:
+            return checkpoint
+    return None
+
+
+def check_drawing(request: Drawing, capabilities: Capabilities) -> None:
+    """Refuse a request that names something which this server does not have.
+
+    Raises:
+        UnknownNameError: For the first such name; it carries the nearest known ones.
+    """
+    _one_of("sampler", request.sampler_name, "samplers", capabilities.samplers, capabilities)
+    _scheduler(request.scheduler, capabilities)
+    known_loras = (*capabilities.loras, *capabilities.lora_aliases)
+    for lora in request.loras:
+        _one_of("LoRA", lora.name, "loras", known_loras, capabilities)
+    for style in request.styles:
+        _one_of("style", style, "styles", capabilities.styles, capabilities)
+    _checkpoint(request.checkpoint, capabilities)
+    _checkpoint(request.refiner_checkpoint, capabilities)
+    vaes = ("Automatic", "None", *capabilities.vaes)
+    _one_of("VAE", request.vae, "vaes" if "vaes" in capabilities.answered else "modules", vaes, capabilities)
+    if isinstance(request, Txt2Img):
+        _second_pass(request, capabilities)
+
+
+def check_upscale(request: Upscale, capabilities: Capabilities) -> None:
+    """Refuse an upscaler that this server does not have, and "None", which enlarges nothing.
+
+    Raises:
+        SettingError: If so.
+    """
+    for name in (request.upscaler_1, request.upscaler_2):
+        if name == "None":
+            raise SettingError("upscaler 'None' enlarges nothing; choose one from `prodgen upscalers`")
+        _one_of("upscaler", name, "upscalers", capabilities.upscalers, capabilities)
+
+
+def check_controlnet(
+    units: Iterable[ControlNetUnit], models: tuple[str, ...], modules: tuple[str, ...]
+) -> None:
+    """Refuse units whose model or preprocessor the extension does not have.
+
+    Raises:
+        UnknownNameError: If there is one; with a model's name, its hash in brackets may be left out.
+    """
+    stems = {model.split(" [")[0] for model in models}
+    for unit in units:
+        if unit.model is not None and unit.model not in models and unit.model not in stems:
+            raise UnknownNameError("ControlNet model", unit.model, models)
+        if unit.module not in ("none", *modules):
+            raise UnknownNameError("ControlNet module", unit.module, modules)
+
+
+def _second_pass(request: Txt2Img, capabilities: Capabilities) -> None:
+    both = (*capabilities.latent_upscale_modes, *capabilities.upscalers)
+    _one_of("upscaler", request.hr_upscaler, "upscalers", both, capabilities)
+    if request.hr_checkpoint_name != "Use same checkpoint":
+        _checkpoint(request.hr_checkpoint_name, capabilities)
+    if request.hr_sampler_name != "Use same sampler":
+        _one_of("sampler", request.hr_sampler_name, "samplers", capabilities.samplers, capabilities)
+    if request.hr_scheduler != "Use same scheduler":
+        _scheduler(request.hr_scheduler, capabilities)
+
+
+def _one_of(
+    kind: str, name: str | None, listed_as: str, known: Iterable[str], capabilities: Capabilities
+) -> None:
+    choices = tuple(known)
+    if name is None or listed_as not in capabilities.answered or name in choices:
+        return
+    hint = ""
+    if kind == "sampler" and any(name.startswith(f"{choice} ") for choice in choices):
+        hint = "(the schedule, such as Karras, is a setting of its own: scheduler)"
+    raise UnknownNameError(kind, name, choices, hint)
+
+
+def _scheduler(name: str | None, capabilities: Capabilities) -> None:
+    if name is None or "schedulers" not in capabilities.answered:
+        return
+    if scheduler_key(name) not in map(scheduler_key, capabilities.schedulers):
+        raise UnknownNameError("scheduler", name, capabilities.schedulers)
+
+
+def _checkpoint(name: str | None, capabilities: Capabilities) -> None:
+    if name is None or "checkpoints" not in capabilities.answered:
+        return
+    if find_checkpoint(name, capabilities) is None:
+        raise UnknownNameError("checkpoint", name, [x.model_name for x in capabilities.checkpoints])

@@ -1,0 +1,171 @@
+"""Colour arithmetic in float32: linear light, CIE L*a*b*, CIEDE2000, colour temperature.
+
+Pure functions on arrays whose last axis is R, G, B (or L, a, b). Own code because it is on the
+path of every picture: OpenCV's float Lab is off by up to 0.43, and scikit-image works in float64
+and takes seconds where this takes tenths. Tested against scikit-image.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prodgen.images import RgbImage
+
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+"""Luminance of linear sRGB primaries (IEC 61966-2-1, that is BT.709)."""
+
+_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]],
+    np.float64,
+)
+_WHITE = np.array([0.95047, 1.0, 1.08883], np.float64)
+"""D65, 2 degree observer."""
+
+_TO_CONE = (_XYZ / _WHITE[:, None]).astype(np.float32)
+_FROM_CONE = np.linalg.inv(_XYZ / _WHITE[:, None]).astype(np.float32)
+_STEPS = 4095
+
+
+@lru_cache(maxsize=1)
+def _linear_table() -> NDArray[np.float32]:
+    s = np.linspace(0, 1, _STEPS + 1)
+    return np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def to_linear(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Linear light of sRGB values in [0, 1]; values outside are clipped.
+
+    By table with linear interpolation: at most 1e-6 from the formula of IEC 61966-2-1.
+    """
+    table = _linear_table()
+    position = np.clip(rgb, 0, 1).astype(np.float32, copy=False) * np.float32(_STEPS)
+    index = np.minimum(position.astype(np.int32), _STEPS - 1)
+    low = table[index]
+    position -= index
+    position *= table[index + 1] - low
+    position += low
+    return position
+
+
+def to_srgb(linear: NDArray[np.float32]) -> NDArray[np.float32]:
+    """SRGB values in [0, 1] of linear light; light below 0 and above 1 is clipped."""
+    x = np.clip(linear, 0, 1).astype(np.float32, copy=False)
+    return np.where(
+        x <= 0.0031308,
+        x * np.float32(12.92),
+        np.float32(1.055) * np.power(x, np.float32(1 / 2.4)) - np.float32(0.055),
+    )
+
+
+def luminance(linear: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Relative luminance Y of linear light, (..., 3) -> (...)."""
+    result: NDArray[np.float32] = linear.astype(np.float32, copy=False) @ LUMA
+    return result
+
+
+def _lab_curve(t: NDArray[np.float32]) -> NDArray[np.float32]:
+    cube = np.cbrt(t)
+    return np.where(t > 0.008856452, cube, t * np.float32(7.787037) + np.float32(16 / 116))
+
+
+def linear_to_lab(linear: NDArray[np.float32]) -> NDArray[np.float32]:
+    """CIE L*a*b* (D65, 2 degrees) of linear light; L in 0..100."""
+    f = _lab_curve(linear.astype(np.float32, copy=False) @ _TO_CONE.T)
+    lab = np.empty_like(f)
+    lab[..., 0] = 116 * f[..., 1] - 16
+    lab[..., 1] = 500 * (f[..., 0] - f[..., 1])
+    lab[..., 2] = 200 * (f[..., 1] - f[..., 2])
+    return lab
+
+
+def to_lab(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+    """CIE L*a*b* (D65, 2 degrees) of sRGB values in [0, 1]; L in 0..100."""
+    return linear_to_lab(to_linear(rgb))
+
+
+def from_lab(lab: NDArray[np.float32]) -> RgbImage:
+    """SRGB values in [0, 1] of CIE L*a*b* (D65); colours outside sRGB are clipped."""
+    fy = (lab[..., 0] + 16) / 116
+    f = np.stack([fy + lab[..., 1] / 500, fy, fy - lab[..., 2] / 200], axis=-1)
+    cone = np.where(f > 6 / 29, f**3, (f - 16 / 116) / 7.787037).astype(np.float32)
+    return to_srgb(cone @ _FROM_CONE.T)
+
+
+def delta_e(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """CIEDE2000 colour difference of two arrays of L*a*b* values, (..., 3) -> (...).
+
+    Source: Sharma, Wu, Dalal, "The CIEDE2000 color-difference formula", 2005. About 1 is just
+    visible side by side; kL = kC = kH = 1. Worked off in rows of tiles, so that the
+    intermediate arrays stay in the cache.
+    """
+    flat_a = np.ascontiguousarray(a, np.float32).reshape(-1, 3)
+    flat_b = np.ascontiguousarray(b, np.float32).reshape(-1, 3)
+    if flat_a.shape != flat_b.shape:
+        raise ValueError(f"shapes differ: {a.shape} and {b.shape}")
+    result = np.empty(len(flat_a), np.float32)
+    tile = 1 << 15
+    for start in range(0, len(flat_a), tile):
+        piece = slice(start, start + tile)
+        result[piece] = _delta_e(flat_a[piece], flat_b[piece])
+    return result.reshape(a.shape[:-1])
+
+
+def _delta_e(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    l1, a1, b1 = a.T
+    l2, a2, b2 = b.T
+    mean_c7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
+    g = 1.5 - 0.5 * np.sqrt(mean_c7 / (mean_c7 + np.float32(25.0**7)))
+    a1, a2 = a1 * g, a2 * g
+    c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
+    h1, h2 = np.arctan2(b1, a1), np.arctan2(b2, a2)
+    coloured = (c1 * c2) > 0
+    dh = h2 - h1
+    dh = np.where(dh > np.pi, dh - 2 * np.pi, np.where(dh < -np.pi, dh + 2 * np.pi, dh)) * coloured
+    mean_h = (h1 + h2) / 2
+    far = np.abs(h1 - h2) > np.pi
+    mean_h = np.where(far, np.where(mean_h < 0, mean_h + np.pi, mean_h - np.pi), mean_h)
+    mean_h = np.where(coloured, mean_h, h1 + h2)
+    mean_l, mean_c = (l1 + l2) / 2, (c1 + c2) / 2
+    t = (
+        1
+        - 0.17 * np.cos(mean_h - np.pi / 6)
+        + 0.24 * np.cos(2 * mean_h)
+        + 0.32 * np.cos(3 * mean_h + np.pi / 30)
+        - 0.20 * np.cos(4 * mean_h - 63 * np.pi / 180)
+    )
+    degrees = np.degrees(mean_h) % 360
+    rotation = np.radians(60 * np.exp(-(((degrees - 275) / 25) ** 2)))
+    c7 = mean_c**7
+    rt = -np.sin(rotation) * 2 * np.sqrt(c7 / (c7 + np.float32(25.0**7)))
+    middle = (mean_l - 50) ** 2
+    dl = (l2 - l1) / (1 + 0.015 * middle / np.sqrt(20 + middle))
+    dc = (c2 - c1) / (1 + 0.045 * mean_c)
+    dh_term = 2 * np.sqrt(c1 * c2) * np.sin(dh / 2) / (1 + 0.015 * mean_c * t)
+    square: NDArray[np.float32] = dl * dl + dc * dc + dh_term * dh_term + rt * dc * dh_term
+    return np.sqrt(np.maximum(square, 0)).astype(np.float32)
+
+
+def kelvin_to_linear(temperature_k: float) -> NDArray[np.float32]:
+    """Colour of a black body in linear sRGB with luminance 1, (3,).
+
+    Source: the cubic fit of the Planckian locus by Kim et al., US patent 7024034 (2006), good
+    from 1667 K to 25000 K; the temperature is clipped to that range.
+    """
+    t = float(np.clip(temperature_k, 1667, 25000))
+    if t < 4000:
+        x = -0.2661239e9 / t**3 - 0.2343589e6 / t**2 + 0.8776956e3 / t + 0.179910
+    else:
+        x = -3.0258469e9 / t**3 + 2.1070379e6 / t**2 + 0.2226347e3 / t + 0.240390
+    if t < 2222:
+        y = -1.1063814 * x**3 - 1.34811020 * x**2 + 2.18555832 * x - 0.20219683
+    elif t < 4000:
+        y = -0.9549476 * x**3 - 1.37418593 * x**2 + 2.09137015 * x - 0.16748867
+    else:
+        y = 3.0817580 * x**3 - 5.87338670 * x**2 + 3.75112997 * x - 0.37001483
+    xyz = np.array([x / y, 1.0, (1 - x - y) / y])
+    rgb = np.clip(np.linalg.inv(_XYZ) @ xyz, 1e-4, None)
+    result: NDArray[np.float32] = (rgb / (rgb @ LUMA)).astype(np.float32)
+    return result

@@ -1,0 +1,86 @@
+"""Spellings of /sdapi/v1: what kinds of servers there are, and how they are told apart.
+
+A dialect turns a request into fields and refuses what its kind of server would ignore. It sends
+nothing; a new one is a subclass of `A1111` with the differences only, listed in `DIALECTS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from prodgen.dialects.a1111 import A1111, ROUTES
+from prodgen.dialects.forge import Forge, ForgeClassic, ReForge
+from prodgen.dialects.payload import Payload, Picture
+from prodgen.dialects.reading import AnswerShapeError, ReadGeneration, infotext_value, read_generation
+from prodgen.dialects.sdcpp import StableDiffusionCpp
+from prodgen.dialects.sdnext import SDNext
+from prodgen.errors import UnknownNameError
+
+DIALECTS: dict[str, type[A1111]] = {
+    dialect.name: dialect for dialect in (A1111, Forge, ForgeClassic, ReForge, SDNext, StableDiffusionCpp)
+}
+"""Name -> dialect."""
+
+
+def by_name(name: str) -> A1111:
+    """Return the dialect of that name.
+
+    Raises:
+        UnknownNameError: If there is none.
+    """
+    if name not in DIALECTS:
+        raise UnknownNameError("dialect", name, DIALECTS)
+    return DIALECTS[name]()
+
+
+def by_version(version: str) -> A1111 | None:
+    """Return the dialect that a server's own version text belongs to; None if it tells nothing."""
+    marks: dict[str, type[A1111]] = {
+        "f2.": Forge,
+        "f1.": ReForge,
+        "f0.": Forge,
+        "classic": ForgeClassic,
+        "neo": ForgeClassic,
+        "stable-diffusion.cpp": StableDiffusionCpp,
+        "v1.": A1111,
+    }
+    for mark, dialect in marks.items():
+        if version.startswith(mark):
+            return dialect()
+    return None
+
+
+def by_routes(routes: Collection[str]) -> A1111:
+    """Return the dialect that fits the names of `ROUTES` which a server answered.
+
+    Forge has modules; stable-diffusion.cpp has no progress; Forge Classic has scripts but no
+    schedulers. Everything else is taken for A1111, whose API the others imitate.
+    """
+    if "modules" in routes:
+        return Forge()
+    if "progress" not in routes and "scripts" not in routes:
+        return StableDiffusionCpp()
+    if "schedulers" not in routes:
+        return ForgeClassic() if "scripts" in routes else SDNext()
+    return A1111()
+
+
+__all__ = [
+    "A1111",
+    "DIALECTS",
+    "ROUTES",
+    "AnswerShapeError",
+    "Forge",
+    "ForgeClassic",
+    "Payload",
+    "Picture",
+    "ReForge",
+    "ReadGeneration",
+    "SDNext",
+    "StableDiffusionCpp",
+    "by_name",
+    "by_routes",
+    "by_version",
+    "infotext_value",
+    "read_generation",
+]

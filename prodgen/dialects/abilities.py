@@ -1,0 +1,128 @@
+"""What each kind of server can do, found by asking its dialect to spell it.
+
+The table in docs/servers.md is made from this, so it cannot say what the code does not do:
+
+    python -m prodgen.dialects.abilities > docs/servers.md
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from prodgen.dialects import A1111, DIALECTS
+from prodgen.errors import UnsupportedFeatureError
+from prodgen.schema import (
+    Capabilities,
+    ControlNetUnit,
+    ICLight,
+    Img2Img,
+    Lora,
+    SoftInpainting,
+    Txt2Img,
+    Upscale,
+)
+
+_GREY = np.full((64, 64, 3), 0.5, np.float32)
+_MATTE = np.ones((64, 64), np.float32)
+_EVERYTHING = Capabilities(
+    "", ic_light="dict", controlnet=True, samplers=("DPM++ 2M Karras", "DPM++ 2M SDE Karras")
+)
+
+
+def _txt2img(**fields: object) -> Txt2Img:
+    return Txt2Img.model_validate({"prompt": "a", "seed": 1, "width": 64, "height": 64, **fields})
+
+
+def _img2img(**fields: object) -> Img2Img:
+    return Img2Img.model_validate(
+        {"prompt": "a", "seed": 1, "width": 64, "height": 64, "init_image": _GREY, **fields}
+    )
+
+
+def _spell(dialect: A1111, request: Txt2Img | Img2Img) -> None:
+    if isinstance(request, Txt2Img):
+        dialect.txt2img(request, _EVERYTHING, task_id="")
+    else:
+        dialect.img2img(request, _EVERYTHING, task_id="")
+
+
+_LIGHT = ICLight(foreground=_GREY, matte=_MATTE)
+
+FEATURES: Mapping[str, Callable[[A1111], None]] = {
+    "txt2img, img2img": lambda d: _spell(d, _img2img()),
+    "inpainting": lambda d: _spell(d, _img2img(inpaint_mask=_MATTE)),
+    "inpainting at full resolution": lambda d: _spell(
+        d, _img2img(inpaint_mask=_MATTE, inpaint_full_res=True)
+    ),
+    "soft inpainting": lambda d: _spell(d, _img2img(inpaint_mask=_MATTE, soft_inpainting=SoftInpainting())),
+    "IC-Light (with the extension)": lambda d: _spell(d, _txt2img(ic_light=_LIGHT)),
+    "ControlNet (with the extension)": lambda d: _spell(
+        d, _txt2img(controlnet=(ControlNetUnit(model="m", image=_GREY),))
+    ),
+    "LoRA": lambda d: _spell(d, _txt2img(loras=(Lora(name="a"),))),
+    "choice of schedule": lambda d: _spell(d, _txt2img(sampler_name="DPM++ 2M", scheduler="Karras")),
+    "second pass (hires fix)": lambda d: _spell(d, _txt2img(enable_hr=True, denoising_strength=0.5)),
+    "checkpoint for one call": lambda d: _spell(d, _txt2img(checkpoint="m")),
+    "VAE for one call": lambda d: _spell(d, _txt2img(vae="v")),
+    "clip skip": lambda d: _spell(d, _txt2img(clip_skip=2)),
+    "several batches in a call": lambda d: _spell(d, _txt2img(n_iter=2)),
+    "upscaling": lambda d: _check_upscale(d),
+    "progress of our own call": lambda d: _check_task(d),
+}
+"""What is asked, in words -> the attempt; UnsupportedFeatureError means no."""
+
+
+def _check_upscale(dialect: A1111) -> None:
+    dialect.upscale(Upscale(image=_GREY, upscaler_1="Lanczos", upscaling_resize=2))
+
+
+def _check_task(dialect: A1111) -> None:
+    if not dialect.task("id"):
+        raise UnsupportedFeatureError("task ids", dialect.title)
+
+
+def can(dialect: A1111, feature: str) -> bool:
+    """Whether servers of this kind can do a feature of `FEATURES`."""
+    try:
+        FEATURES[feature](dialect)
+    except UnsupportedFeatureError:
+        return False
+    return True
+
+
+def markdown() -> str:
+    """Return the page "Servers and what they can do"."""
+    dialects = [dialect() for dialect in DIALECTS.values()]
+    lines = [
+        "# Servers and what they can do",
+        "",
+        "prodgen finds out by itself what kind of server it speaks to (`--dialect NAME` overrides it) and",
+        "refuses before sending what that kind would ignore or fail at. This table is made from the code:",
+        "`python -m prodgen.dialects.abilities > docs/servers.md`. A1111 was tried on real servers (1.9.4,",
+        "1.10.1); the others follow their sources.",
+        "",
+        "| | " + " | ".join(dialect.title for dialect in dialects) + " |",
+        "|---|" + "---|" * len(dialects),
+        "| `--dialect` | " + " | ".join(f"`{dialect.name}`" for dialect in dialects) + " |",
+    ]
+    lines += [
+        f"| {feature} | " + " | ".join("yes" if can(x, feature) else "no" for x in dialects) + " |"
+        for feature in FEATURES
+    ]
+    lines += [
+        "",
+        "IC-Light on A1111 needs version 1.10 or later, the extensions sd-forge-ic-light and",
+        "sd-webui-model-patcher, and its two weight files. All three spellings of its arguments that are in",
+        "use are known, and told apart by their number. A1111 cannot send IC-Light's results unless",
+        "prodgen's bridge extension is there (`install_backend.sh` installs all of it); without it, prodgen",
+        "lets the server save each picture and fetches the file.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

@@ -1,0 +1,131 @@
+"""Reading the answer to a generation: which pictures are results, and what the server says of them.
+
+Tolerant: keys that are missing get what A1111 means by leaving them out, unknown ones are ignored.
+Decodes no picture.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PLACEHOLDER = "False"
+"""What some patched servers put into `images` in place of a picture that they could not encode."""
+
+_SHORTEST_PICTURE = 32
+"""Characters of base64; nothing shorter is a picture of any format."""
+
+
+class AnswerShapeError(ValueError):
+    """The answer is not what a generation answers; the message says in which way."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReadGeneration:
+    """The parts of an answer, pictures still as base64 text."""
+
+    results: tuple[str, ...]
+    extras: tuple[str, ...]
+    seeds: tuple[int, ...]
+    infotexts: tuple[str, ...]
+    info: Mapping[str, Any]
+    is_missing_a_picture: bool
+    """True if the server could not encode one of them (see `PLACEHOLDER`)."""
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What the server tells beyond its fixed keys."""
+        found = self.info.get("extra_generation_params")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def scheduler(self) -> str | None:
+        """The noise schedule that ran; None if nothing is said."""
+        named = self.parameters.get("Schedule type")
+        if named:
+            return str(named)
+        return infotext_value(self.infotexts[0], "Schedule type") if self.infotexts else None
+
+    @property
+    def lora_hashes(self) -> dict[str, str]:
+        """Name -> hash of every LoRA that was loaded."""
+        text = self.parameters.get("Lora hashes") or ""
+        if not text and self.infotexts:
+            text = infotext_value(self.infotexts[0], "Lora hashes") or ""
+        pairs = (item.rpartition(":") for item in str(text).split(","))
+        return {name.strip(): digest.strip() for name, colon, digest in pairs if colon}
+
+
+def infotext_value(infotext: str, key: str) -> str | None:
+    """Return one value of the last line of an infotext, unquoted; None if it is not there."""
+    line = infotext.strip().rsplit("\n", 1)[-1]
+    marker = f"{key}: "
+    start = line.find(marker)
+    if start < 0 or (start and not line[:start].endswith(", ")):
+        return None
+    rest = line[start + len(marker) :]
+    if rest.startswith('"'):
+        try:
+            return str(json.JSONDecoder().raw_decode(rest)[0])
+        except ValueError:
+            return rest.split('"')[1]
+    return rest.split(", ")[0].strip()
+
+
+def read_generation(answer: object, *, count: int) -> ReadGeneration:
+    """Take an answer apart.
+
+    The results are `images[k : k + n]`: k is `index_of_first_image` (1 where a grid comes first),
+    n the number of seeds, or what was asked for where none are named.
+
+    Args:
+        answer: The parsed JSON.
+        count: How many results were asked for.
+
+    Raises:
+        AnswerShapeError: If it has no list of images or no readable info.
+    """
+    if not isinstance(answer, dict) or not isinstance(answer.get("images"), list):
+        raise AnswerShapeError("it has no list of images")
+    info = _info(answer.get("info"))
+    seeds = _whole_numbers(info.get("all_seeds")) or _whole_numbers([info.get("seed")])
+    first = max((*_whole_numbers([info.get("index_of_first_image")]), 0))
+    last = first + (len(seeds) or count)
+    images = [str(image) for image in answer["images"] if image]
+    results, extras = images[first:last], images[last:] + images[:first]
+    usable = [image for image in extras if _is_picture(image)]
+    told = info.get("infotexts")
+    infotexts = [str(text) for text in told] if isinstance(told, list) else []
+    return ReadGeneration(
+        results=tuple(image for image in results if _is_picture(image)),
+        extras=tuple(usable),
+        seeds=seeds,
+        infotexts=tuple(infotexts[first:last] or infotexts),
+        info=info,
+        is_missing_a_picture=any(not _is_picture(image) for image in images),
+    )
+
+
+def _whole_numbers(values: object) -> tuple[int, ...]:
+    """The numbers of a list, as far as they are some; a server that tells nonsense tells nothing."""
+    if not isinstance(values, list):
+        return ()
+    return tuple(int(x) for x in values if isinstance(x, int | float) and not isinstance(x, bool))
+
+
+def _is_picture(text: str) -> bool:
+    return text != PLACEHOLDER and len(text) >= _SHORTEST_PICTURE
+
+
+def _info(text: object) -> dict[str, Any]:
+    if isinstance(text, dict):
+        return text
+    try:
+        info = json.loads(text) if isinstance(text, str) else None
+    except ValueError as error:
+        raise AnswerShapeError("its info is not JSON") from error
+    if not isinstance(info, dict):
+        raise AnswerShapeError("it has no info")
+    return info

@@ -1,0 +1,25 @@
+"""SD.Next: A1111's routes with diffusers behind them. Read in its documentation, not run."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from prodgen.dialects.a1111 import A1111
+from prodgen.dialects.payload import Picture
+from prodgen.errors import UnsupportedFeatureError
+from prodgen.schema import Capabilities, ICLight
+
+
+class SDNext(A1111):
+    """Differs in two things: A1111's IC-Light does not run there, and `info` tells less."""
+
+    name: ClassVar[str] = "sdnext"
+    title: ClassVar[str] = "SD.Next"
+    missing_routes: ClassVar[frozenset[str]] = frozenset({"schedulers", "modules", "latent_upscale_modes"})
+    tells_extra_parameters: ClassVar[bool] = False
+
+    def ic_light(
+        self, unit: ICLight, capabilities: Capabilities, *, light_map: Any
+    ) -> tuple[list[Any], Picture | None]:
+        """Refuse: the extension patches A1111's own sampling code."""
+        raise UnsupportedFeatureError("IC-Light", self.title)

@@ -1,0 +1,210 @@
+"""A1111's infotext and the `info` of an answer: written in its exact form, and read back.
+
+The form is the one of A1111 1.10.1: prompt, "Negative prompt: ...", then one line of "Key: value"
+pairs, quoted as JSON where a value holds a comma, a colon or a line break.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+_SIZE = re.compile(r"^(\d+)x(\d+)$")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is said about one call's pictures; all prompts of a call are the same here."""
+
+    prompt: str
+    negative_prompt: str
+    seeds: Sequence[int]
+    subseeds: Sequence[int]
+    sampler: str
+    schedule: str | None
+    model_name: str
+    model_hash: str
+    version: str
+    clip_skip: int
+    fields: Mapping[str, Any]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """extra_generation_params: what ran besides, in the order in which it is shown."""
+
+    job_timestamp: str = ""
+    vae: tuple[str, str] | None = None
+    """Name and hash."""
+
+
+def quote(value: object) -> str:
+    """Return a value as it stands in an infotext."""
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if any(c in text for c in ",\n:") else text
+
+
+def infotext(facts: Facts, index: int) -> str:
+    """Return the infotext of the picture at `index`."""
+    fields, extra = facts.fields, facts.extra
+    strength = fields["subseed_strength"] or 0
+    pairs: dict[str, Any] = {
+        "Steps": fields["steps"],
+        "Sampler": facts.sampler,
+        "Schedule type": facts.schedule,
+        "CFG scale": fields["cfg_scale"],
+        "Image CFG scale": fields.get("image_cfg_scale"),
+        "Seed": facts.seeds[index],
+        "Face restoration": "CodeFormer" if fields["restore_faces"] else None,
+        "Size": f"{fields['width']}x{fields['height']}",
+        "Model hash": facts.model_hash,
+        "Model": facts.model_name.replace(",", "").replace(":", ""),
+        "VAE hash": facts.vae[1] if facts.vae else None,
+        "VAE": facts.vae[0] if facts.vae else None,
+        "Variation seed": facts.subseeds[index] if strength else None,
+        "Variation seed strength": strength or None,
+        "Denoising strength": extra.get("Denoising strength"),
+        "Clip skip": facts.clip_skip if facts.clip_skip > 1 else None,
+        "Tiling": "True" if fields["tiling"] else None,
+        **extra,
+        "Version": facts.version,
+    }
+    line = ", ".join(f"{key}: {quote(value)}" for key, value in pairs.items() if value is not None)
+    negative = f"\nNegative prompt: {facts.negative_prompt}" if facts.negative_prompt else ""
+    return f"{facts.prompt}{negative}\n{line}".strip()
+
+
+def info_json(facts: Facts, *, infotexts: Sequence[str], first: int) -> str:
+    """Return the `info` of an answer: a text that holds JSON, with the keys of 1.10.1 in their order."""
+    fields = facts.fields
+    count = len(facts.seeds)
+    return json.dumps(
+        {
+            "prompt": facts.prompt,
+            "all_prompts": [facts.prompt] * count,
+            "negative_prompt": facts.negative_prompt,
+            "all_negative_prompts": [facts.negative_prompt] * count,
+            "seed": facts.seeds[0],
+            "all_seeds": list(facts.seeds),
+            "subseed": facts.subseeds[0],
+            "all_subseeds": list(facts.subseeds),
+            "subseed_strength": fields["subseed_strength"],
+            "width": fields["width"],
+            "height": fields["height"],
+            "sampler_name": facts.sampler,
+            "cfg_scale": fields["cfg_scale"],
+            "steps": fields["steps"],
+            "batch_size": fields["batch_size"],
+            "restore_faces": bool(fields["restore_faces"]),
+            "face_restoration_model": "CodeFormer" if fields["restore_faces"] else None,
+            "sd_model_name": facts.model_name,
+            "sd_model_hash": facts.model_hash,
+            "sd_vae_name": facts.vae[0] if facts.vae else None,
+            "sd_vae_hash": facts.vae[1] if facts.vae else None,
+            "seed_resize_from_w": fields["seed_resize_from_w"],
+            "seed_resize_from_h": fields["seed_resize_from_h"],
+            "denoising_strength": fields["denoising_strength"],
+            "extra_generation_params": dict(facts.extra),
+            "index_of_first_image": first,
+            "infotexts": list(infotexts),
+            "styles": fields["styles"] or [],
+            "job_timestamp": facts.job_timestamp,
+            "clip_skip": facts.clip_skip,
+            "is_using_inpainting_conditioning": False,
+            "version": facts.version,
+        },
+        ensure_ascii=False,
+    )
+
+
+def read_infotext(text: str) -> dict[str, Any]:
+    """Return what an infotext says, values as text; sizes as two entries, "Size-1" and "Size-2"."""
+    lines = text.strip().split("\n")
+    last = lines.pop() if lines else ""
+    if len(_PAIR.findall(last)) < 3:
+        lines.append(last)
+        last = ""
+    result: dict[str, Any] = {}
+    for key, value in _PAIR.findall(last):
+        plain = _unquoted(value)
+        size = _SIZE.match(plain)
+        if size:
+            result[f"{key}-1"], result[f"{key}-2"] = size.groups()
+        else:
+            result[key] = plain
+    negative = next((i for i, line in enumerate(lines) if line.startswith("Negative prompt:")), len(lines))
+    result["Prompt"] = "\n".join(lines[:negative]).strip()
+    result["Negative prompt"] = "\n".join(lines[negative:]).removeprefix("Negative prompt:").strip()
+    return result
+
+
+def _unquoted(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        try:
+            return str(json.loads(value))
+        except json.JSONDecodeError:
+            return value
+    return value
+
+
+def with_invented_defaults(read: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what /png-info adds to any picture, even one without infotext: defaults of mixed types."""
+    result = dict(read)
+    result.setdefault("Clip skip", "1")
+    if "Hires resize-1" not in result:
+        result |= {"Hires resize-1": 0, "Hires resize-2": 0}
+    for key, value in _INVENTED.items():
+        result.setdefault(key, value)
+    return result
+
+
+_INVENTED: dict[str, Any] = {
+    "Hires sampler": "Use same sampler",
+    "Hires schedule type": "Use same scheduler",
+    "Hires checkpoint": "Use same checkpoint",
+    "Hires prompt": "",
+    "Hires negative prompt": "",
+    "Mask mode": "Inpaint masked",
+    "Masked content": "original",
+    "Inpaint area": "Whole picture",
+    "Masked area padding": 32,
+    "RNG": "GPU",
+    "Schedule type": "Automatic",
+    "Schedule max sigma": 0,
+    "Schedule min sigma": 0,
+    "Schedule rho": 0,
+    "VAE Encoder": "Full",
+    "VAE Decoder": "Full",
+    "FP8 weight": "Disable",
+    "Refiner switch by sampling steps": False,
+}
+
+_FIELDS: dict[str, tuple[str, type]] = {
+    "Prompt": ("prompt", str),
+    "Negative prompt": ("negative_prompt", str),
+    "Steps": ("steps", int),
+    "Sampler": ("sampler_name", str),
+    "Schedule type": ("scheduler", str),
+    "CFG scale": ("cfg_scale", float),
+    "Seed": ("seed", int),
+    "Size-1": ("width", int),
+    "Size-2": ("height", int),
+    "Denoising strength": ("denoising_strength", float),
+}
+
+
+def fill_from_infotext(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a request whose unset fields are filled from its `infotext`; what was sent wins."""
+    text = body.get("infotext")
+    if not isinstance(text, str) or not text:
+        return body
+    read = read_infotext(text)
+    filled = dict(body)
+    for key, (name, kind) in _FIELDS.items():
+        if key in read and body.get(name) is None:
+            filled[name] = kind(read[key])
+    if "Clip skip" in read:
+        overrides = {"CLIP_stop_at_last_layers": int(read["Clip skip"])}
+        filled["override_settings"] = {**overrides, **(body.get("override_settings") or {})}
+    return filled

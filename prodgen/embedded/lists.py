@@ -1,0 +1,270 @@
+"""What the embedded server says it has: samplers, schedulers, upscalers, models, scripts.
+
+The samplers and schedulers are those of A1111 1.10.1, so that a client's choice passes as it would
+there; the renderer has no diffusion and does not use them. Everything else is only what is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+CHECKPOINT = "prodgen-ibl (no diffusion)"
+"""The one checkpoint's name: nobody shall take these pictures for a diffusion model's."""
+
+VERSION = "prodgen-embedded v0.1.0"
+"""What stands in `info.version` and the infotext, where a real server has "v1.10.1"."""
+
+ROOT = "/prodgen-embedded"
+"""The server's folder in answers. It is a name only: nothing is read from or written to a disk."""
+
+_SECOND, _BROWN = {"second_order": "True"}, {"brownian_noise": "True"}
+_ENSD, _DISCARD = {"uses_ensd": "True"}, {"discard_next_to_last_sigma": "True"}
+_KARRAS, _EXPONENTIAL = {"scheduler": "karras"}, {"scheduler": "exponential"}
+
+SAMPLERS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "DPM++ 2M": (("k_dpmpp_2m",), _KARRAS),
+    "DPM++ SDE": (("k_dpmpp_sde",), {**_KARRAS, **_SECOND, **_BROWN}),
+    "DPM++ 2M SDE": (("k_dpmpp_2m_sde",), {**_EXPONENTIAL, **_BROWN}),
+    "DPM++ 2M SDE Heun": (("k_dpmpp_2m_sde_heun",), {**_EXPONENTIAL, **_BROWN, "solver_type": "heun"}),
+    "DPM++ 2S a": (("k_dpmpp_2s_a",), {**_KARRAS, **_ENSD, **_SECOND}),
+    "DPM++ 3M SDE": (("k_dpmpp_3m_sde",), {**_EXPONENTIAL, **_DISCARD, **_BROWN}),
+    "Euler a": (("k_euler_a", "k_euler_ancestral"), _ENSD),
+    "Euler": (("k_euler",), {}),
+    "LMS": (("k_lms",), {}),
+    "Heun": (("k_heun",), _SECOND),
+    "DPM2": (("k_dpm_2",), {**_KARRAS, **_DISCARD, **_SECOND}),
+    "DPM2 a": (("k_dpm_2_a",), {**_KARRAS, **_DISCARD, **_ENSD, **_SECOND}),
+    "DPM fast": (("k_dpm_fast",), _ENSD),
+    "DPM adaptive": (("k_dpm_ad",), _ENSD),
+    "Restart": (("restart",), {**_KARRAS, **_SECOND}),
+    "DDIM": (("ddim",), {}),
+    "DDIM CFG++": (("ddim_cfgpp",), {}),
+    "PLMS": (("plms",), {}),
+    "UniPC": (("unipc",), {}),
+    "LCM": (("k_lcm",), {}),
+}
+"""Name: aliases (listed, but not accepted as names) and options."""
+
+SCHEDULERS: dict[str, tuple[str, float, bool]] = {
+    "Automatic": ("automatic", -1.0, False),
+    "Uniform": ("uniform", -1.0, True),
+    "Karras": ("karras", 7.0, False),
+    "Exponential": ("exponential", -1.0, False),
+    "Polyexponential": ("polyexponential", 1.0, False),
+    "SGM Uniform": ("sgm_uniform", -1.0, True),
+    "KL Optimal": ("kl_optimal", -1.0, False),
+    "Align Your Steps": ("align_your_steps", -1.0, False),
+    "Simple": ("simple", -1.0, True),
+    "Normal": ("normal", -1.0, True),
+    "DDIM": ("ddim", -1.0, True),
+    "Beta": ("beta", -1.0, True),
+}
+"""Label: name, default rho, whether it needs the inner model."""
+
+SHARP = "prodgen-sharp"
+"""Our own upscaler: Lanczos in steps with a bounded sharpening."""
+
+UPSCALERS = ("None", "Lanczos", "Nearest", SHARP)
+LATENT_MODES = (
+    "Latent",
+    "Latent (antialiased)",
+    "Latent (bicubic)",
+    "Latent (bicubic antialiased)",
+    "Latent (nearest)",
+    "Latent (nearest-exact)",
+)
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A checkpoint, LoRA or VAE, by the names the API has for it."""
+
+    name: str
+
+    @property
+    def sha256(self) -> str:
+        """64 hexadecimal digits that stand for the file's; made of its name, there is no file."""
+        return hashlib.sha256(f"prodgen embedded {self.name}".encode()).hexdigest()
+
+    @property
+    def short_hash(self) -> str:
+        """The ten digits that stand in `info` and titles."""
+        return self.sha256[:10]
+
+    @property
+    def title(self) -> str:
+        """Name and hash, as lists show it."""
+        return f"{self.name} [{self.short_hash}]"
+
+    def is_named(self, name: str) -> bool:
+        """Whether `name` means this model: title, name, hash or file name alike."""
+        return name in (self.title, self.name, self.short_hash, self.sha256, f"{self.name}.safetensors")
+
+
+def samplers(release: str = "1.10") -> list[dict[str, Any]]:
+    """Return the answer of /samplers."""
+    later = {"DDIM CFG++"} if release == "1.9" else set()
+    return [
+        {"name": name, "aliases": list(aliases), "options": dict(options)}
+        for name, (aliases, options) in SAMPLERS.items()
+        if name not in later
+    ]
+
+
+def schedulers(release: str = "1.10") -> list[dict[str, Any]]:
+    """Return the answer of /schedulers; 1.9 had the first six."""
+    known = list(SCHEDULERS.items())[: 6 if release == "1.9" else None]
+    return [
+        {
+            "name": name,
+            "label": label,
+            "aliases": ["SGMUniform"] if name == "sgm_uniform" else None,
+            "default_rho": rho,
+            "need_inner_model": inner,
+        }
+        for label, (name, rho, inner) in known
+    ]
+
+
+def upscalers() -> list[dict[str, Any]]:
+    """Return the answer of /upscalers."""
+    nothing = {"model_name": None, "model_path": None, "model_url": None}
+    return [{"name": name, **nothing, "scale": 4.0} for name in UPSCALERS]
+
+
+def checkpoints(models: tuple[ModelFile, ...]) -> list[dict[str, Any]]:
+    """Return the answer of /sd-models."""
+    return [
+        {
+            "title": model.title,
+            "model_name": model.name,
+            "hash": model.short_hash,
+            "sha256": model.sha256,
+            "filename": f"{ROOT}/models/Stable-diffusion/{model.name}",
+            "config": None,
+        }
+        for model in models
+    ]
+
+
+def loras(models: tuple[ModelFile, ...]) -> list[dict[str, Any]]:
+    """Return the answer of /loras."""
+    said = {"ss_base_model_version": "prodgen-ibl", "prodgen": "a fixed filter of the embedded renderer"}
+    return [
+        {
+            "name": model.name,
+            "alias": model.name,
+            "path": f"{ROOT}/models/Lora/{model.name}",
+            "metadata": said,
+        }
+        for model in models
+    ]
+
+
+def _arg(
+    label: str,
+    value: object,
+    span: tuple[float, float, float] | None = None,
+    choices: list[str] | None = None,
+) -> dict[str, Any]:
+    low, high, step = span or (None, None, None)
+    facts = {"minimum": low, "maximum": high, "step": step, "choices": choices}
+    return {"label": label, "value": value, **facts}
+
+
+def _built_in(models: tuple[ModelFile, ...]) -> dict[str, list[dict[str, Any]]]:
+    titles = [model.title for model in models]
+    return {
+        "refiner": [
+            _arg("Refiner", False),
+            _arg("Checkpoint", "", choices=titles),
+            _arg("Switch at", 0.8, (0.01, 1.0, 0.01)),
+        ],
+        "sampler": [
+            _arg("Sampling steps", 20, (1, 150, 1)),
+            _arg("Sampling method", "DPM++ 2M", choices=list(SAMPLERS)),
+            _arg("Schedule type", "Automatic", choices=list(SCHEDULERS)),
+        ],
+        "seed": [
+            {**_arg("Seed", -1), "step": 1},
+            _arg("Extra", False),
+            {**_arg("Variation seed", -1), "step": 1},
+            _arg("Variation strength", 0.0, (0, 1, 0.01)),
+            _arg("Resize seed from width", 0, (0, 2048, 8)),
+            _arg("Resize seed from height", 0, (0, 2048, 8)),
+        ],
+    }
+
+
+IC_LIGHT_MODELS = ["IC-Light.SD15.FC", "IC-Light.SD15.FBC"]
+_REMBG_MODELS = ["u2net_human_seg", "isnet-anime"]
+_RAW = '\nUse the input before the background removal as the "Original" to restore details from\n'
+
+
+def _ic_light_args(dialect: str, *, for_img2img: bool) -> list[dict[str, Any]]:
+    if dialect == "v1":
+        return [_arg("", {})]
+    foreground = "Lighting Conditioning" if for_img2img and dialect == "v2" else "Foreground"
+    removal = [
+        _arg("Background Removal", True),
+        _arg("Background Removal Model", "u2net_human_seg", choices=_REMBG_MODELS),
+        _arg("Foreground Threshold", 225, (0, 255, 1)),
+        _arg("Background Threshold", 16, (0, 255, 1)),
+        _arg("Erode Size", 16, (0, 128, 1)),
+        _arg("Restore Details", False),
+        _arg(_RAW, False),
+        _arg("Blur Radius", 3, (1, 9, 2)),
+        _arg("Reinforce Foreground", False),
+    ]
+    mode = _arg("Mode", IC_LIGHT_MODELS[0], choices=IC_LIGHT_MODELS)
+    pictures = [_arg(foreground, None), _arg("Background", None)]
+    if dialect == "v2":
+        return [_arg("IC Light 2.0", False), mode, *pictures, *removal]
+    sources = [_arg("Background Source", "None"), _arg("Background Source", "Use Background Image")]
+    return [_arg("IC Light", False), mode, *sources, *pictures, *removal]
+
+
+def scripts(ic_light: str | None) -> dict[str, list[str]]:
+    """Return the answer of /scripts."""
+    titles = [*(["ic light"] if ic_light else []), "refiner", "sampler", "seed"]
+    return {"txt2img": titles, "img2img": list(titles)}
+
+
+def script_info(ic_light: str | None, models: tuple[ModelFile, ...]) -> list[dict[str, Any]]:
+    """Return the answer of /script-info: each script twice, for txt2img and for img2img."""
+    result = []
+    for for_img2img in (False, True):
+        known = _built_in(models)
+        if ic_light:
+            known = {"ic light": _ic_light_args(ic_light, for_img2img=for_img2img), **known}
+        result += [
+            {"name": name, "is_alwayson": True, "is_img2img": for_img2img, "args": args}
+            for name, args in known.items()
+        ]
+    return result
+
+
+def resolve_sampler(name: str | None, fallback: str, scheduler: str | None) -> tuple[str, str]:
+    """Return the sampler and the schedule's label that run when these names are asked for.
+
+    As 1.10.1 does: names of before 1.9 ("DPM++ 2M Karras") are split, an unknown sampler silently
+    becomes the first, an unknown scheduler "Automatic", and that the sampler's own, if it has one.
+
+    Returns:
+        Sampler's name and schedule's label.
+    """
+    asked = name or fallback
+    labels = {word: label for label, (low, _, _) in SCHEDULERS.items() for word in (label, low)}
+    found = None
+    for word, label in labels.items():
+        if asked not in SAMPLERS and asked.endswith(f" {word}"):
+            asked, found = asked[: -len(word) - 1], label
+    sampler = asked if asked in SAMPLERS else next(iter(SAMPLERS))
+    schedule = labels.get(scheduler or "", "Automatic")
+    if schedule == "Automatic" and found and scheduler is None:
+        schedule = found
+    if schedule == "Automatic":
+        schedule = labels.get(SAMPLERS[sampler][1].get("scheduler", ""), "Automatic")
+    return sampler, schedule

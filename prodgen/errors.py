@@ -1,0 +1,179 @@
+"""Every error that prodgen raises on purpose, as one tree.
+
+    ProdgenError
+        ImageError                  a picture cannot be read, written or used
+        SettingError                a value or a name is wrong; knows the nearest right ones
+        SegmentationError           no usable matte
+        PlacementError              the product does not fit the canvas
+        IdentityError               the product cannot be kept the same
+        Interrupted                 the user stopped the work
+        BackendError                a backend could not do what was asked
+            BackendUnreachableError     nothing answers
+            BackendBusyError            it answers "later"
+            BackendAuthError            it wants another name or password
+            NotABackendError            something answers, but not an A1111 API
+            BackendTimeoutError         no answer in time; the work may still be going on
+            BackendFaultError           it failed while working
+                BackendOutOfMemoryError     the picture is too large for its memory
+                BackendLostError            the connection broke before the answer was whole
+            AnswerError                 its answer cannot be read
+            NotAppliedError             it answered, but something asked for provably did not run
+        UnsupportedFeatureError     this kind of backend cannot do that at all
+            MissingExtensionError       it could, with an extension that it lacks
+
+Each says in one sentence what happened and what to do, and survives pickling: `args` rebuild it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ProdgenError(Exception):
+    """Base of all errors that prodgen raises on purpose."""
+
+
+class ImageError(ProdgenError):
+    """A picture cannot be read, written or used; the message names it and the remedy."""
+
+
+class SegmentationError(ProdgenError):
+    """No usable matte could be made of the photograph; the message says what to try."""
+
+
+class PlacementError(ProdgenError):
+    """The product cannot be put on the canvas as asked."""
+
+
+class IdentityError(ProdgenError):
+    """The product in the result cannot be kept, or shown to be, the product in the photograph."""
+
+
+class Interrupted(ProdgenError):  # noqa: N818 - it is the user's wish, not a fault
+    """The user stopped the work; nothing half-written was left behind."""
+
+
+class SettingError(ProdgenError):
+    """The value of a setting is wrong, for a reason that the message names."""
+
+
+class UnknownNameError(SettingError):
+    """`name` is not one of the known `kind`s; the nearest known ones are suggested."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        self.kind = kind
+        self.name = name
+        self.known = tuple(known)
+        self.hint = hint
+        super().__init__(kind, name, self.known, hint)
+
+    @property
+    def nearest(self) -> tuple[str, ...]:
+        """Known names that look like the one given, best first; at most three."""
+        lower = {known.lower(): known for known in self.known}
+        close = difflib.get_close_matches(self.name.lower(), lower, n=3, cutoff=0.5)
+        inside = [key for key in lower if self.name and self.name.lower() in key and key not in close]
+        return tuple(lower[key] for key in [*close, *inside][:3])
+
+    def __str__(self) -> str:
+        message = f"unknown {self.kind} {self.name!r}"
+        if self.nearest:
+            message += "; did you mean " + " or ".join(map(repr, self.nearest)) + "?"
+        elif self.known:
+            shown = ", ".join(self.known[:12]) + (", ..." if len(self.known) > 12 else "")
+            message += f"; there are: {shown}"
+        else:
+            message += "; there are none here"
+        return f"{message} {self.hint}".rstrip()
+
+
+class BackendError(ProdgenError):
+    """The backend at `url` could not do what was asked, for `reason`."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url = url
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.url}: {self.reason}"
+
+
+class BackendUnreachableError(BackendError):
+    """Nothing answered at `url`."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}. Is the backend running, with --api, at this address?"
+
+
+class BackendBusyError(BackendError):
+    """The backend refuses work for now (HTTP 429 or 503)."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}. Try again later, or give prodgen another backend."
+
+
+class BackendAuthError(BackendError):
+    """The backend wants a name and password that it was not given."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}. Set PRODGEN_AUTH=user:password as in the server's --api-auth."
+
+
+class NotABackendError(BackendError):
+    """Something answers at `url`, but it is no A1111 API."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}. Check the address, and that the server was started with --api."
+
+
+class BackendTimeoutError(BackendError):
+    """No answer came in time; the backend may still be rendering."""
+
+
+class BackendFaultError(BackendError):
+    """The backend failed while it was working."""
+
+
+class BackendOutOfMemoryError(BackendFaultError):
+    """The backend ran out of memory."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}. Ask for a smaller picture or a smaller batch."
+
+
+class BackendLostError(BackendFaultError):
+    """The connection broke before the answer was whole; what became of the work is not known."""
+
+
+class AnswerError(BackendError):
+    """The backend's answer cannot be read, or breaks its own protocol."""
+
+
+class NotAppliedError(BackendError):
+    """The backend answered, but something that was asked for provably did not run."""
+
+
+class UnsupportedFeatureError(ProdgenError):
+    """A backend that speaks `dialect` cannot do `feature` at all."""
+
+    def __init__(self, feature: str, dialect: str) -> None:
+        super().__init__(feature, dialect)
+        self.feature = feature
+        self.dialect = dialect
+
+    def __str__(self) -> str:
+        return f"a {self.dialect} backend cannot do {self.feature}"
+
+
+class MissingExtensionError(UnsupportedFeatureError):
+    """A backend that speaks `dialect` could do `feature` with an extension it lacks; `remedy` gets it."""
+
+    def __init__(self, feature: str, dialect: str, remedy: str) -> None:
+        super().__init__(feature, dialect)
+        self.args = (feature, dialect, remedy)  # rebuild it, so it crosses processes
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"the {self.dialect} backend has no {self.feature}: {self.remedy}"

@@ -1,0 +1,212 @@
+"""Measure whether the product in a result is the product in a photograph, whatever made the result.
+
+The light of the result is estimated as for blending, and put on the photograph; what then still
+differs is the product. Owns the measuring; limits and verdicts are in `verdict`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from prodgen.color import LUMA, delta_e, linear_to_lab, to_lab, to_linear
+from prodgen.identity.detail import compare
+from prodgen.identity.evidence import INSIDE, Region, gather
+from prodgen.identity.field import read_field
+from prodgen.identity.outline import growth_percent, halo
+from prodgen.identity.verdict import Identity
+from prodgen.images import Matte, RgbImage, resize
+
+Plane = NDArray[np.float32]
+
+MEASURED_SIDE_PX = 900
+"""Longest side of the product while it is measured: letters of 1 % of the product are still 9 pixels."""
+
+REGIONS = 5
+"""Regions along each side of the product."""
+
+WHITE, BLACK = 254.5 / 255, 2.5 / 255
+"""All channels beyond: nothing can be told apart any more in print or on a screen."""
+
+
+FLAT_LIGHT = 0.03
+"""Deviation of log light over the product below which it has no shape to speak of."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Photograph and result of one product, reduced, in the same light."""
+
+    region: Region
+    photo: RgbImage
+    found: RgbImage
+    matte: Matte
+    inside: Matte
+    """(h, w), 1 where the pixel is certainly product."""
+    gain: NDArray[np.float32]
+    """(h, w, 3), the light that the result shows."""
+    expected_lab: NDArray[np.float32]
+    """(h, w, 3), the photograph in that light."""
+    found_lab: NDArray[np.float32]
+
+    def heat(self) -> NDArray[np.float32]:
+        """CIEDE2000 between the photograph in the result's light and the result, (h, w); 0 outside."""
+        heat = np.zeros(self.inside.shape, np.float32)
+        where = self.inside > 0
+        heat[where] = delta_e(self.expected_lab[where], self.found_lab[where])
+        return heat
+
+
+def compare_pictures(original: RgbImage, result: RgbImage, matte: Matte) -> Comparison:
+    """Put the light of `result` on `original`, at a size fit to compare; arguments as `measure`.
+
+    Raises:
+        ImageError: If photograph and matte differ in size.
+        IdentityError: If the matte holds no product to speak of.
+    """
+    field = read_field(gather(original, result, matte, is_refusing=False))
+    window = field.region.pixels(*matte.shape)
+    height, width = matte[window].shape
+    scale = min(1.0, MEASURED_SIDE_PX / max(height, width))
+    size = max(8, round(width * scale)), max(8, round(height * scale))
+    photo, cut = resize(original[window], *size), resize(matte[window], *size)
+    found = resize(result[field.region.pixels(*result.shape[:2])], *size)
+    gain = cv2.resize(field.gain, size, interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    return Comparison(
+        region=field.region,
+        photo=photo,
+        found=found,
+        matte=cut,
+        inside=(cut > INSIDE).astype(np.float32),
+        gain=gain,
+        expected_lab=linear_to_lab(np.clip(to_linear(photo) * gain, 0, 1)),
+        found_lab=to_lab(found),
+    )
+
+
+def measure(
+    original: RgbImage,
+    result: RgbImage,
+    matte: Matte,
+    *,
+    relit: RgbImage | None = None,
+    asked_azimuth_deg: float | None = None,
+    asked_elevation_deg: float = 0.0,
+) -> Identity:
+    """Measure the likeness of the product in `original` and `result`.
+
+    Args:
+        original: The photograph, (H, W, 3), sRGB, [0, 1].
+        result: The finished picture in the same framing, (h, w, 3), any size; prodgen's or anyone's.
+        matte: (H, W), 1 = product, of the photograph's size.
+        relit: The picture that the light was taken from, any size; without it `light_kept` is None.
+        asked_azimuth_deg: Where light was asked from: 0 = front, 90 = right, -90 = left, 180 = behind.
+        asked_elevation_deg: 0 = horizon, 90 = above.
+
+    Raises:
+        ImageError: If photograph and matte differ in size.
+        IdentityError: If the matte holds no product to speak of.
+    """
+    seen = compare_pictures(original, result, matte)
+    where = seen.inside > 0
+    heat = seen.heat()
+    chroma = np.linalg.norm((seen.expected_lab - seen.found_lab)[..., 1:][where], axis=-1)
+    worst, (x, y) = _worst_region(heat, where)
+    detail = compare(seen.expected_lab[..., 0], seen.found_lab[..., 0], seen.inside)
+    angle, contrast = light_direction(seen.gain @ LUMA, seen.inside)
+    region, found, photo = seen.region, seen.found, seen.photo
+    kept = None
+    if relit is not None:
+        asked = read_field(gather(original, relit, matte, is_refusing=False))
+        kept = _light_kept(seen.gain, asked.gain, seen.inside)
+    return Identity(
+        delta_e_mean=float(heat[where].mean()),
+        delta_e_p95=float(np.percentile(heat[where], 95)),
+        delta_e_worst_region=worst,
+        worst_region=(
+            region.left + x * (region.right - region.left),
+            region.top + y * (region.bottom - region.top),
+        ),
+        chroma_error_median=float(np.median(chroma)),
+        chroma_error_p95=float(np.percentile(chroma, 95)),
+        detail=detail.correlation,
+        gradient=detail.gradient,
+        print_agreement=detail.print_correlation,
+        print_sharpness=detail.print_sharpness,
+        outline_growth_percent=growth_percent(to_lab(photo), seen.found_lab, seen.matte),
+        halo=halo(seen.expected_lab[..., 0], seen.found_lab[..., 0], seen.matte),
+        white_clipping_percent=_newly(found.min(axis=-1) >= WHITE, photo.min(axis=-1) >= 0.94, where),
+        black_clipping_percent=_newly(found.max(axis=-1) <= BLACK, photo.max(axis=-1) <= 0.06, where),
+        light_kept=kept,
+        light_angle_deg=angle,
+        light_contrast=contrast,
+        light_angle_error_deg=_angle_error(angle, contrast, asked_azimuth_deg, asked_elevation_deg),
+    )
+
+
+def light_direction(gain: Plane, inside: Matte) -> tuple[float | None, float]:
+    """Where in the picture plane a gain says that light comes from.
+
+    A plane is fitted to the log gain over the product (least squares), as the first order of any
+    smooth shading.
+
+    Returns:
+        The angle in degrees (0 = right, 90 = above, 180 = left, -90 = below; None on too small a
+        product), and the plane's rise across the product, natural log.
+    """
+    rows, columns = np.nonzero(inside > 0)
+    if len(rows) < 50:
+        return None, 0.0
+    extent = math.sqrt(len(rows))
+    x, y = (columns - columns.mean()) / extent, -(rows - rows.mean()) / extent
+    value = np.log(np.maximum(gain[rows, columns], 1e-3))
+    system = np.stack([x, y, np.ones_like(x)], axis=1)
+    slope = np.linalg.lstsq(system, value.astype(np.float64), rcond=None)[0]
+    return math.degrees(math.atan2(slope[1], slope[0])), float(math.hypot(slope[0], slope[1]))
+
+
+def _angle_error(
+    angle: float | None, contrast: float, azimuth_deg: float | None, elevation_deg: float
+) -> float | None:
+    """Degrees between found and asked; None if either has no direction in the picture plane."""
+    if angle is None or azimuth_deg is None or contrast < 0.15:
+        return None
+    azimuth, elevation = math.radians(azimuth_deg), math.radians(elevation_deg)
+    x, y = math.cos(elevation) * math.sin(azimuth), math.sin(elevation)
+    if math.hypot(x, y) < 0.3:
+        return None
+    return abs((angle - math.degrees(math.atan2(y, x)) + 180) % 360 - 180)
+
+
+def _worst_region(heat: Plane, where: NDArray[np.bool_]) -> tuple[float, tuple[float, float]]:
+    """Mean of the worst region, and its centre as share of width and height."""
+    height, width = where.shape
+    rows, columns = np.nonzero(where)
+    index = (rows * REGIONS // height) * REGIONS + columns * REGIONS // width
+    count = np.bincount(index, minlength=REGIONS**2)
+    total = np.bincount(index, weights=heat[where], minlength=REGIONS**2)
+    large = count >= max(20, 0.005 * len(rows))
+    mean = np.where(large, total / np.maximum(count, 1), 0)
+    worst = int(mean.argmax())
+    return float(mean[worst]), ((worst % REGIONS + 0.5) / REGIONS, (worst // REGIONS + 0.5) / REGIONS)
+
+
+def _newly(now: NDArray[np.bool_], before: NDArray[np.bool_], where: NDArray[np.bool_]) -> float:
+    return 100 * float((now & ~before & where).sum()) / max(int(where.sum()), 1)
+
+
+def _light_kept(gain: Plane, relit_gain: Plane, inside: Matte) -> float:
+    """Correlation of two gains' log luminance over the product: light against light, free of albedo."""
+    size = gain.shape[1::-1]
+    fitted = cv2.resize(relit_gain, size, interpolation=cv2.INTER_LINEAR)
+    a, b = (np.log(np.maximum(x @ LUMA, 1e-3))[inside > 0] for x in (gain, fitted))
+    if a.std() < FLAT_LIGHT and b.std() < FLAT_LIGHT:
+        return 1.0
+    # A light that is flat on one side only has not been kept.
+    return float(
+        ((a - a.mean()) * (b - b.mean())).mean() / (max(a.std(), FLAT_LIGHT) * max(b.std(), FLAT_LIGHT))
+    )

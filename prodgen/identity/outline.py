@@ -1,0 +1,119 @@
+"""Where the product ends in the result, against where it ended in the photograph; and fringes there.
+
+Owns the comparison of outlines without a segmenter: the matte's contour says where to look, the
+pictures say where the edge is.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from prodgen.images import Matte
+from prodgen.masks import blur, fill, normalised_blur
+
+Plane = NDArray[np.float32]
+
+REACH = 0.035
+"""How far from the contour an edge is looked for, in product extents."""
+
+CLEAR_EDGE = 6.0
+"""L*a*b* steps per pixel from which on an edge is one."""
+
+
+def growth_percent(before: Plane, after: Plane, matte: Matte) -> float | None:
+    """How much larger the product's outline became, in % of its area; negative: it shrank.
+
+    Along each normal of the contour the strongest edge is located in both pictures, to a fraction
+    of a pixel; the median displacement times the contour's length is the growth.
+
+    Args:
+        before: (h, w, 3), L*a*b*, the photograph.
+        after: (h, w, 3), L*a*b*, the result.
+        matte: (h, w), 1 = product.
+
+    Returns:
+        None where too little of the outline can be seen against the scene.
+    """
+    solid = (matte > 0.5).astype(np.uint8)
+    area = float(solid.sum())
+    contours, _ = cv2.findContours(solid, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    if not contours or area < 100:
+        return None
+    points = np.concatenate([c[:, 0] for c in contours if len(c) > 20] or [np.zeros((0, 2), int)])
+    smooth = blur(matte, 1.5)
+    down, across = np.gradient(smooth)
+    normal = -np.stack([across, down], axis=-1)[points[:, 1], points[:, 0]]
+    length = np.linalg.norm(normal, axis=1)
+    height, width = matte.shape
+    reach = max(3, round(REACH * float(np.sqrt(area))))
+    room = (
+        (length > 0.02)
+        & (points.min(axis=1) > reach + 1)
+        & (points[:, 0] < width - reach - 2)
+        & (points[:, 1] < height - reach - 2)
+    )
+    points, normal = points[room], normal[room] / length[room, None]
+    if len(points) < 30:
+        return None
+    steps = np.arange(-reach, reach + 0.01, 0.5)
+    first, clear_first = _edge_position(before, points, normal, steps)
+    second, clear_second = _edge_position(after, points, normal, steps)
+    clear = clear_first & clear_second
+    if clear.sum() < max(20, 0.1 * len(points)):
+        return None
+    moved = (second - first)[clear]
+    perimeter = sum(cv2.arcLength(c, True) for c in contours)
+    return 100 * float(np.median(moved)) * perimeter / area
+
+
+def _edge_position(
+    picture: Plane, points: NDArray[np.int32], normal: NDArray[np.float32], steps: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Position of the strongest edge along each normal, in pixels outwards, and whether it is clear."""
+    x = (points[:, :1] + normal[:, :1] * steps).astype(np.float32)
+    y = (points[:, 1:] + normal[:, 1:] * steps).astype(np.float32)
+    profile = cv2.remap(picture, x, y, cv2.INTER_LINEAR)
+    # The step across two pixels: strong on an outline, weak on noise.
+    change = np.linalg.norm(profile[:, 4:] - profile[:, :-4], axis=-1) / 2
+    at = steps[2:-2]
+    # Close to the matte's contour is likelier than far: an edge of print may lie further in.
+    score = change * np.exp(-((at / (0.5 * steps[-1])) ** 2))
+    best = np.clip(score.argmax(axis=1), 1, len(at) - 2)
+    rows = np.arange(len(best))
+    low, mid, high = score[rows, best - 1], score[rows, best], score[rows, best + 1]
+    bend = low - 2 * mid + high
+    shift = np.where(np.abs(bend) > 1e-6, 0.5 * (low - high) / np.where(bend == 0, 1, bend), 0)
+    return at[best] + 0.5 * np.clip(shift, -1, 1), change[rows, best] > CLEAR_EDGE
+
+
+def halo(expected: Plane, found: Plane, matte: Matte) -> float:
+    """Strength of a fringe at the product's edge, in L* steps: light (white studio) or dark (old scene).
+
+    Just outside the matte the result should look like the scene a little further out, and just
+    inside like the product in its light. Halo is how much lighter or darker the two narrow bands
+    are, each against its own side, where the excess has the same sign all along (a median).
+
+    Args:
+        expected: (h, w), L*, the photograph in the result's light.
+        found: (h, w), L*, the result.
+        matte: (h, w), 1 = product.
+    """
+    product = (matte > 0.02).astype(np.float32)
+    extent = float(np.sqrt(product.sum()))
+    near = max(1, round(0.006 * extent))
+    kernel = np.ones((2 * near + 1, 2 * near + 1), np.uint8)
+    grown = cv2.dilate(product, kernel).astype(np.float32)
+    outer = (grown > 0) & (product == 0)
+    solid = (matte > 0.98).astype(np.float32)
+    inner = (solid > 0) & (cv2.erode(solid, kernel) == 0)
+    if outer.sum() < 10 or inner.sum() < 10:
+        return 0.0
+    scene = fill(found, grown)
+    excess_out = float(np.median((found - scene)[outer]))
+    # The light itself may change towards the edge; only what the next pixels further in do not share counts.
+    difference = found - expected
+    further = normalised_blur(difference, solid * (1 - inner), 2.0 * near)
+    excess_in = float(np.median((difference - further)[inner]))
+    return max(abs(excess_out), abs(excess_in))

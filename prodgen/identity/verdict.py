@@ -1,0 +1,193 @@
+"""What was measured about a product, and whether that is the same product: numbers and their limits.
+
+`Identity` holds numbers with units and no opinion; the opinion is in limits.toml, a table for each
+profile, so that a shop can have its own.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from prodgen.errors import SettingError, UnknownNameError
+
+Status = Literal["pass", "warn", "fail"]
+
+
+class Limit(BaseModel):
+    """From where on a number is a warning and a failure; `is_least` if small numbers are the bad ones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    warn: float
+    fail: float
+    is_least: bool = False
+
+    def judge(self, value: float) -> Status:
+        """Judge one number."""
+        sign = -1 if self.is_least else 1
+        if sign * value > sign * self.fail:
+            return "fail"
+        return "warn" if sign * value > sign * self.warn else "pass"
+
+
+class Verdict(BaseModel):
+    """The judgement of one picture."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Status
+    profile: str
+    reasons: tuple[str, ...] = ()
+    """A sentence for each number beyond a limit, failures first."""
+
+
+class Identity(BaseModel):
+    """The measured likeness of the product in the photograph and in the result.
+
+    Colours, detail and print are compared after the estimated light has been taken out. None
+    means that this cannot be measured here (no print, no relit picture, no visible outline).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    delta_e_mean: float
+    """CIEDE2000, mean over the product. 1 is just visible side by side."""
+
+    delta_e_p95: float
+    """CIEDE2000, 95th percentile."""
+
+    delta_e_worst_region: float
+    """CIEDE2000, mean of the worst region: a fifth of the product's width and height."""
+
+    worst_region: tuple[float, float]
+    """Centre of that region, share of the picture's width and height."""
+
+    chroma_error_median: float
+    """Distance in the a*b* plane, median."""
+
+    chroma_error_p95: float
+    """Distance in the a*b* plane, 95th percentile."""
+
+    detail: float
+    """Correlation of the high-passed lightness, 1 = the same detail."""
+
+    gradient: float
+    """Gradient magnitude similarity, 1 = the same edges."""
+
+    print_agreement: float | None = None
+    """Correlation of print in the worst tenth of its places, 1 = every letter as it was."""
+
+    print_sharpness: float | None = None
+    """Gradient energy of print, result over photograph; below 1 is softer."""
+
+    outline_growth_percent: float | None = None
+    """How much larger the product's outline is, % of its area; negative: smaller."""
+
+    halo: float = 0.0
+    """Light or dark fringe at the edge, L* steps."""
+
+    white_clipping_percent: float = 0.0
+    """Share of the product that became pure white and was not, %."""
+
+    black_clipping_percent: float = 0.0
+    """Share of the product that became pure black and was not, %."""
+
+    light_kept: float | None = None
+    """Correlation of the light found in the result with that of the relit picture, 1 = all its shape."""
+
+    light_angle_deg: float | None = None
+    """Where in the picture plane the light is found to come from: 0 = right, 90 = above, 180 = left."""
+
+    light_contrast: float = 0.0
+    """Natural log of the light on the lit side over the dark side; below 0.15 the angle means little."""
+
+    light_angle_error_deg: float | None = None
+    """Between the light asked for and the light found, where both have a direction in the picture plane."""
+
+    repaired_percent: float = Field(default=0.0, ge=0, le=100)
+    """Share of the product where the light had to be weakened to keep the product, %."""
+
+    def verdict(self, profile: str = "editorial", *, limits: Mapping[str, Limit] | None = None) -> Verdict:
+        """Judge these numbers by a profile, or by limits of your own.
+
+        Raises:
+            UnknownNameError: If there is no such profile.
+        """
+        table = limits if limits is not None else profile_limits(profile)
+        found: list[tuple[Status, str]] = []
+        for name, limit in table.items():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            value = abs(value) if name == "outline_growth_percent" else value
+            status = limit.judge(value)
+            if status != "pass":
+                bound = limit.fail if status == "fail" else limit.warn
+                word = "below" if limit.is_least else "above"
+                found.append((status, f"{name.replace('_', ' ')} {value:.2f} is {word} {bound:g}"))
+        found.sort(key=lambda item: item[0] != "fail")
+        status = found[0][0] if found else "pass"
+        return Verdict(status=status, profile=profile, reasons=tuple(text for _, text in found))
+
+    def summary(self, profile: str = "editorial") -> str:
+        """Say the main numbers and the verdict in one line."""
+        parts = [
+            f"colour dE {self.delta_e_mean:.1f} (worst region {self.delta_e_worst_region:.1f})",
+            f"detail {self.detail:.2f}",
+        ]
+        if self.print_agreement is not None:
+            parts.append(f"print {self.print_agreement:.2f}")
+        if self.outline_growth_percent is not None:
+            parts.append(f"outline {self.outline_growth_percent:+.1f} %")
+        if self.light_kept is not None:
+            parts.append(f"light kept {self.light_kept:.2f}")
+        verdict = self.verdict(profile)
+        return f"{verdict.status}: " + ", ".join(parts)
+
+
+def profiles() -> tuple[str, ...]:
+    """Names of the built-in profiles."""
+    return tuple(_tables())
+
+
+def profile_limits(profile: str) -> Mapping[str, Limit]:
+    """Limits of a built-in profile, by the names of `Identity`'s fields.
+
+    Raises:
+        UnknownNameError: If there is no such profile.
+    """
+    tables = _tables()
+    if profile not in tables:
+        raise UnknownNameError("profile", profile, tables)
+    return tables[profile]
+
+
+def read_limits(text: str) -> Mapping[str, Mapping[str, Limit]]:
+    """Read profiles from TOML: [profile.field] with warn, fail and, where small is bad, is_least.
+
+    Raises:
+        SettingError: If a field is not one of `Identity`'s, or the text is not TOML.
+    """
+    try:
+        raw: dict[str, dict[str, Any]] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(f"the limits are not valid TOML: {error}") from error
+    for table in raw.values():
+        for name in table:
+            if name not in Identity.model_fields:
+                raise UnknownNameError("measured number", name, Identity.model_fields)
+    return {
+        profile: {name: Limit.model_validate(limit) for name, limit in table.items()}
+        for profile, table in raw.items()
+    }
+
+
+@lru_cache(maxsize=1)
+def _tables() -> Mapping[str, Mapping[str, Limit]]:
+    return read_limits(files("prodgen.identity").joinpath("limits.toml").read_text("utf-8"))

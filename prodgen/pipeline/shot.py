@@ -1,0 +1,88 @@
+"""A shot: everything that decides one picture, small enough to travel to a worker."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from prodgen.errors import ImageError, SettingError
+from prodgen.pipeline.recipe import Recipe, first_fault
+from prodgen.schema import Lora
+
+MAX_SEED = 2**32 - 3
+"""A1111 itself draws from 0 to this."""
+
+
+def draw_seed() -> int:
+    """Draw a seed; ours, so that it is known before anything is sent."""
+    return secrets.randbelow(MAX_SEED + 1)
+
+
+class Shot(BaseModel):
+    """One picture to be made. No arrays, no open files: paths and words."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    source: Path
+    """The product's photograph."""
+
+    prompt: str = Field(default="", max_length=8000)
+    """The scene, in words."""
+
+    negative_prompt: str | None = Field(default=None, max_length=8000)
+    """What should not be seen; unset: the recipe's."""
+
+    seed: int = Field(default_factory=draw_seed, ge=0, le=2**32 - 1)
+    """Decides the scene; drawn if not given, always recorded."""
+
+    output: Path | None = None
+    """Where the picture goes; unset: it stays in memory."""
+
+    recipe: Recipe = Field(default_factory=lambda: Recipe.load("relight"))
+    """How it is made."""
+
+    background: Path | None = None
+    """A picture of the user's to put the product into."""
+
+    light: str | None = None
+    """A direction, as `prodgen.light.Light.parse` reads it; unset: the scene's own."""
+
+    loras: tuple[Lora, ...] = ()
+    """LoRAs by the backend's names."""
+
+    @field_validator("prompt", "negative_prompt")
+    @classmethod
+    def _clean(cls, value: str | None) -> str | None:
+        return None if value is None else value.replace("\0", "").strip()
+
+    @property
+    def key(self) -> str:
+        """Digest of everything that decides the pixels, the files' content included; not of where they are.
+
+        Raises:
+            ImageError: If a file cannot be read.
+        """
+        words: dict[str, Any] = self.model_dump(mode="json", exclude={"source", "output", "background"})
+        digest = hashlib.sha256(repr(sorted(words.items())).encode())
+        for path in (self.source, self.background):
+            try:
+                digest.update(b"-" if path is None else hashlib.sha256(path.read_bytes()).digest())
+            except OSError as error:
+                raise ImageError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
+        return digest.hexdigest()
+
+
+def new_shot(**fields: Any) -> Shot:
+    """Return a shot of these fields; those that are None keep their default.
+
+    Raises:
+        SettingError: If a field is wrong; says which.
+    """
+    try:
+        return Shot.model_validate({name: value for name, value in fields.items() if value is not None})
+    except ValidationError as error:
+        raise SettingError(first_fault(error)) from error

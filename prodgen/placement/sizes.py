@@ -1,0 +1,124 @@
+"""Sizes of canvases: what a text asks for, and what a model can draw."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from prodgen.errors import SettingError
+
+Size = tuple[int, int]
+"""(width, height) in pixels."""
+
+LEAST_SIDE, MOST_SIDE = 64, 8192
+"""Pixels. Below, nothing is to be seen; above, one float picture takes a gigabyte."""
+
+DEFAULT_MOST_SIDE = 4096
+"""Pixels. A canvas that nobody asked for is not made larger than this."""
+
+_RATIO = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
+
+LONG_SIDES = {"1k": 1024, "2k": 2048, "4k": 4096, "8k": 8192}
+
+
+def parse_size(text: str, photo_size: Size) -> Size:
+    """Return the canvas size that `text` asks for.
+
+    Args:
+        text: "1200x1500" (pixels), "4:5" (a ratio: as large as the photograph's long side), "2k" or
+            "4k" (long side of 2048 or 4096 pixels in the photograph's ratio), "1500" (long side).
+        photo_size: (width, height) of the photograph.
+
+    Returns:
+        (width, height), whole pixels.
+
+    Raises:
+        SettingError: If the text is none of these, or the size is out of range.
+    """
+    word = text.strip().lower().replace("×", "x").replace(" ", "")
+    long_side = max(photo_size)
+    if match := re.fullmatch(r"(\d+)x(\d+)", word):
+        size = (int(match[1]), int(match[2]))
+    elif match := _RATIO.fullmatch(word):
+        size = of_ratio(_ratio(match, text), min(long_side, DEFAULT_MOST_SIDE))
+    elif word in LONG_SIDES or word.isdigit():
+        side = LONG_SIDES[word] if word in LONG_SIDES else int(word)
+        size = of_ratio(photo_size[0] / photo_size[1], side)
+    else:
+        raise SettingError(f"size {text!r} is not known; write 1200x1500, 4:5, 2k or 4k")
+    if not all(LEAST_SIDE <= side <= MOST_SIDE for side in size):
+        raise SettingError(
+            f"size {text!r} gives {size[0]}x{size[1]}; each side must be {LEAST_SIDE} to {MOST_SIDE} pixels"
+        )
+    return size
+
+
+def parse_ratio(text: str) -> float | None:
+    """Return width over height if `text` is a ratio such as "4:5", else None.
+
+    Raises:
+        SettingError: If the ratio is beyond 1:8 or 8:1.
+    """
+    match = _RATIO.fullmatch(text.strip().replace(" ", ""))
+    return None if match is None else _ratio(match, text)
+
+
+def _ratio(match: re.Match[str], text: str) -> float:
+    across, down = float(match[1]), float(match[2])
+    if not (across > 0 and down > 0 and 1 / 8 <= across / down <= 8):
+        raise SettingError(f"size {text!r} is not a usable ratio; give one between 1:8 and 8:1, such as 4:5")
+    return across / down
+
+
+def working_size(width: int, height: int, *, megapixels: float = 0.6, multiple: int = 64) -> Size:
+    """Return the size a Stable Diffusion 1.5 model should draw a canvas at.
+
+    Among the multiples of `multiple` near the wanted area, the pair whose ratio is closest to the
+    canvas's; where the ratio would be off by over 2 %, multiples of 8 are taken instead, which such
+    models accept too.
+
+    Args:
+        width: Canvas width.
+        height: Canvas height.
+        megapixels: Wanted area in millions of pixels; a smaller canvas keeps its own size, rounded.
+        multiple: Preferred step, 64 or 8.
+
+    Returns:
+        (width, height), multiples of 8 and at least 64.
+
+    Raises:
+        SettingError: If a number is not positive or `multiple` is not a multiple of 8.
+    """
+    if min(width, height) < 1 or megapixels <= 0 or multiple < 8 or multiple % 8:
+        raise SettingError(
+            f"no working size for {width}x{height} at {megapixels} megapixels in steps of {multiple};"
+            " sizes are positive, and steps multiples of 8"
+        )
+    scale = min(1.0, math.sqrt(megapixels * 1e6 / (width * height)))
+    ideal = (width * scale, height * scale)
+    best = _nearest_steps(ideal, multiple)
+    if abs(math.log(best[0] / best[1] * height / width)) > math.log(1.02):
+        best = _nearest_steps(ideal, 8)
+    return best
+
+
+def _nearest_steps(ideal: tuple[float, float], step: int) -> Size:
+    """Return the pair of multiples near `ideal` with the best ratio, area counting a little."""
+    low = max(64, step)
+
+    def near(side: float) -> list[int]:
+        middle = round(side / step)
+        return sorted({max(low, (middle + k) * step) for k in (-1, 0, 1)})
+
+    def cost(size: Size) -> float:
+        ratio = abs(math.log(size[0] / size[1] * ideal[1] / ideal[0]))
+        area = abs(math.log(size[0] * size[1] / (ideal[0] * ideal[1])))
+        return ratio + 0.15 * area
+
+    return min(((w, h) for w in near(ideal[0]) for h in near(ideal[1])), key=cost)
+
+
+def of_ratio(ratio: float, long_side: float) -> Size:
+    """Return the size of that width/height ratio with that long side."""
+    width, height = (long_side, long_side / ratio) if ratio >= 1 else (long_side * ratio, long_side)
+    return max(round(width), 1), max(round(height), 1)

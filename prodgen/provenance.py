@@ -1,0 +1,101 @@
+"""The story that a picture carries: A1111's infotext, our recipe as JSON, and the IPTC source type.
+
+Pure: makes and reads text. What is in the story is the caller's business; where it is kept in a
+file is `images`' business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from xml.sax.saxutils import escape
+
+from prodgen.errors import ImageError
+
+_CODES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+
+COMPOSITE_WITH_TRAINED_MEDIA = f"{_CODES}compositeWithTrainedAlgorithmicMedia"
+"""A real product in a scene that a trained model drew (IPTC NewsCodes): our usual case."""
+
+TRAINED_MEDIA = f"{_CODES}trainedAlgorithmicMedia"
+"""A picture that a trained model drew from words, with no photograph in it."""
+
+COMPOSITE_SYNTHETIC = f"{_CODES}compositeSynthetic"
+"""A real product in a scene computed without a trained model: the embedded backend."""
+
+ALGORITHMICALLY_ENHANCED = f"{_CODES}algorithmicallyEnhanced"
+"""The photograph itself, cut out and put on an even ground: the packshot."""
+
+KEY = "prodgen"
+"""Name of the text chunk that holds our story."""
+
+XMP_KEY = "XML:com.adobe.xmp"
+
+
+def text_chunks(story: Mapping[str, Any], *, infotext: str, source_type: str) -> dict[str, str]:
+    """Return what is to be stored with a picture, by chunk name.
+
+    Args:
+        story: JSON-able facts: recipe, seed, backend, versions, measured identity.
+        infotext: A1111's line for the picture, or "".
+        source_type: An IPTC digital source type's address.
+
+    Returns:
+        "parameters" (what A1111 and its kin read), "prodgen" (JSON) and the XMP packet.
+    """
+    as_json = json.dumps(story, ensure_ascii=False, separators=(",", ":"))
+    chunks = {"parameters": infotext} if infotext else {}
+    return {**chunks, KEY: as_json, XMP_KEY: xmp_packet(source_type, as_json)}
+
+
+def xmp_packet(source_type: str, story: str) -> str:
+    """Return an XMP packet with the IPTC digital source type, the tool, and our story.
+
+    The story rides in XMP as well because JPEG and WebP have no text chunks.
+    Source: IPTC Photo Metadata Standard 2023.1, property "Digital Source Type" (Iptc4xmpExt).
+    """
+    return (
+        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
+        ' xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:prodgen="urn:prodgen:story#">'
+        f"<Iptc4xmpExt:DigitalSourceType>{escape(source_type)}</Iptc4xmpExt:DigitalSourceType>"
+        "<xmp:CreatorTool>prodgen</xmp:CreatorTool>"
+        f"<prodgen:Story>{escape(story)}</prodgen:Story>"
+        "</rdf:Description></rdf:RDF></x:xmpmeta>"
+        '<?xpacket end="w"?>'
+    )
+
+
+def read_story(chunks: Mapping[str, str]) -> dict[str, Any]:
+    """Return our story from a picture's text chunks.
+
+    Raises:
+        ImageError: If there is none, or it cannot be read.
+    """
+    text = chunks.get(KEY) or _story_in_xmp(chunks.get(XMP_KEY, ""))
+    if not text:
+        raise ImageError("this picture carries no prodgen story; it was made or saved by another program")
+    try:
+        story = json.loads(text)
+    except ValueError as error:
+        raise ImageError("the prodgen story in this picture is damaged") from error
+    if not isinstance(story, dict):
+        raise ImageError("the prodgen story in this picture is damaged")
+    return story
+
+
+def read_source_type(chunks: Mapping[str, str]) -> str | None:
+    """Return the last word of the IPTC digital source type, or None."""
+    xmp = chunks.get(XMP_KEY, "")
+    _, found, rest = xmp.partition(_CODES)
+    return rest.split("<", 1)[0].split('"', 1)[0] if found else None
+
+
+def _story_in_xmp(xmp: str) -> str:
+    _, found, rest = xmp.partition("<prodgen:Story>")
+    if not found:
+        return ""
+    text = rest.partition("</prodgen:Story>")[0]
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

@@ -1,0 +1,70 @@
+"""Our request and answer types, in A1111's words and in no server's spelling.
+
+A request is an immutable value, checked when it is made: what a server would swallow silently is
+refused here with a sentence. What is unset is the backend's default and is not sent.
+"""
+
+from __future__ import annotations
+
+from prodgen.schema.answers import (
+    Applied,
+    Capabilities,
+    Checkpoint,
+    Generation,
+    ICLightSpelling,
+    LoraFile,
+    Progress,
+    Sampler,
+    Scheduler,
+    ScriptArgument,
+    ScriptInfo,
+    Upscaler,
+)
+from prodgen.schema.extras import Upscale
+from prodgen.schema.generate import DEFAULT_STEPS, Drawing, Img2Img, Txt2Img
+from prodgen.schema.request import MAX_SEED, MAX_SIDE, Request
+from prodgen.schema.units import (
+    IC_LIGHT_CFG_SCALE,
+    IC_LIGHT_SAMPLER,
+    IC_LIGHT_SCHEDULER,
+    IC_LIGHT_STEPS,
+    ADetailer,
+    ControlNetUnit,
+    ICLight,
+    Lora,
+    Script,
+    SoftInpainting,
+)
+
+__all__ = [
+    "DEFAULT_STEPS",
+    "IC_LIGHT_CFG_SCALE",
+    "IC_LIGHT_SAMPLER",
+    "IC_LIGHT_SCHEDULER",
+    "IC_LIGHT_STEPS",
+    "MAX_SEED",
+    "MAX_SIDE",
+    "ADetailer",
+    "Applied",
+    "Capabilities",
+    "Checkpoint",
+    "ControlNetUnit",
+    "Drawing",
+    "Generation",
+    "ICLight",
+    "ICLightSpelling",
+    "Img2Img",
+    "Lora",
+    "LoraFile",
+    "Progress",
+    "Request",
+    "Sampler",
+    "Scheduler",
+    "Script",
+    "ScriptArgument",
+    "ScriptInfo",
+    "SoftInpainting",
+    "Txt2Img",
+    "Upscale",
+    "Upscaler",
+]

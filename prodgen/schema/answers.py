@@ -1,0 +1,218 @@
+"""What comes back, in our terms: pictures with what provably ran, and what a server has.
+
+Read-only values without methods that reach anything. Strict in what we send, tolerant in what we
+read: these are filled by the client from answers whose unknown keys are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from prodgen.images import RgbImage
+
+ICLightSpelling = Literal["dict", "positional-13", "positional-15"]
+"""How a server's IC-Light extension wants its arguments, told by their number in script-info."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What provably ran, read from the answer itself; None where the answer proves nothing."""
+
+    sampler: str | None = None
+    scheduler: str | None = None
+    checkpoint: str | None = None
+    checkpoint_hash: str | None = None
+    vae: str | None = None
+    loras: Mapping[str, str] = field(default_factory=dict)
+    """Name -> hash of each LoRA that the server loaded."""
+    ic_light: bool | None = None
+    """True: the foreground that came back equals ours. None: not asked, or not provable."""
+    controlnet_units: int | None = None
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Pictures drawn by one request, and the proof of how."""
+
+    images: tuple[RgbImage, ...]
+    """The results in seed order; grids, masks and maps are in `extras`."""
+    seeds: tuple[int, ...]
+    infotexts: tuple[str, ...]
+    info: Mapping[str, Any]
+    """The server's own report, as it came."""
+    extras: tuple[RgbImage, ...] = ()
+    applied: Applied = field(default_factory=Applied)
+    notices: tuple[str, ...] = ()
+    """One sentence each: what was done another way than asked, and why."""
+    backend: str = ""
+    """Name of the backend that drew it."""
+    task_id: str = ""
+
+    @property
+    def checkpoint(self) -> str | None:
+        """Name of the checkpoint that drew it, as far as the server says."""
+        return self.applied.checkpoint
+
+    @property
+    def checkpoint_hash(self) -> str | None:
+        """Short hash of that checkpoint."""
+        return self.applied.checkpoint_hash
+
+    @property
+    def image(self) -> RgbImage:
+        """The first result."""
+        return self.images[0]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a piece of work is."""
+
+    fraction: float
+    """0 to 1; the servers reach 1 only now and then."""
+    eta_s: float | None = None
+    step: int | None = None
+    steps: int | None = None
+    queued: bool = False
+    """It waits for another caller's work."""
+    is_ours: bool | None = None
+    """None: the server cannot tell whose work this is."""
+    text: str = ""
+    preview: RgbImage | None = None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model file on the server."""
+
+    title: str
+    model_name: str
+    hash: str | None = None
+    sha256: str | None = None
+    filename: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that the server accepts as its name."""
+        stem = (self.filename or "").replace("\\", "/").rsplit("/", 1)[-1]
+        return tuple(
+            dict.fromkeys(x for x in (self.title, self.model_name, self.hash, self.sha256, stem) if x)
+        )
+
+
+@dataclass(frozen=True)
+class LoraFile:
+    """A LoRA on the server."""
+
+    name: str
+    alias: str | None = None
+    path: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A sampler of the server."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """A noise schedule of the server; both names are accepted."""
+
+    name: str
+    label: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Upscaler:
+    """An upscaler of the server."""
+
+    name: str
+    model_name: str | None = None
+    scale: float | None = None
+
+
+@dataclass(frozen=True)
+class ScriptArgument:
+    """One positional argument of a script."""
+
+    label: str
+    value: Any = None
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    choices: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True)
+class ScriptInfo:
+    """A script of the server; each is listed once per kind of generation."""
+
+    name: str
+    is_alwayson: bool
+    is_img2img: bool
+    args: tuple[ScriptArgument, ...] = ()
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a server has, as it said when first asked. An empty tuple can mean that it does not say."""
+
+    dialect: str
+    version: str | None = None
+    samplers: tuple[str, ...] = ()
+    schedulers: tuple[str, ...] = ()
+    upscalers: tuple[str, ...] = ()
+    latent_upscale_modes: tuple[str, ...] = ()
+    loras: tuple[str, ...] = ()
+    lora_aliases: tuple[str, ...] = ()
+    """Further names under which the server accepts them."""
+    checkpoints: tuple[Checkpoint, ...] = ()
+    vaes: tuple[str, ...] = ()
+    embeddings: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
+    scripts: tuple[ScriptInfo, ...] = ()
+    ic_light: ICLightSpelling | None = None
+    ic_light_models: tuple[str, ...] = ()
+    """As the extension lists them; empty where it does not (the dict spelling)."""
+    controlnet: bool = False
+    checkpoint: str | None = None
+    """Title of the one that is configured now."""
+    has_task_progress: bool = False
+    """Whether the progress of our own task can be asked for (needs the server's page)."""
+    tells_lora_hashes: bool = True
+    """Whether answers name the LoRAs that were applied (an option of the server)."""
+    answered: frozenset[str] = frozenset()
+    """Which lists the server answered; an empty list that is named here is truly empty."""
+
+    @property
+    def is_diffusion(self) -> bool:
+        """Whether a trained model draws; the embedded backend's checkpoint says itself that none does."""
+        return "no diffusion" not in (self.checkpoint or "")
+
+    @property
+    def native_megapixels(self) -> float:
+        """Size of picture that the configured checkpoint was made for, in millions of pixels.
+
+        SDXL was trained at 1024x1024 (Podell et al. 2023); SD 1.5 at 512x512, and IC-Light on it draws
+        well up to about 0.6. The embedded backend has no such limit; at 1.6 its floors are as sharp as they
+        need to be.
+        """
+        if not self.is_diffusion:
+            return 1.6
+        return 1.0 if "xl" in (self.checkpoint or "").lower() else 0.6
+
+    def script(self, title: str, *, is_img2img: bool) -> ScriptInfo | None:
+        """Return what is known about the script `title`, or None; case does not matter."""
+        wanted = title.lower()
+        for script in self.scripts:
+            if script.name.lower() == wanted and script.is_img2img == is_img2img:
+                return script
+        return None

@@ -1,0 +1,160 @@
+"""What every request of ours is: an immutable value that is right, or was refused with a sentence.
+
+Owns the rules that all request types share: frozen, unknown fields refused, pictures checked, and
+pydantic's report of what is wrong turned into one `SettingError` that names the field. It knows
+no server: how a request is spelled on the wire is a dialect's business.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
+
+from prodgen.errors import SettingError
+
+MAX_SEED = 2**32 - 1
+"""A1111 accepts larger ones, but draws and shows 32 bits; more would not survive its infotext."""
+
+MAX_SIDE = 16384
+"""Pixels. A1111 has no upper bound and dies of a large one; no model draws more than this."""
+
+
+def checked_rgb(picture: object) -> NDArray[np.float32]:
+    """Return `picture` if it is one of ours: (H, W, 3) float32, sRGB, [0, 1], finite.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(f"must be an (H, W, 3) float32 picture, is {_shape_of(picture)}")
+    return _checked_range(picture)
+
+
+def checked_matte(matte: object) -> NDArray[np.float32]:
+    """Return `matte` if it is one of ours: (H, W) float32, [0, 1], finite.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if not isinstance(matte, np.ndarray) or matte.ndim != 2:
+        raise ValueError(f"must be an (H, W) float32 matte, is {_shape_of(matte)}")
+    return _checked_range(matte)
+
+
+def _shape_of(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and type {value.dtype}"
+    return f"{type(value).__name__}"
+
+
+def _checked_range(array: NDArray[Any]) -> NDArray[np.float32]:
+    if array.dtype != np.float32:
+        raise ValueError(f"must be float32 in [0, 1], is {array.dtype}")
+    if array.size == 0:
+        raise ValueError("is empty")
+    lowest, highest = float(array.min()), float(array.max())
+    # Written so that NaN fails as well: every comparison with it is false.
+    if not (lowest >= -1e-4 and highest <= 1 + 1e-4):
+        raise ValueError(f"must lie in [0, 1], goes from {lowest:g} to {highest:g}")
+    return array
+
+
+RgbField = Annotated[NDArray[np.float32], PlainValidator(checked_rgb)]
+"""An `RgbImage` as a field of a request."""
+
+MatteField = Annotated[NDArray[np.float32], PlainValidator(checked_matte)]
+"""A `Matte` (or an inpaint mask) as a field of a request."""
+
+Side = Annotated[int, Field(ge=64, le=MAX_SIDE, multiple_of=8)]
+"""Pixels. A1111 floors other numbers to a multiple of 8 without a word, and below 8 it fails."""
+
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+"""A seed; "random" is drawn by the caller before the request is made, so that it is known."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A number from 0 to 1."""
+
+Name = Annotated[str, Field(min_length=1)]
+"""A name that some server knows something by."""
+
+
+class Request(BaseModel):
+    """An immutable value; what is unset is left to the backend's default and is not sent."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        arbitrary_types_allowed=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+    )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _refuse_in_one_sentence(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            request = handler(values)
+            request.check()
+        except ValidationError as error:
+            raise SettingError(f"{cls.__name__}: {_sentence(error)}") from error
+        except ValueError as error:
+            raise SettingError(f"{cls.__name__}: {error}") from error
+        return request
+
+    def check(self) -> None:
+        """Check what concerns several fields at once; each is right by itself by now.
+
+        Raises:
+            ValueError: If they do not go together.
+        """
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether `other` is the same request, pictures compared to the bit."""
+        if type(other) is not type(self):
+            return NotImplemented
+        mine, theirs = self.__dict__, other.__dict__
+        return mine.keys() == theirs.keys() and all(_same(mine[key], theirs[key]) for key in mine)
+
+    __hash__ = None  # type: ignore[assignment]  # pictures have no hash worth having
+
+    @property
+    def sent_fields(self) -> dict[str, Any]:
+        """The fields that have a value, by name; what is None was never asked for."""
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+
+
+def _same(mine: object, theirs: object) -> bool:
+    if isinstance(mine, np.ndarray) or isinstance(theirs, np.ndarray):
+        return (
+            isinstance(mine, np.ndarray) and isinstance(theirs, np.ndarray) and np.array_equal(mine, theirs)
+        )
+    if isinstance(mine, tuple) and isinstance(theirs, tuple):
+        return len(mine) == len(theirs) and all(map(_same, mine, theirs))
+    return mine == theirs
+
+
+def _sentence(error: ValidationError) -> str:
+    faults = []
+    for fault in error.errors(include_url=False, include_input=True):
+        field = ".".join(str(part) for part in fault["loc"])
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "extra_forbidden":
+            message = "there is no such setting"
+        elif fault["type"] == "missing":
+            message = "is required"
+        elif isinstance(fault["input"], str | int | float | bool):
+            message = f"{message[:1].lower()}{message[1:]}, not {fault['input']!r}"
+        faults.append(f"{field}: {message}" if field else message)
+    return "; ".join(faults)

@@ -1,0 +1,147 @@
+"""What the studio's backdrop would look like with no product in front of it. Pure; knows no matte.
+
+A backdrop bends: light falls off, the floor sweeps up into the wall, a lens darkens the corners.
+So it is modelled as a smooth colour surface, fitted robustly from the picture's border inwards;
+what stands out from it (the product, its shadow) is left over as a residual.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+FIT_PX = 80
+"""Longest side at which the surface is fitted; it is far smoother than that."""
+
+ROWS, COLUMNS = 12, 4
+"""Spline pieces from top to bottom, where a sweep bends, and polynomial terms from left to right,
+where a backdrop only fades. Few terms across, because the product hides the middle."""
+
+STIFFNESS = (2e-4, 1e-3, 5e-3, 1.5e-2)
+"""Penalty on the second difference along y of each term across; higher terms are held tighter."""
+
+FRAME = 0.05
+"""The outer share of the picture, of its shorter side, where the fit starts."""
+
+
+STEPS = 10
+"""Fits, each with the weights of the last; the first three see the border only."""
+
+OTHER = 35.0
+"""L*a*b* units from the border's median colour from which a place on it is product until shown otherwise."""
+
+LARGEST_SPREAD = 4.0
+"""L*a*b* units. A border that agrees less with any smooth surface is no plain backdrop."""
+
+
+class Backdrop(NamedTuple):
+    """The fitted surface and how well it holds."""
+
+    lab: NDArray[np.float32]
+    """(H, W, 3) L*a*b*: the backdrop as it would be everywhere."""
+
+    spread: float
+    """Robust deviation of the picture's border from it, in L*a*b* units; a plain backdrop has below 1."""
+
+    border_share: float
+    """Share of the border that agrees with the surface, 0 to 1."""
+
+
+def fit_backdrop(lab: NDArray[np.float32], *, outside: NDArray[np.bool_] | None = None) -> Backdrop:
+    """Fit a smooth colour surface to the picture's border, then inwards wherever the picture agrees.
+
+    Iteratively reweighted least squares with a redescending weight (Geman and McClure), on a basis of
+    cubic B-splines in y times Legendre polynomials in x (a P-spline: Eilers and Marx, "Flexible
+    smoothing with B-splines and penalties", 1996). The reach grows from the border inwards, so that a
+    product in the middle cannot take the fit over.
+
+    Args:
+        lab: (H, W, 3) L*a*b*, the photograph.
+        outside: (H, W); where it is known that there is no product. Default: only the border is trusted.
+
+    Returns:
+        The surface at the size of `lab`.
+    """
+    height, width = lab.shape[:2]
+    scale = min(1.0, FIT_PX / max(height, width))
+    size = (max(8, round(width * scale)), max(8, round(height * scale)))
+    small = cv2.resize(lab, size, interpolation=cv2.INTER_AREA).astype(np.float64)
+    seeds, depth = _seeds(size)
+    if outside is not None:
+        seeds |= cv2.resize(outside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    basis_y, basis_x = _splines(size[1]), _polynomials(size[0])
+    basis = np.einsum("yi,xj->yxij", basis_y, basis_x).reshape(-1, ROWS * COLUMNS)
+    values, penalty = small.reshape(-1, 3), _penalty() * len(basis)
+    weight = seeds.ravel().astype(np.float64)
+    # A border that the product touches has two colours: the median decides which one is the backdrop.
+    middle = np.median(values[weight > 0], axis=0)
+    first = np.sqrt(((values - middle) ** 2).sum(axis=1))
+    weight *= (first < OTHER) / (1 + (first / 20) ** 2) ** 2
+    spread, residual = LARGEST_SPREAD, first
+    for step in range(STEPS):
+        weighted = basis * weight[:, None]
+        normal = _product(weighted, basis, transpose=True) + penalty * max(weight.mean(), 0.05)
+        coefficients = np.linalg.solve(normal, _product(weighted, values, transpose=True))
+        residual = np.sqrt((((values - _product(basis, coefficients)) ** 2) * (1, 2, 2)).sum(axis=1))
+        measured = float(1.48 * np.median(residual[seeds.ravel()]))
+        spread = max(0.4, min(measured, spread if step else LARGEST_SPREAD))  # it may only shrink
+        cut = max(spread, 0.6) * (5 if step < 5 else 3)
+        reach = FRAME + 0.08 * max(0, step - 2)
+        near = (depth.ravel() <= reach) | seeds.ravel()
+        weight = near * (residual < 3 * cut) / (1 + (residual / cut) ** 2) ** 2
+    across = np.ascontiguousarray(_polynomials(width).T)
+    surface = [
+        _product(_product(_splines(height), c.reshape(ROWS, COLUMNS)), across)
+        for c in np.ascontiguousarray(coefficients.T)
+    ]
+    agreeing = float((residual[seeds.ravel()] < max(6 * spread, 4)).mean())
+    return Backdrop(np.stack(surface, axis=-1).astype(np.float32), spread, agreeing)
+
+
+def _product(
+    a: NDArray[np.float64], b: NDArray[np.float64], *, transpose: bool = False
+) -> NDArray[np.float64]:
+    """Matrix product, of a's transpose if asked; by OpenCV.
+
+    NumPy's BLAS starts threads for matrices of this size, and on a busy machine they wait for one
+    another up to twenty times as long as the work takes.
+    """
+    return np.asarray(cv2.gemm(a, b, 1.0, np.empty((0, 0)), 0.0, flags=cv2.GEMM_1_T if transpose else 0))
+
+
+def _seeds(size: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """The border frame, and every pixel's depth below the border as a share of the shorter side."""
+    x, y = np.arange(size[0]), np.arange(size[1])[:, None]
+    depth = np.minimum(np.minimum(x, size[0] - 1 - x), np.minimum(y, size[1] - 1 - y)) / min(size)
+    return depth < FRAME, depth
+
+
+def _splines(count: int) -> NDArray[np.float64]:
+    """Uniform cubic B-splines over `count` samples, (count, ROWS)."""
+    t = np.linspace(0, ROWS - 3 - 1e-6, count)
+    first = t.astype(int)
+    u = t - first
+    basis = np.zeros((count, ROWS))
+    pieces = ((1 - u) ** 3, 3 * u**3 - 6 * u**2 + 4, -3 * u**3 + 3 * u**2 + 3 * u + 1, u**3)
+    for offset, piece in enumerate(pieces):
+        basis[np.arange(count), first + offset] = piece / 6
+    return basis
+
+
+def _polynomials(count: int) -> NDArray[np.float64]:
+    """Legendre polynomials over `count` samples, (count, COLUMNS)."""
+    return np.asarray(np.polynomial.legendre.legvander(np.linspace(-1, 1, count), COLUMNS - 1), np.float64)
+
+
+def _penalty() -> NDArray[np.float64]:
+    """Bending of each term along y, and a slight pull of the higher terms across to zero."""
+    bend = np.diff(np.eye(ROWS), 2, axis=0)
+    result = np.zeros((ROWS * COLUMNS, ROWS * COLUMNS))
+    for term, stiffness in enumerate(STIFFNESS):
+        index = np.arange(ROWS) * COLUMNS + term
+        pull = 1e-5 * np.eye(ROWS) * (1, 1, 20, 50)[term] if term else 1e-9 * np.eye(ROWS)
+        result[np.ix_(index, index)] = stiffness * bend.T @ bend + pull
+    return result

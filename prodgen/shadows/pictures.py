@@ -1,0 +1,270 @@
+"""Shadows in pictures: multiplying one on, finding the one that is there, keeping a photograph's own.
+
+Also the mirror image on a glossy floor. Reads and writes pictures; how a product hides light is
+`prodgen.shadows.casting`.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from prodgen.color import luminance, to_linear, to_srgb
+from prodgen.errors import PlacementError
+from prodgen.images import Matte, RgbImage
+from prodgen.masks import Box, blur, dilate, fill, normalised_blur
+from prodgen.shadows.slices import Transmission, bounds
+
+DETAIL_PX = 256
+"""Long side of a picture while shadows are looked for in it."""
+
+GRAIN = 0.06
+"""Log brightness by which a floor's own grain dips; less is no shadow."""
+
+PLAIN_SHARE = 0.4
+"""Least share of a plain backdrop that no shadow reaches."""
+
+UNEVEN = 0.06
+"""Median deviation in log brightness over which a backdrop is not plain: a studio sweep stays under 0.02."""
+
+
+def apply_shadow(
+    scene: RgbImage,
+    transmission: Transmission,
+    *,
+    opacity: float = 1.0,
+    tint: NDArray[np.float32] | None = None,
+) -> RgbImage:
+    """Multiply a shadow onto a scene in linear light.
+
+    Args:
+        scene: (H, W, 3), sRGB.
+        transmission: (H, W), 1 = untouched; where it is 1 the scene stays to the bit.
+        opacity: 0 (no shadow) to 1 (as computed).
+        tint: (3,) linear colour of the light that fills the shadow, any scale; None is neutral.
+
+    Returns:
+        A new picture, sRGB.
+
+    Raises:
+        PlacementError: If the two sizes differ.
+    """
+    if scene.shape[:2] != transmission.shape:
+        raise PlacementError(
+            f"the shadow is {transmission.shape[1]}x{transmission.shape[0]},"
+            f" the scene {scene.shape[1]}x{scene.shape[0]}; compute it from a matte of the scene's size"
+        )
+    result = scene.copy()
+    shaded = (transmission < 1) & (opacity > 0)
+    rows, columns = np.flatnonzero(shaded.any(axis=1)), np.flatnonzero(shaded.any(axis=0))
+    if not len(rows):
+        return result
+    part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    factor = (1 - opacity * (1 - transmission[part]))[..., None]
+    if tint is not None:
+        balance = tint / max(float(luminance(tint.reshape(1, 3))[0]), 1e-6)
+        # A power keeps the lit end white and gives the dark end the colour of the light that fills it.
+        factor = factor ** (1 / np.clip(balance, 0.5, 2.0))
+    dark = to_srgb((to_linear(scene[part]) * factor).astype(np.float32))
+    result[part] = np.where(shaded[part][..., None], dark, scene[part])
+    return result
+
+
+def reflection(
+    foreground: RgbImage,
+    matte: Matte,
+    *,
+    strength: float = 0.25,
+    fade: float = 0.35,
+    roughness: float = 0.3,
+) -> tuple[RgbImage, Matte]:
+    """Mirror the product about its contact line, for a glossy floor.
+
+    Every column is mirrored about its own lowest pixel, so that a curved base meets its image.
+
+    Args:
+        foreground: The product, (H, W, 3), sRGB.
+        matte: (H, W), 1 = product.
+        strength: Opacity at the contact, 0 to 1.
+        fade: Length over which it fades by 63 %, in product heights.
+        roughness: 0 is a mirror; 1 blurs by an eighth of the product's height at its far end.
+
+    Returns:
+        The mirrored picture (sRGB) and its opacity, to be laid on the floor under the product.
+
+    Raises:
+        PlacementError: If the matte is empty.
+    """
+    top, bottom = bounds(matte).top, bounds(matte).bottom - 1
+    tall = bottom - top + 1
+    length = min(round(2.5 * fade * tall) + 2, tall)
+    lowest = _smooth_base(matte)
+    first = max(int(lowest.min()), 0)
+    last = min(bottom + 1 + length, matte.shape[0])
+    mirrored, opacity = np.zeros_like(foreground), np.zeros_like(matte)
+    if last <= first:
+        return mirrored, opacity
+    ys, xs = np.mgrid[first:last, 0 : matte.shape[1]].astype(np.float32)
+    below = ys - lowest[None, :] - 0.5
+    source_y = ys - 2 * below - 1
+    drawn = cv2.remap(foreground, xs, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    image = np.asarray(drawn, np.float32)
+    alpha = cv2.remap(matte, xs, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    seen = np.asarray(np.where(below > 0, alpha, 0), np.float32)
+    sigma = roughness * tall / 8
+    soft = blur(seen, sigma)
+    colour = blur(np.asarray(image * seen[..., None], np.float32), sigma) / np.maximum(soft, 1e-3)[..., None]
+    # Sharp where the product touches its image, blurred further down: rough floors do that.
+    near = np.exp(-np.maximum(below, 0) / (0.08 * tall))
+    mirrored[first:last] = np.clip(near[..., None] * image + (1 - near[..., None]) * colour, 0, 1)
+    share = (near * seen + (1 - near) * soft) * np.exp(-np.maximum(below, 0) / max(fade * tall, 1.0))
+    opacity[first:last] = np.where(below > 0, strength * share, 0)
+    return mirrored, opacity
+
+
+def existing_shadow(scene: RgbImage, matte: Matte) -> Transmission:
+    """Estimate the shadow that a scene already has around the product's foot.
+
+    A generated scene often brings its own contact shadow. The floor near the foot is compared with a
+    plane of log brightness fitted to the floor beside it, one to two product sizes away.
+
+    Args:
+        scene: (H, W, 3), sRGB, with or without the product in it.
+        matte: (H, W), 1 = product; what is under it is not looked at.
+
+    Returns:
+        (H, W) transmission; divide a computed shadow by it (and clip) to add what is missing.
+
+    Raises:
+        PlacementError: If the matte is empty.
+    """
+    product = bounds(matte)
+    log_light, free, scale = _small_floor(scene, matte)
+    reach = max(product.width, product.height) * scale
+    away = _from_foot(product, free.shape, scale)
+    ys = np.arange(free.shape[0], dtype=np.float32)[:, None]
+    foot_y = product.bottom * scale
+    floor = free * (ys > foot_y - 0.4 * reach)
+    beside = (floor * ((away > 0.9) & (away < 2.2))).astype(np.float32)
+    if beside.sum() < 20:
+        return np.ones(matte.shape, np.float32)
+    plain = _surface(log_light, beside, order=1)
+    near = floor * np.clip(1.6 - away, 0, 1)
+    darker = np.minimum(normalised_blur(log_light - plain, free, 1.2) + GRAIN, 0) * near
+    # Behind the outline's soft edge the floor's shadow goes on.
+    darker = fill(darker.astype(np.float32), 1 - free) * (ys > foot_y - 0.4 * reach)
+    return _to_size(np.exp(darker), matte)
+
+
+def keep_original_shadow(photo: RgbImage, matte: Matte) -> Transmission:
+    """Take the product's real shadow out of a photograph on a plain backdrop.
+
+    The backdrop without the product is modelled as brightness that bends across (order 2) and runs
+    freely from top to bottom, as a studio sweep's does. Fitted in rounds: what is darker than
+    the fit is taken for shadow and loses its say. The shadow is the photograph over the backdrop.
+
+    Args:
+        photo: The photograph, (H, W, 3), sRGB.
+        matte: (H, W), 1 = product.
+
+    Returns:
+        (H, W) transmission; 1 well inside the product, where there is nothing to be seen.
+
+    Raises:
+        PlacementError: If the matte is empty, or the backdrop is not plain enough to tell
+            a shadow from a pattern.
+    """
+    product = bounds(matte)
+    log_light, free, scale = _small_floor(photo, matte)
+    if free.mean() < 0.05:
+        raise PlacementError(
+            "the photograph shows too little backdrop to keep its shadow; use a computed one"
+        )
+    away = _from_foot(product, free.shape, scale)
+    # What lies near the foot says little of the backdrop, at any brightness.
+    say = free * np.clip(away - 0.3, 0.02, 1)
+    weight = say.astype(np.float32)
+    rows = _row_level(log_light, weight)
+    for _round in range(8):
+        across = _surface(log_light - rows, weight, order=2)
+        rows = _row_level(log_light - across, weight)
+        rest = log_light - across - rows
+        trusted = weight > 0.3
+        spread = max(float(np.median(np.abs(rest[trusted]))) if trusted.any() else 1.0, 0.004)
+        weight = (say * np.where(rest < -1.5 * spread, 0.02, 1)).astype(np.float32)
+    far_off = float((free * (np.abs(rest) > 4 * UNEVEN)).sum() / free.sum())
+    if spread > UNEVEN or far_off > 1 - PLAIN_SHARE:
+        raise PlacementError(
+            "the photograph's backdrop is not plain, so its shadow cannot be told from a pattern;"
+            " use a computed shadow"
+        )
+    # Farther than two product sizes no studio's shadow reaches, but its vignette does.
+    darker = np.minimum(rest + 2 * spread, 0) * np.clip((2.4 - away) / 0.8, 0, 1)
+    return _to_size(np.exp(fill(darker.astype(np.float32), 1 - free)), matte)
+
+
+def _small_floor(picture: RgbImage, matte: Matte) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """Return log brightness and where the product is not (1 = free), at `DETAIL_PX`, and the scale."""
+    if picture.shape[:2] != matte.shape:
+        raise PlacementError(
+            f"the matte is {matte.shape[1]}x{matte.shape[0]}, the picture"
+            f" {picture.shape[1]}x{picture.shape[0]}; make the matte from this picture"
+        )
+    scale = min(1.0, DETAIL_PX / max(matte.shape))
+    size = (max(round(matte.shape[1] * scale), 4), max(round(matte.shape[0] * scale), 4))
+    small = to_linear(np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32))
+    product = np.asarray(cv2.resize(matte, size, interpolation=cv2.INTER_AREA), np.float32)
+    free = 1 - dilate((product > 0.02).astype(np.float32), 1)
+    return np.log(luminance(small) + np.float32(0.005)), free.astype(np.float32), scale
+
+
+def _from_foot(product: Box, shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:
+    """Return how far each pixel's floor point is from the foot, in the product's long sides, (h, w)."""
+    ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+    across = xs - (product.left + product.right) / 2 * scale
+    # Depth on the floor shows at about two fifths of its length.
+    along = (ys - product.bottom * scale) * 2.5
+    return np.asarray(
+        np.hypot(across, along) / max(max(product.width, product.height) * scale, 1.0), np.float32
+    )
+
+
+def _to_size(small: NDArray[np.float32], matte: Matte) -> Transmission:
+    """Return a small transmission at the matte's size."""
+    size = (matte.shape[1], matte.shape[0])
+    full = cv2.resize(np.clip(small, 0.02, 1).astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(full, np.float32)
+
+
+def _row_level(rest: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what each row is brighter than the fit, smoothed over rows, (h, 1); shadows do not count."""
+    levels = np.zeros(len(rest), np.float32)
+    known = np.zeros(len(rest), np.float32)
+    for index, (row, seen) in enumerate(zip(rest, weight > 0.3, strict=True)):
+        if seen.sum() >= 5:
+            levels[index], known[index] = np.percentile(row[seen], 65), 1
+    return normalised_blur(levels[:, None], known[:, None], 3.0)
+
+
+def _smooth_base(matte: Matte) -> NDArray[np.float32]:
+    """Return the lowest product row of every column, (W,); columns without product get the lowest of all."""
+    product = bounds(matte)
+    solid = matte > 0.5
+    lowest = np.where(
+        solid.any(axis=0), matte.shape[0] - 1 - np.argmax(solid[::-1], axis=0), product.bottom - 1
+    )
+    smooth: NDArray[np.float32] = blur(lowest.astype(np.float32)[None, :], max(product.width / 200, 0.5))[0]
+    return smooth
+
+
+def _surface(values: NDArray[np.float32], weight: NDArray[np.float32], *, order: int) -> NDArray[np.float32]:
+    """Return the weighted least-squares polynomial surface of `values`, same shape."""
+    height, width = values.shape
+    ys, xs = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    powers = [(i, j) for i in range(order + 1) for j in range(order + 1 - i)]
+    terms = np.stack([xs**i * ys**j for i, j in powers], axis=-1).reshape(-1, len(powers))
+    w = weight.ravel().astype(np.float64)
+    normal = terms.T @ (terms * w[:, None]) + 1e-6 * max(float(w.sum()), 1.0) * np.eye(len(powers))
+    factors = np.linalg.solve(normal, terms.T @ (w * values.ravel()))
+    return np.asarray((terms @ factors).reshape(values.shape), np.float32)

@@ -1,0 +1,224 @@
+"""A product as a stack of thin horizontal slices over the floor, made from its outline alone.
+
+The visible bottom edge is the front half of the footprint, its point reflection the hidden half (exact
+for a round base and for a box seen at an angle), and every row higher up is that footprint scaled
+to the row's runs, so handles, straps and feet keep their holes. A light moves each slice over
+the floor by its height; the union is what it hides.
+
+All of it happens in the picture's own plane, at a small size: depth on the floor is rows times
+the sine of the camera's pitch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from prodgen.errors import ImageError, PlacementError
+from prodgen.images import Matte
+from prodgen.masks import Box, bounding_box
+
+Transmission = NDArray[np.float32]
+"""(H, W) float32 in [0, 1]: the share of linear light that a shadow leaves."""
+
+DETAIL_PX = 128
+"""Long side of the product while its shadow is worked out; a shadow has no finer detail."""
+
+REACH = 2.5
+"""How far a shadow is followed around the product, in its long sides."""
+
+SLICES = 40
+"""Horizontal slices of the product; their steps must stay under the depth of a thin product."""
+
+LEAST_DEPTH = 0.35
+"""A product's depth is at least this share of its width, where its bottom edge does not show it."""
+
+
+@dataclass(frozen=True)
+class Slices:
+    """A product as horizontal slices, drawn where each would lie on the floor in the picture.
+
+    `planes` is (N, h, w) uint8, 0 or 255, of a window of the picture at a small size; `heights`
+    (N,) in pixels of that size.
+    """
+
+    planes: NDArray[np.uint8]
+    heights: NDArray[np.float32]
+    sin_pitch: float
+    long_side: float
+    window: Box
+    shape: tuple[int, int]
+
+
+def cut(matte: Matte, camera_pitch_deg: float) -> Slices:
+    """Cut the product into horizontal slices.
+
+    Args:
+        matte: (H, W), 1 = product.
+        camera_pitch_deg: How far the camera looks down; held between 5 and 60 degrees.
+
+    Returns:
+        The slices, over a window of the picture that its shadow can reach.
+
+    Raises:
+        PlacementError: If the matte is empty.
+    """
+    product = bounds(matte)
+    long_side = max(product.width, product.height)
+    window = _window(product, long_side, (matte.shape[0], matte.shape[1]))
+    scale = min(1.0, DETAIL_PX / long_side)
+    size = (max(round(window.width * scale), 2), max(round(window.height * scale), 2))
+    part = matte[window.top : window.bottom, window.left : window.right]
+    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    # A wire may be thinner than a small pixel; it is solid all the same.
+    solid = np.asarray(small > min(0.5, 0.5 * float(small.max())), np.bool_)
+    inside = np.flatnonzero(solid.any(axis=1))
+    top, bottom = int(inside[0]), int(inside[-1])
+    pitch = math.radians(float(np.clip(camera_pitch_deg, 5, 60)))
+    outline, centre_y, clear_row = _footprint(solid, bottom, math.sin(pitch))
+    rows = np.linspace(centre_y, top, SLICES)
+    planes = np.zeros((SLICES, *solid.shape), np.uint8)
+    for plane, row in zip(planes, rows, strict=True):
+        # Under `clear_row` the outline is cut short by the front edge of the foot.
+        seen = solid[int(np.clip(round(min(row, clear_row)), top, bottom))]
+        for first, last in _runs(seen):
+            half = (last - first + 1) / 2
+            points = outline * half + np.array([(first + last) / 2, centre_y], np.float32)
+            cv2.fillPoly(plane, [np.round(points * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
+    heights = ((centre_y - rows) / math.cos(pitch)).astype(np.float32)
+    shape = (matte.shape[0], matte.shape[1])
+    return Slices(planes, heights, math.sin(pitch), long_side * scale, window, shape)
+
+
+def hidden_share(
+    slices: Slices, directions: NDArray[np.float32], weights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the share of the floor's light that the product hides, (h, w) in [0, 1]."""
+    weight = weights * np.clip(directions[:, 1], 0, None)
+    total = float(weight.sum())
+    hidden = np.zeros(slices.planes.shape[1:], np.float32)
+    if total <= 0:
+        return hidden
+    for (x, y, z), share in zip(directions, weight / total, strict=True):
+        if share <= 0:
+            continue
+        steps = slices.heights / max(float(y), 0.05)
+        shadow = np.zeros(hidden.shape, np.uint8)
+        for plane, step in zip(slices.planes, steps, strict=True):
+            _lay(shadow, plane, round(-step * x), round(-step * z * slices.sin_pitch))
+        cv2.scaleAdd(shadow.astype(np.float32), float(share) / 255, hidden, hidden)
+    return np.asarray(cv2.GaussianBlur(hidden, (0, 0), 0.8), np.float32)
+
+
+def enlarge(small: NDArray[np.float32], slices: Slices) -> Transmission:
+    """Return a small transmission at the picture's size, 1 outside the slices' window."""
+    window = slices.window
+    part = cv2.resize(
+        np.clip(small, 0, 1).astype(np.float32), (window.width, window.height), interpolation=cv2.INTER_LINEAR
+    )
+    if (window.height, window.width) == slices.shape:
+        return np.asarray(part, np.float32)
+    full = np.ones(slices.shape, np.float32)
+    full[window.top : window.bottom, window.left : window.right] = part
+    return full
+
+
+def bounds(matte: Matte) -> Box:
+    """Return the product's box.
+
+    Raises:
+        PlacementError: If the matte is empty.
+    """
+    try:
+        return bounding_box(matte)
+    except ImageError as error:
+        message = "the matte is empty, so there is nothing to throw a shadow; check the matte"
+        raise PlacementError(message) from error
+
+
+def _window(product: Box, long_side: int, shape: tuple[int, int]) -> Box:
+    """Return the part of the picture that a shadow can reach: small products must not cost whole pictures."""
+    reach = round(REACH * long_side)
+    return Box(
+        max(product.left - reach, 0),
+        max(product.top - reach // 4, 0),
+        min(product.right + reach, shape[1]),
+        min(product.bottom + reach, shape[0]),
+    )
+
+
+def _footprint(
+    solid: NDArray[np.bool_], bottom: int, sin_pitch: float
+) -> tuple[NDArray[np.float32], float, float]:
+    """Return the outline of a foot for a half width of 1, its centre row, and the row above its front edge.
+
+    The lowest pixel of each column is where the foot's front edge meets the floor; turned by half a
+    circle about the middle of its two ends it is the back edge too. Depth is at most that of a
+    round foot, and at least `LEAST_DEPTH` of it, whatever a rounded or flat bottom suggests.
+    """
+    first, last, lowest = _base_span(solid, bottom)
+    first, last = _widest_foot(first, last, bottom - lowest, sin_pitch)
+    half = max((last - first + 1) / 2, 1.5)
+    columns = np.linspace(first, last, 33)
+    rise = bottom - np.interp(columns, np.arange(len(lowest)), lowest)
+    across = (columns - (first + last) / 2) / half
+    middle = np.linspace(rise[:3].mean(), rise[-3:].mean(), len(columns))
+    front = np.clip(middle - rise, 0, half * sin_pitch)
+    # A bottom seen as a straight line hides its depth; then it is taken as a rounded bar behind that line.
+    bar = LEAST_DEPTH * half * sin_pitch * np.clip(1 - across**4, 0, 1)
+    lift = max(float(bar.max() - front.max()), 0.0)
+    front = np.maximum(front, bar) - (middle - middle.mean())
+    edge = np.stack([across, front / half], axis=1)
+    outline = np.concatenate([edge, -edge]).astype(np.float32)
+    return outline, float(bottom - middle.mean()) - lift, bottom - max(float(middle.max()), 0.0) - 1
+
+
+def _widest_foot(first: int, last: int, rise: NDArray[np.float32], sin_pitch: float) -> tuple[int, int]:
+    """Return the widest of the feet between two columns: between the legs of a chair nothing stands."""
+    limit = (last - first + 1) / 2 * sin_pitch + max(float(rise[first]), float(rise[last]))
+    standing = _runs(np.asarray(rise[first : last + 1] <= limit, np.bool_))
+    start, end = max(standing, key=lambda run: run[1] - run[0], default=(0, last - first))
+    return first + start, first + end
+
+
+def _base_span(solid: NDArray[np.bool_], bottom: int) -> tuple[int, int, NDArray[np.float32]]:
+    """Return the first and last column that stand on the floor, and the lowest row of all columns.
+
+    From the lowest pixel outwards as long as the outline's lower edge is flatter than 45 degrees:
+    at a side wall, a rounded corner or a handle it is not.
+    """
+    lowest = np.where(solid.any(axis=0), solid.shape[0] - 1 - np.argmax(solid[::-1], axis=0), -1).astype(
+        np.float32
+    )
+    touching = np.flatnonzero(solid[bottom])
+    ends = [int(touching[0]), int(touching[-1])]
+    window = 3
+    for side, step in enumerate((-1, 1)):
+        column = ends[side]
+        while True:
+            ahead = column + step * window
+            if not 0 <= ahead < len(lowest) or lowest[ahead] < 0 or lowest[column] - lowest[ahead] > window:
+                break
+            column += step
+        ends[side] = column
+    return ends[0], ends[1], lowest
+
+
+def _runs(row: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return (first, last) of every run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], row.astype(np.int8), [0]))))
+    return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _lay(target: NDArray[np.uint8], plane: NDArray[np.uint8], right: int, down: int) -> None:
+    """Lay `plane`, moved by whole pixels, onto `target` by the greater value."""
+    height, width = target.shape
+    if abs(right) >= width or abs(down) >= height:
+        return
+    to = target[max(down, 0) : height + min(down, 0), max(right, 0) : width + min(right, 0)]
+    of = plane[max(-down, 0) : height - max(down, 0), max(-right, 0) : width - max(right, 0)]
+    np.maximum(to, of, out=to)

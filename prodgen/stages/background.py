@@ -1,0 +1,92 @@
+"""Everything but the product is repainted by inpainting, for servers without IC-Light."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from prodgen import light, placement, relighting
+from prodgen.images import resize
+from prodgen.masks import composite, erode
+from prodgen.schema import Img2Img, Progress
+from prodgen.stages.frame import Frame, Origin, Stage, Tools
+
+EDGE_PX = 1.5
+"""Working pixels of the product's edge that are repainted too: they still hold the old background."""
+
+
+class Background(Stage):
+    """Segmentation-guided inpainting: the mask is white everywhere but on the product."""
+
+    stage: Literal["background"] = "background"
+
+    is_seeded = True
+
+    steps: int = Field(default=30, ge=1, le=150)
+    """Sampling steps."""
+
+    cfg_scale: float = Field(default=6.0, ge=0, le=30)
+    """Weight of the prompt."""
+
+    sampler_name: str = "DPM++ 2M"
+    """As `/sdapi/v1/samplers` lists it."""
+
+    scheduler: str = "Karras"
+    """As `/sdapi/v1/schedulers` lists it."""
+
+    denoising_strength: float = Field(default=1.0, ge=0, le=1)
+    """How much of what is not product may change; the start is pure latent noise, so 1."""
+
+    mask_blur: int = Field(default=4, ge=0, le=64)
+    """Working pixels over which repainted and kept mix."""
+
+    megapixels: float | None = Field(default=None, ge=0.1, le=4)
+    """Size of the backend's picture; unset: what the checkpoint was made for."""
+
+    checkpoint: str | None = None
+    """A checkpoint's name (an inpainting one does best); unset: the one the backend has loaded."""
+
+    def apply(self, frame: Frame, tools: Tools) -> Frame:
+        """Return the frame with an inpainted scene, and the product as that scene would light it."""
+        original, matte = frame.on_canvas("background")
+        client = tools.client()
+        have = client.capabilities
+        width, height = placement.working_size(
+            matte.shape[1], matte.shape[0], megapixels=self.megapixels or have.native_megapixels
+        )
+        small, small_matte = resize(original, width, height), resize(matte, width, height)
+        grey = np.full_like(small, 0.5)
+        words = [frame.prompt] + ([] if frame.light is None else [light.words(frame.light)])
+        given = {
+            "prompt": ", ".join(words),
+            "negative_prompt": frame.negative_prompt or None,
+            "seed": frame.seed,
+            "steps": self.steps,
+            "cfg_scale": self.cfg_scale,
+            "sampler_name": self.sampler_name,
+            "scheduler": self.scheduler,
+            "width": width,
+            "height": height,
+            "loras": frame.loras,
+            "checkpoint": self.checkpoint,
+            "init_image": composite(small, grey, small_matte),
+            "inpaint_mask": 1 - erode(small_matte, EDGE_PX),
+            "inpainting_fill": "latent_noise",
+            "inpaint_full_res": False,
+            "mask_blur": self.mask_blur,
+            "denoising_strength": self.denoising_strength,
+        }
+
+        def report(progress: Progress) -> None:
+            tools.progress("background", progress.fraction)
+
+        drawn = client.img2img(
+            Img2Img.model_validate({k: v for k, v in given.items() if v is not None}), on_progress=report
+        )
+        # The model kept the product as it was; how this scene would light it is computed from the scene.
+        relit = relighting.relight_on(small, small_matte, drawn.image, holds_product=True)
+        return frame.replace(
+            scene=drawn.image, relit=relit, origin=Origin.of(drawn, is_diffusion=have.is_diffusion)
+        ).noting(*client.notices, *drawn.notices)

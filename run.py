@@ -1,0 +1,127 @@
+"""One photograph and a prompt in, one scene picture out: the short way, with the flags of the first prodgen.
+
+    python run.py --input_path examples/photos/mug.png --prompt "red mug on a wooden table, sunset"
+
+The same job with all options is `prodgen shoot`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from prodgen.schema import Lora
+
+FOLDER = Path("outputs") / "run"
+LORAS = {"lora_details": "more_details", "lora_sdxl_render": "SDXLrender_v2.0"}
+"""Flag -> file name of the LoRA on the server."""
+
+
+@click.command()
+@click.option(
+    "--input_path", required=True, type=click.Path(path_type=Path), help="The product's photograph."
+)
+@click.option("--output_filename", help="Name in outputs/run; default: the time, DDMMYYYY-HHMMSS.png.")
+@click.option("--prompt", required=True, help="The scene, in words.")
+@click.option(
+    "--seed", type=click.IntRange(-1, 2**32 - 1), default=-1, show_default=True, help="-1 draws one."
+)
+@click.option(
+    "--cfg_scale", type=float, default=2.0, show_default=True, help="At 1 a negative prompt does nothing."
+)
+@click.option("--steps", type=int, default=25, show_default=True, help="Sampling steps, 20 to 40.")
+@click.option(
+    "--denoise_strength", type=float, default=0.9, show_default=True, help="Acts together with --light only."
+)
+@click.option(
+    "--lora_details", "--more_details", type=float, help="Weight of more_details; default 0.5 where it is."
+)
+@click.option("--lora_sdxl_render", type=float, help="Weight of SDXLrender_v2.0; default 0.5 where it is.")
+@click.option("--light", help="left, right, top, back-left, ambient, ...; default: the scene's own.")
+@click.option("--backend", default="auto", show_default=True, help="auto, embedded:// or a URL.")
+@click.pass_context
+def main(ctx: click.Context, /, **values: Any) -> None:
+    """Put the product of one photograph into a scene; print what was used and measured."""
+    from prodgen.cli.progress import progress_bar
+    from prodgen.cli.telling import tell
+    from prodgen.client import Client
+    from prodgen.errors import ProdgenError
+    from prodgen.pipeline import Recipe, shoot
+
+    try:
+        with Client(values["backend"]) as client:
+            loras, left_out = _loras(values, client.capabilities.loras)
+            recipe = Recipe.load("relight")
+            with progress_bar([stage.stage for stage in recipe.stages], quiet=False) as report:
+                result = shoot(
+                    values["input_path"],
+                    values["prompt"],
+                    output=_output(values["output_filename"]),
+                    backend=client,
+                    recipe=recipe,
+                    seed=None if values["seed"] < 0 else values["seed"],
+                    light=values["light"],
+                    loras=loras,
+                    settings={
+                        "steps": values["steps"],
+                        "cfg_scale": values["cfg_scale"],
+                        "denoising_strength": values["denoise_strength"],
+                    },
+                    on_progress=report,
+                )
+    except ProdgenError as error:
+        raise click.ClickException(" ".join(str(error).split())) from error
+    except KeyboardInterrupt:
+        click.echo("stopped; nothing was left half-written", err=True)
+        ctx.exit(130)
+    tell(result, as_json=False)
+    for note in left_out:
+        click.echo(f"note      {note}")
+    _print_parameters(values, result.shot.seed, {lora.name: lora.weight for lora in loras})
+
+
+def _loras(values: dict[str, Any], known: tuple[str, ...]) -> tuple[list[Lora], list[str]]:
+    """Return the LoRAs to use, and a sentence for each default one that the server does not have."""
+    from prodgen.schema import Lora
+
+    chosen: list[Lora] = []
+    left_out: list[str] = []
+    for flag, name in LORAS.items():
+        weight = values[flag]
+        if weight is None and name not in known:
+            left_out.append(f"LoRA {name} is not on this backend and was left out")
+        elif weight != 0:
+            chosen.append(Lora(name=name, weight=0.5 if weight is None else weight))
+    return chosen, left_out
+
+
+def _output(name: str | None) -> Path:
+    from prodgen.errors import SettingError
+
+    if name is None:
+        return FOLDER / f"{datetime.now().astimezone():%d%m%Y-%H%M%S}.png"
+    if Path(name).name != name:
+        raise SettingError(f"--output_filename {name!r} must be a plain name; pictures go to {FOLDER}")
+    return FOLDER / (
+        name if Path(name).suffix.lower() in (".png", ".jpg", ".jpeg", ".webp") else f"{name}.png"
+    )
+
+
+def _print_parameters(values: dict[str, Any], seed: int, loras: dict[str, float]) -> None:
+    click.echo("parameters")
+    for name, value in values.items():
+        if name == "denoise_strength" and values["light"] is None:
+            value = f"{value} (without effect: it acts on a light map, see --light)"
+        elif name == "seed":
+            value = seed
+        elif name in LORAS:
+            value = loras.get(LORAS[name], 0)
+        click.echo(f"  {name:<18} {'-' if value is None else value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""A server that fails in every way, on purpose: no picture is lost, none is drawn twice for nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+
+import httpx
+import numpy as np
+import pytest
+
+from prodgen.client import Client
+from prodgen.embedded import EmbeddedServer, EmbeddedTransport
+from prodgen.embedded.faults import EVERY_KIND, Fault, in_turn
+from prodgen.errors import BackendError, BackendOutOfMemoryError, BackendTimeoutError
+from prodgen.schema import ICLight, Txt2Img
+
+WORK_LOST = frozenset({"cut_during", "cut_after", "garbage", "half_json", "no_images"})
+"""Faults that destroy the answer after the picture was drawn; it must be drawn once more."""
+
+UNSEEN = frozenset({"hang"})
+"""Faults that only delay."""
+
+
+def client_of(server, **options):
+    options.setdefault("sleep", lambda _: None)
+    return Client("embedded://", transport=EmbeddedTransport(server), **options)
+
+
+def cat(**fields):
+    return Txt2Img(**({"prompt": "a cat", "steps": 1, "width": 64, "height": 64, "seed": 7} | fields))
+
+
+def test_over_200_faults_no_picture_is_lost_and_none_is_drawn_in_vain():
+    rng = np.random.default_rng(11)
+    plan = [str(kind) for kind in rng.permutation(np.repeat(EVERY_KIND, 15))][:200]
+    server = EmbeddedServer()
+    server.faults = in_turn([Fault(kind, hang_s=0.01) for kind in plan])
+    told = Counter()
+    delivered = []
+
+    with client_of(server) as client:
+        client.capabilities  # noqa: B018 - asked before, so that the faults hit renders only
+        for seed in range(60):
+            # A caller that wants its picture asks again after an error, as the catalogue does.
+            for _ in range(40):
+                try:
+                    delivered.append(client.txt2img(cat(seed=seed)).seeds[0])
+                    break
+                except BackendError as error:
+                    told[type(error).__name__] += 1
+
+    drawn_in_vain = sum(kind in WORK_LOST for kind in plan)
+    assert delivered == list(range(60))
+    assert len(server.render_log) == 60 + drawn_in_vain
+    assert told["BackendError"] == 0  # each has a name of its own
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_each_single_fault_is_survived_or_named(kind):
+    server = EmbeddedServer()
+    server.faults = in_turn([Fault(kind, hang_s=0.01)])
+    with client_of(server) as client:
+        try:
+            seeds, said = client.txt2img(cat()).seeds, ""
+        except BackendError as error:
+            seeds, said = (), str(error)
+
+    assert seeds == (7,) or len(said) > 40
+    assert len(server.render_log) == (1 if seeds else 0) + (kind in WORK_LOST)
+
+
+def test_a_server_that_was_restarted_is_asked_again():
+    server = EmbeddedServer()
+    server.faults = in_turn(["cut_before"])
+    naps = []
+
+    def sleep(seconds):
+        naps.append(seconds)
+        server.is_dead = len(naps) < 4
+
+    with client_of(server, sleep=sleep) as client:
+        client.capabilities  # noqa: B018 - the server is well until then
+        generation = client.txt2img(cat())
+
+    assert generation.seeds == (7,)
+    assert len(server.render_log) == 1
+
+
+def test_out_of_memory_offers_a_smaller_size():
+    server = EmbeddedServer(faults=in_turn(["out_of_memory"]))
+
+    with client_of(server) as client, pytest.raises(BackendOutOfMemoryError, match="768x512"):
+        client.txt2img(cat(width=1024, height=704))
+
+
+def light():
+    matte = np.zeros((64, 64), np.float32)
+    matte[16:48, 16:48] = 1
+    return ICLight(foreground=np.full((64, 64, 3), 0.6, np.float32), matte=matte)
+
+
+@pytest.mark.parametrize("ic_light", ["v1", "v2", "v15"])
+def test_ic_light_is_proven_in_every_spelling(ic_light):
+    with client_of(EmbeddedServer(ic_light=ic_light)) as client:
+        assert client.txt2img(cat(ic_light=light())).applied.ic_light is True
+
+
+def test_pictures_that_cannot_be_sent_are_fetched_one_by_one():
+    plain, broken = EmbeddedServer(), EmbeddedServer(ndarray_bug=True)
+    request = cat(ic_light=light(), batch_size=2)
+
+    with client_of(plain) as client:
+        sent = client.txt2img(request)
+    with client_of(broken) as client:
+        fetched = client.txt2img(request)
+        options = client.options()
+
+    assert fetched.seeds == sent.seeds == (7, 8)
+    for one, other in zip(sent.images, fetched.images, strict=True):
+        np.testing.assert_array_equal(one, other)
+    # The server is as it was: nothing that was overridden for the saving holds on.
+    assert options["samples_filename_pattern"] == ""
+    assert options["save_to_dirs"] is True
+
+
+def test_progress_of_pictures_that_are_fetched_is_that_of_all(monkeypatch):
+    from prodgen.client import tasks
+
+    monkeypatch.setattr(tasks, "POLL_S", 0.01)
+    seen = []
+
+    with client_of(EmbeddedServer(ndarray_bug=True, delay_s=0.3)) as client:
+        request = cat(ic_light=light(), batch_size=2, steps=20)
+        client.txt2img(request)  # by now it is known that pictures must be fetched
+        client.txt2img(request, on_progress=seen.append)
+
+    fractions = [progress.fraction for progress in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[0] < 0.5 < fractions[-1]
+
+
+def test_progress_carries_previews_where_they_are_wanted(monkeypatch):
+    from prodgen.client import tasks
+
+    monkeypatch.setattr(tasks, "POLL_S", 0.02)
+    seen = []
+
+    with client_of(EmbeddedServer(delay_s=0.6), previews=True) as client:
+        client.txt2img(cat(steps=20), on_progress=seen.append)
+
+    assert any(progress.preview is not None and progress.preview.shape[2] == 3 for progress in seen)
+
+
+def test_overrides_do_not_leak_even_from_a_fresh_install():
+    server = EmbeddedServer(leaky_overrides=True)
+    with client_of(server) as client:
+        before = client.options()
+        client.txt2img(cat(clip_skip=2))
+        after = client.options()
+
+    assert after["CLIP_stop_at_last_layers"] == before["CLIP_stop_at_last_layers"]
+
+
+def test_a_time_out_stops_the_work_on_the_server():
+    server = EmbeddedServer(delay_s=3)
+    with client_of(server, timeout_s=0.5) as client:
+        client.capabilities  # noqa: B018 - not part of the time-out
+        with pytest.raises(BackendTimeoutError, match="its work was stopped"):
+            client.txt2img(cat(steps=50))
+
+
+def test_cancelling_stops_our_own_work_only():
+    from prodgen.errors import Interrupted
+
+    server = EmbeddedServer(delay_s=2)
+    ours, theirs = client_of(server, sleep=time.sleep), client_of(server, sleep=time.sleep)
+    ended = {}
+
+    def run(name, client, seed):
+        try:
+            ended[name] = client.txt2img(cat(seed=seed, steps=20)).seeds
+        except Interrupted as error:
+            ended[name] = str(error)
+
+    first = threading.Thread(target=run, args=("theirs", theirs, 1))
+    second = threading.Thread(target=run, args=("ours", ours, 2))
+    first.start()
+    time.sleep(0.3)
+    second.start()
+    time.sleep(0.3)
+    ours.cancel()  # it only waits for theirs by now; it is stopped as soon as it begins
+    first.join(20)
+    second.join(20)
+
+    assert ended["theirs"] == (1,)
+    assert "stopped" in ended["ours"]
+
+
+def test_a_run_that_somebody_else_stopped_is_told():
+    server = EmbeddedServer(delay_s=1)
+    other = httpx.Client(transport=EmbeddedTransport(server), base_url="http://x")
+    stop = threading.Timer(0.4, lambda: other.post("/sdapi/v1/interrupt", json={}))
+
+    with client_of(server) as client:
+        stop.start()
+        generation = client.txt2img(cat(steps=20))
+
+    assert any("told to stop" in notice for notice in generation.notices)
+
+
+def test_45_queued_calls_of_others_only_make_ours_wait():
+    server = EmbeddedServer(delay_s=0.02)
+    others = [
+        threading.Thread(target=lambda seed=seed: client_of(server).txt2img(cat(seed=seed)))
+        for seed in range(45)
+    ]
+    for other in others:
+        other.start()
+
+    with client_of(server) as client:
+        generation = client.txt2img(cat(seed=99))
+    for other in others:
+        other.join(30)
+
+    assert generation.seeds == (99,)
+    assert len(server.render_log) == 46

@@ -1,0 +1,39 @@
+"""What several tests share: the reference material, if it is there, and small pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Reference material beside the project: true mattes and renders, recordings, weights."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "truth").is_dir():
+        pytest.skip("the reference material (../shared) is not on this machine")
+    return folder
+
+
+@pytest.fixture
+def disc() -> np.ndarray:
+    """A soft disc in the middle of 64 x 64, as matte."""
+    y, x = np.mgrid[:64, :64]
+    return np.clip(20.5 - np.hypot(x - 31.5, y - 31.5), 0, 1).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test must not depend on the PRODGEN_ variables of whoever runs it."""
+    for name in [key for key in os.environ if key.startswith("PRODGEN_") and key != "PRODGEN_LIVE_BACKEND"]:
+        monkeypatch.delenv(name)

@@ -1,0 +1,246 @@
+"""Queue, progress, interrupt: what clients of a shared server see of one another."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+
+def in_background(work: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.append(work()))
+    thread.start()
+    return thread, results
+
+
+def wait_until(true: Callable[[], bool], *, limit_s: float = 5.0) -> None:
+    end = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def task(caller: Any, name: str | None) -> dict[str, Any]:
+    body = {} if name is None else {"id_task": name}
+    return caller.post("/internal/progress", body).json()
+
+
+def test_progress_moves_from_a_hundredth_to_nothing_and_has_the_recorded_keys(call):
+    caller = call(delay_s=0.3)
+    thread, _ = in_background(lambda: caller.txt2img(steps=30))
+    seen = []
+    while thread.is_alive():
+        seen.append(caller.get("/sdapi/v1/progress").json())
+        time.sleep(0.01)
+    thread.join()
+
+    running = [answer["progress"] for answer in seen if answer["state"]["job_count"]]
+    assert running == sorted(running)
+    assert 0.01 <= running[0] < 0.7 < running[-1] <= 1
+    assert seen[-1]["state"]["job_count"] in (0, 1)
+    assert any(answer["current_image"] for answer in seen)
+
+
+def test_an_idle_server_has_no_job_and_no_progress(call):
+    answer = call().get("/sdapi/v1/progress").json()
+
+    assert (answer["progress"], answer["state"]["job"], answer["state"]["job_count"]) == (0.0, "", 0)
+
+
+def test_no_task_while_idle_counts_as_active_because_nothing_equals_nothing(call):
+    assert task(call(), None)["active"] is True
+
+
+def test_tasks_are_queued_active_and_completed_under_their_own_names(call):
+    caller = call(delay_s=0.4)
+    first, _ = in_background(lambda: caller.txt2img(force_task_id="Q1"))
+    wait_until(lambda: task(caller, "Q1")["active"])
+    second, _ = in_background(lambda: caller.txt2img(force_task_id="Q2", steps=1))
+    wait_until(lambda: task(caller, "Q2")["queued"])
+
+    assert task(caller, "Q2")["textinfo"] == "In queue: 1/1"
+    assert caller.get("/internal/pending-tasks").json() == {"size": 1, "tasks": ["Q2"]}
+    first.join()
+    second.join()
+    assert task(caller, "Q1")["completed"]
+    assert task(caller, "Q2") == task(caller, "Q2") | {"completed": True, "textinfo": "Waiting..."}
+
+
+def test_a_failed_task_stays_active_until_the_next_one_begins(call):
+    caller = call()
+    caller.txt2img(steps=0, force_task_id="F1")
+    before = task(caller, "F1")
+    caller.txt2img(force_task_id="F2")
+
+    assert (before["active"], before["completed"]) == (True, False)
+    assert (task(caller, "F1")["active"], task(caller, "F1")["completed"]) == (False, False)
+    assert task(caller, "F2")["completed"]
+
+
+def test_a_task_whose_init_image_is_bad_stays_pending_for_ever(call):
+    caller = call()
+    caller.img2img(init_images=["!!!"], force_task_id="lost")
+    caller.txt2img()
+
+    assert caller.get("/internal/pending-tasks").json()["tasks"] == ["lost"]
+
+
+def test_only_the_last_sixteen_finished_tasks_are_remembered(call):
+    caller = call()
+    for number in range(17):
+        caller.txt2img(width=16, height=16, steps=1, force_task_id=f"T{number}")
+
+    assert not task(caller, "T0")["completed"]
+    assert task(caller, "T1")["completed"]
+
+
+def test_an_interrupted_job_answers_200_with_a_picture_and_its_infotext(call, images, info):
+    caller = call(delay_s=20)
+    thread, results = in_background(lambda: caller.txt2img(n_iter=3, steps=50, force_task_id="mine"))
+    wait_until(lambda: caller.server.machine.state.sampling_step > 25)
+    assert caller.post("/sdapi/v1/interrupt").json() == {}
+    thread.join(5)
+
+    response = results[0]
+    assert len(images(response)) == 1
+    assert len(info(response)["all_seeds"]) == 3
+    assert len(info(response)["infotexts"]) == 1
+    assert [record.outcome for record in caller.server.render_log] == ["interrupted"]
+
+
+def test_a_skipped_iteration_is_cut_short_and_the_next_one_still_runs(call, images):
+    caller = call(delay_s=0.6)
+    thread, results = in_background(lambda: caller.txt2img(n_iter=2, steps=50))
+    wait_until(lambda: caller.server.machine.state.sampling_step > 25)
+    assert caller.post("/sdapi/v1/skip").json() is None
+    thread.join()
+
+    assert len(images(results[0])) == 2
+    assert [record.outcome for record in caller.server.render_log] == ["interrupted", "done"]
+
+
+def test_an_interrupt_while_idle_is_shown_but_harms_nothing(call, images):
+    caller = call(delay_s=0.01)
+    caller.post("/sdapi/v1/interrupt")
+    shown = caller.get("/sdapi/v1/progress").json()["state"]["interrupted"]
+    response = caller.txt2img()
+
+    assert shown is True
+    assert len(images(response)) == 1
+    assert caller.server.render_log[0].outcome == "done"
+    assert caller.get("/sdapi/v1/progress").json()["state"]["interrupted"] is False
+
+
+def test_jobs_run_one_after_the_other_in_order_of_arrival(call):
+    caller = call(delay_s=0.15)
+    threads = []
+    for number in range(4):
+        threads.append(in_background(lambda n=number: caller.txt2img(force_task_id=f"J{n}"))[0])
+        wait_until(lambda n=number: task(caller, f"J{n}")["queued"] or task(caller, f"J{n}")["active"])
+    for thread in threads:
+        thread.join()
+
+    assert [record.task for record in caller.server.render_log] == ["J0", "J1", "J2", "J3"]
+
+
+def test_lists_and_options_answer_while_a_job_runs_and_extras_wait(call, encode, ramp):
+    caller = call(delay_s=0.5)
+    thread, _ = in_background(lambda: caller.txt2img(force_task_id="long"))
+    wait_until(lambda: task(caller, "long")["active"])
+    assert caller.get("/sdapi/v1/samplers").status_code == 200
+    assert caller.get("/sdapi/v1/options").status_code == 200
+    assert thread.is_alive()
+
+    caller.post("/sdapi/v1/extra-single-image", {"image": encode(ramp), "upscaler_1": "Lanczos"})
+
+    assert not task(caller, "long")["active"]
+    thread.join()
+
+
+def test_a_client_that_stops_waiting_does_not_stop_the_server(call):
+    caller = call(delay_s=0.4)
+    body = {"width": 64, "height": 64, "steps": 2}
+    with pytest.raises(httpx.ReadTimeout):
+        caller.http.post("/sdapi/v1/txt2img", json=body, timeout=0.1)
+
+    wait_until(lambda: len(caller.server.render_log) == 1)
+
+
+def test_with_all_worker_threads_taken_even_progress_waits(call):
+    caller = call(delay_s=0.4, worker_threads=2)
+    threads = [in_background(lambda n=n: caller.txt2img(force_task_id=f"W{n}"))[0] for n in range(2)]
+    wait_until(
+        lambda: caller.server.machine.state.job != "" and len(caller.server.machine.tasks.pending()) == 1
+    )
+    started = time.monotonic()
+    caller.get("/sdapi/v1/progress")
+
+    assert time.monotonic() - started > 0.1
+    for thread in threads:
+        thread.join()
+
+
+def test_the_preview_is_a_quarter_of_the_size_and_comes_as_a_data_uri_for_a_task(call, decode):
+    caller = call(delay_s=1.0)
+    thread, _ = in_background(lambda: caller.txt2img(steps=40, width=128, height=128, force_task_id="P"))
+    wait_until(lambda: caller.get("/sdapi/v1/progress").json()["current_image"] is not None)
+    shown = caller.get("/sdapi/v1/progress").json()
+    skipped = caller.get("/sdapi/v1/progress?skip_current_image=true").json()
+    mine = task(caller, "P")
+    caller.post("/sdapi/v1/interrupt")
+    thread.join()
+
+    assert decode(shown["current_image"]).shape == (32, 32, 3)
+    assert skipped["current_image"] is None
+    assert mine["live_preview"].startswith("data:image/png;base64,")
+    assert isinstance(mine["eta"], float)
+
+
+def test_a_renderer_that_fails_gives_500_with_its_reason_and_the_server_lives_on(call, draw):
+    failing = [True]
+
+    def sometimes(order: Any) -> Any:
+        if failing:
+            failing.pop()
+            raise ValueError("no paint left")
+        return draw(order)
+
+    caller = call(renderer=sometimes)
+    first, second = caller.txt2img(), caller.txt2img()
+
+    assert (first.status_code, first.json()["error"], first.json()["errors"]) == (
+        500,
+        "ValueError",
+        "no paint left",
+    )
+    assert second.status_code == 200
+
+
+def test_two_pictures_of_a_batch_share_one_jobs_progress(call, draw):
+    seen: list[float] = []
+
+    def watching(order: Any) -> Any:
+        seen.append(caller.server.machine.state.fraction())
+        return draw(order)
+
+    caller = call(renderer=watching)
+    caller.txt2img(batch_size=2, steps=10)
+
+    assert np.allclose(seen, [0.0, 0.5])
+
+
+def test_there_is_no_preview_before_ten_steps(call):
+    caller = call(delay_s=0.3)
+    thread, _ = in_background(lambda: caller.txt2img(steps=9))
+    wait_until(lambda: caller.server.machine.state.preview is not None)
+    shown = caller.get("/sdapi/v1/progress").json()
+    thread.join()
+
+    assert shown["state"]["job_count"] == 1
+    assert shown["current_image"] is None

@@ -1,0 +1,253 @@
+"""The compose file, the Dockerfiles, and what runs inside them, as far as that goes without an engine.
+
+`compose-spec.schema.json` is the Compose Specification's own schema (Apache-2.0), as the compose-spec project
+publishes it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BASE_IMAGE = re.compile(r"docker\.io/library/python:3\.11-slim-bookworm@sha256:[0-9a-f]{64}")
+PROFILES = ["cpu", "gpu", "weights", "cli", "cluster"]
+
+yaml = pytest.importorskip("yaml", reason="reading the compose file needs PyYAML: pip install '.[dev]'")
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    """The compose file, with its variables left as they are."""
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def with_defaults(value: Any) -> Any:
+    """Put each variable's default in its place, as compose does without an .env file."""
+    if isinstance(value, str):
+        return re.sub(r"\$\{\w+(?::-([^}]*))?\}", lambda match: match.group(1) or "", value)
+    if isinstance(value, dict):
+        return {key: with_defaults(inner) for key, inner in value.items()}
+    return [with_defaults(inner) for inner in value] if isinstance(value, list) else value
+
+
+def test_the_compose_file_fits_the_compose_specification(compose):
+    schema = json.loads((Path(__file__).parent / "compose-spec.schema.json").read_text())
+
+    jsonschema.validate(with_defaults(compose), schema)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_docker_itself_accepts_the_compose_file(profile):
+    docker = shutil.which("docker")
+    if not docker or subprocess.run([docker, "compose", "version"], capture_output=True).returncode:
+        pytest.skip("docker compose is not on this machine; the schema is checked all the same")
+
+    result = subprocess.run(
+        [docker, "compose", "--project-directory", ROOT, "--profile", profile, "config", "--quiet"],
+        capture_output=True,
+        text=True,
+    )
+
+    assert result.returncode == 0, result.stderr
+
+
+def test_every_service_has_a_profile_so_that_nothing_starts_by_accident(compose):
+    assert {name: service["profiles"] for name, service in compose["services"].items()} == {
+        "embedded": ["cpu"],
+        "backend": ["gpu"],
+        "weights": ["weights"],
+        "cli": ["cli"],
+        "scheduler": ["cluster"],
+        "worker": ["cluster"],
+    }
+
+
+def test_no_variable_is_required_or_one_profile_would_break_the_others(compose):
+    text = (ROOT / "docker-compose.yml").read_text()
+
+    assert not re.search(r"\$\{\w+:?\?", text)
+    assert all(":-" in variable for variable in re.findall(r"\$\{[^}]*\}", text))
+
+
+def test_every_port_is_published_on_loopback_only(compose):
+    ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
+
+    assert len(ports) == 4
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_every_service_is_limited_and_not_root(compose):
+    for name, service in compose["services"].items():
+        assert "mem_limit" in service, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert not with_defaults(service["user"]).startswith(("0", "root")), name
+        assert "restart" in service, name
+
+
+def test_the_gpu_server_has_its_gpu_its_volume_its_shared_memory_and_its_health_check(compose):
+    backend = compose["services"]["backend"]
+
+    (device,) = backend["deploy"]["resources"]["reservations"]["devices"]
+    assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+    assert "models:/srv/backend/webui/models" in backend["volumes"]
+    assert "shm_size" in backend
+    assert backend["healthcheck"]["test"][-1] == "/srv/backend/healthcheck.py"
+
+
+def test_everything_the_compose_file_names_exists(compose):
+    for service in compose["services"].values():
+        build = service["build"]
+        assert (ROOT / build["dockerfile"]).is_file()
+        assert (ROOT / "docker" / build["args"].get("LOCK", "requirements.lock")).is_file()
+        for mount in service.get("volumes", []):
+            source = mount.split(":")[0]
+            assert source in compose["volumes"] or (ROOT / source).exists()
+
+
+def test_the_base_image_is_the_same_digest_everywhere(compose):
+    dockerfiles = [path.read_text() for path in sorted((ROOT / "docker").glob("*.Dockerfile"))]
+    named = {match for text in [*dockerfiles, json.dumps(compose)] for match in BASE_IMAGE.findall(text)}
+
+    assert len(dockerfiles) == 2
+    assert len(named) == 1
+    assert all(BASE_IMAGE.search(text) for text in dockerfiles)
+
+
+@pytest.mark.parametrize("name", ["prodgen", "backend"])
+def test_an_image_is_built_in_stages_and_runs_as_a_user(name):
+    text = (ROOT / f"docker/{name}.Dockerfile").read_text()
+
+    stages = re.findall(r"^FROM (.*)$", text, re.MULTILINE)
+    assert stages == ["${PYTHON_IMAGE} AS build", "${PYTHON_IMAGE}"]
+    assert re.findall(r"^USER (.*)$", text, re.MULTILINE)[-1] == "1000"
+    assert "org.opencontainers.image.licenses" in text
+
+
+@pytest.mark.parametrize("name", ["prodgen", "backend"])
+def test_everything_an_image_copies_is_let_through_to_the_builder(name):
+    text = (ROOT / f"docker/{name}.Dockerfile").read_text()
+    let_through = {
+        line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")
+    }
+
+    for line in re.findall(r"^COPY (?!--from)(.*)$", text, re.MULTILINE):
+        for source in [word for word in line.split()[:-1] if not word.startswith("--")]:
+            path = source.replace("${LOCK}", "requirements.lock")
+            assert (ROOT / path).exists(), path
+            assert path.split("/")[0] in let_through, path
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-cluster"])
+def test_every_locked_package_has_its_version_and_hashes(name):
+    text = (ROOT / f"docker/{name}.lock").read_text()
+    packages = re.split(r"\n(?=\S)", text.strip())
+
+    assert all(re.match(r"[\w.-]+(\[\w+\])?==\S+ ", package) for package in packages)
+    assert all("--hash=sha256:" in package for package in packages)
+
+
+def test_the_lock_has_every_dependency_of_the_project():
+    project = (ROOT / "pyproject.toml").read_text()
+    listed = project.split("\ndependencies = [")[1].split("]")[0]
+    locked = (ROOT / "docker/requirements.lock").read_text()
+
+    for name in re.findall(r'"([\w.-]+)', listed):
+        assert f"\n{name}==" in f"\n{locked}", (
+            f"{name} is not in docker/requirements.lock: docker/README.md says how to renew it"
+        )
+
+
+def test_the_dockerfiles_pass_hadolint():
+    hadolint = Path(sys.executable).with_name("hadolint")
+    if not hadolint.exists():
+        pytest.skip("hadolint is not installed: pip install '.[dev]'")
+
+    result = subprocess.run(
+        [hadolint, *sorted((ROOT / "docker").glob("*.Dockerfile"))], capture_output=True, text=True
+    )
+
+    assert result.returncode == 0, result.stdout
+
+
+def test_the_scripts_pass_shellcheck():
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    if not shellcheck.exists():
+        pytest.skip("shellcheck is not installed: pip install '.[dev]'")
+    scripts = [*ROOT.glob("*.sh"), *(ROOT / "backend").glob("*.sh"), *(ROOT / "docker").glob("*.sh")]
+
+    result = subprocess.run([shellcheck, "-x", *scripts], capture_output=True, text=True, cwd=ROOT)
+
+    assert len(scripts) >= 8
+    assert result.returncode == 0, result.stdout
+
+
+def test_every_variable_of_the_compose_file_is_explained_in_the_example():
+    used = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
+    explained = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    internal = {"PRODGEN_TAG", "PRODGEN_SCHEDULER_PORT", "PRODGEN_DASHBOARD_PORT"}
+
+    assert used - internal == explained
+
+
+@pytest.mark.parametrize("answer", ["sha256:" + "a" * 64, "error: denied"])
+def test_pinning_writes_a_digest_and_nothing_else(tmp_path, answer):
+    (tmp_path / "docker").write_text(f"#!/bin/sh\necho '{answer}'\n")
+    (tmp_path / "docker").chmod(0o755)
+    env = tmp_path / ".env"
+    env.write_text("PRODGEN_AUTH=a:b\nPYTHON_IMAGE=old\n")
+
+    result = subprocess.run(
+        [ROOT / "docker/pin_images.sh", env],
+        capture_output=True,
+        text=True,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+    )
+
+    if answer.startswith("sha256"):
+        assert BASE_IMAGE.search(env.read_text())
+        assert "PRODGEN_AUTH=a:b" in env.read_text()
+        assert "old" not in env.read_text()
+    else:
+        assert result.returncode == 1
+        assert env.read_text() == "PRODGEN_AUTH=a:b\nPYTHON_IMAGE=old\n"
+
+
+@pytest.mark.parametrize(
+    ("scripts", "status", "said"),
+    [
+        ([{"name": "ic light"}, {"name": "prodgen bridge"}], 0, "are loaded"),
+        ([{"name": "prodgen bridge"}], 1, "lacks ic light"),
+        ([{"name": "ic light"}], 1, "lacks prodgen bridge"),
+        ({"detail": "Not authenticated"}, 1, "no answer"),
+    ],
+)
+def test_the_health_check_asks_for_ic_light_and_the_bridge(mirror, scripts, status, said):
+    mirror.files["/sdapi/v1/script-info"] = json.dumps(scripts).encode()
+
+    result = subprocess.run(
+        [sys.executable, ROOT / "backend/healthcheck.py", mirror.url], capture_output=True, text=True
+    )
+
+    assert (result.returncode, said in result.stdout) == (status, True), result.stdout + result.stderr
+
+
+def test_the_health_check_signs_in(mirror):
+    mirror.files["/sdapi/v1/script-info"] = b"[]"
+
+    subprocess.run(
+        [sys.executable, ROOT / "backend/healthcheck.py", mirror.url],
+        capture_output=True,
+        env={"PRODGEN_BACKEND_AUTH": "shop:geheim"},
+    )
+
+    assert mirror.requests[0][2] == "Basic c2hvcDpnZWhlaW0="

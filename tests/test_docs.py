@@ -1,0 +1,62 @@
+"""The documentation does what it says: its Python runs, its commands exist, its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from prodgen.cli import main
+from prodgen.cli.reference import reference
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
+
+
+def test_the_command_reference_is_up_to_date(root):
+    assert (root / "docs" / "commands.md").read_text("utf-8") == reference()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_in_the_docs_runs(page, root, monkeypatch, tmp_path):
+    monkeypatch.chdir(root)
+    for block in blocks(page, "python"):
+        exec(compile(block, page.name, "exec"), {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_prodgen_commands_in_the_docs_are_valid(page, monkeypatch):
+    for block in blocks(page, "console"):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.split(">")[0], comments=True)
+            if words[:1] != ["prodgen"] or words[1:2] == ["--help"]:
+                continue
+            command = main.commands[words[1]]
+            # What a line names need not be there; that its options exist and its values parse is the point.
+            for option in command.params:
+                if isinstance(option.type, click.Path):
+                    monkeypatch.setattr(option.type, "exists", False)
+            command.make_context(words[1], words[2:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_to_files(page):
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} points to {target}, which is not there"
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_notebook_runs(root, monkeypatch):
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(root / "examples" / "quickstart.ipynb", as_version=4)
+
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(root / "examples")}}).execute()

@@ -1,0 +1,328 @@
+"""Identity: each number alone catches what only it can see, and passes what is clean."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from prodgen import identity
+from prodgen.color import from_lab, to_lab, to_linear, to_srgb
+from prodgen.errors import SettingError
+from prodgen.identity import Identity, Limit
+
+SIZE = 160
+
+
+def carton(size: int = 320) -> tuple[np.ndarray, np.ndarray]:
+    """A carton with orange, blue and white parts and black strokes, on light grey; and its matte."""
+    picture = np.full((size, size, 3), 0.8, np.float32)
+    k = size / 160
+    box = [round(v * k) for v in (28, 24, 132, 140)]
+    left, top, right, bottom = box
+    picture[top:bottom, left:right] = 0.88
+    picture[round(104 * k) : bottom, left:right] = (0.85, 0.42, 0.15)
+    picture[top : round(50 * k), left:right] = (0.15, 0.32, 0.75)
+    for line in range(4):
+        y = round((58 + 11 * line) * k)
+        for column in range(9 - line):
+            x = round((36 + 10 * column) * k)
+            picture[y : y + round(6 * k), x : x + max(2, round(3 * k))] = 0.1
+            picture[y : y + max(2, round(2 * k)), x : x + round(6 * k)] = 0.1
+    matte = np.zeros((size, size), np.float32)
+    matte[top:bottom, left:right] = 1
+    matte = cv2.GaussianBlur(matte, (0, 0), 0.7)
+    matte[matte > 0.98], matte[matte < 0.02] = 1, 0
+    return picture, matte
+
+
+def shading(size: int) -> np.ndarray:
+    """Smooth light between 0.35 and 1."""
+    y, x = np.mgrid[:size, :size] / size
+    return (0.35 + 0.65 * x * (1 - 0.4 * y)).astype(np.float32)[..., None]
+
+
+def in_light(picture: np.ndarray) -> np.ndarray:
+    return to_srgb(to_linear(picture) * shading(picture.shape[0]))
+
+
+def turned(picture: np.ndarray, degrees: float, chroma: float = 1.0) -> np.ndarray:
+    """The picture with its hue turned in CIE L*a*b* and its chroma scaled."""
+    lab = to_lab(picture)
+    c, s = chroma * np.cos(np.radians(degrees)), chroma * np.sin(np.radians(degrees))
+    a, b = lab[..., 1].copy(), lab[..., 2].copy()
+    lab[..., 1], lab[..., 2] = c * a - s * b, s * a + c * b
+    return from_lab(lab)
+
+
+@pytest.fixture(scope="module")
+def clean() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Photograph, its honest result in new light, matte; large enough for print to be print."""
+    photo, matte = carton(320)
+    return photo, in_light(photo), matte
+
+
+def inside(result: np.ndarray, spoiled: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """The spoiled product in the untouched scene."""
+    return result + (spoiled - result) * matte[..., None]
+
+
+def failures(measured: Identity, profile: str = "catalogue") -> str:
+    return "; ".join(measured.verdict(profile).reasons)
+
+
+def test_a_product_that_only_got_new_light_passes_the_strict_profile(clean):
+    photo, result, matte = clean
+
+    measured = identity.measure(photo, result, matte, relit=result)
+
+    assert measured.verdict("catalogue").status == "pass", failures(measured)
+    assert measured.light_kept == pytest.approx(1, abs=0.01)
+
+
+def test_our_own_blend_of_a_spoiled_picture_passes_the_strict_profile(clean):
+    photo, result, matte = clean
+    relit = inside(result, cv2.GaussianBlur(turned(result, 0, chroma=0.3), (0, 0), 1.5), matte)
+
+    measured = identity.measure(photo, identity.blend(photo, relit, matte), matte, relit=relit)
+
+    assert measured.verdict("catalogue").status != "fail", failures(measured)
+
+
+def hue(picture):
+    return turned(picture, 40)
+
+
+def desaturated(picture):
+    return turned(picture, 0, chroma=0.5)
+
+
+def blurred(picture):
+    return cv2.GaussianBlur(picture, (0, 0), 2.5)
+
+
+def ghosted(picture):
+    return 0.6 * picture + 0.4 * np.roll(picture, 9, axis=1)
+
+
+def shifted(picture):
+    return np.roll(picture, 3, axis=1)
+
+
+def other_text(picture):
+    """The lower lines of print mirrored: as much ink, other letters."""
+    changed = picture.copy()
+    changed[135:200, 70:200] = changed[135:200, 70:200][:, ::-1]
+    return changed
+
+
+def one_patch(picture):
+    """A fifth of the side of the orange ground turned green."""
+    changed = picture.copy()
+    changed[230:262, 70:110] = turned(picture[230:262, 70:110], 70)
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("spoil", "number"),
+    [
+        (hue, "chroma error"),
+        (desaturated, "chroma error"),
+        (blurred, "print sharpness"),
+        (ghosted, "detail"),
+        (shifted, "print agreement"),
+        (other_text, "print agreement"),
+        (one_patch, "delta e worst region"),
+    ],
+)
+def test_each_spoiling_is_flagged_by_its_number(clean, spoil, number):
+    photo, result, matte = clean
+
+    measured = identity.measure(photo, inside(result, spoil(result), matte), matte)
+
+    assert measured.verdict("catalogue").status == "fail"
+    assert number in failures(measured), failures(measured)
+
+
+def test_one_wrong_patch_does_not_hide_in_the_average(clean):
+    photo, result, matte = clean
+
+    measured = identity.measure(photo, inside(result, one_patch(result), matte), matte)
+
+    assert measured.delta_e_worst_region > 3 * measured.delta_e_mean
+    assert np.hypot(measured.worst_region[0] - 90 / 320, measured.worst_region[1] - 246 / 320) < 0.15
+
+
+@pytest.mark.parametrize("percent", [-2, 2, 4])
+def test_growth_of_the_outline_is_measured_in_percent_of_the_area(clean, percent):
+    photo, result, matte = clean
+    scale = np.sqrt(1 + percent / 100)
+    # The scene is darker than the carton, so that the outline shows all round.
+    scene = np.full_like(result, 0.15)
+    grown, larger = (
+        cv2.warpAffine(
+            x,
+            cv2.getRotationMatrix2D((159.5, 163.5), 0, scale),
+            (320, 320),
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        for x in (result, matte)
+    )
+    picture = scene + (grown - scene) * larger[..., None]
+
+    measured = identity.measure(photo * matte[..., None], picture, matte)
+
+    assert measured.outline_growth_percent == pytest.approx(percent, abs=0.7)
+
+
+def test_a_white_fringe_is_a_halo(clean):
+    photo, result, matte = clean
+    ring = cv2.dilate((matte > 0).astype(np.float32), np.ones((5, 5))) - (matte > 0)
+    scene = result * 0.3 * (1 - matte[..., None]) + result * matte[..., None]
+
+    without = identity.measure(photo, scene, matte)
+    fringed = identity.measure(photo, np.where(ring[..., None] > 0, 0.95, scene).astype(np.float32), matte)
+
+    assert without.halo < 4
+    assert "halo" in failures(fringed)
+
+
+def test_white_that_swallows_the_label_is_counted(clean):
+    photo, _, matte = clean
+
+    measured = identity.measure(photo, to_srgb(to_linear(photo) * np.float32(2.5)), matte)
+
+    assert measured.white_clipping_percent > 4
+
+
+def test_black_that_swallows_colours_is_counted(clean):
+    photo, result, matte = clean
+    drowned = result.copy()
+    drowned[40:100] = 0
+
+    measured = identity.measure(photo, inside(result, drowned, matte), matte)
+
+    assert measured.black_clipping_percent > 4
+
+
+def test_light_that_did_not_arrive_is_seen(clean):
+    photo, result, matte = clean
+    mirrored = np.ascontiguousarray(result[:, ::-1])
+    # The photograph's own print, lit from the other side.
+    wrong = to_srgb(to_linear(photo) * (to_linear(mirrored) / np.maximum(to_linear(photo)[:, ::-1], 1e-3)))
+
+    measured = identity.measure(photo, wrong, matte, relit=result)
+
+    assert measured.light_kept < 0.7
+
+
+@pytest.mark.parametrize(
+    ("direction", "angle", "azimuth"),
+    [((1, 0), 0, 90), ((-1, 0), 180, -90), ((0, 1), 90, 0)],
+)
+def test_the_direction_of_the_light_is_found(direction, angle, azimuth):
+    photo, matte = carton(SIZE)
+    y, x = np.mgrid[:SIZE, :SIZE] / SIZE - 0.5
+    light = np.exp(1.2 * (direction[0] * x - direction[1] * y)).astype(np.float32)[..., None] * 0.5
+    elevation = 60.0 if azimuth == 0 else 0.0
+
+    measured = identity.measure(
+        photo,
+        to_srgb(to_linear(photo) * light),
+        matte,
+        asked_azimuth_deg=azimuth,
+        asked_elevation_deg=elevation,
+    )
+
+    assert abs((measured.light_angle_deg - angle + 180) % 360 - 180) < 12
+    assert measured.light_angle_error_deg < 12
+
+
+def test_a_picture_of_something_else_is_measured_and_fails(clean):
+    photo, _, matte = clean
+    noise = cv2.resize(np.random.default_rng(0).random((20, 20, 3), np.float32), (320, 320))
+
+    measured = identity.measure(photo, noise, matte)
+
+    assert measured.verdict("editorial").status == "fail"
+
+
+def test_a_result_of_another_size_can_be_measured(clean):
+    photo, result, matte = clean
+    smaller = cv2.resize(result, (200, 200), interpolation=cv2.INTER_AREA)
+
+    measured = identity.measure(photo, smaller, matte)
+
+    assert measured.chroma_error_median < 1
+
+
+def test_repair_leaves_a_good_blend_alone(clean):
+    photo, result, matte = clean
+
+    repaired = identity.repair(photo, result, matte, profile="catalogue")
+
+    assert repaired.rounds == 0
+    assert repaired.identity.repaired_percent == 0
+
+
+def test_repair_takes_back_light_where_it_blew_the_label_out(clean):
+    photo, _, matte = clean
+    light = np.ones((320, 320, 1), np.float32)
+    light[:, :150] = 2.5
+    relit = to_srgb(to_linear(photo) * cv2.GaussianBlur(light, (0, 0), 20)[..., None])
+
+    blown = identity.measure(photo, identity.blend(photo, relit, matte), matte)
+    repaired = identity.repair(photo, relit, matte, profile="catalogue")
+
+    assert "white clipping" in failures(blown)
+    assert repaired.verdict.status != "fail", repaired.verdict.reasons
+    # Only there: the other side keeps its light.
+    assert 5 < repaired.identity.repaired_percent < 80
+
+
+def test_profiles_differ_and_the_strict_one_is_stricter():
+    strict, loose = identity.profile_limits("catalogue"), identity.profile_limits("editorial")
+
+    assert set(strict) == set(loose)
+    for name, limit in strict.items():
+        sign = -1 if limit.is_least else 1
+        assert sign * limit.fail <= sign * loose[name].fail, name
+
+
+def test_an_unknown_profile_is_named_with_the_nearest():
+    with pytest.raises(SettingError, match="catalogue"):
+        identity.profile_limits("catalog")
+
+
+def test_limits_of_an_unknown_number_are_refused():
+    with pytest.raises(SettingError, match="delta_e_mean"):
+        identity.read_limits("[mine]\ndelta_e_meen = { warn = 1, fail = 2 }")
+
+
+def test_limits_of_ones_own_decide(clean):
+    photo, result, matte = clean
+    measured = identity.measure(photo, result, matte)
+
+    verdict = measured.verdict("mine", limits={"detail": Limit(warn=1.1, fail=1.05, is_least=True)})
+
+    assert verdict.status == "fail"
+    assert verdict.reasons[0].startswith("detail")
+
+
+def test_identity_is_frozen_and_survives_json(clean):
+    photo, result, matte = clean
+    measured = identity.measure(photo, result, matte)
+
+    assert Identity.model_validate_json(measured.model_dump_json()) == measured
+    with pytest.raises(ValidationError):
+        measured.detail = 0.0  # type: ignore[misc]
+
+
+def test_the_summary_is_one_line_with_the_verdict(clean):
+    photo, result, matte = clean
+
+    summary = identity.measure(photo, result, matte, relit=result).summary("catalogue")
+
+    assert summary.startswith("pass")
+    assert "\n" not in summary

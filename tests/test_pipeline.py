@@ -1,0 +1,137 @@
+"""Recipes and shots: what is accepted, what is refused by name, what decides a picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from prodgen import images
+from prodgen.errors import SettingError, UnknownNameError
+from prodgen.pipeline import Recipe, Shot, builtin_recipes, shoot, shoot_all
+
+
+@pytest.mark.parametrize("name", sorted(builtin_recipes()))
+def test_every_built_in_recipe_is_valid_and_described(name):
+    recipe = Recipe.load(name)
+
+    assert recipe.name == name
+    assert recipe.description
+
+
+def test_a_recipe_of_the_users_is_named_after_its_file(tmp_path):
+    (tmp_path / "mine.toml").write_text('[[stages]]\nstage = "segment"\nmodel = "classical"\n')
+
+    recipe = Recipe.load(tmp_path / "mine.toml")
+
+    assert (recipe.name, len(recipe.stages)) == ("mine", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("stages = 3", "stages"),
+        ("[[stages]]\nstage = 'segmnt'", "stages.0"),
+        ("[[stages]]\nstage = 'relight'\nsteps = 0", "steps"),
+        ("[[stages]]\nstage = 'relight'\nstpes = 9", "stpes"),
+        ("a = [", "not TOML"),
+        ("", "stages"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_with_the_field(tmp_path, text, words):
+    (tmp_path / "wrong.toml").write_text(text)
+
+    with pytest.raises(SettingError, match=words):
+        Recipe.load(tmp_path / "wrong.toml")
+
+
+def test_a_recipe_name_that_is_nearly_right_gets_the_right_one():
+    with pytest.raises(UnknownNameError, match="did you mean 'packshot'"):
+        Recipe.load("packshoot")
+
+
+def test_a_setting_goes_to_every_stage_that_has_it():
+    changed = Recipe.load("relight").with_settings({"steps": 7, "size": "4:5"})
+
+    assert [stage.steps for stage in changed.stages if hasattr(stage, "steps")] == [7]
+    assert [stage.size for stage in changed.stages if hasattr(stage, "size")] == ["4:5"]
+
+
+def test_a_setting_that_no_stage_has_is_refused_with_the_nearest():
+    with pytest.raises(UnknownNameError, match="quality"):
+        Recipe.load("packshot").with_settings({"qualty": 7})
+
+
+def test_a_shot_survives_the_way_to_a_worker(tmp_path):
+    shot = Shot(source=tmp_path / "a.png", prompt="x", seed=3)
+
+    assert Shot.model_validate_json(shot.model_dump_json()) == shot
+
+
+def test_the_key_of_a_shot_depends_on_what_decides_the_pixels_and_on_nothing_else(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"1")
+    (tmp_path / "b.png").write_bytes(b"1")
+    (tmp_path / "c.png").write_bytes(b"2")
+    key = Shot(source=tmp_path / "a.png", prompt="x", seed=3).key
+
+    assert Shot(source=tmp_path / "b.png", prompt="x", seed=3, output=tmp_path / "o.png").key == key
+    assert Shot(source=tmp_path / "c.png", prompt="x", seed=3).key != key
+    assert Shot(source=tmp_path / "a.png", prompt="y", seed=3).key != key
+    assert Shot(source=tmp_path / "a.png", prompt="x", seed=4).key != key
+    assert Shot(source=tmp_path / "a.png", prompt="x", seed=3, recipe=Recipe.load("packshot")).key != key
+
+
+def test_a_drawn_seed_is_recorded(tmp_path):
+    seeds = {Shot(source=tmp_path / "a.png").seed for _ in range(5)}
+
+    assert len(seeds) == 5
+
+
+@pytest.fixture
+def photo(tmp_path, disc):
+    rgb = np.where(disc[..., None] > 0, np.array([0.7, 0.1, 0.1]), 0.9).astype(np.float32)
+    images.save(tmp_path / "photo.png", rgb, matte=disc)
+    return tmp_path / "photo.png"
+
+
+def test_the_alpha_of_a_cut_out_photograph_is_its_matte(photo):
+    result = shoot(photo, recipe="packshot", settings={"where": "original"})
+
+    np.testing.assert_allclose(result.frame.matte, images.load(photo).matte)
+
+
+def test_shots_that_differ_by_seed_share_the_cut_out(photo):
+    shots = [Shot(source=photo, prompt="wooden table, sunset", seed=seed) for seed in (1, 2)]
+
+    first, second = shoot_all(shots, backend="embedded://")
+
+    assert first.frame.photo_matte is second.frame.photo_matte
+    assert np.abs(first.image - second.image).max() > 0.02
+
+
+def test_a_failed_shot_leaves_no_file(photo, tmp_path):
+    with pytest.raises(SettingError):
+        shoot(
+            photo,
+            "x",
+            output=tmp_path / "new" / "out.png",
+            backend="embedded://",
+            settings={"sampler_name": "no"},
+        )
+
+    assert not (tmp_path / "new").exists()
+
+
+def test_progress_goes_through_the_stages_in_order(photo):
+    seen: list[str] = []
+
+    shoot(photo, "sunset", backend="embedded://", on_progress=lambda stage, fraction: seen.append(stage))
+
+    order = list(dict.fromkeys(seen))
+    assert order == [stage.stage for stage in Recipe.load("relight").stages]
+
+
+def test_the_product_of_a_larger_picture_is_the_photographs_and_said_to_be_interpolated(photo):
+    result = shoot(photo, recipe="packshot", settings={"where": "original", "to": "2"})
+
+    assert result.image.shape == (128, 128, 3)
+    assert any("interpolated" in notice for notice in result.notices)

@@ -1,0 +1,157 @@
+import importlib.util
+import os
+
+import numpy as np
+import pytest
+
+from prodgen import images, masks, matting, segmenters
+from prodgen.errors import SegmentationError, SettingError, UnknownNameError
+from prodgen.segmenters import onnx
+
+needs_rembg = pytest.mark.skipif(
+    importlib.util.find_spec("rembg") is None or importlib.util.find_spec("onnxruntime") is None,
+    reason="rembg is not installed: pip install 'prodgen[rembg]'",
+)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A home without any weights."""
+    for name in ("U2NET_HOME", "REMBG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def put(path):
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"not really a network")
+    return path
+
+
+def test_auto_without_weights_is_classical_and_says_what_installs_the_better_one(home):
+    chosen = segmenters.segmenter()
+
+    assert chosen.name == "classical"
+    assert "pip install 'prodgen[rembg]'" in chosen.notice
+    assert "--model isnet-general-use" in chosen.notice
+
+
+def test_classical_by_name_needs_no_notice():
+    assert segmenters.segmenter("classical").notice is None
+
+
+@needs_rembg
+def test_auto_takes_the_network_whose_weights_are_there(home):
+    put(home / ".u2net" / "u2net.onnx")
+
+    assert segmenters.segmenter().name == "u2net"
+    assert segmenters.available() == ("auto", "classical", "u2net")
+
+
+@pytest.mark.parametrize(
+    ("variable", "folder"),
+    [
+        (None, ".rembg/models/silueta"),
+        (None, ".u2net"),
+        ("U2NET_HOME", "mine"),
+        ("U2NET_HOME", "mine/models/silueta"),
+        ("REMBG_HOME", "mine/models/silueta"),
+        ("XDG_DATA_HOME", "mine/rembg/models/silueta"),
+        ("XDG_DATA_HOME", "mine/.u2net"),
+    ],
+)
+def test_weights_are_found_wherever_rembg_keeps_them(home, monkeypatch, variable, folder):
+    if variable:
+        monkeypatch.setenv(variable, str(home / "mine"))
+    path = put(home / folder / "silueta.onnx")
+
+    assert onnx.weights("silueta") == path
+
+
+def test_weights_of_sam_are_both_its_files(home):
+    encoder = put(home / ".u2net" / "sam_vit_b_01ec64.encoder.onnx")
+    assert onnx.weights("sam") is None
+
+    encoder.with_name("sam_vit_b_01ec64.decoder.onnx").write_bytes(b"x")
+
+    assert onnx.weights("sam") == encoder
+
+
+def test_an_unknown_model_is_answered_with_the_nearest_names():
+    with pytest.raises(UnknownNameError, match="did you mean 'isnet-general-use'"):
+        segmenters.segmenter("isnet-general")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("bria-rmbg", "commercial"), ("withoutbg", "sends"), ("atlascloud", "sends")]
+)
+def test_models_with_a_catch_are_refused_with_the_reason(name, reason):
+    with pytest.raises(SettingError, match=f"{name}.*{reason}.*isnet-general-use"):
+        segmenters.segmenter(name)
+
+
+def test_no_name_offered_is_one_that_is_refused():
+    assert not set(segmenters.NAMES) & set(segmenters.REFUSED)
+
+
+def test_every_name_offered_gives_a_segmenter(home):
+    for name in segmenters.NAMES:
+        assert segmenters.segmenter(name).name in segmenters.NAMES[1:]
+
+
+def test_points_for_a_network_without_points_are_refused():
+    with pytest.raises(SettingError, match=r"'u2net' takes no points.*'sam'"):
+        segmenters.segmenter("u2net").segment(np.zeros((8, 8, 3), np.float32), points=[(4, 4, True)])
+
+
+@pytest.mark.parametrize("name", ["u2net", "sam"])
+def test_a_box_outside_the_photo_is_refused_before_any_network_is_loaded(home, name):
+    with pytest.raises(SettingError, match=r"does not lie in the photo of 8x8"):
+        segmenters.segmenter(name).segment(np.zeros((8, 8, 3), np.float32), box=(0, 0, 9, 4))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_numba_gets_a_cache_that_lasts_when_the_install_is_read_only(tmp_path, monkeypatch):
+    package = tmp_path / "pymatting"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    package.chmod(0o555)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "")
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    onnx._keep_numba_cache()
+
+    assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "cache" / "prodgen" / "numba")
+
+
+@needs_rembg
+@pytest.mark.weights
+def test_broken_weights_are_one_sentence_with_the_remedy(home):
+    put(home / ".rembg" / "models" / "u2netp" / "u2netp.onnx")
+
+    with pytest.raises(SegmentationError, match=r"weights of 'u2netp'.*put u2netp\.onnx into.*classical"):
+        segmenters.segmenter("u2netp").segment(np.zeros((8, 8, 3), np.float32))
+
+
+@needs_rembg
+@pytest.mark.weights
+def test_isnet_cuts_out_the_truth_set(shared, monkeypatch):
+    monkeypatch.setenv("U2NET_HOME", str(shared / "models"))
+    monkeypatch.setenv("MODEL_CHECKSUM_DISABLED", "1")
+    if onnx.weights("isnet-general-use") is None:
+        pytest.skip("the weights of isnet-general-use are not on this machine")
+    chosen = segmenters.segmenter()
+    assert chosen.name == "isnet-general-use"
+
+    scores = []
+    for name in ("box", "jar", "mug", "pouch"):
+        photo = images.load(shared / "truth" / f"{name}_input.png").rgb
+        true = images.load_matte(shared / "truth" / f"{name}_cutout.png")
+        matte = chosen.segment(photo)
+        assert matting.check(matte, photo) == []
+        assert masks.hole_count(matte) == masks.hole_count(true), name
+        scores.append(((matte > 0.5) & (true > 0.5)).sum() / ((matte > 0.5) | (true > 0.5)).sum())
+    assert np.mean(scores) >= 0.98, scores

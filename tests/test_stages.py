@@ -1,0 +1,243 @@
+"""What each stage promises, on small frames; the backend is the embedded one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from prodgen import images, segmenters
+from prodgen.client import Client
+from prodgen.embedded import EmbeddedServer, EmbeddedTransport
+from prodgen.errors import ImageError, SettingError, UnknownNameError, UnsupportedFeatureError
+from prodgen.images import Photo
+from prodgen.masks import erode
+from prodgen.stages import (
+    Background,
+    Finish,
+    Frame,
+    Grade,
+    Ground,
+    Identity,
+    Place,
+    Relight,
+    Segment,
+    Style,
+    Sweep,
+    Tools,
+    Upscale,
+)
+from prodgen.stages.finish import graded
+from prodgen.stages.style import looks
+
+
+def no_client() -> Client:
+    raise AssertionError("this stage must not need a backend")
+
+
+OFFLINE = Tools(client=no_client, segmenter=segmenters.segmenter)
+
+
+@pytest.fixture
+def frame(disc) -> Frame:
+    """A red disc, cut out, 64 x 64."""
+    rgb = np.where(disc[..., None] > 0, np.array([0.7, 0.1, 0.1]), 0.9).astype(np.float32)
+    return Frame(photo=Photo(rgb, disc), prompt="on a wooden table, sunset", seed=3)
+
+
+@pytest.fixture
+def placed(frame) -> Frame:
+    return Place(where="original").apply(Segment().apply(frame, OFFLINE), OFFLINE)
+
+
+def tools_for(**switches: object) -> Tools:
+    client = Client("http://127.0.0.1:7860", transport=EmbeddedTransport(EmbeddedServer(**switches)))
+    return Tools(client=lambda: client, segmenter=segmenters.segmenter)
+
+
+def test_a_stage_out_of_order_says_which_stage_is_missing(frame):
+    with pytest.raises(SettingError, match="'segment' before"):
+        Place().apply(frame, OFFLINE)
+    with pytest.raises(SettingError, match="'place' before"):
+        Sweep().apply(frame, OFFLINE)
+
+
+def test_the_photographs_own_alpha_is_the_matte(frame, disc):
+    cut = Segment().apply(frame, OFFLINE)
+
+    np.testing.assert_array_equal(cut.photo_matte, disc)
+
+
+def test_a_background_is_cut_about_its_middle_never_stretched(frame):
+    y, x = np.mgrid[:100, :300].astype(np.float32)
+    wide = np.stack([x / 300, y / 100, x * 0], axis=-1).astype(np.float32)
+    cut = Segment().apply(frame.replace(backdrop=wide), OFFLINE)
+
+    backdrop = Place(where="original").apply(cut, OFFLINE).backdrop
+
+    assert backdrop is not None
+    assert backdrop.shape == (64, 64, 3)
+    assert backdrop[:, 0, 0].mean() == pytest.approx(1 / 3, abs=0.02)
+    assert backdrop[:, -1, 0].mean() == pytest.approx(2 / 3, abs=0.02)
+
+
+def test_a_background_that_is_too_small_is_refused_with_the_size_that_would_do(frame):
+    small = np.zeros((32, 64, 3), np.float32)
+
+    with pytest.raises(ImageError, match="--size 64x32"):
+        Place(where="original").apply(Segment().apply(frame.replace(backdrop=small), OFFLINE), OFFLINE)
+
+
+@pytest.mark.parametrize("dialect", ["v1", "v2"])
+def test_relighting_works_with_both_spellings_of_ic_light(placed, dialect):
+    lit = Relight().apply(placed, tools_for(ic_light=dialect))
+
+    assert lit.relit is not None
+    assert lit.relit.std() > 0.05
+    assert lit.origin.checkpoint == "prodgen-ibl (no diffusion)"
+    assert not lit.origin.is_generated
+
+
+def test_a_server_that_cannot_send_arrays_is_worked_around_and_said_so(placed):
+    lit = Relight().apply(placed, tools_for(ndarray_bug=True))
+
+    assert lit.relit is not None
+    assert any("saved there and fetched" in notice for notice in lit.notices)
+
+
+def test_a_server_without_ic_light_is_refused_with_both_remedies(placed):
+    with pytest.raises(UnsupportedFeatureError, match=r"install_backend\.sh.*--recipe inpaint"):
+        Relight().apply(placed, tools_for(ic_light=None))
+
+
+def test_inpainting_works_without_ic_light_and_keeps_the_product(placed, disc):
+    painted = Background().apply(placed, tools_for(ic_light=None))
+
+    assert painted.scene is not None
+    size = painted.scene.shape
+    # The mask is blurred and lies on cells of 8 pixels, as on a real server: the core is what is kept.
+    inside = images.resize(erode(disc, 12), size[1], size[0]) > 0.99
+    core = images.resize(placed.original, size[1], size[0])[inside]
+    assert np.abs(painted.scene[inside] - core).mean() < 0.02
+
+
+def test_light_words_and_light_map_reach_the_backend(placed):
+    from prodgen.light import Light
+
+    def brightness(light: str) -> np.ndarray:
+        lit = Relight().apply(placed.replace(prompt="grey studio", light=Light.parse(light)), tools_for())
+        return lit.relit
+
+    left, right = brightness("left"), brightness("right")
+    half = left.shape[1] // 2
+    inside = images.resize(placed.matte, left.shape[1], left.shape[0])[..., None] > 0.9
+
+    def tilt(picture: np.ndarray) -> float:
+        west, east = picture[:, :half][inside[:, :half, 0]], picture[:, half:][inside[:, half:, 0]]
+        return float(west.mean() - east.mean())
+
+    assert tilt(left) > tilt(right) + 0.02
+
+
+def test_the_sweep_is_exactly_the_colour(placed):
+    swept = Sweep(color="#ff8000").apply(placed, OFFLINE)
+
+    np.testing.assert_array_equal(images.to_uint8(swept.scene)[0, 0], [255, 128, 0])
+
+
+def test_identity_without_a_relit_picture_leaves_the_product_as_photographed(placed):
+    done = Identity().apply(Sweep().apply(placed, OFFLINE), OFFLINE)
+
+    np.testing.assert_array_equal(done.product, placed.original)
+    assert done.identity is not None
+    assert done.identity.delta_e_mean < 0.5
+
+
+def test_identity_takes_the_light_and_leaves_the_colour(placed):
+    bluish_and_dark = np.clip(placed.original[..., ::-1] * 0.5, 0, 1).astype(np.float32)
+    lit = placed.replace(relit=bluish_and_dark, scene=np.full_like(bluish_and_dark, 0.3))
+
+    done = Identity().apply(lit, OFFLINE)
+
+    red, _, blue = done.product[32, 32]
+    assert red > 2 * blue
+    assert red < placed.original[32, 32, 0]
+
+
+def test_grounding_darkens_the_floor_of_a_given_background_and_nothing_else(placed):
+    room = np.full((64, 64, 3), 0.7, np.float32)
+    before = placed.replace(scene=room, backdrop=room)
+
+    after = Ground().apply(before, OFFLINE).scene
+
+    assert after[54:58, 24:40].mean() < 0.69
+    np.testing.assert_array_equal(after[:8], room[:8])
+
+
+def test_a_scene_that_has_its_shadow_already_gets_little_more(placed):
+    room = np.full((64, 64, 3), 0.7, np.float32)
+    bare = Ground().apply(placed.replace(scene=room), OFFLINE).scene
+    twice = Ground().apply(placed.replace(scene=bare), OFFLINE).scene
+
+    first, second = (room - bare)[50:60].sum(), (bare - twice)[50:60].sum()
+    assert first > 0
+    assert second < 0.7 * first
+
+
+def test_the_scene_is_enlarged_and_the_product_taken_from_the_photograph(placed):
+    lit = placed.replace(scene=np.full((32, 32, 3), 0.4, np.float32))
+
+    done = Upscale().apply(lit, OFFLINE)
+
+    assert done.scene.shape == (64, 64, 3)
+    np.testing.assert_array_equal(done.original, placed.original)
+
+
+def test_a_small_enough_photograph_becomes_no_sharper_by_upscaling_and_says_so(placed):
+    done = Upscale(to="2").apply(placed.replace(scene=np.zeros((64, 64, 3), np.float32)), OFFLINE)
+
+    assert done.matte.shape == (128, 128)
+    assert any("interpolated" in notice for notice in done.notices)
+
+
+@pytest.mark.parametrize("to", ["0.5", "9", "20000x20000", "wide"])
+def test_an_impossible_enlargement_is_refused(placed, to):
+    with pytest.raises(SettingError):
+        Upscale(to=to).apply(placed.replace(scene=np.zeros((64, 64, 3), np.float32)), OFFLINE)
+
+
+@pytest.mark.parametrize("name", sorted(looks()))
+def test_a_look_adds_words_and_a_grade_of_the_scene_only(placed, name):
+    styled = Style(style=name).apply(placed.replace(scene=np.full((64, 64, 3), 0.3, np.float32)), OFFLINE)
+    done = Finish().apply(styled, OFFLINE)
+
+    assert styled.prompt.startswith(placed.prompt + ", ")
+    assert np.abs(done.scene - styled.scene).max() > 0
+    np.testing.assert_array_equal(done.original, placed.original)
+
+
+def test_an_unknown_look_is_refused_with_the_nearest(placed):
+    with pytest.raises(UnknownNameError, match="cinematic"):
+        Style(style="cinematc").apply(placed, OFFLINE)
+
+
+def test_a_grade_of_nothing_changes_nothing():
+    picture = np.random.default_rng(0).random((16, 16, 3), dtype=np.float32)
+
+    np.testing.assert_allclose(graded(picture, Grade()), picture, atol=2e-4)
+
+
+def test_contrast_keeps_middle_grey_and_the_order_of_tones():
+    greys = np.repeat(np.linspace(0.01, 1, 50, dtype=np.float32)[:, None, None], 3, axis=2)
+
+    result = graded(greys, Grade(contrast=1.3))[:, 0, 0]
+
+    assert np.all(np.diff(result) >= 0)
+    assert np.interp(0.4613, greys[:, 0, 0], result) == pytest.approx(0.4613, abs=0.01)
+
+
+def test_no_saturation_is_grey():
+    picture = np.random.default_rng(0).random((8, 8, 3), dtype=np.float32)
+
+    result = graded(picture, Grade(saturation=0))
+
+    assert np.ptp(result, axis=2).max() < 1e-3
