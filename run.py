@@ -81,7 +81,7 @@ def main(ctx: click.Context, /, **values: Any) -> None:
     tell(result, as_json=False)
     for note in left_out:
         click.echo(f"note      {note}")
-    _print_parameters(values, result.shot.seed, {lora.name: lora.weight for lora in loras})
+    _print_parameters(values, result.frame.seed, {lora.name: lora.weight for lora in loras})
 
 
 def _loras(values: dict[str, Any], known: tuple[str, ...]) -> tuple[list[Lora], list[str]]:

@@ -406,9 +406,3 @@ def test_an_answer_with_few_keys_is_read_as_far_as_it_goes():
     read = read_generation({"images": ["x" * 40, "y" * 40], "info": "{}"}, count=1)
 
     assert (len(read.results), len(read.extras), read.seeds) == (1, 1, ())
-
-
-def test_the_page_on_servers_says_what_the_code_does(root):
-    from prodgen.dialects.abilities import markdown
-
-    assert (root / "docs" / "servers.md").read_text() == markdown()

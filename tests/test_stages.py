@@ -8,9 +8,16 @@ import pytest
 from prodgen import images, segmenters
 from prodgen.client import Client
 from prodgen.embedded import EmbeddedServer, EmbeddedTransport
-from prodgen.errors import ImageError, SettingError, UnknownNameError, UnsupportedFeatureError
+from prodgen.errors import (
+    BackendOutOfMemoryError,
+    ImageError,
+    SettingError,
+    UnknownNameError,
+    UnsupportedFeatureError,
+)
 from prodgen.images import Photo
 from prodgen.masks import erode
+from prodgen.schema import Generation
 from prodgen.stages import (
     Background,
     Finish,
@@ -26,6 +33,7 @@ from prodgen.stages import (
     Tools,
     Upscale,
 )
+from prodgen.stages.drawing import draw_within_memory
 from prodgen.stages.finish import graded
 from prodgen.stages.style import looks
 
@@ -241,3 +249,39 @@ def test_no_saturation_is_grey():
     result = graded(picture, Grade(saturation=0))
 
     assert np.ptp(result, axis=2).max() < 1e-3
+
+
+def draws_up_to(megapixels: float, sizes: list[tuple[int, int]]):
+    """Draw, noting each size asked for, and running out of memory above some."""
+
+    def draw(width: int, height: int) -> Generation:
+        sizes.append((width, height))
+        if width * height > megapixels * 1e6:
+            raise BackendOutOfMemoryError("http://box", "CUDA out of memory")
+        return Generation(
+            images=(np.zeros((height, width, 3), np.float32),), seeds=(1,), infotexts=("",), info={}
+        )
+
+    return draw
+
+
+def test_a_scene_too_large_for_the_backend_is_drawn_smaller_and_said_so():
+    sizes: list[tuple[int, int]] = []
+
+    drawn, notice = draw_within_memory(draws_up_to(0.4, sizes), (1300, 2000), megapixels=1.0, may_shrink=True)
+
+    assert drawn.image.size / 3 <= 0.4e6
+    assert len(sizes) > 1
+    assert notice is not None
+    assert "ran out of memory" in notice
+
+
+def test_a_scene_is_not_drawn_smaller_where_that_is_not_allowed_or_would_not_help():
+    sizes: list[tuple[int, int]] = []
+
+    with pytest.raises(BackendOutOfMemoryError):
+        draw_within_memory(draws_up_to(0.4, sizes), (1300, 2000), megapixels=1.0, may_shrink=False)
+    with pytest.raises(BackendOutOfMemoryError):
+        draw_within_memory(draws_up_to(0.01, sizes), (1300, 2000), megapixels=1.0, may_shrink=True)
+
+    assert min(width * height for width, height in sizes) > 0.15e6

@@ -10,7 +10,12 @@ import logging
 import click
 
 from prodgen import __version__
+from prodgen.cli.again import again
+from prodgen.cli.doctor import doctor
+from prodgen.cli.generate import generate
+from prodgen.cli.inspect import inspect
 from prodgen.cli.licences import licences
+from prodgen.cli.lists import COMMANDS as LISTS
 from prodgen.cli.pieces import blend, segment, upscale
 from prodgen.cli.recipes import recipes
 from prodgen.cli.serve import serve
@@ -55,6 +60,20 @@ def main(*, verbose: bool) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
-for _command in (shoot, segment, blend, upscale, recipes, show, serve, licences):
+for _command in (
+    doctor,
+    *LISTS,
+    shoot,
+    generate,
+    again,
+    segment,
+    blend,
+    upscale,
+    recipes,
+    show,
+    inspect,
+    serve,
+    licences,
+):
     _command.context_settings = {**SETTINGS, **_command.context_settings}
     main.add_command(_command)

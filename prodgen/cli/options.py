@@ -24,6 +24,12 @@ backend_option = click.option(
     help="auto: the server at PRODGEN_BACKEND or 127.0.0.1:7860 if one answers, else the embedded one.",
 )
 
+dialect_option = click.option(
+    "--dialect",
+    metavar="NAME",
+    help="The kind of server, such as a1111 or forge, if it should not be found out.",
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture.")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from prodgen.cli.options import PHOTO, backend_option
+from prodgen.cli.options import PHOTO, backend_option, dialect_option
 
 
 @click.command()
@@ -91,7 +91,8 @@ def blend(original: Path, relit: Path, matte: Path, output: Path, strength: floa
 @click.option("--to", default="2", show_default=True, metavar="2|4|WxH", help="Factor or size.")
 @click.option("--upscaler", default="auto", show_default=True, help="As the backend lists it.")
 @backend_option
-def upscale(picture: Path, output: Path, to: str, upscaler: str, backend: str) -> None:
+@dialect_option
+def upscale(picture: Path, output: Path, to: str, upscaler: str, backend: str, dialect: str | None) -> None:
     """Enlarge PICTURE with the backend's upscaler.
 
     \b
@@ -103,7 +104,7 @@ def upscale(picture: Path, output: Path, to: str, upscaler: str, backend: str) -
 
     source = images.load(picture)
     width, height = target_size(to, source.rgb.shape[1], source.rgb.shape[0])
-    with Client(backend) as client:
+    with Client(backend, dialect=dialect) as client:
         large, name = enlarge(source.rgb, width, height, upscaler=upscaler, client=client)
         told = client.name
     images.save(output, large)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from prodgen.cli.options import PHOTO, backend_option, json_option, output_paths, read_lora
+from prodgen.cli.options import PHOTO, backend_option, dialect_option, json_option, output_paths, read_lora
 
 
 @click.command()
@@ -46,12 +46,16 @@ from prodgen.cli.options import PHOTO, backend_option, json_option, output_paths
 )
 @click.option("--style", help="A built-in look: cinematic, dslr, phone, film, clean-studio.")
 @click.option("--strength", type=float, help="How much of the scene's light the product takes, 0 to 1.")
+@click.option("--profile", help="Limits that the product is judged by: editorial or catalogue (strict).")
+@click.option("--tries", type=int, help="Seeds to try until the product is inside its limits.")
+@click.option("--on-failure", help="warn: deliver with a warning; fail: keep the picture aside, exit 1.")
 @click.option("--shadow", type=float, help="Strength of the added shadow, 0 to 1.")
 @click.option(
     "--recipe", default="relight", show_default=True, metavar="NAME|FILE", help="See `prodgen recipes`."
 )
 @click.option("--upscale", "to", metavar="2|4|WxH", help="Enlarge the result; the product by its own pixels.")
 @backend_option
+@dialect_option
 @click.option(
     "-o",
     "--output",
@@ -92,15 +96,17 @@ def shoot(photo: Path, output: Path | None, backend: str, recipe: str, as_json: 
         for seed, path in zip(seeds, paths, strict=True)
     ]
     with progress_bar([stage.stage for stage in chosen.stages], quiet=as_json) as report:
-        for result in shoot_all(shots, backend=backend, on_progress=report):
-            tell(result, as_json=as_json)
+        for result in shoot_all(shots, backend=backend, dialect=options["dialect"], on_progress=report):
+            with report.out_of_the_way():
+                tell(result, as_json=as_json)
 
 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options that are parameters of stages, under the stages' names."""
     plain = (
         "model", "size", "fill", "steps", "cfg_scale", "denoising_strength", "sampler_name", "scheduler",
-        "checkpoint", "style", "strength", "shadow", "to",
+        "checkpoint", "style", "strength", "profile", "tries", "on_failure",
+        "shadow", "to",
     )  # fmt: skip
     chosen = {name: options[name] for name in plain}
     chosen["where"] = options["place"]

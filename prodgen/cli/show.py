@@ -40,8 +40,9 @@ def show(picture: Path, as_json: bool) -> None:
         if story.get(name) not in (None, ""):
             click.echo(f"{name.replace('_', ' '):<16} {story[name]}")
     recipe: dict[str, Any] = story.get("recipe") or {}
-    stages = " > ".join(str(stage.get("stage")) for stage in recipe.get("stages", []))
-    click.echo(f"{'recipe':<16} {recipe.get('name')}  ({stages})")
+    if recipe:
+        stages = " > ".join(str(stage.get("stage")) for stage in recipe.get("stages", []))
+        click.echo(f"{'recipe':<16} {recipe.get('name')}  ({stages})")
     for name, value in (story.get("identity") or {}).items():
         if isinstance(value, int | float | str):
             shown = f"{value:.3g}" if isinstance(value, float) else value

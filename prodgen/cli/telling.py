@@ -18,7 +18,7 @@ def tell(result: Result, *, as_json: bool) -> None:
         return
     height, width = result.image.shape[:2]
     took = sum(result.seconds.values())
-    click.echo(f"picture   {result.path}  ({width}x{height}, seed {result.shot.seed}, {took:.1f} s)")
+    click.echo(f"picture   {result.path}  ({width}x{height}, seed {result.frame.seed}, {took:.1f} s)")
     click.echo(f"backend   {result.frame.origin.backend}")
     if result.frame.identity is not None:
         click.echo(f"product   {result.frame.identity.summary()}")

@@ -1,18 +1,15 @@
 """What each kind of server can do, found by asking its dialect to spell it.
 
-The table in docs/servers.md is made from this, so it cannot say what the code does not do:
-
-    python -m prodgen.dialects.abilities > docs/servers.md
+The table in docs/servers.md is made from this, so it cannot say what the code does not do.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from prodgen.dialects import A1111, DIALECTS
+from prodgen.dialects import A1111
 from prodgen.errors import UnsupportedFeatureError
 from prodgen.schema import (
     Capabilities,
@@ -91,38 +88,3 @@ def can(dialect: A1111, feature: str) -> bool:
     except UnsupportedFeatureError:
         return False
     return True
-
-
-def markdown() -> str:
-    """Return the page "Servers and what they can do"."""
-    dialects = [dialect() for dialect in DIALECTS.values()]
-    lines = [
-        "# Servers and what they can do",
-        "",
-        "prodgen finds out by itself what kind of server it speaks to (`--dialect NAME` overrides it) and",
-        "refuses before sending what that kind would ignore or fail at. This table is made from the code:",
-        "`python -m prodgen.dialects.abilities > docs/servers.md`. A1111 was tried on real servers (1.9.4,",
-        "1.10.1); the others follow their sources.",
-        "",
-        "| | " + " | ".join(dialect.title for dialect in dialects) + " |",
-        "|---|" + "---|" * len(dialects),
-        "| `--dialect` | " + " | ".join(f"`{dialect.name}`" for dialect in dialects) + " |",
-    ]
-    lines += [
-        f"| {feature} | " + " | ".join("yes" if can(x, feature) else "no" for x in dialects) + " |"
-        for feature in FEATURES
-    ]
-    lines += [
-        "",
-        "IC-Light on A1111 needs version 1.10 or later, the extensions sd-forge-ic-light and",
-        "sd-webui-model-patcher, and its two weight files. All three spellings of its arguments that are in",
-        "use are known, and told apart by their number. A1111 cannot send IC-Light's results unless",
-        "prodgen's bridge extension is there (`install_backend.sh` installs all of it); without it, prodgen",
-        "lets the server save each picture and fetches the file.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(markdown())

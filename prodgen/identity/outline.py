@@ -18,6 +18,9 @@ Plane = NDArray[np.float32]
 REACH = 0.035
 """How far from the contour an edge is looked for, in product extents."""
 
+FAR_REACH = 0.2
+"""The same where an edge that the photograph has is nowhere near: the product may have grown a lot."""
+
 CLEAR_EDGE = 6.0
 """L*a*b* steps per pixel from which on an edge is one."""
 
@@ -48,6 +51,7 @@ def growth_percent(before: Plane, after: Plane, matte: Matte) -> float | None:
     length = np.linalg.norm(normal, axis=1)
     height, width = matte.shape
     reach = max(3, round(REACH * float(np.sqrt(area))))
+    far = max(reach, round(FAR_REACH * float(np.sqrt(area))))
     room = (
         (length > 0.02)
         & (points.min(axis=1) > reach + 1)
@@ -60,6 +64,10 @@ def growth_percent(before: Plane, after: Plane, matte: Matte) -> float | None:
     steps = np.arange(-reach, reach + 0.01, 0.5)
     first, clear_first = _edge_position(before, points, normal, steps)
     second, clear_second = _edge_position(after, points, normal, steps)
+    lost = clear_first & ~clear_second
+    if lost.any():
+        further = np.arange(-far, far + 0.01, 0.5)
+        second[lost], clear_second[lost] = _edge_position(after, points[lost], normal[lost], further)
     clear = clear_first & clear_second
     if clear.sum() < max(20, 0.1 * len(points)):
         return None
@@ -74,12 +82,14 @@ def _edge_position(
     """Position of the strongest edge along each normal, in pixels outwards, and whether it is clear."""
     x = (points[:, :1] + normal[:, :1] * steps).astype(np.float32)
     y = (points[:, 1:] + normal[:, 1:] * steps).astype(np.float32)
-    profile = cv2.remap(picture, x, y, cv2.INTER_LINEAR)
+    profile = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     # The step across two pixels: strong on an outline, weak on noise.
     change = np.linalg.norm(profile[:, 4:] - profile[:, :-4], axis=-1) / 2
     at = steps[2:-2]
     # Close to the matte's contour is likelier than far: an edge of print may lie further in.
     score = change * np.exp(-((at / (0.5 * steps[-1])) ** 2))
+    # A clear edge far off is the outline; a faint one at the contour is where the light ends.
+    score = np.where(change > CLEAR_EDGE, score, 1e-3 * score)
     best = np.clip(score.argmax(axis=1), 1, len(at) - 2)
     rows = np.arange(len(best))
     low, mid, high = score[rows, best - 1], score[rows, best], score[rows, best + 1]

@@ -22,6 +22,10 @@ ROUNDS = 5
 """Times the light is weakened before giving up; each halves it where it failed."""
 
 
+BEYOND_LIGHT = ("light", "outline")
+"""Numbers that no weaker light mends: it is further from the relit one, and the scene keeps what grew."""
+
+
 @dataclass(frozen=True)
 class Repaired:
     """The best picture that could be made, and what is known about it."""
@@ -80,7 +84,7 @@ def repair(
         told = measure(original, picture, matte, relit=relit)
         verdict = told.verdict(profile)
         # A weaker light is further from the relit one: that alone is no reason to weaken it more.
-        broken = [reason for reason in verdict.reasons if not reason.startswith("light")]
+        broken = [reason for reason in verdict.reasons if not reason.startswith(BEYOND_LIGHT)]
         if verdict.status != "fail" or count == ROUNDS or not broken:
             break
         seen = compare_pictures(original, picture, matte)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prodgen import images, segmenters
-from prodgen.errors import ImageError, SettingError
+from prodgen.errors import IdentityError, ImageError, SettingError
 from prodgen.light import Light
 from prodgen.pipeline.recipe import Recipe
 from prodgen.pipeline.result import Result
-from prodgen.pipeline.shot import Shot, new_shot
+from prodgen.pipeline.shot import SEEDS, Shot, new_shot
 from prodgen.schema import Lora
-from prodgen.stages import Finish, Frame, Relight, Tools
+from prodgen.stages import Finish, Frame, Identity, Relight, Tools
 from prodgen.stages.frame import Stage
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def shoot(
     light: str | None = None,
     loras: Sequence[Lora] = (),
     settings: dict[str, Any] | None = None,
+    dialect: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Result:
     """Put the product of a photograph into a scene.
@@ -55,6 +56,7 @@ def shoot(
         light: Where the light comes from: "left", "top-right", "45,30" (degrees) ...
         loras: LoRAs by the backend's names.
         settings: Parameters of the recipe's stages, by name, such as {"steps": 20, "size": "4:5"}.
+        dialect: The kind of server, such as "forge", if it should not be found out.
         on_progress: Is told each stage's name and how far it is, 0 to 1.
 
     Returns:
@@ -75,11 +77,15 @@ def shoot(
         light=light,
         loras=tuple(loras),
     )
-    return next(shoot_all([shot], backend=backend, on_progress=on_progress))
+    return next(shoot_all([shot], backend=backend, dialect=dialect, on_progress=on_progress))
 
 
 def shoot_all(
-    shots: Sequence[Shot], *, backend: str | Client = "auto", on_progress: OnProgress | None = None
+    shots: Sequence[Shot],
+    *,
+    backend: str | Client = "auto",
+    dialect: str | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Iterator[Result]:
     """Render shots one after another; those that differ in seed only share the work before the scene.
 
@@ -87,7 +93,7 @@ def shoot_all(
         ProdgenError: At the first shot that fails; those before it are done and written.
     """
     with ExitStack() as stack:
-        tools = _tools(backend, on_progress or (lambda stage, fraction: None), stack)
+        tools = _tools(backend, dialect, on_progress or (lambda stage, fraction: None), stack)
         prepared: tuple[Shot, Frame, dict[str, float]] | None = None
         for shot in shots:
             _check(shot)
@@ -99,12 +105,10 @@ def shoot_all(
                 frame = _run(shot.recipe.stages[:first], _start(shot), tools, seconds)
                 prepared = (shot, frame, seconds)
             _, frame, seconds = prepared
-            seconds = dict(seconds)
-            frame = _run(shot.recipe.stages[first:], frame.replace(seed=shot.seed), tools, seconds)
-            yield _finish(shot, frame, seconds)
+            yield _draw(shot, frame, shot.recipe.stages[first:], dict(seconds), tools)
 
 
-def _tools(backend: str | Client, on_progress: OnProgress, stack: ExitStack) -> Tools:
+def _tools(backend: str | Client, dialect: str | None, on_progress: OnProgress, stack: ExitStack) -> Tools:
     opened: list[Client] = []
 
     def client() -> Client:
@@ -112,7 +116,7 @@ def _tools(backend: str | Client, on_progress: OnProgress, stack: ExitStack) -> 
             if isinstance(backend, str):
                 from prodgen.client import Client as Connection  # a packshot needs no HTTP at all
 
-                opened.append(stack.enter_context(Connection(backend)))
+                opened.append(stack.enter_context(Connection(backend, dialect=dialect)))
             else:
                 opened.append(backend)
         return opened[0]
@@ -161,15 +165,40 @@ def _run(stages: Sequence[Stage], frame: Frame, tools: Tools, seconds: dict[str,
         tools.progress(name, 0.0)
         begun = time.perf_counter()
         frame = stage.apply(frame, tools)
-        seconds[name] = time.perf_counter() - begun
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - begun
         tools.progress(name, 1.0)
     return frame
 
 
-def _finish(shot: Shot, frame: Frame, seconds: dict[str, float]) -> Result:
-    done = Result(shot=shot, frame=frame, image=frame.picture, path=shot.output, seconds=seconds)
-    if shot.output is not None:
+def _draw(
+    shot: Shot, prepared: Frame, stages: Sequence[Stage], seconds: dict[str, float], tools: Tools
+) -> Result:
+    """Draw until the product is inside its limits, or the recipe's tries are used up."""
+    policy = next((stage for stage in stages if isinstance(stage, Identity)), Identity())
+    tried: list[int] = []
+    for number in range(policy.tries):
+        tried.append((shot.seed + number) % SEEDS)
+        frame = _run(stages, prepared.replace(seed=tried[-1]), tools, seconds)
+        if frame.verdict != "fail":
+            break
+    if len(tried) > 1:
+        frame = frame.noting(f"seeds tried until the product was kept: {', '.join(map(str, tried))}")
+    if frame.verdict != "fail" or policy.on_failure == "warn":
+        return _finish(shot, frame, seconds, shot.output)
+    reasons = "; ".join(notice for notice in frame.notices if notice.startswith("product fail"))
+    if shot.output is None:
+        raise IdentityError(f"the product could not be kept the same: {reasons}")
+    aside = shot.output.with_stem(f"{shot.output.stem}.rejected")
+    _finish(shot, frame, seconds, aside)
+    raise IdentityError(
+        f"the product could not be kept the same: {reasons}; the picture is at {str(aside)!r}"
+    )
+
+
+def _finish(shot: Shot, frame: Frame, seconds: dict[str, float], output: Path | None) -> Result:
+    done = Result(shot=shot, frame=frame, image=frame.picture, path=output, seconds=seconds)
+    if output is not None:
         last = next((stage for stage in shot.recipe.stages if isinstance(stage, Finish)), Finish())
         text = done.text() if last.metadata else None
-        images.save(shot.output, done.image, text=text, quality=last.quality)
+        images.save(output, done.image, text=text, quality=last.quality)
     return done

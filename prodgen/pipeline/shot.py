@@ -13,13 +13,13 @@ from prodgen.errors import ImageError, SettingError
 from prodgen.pipeline.recipe import Recipe, first_fault
 from prodgen.schema import Lora
 
-MAX_SEED = 2**32 - 3
-"""A1111 itself draws from 0 to this."""
+SEEDS = 2**32
+"""Seeds are 0 to one below; A1111 itself draws from nearly all of them."""
 
 
 def draw_seed() -> int:
     """Draw a seed; ours, so that it is known before anything is sent."""
-    return secrets.randbelow(MAX_SEED + 1)
+    return secrets.randbelow(SEEDS - 2)
 
 
 class Shot(BaseModel):
@@ -36,7 +36,7 @@ class Shot(BaseModel):
     negative_prompt: str | None = Field(default=None, max_length=8000)
     """What should not be seen; unset: the recipe's."""
 
-    seed: int = Field(default_factory=draw_seed, ge=0, le=2**32 - 1)
+    seed: int = Field(default_factory=draw_seed, ge=0, lt=SEEDS)
     """Decides the scene; drawn if not given, always recorded."""
 
     output: Path | None = None

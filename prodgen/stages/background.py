@@ -7,10 +7,11 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from prodgen import light, placement, relighting
-from prodgen.images import resize
+from prodgen import light, relighting
+from prodgen.images import Matte, RgbImage, resize
 from prodgen.masks import composite, erode
-from prodgen.schema import Img2Img, Progress
+from prodgen.schema import Generation, Img2Img, Progress
+from prodgen.stages.drawing import draw_within_memory
 from prodgen.stages.frame import Frame, Origin, Stage, Tools
 
 EDGE_PX = 1.5
@@ -45,6 +46,9 @@ class Background(Stage):
     megapixels: float | None = Field(default=None, ge=0.1, le=4)
     """Size of the backend's picture; unset: what the checkpoint was made for."""
 
+    may_shrink: bool = True
+    """Whether a backend that runs out of memory may be asked again for a smaller scene; it is announced."""
+
     checkpoint: str | None = None
     """A checkpoint's name (an inpainting one does best); unset: the one the backend has loaded."""
 
@@ -53,11 +57,31 @@ class Background(Stage):
         original, matte = frame.on_canvas("background")
         client = tools.client()
         have = client.capabilities
-        width, height = placement.working_size(
-            matte.shape[1], matte.shape[0], megapixels=self.megapixels or have.native_megapixels
+
+        def report(progress: Progress) -> None:
+            tools.progress("background", progress.fraction)
+
+        def draw(width: int, height: int) -> Generation:
+            request = self._request(frame, resize(original, width, height), resize(matte, width, height))
+            return client.img2img(request, on_progress=report)
+
+        drawn, smaller = draw_within_memory(
+            draw,
+            (matte.shape[1], matte.shape[0]),
+            megapixels=self.megapixels or have.native_megapixels,
+            may_shrink=self.may_shrink,
         )
-        small, small_matte = resize(original, width, height), resize(matte, width, height)
-        grey = np.full_like(small, 0.5)
+        # The model kept the product as it was; how this scene would light it is computed from the scene.
+        size = (drawn.image.shape[1], drawn.image.shape[0])
+        relit = relighting.relight_on(
+            resize(original, *size), resize(matte, *size), drawn.image, holds_product=True
+        )
+        return frame.replace(
+            scene=drawn.image, relit=relit, origin=Origin.of(drawn, is_diffusion=have.is_diffusion)
+        ).noting(*client.notices, smaller, *drawn.notices)
+
+    def _request(self, frame: Frame, product: RgbImage, matte: Matte) -> Img2Img:
+        grey = np.full_like(product, 0.5)
         words = [frame.prompt] + ([] if frame.light is None else [light.words(frame.light)])
         given = {
             "prompt": ", ".join(words),
@@ -67,26 +91,15 @@ class Background(Stage):
             "cfg_scale": self.cfg_scale,
             "sampler_name": self.sampler_name,
             "scheduler": self.scheduler,
-            "width": width,
-            "height": height,
+            "width": matte.shape[1],
+            "height": matte.shape[0],
             "loras": frame.loras,
             "checkpoint": self.checkpoint,
-            "init_image": composite(small, grey, small_matte),
-            "inpaint_mask": 1 - erode(small_matte, EDGE_PX),
+            "init_image": composite(product, grey, matte),
+            "inpaint_mask": 1 - erode(matte, EDGE_PX),
             "inpainting_fill": "latent_noise",
             "inpaint_full_res": False,
             "mask_blur": self.mask_blur,
             "denoising_strength": self.denoising_strength,
         }
-
-        def report(progress: Progress) -> None:
-            tools.progress("background", progress.fraction)
-
-        drawn = client.img2img(
-            Img2Img.model_validate({k: v for k, v in given.items() if v is not None}), on_progress=report
-        )
-        # The model kept the product as it was; how this scene would light it is computed from the scene.
-        relit = relighting.relight_on(small, small_matte, drawn.image, holds_product=True)
-        return frame.replace(
-            scene=drawn.image, relit=relit, origin=Origin.of(drawn, is_diffusion=have.is_diffusion)
-        ).noting(*client.notices, *drawn.notices)
+        return Img2Img.model_validate({name: value for name, value in given.items() if value is not None})

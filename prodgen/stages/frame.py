@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -101,6 +101,8 @@ class Frame:
     """The product's own pixels in the scene's light."""
     light_field: LightField | None = None
     identity: Identity | None = None
+    verdict: Literal["pass", "warn", "fail"] | None = None
+    """What the identity stage's profile says of that."""
     origin: Origin = field(default_factory=lambda: Origin("none", is_generated=False))
     notices: tuple[str, ...] = ()
     """What was done another way than asked, or had to be guessed; a sentence each."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from prodgen import light, placement
+from prodgen import light
 from prodgen.errors import UnsupportedFeatureError
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.schema import (
@@ -14,11 +14,13 @@ from prodgen.schema import (
     IC_LIGHT_SAMPLER,
     IC_LIGHT_SCHEDULER,
     IC_LIGHT_STEPS,
+    Generation,
     ICLight,
     Img2Img,
     Progress,
     Txt2Img,
 )
+from prodgen.stages.drawing import draw_within_memory
 from prodgen.stages.frame import Frame, Origin, Stage, Tools
 
 LIGHT_MAP_DENOISING_STRENGTH = 0.9
@@ -50,6 +52,9 @@ class Relight(Stage):
     megapixels: float | None = Field(default=None, ge=0.1, le=4)
     """Size of the backend's picture; unset: what the checkpoint was made for."""
 
+    may_shrink: bool = True
+    """Whether a backend that runs out of memory may be asked again for a smaller scene; it is announced."""
+
     checkpoint: str | None = None
     """A checkpoint's name; unset: the one the backend has loaded."""
 
@@ -64,22 +69,26 @@ class Relight(Stage):
                 " or use --recipe inpaint)",
                 client.name,
             )
-        width, height = placement.working_size(
-            matte.shape[1], matte.shape[0], megapixels=self.megapixels or have.native_megapixels
-        )
-        request = self._request(frame, resize(original, width, height), resize(matte, width, height))
 
         def report(progress: Progress) -> None:
             tools.progress("relight", progress.fraction)
 
-        if isinstance(request, Img2Img):
-            drawn = client.img2img(request, on_progress=report)
-        else:
-            drawn = client.txt2img(request, on_progress=report)
+        def draw(width: int, height: int) -> Generation:
+            request = self._request(frame, resize(original, width, height), resize(matte, width, height))
+            if isinstance(request, Img2Img):
+                return client.img2img(request, on_progress=report)
+            return client.txt2img(request, on_progress=report)
+
+        drawn, smaller = draw_within_memory(
+            draw,
+            (matte.shape[1], matte.shape[0]),
+            megapixels=self.megapixels or have.native_megapixels,
+            may_shrink=self.may_shrink,
+        )
         scene = drawn.image if frame.backdrop is None else frame.backdrop
         return frame.replace(
             relit=drawn.image, scene=scene, origin=Origin.of(drawn, is_diffusion=have.is_diffusion)
-        ).noting(*client.notices, *drawn.notices)
+        ).noting(*client.notices, smaller, *drawn.notices)
 
     def _request(self, frame: Frame, foreground: RgbImage, matte: Matte) -> Txt2Img | Img2Img:
         height, width = matte.shape

@@ -1,14 +1,6 @@
-"""The contract that every backend has to keep: the embedded one in all its spellings, and a live one.
-
-    PRODGEN_LIVE_BACKEND=http://gpu:7860 pytest -m live tests/client
-
-The live run is safe on a server that others use: few and tiny pictures, nothing is changed for
-good. What that server lacks is skipped, with the reason.
-"""
+"""The contract that every backend has to keep: here the embedded one, in all its spellings."""
 
 from __future__ import annotations
-
-import os
 
 import numpy as np
 import pytest
@@ -22,15 +14,8 @@ from prodgen.schema import ICLight, Img2Img, Lora, Txt2Img, Upscale
 SPELLINGS = ("v1", "v2", "v15", "without its page", "behind a socket, with a password")
 
 
-@pytest.fixture(params=[*SPELLINGS, pytest.param("live", marks=pytest.mark.live)])
+@pytest.fixture(params=SPELLINGS)
 def client(request):
-    if request.param == "live":
-        address = os.environ.get("PRODGEN_LIVE_BACKEND")
-        if not address:
-            pytest.skip("PRODGEN_LIVE_BACKEND names no server")
-        with Client(address, auth=os.environ.get("PRODGEN_LIVE_AUTH")) as live:
-            yield live
-        return
     if "socket" in request.param:
         secured = EmbeddedServer(auth={"ann": "s3cret"})
         with listening(secured, port=0) as address, Client(address, auth=("ann", "s3cret")) as far:

@@ -1,0 +1,120 @@
+"""Checks of names: does the server have what the built-in recipes and `run.py` ask it for?
+
+Each is a pure function of the facts; None means that it does not apply.
+"""
+
+from __future__ import annotations
+
+from prodgen.client.names import scheduler_key
+from prodgen.doctor.facts import Facts
+from prodgen.doctor.finding import Finding
+from prodgen.pipeline import Recipe, builtin_recipes
+from prodgen.stages.upscale import PREFERRED
+
+OPTIONAL_LORAS = ("more_details", "SDXLrender_v2.0")
+"""Those that `run.py` uses where they are."""
+
+GET_LORAS = "fetch them with download_weights.sh, or put the files into models/Lora; they are optional"
+
+
+def _asked_for(field: str) -> dict[str, list[str]]:
+    """Return every value that a stage of a built-in recipe has in `field` -> the recipes' names."""
+    found: dict[str, list[str]] = {}
+    for name in builtin_recipes():
+        for stage in Recipe.load(name).stages:
+            value = getattr(stage, field, None)
+            if isinstance(value, str) and name not in found.setdefault(value, []):
+                found[value].append(name)
+    return found
+
+
+def samplers(facts: Facts) -> Finding | None:
+    """Are the recipes' samplers and schedules there?"""
+    have = facts.capabilities
+    if have is None:
+        return None
+    samplers, schedulers = _asked_for("sampler_name"), _asked_for("scheduler")
+    known = {*have.samplers, *(name.removesuffix(f" {s}") for s in schedulers for name in have.samplers)}
+    missing = {name: recipes for name, recipes in samplers.items() if name not in known}
+    if "schedulers" in have.answered:
+        keys = set(map(scheduler_key, have.schedulers))
+        missing |= {name: recipes for name, recipes in schedulers.items() if scheduler_key(name) not in keys}
+    if missing:
+        recipes = sorted({recipe for names in missing.values() for recipe in names})
+        return Finding(
+            "samplers",
+            "broken",
+            f"{_names(missing)} is not there, which the recipes {_names(recipes)} ask for",
+            "update the server, or choose others of `prodgen samplers` with --sampler and --scheduler",
+        )
+    return Finding("samplers", "OK", f"{_names(samplers)} with {_names(schedulers)}")
+
+
+def upscaler(facts: Facts) -> Finding | None:
+    """Is there an upscaler that does better than interpolation?"""
+    have = facts.capabilities
+    if have is None or "upscalers" not in have.answered:
+        return None
+    best = next((name for name in PREFERRED if name in have.upscalers), None)
+    if best in (None, "Lanczos"):
+        return Finding(
+            "upscaler",
+            "warning",
+            f"no upscaling model is there; scenes are enlarged by {best or 'interpolation'}",
+            "put RealESRGAN_x4plus.pth into models/RealESRGAN (download_weights.sh does)",
+            "refresh lists",
+        )
+    return Finding("upscaler", "OK", f"{best!r} enlarges scenes")
+
+
+def loras(facts: Facts) -> Finding | None:
+    """Are the LoRAs there that `run.py` uses?"""
+    have = facts.capabilities
+    if have is None or "loras" not in have.answered:
+        return None
+    missing = [name for name in OPTIONAL_LORAS if name not in (*have.loras, *have.lora_aliases)]
+    if missing:
+        what = f"{_names(missing)} missing; run.py leaves out what is not there"
+        return Finding("LoRAs", "warning", what, GET_LORAS, "refresh lists")
+    if not have.tells_lora_hashes:
+        return Finding(
+            "LoRAs",
+            "warning",
+            "its answers do not tell which LoRAs were applied",
+            "turn on its option 'Add Lora hashes to infotext'",
+        )
+    return Finding("LoRAs", "OK", _names(OPTIONAL_LORAS))
+
+
+def checkpoint(facts: Facts) -> Finding | None:
+    """Is a model loaded, and one for inpainting there?"""
+    have = facts.capabilities
+    if have is None or "checkpoints" not in have.answered:
+        return None
+    if not have.checkpoints:
+        return Finding(
+            "checkpoints",
+            "broken",
+            "the server has no model at all",
+            "put one into models/Stable-diffusion (download_weights.sh does)",
+            "refresh lists",
+        )
+    loaded = f"{have.checkpoint!r} is chosen"
+    if facts.is_embedded or not have.is_diffusion:
+        return Finding("checkpoints", "OK", loaded)
+    if not any("inpaint" in name.lower() for x in have.checkpoints for name in (x.title, x.filename or "")):
+        return Finding(
+            "checkpoints",
+            "warning",
+            f"{loaded}; there is none made for inpainting, with which the recipe 'inpaint' does best",
+            "fetch one with download_weights.sh, or go on without; it is optional",
+            "refresh lists",
+        )
+    return Finding("checkpoints", "OK", loaded)
+
+
+def _names(names: object) -> str:
+    return " and ".join(map(repr, names))  # type: ignore[call-overload]  # any iterable of text
+
+
+CHECKS = (checkpoint, samplers, upscaler, loras)

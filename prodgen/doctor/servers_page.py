@@ -1,0 +1,147 @@
+"""The page "Servers and what they can do", found by asking the dialects, so that it cannot be wrong.
+
+python -m prodgen.doctor.servers_page > docs/servers.md
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from prodgen.dialects import A1111, DIALECTS, ROUTES
+from prodgen.dialects.abilities import FEATURES, can
+from prodgen.dialects.iclight import SPELLING_BY_ARGUMENTS, spell
+from prodgen.doctor.relighting import SPELLINGS
+from prodgen.errors import UnsupportedFeatureError
+from prodgen.schema import Capabilities, ICLight
+
+_PICTURE = np.full((64, 64, 3), 0.5, np.float32)
+_MATTE = np.ones((64, 64), np.float32)
+_FC = ICLight(foreground=_PICTURE, matte=_MATTE)
+_FBC = ICLight(mode="fbc", foreground=_PICTURE, matte=_MATTE, background=_PICTURE)
+_SIDE = ICLight(mode="fbc", foreground=_PICTURE, matte=_MATTE, light_side="left")
+
+IC_LIGHT_FEATURES: Mapping[str, tuple[ICLight, bool]] = {
+    "a scene from the prompt (fc)": (_FC, False),
+    "a background of your own (fbc)": (_FBC, False),
+    "one of its own backdrops (fbc)": (_SIDE, False),
+    "a light map (fc, img2img)": (_FC, True),
+    "a light map and a background (fbc, img2img)": (_FBC, True),
+    "restored detail as one more picture": (_FC.model_copy(update={"detail_transfer": True}), False),
+    "the product pasted onto the light map, without restored detail": (
+        _FC.model_copy(update={"reinforce_fg": True}),
+        True,
+    ),
+}
+"""What is wanted -> the unit, and whether there is a light map."""
+
+INTRODUCTION = """\
+# Servers and what they can do
+
+prodgen finds out by itself what kind of server it speaks to, and refuses before sending what that kind
+would ignore or fail at. `prodgen doctor` says what *your* server is and lacks ([doctor](doctor.md)).
+
+This page is made from the code: `python -m prodgen.doctor.servers_page > docs/servers.md`. A1111 was tried
+on real servers (1.9.4 and 1.10.1); the others follow their sources and were not run."""
+
+ABOUT_IC_LIGHT = """\
+On A1111, IC-Light needs version 1.10 or later (before, it does nothing and says nothing), the extensions
+sd-forge-ic-light and sd-webui-model-patcher, whose folder must sort before it, an SD 1.5 checkpoint, and its
+weight files. Three spellings of its arguments are in use; the number of arguments in `/sdapi/v1/script-info`
+tells them apart.
+
+A1111 cannot send IC-Light's results (it fails at an array among them) unless prodgen's bridge extension is
+there; `install_backend.sh` installs all of it. Without it prodgen lets the server save each picture and
+fetches the file, which needs the server's page (no `--nowebui`)."""
+
+OUTCOMES = """\
+## How it is told apart
+
+By the lists that a server answers, in this order:
+
+1. `/sdapi/v1/sd-modules` is there: Forge.
+2. Neither progress nor scripts: stable-diffusion.cpp.
+3. No `/sdapi/v1/schedulers`: Forge Classic if it has scripts, else SD.Next.
+4. Everything else is A1111, or imitates it; the version in its first answer then tells reForge and others."""
+
+
+def page() -> str:
+    """Return the page as Markdown."""
+    dialects = [dialect() for dialect in DIALECTS.values()]
+    parts = [
+        INTRODUCTION,
+        _table(
+            [dialect.title for dialect in dialects],
+            {
+                "name as a dialect": [f"`{dialect.name}`" for dialect in dialects],
+                **{feature: [_yes(can(x, feature)) for x in dialects] for feature in FEATURES},
+            },
+        ),
+        "## What differs",
+        "\n".join(f"* **{dialect.title}**: {_difference(dialect)}" for dialect in dialects),
+        _table(
+            [dialect.title for dialect in dialects],
+            {
+                "pictures are sent as": [", ".join(sorted(x.picture_formats)) for x in dialects],
+                "lists not asked for": [_lists(x) for x in dialects],
+                "its errors say what went wrong": [_yes(x.names_its_errors) for x in dialects],
+                "its answers prove LoRAs and schedule": [_yes(x.tells_extra_parameters) for x in dialects],
+            },
+        ),
+        "## IC-Light",
+        ABOUT_IC_LIGHT,
+        _table(
+            list(SPELLINGS.values()),
+            {
+                "arguments": [
+                    str(next(n for n, x in SPELLING_BY_ARGUMENTS.items() if x == spelling))
+                    for spelling in SPELLINGS
+                ],
+                **{feature: [_yes(_spells(x, feature)) for x in SPELLINGS] for feature in IC_LIGHT_FEATURES},
+            },
+        ),
+        OUTCOMES,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(heads: list[str], rows: Mapping[str, list[str]]) -> str:
+    lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---|" * len(heads)]
+    lines += [f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items()]
+    return "\n".join(lines)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _difference(dialect: A1111) -> str:
+    """Return the first sentence of a dialect's own description."""
+    if type(dialect) is A1111:
+        return "the reference, in versions 1.9 and 1.10."
+    said = " ".join((dialect.__doc__ or "").split("\n\n")[0].split())
+    return said[:1].lower() + said[1:]
+
+
+def _lists(dialect: A1111) -> str:
+    return ", ".join(name.replace("_", " ") for name in ROUTES if name in dialect.missing_routes) or "-"
+
+
+def _spells(spelling: str, feature: str) -> bool:
+    unit, has_map = IC_LIGHT_FEATURES[feature]
+    have = Capabilities("a1111", ic_light=spelling)  # type: ignore[arg-type]  # a key of SPELLINGS is one
+    return _does(lambda: spell(unit, have, light_map=_PICTURE if has_map else None))
+
+
+def _does(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except UnsupportedFeatureError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -1,0 +1,200 @@
+"""An inspection as one HTML file: slider, flicker, heat map, and the numbers with their limits.
+
+Everything is in the file; it fetches nothing and tells nobody, so it can be mailed and archived.
+Owns what is shown; how it looks is page.html.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from functools import cache
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from prodgen import __version__
+from prodgen.color import from_lab
+from prodgen.identity import Comparison, Identity, profile_limits
+from prodgen.images import RgbImage, resize, to_uint8, write_bytes
+from prodgen.inspecting.inspection import Inspection, shown_number, status_of
+from prodgen.masks import composite
+
+SHOWN_SIDE_PX = 1200
+"""Longest side of the pictures in the page: enough for any screen's half, about 1 MB in all."""
+
+HOTTEST = 12.0
+"""CIEDE2000 at the end of the heat map's scale: beyond, it is another colour however one looks."""
+
+FAINTEST = 1.0
+"""CIEDE2000 below which the heat map stays clear: hardly to be seen side by side."""
+
+
+def write_page(path: str | Path, inspection: Inspection, *, photo: str, result: str) -> None:
+    """Write the page, whole or not at all.
+
+    Args:
+        path: Where to; any ending.
+        inspection: What was found.
+        photo: The photograph's name, as shown.
+        result: The result's name, as shown.
+
+    Raises:
+        ImageError: If the file cannot be written.
+    """
+    write_bytes(Path(path), page(inspection, photo=photo, result=result).encode("utf-8", "replace"))
+
+
+def page(inspection: Inspection, *, photo: str, result: str) -> str:
+    """Return the page as HTML that is well-formed XML too; arguments as `write_page`."""
+    shown, height, width = inspection, *_shown_size(inspection)
+    verdict, seen = shown.verdict, shown.comparison
+    controls, expected, heat, legend = "", "", "", ""
+    if seen is not None:
+        heat_url = _data_url(_heat(seen, (height, width)), "PNG")
+        heat = f'<img id="heat" hidden="hidden" src="{heat_url}" alt="Heat map of colour differences" />'
+        lit = _data_url(to_uint8(resize(_expected(shown, seen), width, height)), "JPEG")
+        expected = (
+            f'<img id="expected" hidden="hidden" src="{lit}" alt="The photograph in the result\'s light" />'
+        )
+        controls = _CONTROLS
+        legend = _LEGEND
+    return _template().substitute(
+        generator=f"prodgen {escape(__version__)}",
+        title=escape(f"{verdict.status}: {result} against {photo}"),
+        width=width,
+        height=height,
+        ramp=", ".join(f"rgb({r}, {g}, {b})" for r, g, b in _ramp(9)),
+        status=verdict.status,
+        profile=escape(verdict.profile),
+        photo=escape(photo),
+        result=escape(result),
+        photo_url=_data_url(to_uint8(resize(shown.photo, width, height)), "JPEG"),
+        result_url=_data_url(to_uint8(_result_shown(shown.result, width, height)), "JPEG"),
+        expected=expected,
+        heat=heat,
+        controls=controls,
+        legend=legend,
+        reasons=_list(verdict.reasons) or '<p class="soft">Every number is within its limits.</p>',
+        notices="".join(f'<p class="soft">note: {escape(text)}</p>' for text in shown.notices),
+        table=_table(shown.identity, verdict.profile),
+    )
+
+
+_CONTROLS = """
+<button type="button" id="heat-button" aria-pressed="false" aria-controls="heat">Heat map</button>
+<label>Compare with <select id="before"><option value="photo">the photograph</option>
+<option value="expected">the photograph in the result's light</option></select></label>
+"""
+
+_LEGEND = f"""
+<div id="legend" hidden="hidden">
+<p class="soft">Where colour still differs after the light is taken out, CIEDE2000; below {FAINTEST:g}
+nothing is shown.</p>
+<div class="scale"></div>
+<div class="ends soft"><span>{FAINTEST:g}</span><span>{HOTTEST:g} and more</span></div>
+</div>
+"""
+
+
+@cache
+def _template() -> Template:
+    return Template(files("prodgen.inspecting").joinpath("page.html").read_text("utf-8"))
+
+
+def _shown_size(inspection: Inspection) -> tuple[int, int]:
+    height, width = inspection.photo.shape[:2]
+    scale = min(1.0, SHOWN_SIDE_PX / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _result_shown(result: RgbImage, width: int, height: int) -> RgbImage:
+    """The result at the photograph's size; with bars where it was not found and its aspect is another."""
+    scale = min(width / result.shape[1], height / result.shape[0])
+    w, h = (
+        max(1, min(width, round(result.shape[1] * scale))),
+        max(1, min(height, round(result.shape[0] * scale))),
+    )
+    if abs(w - width) <= 2 and abs(h - height) <= 2:
+        return resize(result, width, height)
+    framed = np.full((height, width, 3), 0.5, np.float32)
+    top, left = (height - h) // 2, (width - w) // 2
+    framed[top : top + h, left : left + w] = resize(result, w, h)
+    return framed
+
+
+def _expected(inspection: Inspection, seen: Comparison) -> RgbImage:
+    """The photograph's product in the result's light, in the result's surroundings."""
+    height, width = inspection.matte.shape
+    scene = resize(inspection.result, width, height)
+    window = seen.region.pixels(height, width)
+    there = inspection.matte[window]
+    lit = resize(from_lab(seen.expected_lab), there.shape[1], there.shape[0])
+    whole = scene.copy()
+    whole[window] = composite(lit, scene[window], there)
+    return whole
+
+
+def _heat(seen: Comparison, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """(h, w, 4) 8-bit colours and alpha of the heat map, over the whole picture."""
+    height, width = size
+    rows, columns = seen.region.pixels(height, width)
+    there = columns.stop - columns.start, rows.stop - rows.start
+    heat = cv2.resize(seen.heat(), there, interpolation=cv2.INTER_LINEAR)
+    share = np.clip((heat - FAINTEST) / (HOTTEST - FAINTEST), 0, 1)
+    picture = np.zeros((height, width, 4), np.uint8)
+    colors = cv2.applyColorMap((share * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
+    picture[rows, columns, :3] = colors
+    # Steep at first: what is over the threshold at all must be seen.
+    picture[rows, columns, 3] = (255 * np.clip(4 * share, 0, 0.92)).astype(np.uint8)
+    return picture
+
+
+def _ramp(steps: int) -> NDArray[np.uint8]:
+    values = np.linspace(0, 255, steps).astype(np.uint8)[:, None]
+    return np.asarray(cv2.applyColorMap(values, cv2.COLORMAP_INFERNO)[:, 0, ::-1], np.uint8)
+
+
+def _data_url(pixels: NDArray[np.uint8], kind: str) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **({"quality": 92} if kind == "JPEG" else {}))
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _list(sentences: tuple[str, ...]) -> str:
+    items = "".join(f"<li>{escape(text)}</li>" for text in sentences)
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def _table(identity: Identity | None, profile: str) -> str:
+    """The numbers, in the order of `Identity`, with limits and status in words."""
+    if identity is None:
+        return "<h2>Numbers</h2><p>None: the product could not be found.</p>"
+    limits = profile_limits(profile)
+    rows = []
+    for name, about in type(identity).model_fields.items():
+        value, limit = getattr(identity, name), limits.get(name)
+        if limit is None and value is None:
+            continue
+        status = status_of(identity, name, profile)
+        sign = "≥" if limit and limit.is_least else "≤"
+        bounds = [f"{sign} {limit.warn:g}", f"{sign} {limit.fail:g}"] if limit else ["", ""]
+        rows.append(
+            f'<tr><th scope="row">{escape(name.replace("_", " "))}'
+            f"<small>{escape(about.description or '')}</small></th>"
+            f'<td class="number">{escape(shown_number(value))}</td>'
+            + "".join(f'<td class="number soft">{bound}</td>' for bound in bounds)
+            + f'<td class="status {status.replace(" ", "-")}">{status}</td></tr>'
+        )
+    return (
+        "<table><caption>Numbers</caption><thead><tr><th scope='col'>what</th>"
+        "<th scope='col' class='number'>found</th><th scope='col' class='number'>to pass</th>"
+        "<th scope='col' class='number'>not to fail</th><th scope='col'>status</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )

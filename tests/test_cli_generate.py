@@ -1,0 +1,185 @@
+"""`prodgen generate` and `prodgen again` as a user meets them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from prodgen import images, provenance
+from prodgen.cli import main
+
+EMBEDDED = ["--backend", "embedded://"]
+SMALL = ["--prompt", "a wooden table, sunset", "--size", "96x64", *EMBEDDED]
+
+
+def prodgen(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_a_picture_is_drawn_at_the_size_and_tells_its_story(tmp_path):
+    done = prodgen("generate", *SMALL, "--seed", 7, "--lora", "more_details:0.5", "-o", tmp_path / "a.png")
+
+    assert done.exit_code == 0, done.output
+    assert images.load(tmp_path / "a.png").rgb.shape == (64, 96, 3)
+    chunks = images.read_text(tmp_path / "a.png")
+    story = provenance.read_story(chunks)
+    assert "Seed: 7, " in chunks["parameters"]
+    assert (story["seed"], story["loras"]) == (7, {"more_details": 0.5})
+    assert provenance.read_source_type(chunks) == "compositeSynthetic"
+    assert "no diffusion" in done.output
+    assert "never the things in a prompt" in done.output
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
+    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
+        prodgen("generate", *SMALL, "--seed", seed, "-o", tmp_path / f"{name}.png")
+
+    first, same, other = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
+    assert first == same
+    assert first != other
+
+
+def test_again_gives_the_same_bytes_and_says_that_nothing_differs(tmp_path):
+    prodgen("generate", *SMALL, "--seed", 7, "--hires", 1.5, "-o", tmp_path / "a.png")
+
+    done = prodgen("again", tmp_path / "a.png", *EMBEDDED)
+
+    assert done.exit_code == 0, done.output
+    assert "same to the bit" in done.output
+    assert (tmp_path / "a-again.png").read_bytes() == (tmp_path / "a.png").read_bytes()
+
+
+def test_again_takes_any_a1111_infotext_and_says_what_differs(tmp_path):
+    line = "Steps: 5, Sampler: DPM++ 2M Karras, Seed: 3, Size: 64x64, Model: dream, Version: v1.6.0"
+    images.save(
+        tmp_path / "a.png", np.zeros((64, 64, 3), np.float32), text={"parameters": f"a table\n{line}"}
+    )
+
+    done = prodgen("again", tmp_path / "a.png", *EMBEDDED, "-o", tmp_path / "b.png")
+
+    assert done.exit_code == 0, done.output
+    assert "differs   checkpoint 'dream' is not here" in done.output
+    assert "differs   Version: v1.6.0 then" in done.output
+    strict = prodgen("again", tmp_path / "a.png", *EMBEDDED, "--strict", "-o", tmp_path / "c.png")
+    assert strict.exit_code == 1
+    assert not (tmp_path / "c.png").exists()
+
+
+def test_count_and_wildcards_make_different_pictures_of_one_prompt(tmp_path):
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards" / "floor.txt").write_text("wooden\nmarble\nstone\nsand\n")
+    arguments = ["--prompt", "a __floor__ table", "--wildcards", tmp_path / "cards", "--size", "64x64"]
+
+    done = prodgen("generate", *arguments, *EMBEDDED, "--seed", 1, "--count", 4, "-o", tmp_path, "--json")
+
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["seed"] for one in told] == [1, 2, 3, 4]
+    assert len({one["prompt"] for one in told}) > 1
+    assert all(one["template"] == "a __floor__ table" for one in told)
+    assert all(one["choices"][0][0] == "__floor__" for one in told)
+    assert all(Path(one["picture"]).exists() for one in told)
+
+
+def test_a_config_is_followed_and_options_win_over_it(tmp_path):
+    (tmp_path / "job.toml").write_text(
+        'prompt = "a table"\nsize = "64x64"\nseed = 5\nsteps = 9\nbackend = "embedded://"\noutput = "made"\n'
+    )
+
+    done = prodgen("generate", "--config", tmp_path / "job.toml", "--seed", 6, "--json")
+
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["seed"], told["job"]["steps"]) == (6, 9)
+    assert Path(told["picture"]) == tmp_path / "made" / "a-table-6.png"
+
+
+def test_a_picture_without_an_output_is_named_by_its_first_words(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    prodgen("generate", *SMALL, "--seed", 7)
+
+    assert (tmp_path / "outputs" / "a-wooden-table-sunset-7.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["generate", *EMBEDDED], "prompt is empty"),
+        (["generate", "--prompt", "a", "--size", "9x9", *EMBEDDED], "size"),
+        (["generate", "--prompt", "a", "--size", "big", *EMBEDDED], "1200x1500"),
+        (["generate", "--prompt", "a", "--steps", "0", *EMBEDDED], "steps"),
+        (["generate", "--prompt", "a", "--sampler", "Eular", *EMBEDDED], "did you mean 'Euler'"),
+        (["generate", "--prompt", "a", "--model", "dream", *EMBEDDED], "checkpoint 'dream'"),
+        (["generate", "--prompt", "a", "--vae", "x", *EMBEDDED], "VAE 'x'"),
+        (["generate", "--prompt", "a", "--lora", "more_detials", *EMBEDDED], "more_details"),
+        (["generate", "--prompt", "a", "--lora", "x:heavy", *EMBEDDED], "NAME:WEIGHT"),
+        (["generate", "--prompt", "a", "--preset", "sdxI", *EMBEDDED], "did you mean 'sdxl'"),
+        (["generate", "--prompt", "a", "--wildcards", "nowhere", *EMBEDDED], "no folder"),
+        (["generate", "--prompt", "a __b__", *EMBEDDED], "--wildcards"),
+        (["generate", "--prompt", "a", "--controlnet", "pose", *EMBEDDED], "MODEL:FILE:WEIGHT"),
+        (["generate", "--prompt", "a", "--controlnet", "pose:none.png", *EMBEDDED], "none.png"),
+        (["generate", "--prompt", "a", "-o", "a.bmp", *EMBEDDED], "ending"),
+        (["generate", "--config", "none.toml"], "none.toml"),
+        (["again", "none.png"], "none.png"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_1(arguments, reason, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    done = prodgen(*arguments)
+
+    assert done.exit_code == 1, done.output
+    assert done.stderr.startswith("prodgen: ")
+    assert reason in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_again_never_writes_over_the_picture(tmp_path):
+    prodgen("generate", *SMALL, "-o", tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+
+    done = prodgen("again", tmp_path / "a.png", *EMBEDDED, "-o", tmp_path / "a.png")
+
+    assert done.exit_code == 1
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
+def test_a_product_shot_is_made_again_from_its_photograph(tmp_path):
+    y, x = np.mgrid[:96, :96].astype(np.float32)
+    photo = np.full((96, 96, 3), 0.9, np.float32)
+    photo[np.hypot(x - 48, y - 52) < 26] = (0.7, 0.1, 0.1)
+    images.save(tmp_path / "disc.png", photo)
+    images.save_matte(tmp_path / "matte.png", (np.hypot(x - 48, y - 52) < 26).astype(np.float32))
+    shot = ["shoot", tmp_path / "disc.png", "--prompt", "on a table", "--style", "cinematic", "--seed", 3]
+    made = prodgen(*shot, "--matte", tmp_path / "matte.png", *EMBEDDED, "-o", tmp_path / "out.png")
+    assert made.exit_code == 0, made.output
+
+    without = prodgen("again", tmp_path / "out.png", *EMBEDDED)
+    done = prodgen("again", tmp_path / "out.png", "--photo", tmp_path / "disc.png", *EMBEDDED)
+
+    assert without.exit_code == 1
+    assert "'disc.png'; give that photograph: --photo" in without.stderr
+    assert done.exit_code == 0, done.output
+    then, now = (images.load(tmp_path / name).rgb for name in ("out.png", "out-again.png"))
+    np.testing.assert_array_equal(then, now)
+    told, again = (
+        provenance.read_story(images.read_text(tmp_path / x)) for x in ("out.png", "out-again.png")
+    )
+    assert {name: told[name] == again[name] for name in ("prompt", "negative_prompt", "loras", "seed")} == {
+        "prompt": True, "negative_prompt": True, "loras": True, "seed": True,
+    }  # fmt: skip
+
+
+def test_show_tells_the_story_of_a_generated_picture(tmp_path):
+    prodgen("generate", *SMALL, "--seed", 7, "-o", tmp_path / "a.jpg")
+
+    told = prodgen("show", tmp_path / "a.jpg")
+
+    assert told.exit_code == 0, told.output
+    assert "a wooden table, sunset" in told.output
+    assert "recipe" not in told.output

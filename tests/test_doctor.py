@@ -1,0 +1,528 @@
+"""The doctor: each illness shows in its own line with a remedy, and the patient is left as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import socket
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from prodgen.cli import main
+from prodgen.client import Extension, Memory
+from prodgen.doctor import Facts, How, Report, examine, gather, judge
+from prodgen.doctor.facts import Relit, Trials
+from prodgen.doctor.gathering import within
+from prodgen.doctor.servers_page import page
+from prodgen.embedded import EmbeddedServer, EmbeddedTransport
+from prodgen.embedded.faults import EVERY_KIND, Fault, at_random, in_turn
+from prodgen.embedded.order import Rendering, RenderOrder
+from prodgen.embedded.serve import listening
+from prodgen.embedded.server import Request, draw_with_prodgen
+from prodgen.embedded.wire import Answer, answer
+from prodgen.errors import BackendTimeoutError, NotAppliedError
+from prodgen.schema import ScriptArgument, ScriptInfo
+
+
+class Altered(EmbeddedServer):
+    """The embedded server with some routes answered otherwise, as servers with other extensions do."""
+
+    def __init__(self, routes: dict[str, object], **switches: object) -> None:
+        super().__init__(**switches)
+        self.routes = routes
+        self.asked: list[str] = []
+
+    def answer(self, request: Request) -> Answer:
+        self.asked.append(f"{request.method} {request.path}")
+        if request.path in self.routes and request.method == "GET":
+            return answer(self.routes[request.path])
+        return super().answer(request)
+
+
+def examined(server: EmbeddedServer, *, fixes: bool = False, **how: object) -> Report:
+    """The report on a server that does not call itself embedded, as far as its address goes."""
+    transport = EmbeddedTransport(server)
+    return examine("http://127.0.0.1:1", how=How(transport=transport, timeout_s=20, **how), fixes=fixes)
+
+
+def real(**switches: object) -> EmbeddedServer:
+    """A server with the name of a real checkpoint."""
+    return EmbeddedServer(checkpoints=("photon", "photon-inpainting"), **{"version": "v1.10.1", **switches})
+
+
+@pytest.fixture(scope="module")
+def facts() -> Facts:
+    """Of a server in good health that passes for a real one; tests make it ill."""
+    found = gather("http://127.0.0.1:1", How(transport=EmbeddedTransport(real()), timeout_s=20))
+    assert found.capabilities is not None
+    bridge = ScriptInfo("prodgen bridge", True, False, (ScriptArgument("version", "1.0.0"),))
+    have = dataclasses.replace(found.capabilities, scripts=(*found.capabilities.scripts, bridge))
+    here = dataclasses.replace(found.here, segmenters=("auto", "classical", "isnet-general-use"))
+    memory = Memory(1 << 30, 1 << 34, 2 << 30, 24 << 30)
+    return dataclasses.replace(found, capabilities=have, here=here, memory=memory)
+
+
+def ill(facts: Facts, **changes: object) -> Report:
+    return judge(dataclasses.replace(facts, **changes))
+
+
+def having(facts: Facts, **changes: object) -> Report:
+    assert facts.capabilities is not None
+    return ill(facts, capabilities=dataclasses.replace(facts.capabilities, **changes))
+
+
+def test_the_embedded_backend_is_all_ok():
+    report = examine("embedded://")
+
+    assert [x for x in report.findings if x.status != "OK"] == []
+    assert {"relights fc", "relights fbc", "overrides", "scenes", "outputs"} <= {
+        x.name for x in report.findings
+    }
+
+
+def test_a_real_server_in_good_health_is_all_ok(facts):
+    report = judge(facts)
+
+    assert [x for x in report.findings if x.status != "OK"] == []
+    assert report.backend == "A1111 v1.10.1"
+
+
+@pytest.mark.parametrize("spelling", ["v2", "v15"])
+def test_every_spelling_of_ic_light_is_seen_to_relight(spelling):
+    report = examined(real(ic_light=spelling))
+
+    assert report.named("relights fc").status == "OK"
+    assert report.named("relights fbc").status == "OK"
+
+
+# Nobody there, or the wrong one.
+
+
+def test_a_refused_connection_names_the_remedy():
+    report = examine(f"http://127.0.0.1:{_free_port()}")
+
+    assert report.named("address").status == "broken"
+    assert "--api" in report.named("address").remedy
+    assert {x.name for x in report.findings} == {"address", "outputs", "cut-out", "scenes"}
+
+
+def test_an_unknown_host_is_told_from_a_refused_connection():
+    report = examine("http://no-such-host.invalid:7860")
+
+    assert "host's name" in report.named("address").remedy
+
+
+def test_a_server_that_accepts_and_never_answers_is_given_up_on():
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        started = time.monotonic()
+        report = examine(f"http://127.0.0.1:{silent.getsockname()[1]}", how=How(timeout_s=1))
+
+    assert report.named("address").status == "broken"
+    assert "hangs" in report.named("address").remedy
+    assert time.monotonic() - started < 8
+
+
+def test_a_server_that_answers_in_drops_for_ever_is_given_up_on(monkeypatch):
+    monkeypatch.setattr("prodgen.doctor.gathering.ASKING_S", 0.6)
+    over = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nx: ")
+            while not over.wait(0.05):
+                connection.sendall(b"y")
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        dripping = threading.Thread(target=drip, args=(listener,))
+        dripping.start()
+        try:
+            report = examine(f"http://127.0.0.1:{listener.getsockname()[1]}", how=How(timeout_s=1))
+        finally:
+            over.set()
+            dripping.join()
+
+    assert report.named("address").status == "broken"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EVERY_KIND if kind != "too_many"])  # as busy
+def test_whatever_goes_wrong_is_a_finding_and_options_stay_as_they_were(kind):
+    faults = at_random(share=0.2, seed=3, kinds=[kind], paths=("2img", "options", "progress", "extensions"))
+    server = real(faults=faults, leaky_overrides=True)
+    before = server.machine.settings.shown()
+    transport = EmbeddedTransport(server)
+
+    report = examine("http://127.0.0.1:1", how=How(transport=transport, timeout_s=2))
+
+    assert report.findings
+    assert server.machine.settings.shown() == before
+
+
+def test_work_that_never_ends_is_left_behind():
+    over = threading.Event()
+    with pytest.raises(BackendTimeoutError):
+        within(0.05, "http://x", over.wait)
+    over.set()
+
+
+def test_a_missing_password_is_asked_for_and_a_wrong_one_corrected(monkeypatch):
+    server = real(auth={"ann": "s3cret"})
+
+    missing = examined(server).named("address")
+    monkeypatch.setenv("PRODGEN_AUTH", "ann:hunter2")
+    wrong = examined(server).named("address")
+
+    assert "set PRODGEN_AUTH" in missing.remedy
+    assert "correct PRODGEN_AUTH" in wrong.remedy
+    assert "hunter2" not in f"{wrong.what}{wrong.remedy}"
+
+
+def test_a_server_with_a_password_in_its_address_is_examined_and_the_password_not_told():
+    with listening(real(auth={"ann": "s3cret"})) as url:
+        report = examine(url.replace("://", "://ann:s3cret@"), how=How(timeout_s=20), fixes=True)
+
+    assert report.named("drawing").status == "OK"
+    assert report.named("clock").status == "OK"
+    assert "s3cret" not in json.dumps(report.as_dict())
+
+
+def test_another_service_is_no_backend():
+    report = examined(Altered({"/sdapi/v1/samplers": {"hello": "world"}}))
+
+    assert "another service" in report.named("address").remedy
+
+
+def test_a_web_ui_without_its_api_is_recognised():
+    class NoApi(EmbeddedServer):
+        def answer(self, request: Request) -> Answer:
+            if request.path == "/":
+                return Answer(200, b"<html><title>Stable Diffusion</title>gradio</html>", "text/html")
+            return answer({"detail": "Not Found"}, 404)
+
+    assert "--api" in examined(NoApi()).named("address").remedy
+
+
+# Relighting.
+
+
+def test_the_ndarray_fault_is_found_and_saving_and_fetching_seen_to_work():
+    report = examined(real(ndarray_bug=True))
+
+    assert report.named("results").status == "warning"
+    assert "bridge" in report.named("results").remedy
+    assert report.named("relights fc").status == "OK"
+
+
+def test_the_ndarray_fault_without_a_page_is_broken():
+    report = examined(real(ndarray_bug=True, nowebui=True))
+
+    assert report.named("results").status == "broken"
+    assert "--nowebui" in report.named("results").what
+    assert report.named("own tasks").status == "warning"
+
+
+def test_the_text_false_in_place_of_a_picture_is_found():
+    assert "api.py" in examined(real(false_strings=True)).named("results").remedy
+
+
+def test_a1111_before_1_10_does_not_relight():
+    report = examined(real(release="1.9", version="v1.9.4"))
+
+    assert report.named("relights fc").status == "broken"
+    assert "1.10" in report.named("relights fc").remedy
+
+
+def test_a_server_that_sends_our_foreground_back_but_draws_as_without_it_is_caught():
+    def draw_unlit(order: RenderOrder) -> Rendering:
+        return draw_with_prodgen(dataclasses.replace(order, foreground=None, matte=None, light_map=None))
+
+    report = examined(real(ic_light="v2", renderer=draw_unlit))
+
+    assert "same as without" in report.named("relights fc").what
+
+
+def test_a_picture_that_equals_the_plain_one_is_not_relit(facts):
+    trials = dataclasses.replace(facts.trials, relit={"fc": Relit(is_proven=True, is_plain=True)})
+
+    assert ill(facts, trials=trials).named("relights fc").status == "broken"
+
+
+def test_an_sdxl_checkpoint_is_named_as_the_reason(facts):
+    error = NotAppliedError("http://x", "IC-Light did not run: no foreground. It needs A1111 1.10")
+    trials = dataclasses.replace(facts.trials, relit={"fc": Relit(error)})
+    have = dataclasses.replace(facts.capabilities, checkpoint="sdxl_base [1234]")
+
+    assert "SD 1.5" in ill(facts, trials=trials, capabilities=have).named("relights fc").remedy
+
+
+def test_a_missing_ic_light_is_broken_and_says_what_works_without():
+    report = examined(real(ic_light=None))
+
+    assert report.named("IC-Light").status == "broken"
+    assert "inpaint" in report.named("IC-Light").remedy
+    assert not report.is_sound
+
+
+def test_ic_light_that_is_loaded_before_its_patcher_is_found():
+    extensions = [{"name": "sd-forge-ic-light"}, {"name": "sd-webui-model-patcher"}]
+    report = examined(Altered({"/sdapi/v1/extensions": extensions}, ic_light=None, checkpoints=("photon",)))
+
+    assert "patcher" in report.named("IC-Light").what
+    assert "aa-sd-webui-model-patcher" in report.named("IC-Light").remedy
+
+
+def test_ic_light_without_a_patcher_is_found(facts):
+    have = dataclasses.replace(facts.capabilities, ic_light=None, scripts=())
+    report = ill(facts, capabilities=have, extensions=(Extension("sd-forge-ic-light"),))
+
+    assert "install sd-webui-model-patcher" in report.named("IC-Light").remedy
+
+
+def test_an_unknown_spelling_is_not_guessed_at(facts):
+    script = ScriptInfo("ic light", True, False, (ScriptArgument("a"),) * 7)
+
+    assert "7 arguments" in having(facts, ic_light=None, scripts=(script,)).named("IC-Light").what
+
+
+def test_a_missing_and_an_old_bridge_are_found(facts):
+    old = ScriptInfo("prodgen bridge", True, False, (ScriptArgument("version", "0.9.0"),))
+
+    assert having(facts, scripts=(old,)).named("bridge").status == "warning"
+    assert having(facts, scripts=()).named("bridge").status == "warning"
+
+
+def test_the_bridge_in_the_repository_is_the_version_that_is_asked_for(root):
+    from prodgen.doctor.relighting import BRIDGE_VERSION
+
+    script = root / "backend/extensions/zz-prodgen-bridge/scripts/prodgen_bridge.py"
+    if not script.exists():
+        pytest.skip("the extension is not beside the package here")
+    assert f'VERSION = "{BRIDGE_VERSION}"' in script.read_text("utf-8")
+
+
+# The server as such.
+
+
+def test_overrides_that_leak_are_found_and_put_back():
+    server = real(leaky_overrides=True)
+    before = server.machine.settings.shown()
+
+    report = examined(server)
+
+    assert report.named("overrides").status == "warning"
+    assert server.machine.settings.shown() == before
+
+
+def test_a_leak_is_still_found_the_second_time(monkeypatch):
+    server = real(leaky_overrides=True)
+    # What was drawn by lot first is saved by then.
+    monkeypatch.setattr("random.sample", lambda keys, count: keys[:count])
+    examined(server)
+    monkeypatch.setattr("random.sample", lambda keys, count: keys[-count:])
+
+    assert examined(server).named("overrides").status == "warning"
+
+
+def test_the_leak_is_cured_for_every_caller():
+    server = real(leaky_overrides=True)
+    before = server.machine.settings.shown()
+
+    report = examined(server, fixes=True)
+
+    assert report.named("overrides").status == "OK"
+    assert any("saved the server's" in done for done in report.done)
+    assert server.machine.settings.shown() == before
+    with server.machine.settings.overridden({"CLIP_stop_at_last_layers": 2}, restore=True):
+        pass
+    assert server.machine.settings["CLIP_stop_at_last_layers"] == before["CLIP_stop_at_last_layers"]
+
+
+def test_an_option_is_put_back_even_if_the_picture_fails():
+    server = real(leaky_overrides=True, faults=in_turn(["half_json"]))
+    before = server.machine.settings.shown()
+
+    report = examined(server)
+
+    assert report.named("drawing").status == "broken"
+    assert server.machine.settings.shown() == before
+
+
+def test_options_that_cannot_be_read_are_told():
+    server = real()
+    server.machine.settings.post({"CLIP_stop_at_last_layers": "two"})
+
+    assert "CLIP_stop_at_last_layers" in examined(server).named("options").what
+
+
+def test_nothing_is_drawn_while_the_server_works_for_another_caller():
+    busy = {"progress": 0.3, "state": {"job": "theirs", "job_count": 1, "sampling_step": 3}}
+    server = Altered({"/sdapi/v1/progress": busy}, checkpoints=("photon",), leaky_overrides=True)
+
+    report = examined(server, fixes=True)
+
+    assert "another caller" in report.named("drawing").what
+    assert server.render_log == []
+    assert not any("POST" in call and "refresh" not in call for call in server.asked)
+
+
+def test_quick_draws_nothing():
+    server = real()
+
+    report = examined(server, draws=False)
+
+    assert report.is_sound
+    assert server.render_log == []
+
+
+def test_a_server_that_hangs_while_it_draws_is_given_up_on():
+    server = real(faults=in_turn([Fault("hang", hang_s=3)]))
+    started = time.monotonic()
+
+    report = examine("http://127.0.0.1:1", how=How(transport=EmbeddedTransport(server), timeout_s=1))
+
+    assert report.named("drawing").status == "broken"
+    assert time.monotonic() - started < 8
+
+
+def test_few_and_tiny_pictures_are_drawn():
+    server = real(ndarray_bug=True)
+
+    examined(server)
+
+    assert len(server.render_log) <= 6
+    assert {(record.width, record.height) for record in server.render_log} == {(64, 64)}
+
+
+def test_no_interrupt_is_sent():
+    server = Altered({}, checkpoints=("photon",))
+
+    examined(server)
+
+    assert not [call for call in server.asked if "interrupt" in call or "skip" in call]
+
+
+@pytest.mark.parametrize(
+    ("memory", "word"),
+    [
+        (Memory(1, 2, None, None), "GPU"),
+        (Memory(1, 2, 0, 2 << 30), "--medvram"),
+        (Memory(1, 2, 23 << 30, int(23.5 * (1 << 30))), "unload"),
+    ],
+)
+def test_too_little_memory_is_told(facts, memory, word):
+    assert word in ill(facts, memory=memory).named("memory").remedy
+
+
+def test_a_clock_that_is_wrong_is_told(facts):
+    found = ill(facts, clock_ahead_s=-3600.0).named("clock")
+
+    assert "60 minutes behind" in found.what
+
+
+def test_a_version_that_contradicts_the_dialect_is_told(facts):
+    trials = Trials(version="classic")
+
+    assert "forge-classic" in ill(facts, trials=trials).named("version").remedy
+
+
+# What is asked for by name, and this machine.
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "status"),
+    [
+        ({"samplers": ("Euler",)}, "samplers", "broken"),
+        ({"schedulers": ("Uniform",)}, "samplers", "broken"),
+        ({"loras": ("other",)}, "LoRAs", "warning"),
+        ({"tells_lora_hashes": False}, "LoRAs", "warning"),
+        ({"upscalers": ("None", "Lanczos")}, "upscaler", "warning"),
+        ({"checkpoints": ()}, "checkpoints", "broken"),
+    ],
+)
+def test_what_the_recipes_need_and_is_not_there_is_told(facts, changes, name, status):
+    found = having(facts, **changes).named(name)
+
+    assert found.status == status
+    assert found.remedy
+
+
+def test_missing_loras_make_the_server_read_its_folders_again():
+    server = Altered({"/sdapi/v1/loras": []}, checkpoints=("photon",))
+
+    report = examined(server, fixes=True, draws=False)
+
+    assert "POST /sdapi/v1/refresh-loras" in server.asked
+    assert report.named("LoRAs").status == "warning"
+
+
+def test_nothing_is_put_right_while_the_server_works_for_another_caller():
+    busy = {"progress": 0.3, "state": {"job": "theirs", "job_count": 1}}
+    routes = {"/sdapi/v1/loras": [], "/sdapi/v1/progress": busy}
+    server = Altered(routes, checkpoints=("photon",))
+
+    report = examined(server, fixes=True)
+
+    assert [call for call in server.asked if call.startswith("POST")] == []
+    assert "another caller" in report.done[0]
+
+
+def test_outputs_that_cannot_be_written_and_a_full_disk_are_told(facts, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    full = dataclasses.replace(facts.here, free_bytes=1 << 20)
+
+    assert examined(real(), outputs=file / "x", draws=False).named("outputs").status == "broken"
+    assert ill(facts, here=full).named("outputs").status == "broken"
+    assert ill(facts, here=dataclasses.replace(full, free_bytes=1 << 29)).named("outputs").status == "warning"
+
+
+def test_a_cut_out_without_a_network_and_damaged_scenes_are_told(facts):
+    here = dataclasses.replace(
+        facts.here, segmenters=("auto", "classical"), scene_errors=("city: damaged",), scenes=7
+    )
+    report = ill(facts, here=here)
+
+    assert report.named("cut-out").status == "warning"
+    assert report.named("scenes").status == "broken"
+
+
+# The command.
+
+
+def doctor(*arguments: object):
+    return CliRunner().invoke(main, ["doctor", *map(str, arguments)])
+
+
+def test_the_command_exits_0_if_nothing_is_broken_and_1_otherwise():
+    good = doctor("--backend", "embedded://")
+    bad = doctor(f"http://127.0.0.1:{_free_port()}")
+
+    assert (good.exit_code, bad.exit_code) == (0, 1)
+    assert "remedy:" in bad.output
+    assert "\x1b[" not in good.output + bad.output
+
+
+def test_the_command_prints_one_json_object():
+    told = json.loads(doctor("embedded://", "--json", "--quick").output)
+
+    assert told["is_sound"] is True
+    assert {"name", "status", "what", "remedy", "fix"} == set(told["findings"][0])
+
+
+def test_two_different_servers_are_one_too_many():
+    assert doctor("embedded://", "--backend", "http://x").exit_code == 2
+
+
+def test_the_page_about_servers_is_up_to_date(root: Path):
+    assert (root / "docs" / "servers.md").read_text("utf-8") == page()
+
+
+def _free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as found:
+        return int(found.getsockname()[1])

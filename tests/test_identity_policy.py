@@ -1,0 +1,76 @@
+"""What happens to a picture whose product is not the product: tried again, kept aside, or told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from prodgen import images
+from prodgen.client import Client
+from prodgen.embedded import EmbeddedServer, EmbeddedTransport
+from prodgen.embedded.order import Rendering, RenderOrder
+from prodgen.errors import IdentityError
+from prodgen.masks import composite, dilate, fill
+from prodgen.pipeline import shoot
+
+GROWN_PX = 14
+
+
+def draw(order: RenderOrder) -> Rendering:
+    """A backend that makes the product too large, but for every third seed."""
+    scene = np.full((order.height, order.width, 3), 0.3, np.float32)
+    scene[order.height // 2 :] = 0.45
+    if order.foreground is None or order.matte is None:
+        return Rendering(image=scene, scene="test", floor="test")
+    matte = order.matte if order.seed % 3 == 0 else dilate(order.matte, GROWN_PX)
+    colours = fill(order.foreground, (order.matte < 0.99).astype(np.float32)) * 0.8
+    return Rendering(image=composite(colours, scene, matte), scene="test", floor="test")
+
+
+@pytest.fixture
+def client():
+    with Client(
+        "http://127.0.0.1:1", transport=EmbeddedTransport(EmbeddedServer(renderer=draw))
+    ) as connection:
+        yield connection
+
+
+@pytest.fixture
+def photo(tmp_path):
+    y, x = np.mgrid[:256, :256].astype(np.float32)
+    matte = np.clip(80.5 - np.hypot(x - 128, y - 128), 0, 1).astype(np.float32)
+    red = np.broadcast_to(np.array([0.7, 0.1, 0.1], np.float32), (256, 256, 3)).copy()
+    red[(np.abs(x - 128) < 30) & (np.abs(y - 120) < 12)] = (0.95, 0.95, 0.9)
+    images.save(tmp_path / "photo.png", composite(red, np.full_like(red, 0.92), matte))
+    images.save_matte(tmp_path / "matte.png", matte)
+    return tmp_path / "photo.png"
+
+
+def settings(photo, **more: object) -> dict[str, object]:
+    return {"where": "original", "matte_file": str(photo.with_name("matte.png")), "shadow": 0, **more}
+
+
+def test_a_picture_of_a_grown_product_is_delivered_with_a_warning(photo, client, tmp_path):
+    result = shoot(photo, "x", backend=client, seed=1, output=tmp_path / "out.png", settings=settings(photo))
+
+    assert result.frame.verdict == "fail"
+    assert any("outline growth" in notice for notice in result.notices)
+
+
+def test_it_fails_and_is_kept_aside_where_the_recipe_says_so(photo, client, tmp_path):
+    strict = settings(photo, on_failure="fail")
+
+    with pytest.raises(IdentityError, match="outline growth") as caught:
+        shoot(photo, "x", backend=client, seed=1, output=tmp_path / "out.png", settings=strict)
+
+    assert not (tmp_path / "out.png").exists()
+    assert (tmp_path / "out.rejected.png").exists()
+    assert "out.rejected.png" in str(caught.value)
+
+
+def test_other_seeds_are_tried_in_order_and_the_one_used_is_recorded(photo, client):
+    result = shoot(photo, "x", backend=client, seed=1, settings=settings(photo, tries=5))
+
+    assert result.frame.verdict != "fail"
+    assert result.as_dict()["seed"] == 3
+    assert any("1, 2, 3" in notice for notice in result.notices)
