@@ -43,9 +43,8 @@ def framed(picture: np.ndarray, scale: float, x: float, y: float, *, size=(420, 
 
 
 def evening(picture: np.ndarray) -> np.ndarray:
-    """The same thing in weaker, warmer light that comes from the left."""
-    light = np.linspace(1.0, 0.6, picture.shape[1], dtype=np.float32)[None, :, None]
-    return np.clip(picture * light * np.array([1.0, 0.92, 0.8], np.float32), 0, 1)
+    """The same thing in weaker light that comes from the left."""
+    return np.clip(picture * np.linspace(1.0, 0.6, picture.shape[1], dtype=np.float32)[None, :, None], 0, 1)
 
 
 def prodgen(*arguments: object) -> Result:
@@ -296,3 +295,15 @@ def test_whatever_is_wrong_is_one_sentence(arguments, files, tmp_path):
     assert done.exit_code == 1
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stderr.startswith("prodgen: ")
+
+
+def test_a_cut_out_result_is_judged_on_white_whatever_hides_under_its_alpha(files, tmp_path):
+    photo, matte = product()
+    hidden = np.where(matte[..., None] > 0, photo, 0).astype(np.float32)
+    images.save(tmp_path / "cut.png", hidden, matte=matte)
+
+    done = prodgen("inspect", files["photo"], tmp_path / "cut.png", "--matte", files["matte"], "--json")
+
+    told = json.loads(done.output)
+    assert told["verdict"] == "pass", told["reasons"]
+    assert any("on white" in notice for notice in told["notices"])

@@ -27,6 +27,7 @@ from prodgen.cli.options import PHOTO, backend_option, dialect_option, json_opti
     "--size", metavar="WxH|4:5|2k", help="Canvas. Default: as large as the product's own pixels allow."
 )
 @click.option("--fill", type=float, help="Share of the canvas that the product takes, 0.05 to 1.")
+@click.option("--enlarge", is_flag=True, default=None, help="Let the product be larger than photographed.")
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), help="Decides the scene. Default: drawn, and told."
 )
@@ -104,9 +105,8 @@ def shoot(photo: Path, output: Path | None, backend: str, recipe: str, as_json: 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options that are parameters of stages, under the stages' names."""
     plain = (
-        "model", "size", "fill", "steps", "cfg_scale", "denoising_strength", "sampler_name", "scheduler",
-        "checkpoint", "style", "strength", "profile", "tries", "on_failure",
-        "shadow", "to",
+        "model", "size", "fill", "enlarge", "steps", "cfg_scale", "denoising_strength", "sampler_name",
+        "scheduler", "checkpoint", "style", "strength", "profile", "tries", "on_failure", "shadow", "to",
     )  # fmt: skip
     chosen = {name: options[name] for name in plain}
     chosen["where"] = options["place"]

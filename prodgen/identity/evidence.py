@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from prodgen.color import LUMA, to_linear
 from prodgen.errors import IdentityError, ImageError
 from prodgen.identity.register import align, move
+from prodgen.identity.turn import Turn, find_turn, turn_back
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.masks import bounding_box, normalised_blur
 
@@ -67,6 +68,9 @@ class Evidence:
     scene_color: NDArray[np.float32]
     """(3,), colour of the scene around the product, luminance 1."""
 
+    turn: Turn
+    """What the model did to the product's hues; taken back in `relit_linear` already."""
+
 
 def product_region(matte: Matte, *, padding: float = 0.04) -> Region:
     """The part of the frame that holds the product, with a rim of `padding` times its longer side.
@@ -116,13 +120,16 @@ def gather(original: RgbImage, relit: RgbImage, matte: Matte, *, is_refusing: bo
     if weight.sum() < SMALLEST_PRODUCT_PX:
         raise IdentityError("the product is too small or too transparent to read its light; check the matte")
     alignment = align(photo_linear, relit_linear, weight, is_refusing=is_refusing)
+    moved = move(relit_linear, alignment)
+    turn = find_turn(soften(photo_linear, weight), soften(moved, weight), weight)
     return Evidence(
         region=region,
         photo_linear=photo_linear,
-        relit_linear=move(relit_linear, alignment),
+        relit_linear=turn_back(moved, turn),
         weight=weight,
         pieces=_pieces(weight),
         scene_color=_scene_color(relit, matte),
+        turn=turn,
     )
 
 

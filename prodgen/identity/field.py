@@ -45,6 +45,9 @@ LOWEST, HIGHEST = 1 / 16, 6.0
 MOST_TINT = 0.5
 """Largest log ratio of a channel from the light's mean colour: a 2700 K lamp beside daylight."""
 
+WHITE_FROM = 0.65
+"""Luminance from which on the relit product is on its way to white, and its colour to nothing."""
+
 BAND_ROWS = 512
 """Rows of the photograph lit at a time: bounds the memory at 4096 and keeps it in the cache."""
 
@@ -175,7 +178,8 @@ def _log_gain(evidence: Evidence, piece: Matte, illuminant: Illuminant, ambience
     luminance = np.clip(_coarse_to_fine(observed, plain, piece, extent), np.log(LOWEST), np.log(HIGHEST))
     tint = np.log(illuminant.light) + _local_tint(evidence, relit, relit_luminance, lit, piece, illuminant)
     # An over-exposed highlight is white in a photograph, whatever the light's colour.
-    tint *= ambience * (1 - normalised_blur(clipped, piece, max(0.5, 0.01 * extent)))[..., None]
+    white = _ramp((evidence.relit_linear @ LUMA - WHITE_FROM) / (1 - WHITE_FROM))
+    tint *= ambience * (1 - normalised_blur(white, piece, max(1.0, 0.01 * extent)))[..., None]
     tinted = photo * np.exp(tint)
     tint -= (
         np.log(np.maximum(tinted @ LUMA, 1e-4) / np.maximum(lit @ LUMA, 1e-4))[..., None] * piece[..., None]
@@ -191,8 +195,13 @@ def _redrawn(illuminant: Illuminant) -> float:
 
 def _clipped(relit_linear: Plane, piece: Matte) -> Plane:
     """(h, w), 0 to 1: how far the relit picture is over-exposed there."""
-    ramp = np.clip((relit_linear.max(axis=-1) - 0.93) / 0.07, 0, 1)
-    return normalised_blur(ramp * ramp * (3 - 2 * ramp), piece, 1.0) * piece
+    return normalised_blur(_ramp((relit_linear.max(axis=-1) - 0.93) / 0.07), piece, 1.0) * piece
+
+
+def _ramp(x: Plane) -> Plane:
+    """From 0 to 1 smoothly as x does."""
+    x = np.clip(x, 0, 1)
+    return np.asarray(x * x * (3 - 2 * x), np.float32)
 
 
 def _unclipped_luminance(relit: Plane, lit: Plane, clipped: Plane, illuminant: Illuminant) -> Plane:
@@ -238,7 +247,9 @@ def _local_tint(
     expected = lit / np.maximum(lit @ LUMA, 1e-4)[..., None]
     # The offset keeps the nearly empty channel of a saturated colour from shouting.
     ratio = np.log(unveiled + 0.15) - np.log(expected + 0.15)
-    told = (evidence.relit_linear.max(axis=-1) < 0.97) & (evidence.photo_linear.max(axis=-1) < 0.99)
+    # By luminance: it stays when a model turns the hues, the largest channel does not.
+    dim = 1 - _ramp((evidence.relit_linear @ LUMA - 0.7) / 0.1)
+    told = dim * (evidence.photo_linear.max(axis=-1) < 0.99)
     trust = piece * told * np.minimum(relit_luminance / 0.02, 1)
     everywhere = np.ones_like(piece)
     sigma = COLOR_SCALE * float(np.sqrt(piece.sum()))

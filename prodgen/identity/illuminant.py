@@ -89,13 +89,16 @@ class Illuminant:
     confidence: float
     """0 to 1: how far the colours of the relit product may be used at all."""
 
+    trust: float = 1.0
+    """0 to 1: how much of the colours was left after the hues were turned back; see `turn`."""
+
     @property
     def local_confidence(self) -> float:
         """0 to 1: how far they may be used to tell one side's light from the other's."""
         absolute = 1 / (1 + (self.misfit / TRUSTED_LOCALLY) ** 6)
         # Taking the veil off divides by the share, and multiplies what was misread.
         relative = 1 / (1 + (self.misfit / max(self.share, 1e-3) / TRUSTED_AMPLIFIED) ** 6)
-        return float(self.plausibility * absolute * relative)
+        return float(self.trust * self.plausibility * absolute * relative)
 
     @property
     def plausibility(self) -> float:
@@ -197,6 +200,8 @@ def read_illuminant(evidence: Evidence) -> Illuminant:
         veil, share = _color(x[2:4]).astype(np.float32), float(1 / (1 + np.exp(-x[4])))
     raw_light = _color(x[:2])
     confidence = _plausibility(float(np.log(raw_light[0] / raw_light[2])))
-    confidence /= 1 + (misfit / TRUSTED_MISFIT) ** 4
+    confidence *= evidence.turn.trust / (1 + (misfit / TRUSTED_MISFIT) ** 4)
     light = _color(confidence * x[:2]).astype(np.float32)
-    return Illuminant(light, veil, share, misfit, raw_light.astype(np.float32), confidence)
+    return Illuminant(
+        light, veil, share, misfit, raw_light.astype(np.float32), confidence, evidence.turn.trust
+    )

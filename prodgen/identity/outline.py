@@ -64,11 +64,15 @@ def growth_percent(before: Plane, after: Plane, matte: Matte) -> float | None:
     steps = np.arange(-reach, reach + 0.01, 0.5)
     first, clear_first = _edge_position(before, points, normal, steps)
     second, clear_second = _edge_position(after, points, normal, steps)
-    lost = clear_first & ~clear_second
-    if lost.any():
-        further = np.arange(-far, far + 0.01, 0.5)
-        second[lost], clear_second[lost] = _edge_position(after, points[lost], normal[lost], further)
     clear = clear_first & clear_second
+    lost = clear_first & ~clear_second
+    if lost.sum() > clear.sum():
+        outwards = np.arange(-2, far + 0.01, 0.5)
+        away, clear_away = _edge_position(after, points[lost], normal[lost], outwards)
+        quarters = np.percentile(away[clear_away], (25, 50, 75)) if clear_away.mean() > 0.5 else (0, 0, 0)
+        # A product that grew has its outline equally far out all along; a dark scene has edges anywhere.
+        if quarters[1] > reach / 2 and quarters[2] - quarters[0] < 0.25 * quarters[1] + 1:
+            second[lost], clear[lost] = away, clear_away
     if clear.sum() < max(20, 0.1 * len(points)):
         return None
     moved = (second - first)[clear]

@@ -19,7 +19,7 @@ from prodgen.errors import ImageError
 from prodgen.identity import Comparison, Identity, Verdict, compare_pictures, measure, profile_limits
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.inspecting.finding import Place, compose, find, lay, resizing, shift
-from prodgen.masks import bounding_box
+from prodgen.masks import bounding_box, composite
 
 SMALLEST_SIDE_PX = 150
 """Longest side of the product below which small print cannot be read, so not be judged either."""
@@ -100,6 +100,10 @@ def inspect_files(
     profile_limits(profile)
     before, after = images.load(photo), images.load(result)
     notices = [*before.notices, *after.notices]
+    finished = after.rgb
+    if after.matte is not None:
+        finished = composite(after.rgb, np.ones_like(after.rgb), after.matte)
+        notices.append("the result is transparent in places; it is judged on white")
     if matte is not None:
         cut = images.load_matte(matte)
     elif before.matte is not None:
@@ -114,7 +118,7 @@ def inspect_files(
             f" {before.rgb.shape[1]}x{before.rgb.shape[0]}; they must have the same size"
         )
     notices += matting.check(cut, before.rgb)
-    return inspect_pictures(before.rgb, after.rgb, cut, profile=profile, notices=tuple(notices))
+    return inspect_pictures(before.rgb, finished, cut, profile=profile, notices=tuple(notices))
 
 
 def inspect_pictures(

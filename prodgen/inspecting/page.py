@@ -29,7 +29,7 @@ from prodgen.masks import composite
 SHOWN_SIDE_PX = 1200
 """Longest side of the pictures in the page: enough for any screen's half, about 1 MB in all."""
 
-HOTTEST = 12.0
+HOTTEST = 20.0
 """CIEDE2000 at the end of the heat map's scale: beyond, it is another colour however one looks."""
 
 FAINTEST = 1.0
@@ -152,7 +152,7 @@ def _heat(seen: Comparison, size: tuple[int, int]) -> NDArray[np.uint8]:
     colors = cv2.applyColorMap((share * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
     picture[rows, columns, :3] = colors
     # Steep at first: what is over the threshold at all must be seen.
-    picture[rows, columns, 3] = (255 * np.clip(4 * share, 0, 0.92)).astype(np.uint8)
+    picture[rows, columns, 3] = (255 * np.clip(6 * share, 0, 0.8)).astype(np.uint8)
     return picture
 
 

@@ -40,7 +40,22 @@ class Place(Stage):
         )
         original, matte = placement.apply(chosen, foreground, photo_matte)
         backdrop = None if frame.backdrop is None else _cover(frame.backdrop, chosen.width, chosen.height)
-        return frame.replace(placement=chosen, original=original, matte=matte, backdrop=backdrop)
+        return frame.replace(placement=chosen, original=original, matte=matte, backdrop=backdrop).noting(
+            self._small(chosen)
+        )
+
+    def _small(self, chosen: placement.Placement) -> str | None:
+        """Say that the product is smaller than asked, if its pixels did not suffice."""
+        if self.enlarge or self.where == "original" or chosen.scale != 1:
+            return None
+        wanted = placement.DEFAULT_FILL if self.fill is None else self.fill
+        fills = max((chosen.right - chosen.left) / chosen.width, (chosen.bottom - chosen.top) / chosen.height)
+        if fills > 0.9 * wanted:
+            return None
+        return (
+            f"the product fills {fills:.0%} of the canvas, not {wanted:.0%}: the photograph has no more"
+            " pixels of it (--enlarge interpolates)"
+        )
 
 
 def _cover(picture: RgbImage, width: int, height: int) -> RgbImage:
