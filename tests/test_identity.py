@@ -9,6 +9,8 @@ import pytest
 from prodgen import identity
 from prodgen.color import delta_e, from_lab, to_lab, to_linear, to_srgb
 from prodgen.errors import IdentityError, ImageError
+from prodgen.identity.register import align
+from prodgen.identity.turn import find_turn
 
 SIZE = 160
 
@@ -198,13 +200,57 @@ def test_a_picture_of_something_else_is_refused():
 
 
 def test_two_products_in_one_frame_have_the_light_that_each_would_have_alone():
-    photo, matte = (x[:, 13:83] for x in carton(96))
-    bright, dark = to_srgb(to_linear(photo) * 0.9), to_srgb(to_linear(photo) * 0.1)
+    photo, matte = (x[:, 10:150] for x in carton())
+    orange = ((to_lab(photo)[..., 1] > 25) & (matte > 0))[..., None]
+    bleached = turned(to_srgb(to_linear(photo) * 0.6), 0, chroma=0.3)
+    # The model drew the one's orange darker and the other's lighter: together they would tell of neither.
+    dark, light = (
+        np.where(orange, to_srgb(to_linear(bleached) * np.float32(k)), bleached) for k in (0.55, 1.5)
+    )
 
-    both = identity.blend(np.hstack([photo] * 2), np.hstack([bright, dark]), np.hstack([matte] * 2))
+    both = identity.blend(np.hstack([photo] * 2), np.hstack([dark, light]), np.hstack([matte] * 2))
 
-    assert far(both[:, :70], identity.blend(photo, bright, matte), matte) < 0.15
-    assert far(both[:, 70:], identity.blend(photo, dark, matte), matte) < 0.15
+    assert far(both[:, :140], identity.blend(photo, dark, matte), matte) < 0.15
+    assert far(both[:, 140:], identity.blend(photo, light, matte), matte) < 0.15
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1.03, 0.0), (0.97, 0.0), (1.0, 3.0), (1.02, 2.0)])
+def test_registration_finds_growth_and_shift(scale, shift):
+    photo, matte = carton()
+    warp = np.float32([[scale, 0, 80 * (1 - scale) + shift], [0, scale, 80 * (1 - scale)]])
+    moved = cv2.warpAffine(in_light(photo), warp, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE)
+
+    found = align(to_linear(photo), to_linear(moved), (matte > 0.9).astype(np.float32))
+
+    assert found.warp[0, 0] == pytest.approx(scale, abs=0.006)
+    assert found.warp[0, 2] * SIZE + found.warp[0, 0] * 80 - 80 == pytest.approx(shift, abs=0.5)
+
+
+@pytest.mark.parametrize("degrees", [-150, -60, 40, 110])
+def test_a_turn_of_the_hues_is_found_and_told_from_light(degrees):
+    photo, matte = carton()
+    pale = turned(photo, 0, chroma=0.4)
+    weight = (matte > 0.9).astype(np.float32)
+    relit = in_light(pale, (1.1, 0.98, 0.8))
+
+    honest = find_turn(to_linear(pale), to_linear(relit), weight)
+    found = find_turn(to_linear(pale), to_linear(turned(relit, degrees)), weight)
+
+    assert honest.angle_deg == 0
+    assert found.angle_deg == pytest.approx(degrees, abs=5)
+
+
+@pytest.mark.parametrize("degrees", [30, 90, 180, 270])
+def test_in_light_of_strong_colour_a_turn_of_hues_hardly_changes_the_result(degrees):
+    photo, matte = carton()
+    pale = turned(photo, 0, chroma=0.3)
+    relit = in_light(pale, (0.8, 0.68, 0.49))
+    wrong = np.where(matte[..., None] > 0, turned(relit, degrees), relit)
+
+    change = far(identity.blend(pale, wrong, matte), identity.blend(pale, relit, matte), matte)
+
+    assert far(wrong, relit, matte) > 4
+    assert change < 1.5, change
 
 
 def test_light_bluer_than_any_sky_is_not_believed():

@@ -15,7 +15,7 @@ from prodgen.identity.field import LightField, apply, light_field
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.masks import bounding_box, fill
 
-FILL_SIDE_PX = 1024
+FILL_SIDE_PX = 640
 """Longest side at which colours are filled in across an edge: they are smooth, and this is quick."""
 
 

@@ -133,6 +133,11 @@ def gather(original: RgbImage, relit: RgbImage, matte: Matte, *, is_refusing: bo
     )
 
 
+def brightest(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Largest of the three channels, (..., 3) -> (...); NumPy's max is slow over so short an axis."""
+    return np.maximum(np.maximum(picture[..., 0], picture[..., 1]), picture[..., 2])
+
+
 def soften(linear: NDArray[np.float32], weight: Matte) -> NDArray[np.float32]:
     """Blur by one working pixel inside the product: a relit picture is softer than a photograph."""
     return normalised_blur(linear, weight, 1.0)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from prodgen.color import LUMA, to_linear, to_srgb
 from prodgen.errors import ImageError
-from prodgen.identity.evidence import Evidence, Region, gather, soften
+from prodgen.identity.evidence import Evidence, Region, brightest, gather, soften
 from prodgen.identity.illuminant import Illuminant, read_illuminant
 from prodgen.identity.materials import material_offset
 from prodgen.images import Matte, RgbImage
@@ -195,7 +195,7 @@ def _redrawn(illuminant: Illuminant) -> float:
 
 def _clipped(relit_linear: Plane, piece: Matte) -> Plane:
     """(h, w), 0 to 1: how far the relit picture is over-exposed there."""
-    return normalised_blur(_ramp((relit_linear.max(axis=-1) - 0.93) / 0.07), piece, 1.0) * piece
+    return normalised_blur(_ramp((brightest(relit_linear) - 0.93) / 0.07), piece, 1.0) * piece
 
 
 def _ramp(x: Plane) -> Plane:
@@ -209,7 +209,7 @@ def _unclipped_luminance(relit: Plane, lit: Plane, clipped: Plane, illuminant: I
     expected = illuminant.share * lit / np.maximum(lit @ LUMA, 1e-4)[..., None]
     expected = np.maximum(expected + (1 - illuminant.share) * illuminant.veil, 0.05) ** illuminant.confidence
     expected /= (expected @ LUMA)[..., None]
-    told = np.where(relit < 0.93, relit / expected, 0).max(axis=-1)
+    told = brightest(np.where(relit < 0.93, relit / expected, 0))
     seen = relit @ LUMA
     return np.asarray(np.maximum(seen, seen + clipped * (np.minimum(told, 1.4 * seen) - seen)), np.float32)
 
@@ -249,7 +249,7 @@ def _local_tint(
     ratio = np.log(unveiled + 0.15) - np.log(expected + 0.15)
     # By luminance: it stays when a model turns the hues, the largest channel does not.
     dim = 1 - _ramp((evidence.relit_linear @ LUMA - 0.7) / 0.1)
-    told = dim * (evidence.photo_linear.max(axis=-1) < 0.99)
+    told = dim * (brightest(evidence.photo_linear) < 0.99)
     trust = piece * told * np.minimum(relit_luminance / 0.02, 1)
     everywhere = np.ones_like(piece)
     sigma = COLOR_SCALE * float(np.sqrt(piece.sum()))

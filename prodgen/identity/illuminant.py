@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.color import LUMA
-from prodgen.identity.evidence import Evidence
+from prodgen.identity.evidence import Evidence, brightest
 
 Vector = NDArray[np.float64]
 
@@ -165,8 +165,8 @@ def _samples(evidence: Evidence, count: int = 900) -> tuple[Vector, Vector]:
     # Clipped and nearly black pixels have lost their colour.
     told = (
         (evidence.weight > 0)
-        & (relit.max(axis=-1) < 0.95)
-        & (photo.max(axis=-1) < 0.985)
+        & (brightest(relit) < 0.95)
+        & (brightest(photo) < 0.985)
         & (photo @ LUMA > 0.01)
         & (relit @ LUMA > 0.004)
     )

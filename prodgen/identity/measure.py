@@ -23,8 +23,8 @@ from prodgen.images import Matte, RgbImage, resize
 
 Plane = NDArray[np.float32]
 
-MEASURED_SIDE_PX = 900
-"""Longest side of the product while it is measured: letters of 1 % of the product are still 9 pixels."""
+MEASURED_SIDE_PX = 760
+"""Longest side of the product while it is measured: letters of 1 % of the product are still 7 pixels."""
 
 REGIONS = 5
 """Regions along each side of the product."""
@@ -139,8 +139,8 @@ def measure(
         print_sharpness=detail.print_sharpness,
         outline_growth_percent=growth_percent(to_lab(photo), seen.found_lab, seen.matte),
         halo=halo(seen.expected_lab[..., 0], seen.found_lab[..., 0], seen.matte),
-        white_clipping_percent=_newly(found.min(axis=-1) >= WHITE, photo.min(axis=-1) >= 0.94, where),
-        black_clipping_percent=_newly(found.max(axis=-1) <= BLACK, photo.max(axis=-1) <= 0.06, where),
+        white_clipping_percent=_newly(found[where], photo[where], WHITE, 0.94),
+        black_clipping_percent=_newly(1 - found[where], 1 - photo[where], 1 - BLACK, 0.94),
         light_kept=kept,
         light_angle_deg=angle,
         light_contrast=contrast,
@@ -195,8 +195,10 @@ def _worst_region(heat: Plane, where: NDArray[np.bool_]) -> tuple[float, tuple[f
     return float(mean[worst]), ((worst % REGIONS + 0.5) / REGIONS, (worst // REGIONS + 0.5) / REGIONS)
 
 
-def _newly(now: NDArray[np.bool_], before: NDArray[np.bool_], where: NDArray[np.bool_]) -> float:
-    return 100 * float((now & ~before & where).sum()) / max(int(where.sum()), 1)
+def _newly(now: Plane, before: Plane, limit: float, limit_before: float) -> float:
+    """Share of (n, 3) colours with all channels from `limit` on that were not so before, in %."""
+    reached = (now >= limit) & (before < limit_before).any(axis=-1, keepdims=True)
+    return 100 * float(np.logical_and.reduce(reached.T).sum()) / max(len(now), 1)
 
 
 def _light_kept(gain: Plane, relit_gain: Plane, inside: Matte) -> float:

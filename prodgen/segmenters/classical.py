@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from prodgen import color, matting
 from prodgen.errors import SegmentationError, SettingError
 from prodgen.images import Matte, RgbImage, resize
-from prodgen.segmenters.closing import close_pale_top
+from prodgen.segmenters.completion import complete_outline
 from prodgen.segmenters.evidence import Evidence, Flags, measure, without_shadow
 from prodgen.segmenters.silhouette import Binary, disc, silhouette
 
@@ -81,12 +81,13 @@ class ClassicalSegmenter:
         solid = _cut(evidence, features, outline, background, product)
         if not solid.any():
             raise SegmentationError(f"no product could be told from the backdrop; {matting.REMEDY}")
-        snapped = _snap(features, solid)
-        closed = close_pale_top(solid, evidence.flat)
-        # What was drawn on has no edge to snap to; it goes over what snapping made of the lost one.
-        drawn_on = (cv2.dilate(closed & (1 - solid), disc(2 * SNAP)) > 0) & (closed > 0)
-        soft = cv2.GaussianBlur(np.where(drawn_on, 1, snapped), (0, 0), 0.5).astype(np.float32)
-        return matting.refine(rgb, resize(soft, width, height))
+        soft = cv2.GaussianBlur(_snap(features, solid), (0, 0), 0.5).astype(np.float32)
+        matte = resize(soft, width, height)
+        if not points:  # who says where the product is has the last word
+            matte = complete_outline(rgb, matte)
+        if box is not None:
+            matte[: box[1]] = matte[box[3] :] = matte[:, : box[0]] = matte[:, box[2] :] = 0
+        return matting.refine(rgb, matte)
 
 
 def _known(

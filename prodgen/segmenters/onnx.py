@@ -26,6 +26,7 @@ from PIL import Image
 from prodgen import matting
 from prodgen.errors import SegmentationError, SettingError
 from prodgen.images import Matte, RgbImage, from_uint8, to_uint8
+from prodgen.segmenters.completion import complete_outline
 
 logger = logging.getLogger(__name__)
 
@@ -125,10 +126,11 @@ class RembgSegmenter:
                 f"model {self.name!r} takes no points; use 'sam' or 'classical', or give a box"
             )
         if box is None:
-            return matting.refine(rgb, _predict(self.name, rgb))
+            return matting.refine(rgb, complete_outline(rgb, _predict(self.name, rgb)))
         window = _view(box, rgb.shape[1], rgb.shape[0])
         matte = np.zeros(rgb.shape[:2], np.float32)
         matte[window] = _predict(self.name, np.ascontiguousarray(rgb[window]))
+        matte = complete_outline(rgb, matte)
         matte[: box[1]] = matte[box[3] :] = matte[:, : box[0]] = matte[:, box[2] :] = 0
         return matting.refine(rgb, matte)
 
