@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +23,14 @@ DEFAULT_URL = "http://127.0.0.1:7860"
 
 BACKEND_VARIABLE = "PRODGEN_BACKEND"
 AUTH_VARIABLE = "PRODGEN_AUTH"
+CA_FILE_VARIABLE = "PRODGEN_CA_FILE"
+HEADERS_VARIABLE = "PRODGEN_HEADERS"
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token of RFC 9110."""
+
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+"""No control characters; ASCII alone, because servers read the rest in different ways."""
 
 _LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost"})
 
@@ -106,8 +116,45 @@ def parse_auth(auth: tuple[str, str] | str | None) -> tuple[str, str] | str | No
     if given is None or isinstance(given, tuple):
         return given
     if given.lower().startswith("bearer "):
-        return given[len("bearer ") :].strip()
+        token = given[len("bearer ") :].strip()
+        if not _HEADER_VALUE.fullmatch(token):
+            raise SettingError("the bearer token has characters that no header can carry")
+        return token
     user, colon, password = given.partition(":")
     if not colon:
         raise SettingError(f"{AUTH_VARIABLE} must be user:password or 'Bearer TOKEN'")
     return user, password
+
+
+def parse_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the headers of an argument, with those of `PRODGEN_HEADERS` that it does not name.
+
+    The variable holds one `Name: value` a line.
+
+    Raises:
+        SettingError: If a name or a value cannot be a header's; the message repeats no value.
+    """
+    given = dict(headers or {})
+    for name, value in given.items():
+        if not _is_header(name, value):
+            raise SettingError(f"header {name!r} has characters that no header can carry")
+    known = {name.lower() for name in given}
+    for number, line in enumerate(os.environ.get(HEADERS_VARIABLE, "").splitlines(), 1):
+        if not line.strip():
+            continue
+        name, colon, value = line.partition(":")
+        name, value = name.strip(), value.strip()
+        if not colon or not _is_header(name, value):
+            raise SettingError(f"{HEADERS_VARIABLE}: line {number} is not 'Name: value' in plain characters")
+        if name.lower() not in known:
+            given[name] = value
+    return given
+
+
+def _is_header(name: str, value: str) -> bool:
+    return bool(_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value))
+
+
+def verification(verify: str | bool) -> str | bool:
+    """Return how certificates are verified: as an argument says, else with `PRODGEN_CA_FILE`."""
+    return os.environ.get(CA_FILE_VARIABLE) or True if verify is True else verify

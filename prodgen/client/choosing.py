@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prodgen.client import addresses
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PROBE_S = 3.0
-"""For the question whether an A1111 is at the default address."""
+"""For the question whether a backend is at an address, from the connection to the last byte."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """How to connect, wherever it is."""
 
-    auth: tuple[str, str] | str | None
-    headers: Mapping[str, str] | None
+    auth: tuple[str, str] | str | None = field(repr=False)
+    headers: Mapping[str, str] | None = field(repr=False)
     timeout_s: float
     transport: httpx.BaseTransport | None
     verify: str | bool
@@ -37,17 +37,17 @@ class Settings:
         """Return a connection to `address`; nothing is sent yet.
 
         Raises:
-            SettingError: If it is no address.
+            SettingError: If it is no address, or headers or certificates cannot be used.
         """
         where = addresses.parse(address)
         return Connection(
             where,
             # What stands in the address belongs to it; PRODGEN_AUTH may be meant for another.
             auth=where.auth or self.auth,
-            headers=self.headers,
+            headers=addresses.parse_headers(self.headers),
             timeout_s=self.timeout_s,
             transport=self.transport,
-            verify=self.verify,
+            verify=addresses.verification(self.verify),
             sleep=self.sleep,
         )
 
@@ -98,6 +98,6 @@ def choose(address: str, settings: Settings) -> tuple[Connection, tuple[str, ...
 
 
 def _ask(connection: Connection) -> None:
-    told = connection.get("/sdapi/v1/samplers", timeout_s=PROBE_S, tries=1)
+    told = connection.probe("/sdapi/v1/samplers", within_s=PROBE_S)
     if not isinstance(told, list):
         raise NotABackendError(connection.url, "its list of samplers is none")

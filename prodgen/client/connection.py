@@ -7,6 +7,7 @@ means for a render is decided above, where the task can be asked after.
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import tenacity
 
 from prodgen.client import faults, wire
 from prodgen.client.addresses import Address
+from prodgen.client.deadlines import Deadline
 from prodgen.errors import (
     AnswerError,
     BackendBusyError,
@@ -98,7 +100,8 @@ class Connection:
             auth=httpx.BasicAuth(*credentials) if isinstance(credentials, tuple) else None,
             headers=sent,
             timeout=httpx.Timeout(CONNECT_S, read=timeout_s, write=WRITE_S, pool=timeout_s),
-            transport=transport or _transport(address, verify),
+            transport=transport or _transport(address),
+            verify=_certificates(address, verify),
             follow_redirects=False,
             # A proxy from the environment stands between us and a server in our own network by accident.
             trust_env=not address.is_local,
@@ -142,6 +145,25 @@ class Connection:
         # Commands answer null, {}, a word such as "Stopping.", or nothing at all.
         is_word = not answer.body or answer.content_type.startswith("text/plain")
         return None if is_word else self.parsed(path, answer)
+
+    def probe(self, path: str, *, within_s: float) -> Any:
+        """Ask a question as the very first one, and have all of the answer within some seconds.
+
+        Also of a server that sends a drop now and then for ever, which no time-out between two
+        drops ends. A kept connection cannot be cut that way, hence the very first.
+
+        Raises:
+            BackendTimeoutError: If there is no whole answer by then.
+            BackendError: If there is no good one.
+        """
+        with Deadline(within_s) as deadline:
+            try:
+                answer = self._once("GET", path, None, MAX_LIST_BYTES, within_s, trace=deadline.watch)
+            except BackendError as error:
+                if not (deadline.has_passed or isinstance(error, BackendTimeoutError)):
+                    raise
+                raise BackendTimeoutError(self.url, f"no whole answer within {within_s:g} s") from error
+        return self.parsed(path, answer)
 
     def fetch(self, path: str, *, limit: int) -> bytes:
         """Return a file that the server hands out.
@@ -209,14 +231,28 @@ class Connection:
         usual = tenacity.wait_exponential(multiplier=0.3, max=10) + tenacity.wait_random(0, 0.1)
         return max(usual(state), self._wanted_wait_s)
 
-    def _once(self, method: str, path: str, body: wire.Body | None, limit: int, read_s: float) -> Answer:
+    def _once(
+        self,
+        method: str,
+        path: str,
+        body: wire.Body | None,
+        limit: int,
+        read_s: float,
+        *,
+        trace: Callable[[str, Mapping[str, Any]], None] | None = None,
+    ) -> Answer:
         headers = {}
         if body is not None:
             headers = {"Content-Type": "application/json", "Content-Length": str(body.size)}
         timeout = httpx.Timeout(min(CONNECT_S, read_s), read=read_s, write=WRITE_S, pool=read_s)
         try:
             with self._http.stream(
-                method, path.lstrip("/"), content=body, headers=headers, timeout=timeout
+                method,
+                path.lstrip("/"),
+                content=body,
+                headers=headers,
+                timeout=timeout,
+                extensions={"trace": trace} if trace else None,
             ) as response:
                 received = self._read(response, limit, time.monotonic() + read_s, path)
                 content_type = response.headers.get("content-type", "").lower()
@@ -258,24 +294,20 @@ def _base_url(address: Address) -> str:
     return "http://socket" if address.socket else address.url
 
 
-def _transport(address: Address, verify: str | bool) -> httpx.BaseTransport | None:
+def _transport(address: Address) -> httpx.BaseTransport | None:
     if address.is_embedded:
         from prodgen.embedded import EmbeddedTransport
 
         return EmbeddedTransport()
-    if address.socket is not None:
-        return httpx.HTTPTransport(uds=address.socket)
-    if verify is True:
-        return None
-    import ssl
+    return httpx.HTTPTransport(uds=address.socket) if address.socket is not None else None
 
-    if verify is False:
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return httpx.HTTPTransport(verify=context)
+
+def _certificates(address: Address, verify: str | bool) -> ssl.SSLContext | bool:
+    """Whose certificates are believed; with a file of one's own, those that it signed alone."""
+    if not isinstance(verify, str) or not address.url.startswith("https:"):
+        return bool(verify)
     try:
-        return httpx.HTTPTransport(verify=ssl.create_default_context(cafile=verify))
+        return ssl.create_default_context(cafile=verify)
     except OSError as error:
         raise SettingError(f"the certificate file {verify!r} cannot be read: {error}") from error
 
@@ -285,6 +317,10 @@ def translate(url: str, error: Exception, read_s: float = 0) -> BackendError:
     said = f"{error}" or type(error).__name__
     if isinstance(error, httpx.ConnectTimeout):
         return BackendUnreachableError(url, "no answer to a connection")
+    if isinstance(error, httpx.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in said:
+        return BackendError(
+            url, f"its certificate is not believed ({said}); PRODGEN_CA_FILE names an authority of your own"
+        )
     if isinstance(error, httpx.ConnectError | httpx.ProxyError):
         return BackendUnreachableError(url, f"no connection ({said})")
     if isinstance(error, httpx.PoolTimeout):
@@ -296,5 +332,6 @@ def translate(url: str, error: Exception, read_s: float = 0) -> BackendError:
     if isinstance(error, httpx.DecodingError):
         return AnswerError(url, f"its answer cannot be unpacked ({said})")
     if isinstance(error, httpx.LocalProtocolError):
-        return BackendError(url, f"the request cannot be sent ({said}); check headers and password")
+        # What httpx says of a header repeats its value, which may be a secret.
+        return BackendError(url, "the request cannot be sent; check headers and password")
     return BackendLostError(url, f"the connection broke before the answer was whole ({said})")

@@ -22,6 +22,7 @@ class Options:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._settled: set[str] = set()
+        self._known: frozenset[str] = frozenset()
 
     def get(self) -> dict[str, Any]:
         """Return all options.
@@ -32,7 +33,23 @@ class Options:
         told = self._connection.get(PATH)
         if not isinstance(told, dict):
             raise AnswerError(self._connection.url, "its options are no list of names and values")
+        self._known = frozenset(told)
         return told
+
+    def check(self, keys: Iterable[str]) -> None:
+        """Refuse to override an option that does not exist; A1111 fails at it, others ignore it.
+
+        Raises:
+            UnknownNameError: For the first such key, with the nearest known ones.
+            BackendError: If the server cannot be asked.
+        """
+        asked = tuple(keys)
+        if self._known.issuperset(asked):
+            return
+        known = self.get()
+        for key in asked:
+            if key not in known:
+                raise UnknownNameError("option of the server", key, known)
 
     def set(self, values: Mapping[str, Any]) -> None:
         """Change options, for all callers.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from prodgen.client import wire
 from prodgen.client.names import find_checkpoint, scheduler_key
-from prodgen.dialects import A1111, ReadGeneration
+from prodgen.dialects import A1111, ReadGeneration, infotext_value
 from prodgen.errors import AnswerError, BackendFaultError, NotAppliedError
 from prodgen.images import RgbImage
 from prodgen.schema import Applied, Capabilities, Drawing, ICLight, Img2Img, Txt2Img, Upscale
@@ -92,6 +92,7 @@ def check(
                 "'Add Lora hashes to infotext' to know"
             )
         _check_parameters(asked, applied, read.parameters)
+        _check_faces(asked, read, notices)
     return applied, notices
 
 
@@ -195,6 +196,30 @@ def _check_parameters(asked: Asked, applied: Applied, parameters: Mapping[str, A
             parameters.get(f"ControlNet {number}")
         ):
             raise NotAppliedError(url, f"ControlNet unit {number} ran without its model {unit.model!r}")
+
+
+def _check_faces(asked: Asked, read: ReadGeneration, notices: list[str]) -> None:
+    """ADetailer and the server's own face restoration: both are named by an answer if they were to run."""
+    request = asked.request
+    # One entry a pass ("ADetailer model", "ADetailer model 2nd" ...), made when its arguments were read.
+    passes = sum(key.startswith("ADetailer model") for key in read.parameters)
+    if passes < len(request.adetailer):
+        raise NotAppliedError(
+            asked.url,
+            f"{len(request.adetailer)} ADetailer passes were asked for, {passes} ran; "
+            "its console says why (a mask that is missing, or an option that skips img2img)",
+        )
+    if not request.restore_faces:
+        return
+    named = read.info.get("face_restoration_model") or (
+        infotext_value(read.infotexts[0], "Face restoration") if read.infotexts else None
+    )
+    if not named:
+        raise NotAppliedError(asked.url, "faces were to be restored, but this server names no model that did")
+    notices.append(
+        f"Whether {named} restored any face cannot be known: the server names it also when its weights are "
+        "missing; its console says so then"
+    )
 
 
 def on_grey(unit: ICLight) -> NDArray[np.uint8]:

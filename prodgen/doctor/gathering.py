@@ -24,8 +24,8 @@ from urllib.parse import urlsplit
 
 from prodgen.client import Service, addresses, lists, options, tasks
 from prodgen.client.choosing import Settings, choose
-from prodgen.client.client import EMBEDDED_CHECKPOINT
 from prodgen.client.connection import Connection
+from prodgen.client.server import EMBEDDED_CHECKPOINT
 from prodgen.dialects import A1111, ROUTES, by_name, by_version
 from prodgen.doctor import trials
 from prodgen.doctor.facts import Facts, Here, Trials

@@ -14,7 +14,7 @@ from prodgen.errors import (
     UnknownNameError,
 )
 from prodgen.images import from_uint8, to_uint8
-from prodgen.schema import ControlNetUnit, Img2Img, Lora, Txt2Img, Upscale
+from prodgen.schema import ADetailer, ControlNetUnit, Img2Img, Lora, Txt2Img, Upscale
 
 FROM_V1 = {"script_info": "iclight-v1/script-info"}
 FROM_V2 = {"script_info": "iclight-v2/script-info"}
@@ -419,6 +419,71 @@ def test_a_controlnet_unit_that_lost_its_model_is_noticed(recorded, captured):
     for wrong, nearest in (({"model": "control_cany"}, "control_canny"), ({"module": "cany"}, "canny")):
         with pytest.raises(UnknownNameError, match=nearest):
             server.client().txt2img(cat(controlnet=(unit.model_copy(update=wrong),)))
+
+
+def told_beside(captured, **parameters):
+    """A recorded answer with more extra parameters, as an extension's script adds them."""
+    import json
+
+    answer = dict(captured("core/txt2img-min")["response"]["json"])
+    info = json.loads(answer["info"])
+    info["extra_generation_params"] = {**info["extra_generation_params"], **parameters}
+    return {**answer, "info": json.dumps(info)}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "ran"),
+    [({}, 0), ({"ADetailer model": "face_yolov8n.pt", "ADetailer confidence": 0.3}, 1)],
+)
+def test_an_adetailer_pass_that_did_not_run_is_noticed(recorded, captured, parameters, ran):
+    passes = (ADetailer(), ADetailer(ad_model="hand_yolov8n.pt"))
+    server = recorded(txt2img=told_beside(captured, **parameters), script_info=[WITH_ADETAILER])
+
+    with pytest.raises(NotAppliedError, match=f"2 ADetailer passes were asked for, {ran} ran"):
+        server.client().txt2img(cat(adetailer=passes))
+
+
+def test_adetailer_passes_that_ran_are_believed(recorded, captured):
+    parameters = {"ADetailer model": "face_yolov8n.pt", "ADetailer model 2nd": "hand_yolov8n.pt"}
+    server = recorded(txt2img=told_beside(captured, **parameters), script_info=[WITH_ADETAILER])
+
+    assert server.client().txt2img(cat(adetailer=(ADetailer(), ADetailer()))).notices == ()
+
+
+WITH_ADETAILER = {"name": "adetailer", "is_alwayson": True, "is_img2img": False, "args": []}
+
+
+def test_a_server_that_names_no_face_restorer_did_not_restore_faces(recorded):
+    client = recorded(txt2img="core/txt2img-min").client()
+
+    with pytest.raises(NotAppliedError, match="faces"):
+        client.txt2img(cat(restore_faces=True))
+
+
+def test_a_face_restorer_that_is_named_may_have_had_no_weights(recorded):
+    client = recorded(txt2img="core/txt2img-restore_faces").client()
+
+    assert "whether CodeFormer" in client.txt2img(cat(restore_faces=True)).notices[0].replace("W", "w")
+
+
+def test_an_override_of_an_option_that_does_not_exist_is_refused_before_anything_is_sent(recorded):
+    server = recorded(txt2img="core/txt2img-min")
+    client = server.client()
+
+    with pytest.raises(UnknownNameError, match="CLIP_stop_at_last_layers"):
+        client.txt2img(cat(override_settings={"CLIP_stop_at_last_layer": 2}))
+
+    assert server.sent("txt2img") == []
+    assert client.txt2img(cat(override_settings={"CLIP_stop_at_last_layers": 2})).images
+
+
+def test_an_option_that_came_with_a_new_extension_is_asked_after_again(recorded, captured):
+    server = recorded(txt2img="core/txt2img-min")
+    client = server.client()
+    client.options()
+    server["/sdapi/v1/options"] = {**captured("core/options-get")["response"]["json"], "new": 1}
+
+    assert client.txt2img(cat(override_settings={"new": 2})).images
 
 
 def test_an_interrupted_run_tells_that_pictures_are_missing(recorded):
