@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prodgen.cli.options import PHOTO, backend_option, json_option
+from prodgen.cli.options import PHOTO, backend_option, dialect_option, json_option
 
 if TYPE_CHECKING:
     from prodgen.generating import Recalled
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("--strict", is_flag=True, help="Refuse (exit 1) if anything would have to differ.")
 @backend_option
+@dialect_option
 @click.option("-o", "--output", type=PHOTO, metavar="FILE", help="Default: PICTURE-again, beside it.")
 @json_option
 def again(
@@ -38,6 +39,7 @@ def again(
     controlnet: tuple[str, ...],
     strict: bool,
     backend: str,
+    dialect: str | None,
     output: Path | None,
     as_json: bool,
 ) -> None:
@@ -59,15 +61,16 @@ def again(
     if output.resolve() == picture.resolve():
         raise ImageError(f"{str(output)!r} is the picture itself; choose another output")
     if recalled.is_shot:
-        _shoot_again(recalled, photo, matte, background, backend, output, as_json=as_json)
+        _shoot_again(recalled, photo, matte, background, backend, dialect, output, as_json=as_json)
     else:
-        _draw_again(recalled, controlnet, backend, output, strict=strict, as_json=as_json)
+        _draw_again(recalled, controlnet, backend, dialect, output, strict=strict, as_json=as_json)
 
 
 def _draw_again(
     recalled: Recalled,
     controlnet: tuple[str, ...],
     backend: str,
+    dialect: str | None,
     output: Path,
     *,
     strict: bool,
@@ -79,7 +82,7 @@ def _draw_again(
     from prodgen.errors import SettingError
     from prodgen.generating import adapt, compare, generate, read_control
 
-    with Client(backend) as client, progress_bar(["picture"], quiet=as_json) as report:
+    with Client(backend, dialect=dialect) as client, progress_bar(["picture"], quiet=as_json) as report:
         job, changed = adapt(recalled, client, controls=[read_control(text) for text in controlnet])
         if strict and changed:
             raise SettingError("it cannot be the same here: " + "; ".join(x.words for x in changed))
@@ -103,6 +106,7 @@ def _shoot_again(
     matte: Path | None,
     background: Path | None,
     backend: str,
+    dialect: str | None,
     output: Path,
     *,
     as_json: bool,
@@ -140,7 +144,7 @@ def _shoot_again(
         **_before_the_style(story, recipe),
     )
     with progress_bar([stage.stage for stage in recipe.stages], quiet=as_json) as report:
-        for result in shoot_all([shot], backend=backend, on_progress=report):
+        for result in shoot_all([shot], backend=backend, dialect=dialect, on_progress=report):
             tell(result, as_json=as_json)
             if not as_json and result.frame.origin.backend != story.get("backend"):
                 click.echo(f"differs   backend: {json.dumps(story.get('backend'))} then")

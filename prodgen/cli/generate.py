@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prodgen.cli.options import PHOTO, backend_option, json_option, output_paths
+from prodgen.cli.options import PHOTO, backend_option, dialect_option, json_option, output_paths
 
 if TYPE_CHECKING:
     from prodgen.generating import Picture
@@ -61,9 +61,17 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, help="Decides the picture. Default: drawn, and told.")
 @click.option("--config", type=PHOTO, metavar="FILE.toml", help="All of this as a file; options win over it.")
 @backend_option
+@dialect_option
 @click.option("-o", "--output", type=PHOTO, metavar="FILE|DIR", help="Default: outputs/FIRST-WORDS-SEED.png")
 @json_option
-def generate(config: Path | None, backend: str, output: Path | None, as_json: bool, **options: Any) -> None:
+def generate(
+    config: Path | None,
+    backend: str,
+    dialect: str | None,
+    output: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Draw pictures from words.
 
     A picture larger than the model was made for is composed at its native size, drawn once more at up to
@@ -90,7 +98,7 @@ def generate(config: Path | None, backend: str, output: Path | None, as_json: bo
     seeds = seeds_of(job)
     paths = output_paths(output, Path(_stem(job.prompt)), seeds, folder=Path("outputs"), ending=".png")
     names = [f"picture {number + 1}" for number in range(len(seeds))]
-    with Client(backend) as client, progress_bar(names, quiet=as_json) as report:
+    with Client(backend, dialect=dialect) as client, progress_bar(names, quiet=as_json) as report:
         pictures = draw(
             job,
             client=client,
