@@ -70,6 +70,18 @@ def test_the_photograph_segmented_by_the_classical_segmenter_says_so(photo, tmp_
     assert matte.mean() == pytest.approx(np.pi * 45**2 / 160**2, rel=0.05)
 
 
+def test_a_box_keeps_the_cut_out_inside_it(photo, tmp_path):
+    done = prodgen(
+        "segment", photo, "-o", tmp_path / "m.png", "--model", "classical", "--box", "30,40,130,140"
+    )
+
+    matte = images.load_matte(tmp_path / "m.png")
+    assert done.exit_code == 0, done.output
+    assert matte.max() > 0.9
+    assert matte[:, :30].max() == 0
+    assert prodgen("segment", photo, "-o", tmp_path / "n.png", "--box", "a,b").exit_code == 2
+
+
 def test_json_is_one_object_a_picture(photo, matte, tmp_path):
     done = prodgen("shoot", photo, *SCENE, "--matte", matte, "--count", 2, "-o", tmp_path, "--json")
 

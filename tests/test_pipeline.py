@@ -8,6 +8,7 @@ import pytest
 from prodgen import images
 from prodgen.errors import SettingError, UnknownNameError
 from prodgen.pipeline import Recipe, Shot, builtin_recipes, shoot, shoot_all
+from prodgen.pipeline.shot import new_shot
 
 
 @pytest.mark.parametrize("name", sorted(builtin_recipes()))
@@ -135,3 +136,19 @@ def test_the_product_of_a_larger_picture_is_the_photographs_and_said_to_be_inter
 
     assert result.image.shape == (128, 128, 3)
     assert any("interpolated" in notice for notice in result.notices)
+
+
+def test_lora_tags_in_a_prompt_become_loras_which_a_server_must_have(photo):
+    shot = new_shot(source=photo, prompt="a mug <lora:more_details:0.5> on wood <lora:shiny>")
+
+    assert shot.prompt == "a mug on wood"
+    assert [(lora.name, lora.weight) for lora in shot.loras] == [("more_details", 0.5), ("shiny", 1.0)]
+    with pytest.raises(UnknownNameError, match="shiny"):
+        next(shoot_all([shot], backend="embedded://"))
+
+
+def test_a_fault_in_a_long_text_is_told_in_a_short_sentence(photo):
+    with pytest.raises(SettingError, match="8000") as caught:
+        shoot(photo, "a" * 9000, backend="embedded://")
+
+    assert len(str(caught.value)) < 200

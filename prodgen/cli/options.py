@@ -33,6 +33,23 @@ dialect_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture.")
 
 
+def _read_box(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[int, int, int, int] | None:
+    if value is None:
+        return None
+    try:
+        left, top, right, bottom = (int(part) for part in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not LEFT,TOP,RIGHT,BOTTOM in pixels", ctx, param) from error
+    return left, top, right, bottom
+
+
+box_option = click.option(
+    "--box", callback=_read_box, metavar="L,T,R,B", help="The product's box in the photograph, pixels."
+)
+
+
 def read_lora(text: str) -> Lora:
     """Return the LoRA that NAME or NAME:WEIGHT means.
 

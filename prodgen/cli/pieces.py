@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from prodgen.cli.options import PHOTO, backend_option, dialect_option
+from prodgen.cli.options import PHOTO, backend_option, box_option, dialect_option
 
 
 @click.command()
@@ -20,7 +20,8 @@ from prodgen.cli.options import PHOTO, backend_option, dialect_option
     show_default=True,
     help="auto, classical, isnet-general-use, birefnet-general, u2net, ...",
 )
-def segment(photo: Path, output: Path, model: str) -> None:
+@box_option
+def segment(photo: Path, output: Path, model: str, box: tuple[int, int, int, int] | None) -> None:
     """Cut the product out of PHOTO: write its soft matte.
 
     `auto` takes rembg's isnet-general-use if it is installed and its weights are there, else
@@ -33,7 +34,7 @@ def segment(photo: Path, output: Path, model: str) -> None:
 
     picture = images.load(photo)
     segmenter = segmenters.segmenter(model)
-    matte = segmenter.segment(picture.rgb)
+    matte = segmenter.segment(picture.rgb, box=box)
     doubts = matting.check(matte, picture.rgb)
     images.save_matte(output, matte)
     click.echo(f"matte     {output}  (by {segmenter.name}; product is {matte.mean():.1%} of the picture)")

@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from prodgen.cli.options import PHOTO, backend_option, dialect_option, json_option, output_paths, read_lora
+from prodgen.cli.options import (
+    PHOTO,
+    backend_option,
+    box_option,
+    dialect_option,
+    json_option,
+    output_paths,
+    read_lora,
+)
 
 
 @click.command()
@@ -17,6 +25,7 @@ from prodgen.cli.options import PHOTO, backend_option, dialect_option, json_opti
 @click.option("--background", type=PHOTO, help="A picture of yours to put the product into.")
 @click.option("--matte", "matte_file", type=PHOTO, help="Your own cut-out mask, white = product.")
 @click.option("--model", help="Segmenter; see `prodgen segment --help`. Default: the best that is there.")
+@box_option
 @click.option(
     "--light", metavar="DIRECTION", help="left, right, top, back-left, ambient, ... or 45,30 (degrees)."
 )
@@ -105,7 +114,7 @@ def shoot(photo: Path, output: Path | None, backend: str, recipe: str, as_json: 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options that are parameters of stages, under the stages' names."""
     plain = (
-        "model", "size", "fill", "enlarge", "steps", "cfg_scale", "denoising_strength", "sampler_name",
+        "model", "box", "size", "fill", "enlarge", "steps", "cfg_scale", "denoising_strength", "sampler_name",
         "scheduler", "checkpoint", "style", "strength", "profile", "tries", "on_failure", "shadow", "to",
     )  # fmt: skip
     chosen = {name: options[name] for name in plain}

@@ -84,7 +84,9 @@ def first_fault(error: ValidationError) -> str:
     fault = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in fault["loc"])
     message = fault["msg"].removeprefix("Value error, ")
-    given = f" (given: {fault['input']!r})" if isinstance(fault["input"], str | int | float) else ""
+    shown = repr(fault["input"])
+    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+    given = f" (given: {shown})" if isinstance(fault["input"], str | int | float) else ""
     return f"{where}: {message}{given}" if where else message
 
 

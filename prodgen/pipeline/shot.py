@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from prodgen.schema import Lora
 
 SEEDS = 2**32
 """Seeds are 0 to one below; A1111 itself draws from nearly all of them."""
+
+
+LORA_TAG = re.compile(r"<lora:([^<>:]+)(?::(-?\d+(?:\.\d+)?))?>")
+"""As A1111 writes them into a prompt."""
 
 
 def draw_seed() -> int:
@@ -79,9 +84,17 @@ class Shot(BaseModel):
 def new_shot(**fields: Any) -> Shot:
     """Return a shot of these fields; those that are None keep their default.
 
+    LoRA tags in the prompt (`<lora:name:0.5>`) become LoRAs: a server ignores unknown tags without a word,
+    but an unknown LoRA is refused.
+
     Raises:
         SettingError: If a field is wrong; says which.
     """
+    prompt = str(fields.get("prompt") or "")
+    tags = [Lora(name=name, weight=float(weight or 1)) for name, weight in LORA_TAG.findall(prompt)]
+    if tags:
+        words = " ".join(LORA_TAG.sub(" ", prompt).split())
+        fields = {**fields, "prompt": words, "loras": (*(fields.get("loras") or ()), *tags)}
     try:
         return Shot.model_validate({name: value for name, value in fields.items() if value is not None})
     except ValidationError as error:

@@ -23,6 +23,9 @@ class Segment(Stage):
     matte_file: str | None = None
     """A matte of the user's, white = product, of the photograph's size; spares the segmenter."""
 
+    box: tuple[int, int, int, int] | None = None
+    """The product's box in the photograph, pixels: left, top, right, bottom; helps where it is lost."""
+
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with the photograph's matte and clean foreground colours."""
         matte, notice = self._matte(frame.photo, tools)
@@ -39,7 +42,7 @@ class Segment(Stage):
                     f" is {photo.rgb.shape[1]}x{photo.rgb.shape[0]}; they must have the same size"
                 )
             return matte, None
-        if photo.matte is not None and self.model == "auto":
+        if photo.matte is not None and self.model == "auto" and self.box is None:
             return photo.matte, None
         segmenter = tools.segmenter(self.model)
-        return segmenter.segment(photo.rgb), segmenter.notice
+        return segmenter.segment(photo.rgb, box=self.box), segmenter.notice
