@@ -90,3 +90,9 @@ def test_every_word_leads_to_something_that_can_be_drawn():
     assert {scene.floor for scene in vocabulary.scenes.values()} <= FINISHES.keys()
     for scene in vocabulary.scenes.values():
         assert scene.panorama == "sweep" or load(scene.panorama).shape == (512, 1024, 3)
+
+
+def test_natural_light_is_no_forest():
+    reading = read("on a wooden table, natural light")
+
+    assert (reading.scene.name, reading.floor) == ("studio", "wood")
