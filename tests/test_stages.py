@@ -285,3 +285,13 @@ def test_a_scene_is_not_drawn_smaller_where_that_is_not_allowed_or_would_not_hel
         draw_within_memory(draws_up_to(0.01, sizes), (1300, 2000), megapixels=1.0, may_shrink=True)
 
     assert min(width * height for width, height in sizes) > 0.15e6
+
+
+def test_a_product_too_small_for_the_share_asked_for_is_told(frame):
+    cut = Segment().apply(frame, OFFLINE)
+
+    asked = Place(size="400x400", fill=0.9).apply(cut, OFFLINE)
+    unasked = Place(size="96x96").apply(cut, OFFLINE)
+
+    assert any("no more pixels" in notice for notice in asked.notices)
+    assert unasked.notices == ()

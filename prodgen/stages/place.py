@@ -50,7 +50,8 @@ class Place(Stage):
             return None
         wanted = placement.DEFAULT_FILL if self.fill is None else self.fill
         fills = max((chosen.right - chosen.left) / chosen.width, (chosen.bottom - chosen.top) / chosen.height)
-        if fills > 0.9 * wanted:
+        # What nobody asked for may be missed by more before it is worth a word.
+        if fills > (0.5 if self.fill is None else 0.9) * wanted:
             return None
         return (
             f"the product fills {fills:.0%} of the canvas, not {wanted:.0%}: the photograph has no more"
