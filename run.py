@@ -20,6 +20,9 @@ FOLDER = Path("outputs") / "run"
 LORAS = {"lora_details": "more_details", "lora_sdxl_render": "SDXLrender_v2.0"}
 """Flag -> file name of the LoRA on the server."""
 
+OTHER_PICTURES = (".gif", ".bmp", ".avif", ".heic", ".psd", ".jxl", ".pdf")
+"""Endings that surely ask for another format than those that are written."""
+
 
 @click.command()
 @click.option(
@@ -47,7 +50,7 @@ LORAS = {"lora_details": "more_details", "lora_sdxl_render": "SDXLrender_v2.0"}
 def main(ctx: click.Context, /, **values: Any) -> None:
     """Put the product of one photograph into a scene; print what was used and measured."""
     from prodgen.cli.progress import progress_bar
-    from prodgen.cli.telling import tell
+    from prodgen.cli.telling import Failure, tell, tell_stopped
     from prodgen.client import Client
     from prodgen.errors import ProdgenError
     from prodgen.pipeline import Recipe, shoot
@@ -74,9 +77,9 @@ def main(ctx: click.Context, /, **values: Any) -> None:
                     on_progress=report,
                 )
     except ProdgenError as error:
-        raise click.ClickException(" ".join(str(error).split())) from error
+        raise Failure(error) from error
     except KeyboardInterrupt:
-        click.echo("stopped; nothing was left half-written", err=True)
+        tell_stopped("prodgen: ")
         ctx.exit(130)
     tell(result, as_json=False)
     for note in left_out:
@@ -101,14 +104,18 @@ def _loras(values: dict[str, Any], known: tuple[str, ...]) -> tuple[list[Lora], 
 
 def _output(name: str | None) -> Path:
     from prodgen.errors import SettingError
+    from prodgen.images import FORMATS
 
     if name is None:
         return FOLDER / f"{datetime.now().astimezone():%d%m%Y-%H%M%S}.png"
-    if Path(name).name != name:
+    if Path(name).name != name or name == "..":
         raise SettingError(f"--output_filename {name!r} must be a plain name; pictures go to {FOLDER}")
-    return FOLDER / (
-        name if Path(name).suffix.lower() in (".png", ".jpg", ".jpeg", ".webp") else f"{name}.png"
-    )
+    ending = Path(name).suffix.lower()
+    if ending in FORMATS:
+        return FOLDER / name
+    if ending in OTHER_PICTURES:
+        raise SettingError(f"--output_filename {name!r}: the ending must be one of {', '.join(FORMATS)}")
+    return FOLDER / f"{name}.png"  # without an ending, or with a dot in the name
 
 
 def _print_parameters(values: dict[str, Any], seed: int, loras: dict[str, float]) -> None:

@@ -66,7 +66,8 @@ def main() -> None:
     result = identity.blend(photo, relit, matte)
 
     def all_of_it() -> None:
-        identity.measure(photo, identity.blend(photo, relit, matte), matte, relit=relit)
+        field = identity.light_field(photo, relit, matte)
+        identity.measure(photo, identity.blend(photo, relit, matte, field=field), matte, relit=field)
 
     def alternative() -> None:
         from skimage.color import deltaE_ciede2000, rgb2lab

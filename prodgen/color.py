@@ -86,12 +86,22 @@ def to_lab(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
     return linear_to_lab(to_linear(rgb))
 
 
-def from_lab(lab: NDArray[np.float32]) -> RgbImage:
-    """SRGB values in [0, 1] of CIE L*a*b* (D65); colours outside sRGB are clipped."""
+def from_lab_linear(lab: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Linear light of CIE L*a*b* (D65); below 0 or above 1 where a colour is outside sRGB."""
     fy = (lab[..., 0] + 16) / 116
     f = np.stack([fy + lab[..., 1] / 500, fy, fy - lab[..., 2] / 200], axis=-1)
     cone = np.where(f > 6 / 29, f**3, (f - 16 / 116) / 7.787037).astype(np.float32)
-    return to_srgb(cone @ _FROM_CONE.T)
+    return np.asarray(cone @ _FROM_CONE.T)
+
+
+def from_lab(lab: NDArray[np.float32]) -> RgbImage:
+    """SRGB values in [0, 1] of CIE L*a*b* (D65); colours outside sRGB are clipped."""
+    return to_srgb(from_lab_linear(lab))
+
+
+def brightest(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Largest of the three channels, (..., 3) -> (...); NumPy's max is slow over so short an axis."""
+    return np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
 
 
 def delta_e(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:

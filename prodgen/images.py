@@ -103,18 +103,22 @@ def load_matte(path: str | Path) -> Matte:
 
 def _read(path: Path) -> bytes:
     try:
-        size = path.stat().st_size
         if path.is_dir():
             raise ImageError(f"{str(path)!r} is a folder; give the picture inside it")
-        if size > MAX_FILE_BYTES:
-            raise ImageError(
-                f"{str(path)!r} has {size >> 20} MiB; at most {MAX_FILE_BYTES >> 20} MiB are read"
-            )
-        return path.read_bytes()
+        if path.is_fifo() or path.is_socket():  # nobody may ever write into it
+            raise ImageError(f"{str(path)!r} is not a regular file; write the picture into one first")
+        with path.open("rb") as file:
+            # Not by the size that the folder tells: a device or a pipe has none, and may never end.
+            content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
         raise ImageError(f"{str(path)!r} does not exist") from error
     except OSError as error:
         raise ImageError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise ImageError(
+            f"{str(path)!r} has more than {MAX_FILE_BYTES >> 20} MiB, and more is not read; make it smaller"
+        )
+    return content
 
 
 def decode(data: bytes, *, name: str = "the picture") -> Photo:
@@ -124,7 +128,7 @@ def decode(data: bytes, *, name: str = "the picture") -> Photo:
         ImageError: If they are no picture, a broken, animated or too large one.
     """
     if not data:
-        raise ImageError(f"{name} is empty (0 bytes)")
+        raise ImageError(f"{name} is empty (0 bytes); copy or export it again")
     try:
         with Image.open(io.BytesIO(data)) as picture:
             _check(picture, name)
@@ -277,8 +281,8 @@ def save(
         path: Its ending decides the format: PNG, JPEG, WebP or TIFF.
         rgb: (H, W, 3), sRGB, [0, 1].
         matte: Stored as alpha; JPEG has none.
-        text: "parameters" goes to PNG text or EXIF, "XML:com.adobe.xmp" to where the format keeps XMP,
-            others to PNG text only.
+        text: "parameters" goes to PNG text or EXIF (TIFF has no place for it), "XML:com.adobe.xmp" to
+            where the format keeps XMP, others to PNG text only.
         quality: Of JPEG (4:4:4) and lossy WebP, 1 to 100; a WebP of 100 is lossless.
 
     Raises:
@@ -327,10 +331,26 @@ def _encode_other(
     elif kind == "WEBP":
         picture.save(buffer, kind, quality=quality, lossless=quality >= 100, exif=exif, xmp=xmp or b"")
     else:
-        picture.save(
-            buffer, kind, compression="tiff_adobe_deflate", exif=exif, tiffinfo={700: xmp} if xmp else {}
-        )
+        # Pillow writes EXIF into uncompressed TIFF only; our own story is in the XMP.
+        picture.save(buffer, kind, compression="tiff_adobe_deflate", tiffinfo={700: xmp} if xmp else {})
     return buffer.getvalue()
+
+
+def refuse_overwriting(target: Path, *sources: Path | None) -> None:
+    """Refuse to write where one of these files is, also if a link leads there: it would be lost.
+
+    Raises:
+        ImageError: If `target` is one of them.
+    """
+    for source in sources:
+        # Not Path.resolve(), which fails at a link that leads to itself.
+        if source is not None and (
+            os.path.realpath(source) == os.path.realpath(target)
+            or (source.exists() and target.exists() and source.samefile(target))
+        ):
+            raise ImageError(
+                f"{str(target)!r} is {str(source)!r} itself, which would be lost; choose another output"
+            )
 
 
 def write_bytes(target: Path, data: bytes) -> None:
@@ -358,6 +378,10 @@ def _writing(target: Path) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ImageError(
+            f"{str(target)!r} cannot be written: {str(target.parent)!r} is no folder; choose another output"
+        ) from error
     except OSError as error:
         raise ImageError(f"{str(target)!r} cannot be written: {error.strerror or error}") from error
     finally:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from prodgen import color
 from prodgen.errors import ImageError, SegmentationError
 from prodgen.images import Matte, RgbImage
 from prodgen.masks import Box, bounding_box
@@ -28,6 +29,20 @@ SMALL_SHARE = 0.01
 
 SOFT_SHARE = 0.3
 """Above this share of half-sure pixels, of the product's area, the segmenter has been guessing."""
+
+WIDE_SHARE = 0.9
+"""Above this a matte is more likely wrong than a product so large: a palette's one transparent colour."""
+
+OUTLINE_PX = 512
+"""Longest side at which the outline is compared with the photograph's edges."""
+
+FAINT_EDGE = 0.8
+"""L*a*b* units per pixel at that size, below which the photograph shows no edge."""
+
+UNSEEN_SHARE, UNSEEN_RAGGED_SHARE, RAGGED = 0.4, 0.15, 0.28
+"""Shares of the outline without an edge from which it is doubted: any, and one that is ragged there by more
+than so many pixels. Four products with true mattes have up to 0.25 (a white lid before white, smooth); cut
+out with their shadows they have 0.24 to 0.86, ragged by 0.30 to 0.71."""
 
 REMEDY = "name another --model, draw a --box around the product, or give your own cut-out with --matte"
 """What to try when segmentation fails."""
@@ -65,13 +80,64 @@ def check(matte: Matte, rgb: RgbImage) -> list[str]:
     notices = []
     if share < SMALL_SHARE:
         notices.append(f"the product fills only {share:.1%} of the photo; crop the photo to it")
+    if share > WIDE_SHARE:
+        notices.append(
+            f"{share:.0%} of the photo is taken for product: check the cut-out; if wrong, {REMEDY}"
+        )
     soft = float(((matte > 0.06) & (matte < 0.94)).mean())
     if soft > SOFT_SHARE * share:
         notices.append(f"{soft / share:.0%} of the matte is half-sure; look at it, or {REMEDY}")
     touched = [side for side, line in _borders(matte) if float((line > 0.5).mean()) > 0.02]
     if touched:
         notices.append(f"the product touches the photo's {' and '.join(touched)} and is cut off there")
+    if {"left", "right"} <= set(touched) or {"top", "bottom"} <= set(touched):
+        notices[-1] += f"; if it is whole, the backdrop was taken for it: {REMEDY}"
     return notices
+
+
+def doubt_outline(matte: Matte, rgb: RgbImage) -> list[str]:
+    """Tell when a large part of a found outline lies where the photograph shows no edge.
+
+    That is what it looks like when a shadow or a piece of the backdrop was taken for product. It says
+    nothing of a matte that a person made: retouched transparent pictures have no backdrop to compare with.
+
+    Args:
+        matte: (H, W), 1 = product, as a segmenter found it.
+        rgb: (H, W, 3), sRGB, the photograph.
+
+    Returns:
+        Sentences for the user, none for an outline that is seen.
+
+    Raises:
+        ImageError: If the sizes differ.
+    """
+    _same_size(matte, rgb)
+    scale = min(1.0, OUTLINE_PX / max(matte.shape))
+    size = (max(16, round(matte.shape[1] * scale)), max(16, round(matte.shape[0] * scale)))
+    solid = (_scaled(matte, size) > 0.5).astype(np.uint8)
+    side = np.ones((3, 3), np.uint8)
+    rim = (solid > 0) & (cv2.erode(solid, side) == 0)
+    rim[[0, -1]] = rim[:, [0, -1]] = False
+    unseen = rim & (_edge_strength(_scaled(rgb, size)) < FAINT_EDGE)
+    if not unseen.any():
+        return []
+    share = float(unseen.sum() / rim.sum())
+    smooth = cv2.GaussianBlur(solid.astype(np.float32), (0, 0), 4) > 0.5
+    near = cv2.dilate(unseen.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    ragged = float(((smooth != (solid > 0)) & near).sum() / unseen.sum())
+    if share < UNSEEN_SHARE and not (share > UNSEEN_RAGGED_SHARE and ragged > RAGGED):
+        return []
+    return [
+        f"{share:.0%} of the outline is not seen in the photograph: check the cut-out; if wrong, {REMEDY}"
+    ]
+
+
+def _edge_strength(rgb: RgbImage) -> NDArray[np.float32]:
+    """The strongest step within two pixels, L*a*b* units per pixel, (H, W)."""
+    lab = cv2.GaussianBlur(color.to_lab(rgb), (0, 0), 1.0)
+    x, y = (cv2.Sobel(lab, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
+    strength = np.sqrt((x * x + y * y).sum(axis=2))
+    return np.asarray(cv2.dilate(strength, np.ones((5, 5), np.uint8)), np.float32)
 
 
 def _borders(matte: Matte) -> list[tuple[str, Matte]]:

@@ -37,3 +37,5 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test must not depend on the PRODGEN_ variables of whoever runs it."""
     for name in [key for key in os.environ if key.startswith("PRODGEN_") and key != "PRODGEN_LIVE_BACKEND"]:
         monkeypatch.delenv(name)
+    # Nor on whether this machine can read print, which takes a second for each product.
+    monkeypatch.setenv("PRODGEN_TESSERACT", "off")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -177,7 +181,52 @@ WRONG = {
     "an unknown light": (["shoot", "{photo}", *SCENE, "--matte", "{matte}", "--light", "lft"], "left"),
     "a bad size": (["shoot", "{photo}", *SCENE, "--matte", "{matte}", "--size", "huge"], "size"),
     "a bad output": (["shoot", "{photo}", *SCENE, "-o", "{tmp}/out.psd"], r"\.png"),
-    "the photograph as output": (["shoot", "{photo}", *SCENE, "-o", "{photo}"], "photograph itself"),
+    "the photograph as output": (["shoot", "{photo}", *SCENE, "-o", "{photo}"], "would be lost"),
+    "the matte as output": (["shoot", "{photo}", *SCENE, "--matte", "{matte}", "-o", "{matte}"], "be lost"),
+    "the background as output": (
+        ["shoot", "{photo}", *SCENE, "--matte", "{matte}", "--background", "{small}", "-o", "{small}"],
+        "be lost",
+    ),
+    "a cut-out over its photograph": (["segment", "{photo}", "-o", "{photo}"], "be lost"),
+    "a blend over its original": (
+        ["blend", "{photo}", "{photo}", "--matte", "{matte}", "-o", "{photo}"],
+        "be lost",
+    ),
+    "an enlargement over its picture": (
+        ["upscale", "{photo}", "-o", "{photo}", "--backend", "embedded://"],
+        "be lost",
+    ),
+    "a page over the photograph": (["inspect", "{photo}", "{photo}", "--html", "{photo}"], "be lost"),
+    "a link that leads to itself": (["shoot", "{loop}", *SCENE, "--matte", "{matte}"], "cannot be read"),
+    "a LoRA that is far too strong": (["shoot", "{photo}", *SCENE, "--lora", "shiny:99"], "weight"),
+    "an unknown upscaler that would not be used": (
+        ["generate", "--prompt", "x", "--size", "64x64", "--backend", "embedded://", "--upscaler", "Lanzcos"],
+        "Lanczos",
+    ),
+    "a picture over its control picture": (
+        [
+            "generate",
+            "--prompt",
+            "x",
+            "--size",
+            "64x64",
+            "--backend",
+            "embedded://",
+            "--controlnet",
+            "canny:{photo}",
+            "-o",
+            "{photo}",
+        ],
+        "be lost",
+    ),
+    "words for a recipe that draws nothing": (
+        ["shoot", "{photo}", "--recipe", "packshot", "--matte", "{matte}", "--prompt", "on a beach"],
+        "prompt would be without effect",
+    ),
+    "a LoRA for a recipe that draws nothing": (
+        ["shoot", "{photo}", "--recipe", "packshot", "--matte", "{matte}", "--lora", "shiny:1"],
+        "LoRAs would be without effect",
+    ),
     "a dead server": (
         ["shoot", "{photo}", "--prompt", "x", "--matte", "{matte}", "--backend", "http://127.0.0.1:9"],
         "127.0.0.1:9",
@@ -187,14 +236,14 @@ WRONG = {
         "gopher",
     ),
     "a setting the recipe lacks": (
-        ["shoot", "{photo}", "--recipe", "packshot", "--matte", "{matte}", "--steps", "9"],
-        "steps",
+        ["shoot", "{photo}", "--recipe", "packshot", "--matte", "{matte}", "--sampler", "Euler"],
+        "no stage for --sampler; leave",
     ),
     "a setting out of range": (["shoot", "{photo}", *SCENE, "--matte", "{matte}", "--steps", "0"], "steps"),
     "a picture without a story": (["show", "{photo}"], "no prodgen story"),
     "an output under a file": (
         ["shoot", "{photo}", *SCENE, "--matte", "{matte}", "-o", "{text}/a.png"],
-        "written",
+        "is no folder",
     ),
 }
 
@@ -206,10 +255,12 @@ def test_whatever_is_wrong_gets_one_sentence_and_leaves_nothing(case, photo, mat
     (tmp_path / "empty.png").write_bytes(b"")
     images.save_matte(tmp_path / "small.png", np.ones((20, 20), np.float32))
     images.save_matte(tmp_path / "black.png", np.zeros((160, 160), np.float32))
-    files = {"text": "note", "empty": "empty", "small": "small", "black": "black"}
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    files = {"text": "note", "empty": "empty", "small": "small", "black": "black", "loop": "loop"}
     places = {"tmp": tmp_path, "photo": photo, "matte": matte}
     places |= {key: tmp_path / f"{name}.png" for key, name in files.items()}
-    before = sorted(tmp_path.rglob("*"))
+    inputs = [photo, matte, *(tmp_path / f"{name}.png" for name in ("small", "black"))]
+    before, contents = sorted(tmp_path.rglob("*")), [path.read_bytes() for path in inputs]
     if "-o" not in arguments and arguments[0] == "shoot":
         arguments = [*arguments, "-o", "{tmp}/out.png"]
 
@@ -219,11 +270,88 @@ def test_whatever_is_wrong_gets_one_sentence_and_leaves_nothing(case, photo, mat
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert re.search(words, done.stderr), done.stderr
     assert sorted(tmp_path.rglob("*")) == before
+    assert [path.read_bytes() for path in inputs] == contents
+
+
+def test_the_photograph_is_not_overwritten_through_a_link_either(photo, tmp_path):
+    (tmp_path / "out.png").hardlink_to(photo)
+
+    done = prodgen("shoot", photo, *SCENE, "-o", tmp_path / "out.png")
+
+    assert done.exit_code == 1
+    assert "would be lost" in done.stderr
+
+
+STORIES = {
+    "a recipe of one number": '{"prompt": "a red mug", "recipe": 5}',
+    "stages of one number": '{"prompt": "a red mug", "recipe": {"stages": 5}}',
+    "a stage of one number": '{"prompt": "a red mug", "recipe": {"stages": [5]}}',
+    "measures in a list": '{"prompt": "a red mug", "identity": [1]}',
+    "notices of one number": '{"prompt": "a red mug", "notices": 5}',
+}
+
+
+@pytest.mark.parametrize("case", STORIES)
+def test_a_story_that_others_wrote_is_shown_as_far_as_it_makes_sense(case, photo, tmp_path):
+    images.save(tmp_path / "odd.png", images.load(photo).rgb, text={"prodgen": STORIES[case]})
+
+    done = prodgen("show", tmp_path / "odd.png")
+
+    assert done.exit_code == 0, done.output
+    assert "a red mug" in done.output
+
+
+def test_a_story_cannot_steer_the_terminal(photo, tmp_path):
+    story = json.dumps({"prompt": "a mug\x1b[2J\x9b31m", "source": "x.png"})
+    images.save(tmp_path / "evil.png", images.load(photo).rgb, text={"prodgen": story})
+
+    done = CliRunner().invoke(main, ["show", str(tmp_path / "evil.png")], color=True)
+
+    assert not {"\x1b", "\x9b"} & set(done.output)
+    assert r"a mug\x1b[2J\x9b31m" in done.output
+
+
+def test_a_full_disk_behind_stdout_is_one_sentence():
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "prodgen", "recipes"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "no space left" in done.stderr.lower()
+
+
+def test_ctrl_c_waits_for_what_still_draws(monkeypatch):
+    ended: list[bool] = []
+    drawing = threading.Thread(target=lambda: (time.sleep(0.3), ended.append(True)), daemon=True)
+
+    @click.command()
+    def draw() -> None:
+        drawing.start()
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(main.commands, "draw", draw)
+    done = prodgen("draw")
+
+    assert (done.exit_code, ended) == (130, [True])
+    assert "nothing was left half-written" in done.stderr
+
+
+def test_a_matte_leaves_nothing_to_do_for_a_segmenter(photo, matte):
+    done = prodgen("shoot", photo, *SCENE, "--matte", matte, "--model", "classical", "--box", "1,2,30,40")
+
+    assert done.exit_code == 2
+    assert "leave out --model and --box" in done.stderr
 
 
 def test_wrong_usage_exits_with_2():
     assert prodgen("shoot").exit_code == 2
     assert prodgen("shoot", "a.png", "--seed", "minus one").exit_code == 2
+    assert prodgen("shoot", "a.png", "--prompt", "x", "--seed", "-1").exit_code == 2
+    assert prodgen("generate", "--prompt", "x", "--seed", "-1").exit_code == 2
     assert prodgen("segment", "a.png").exit_code == 2
 
 
@@ -253,3 +381,43 @@ def test_help_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_ctrl_c_is_how_serve_ends_so_it_is_no_failure():
+    served = subprocess.Popen(
+        [sys.executable, "-u", "-c", ALLOWING_CTRL_C, "serve", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert "Ctrl-C stops it" in served.stdout.readline()
+        served.send_signal(signal.SIGINT)
+        out, err = served.communicate(timeout=30)
+    finally:
+        served.kill()
+
+    assert (served.returncode, out, err) == (0, "stopped\n", "")
+
+
+ALLOWING_CTRL_C = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from prodgen.cli import main; main()"
+)
+"""Whoever runs the tests in the background has it ignored, and children inherit that."""
+
+
+def test_run_py_and_prodgen_say_an_error_alike(root, tmp_path):
+    missing = tmp_path / "missing.png"
+    flags = ["--input_path", str(missing), "--prompt", "sunset", "--backend", "embedded://"]
+
+    done = subprocess.run(
+        [sys.executable, str(root / "run.py"), *flags],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == f"prodgen: {str(missing)!r} does not exist\n"

@@ -34,6 +34,12 @@ def test_a_picture_is_drawn_at_the_size_and_tells_its_story(tmp_path):
     assert "never the things in a prompt" in done.output
 
 
+def test_tiling_that_the_embedded_backend_cannot_do_is_said(tmp_path):
+    done = prodgen("generate", *SMALL, "--tiling", "-o", tmp_path / "a.png")
+
+    assert "cannot tile" in done.output
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
     for name, seed in (("a", 7), ("b", 7), ("c", 8)):
         prodgen("generate", *SMALL, "--seed", seed, "-o", tmp_path / f"{name}.png")
@@ -183,3 +189,57 @@ def test_show_tells_the_story_of_a_generated_picture(tmp_path):
     assert told.exit_code == 0, told.output
     assert "a wooden table, sunset" in told.output
     assert "recipe" not in told.output
+
+
+@pytest.fixture(scope="module")
+def shot(tmp_path_factory):
+    """A folder with a photograph, another of the same size, and a product shot of the first."""
+    folder = tmp_path_factory.mktemp("shot")
+    y, x = np.mgrid[:96, :96].astype(np.float32)
+    inside = (np.hypot(x - 48, y - 52) < 26).astype(np.float32)
+    for name, color in (("red", (0.7, 0.1, 0.1)), ("blue", (0.1, 0.1, 0.7))):
+        photo = np.where(inside[..., None] > 0, np.array(color, np.float32), np.float32(0.9))
+        images.save(folder / f"{name}.png", photo.astype(np.float32), matte=inside)
+    made = prodgen("shoot", folder / "red.png", "--prompt", "on a table", "--seed", 3, *EMBEDDED,
+                   "-o", folder / "out.png")  # fmt: skip
+    assert made.exit_code == 0, made.output
+    return folder
+
+
+def test_a_product_shot_made_again_tells_that_it_is_the_same(shot, tmp_path):
+    done = prodgen(
+        "again", shot / "out.png", "--photo", shot / "red.png", *EMBEDDED, "-o", tmp_path / "a.png"
+    )
+
+    assert done.exit_code == 0, done.output
+    assert "the same to the bit" in done.output
+
+
+def test_a_product_shot_made_of_another_photograph_tells_so(shot, tmp_path):
+    done = prodgen("again", shot / "out.png", "--photo", shot / "blue.png", *EMBEDDED, "--json",
+                   "-o", tmp_path / "b.png")  # fmt: skip
+
+    assert done.exit_code == 0, done.output
+    renamed, pixels = json.loads(done.stdout)["differences"]
+    assert renamed == 'source: "red.png" then, "blue.png" now'
+    assert "PSNR" in pixels
+
+
+def test_a_product_shot_that_cannot_be_the_same_is_refused_where_that_is_asked(shot, tmp_path):
+    done = prodgen("again", shot / "out.png", "--photo", shot / "blue.png", *EMBEDDED, "--strict",
+                   "-o", tmp_path / "c.png")  # fmt: skip
+
+    assert done.exit_code == 1
+    assert "cannot be the same" in done.stderr
+    assert not (tmp_path / "c.png").exists()
+
+
+def test_files_that_a_picture_was_not_made_of_are_not_taken_in_silence(shot, tmp_path):
+    (tmp_path / "x.txt").write_text("a cup\nSteps: 2, Seed: 3, Size: 64x64")
+
+    drawn = prodgen("again", tmp_path / "x.txt", "--photo", shot / "red.png", *EMBEDDED)
+    controlled = prodgen("again", shot / "out.png", "--controlnet", "canny:a.png", *EMBEDDED)
+
+    assert (drawn.exit_code, controlled.exit_code) == (2, 2)
+    assert "leave out --photo" in drawn.stderr
+    assert "leave out --controlnet" in controlled.stderr

@@ -109,7 +109,7 @@ def test_a_refused_connection_names_the_remedy():
 
     assert report.named("address").status == "broken"
     assert "--api" in report.named("address").remedy
-    assert {x.name for x in report.findings} == {"address", "outputs", "cut-out", "scenes"}
+    assert {x.name for x in report.findings} == {"address", "outputs", "cut-out", "print", "scenes"}
 
 
 def test_an_unknown_host_is_told_from_a_refused_connection():
@@ -490,6 +490,18 @@ def test_a_cut_out_without_a_network_and_damaged_scenes_are_told(facts):
 
     assert report.named("cut-out").status == "warning"
     assert report.named("scenes").status == "broken"
+
+
+def test_whether_print_can_be_read_is_told_with_the_remedy(facts):
+    def said(ocr: str | None) -> tuple[str, str]:
+        finding = ill(facts, here=dataclasses.replace(facts.here, ocr=ocr)).named("print")
+        return finding.status, f"{finding.what} {finding.remedy}"
+
+    assert said("tesseract 5.3.0") == ("OK", "is read by tesseract 5.3.0, before and after ")
+    assert said(None)[0] == "OK"
+    assert "apt install tesseract-ocr" in said(None)[1]
+    assert said("")[0] == "warning"
+    assert "apt install tesseract-ocr" in said("")[1]
 
 
 # The command.

@@ -144,6 +144,17 @@ def test_wildcards_are_filled_by_the_seed_alone_and_told(cards):
     assert first.choices[0][0] == "{big|small}"
 
 
+@pytest.mark.parametrize("prompt", ["a {red|blue cup", "a red|blue} cup", "{a|{b|c}"])
+def test_alternatives_with_a_missing_brace_are_refused(prompt):
+    with pytest.raises(SettingError, match="not the other"):
+        Wildcards().fill(prompt, seed=1)
+
+
+@pytest.mark.parametrize("prompt", ["a {cup} on | oak", "red | blue", "a {cup"])
+def test_braces_and_bars_that_are_no_alternatives_stay(prompt):
+    assert Wildcards().fill(prompt, seed=1).text == prompt
+
+
 def test_every_line_is_taken_at_some_seed_and_comments_never(cards):
     taken = {Wildcards(cards).fill("__color__", seed=seed).text for seed in range(60)}
 

@@ -198,6 +198,20 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         images.load(tmp_path)
 
 
+def test_a_file_without_an_end_is_refused_before_it_fills_the_memory(monkeypatch):
+    monkeypatch.setattr(images, "MAX_FILE_BYTES", 1 << 20)
+
+    with pytest.raises(ImageError, match="more than 1 MiB"):
+        images.load("/dev/zero")
+
+
+def test_a_picture_under_a_file_is_refused_with_the_reason(tmp_path, picture):
+    (tmp_path / "file").write_text("no folder")
+
+    with pytest.raises(ImageError, match="file' is no folder"):
+        images.save(tmp_path / "file" / "a.png", picture)
+
+
 def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path, picture):
     with pytest.raises(ImageError, match=r"\.png"):
         images.save(tmp_path / "a.psd", picture)
@@ -262,3 +276,11 @@ def test_enlarging_never_leaves_the_range():
 
     assert large.min() >= 0
     assert large.max() <= 1
+
+
+def test_a_named_pipe_is_refused_not_waited_for(tmp_path):
+    pipe = tmp_path / "photo.png"
+    os.mkfifo(pipe)
+
+    with pytest.raises(ImageError, match="is not a regular file"):
+        images.load(pipe)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from prodgen import matting
+from prodgen import images, matting
 from prodgen.errors import ImageError, SegmentationError
 
 RED, BLUE = np.float32([0.8, 0.1, 0.1]), np.float32([0.1, 0.2, 0.8])
@@ -54,7 +54,45 @@ def test_check_tells_of_a_matte_that_is_mostly_guessed(disc):
     assert any("half-sure" in notice for notice in matting.check(guessed, mixed(guessed)))
 
 
-@pytest.mark.parametrize("work", [matting.check, lambda m, rgb: matting.refine(rgb, m)])
+@pytest.mark.parametrize("sides", [np.s_[:, 24:72], np.s_[24:72]])
+def test_check_doubts_a_product_that_goes_from_border_to_border(sides):
+    band = np.zeros((96, 96), np.float32)
+    band[sides] = 1
+
+    (notice,) = matting.check(band, mixed(band))
+
+    assert "if it is whole, the backdrop was taken for it" in notice
+
+
+def test_check_doubts_a_matte_of_nearly_the_whole_photo():
+    matte = np.ones((100, 100), np.float32)
+    matte[2:12, 2:62] = 0  # one colour of a palette that is transparent
+
+    assert any("94% of the photo is taken for product" in note for note in matting.check(matte, mixed(matte)))
+
+
+def test_an_outline_where_the_photo_shows_no_edge_is_doubted(disc):
+    with_shadow = np.maximum(disc, np.roll(disc, 12, axis=1))
+
+    assert matting.doubt_outline(disc, mixed(disc)) == []
+    (notice,) = matting.doubt_outline(with_shadow, mixed(disc))
+
+    assert "of the outline is not seen in the photograph" in notice
+    assert "--matte" in notice
+
+
+@pytest.mark.parametrize("product", ["box", "jar", "mug", "pouch"])
+def test_a_true_outline_is_never_doubted_not_even_white_before_white(shared, product):
+    photo = images.load(shared / "truth" / f"{product}_input.png").rgb
+    true = images.load_matte(shared / "truth" / f"{product}_cutout.png")
+
+    assert matting.check(true, photo) == []
+    assert matting.doubt_outline(true, photo) == []
+
+
+@pytest.mark.parametrize(
+    "work", [matting.check, matting.doubt_outline, lambda m, rgb: matting.refine(rgb, m)]
+)
 def test_a_matte_of_another_size_than_the_photo_is_refused(work, disc):
     with pytest.raises(ImageError, match="the matte is 64x64, the photo 65x64"):
         work(disc, np.zeros((64, 65, 3), np.float32))

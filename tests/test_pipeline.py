@@ -7,6 +7,7 @@ import pytest
 
 from prodgen import images
 from prodgen.errors import SettingError, UnknownNameError
+from prodgen.masks import bounding_box
 from prodgen.pipeline import Recipe, Shot, builtin_recipes, shoot, shoot_all
 from prodgen.pipeline.shot import new_shot
 
@@ -31,9 +32,11 @@ def test_a_recipe_of_the_users_is_named_after_its_file(tmp_path):
     ("text", "words"),
     [
         ("stages = 3", "stages"),
-        ("[[stages]]\nstage = 'segmnt'", "stages.0"),
+        ("[[stages]]\nstage = 'segmnt'", "stages.0: unknown stage 'segmnt'; did you mean 'segment'"),
+        ("[[stages]]\nsteps = 9", "stages.0: it does not say which stage"),
+        ("stages = []", "stages: there must be at least one"),
         ("[[stages]]\nstage = 'relight'\nsteps = 0", "steps"),
-        ("[[stages]]\nstage = 'relight'\nstpes = 9", "stpes"),
+        ("[[stages]]\nstage = 'relight'\nstpes = 9", "stpes: there is no such setting"),
         ("a = [", "not TOML"),
         ("", "stages"),
     ],
@@ -152,3 +155,54 @@ def test_a_fault_in_a_long_text_is_told_in_a_short_sentence(photo):
         shoot(photo, "a" * 9000, backend="embedded://")
 
     assert len(str(caught.value)) < 200
+
+
+def test_a_recipe_that_forgets_to_bring_the_scene_to_size_says_so(photo, tmp_path):
+    stages = "\n".join(f"[[stages]]\nstage = '{name}'" for name in ("segment", "place", "relight", "ground"))
+    (tmp_path / "mine.toml").write_text(stages)
+
+    with pytest.raises(SettingError, match="'upscale' before"):
+        shoot(
+            photo, "sunset", backend="embedded://", recipe=tmp_path / "mine.toml", settings={"size": "90x70"}
+        )
+
+
+def test_a_packshot_has_as_much_room_above_the_product_as_below(photo):
+    result = shoot(photo, recipe="packshot", settings={"size": "300x400"})
+
+    box = bounding_box(result.frame.matte)
+    assert box.top == pytest.approx(400 - box.bottom, abs=1)
+    assert box.left == pytest.approx(300 - box.right, abs=1)
+
+
+@pytest.mark.parametrize(
+    "tag", ["<lora:shiny:0.5:0.3>", "<LORA:shiny:1>", "< lora:shiny:1>", "<lyco:shiny:1>"]
+)
+def test_a_tag_that_a_server_would_ignore_is_refused(tmp_path, tag):
+    with pytest.raises(SettingError, match="no LoRA tag; write <lora:NAME"):
+        new_shot(source=tmp_path / "a.png", prompt=f"{tag} sunset")
+
+
+def test_a_weight_may_be_written_without_its_zero(tmp_path):
+    (lora,) = new_shot(source=tmp_path / "a.png", prompt="<lora:shiny:.5> sunset").loras
+
+    assert (lora.name, lora.weight) == ("shiny", 0.5)
+
+
+def test_the_key_depends_on_what_is_in_the_matte_not_on_where_it_is(tmp_path, disc):
+    images.save_matte(tmp_path / "a.png", disc)
+    images.save_matte(tmp_path / "moved.png", disc)
+    images.save_matte(tmp_path / "other.png", 1 - disc)
+    recipe = Recipe.load("packshot")
+
+    one, same, other = (
+        Shot(
+            source=tmp_path / "a.png",
+            seed=3,
+            recipe=recipe.with_settings({"matte_file": str(tmp_path / name)}),
+        ).key
+        for name in ("a.png", "moved.png", "other.png")
+    )
+
+    assert one == same
+    assert one != other

@@ -215,3 +215,11 @@ def test_squares_work_at_squares_of_sixty_fours(size, expected):
 def test_a_working_size_of_nothing_is_refused():
     with pytest.raises(SettingError):
         working_size(0, 100)
+
+
+def test_in_the_middle_there_is_as_much_room_above_as_below_whatever_the_size():
+    for fill, enlarge in ((0.3, False), (0.85, True), (1.0, True)):
+        placed = place(photo()[1], canvas=(300, 400), where="middle", fill=fill, enlarge=enlarge)
+
+        assert placed.top == pytest.approx(400 - placed.bottom, abs=1)
+        assert placed.top >= 0

@@ -29,11 +29,16 @@ def put(path):
     return path
 
 
-def test_auto_without_weights_is_classical_and_says_what_installs_the_better_one(home):
+@pytest.mark.parametrize("has_rembg", [True, False])
+def test_auto_without_weights_is_classical_and_says_what_is_missing_for_the_better_one(
+    home, monkeypatch, has_rembg
+):
+    monkeypatch.setattr(segmenters, "is_installed", lambda: has_rembg)
+
     chosen = segmenters.segmenter()
 
     assert chosen.name == "classical"
-    assert "pip install 'prodgen[rembg]'" in chosen.notice
+    assert ("pip install 'prodgen[rembg]'" in chosen.notice) is not has_rembg
     assert "--model isnet-general-use" in chosen.notice
 
 

@@ -1,6 +1,9 @@
+import io
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from prodgen import color, images, masks
 from prodgen.errors import SegmentationError, SettingError
@@ -243,3 +246,41 @@ def test_the_truth_set_is_cut_out_with_its_holes(shared):
         scores.append(iou(matte, true))
 
     assert np.mean(scores) >= 0.96, scores
+
+
+def test_the_outline_of_a_round_product_has_no_stairs(root):
+    rgb = images.load(root / "examples" / "photos" / "jar.png").rgb
+
+    matte = ClassicalSegmenter().segment(rgb)
+
+    # Down the jar's round left side: where the edge of each row lies, to a part of a pixel.
+    left = (1 - matte[340:500, :352]).sum(axis=1)
+    assert np.abs(np.diff(left, 2)).max() < 0.65
+
+
+@pytest.mark.parametrize(
+    ("product", "quality", "noise"),
+    [
+        ("mug", 98, 0),
+        ("mug", 85, 0),
+        ("mug", 75, 0),
+        ("jar", 95, 0),  # its lid is as white as the backdrop
+        ("jar", 85, 0),
+        ("jar", 75, 0),
+        ("jar", 90, 1.5),
+        ("pouch", 98, 1),  # the noise nearly hides the blocks
+    ],
+)
+def test_a_jpeg_is_cut_out_as_the_picture_that_it_was_made_of(root, product, quality, noise):
+    clean = images.load(root / "examples" / "photos" / f"{product}.png").rgb
+    grain = np.random.default_rng(3).standard_normal(clean.shape) * noise / 255
+    packed = io.BytesIO()
+    seen = images.to_uint8(np.clip(clean + grain, 0, 1).astype(np.float32))
+    Image.fromarray(seen).save(packed, "JPEG", quality=quality)
+
+    one, other = (
+        ClassicalSegmenter().segment(rgb)
+        for rgb in (clean, images.decode(packed.getvalue(), name="photo").rgb)
+    )
+
+    assert iou(one, other) > 0.96

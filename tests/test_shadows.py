@@ -314,6 +314,28 @@ def test_a_reflection_is_the_product_upside_down_under_its_foot():
     assert 0.5 >= opacity[GROUND + 1, 100] > opacity[GROUND + 20, 100] > 0
 
 
+def test_what_hangs_over_is_mirrored_as_far_below_the_floor_as_it_is_above():
+    matte = np.zeros((180, 200), np.float32)
+    matte[60:GROUND, 60:120] = 1
+    matte[GROUND - 40 : GROUND - 25, 120:150] = 1  # a handle
+
+    _mirrored, opacity = reflection(np.ones((180, 200, 3), np.float32), matte, fade=2, roughness=0)
+
+    assert opacity[: GROUND + 24, 124:150].max() < 0.01
+    assert opacity[GROUND + 30, 124:148].min() > 0.1
+
+
+def test_a_box_seen_from_its_corner_meets_its_image_along_both_sides():
+    matte = np.zeros((180, 200), np.float32)
+    corners = np.array([[50, GROUND - 20], [100, GROUND], [150, GROUND - 15], [150, 50], [50, 50]], np.int32)
+    cv2.fillPoly(matte, [corners], 1.0)
+
+    _mirrored, opacity = reflection(np.ones((180, 200, 3), np.float32), matte, roughness=0)
+
+    for x, foot in ((60, GROUND - 16), (100, GROUND), (140, GROUND - 12)):
+        assert opacity[foot + 4, x] > 0.1, x
+
+
 def test_a_reflection_of_a_product_that_ends_at_the_border_is_empty():
     matte = np.ones((20, 20), np.float32)
 

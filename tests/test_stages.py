@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,11 +13,13 @@ from prodgen.embedded import EmbeddedServer, EmbeddedTransport
 from prodgen.errors import (
     BackendOutOfMemoryError,
     ImageError,
+    SegmentationError,
     SettingError,
     UnknownNameError,
     UnsupportedFeatureError,
 )
 from prodgen.images import Photo
+from prodgen.light import Light
 from prodgen.masks import erode
 from prodgen.schema import Generation
 from prodgen.stages import (
@@ -73,6 +77,30 @@ def test_the_photographs_own_alpha_is_the_matte(frame, disc):
     cut = Segment().apply(frame, OFFLINE)
 
     np.testing.assert_array_equal(cut.photo_matte, disc)
+
+
+def test_an_outline_that_a_segmenter_made_up_is_told_of_and_an_own_alpha_is_not(frame, disc):
+    class Guessing:
+        name, notice = "guessing", None
+
+        def segment(self, rgb, *, box=None, points=None):
+            return np.roll(disc, 12, axis=1)
+
+    bare = frame.replace(photo=Photo(np.ones_like(frame.photo.rgb)))
+    tools = replace(OFFLINE, segmenter=lambda name: Guessing())
+
+    cut = Segment().apply(bare, tools)
+
+    assert any("is not seen in the photograph" in notice for notice in cut.notices)
+    assert not Segment().apply(bare.replace(photo=Photo(bare.photo.rgb, disc)), tools).notices
+
+
+def test_transparency_that_is_no_cut_out_is_refused_as_such(frame):
+    nearly_opaque = np.ones(frame.photo.rgb.shape[:2], np.float32)
+    nearly_opaque[0, 0] = 0
+
+    with pytest.raises(SegmentationError, match=r"own transparency is no cut-out.*--model"):
+        Segment().apply(frame.replace(photo=Photo(frame.photo.rgb, nearly_opaque)), OFFLINE)
 
 
 def test_a_background_is_cut_about_its_middle_never_stretched(frame):
@@ -295,3 +323,14 @@ def test_a_product_too_small_for_the_share_asked_for_is_told(frame):
 
     assert any("no more pixels" in notice for notice in asked.notices)
     assert unasked.notices == ()
+
+
+@pytest.mark.parametrize(("light", "told"), [(None, True), (Light.parse("left"), False)])
+def test_a_denoising_strength_that_has_nothing_to_act_on_is_said_to_be_idle(placed, light, told):
+    done = Relight(denoising_strength=0.4, steps=2).apply(placed.replace(light=light), tools_for())
+
+    assert any("denoising_strength is without effect" in notice for notice in done.notices) is told
+
+
+def test_the_usual_denoising_strength_is_not_worth_a_word(placed):
+    assert not any("denoising" in notice for notice in Relight(steps=2).apply(placed, tools_for()).notices)

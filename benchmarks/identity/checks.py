@@ -19,31 +19,41 @@ from numpy.typing import NDArray
 
 from prodgen import identity
 from prodgen.color import from_lab, to_lab, to_linear, to_srgb
+from prodgen.masks import composite
 
 Picture = NDArray[np.float32]
 SIDE = 320
 LEFT, TOP, RIGHT, BOTTOM = 56, 48, 264, 280
 """Of the carton."""
+LINEN = 208
+"""Row from which the carton is linen."""
+STRIPES = (54, 63, 72, 81, 90)
+"""Rows of the pinstripes."""
 PROFILE = "catalogue"
 
 
 def carton() -> tuple[Picture, Picture]:
-    """A carton with orange, blue and white parts and black strokes, on light grey; and its matte."""
-    picture = np.full((SIDE, SIDE, 3), 0.8, np.float32)
-    picture[TOP:BOTTOM, LEFT:RIGHT] = 0.82
-    picture[208:BOTTOM, LEFT:RIGHT] = (0.75, 0.40, 0.18)
-    picture[TOP:100, LEFT:RIGHT] = (0.18, 0.32, 0.68)
+    """A carton on a dark ground, and its matte.
+
+    From the top: blue with pinstripes, white with black strokes for print and a green seal, orange linen.
+    """
+    picture = np.full((SIDE, SIDE, 3), 0.82, np.float32)
+    picture[:100] = (0.18, 0.32, 0.68)
+    for y in STRIPES:
+        picture[y] = (0.42, 0.56, 0.90)
     for line in range(4):
         y = 116 + 22 * line
         for column in range(9 - line):
             x = 72 + 20 * column
             picture[y : y + 12, x : x + 6] = 0.1
             picture[y : y + 4, x : x + 12] = 0.1
+    picture[166:202, 206:246] = (0.25, 0.62, 0.30)
+    picture[LINEN:] = lightened(np.full_like(picture, (0.75, 0.40, 0.18)), linen(0))[LINEN:]
     matte = np.zeros((SIDE, SIDE), np.float32)
     matte[TOP:BOTTOM, LEFT:RIGHT] = 1
     matte = cv2.GaussianBlur(matte, (0, 0), 0.7)
     matte[matte > 0.98], matte[matte < 0.02] = 1, 0
-    return picture, matte
+    return composite(picture, np.full_like(picture, 0.24), matte), matte
 
 
 def light() -> Picture:
@@ -112,9 +122,9 @@ def grown(picture: Picture, percent: float) -> Picture:
 
 
 def fringe(picture: Picture) -> Picture:
-    """A white rim of two pixels just outside the matte."""
+    """A white rim of one pixel just outside the matte."""
     solid = (carton()[1] > 0).astype(np.uint8)
-    rim = cv2.dilate(solid, np.ones((5, 5), np.uint8)) - solid
+    rim = cv2.dilate(solid, np.ones((3, 3), np.uint8)) - solid
     return np.where(rim[..., None] > 0, np.float32(0.97), picture).astype(np.float32)
 
 
@@ -123,6 +133,58 @@ def faded(picture: Picture, share: float) -> Picture:
     strokes = cv2.GaussianBlur((picture.max(axis=-1) < 0.16).astype(np.float32), (0, 0), 0.6)
     ground = cv2.dilate(picture, np.ones((15, 15), np.uint8))
     return picture + (ground - picture) * share * strokes[..., None]
+
+
+def linen(seed: int) -> Picture:
+    """A coarse weave, steps of L*: threads along and across, each a little different."""
+    dice = np.random.default_rng(seed)
+    along, across = (
+        cv2.GaussianBlur(dice.normal(size=(SIDE, SIDE)), (0, 0), sigmaX=x, sigmaY=y)
+        for x, y in ((4, 0.9), (0.9, 4))
+    )
+    weave = along / along.std() + across / across.std()
+    return (1.4 * weave).astype(np.float32)
+
+
+def blotched(picture: Picture, steps: float, share: float) -> Picture:
+    """Reddish and greenish blotches of a few pixels on that share of it; lightness as it was."""
+    noise = grain(2.0, 1.0)
+    lab = to_lab(picture)
+    lab[..., 1] += np.where(np.abs(noise) > np.quantile(np.abs(noise), 1 - share), steps * np.sign(noise), 0)
+    return from_lab(lab)
+
+
+def seal_turned(picture: Picture, degrees: float) -> Picture:
+    """The hue of the green seal turned, and of nothing else."""
+    green = picture[..., 1:2] > np.maximum(picture[..., :1], picture[..., 2:]) + 0.05
+    return np.where(green, recolored(picture, degrees), picture).astype(np.float32)
+
+
+def darkened(picture: Picture, stops: float) -> Picture:
+    """What is blue, that much darker."""
+    blue = picture[..., 2:] > picture[..., :1] + 0.03
+    return np.where(blue, to_srgb(to_linear(picture) * np.float32(2**-stops)), picture).astype(np.float32)
+
+
+def browned(picture: Picture) -> Picture:
+    """The black strokes a dark, warm brown."""
+    lab = to_lab(picture)
+    lab[picture.max(axis=-1) < 0.13] += np.float32((3.5, 5, 5))
+    return from_lab(lab)
+
+
+def stripes_moved(picture: Picture) -> Picture:
+    """The pinstripes drawn where the model thought they might be: as many, three pixels lower."""
+    result = picture.copy()
+    rows = slice(STRIPES[0] - 3, STRIPES[-1] + 8)
+    result[rows] = np.roll(picture, 3, axis=0)[rows]
+    return result
+
+
+def linen_exchanged(picture: Picture) -> Picture:
+    """Another weave of the same look in the linen's place."""
+    other = lightened(picture, linen(1) - linen(0))
+    return part(picture, other, (LEFT, LINEN, RIGHT, BOTTOM))
 
 
 Spoiler = Callable[[Picture], Picture]
@@ -135,13 +197,24 @@ SPOILERS: dict[str, Spoiler] = {
     "shifted by 3 px": lambda p: np.roll(p, 3, axis=1),
     "grown by 2 %": lambda p: grown(p, 2.0),
     "text replaced": text_replaced,
-    "hue turned by 8 degrees": lambda p: recolored(p, 8),
+    "hue turned by 5 degrees": lambda p: recolored(p, 5),
     "one patch green": lambda p: part(p, recolored(p, 70), (70, 230, 110, 262)),
     "one word displaced": lambda p: part(p, np.roll(p, 10, axis=1), (72, 182, 130, 196)),
-    "print faded by a fifth": lambda p: faded(p, 0.2),
-    "fine grain": lambda p: lightened(p, grain(0.7, 3.5)),
+    "print faded by 18 %": lambda p: faded(p, 0.18),
+    "faint colour blotches": lambda p: blotched(p, 5.0, 0.45),
+    "black ink turned brown": browned,
+    "orange dye blotched": lambda p: part(p, blotched(p, 10.0, 0.6), (LEFT, LINEN, RIGHT, BOTTOM)),
+    "the seal another green": lambda p: seal_turned(p, -25),
+    "blue darker by a stop and a half": lambda p: darkened(p, 1.5),
+    "blue almost black": lambda p: darkened(p, 2.5),
+    "linen exchanged": linen_exchanged,
+    "linen smoothed to plastic": lambda p: part(
+        p, cv2.bilateralFilter(p, 0, 0.1, 4), (LEFT, LINEN, RIGHT, BOTTOM)
+    ),
+    "pinstripes moved": stripes_moved,
+    "fine grain": lambda p: lightened(p, grain(0.7, 3.0)),
     "highlight over the label": lambda p: part(
-        p, lightened(p, np.full((SIDE, SIDE), 40, np.float32)), (190, 110, 262, 200)
+        p, lightened(p, np.full((SIDE, SIDE), 40, np.float32)), (190, 110, 262, 162)
     ),
     "blacks crushed": lambda p: np.where(p.max(axis=-1, keepdims=True) < 0.13, 0, p).astype(np.float32),
     "light made flat": lambda p: to_srgb(to_linear(p) / light() * np.float32(0.6)),
@@ -153,21 +226,20 @@ SPOILERS: dict[str, Spoiler] = {
 WHOLE = ("grown by 2 %", "white fringe")
 """Spoilers that reach over the matte's edge."""
 
-WITHOUT_RELIT = ("lit from the other side",)
+WITHOUT_RELIT = ("lit from the other side", "blue darker by a stop and a half", "blue almost black")
 """Measured as a picture from elsewhere is: nobody knows what the relit one was."""
 
 
 def measured(name: str | None) -> identity.Identity:
     """Measure the clean result (None), or the one spoiled in this way."""
     photo, matte = carton()
-    scene = np.where(matte[..., None] > 0, photo, np.float32(0.3) * photo).astype(np.float32)
-    clean = to_srgb(to_linear(scene) * light())
+    clean = to_srgb(to_linear(photo) * light())
     result = clean
     if name is not None:
         changed = SPOILERS[name](clean)
         result = changed if name in WHOLE else clean + (changed - clean) * matte[..., None]
     relit = None if name in WITHOUT_RELIT else clean
-    return identity.measure(scene, result.astype(np.float32), matte, relit=relit, asked_azimuth_deg=90.0)
+    return identity.measure(photo, result.astype(np.float32), matte, relit=relit, asked_azimuth_deg=90.0)
 
 
 def failing(found: identity.Identity) -> set[str]:
@@ -202,8 +274,13 @@ def table() -> str:
         caught = [name for name in SPOILERS if number in failed[name]]
         alone = [name for name in caught if failed[name] == {number}]
         value = getattr(clean, number)
-        shown = "" if value is None else f"{value:.2f}"
+        shown = "not measured" if value is None else f"{round(value, 2) + 0.0:.2f}"
         lines.append(f"| `{number}` | {shown} | {len(caught)} | {', '.join(alone) or 'none here'} |")
+    lines += [
+        "",
+        "What reads print (`text_errors_percent`) is not asked here: the strokes are no words. A label on",
+        "which 340 g became 840 g is caught by it alone (`tests/test_identity_lettering.py`).",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,7 @@ Nothing heavy is imported here or at the top of a command's module, so that --he
 
 from __future__ import annotations
 
+import errno
 import logging
 
 import click
@@ -21,17 +22,11 @@ from prodgen.cli.recipes import recipes
 from prodgen.cli.serve import serve
 from prodgen.cli.shoot import shoot
 from prodgen.cli.show import show
+from prodgen.cli.telling import Failure, tell_stopped
 from prodgen.errors import ProdgenError
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """Of the group and of each command alike, so that help reads the same however a command is reached."""
-
-
-class _Failure(click.ClickException):
-    """One of our errors as one line on stderr; exit code 1."""
-
-    def show(self, file: object = None) -> None:
-        click.echo(f"prodgen: {self.format_message()}", err=True)
 
 
 class _Prodgen(click.Group):
@@ -41,9 +36,14 @@ class _Prodgen(click.Group):
         try:
             return super().invoke(ctx)
         except ProdgenError as error:
-            raise _Failure(" ".join(str(error).split())) from error
+            raise Failure(error) from error
+        except OSError as error:
+            # What reads or writes pictures has said it already; this is a full disk behind `> file`.
+            if error.errno != errno.ENOSPC:
+                raise
+            raise Failure("what it says cannot be written: no space left there") from error
         except KeyboardInterrupt:
-            click.echo("prodgen: stopped; nothing was left half-written", err=True)
+            tell_stopped("prodgen: ")
             ctx.exit(130)
 
 

@@ -11,8 +11,9 @@ import click
 from prodgen.cli.options import PHOTO, backend_option, dialect_option, json_option
 
 if TYPE_CHECKING:
+    from prodgen.client import Client
     from prodgen.generating import Recalled
-    from prodgen.pipeline import Recipe
+    from prodgen.pipeline import Recipe, Shot
 
 
 @click.command()
@@ -52,16 +53,21 @@ def again(
         prodgen again from-a-friend.png --backend http://127.0.0.1:7860 -o mine.png
         prodgen again mug-sunset.png --photo mug.jpg
     """
-    from prodgen.errors import ImageError
+    from prodgen import images
     from prodgen.generating import recall
 
     recalled = recall(picture)
     ending = ".png" if picture.suffix.lower() == ".txt" else picture.suffix
     output = output or picture.with_name(f"{picture.stem}-again{ending}")
-    if output.resolve() == picture.resolve():
-        raise ImageError(f"{str(output)!r} is the picture itself; choose another output")
+    images.refuse_overwriting(output, picture)
     if recalled.is_shot:
-        _shoot_again(recalled, photo, matte, background, backend, dialect, output, as_json=as_json)
+        if controlnet:
+            raise click.UsageError("a product shot has no control pictures; leave out --controlnet")
+        _shoot_again(
+            recalled, photo, matte, background, backend, dialect, output, strict=strict, as_json=as_json
+        )
+    elif photo or matte or background:
+        raise click.UsageError("the picture is no product shot; leave out --photo, --matte and --background")
     else:
         _draw_again(recalled, controlnet, backend, dialect, output, strict=strict, as_json=as_json)
 
@@ -109,17 +115,60 @@ def _shoot_again(
     dialect: str | None,
     output: Path,
     *,
+    strict: bool,
     as_json: bool,
 ) -> None:
-    from pydantic import ValidationError
+    from contextlib import ExitStack
 
     from prodgen.cli.progress import progress_bar
     from prodgen.cli.telling import tell
+    from prodgen.client import Client
+    from prodgen.errors import SettingError
+    from prodgen.generating import pixels_differ
+    from prodgen.images import load
+    from prodgen.pipeline import shoot_all
+
+    story = dict(recalled.story)
+    shot = _shot_of(recalled, photo, matte, background, output)
+    differs = _renamed(story, shot)
+    with ExitStack() as stack:
+        server: str | Client = backend
+        if story.get("backend") != "none":  # a packshot needs no server
+            server = stack.enter_context(Client(backend, dialect=dialect))
+            if server.name != story.get("backend"):
+                differs.append(
+                    f"backend: {json.dumps(story.get('backend'))} then, {json.dumps(server.name)} now"
+                )
+        if strict and differs:
+            raise SettingError("it cannot be the same here: " + "; ".join(differs))
+        names: list[str] = [stage.stage for stage in shot.recipe.stages]
+        report = stack.enter_context(progress_bar(names, quiet=as_json))
+        (result,) = shoot_all([shot], backend=server, on_progress=report)
+    if recalled.source is not None:
+        differs += [x.words for x in pixels_differ(recalled.source, load(recalled.source).rgb, result.image)]
+    tell(result, as_json=as_json, more={"differences": differs})
+    for words in [] if as_json else differs:
+        click.echo(f"differs   {words}")
+    if not differs and not as_json:
+        click.echo("same      the same to the bit")
+
+
+def _shot_of(
+    recalled: Recalled, photo: Path | None, matte: Path | None, background: Path | None, output: Path
+) -> Shot:
+    """Return the shot that a picture tells of, with the files that it does not hold.
+
+    Raises:
+        SettingError: If such a file is not given.
+        ImageError: If the story is damaged.
+    """
+    from pydantic import ValidationError
+
     from prodgen.errors import ImageError, SettingError
-    from prodgen.pipeline import Recipe, shoot_all
+    from prodgen.pipeline import Recipe
     from prodgen.pipeline.shot import new_shot
 
-    story: dict[str, Any] = dict(recalled.story)
+    story = dict(recalled.story)
     if photo is None:
         raise SettingError(
             f"this is a product shot of {story.get('source')!r}; give that photograph: --photo FILE"
@@ -134,7 +183,7 @@ def _shoot_again(
         ) from error
     if matte is not None:
         recipe = recipe.with_settings({"matte_file": str(matte)})
-    shot = new_shot(
+    return new_shot(
         source=photo,
         seed=story.get("seed"),
         output=output,
@@ -143,11 +192,16 @@ def _shoot_again(
         light=story.get("light"),
         **_before_the_style(story, recipe),
     )
-    with progress_bar([stage.stage for stage in recipe.stages], quiet=as_json) as report:
-        for result in shoot_all([shot], backend=backend, dialect=dialect, on_progress=report):
-            tell(result, as_json=as_json)
-            if not as_json and result.frame.origin.backend != story.get("backend"):
-                click.echo(f"differs   backend: {json.dumps(story.get('backend'))} then")
+
+
+def _renamed(story: dict[str, Any], shot: Shot) -> list[str]:
+    """Say which files have other names than those that the picture was made of."""
+    now = {"source": shot.source, "background": shot.background}
+    return [
+        f"{what}: {json.dumps(story.get(what))} then, {json.dumps(None if path is None else path.name)} now"
+        for what, path in now.items()
+        if story.get(what) != (None if path is None else path.name)
+    ]
 
 
 def _before_the_style(story: dict[str, Any], recipe: Recipe) -> dict[str, Any]:

@@ -57,8 +57,10 @@ if TYPE_CHECKING:
 @click.option("--refiner", metavar="MODEL", help="A checkpoint that takes over at --refiner-at.")
 @click.option("--refiner-at", type=float, help="Share of the steps, such as 0.8.")
 @click.option("--wildcards", type=PHOTO, metavar="DIR", help="Folder of NAME.txt, for __NAME__ in prompts.")
-@click.option("--count", type=int, help="Pictures, of seed, seed+1, ...")
-@click.option("--seed", type=int, help="Decides the picture. Default: drawn, and told.")
+@click.option("--count", type=click.IntRange(1, 1000), help="Pictures, of seed, seed+1, ...")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), help="Decides the picture. Default: drawn, and told."
+)
 @click.option("--config", type=PHOTO, metavar="FILE.toml", help="All of this as a file; options win over it.")
 @backend_option
 @dialect_option

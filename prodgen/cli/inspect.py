@@ -43,8 +43,11 @@ def inspect(
     \b
         prodgen inspect mug.jpg agency/mug-beach.jpg --html mug-beach.html
     """
+    from prodgen import images
     from prodgen.inspecting import inspect_files, write_page
 
+    if html is not None:
+        images.refuse_overwriting(html, photo, result, matte)
     found = inspect_files(photo, result, matte=matte, profile=profile, model=model)
     if html is not None:
         write_page(html, found, photo=photo.name, result=result.name)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
-
-if TYPE_CHECKING:
-    from prodgen.schema import Lora
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,25 +45,6 @@ def _read_box(
 box_option = click.option(
     "--box", callback=_read_box, metavar="L,T,R,B", help="The product's box in the photograph, pixels."
 )
-
-
-def read_lora(text: str) -> Lora:
-    """Return the LoRA that NAME or NAME:WEIGHT means.
-
-    Raises:
-        click.BadParameter: If the weight is no number in range.
-    """
-    from pydantic import ValidationError
-
-    from prodgen.schema import Lora
-
-    name, colon, weight = text.rpartition(":")
-    if not colon:
-        name, weight = text, "1"
-    try:
-        return Lora(name=name, weight=float(weight))
-    except (ValueError, ValidationError) as error:
-        raise click.BadParameter(f"{text!r} is not NAME:WEIGHT with a weight of -5 to 5") from error
 
 
 def output_paths(

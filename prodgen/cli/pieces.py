@@ -32,10 +32,11 @@ def segment(photo: Path, output: Path, model: str, box: tuple[int, int, int, int
     """
     from prodgen import images, matting, segmenters
 
+    images.refuse_overwriting(output, photo)
     picture = images.load(photo)
     segmenter = segmenters.segmenter(model)
     matte = segmenter.segment(picture.rgb, box=box)
-    doubts = matting.check(matte, picture.rgb)
+    doubts = [*matting.check(matte, picture.rgb), *matting.doubt_outline(matte, picture.rgb)]
     images.save_matte(output, matte)
     click.echo(f"matte     {output}  (by {segmenter.name}; product is {matte.mean():.1%} of the picture)")
     for notice in filter(None, [*picture.notices, segmenter.notice, *doubts]):
@@ -69,9 +70,10 @@ def blend(original: Path, relit: Path, matte: Path, output: Path, strength: floa
     \b
         prodgen blend mug.jpg relit.png --matte mug-matte.png -o mug-relit.png
     """
-    from prodgen import identity, images, matting
+    from prodgen import identity, images, matting, reading
     from prodgen.errors import ImageError
 
+    images.refuse_overwriting(output, original, relit, matte)
     photo, scene, mask = images.load(original).rgb, images.load(relit).rgb, images.load_matte(matte)
     if mask.shape != photo.shape[:2]:
         raise ImageError(
@@ -79,8 +81,11 @@ def blend(original: Path, relit: Path, matte: Path, output: Path, strength: floa
             " they must have the same size"
         )
     matting.check(mask, photo)
-    result = identity.blend(photo, scene, mask, strength=strength, ambience=ambience)
-    measured = identity.measure(photo, result, mask, relit=scene)
+    field = identity.light_field(photo, scene, mask, strength=strength, ambience=ambience)
+    result = identity.blend(photo, scene, mask, field=field)
+    measured = identity.measure(
+        photo, result, mask, relit=field if strength > 0 else scene, reader=reading.tesseract()
+    )
     images.save(output, result)
     click.echo(f"picture   {output}  ({result.shape[1]}x{result.shape[0]})")
     click.echo(f"product   {measured.summary()}")
@@ -103,6 +108,7 @@ def upscale(picture: Path, output: Path, to: str, upscaler: str, backend: str, d
     from prodgen.client import Client
     from prodgen.stages.upscale import enlarge, target_size
 
+    images.refuse_overwriting(output, picture)
     source = images.load(picture)
     width, height = target_size(to, source.rgb.shape[1], source.rgb.shape[0])
     with Client(backend, dialect=dialect) as client:

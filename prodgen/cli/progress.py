@@ -47,7 +47,8 @@ class ProgressBar:
 @contextmanager
 def progress_bar(stages: list[str], *, quiet: bool) -> Iterator[ProgressBar]:
     """Show a bar over these stages until the block ends."""
-    if quiet or not sys.stderr.isatty():
+    # Without a stderr at all (`2>&-`) Python has None there.
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield ProgressBar(stages)
         return
     from rich.console import Console

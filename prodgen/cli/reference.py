@@ -16,7 +16,7 @@ def reference() -> str:
         "# Commands",
         "Made from the commands' own help by `python -m prodgen.cli.reference`.",
         "Exit codes: 0 done; 1 it could not be done, and one sentence on stderr says why and what to do;"
-        " 2 wrong usage; 130 stopped by Ctrl-C.",
+        " 2 wrong usage; 130 stopped by Ctrl-C (`serve`: 0).",
     ]
     for name, command in sorted(main.commands.items()):
         with click.Context(

@@ -41,6 +41,9 @@ def serve(host: str, port: int, api_auth: str | None, ic_light: Literal["v1", "v
             raise SettingError("--api-auth must be USER:PASSWORD; several are joined by commas")
         accounts[user] = password
     server = EmbeddedServer(ic_light=None if ic_light == "none" else ic_light, auth=accounts or None)
-    with listening(server, host=host, port=port) as address:
-        click.echo(f"embedded backend (no diffusion) at {address}; Ctrl-C stops it")
-        threading.Event().wait()
+    try:
+        with listening(server, host=host, port=port) as address:
+            click.echo(f"embedded backend (no diffusion) at {address}; Ctrl-C stops it")
+            threading.Event().wait()
+    except KeyboardInterrupt:  # the way to end it, so no failure
+        click.echo("stopped")

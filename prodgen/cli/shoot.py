@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,8 +14,19 @@ from prodgen.cli.options import (
     dialect_option,
     json_option,
     output_paths,
-    read_lora,
 )
+
+if TYPE_CHECKING:
+    from prodgen.pipeline import Recipe
+
+OF_STAGES = {
+    "matte_file": "--matte", "model": "--model", "box": "--box", "where": "--place", "size": "--size",
+    "fill": "--fill", "enlarge": "--enlarge", "steps": "--steps", "cfg_scale": "--cfg",
+    "denoising_strength": "--denoise", "sampler_name": "--sampler", "scheduler": "--scheduler",
+    "checkpoint": "--checkpoint", "style": "--style", "strength": "--strength", "profile": "--profile",
+    "tries": "--tries", "on_failure": "--on-failure", "shadow": "--shadow", "to": "--upscale",
+}  # fmt: skip
+"""Parameters of stages, and the options that set them."""
 
 
 @click.command()
@@ -30,7 +41,10 @@ from prodgen.cli.options import (
     "--light", metavar="DIRECTION", help="left, right, top, back-left, ambient, ... or 45,30 (degrees)."
 )
 @click.option(
-    "--place", metavar="PLACE", help="auto, original, center, left, right, ... or X,Y (shares of the canvas)."
+    "--place",
+    "where",
+    metavar="PLACE",
+    help="auto, original, middle, left, right, ... or X,Y (shares of the canvas).",
 )
 @click.option(
     "--size", metavar="WxH|4:5|2k", help="Canvas. Default: as large as the product's own pixels allow."
@@ -84,13 +98,15 @@ def shoot(photo: Path, output: Path | None, backend: str, recipe: str, as_json: 
     """
     from prodgen.cli.progress import progress_bar
     from prodgen.cli.telling import tell
+    from prodgen.generating.jobs import read_lora
     from prodgen.pipeline import Recipe, shoot_all
     from prodgen.pipeline.shot import draw_seed, new_shot
 
     first = draw_seed() if options["seed"] is None else options["seed"]
     seeds = [(first + k) % 2**32 for k in range(options["count"])]
     paths = output_paths(output, photo, seeds, folder=Path("outputs"), ending=".png")
-    chosen = Recipe.load(recipe).with_settings(_settings(options))
+    loaded = Recipe.load(recipe)
+    chosen = loaded.with_settings(_settings(options, loaded))
     shots = [
         new_shot(
             source=photo,
@@ -111,13 +127,23 @@ def shoot(photo: Path, output: Path | None, backend: str, recipe: str, as_json: 
                 tell(result, as_json=as_json)
 
 
-def _settings(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that are parameters of stages, under the stages' names."""
-    plain = (
-        "model", "box", "size", "fill", "enlarge", "steps", "cfg_scale", "denoising_strength", "sampler_name",
-        "scheduler", "checkpoint", "style", "strength", "profile", "tries", "on_failure", "shadow", "to",
-    )  # fmt: skip
-    chosen = {name: options[name] for name in plain}
-    chosen["where"] = options["place"]
-    chosen["matte_file"] = None if options["matte_file"] is None else str(options["matte_file"])
-    return {name: value for name, value in chosen.items() if value is not None}
+def _settings(options: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """Return the options that are parameters of stages, under the stages' names.
+
+    Raises:
+        click.UsageError: If two of them exclude each other.
+        SettingError: If the recipe has no stage for one of them.
+    """
+    from prodgen.errors import SettingError
+
+    given = {name: options[name] for name in OF_STAGES if options[name] is not None}
+    if "matte_file" in given:
+        given["matte_file"] = str(given["matte_file"])
+        idle = [OF_STAGES[name] for name in ("model", "box") if name in given]
+        if idle:
+            raise click.UsageError(f"--matte is the cut-out itself; leave out {' and '.join(idle)}")
+    known = {name for stage in recipe.stages for name in type(stage).model_fields}
+    idle = [OF_STAGES[name] for name in given if name not in known]
+    if idle:
+        raise SettingError(f"recipe {recipe.name!r} has no stage for {' and '.join(idle)}; leave that out")
+    return given

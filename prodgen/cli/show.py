@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from prodgen.cli.options import PHOTO
+
+SHOWN = ("prompt", "negative_prompt", "seed", "light", "background", "source", "backend", "checkpoint")
+"""Facts of a story in the order in which they are told."""
 
 
 @click.command()
@@ -27,28 +31,33 @@ def show(picture: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(story, ensure_ascii=False, indent=1))
         return
-    for name in (
-        "prompt",
-        "negative_prompt",
-        "seed",
-        "light",
-        "background",
-        "source",
-        "backend",
-        "checkpoint",
-    ):
+    for line in _lines(story):
+        click.echo(line)
+    click.echo(_line("source type", provenance.read_source_type(chunks) or "not marked"))
+    notices = story.get("notices")
+    for notice in notices if isinstance(notices, list) else []:
+        click.echo(_line("note", notice))
+    if chunks.get("parameters"):
+        click.echo(_line("infotext", chunks["parameters"]))
+
+
+def _lines(story: dict[str, Any]) -> Iterator[str]:
+    """Yield what a story tells; it came with a file from anywhere, so nothing in it is sure to be there."""
+    for name in SHOWN:
         if story.get(name) not in (None, ""):
-            click.echo(f"{name.replace('_', ' '):<16} {story[name]}")
-    recipe: dict[str, Any] = story.get("recipe") or {}
-    if recipe:
-        stages = " > ".join(str(stage.get("stage")) for stage in recipe.get("stages", []))
-        click.echo(f"{'recipe':<16} {recipe.get('name')}  ({stages})")
-    for name, value in (story.get("identity") or {}).items():
+            yield _line(name.replace("_", " "), story[name])
+    recipe = story.get("recipe")
+    if isinstance(recipe, dict):
+        stages = recipe.get("stages")
+        named = [x.get("stage") for x in stages if isinstance(x, dict)] if isinstance(stages, list) else []
+        yield _line("recipe", f"{recipe.get('name')}  ({' > '.join(map(str, named))})")
+    identity = story.get("identity")
+    for name, value in identity.items() if isinstance(identity, dict) else ():
         if isinstance(value, int | float | str):
             shown = f"{value:.3g}" if isinstance(value, float) else value
-            click.echo(f"{'  ' + name.replace('_', ' '):<28} {shown}")
-    click.echo(f"{'source type':<16} {provenance.read_source_type(chunks) or 'not marked'}")
-    for notice in story.get("notices", []):
-        click.echo(f"{'note':<16} {notice}")
-    if chunks.get("parameters"):
-        click.echo(f"{'infotext':<16} {chunks['parameters']}")
+            yield _line(f"  {name.replace('_', ' ')}", shown, 28)
+
+
+def _line(name: str, value: object, width: int = 16) -> str:
+    """Return one fact as a line; what would steer the terminal is shown, not sent."""
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in f"{name:<{width}} {value}")

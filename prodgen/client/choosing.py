@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from prodgen.client import addresses
+from prodgen.client import addresses, lists
 from prodgen.client.connection import Connection
-from prodgen.errors import BackendAuthError, BackendError, BackendUnreachableError, NotABackendError
+from prodgen.errors import BackendAuthError, BackendError, BackendUnreachableError
 
 if TYPE_CHECKING:
     import httpx
@@ -98,6 +98,4 @@ def choose(address: str, settings: Settings) -> tuple[Connection, tuple[str, ...
 
 
 def _ask(connection: Connection) -> None:
-    told = connection.probe("/sdapi/v1/samplers", within_s=PROBE_S)
-    if not isinstance(told, list):
-        raise NotABackendError(connection.url, "its list of samplers is none")
+    lists.require_samplers(connection.probe("/sdapi/v1/samplers", within_s=PROBE_S), connection.url)

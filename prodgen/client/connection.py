@@ -195,7 +195,9 @@ class Connection:
             if "html" in answer.content_type or answer.body.lstrip()[:1] == b"<":
                 raise NotABackendError(self.url, f"{path} answered a web page, not an API") from error
             raise AnswerError(
-                self.url, f"{path} answered what is not whole JSON ({len(answer.body)} bytes): {error}"
+                self.url,
+                f"{path} answered what is not whole JSON ({len(answer.body)} bytes): {error}. Try again;"
+                " if it stays so, look at the server's console, or for a proxy that cuts answers short",
             ) from error
 
     def _quick(

@@ -115,6 +115,16 @@ def names(answer: Any, key: str = "name") -> tuple[str, ...]:
     return _items(answer, lambda x: str(x[key]))
 
 
+def require_samplers(answer: Any, url: str) -> None:
+    """Refuse a server that names no sampler: one that answers anything with JSON would pass for a backend.
+
+    Raises:
+        NotABackendError: If there is none in its answer.
+    """
+    if not samplers(answer):
+        raise NotABackendError(url, "what answers there is not an AUTOMATIC1111 server, it names no sampler")
+
+
 def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1111]:
     """Ask a server for everything it has.
 
@@ -123,12 +133,11 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
         dialect: The one chosen by hand; None to find out from which lists there are.
 
     Raises:
-        NotABackendError: If it has not even a list of samplers.
+        NotABackendError: If it names no sampler.
         BackendError: If it cannot be reached, or refuses access.
     """
     told: dict[str, Any] = {"samplers": connection.get(ROUTES["samplers"])}
-    if not isinstance(told["samplers"], list):
-        raise NotABackendError(connection.url, "its list of samplers is none")
+    require_samplers(told["samplers"], connection.url)
     for name, path in ROUTES.items():
         if name == "samplers" or (dialect and name in dialect.missing_routes):
             continue

@@ -61,6 +61,8 @@ class Here:
     segmenters: tuple[str, ...] = ()
     """Those that would run now, without a download."""
     has_rembg: bool = False
+    ocr: str | None = None
+    """The program that reads print, as it names itself; "" if one is there but does not run; None: none."""
     scenes: int = 0
     """How many panoramas the embedded backend could read."""
     scene_errors: tuple[str, ...] = ()

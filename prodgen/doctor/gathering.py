@@ -144,8 +144,8 @@ def within(seconds: float, url: str, work: Callable[[], T]) -> T:
 
 def _ask(connection: Connection, facts: Facts, dialect: A1111 | None) -> Facts:
     started = time.monotonic()
-    if not isinstance(connection.get(ROUTES["samplers"], timeout_s=connection.timeout_s, tries=1), list):
-        raise NotABackendError(connection.url, "its list of samplers is none")
+    told_samplers = connection.get(ROUTES["samplers"], timeout_s=connection.timeout_s, tries=1)
+    lists.require_samplers(told_samplers, connection.url)
     took = time.monotonic() - started
     capabilities, dialect = lists.ask(connection, dialect)
     service = Service(connection)
@@ -231,7 +231,7 @@ def _try_out(facts: Facts, how: How) -> Trials:
 
 def look_around(outputs: Path) -> Here:
     """Return what this machine offers; `outputs` is where pictures will go, if it exists or not."""
-    from prodgen import segmenters
+    from prodgen import reading, segmenters
     from prodgen.segmenters.onnx import is_installed
 
     folder = outputs.absolute()
@@ -245,7 +245,17 @@ def look_around(outputs: Path) -> Here:
     with contextlib.suppress(OSError):
         free = shutil.disk_usage(existing if existing.is_dir() else existing.parent).free
     scenes, errors = _scenes()
-    return Here(outputs, problem, free, segmenters.available(), is_installed(), scenes, errors)
+    program = reading.find_program()
+    return Here(
+        outputs,
+        problem,
+        free,
+        segmenters.available(),
+        has_rembg=is_installed(),
+        ocr=None if program is None else reading.version(program) or "",
+        scenes=scenes,
+        scene_errors=errors,
+    )
 
 
 def _scenes() -> tuple[int, tuple[str, ...]]:

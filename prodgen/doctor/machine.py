@@ -16,6 +16,8 @@ NO_DISK = 64 << 20
 
 INSTALL_REMBG = "pip install 'prodgen[rembg]', then once: --model isnet-general-use (180 MB)"
 
+INSTALL_OCR = "apt install tesseract-ocr"
+
 
 def outputs(facts: Facts) -> Finding:
     """Can pictures be written, and is there room?"""
@@ -53,6 +55,19 @@ def _others(names: list[str]) -> str:
     return f"; also {', '.join(names)}" if names else ""
 
 
+def print_reading(facts: Facts) -> Finding:
+    """Can the letters on a product be read, and so compared?"""
+    ocr = facts.here.ocr
+    if ocr:
+        return Finding("print", "OK", f"is read by {ocr}, before and after")
+    if ocr == "":
+        return Finding(
+            "print", "warning", "is not read: the Tesseract that was found does not run", INSTALL_OCR
+        )
+    # Optional: strokes are compared without it too, so its absence is nothing to warn of.
+    return Finding("print", "OK", f"is compared by its strokes; to have it read as well: {INSTALL_OCR}")
+
+
 def scenes(facts: Facts) -> Finding:
     """Can the embedded backend's panoramas be read?"""
     here = facts.here
@@ -62,4 +77,4 @@ def scenes(facts: Facts) -> Finding:
     return Finding("scenes", "OK", f"{here.scenes} panoramas of the embedded backend can be read")
 
 
-CHECKS = (outputs, segmentation, scenes)
+CHECKS = (outputs, segmentation, print_reading, scenes)

@@ -7,7 +7,7 @@ infotexts and again (the way back from a picture to its job). Knows nothing of p
 
 from __future__ import annotations
 
-from prodgen.generating.again import Recalled, adapt, compare, recall
+from prodgen.generating.again import Recalled, adapt, compare, pixels_differ, recall
 from prodgen.generating.controls import Control, read_control
 from prodgen.generating.drawing import KIND, Picture, generate, seeds_of
 from prodgen.generating.jobs import Job, new_job, read_config, read_lora
@@ -24,6 +24,7 @@ __all__ = [
     "compare",
     "generate",
     "new_job",
+    "pixels_differ",
     "presets",
     "read_config",
     "read_control",

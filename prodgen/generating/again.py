@@ -329,8 +329,7 @@ def compare(
         and not key.startswith(("Hires resize", "Hires upscale", "ADetailer "))
     ]
     if recalled.source is not None:
-        is_lossy = images.FORMATS.get(recalled.source.suffix.lower()) in ("JPEG", "WEBP")
-        found += _pixels(images.load(recalled.source).rgb, picture.image, is_lossy=is_lossy)
+        found += pixels_differ(recalled.source, images.load(recalled.source).rgb, picture.image)
     return tuple(found)
 
 
@@ -343,13 +342,21 @@ def _same(one: str | None, other: str | None) -> bool:
         return False
 
 
-def _pixels(then: images.RgbImage, now: images.RgbImage, *, is_lossy: bool) -> list[Difference]:
+def pixels_differ(path: Path, then: images.RgbImage, now: images.RgbImage) -> list[Difference]:
+    """Return how far the pixels of two pictures are from one another; nothing if they are the same in 8 bit.
+
+    Args:
+        path: The file of the old one, whose ending tells whether it was stored with a loss.
+        then: The old one, (H, W, 3), sRGB.
+        now: The new one.
+    """
     if then.shape != now.shape:
         sizes = f"{then.shape[1]}x{then.shape[0]} then, {now.shape[1]}x{now.shape[0]} now"
         return [Difference("pixels", f"size: {sizes}; it may have been enlarged or cut afterwards")]
     error = float(np.mean(np.square(images.to_uint8(then).astype(np.float32) - images.to_uint8(now))))
     if error == 0:
         return []
+    is_lossy = images.FORMATS.get(path.suffix.lower()) in ("JPEG", "WEBP")
     psnr = 10 * np.log10(255**2 / error)
     by_itself = "; JPEG and WebP lose as much by themselves" if is_lossy and psnr > OF_A_LOSSY_FILE_DB else ""
     return [Difference("pixels", f"the pixels differ: PSNR {psnr:.1f} dB{by_itself}")]

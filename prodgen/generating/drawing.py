@@ -29,6 +29,8 @@ ONLY_PLACES = (
     "a Stable Diffusion server draws those (--backend URL)"
 )
 
+NO_TILING = "the embedded backend cannot tile: this picture has seams; a Stable Diffusion server can"
+
 OnProgress = Callable[[int, float], None]
 """Is told the picture's number from 0, and how far it is, 0 to 1."""
 
@@ -140,6 +142,7 @@ def generate(
     for path in outputs or ():
         if path.suffix.lower() not in images.FORMATS:
             raise ImageError(f"{path.name!r}: the ending must be one of {', '.join(images.FORMATS)}")
+        images.refuse_overwriting(path, *(control.picture for control in job.controlnet))
     for number, order in enumerate(orders_for(job, chosen, client)):
         picture = _draw(order, number, client, on_progress, None if outputs is None else outputs[number])
         if picture.path is not None:
@@ -161,6 +164,8 @@ def _draw(
     notices = [*client.notices, *order.notices, *generation.notices, *_about_words(generation)]
     if client.is_embedded:
         notices.append(ONLY_PLACES)
+        if order.request.tiling:
+            notices.append(NO_TILING)
     image = _at_size(generation.image, order, client, notices)
     tell(number, 1.0)
     return Picture(

@@ -59,6 +59,7 @@ def orders_for(job: Job, seeds: list[int], client: Client) -> list[Order]:
     if job.wildcards is not None:
         cards.names()
     _check_options(job, client)
+    _check_upscaler(job, client.capabilities)
     # Everything that can be refused is looked at before the first picture is drawn.
     holes = (job.prompt, job.negative_prompt)
     filled = [
@@ -182,6 +183,12 @@ def _check_options(job: Job, client: Client) -> None:
     for name in job.override_settings:
         if name not in known:
             raise UnknownNameError("option of the server", name, known)
+
+
+def _check_upscaler(job: Job, have: Capabilities) -> None:
+    """A wrong name would only be noticed after the drawing, or never where nothing is left to enlarge."""
+    if job.upscaler != AUTO and "upscalers" in have.answered and job.upscaler not in have.upscalers:
+        raise UnknownNameError("upscaler", job.upscaler, have.upscalers)
 
 
 def _drawer(model: str | None, have: Capabilities) -> str | None:

@@ -26,6 +26,9 @@ MAX_FILE_BYTES = 16 << 20
 
 _NAME = re.compile(r"__([\w./\\][\w ./\\-]*?)__")
 _INNERMOST = re.compile(r"\{([^{}]*\|[^{}]*)\}")
+_UNCLOSED = re.compile(r"\{[^{}]*\||\|[^{}]*\}")
+"""What is left of alternatives once all whole ones are filled."""
+
 _WEIGHT = re.compile(r"\s*(\d+(?:\.\d+)?)::")
 
 
@@ -72,12 +75,17 @@ class Wildcards:
 
         Raises:
             UnknownNameError: If there is no such file.
-            SettingError: If a file is empty or unreadable, outside the folder, or the holes never end.
+            SettingError: If a file is empty or unreadable, outside the folder, the holes never end,
+                or a brace of `{a|b}` is missing.
         """
         # Random.random() of a text seed is the one part of `random` that is promised to stay.
         chance = random.Random(f"prodgen wildcards {seed}")  # noqa: S311 - no secret
         choices: list[tuple[str, str]] = []
         text = self._fill(prompt, chance, choices, depth=0)
+        if _UNCLOSED.search(text):
+            raise SettingError(
+                "the prompt has alternatives with a '{' or '}' but not the other: write them as {a|b}"
+            )
         return Filled(text, tuple(choices))
 
     def _fill(self, text: str, chance: random.Random, choices: list[tuple[str, str]], *, depth: int) -> str:

@@ -8,6 +8,7 @@ from prodgen.identity.blend import blend, edge_colors, scene_behind
 from prodgen.identity.evidence import Region
 from prodgen.identity.field import LightField, apply, light_field
 from prodgen.identity.illuminant import Illuminant
+from prodgen.identity.lettering import Reader, Word
 from prodgen.identity.measure import Comparison, compare_pictures, measure
 from prodgen.identity.repair import Repaired, repair
 from prodgen.identity.verdict import Identity, Limit, Verdict, profile_limits, profiles, read_limits
@@ -18,9 +19,11 @@ __all__ = [
     "Illuminant",
     "LightField",
     "Limit",
+    "Reader",
     "Region",
     "Repaired",
     "Verdict",
+    "Word",
     "apply",
     "blend",
     "compare_pictures",

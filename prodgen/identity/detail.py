@@ -1,6 +1,8 @@
-"""How much of the product's detail and print is still there. Compares; never repairs.
+"""How much of the product's texture, edges and print is still there. Compares; never repairs.
 
 Both pictures must already be in the same light (see `measure`): then what differs is not light.
+Owns three subjects that would drown in one number: print (strong and small), edges (strong and
+anywhere), and texture, which is faint and is only heard where the other two are silent.
 """
 
 from __future__ import annotations
@@ -19,17 +21,36 @@ Plane = NDArray[np.float32]
 DETAIL_SCALE = 0.012
 """Sigma of the high-pass, in product extents: print, seams and texture, not shading."""
 
+EDGE = 5.0
+"""L* per pixel from which on something is an edge, and no texture: `gradient` and print speak for it."""
+
+VISIBLE_TEXTURE = 0.8
+"""L*, deviation of texture below which it is noise of a sensor or of JPEG, and not compared."""
+
+LOUDEST_TEXTURE = 3.0
+"""L*, deviation from which on texture counts no more: a grille shall not outvote the fabric around it."""
+
+MOSTLY_PLAIN = 0.02
+"""Share of the product that counts as plain and kept, so that three odd pixels are not a verdict."""
+
 PRINT_CONTRAST = 22.0
 """L* between ink and ground, within a stroke's reach, from which on it is print."""
 
 TILE_SHARE = 0.06
 """Side of the tiles in which print is compared, in product extents: about a word of a headline."""
 
+LINE_LENGTH, LINE_INK = 0.25, 0.06
+"""A stroke longer than this (product extents), with less ink than this share of its length squared,
+is a crease, a seam or a piping: light changes at folds, and print is known by its letters."""
+
+SLIP_PX = 1
+"""How far print may lie off, in pixels as measured: less than anybody sees, and more than resizing does."""
+
 
 class Detail(NamedTuple):
     """What `compare` found; 1 is the same everywhere."""
 
-    correlation: float
+    texture: float
     gradient: float
     print_correlation: float | None
     print_sharpness: float | None
@@ -44,10 +65,14 @@ def compare(expected: Plane, found: Plane, inside: Matte) -> Detail:
         inside: (h, w), 1 where the pixel is certainly product.
 
     Returns:
-        correlation: Pearson's, of the high-passed lightness.
+        texture: correlation of the high-passed lightness around each place (the structure term of Wang et
+            al., "Image quality assessment: from error visibility to structural similarity", 2004), mean over
+            the places that have visible texture before or after, away from edges and print: lost,
+            exchanged and invented texture all lower it. 1 without texture.
         gradient: mean similarity of gradient magnitudes (Xue et al., "Gradient magnitude similarity
             deviation", 2014, equation 2), weighted by the larger gradient.
-        print_correlation: correlation in the worst tenth of the tiles with print; None without print.
+        print_correlation: correlation in the worst tenth of the tiles with print, each allowed to lie
+            `SLIP_PX` off; None without print.
         print_sharpness: gradient energy in print, result over photograph; None without print.
     """
     extent = float(np.sqrt(inside.sum()))
@@ -61,13 +86,34 @@ def compare(expected: Plane, found: Plane, inside: Matte) -> Detail:
     similarity = (2 * slope_expected * slope_found + 9) / (slope_expected**2 + slope_found**2 + 9)
     weight = np.maximum(slope_expected, slope_found) + 1e-3 * core
     print_mask = find_print(expected, core)
+    busy = np.maximum(slope_expected, slope_found) > EDGE
     correlation, sharpness = _print(fine_expected, fine_found, slope_expected, slope_found, print_mask)
     return Detail(
-        correlation=_correlation(fine_expected, fine_found, core),
+        texture=_texture(expected, found, core, busy, sigma),
         gradient=float((similarity * weight).sum() / weight.sum()),
         print_correlation=correlation,
         print_sharpness=sharpness,
     )
+
+
+def _texture(expected: Plane, found: Plane, core: Matte, busy: NDArray[np.bool_], sigma: float) -> float:
+    """Mean local correlation of texture, 1 where there is none; see `compare`."""
+    reach = 2 * max(1, round(sigma)) + 1
+    quiet = core * (1 - cv2.dilate(busy.astype(np.float32), np.ones((reach, reach), np.uint8)))
+    plain = MOSTLY_PLAIN * float(core.sum())
+    if quiet.sum() < plain:
+        return 1.0
+    fine_expected = (expected - normalised_blur(expected, quiet, sigma)) * quiet
+    fine_found = (found - normalised_blur(found, quiet, sigma)) * quiet
+    before, after, common = (
+        normalised_blur(product, quiet, 2 * sigma)
+        for product in (fine_expected**2, fine_found**2, fine_expected * fine_found)
+    )
+    noise = VISIBLE_TEXTURE**2
+    agreement = common / np.sqrt(np.maximum(before, noise) * np.maximum(after, noise))
+    loudness = np.sqrt(np.maximum(before, after))
+    weight = quiet * (loudness > VISIBLE_TEXTURE) * np.minimum(loudness, LOUDEST_TEXTURE)
+    return float(((agreement * weight).sum() + plain) / (weight.sum() + plain))
 
 
 def find_print(lightness: Plane, inside: Matte) -> Matte:
@@ -85,9 +131,20 @@ def find_print(lightness: Plane, inside: Matte) -> Matte:
     dark = cv2.morphologyEx(plain, cv2.MORPH_BLACKHAT, kernel)
     light = cv2.morphologyEx(plain, cv2.MORPH_TOPHAT, kernel)
     strokes = (np.maximum(dark, light) > PRINT_CONTRAST) & (inside > 0)
+    strokes &= ~_lines(strokes, extent)
     # A rim of the product's outline is no print.
     strokes &= cv2.erode(inside, kernel) > 0
     return np.asarray(cv2.dilate(strokes.astype(np.float32), np.ones((3, 3), np.uint8)) * inside, np.float32)
+
+
+def _lines(strokes: NDArray[np.bool_], extent: float) -> NDArray[np.bool_]:
+    """Strokes too long and thin for print."""
+    _, labels, measures, _ = cv2.connectedComponentsWithStats(strokes.astype(np.uint8), connectivity=8)
+    length = measures[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) / extent
+    ink = measures[:, cv2.CC_STAT_AREA] / extent**2
+    is_line = (length > LINE_LENGTH) & (ink < LINE_INK * length**2)
+    is_line[0] = False
+    return np.asarray(is_line[labels], np.bool_)
 
 
 def _print(
@@ -98,15 +155,18 @@ def _print(
         return None, None
     sharpness = float((slope_found * where).sum() / max(float((slope_expected * where).sum()), 1e-6))
     tile = max(12, round(TILE_SHARE * float(np.sqrt(where.size))))
+    # Rolled pixels come in at the frame's rim, where there is no print.
+    slips = range(-SLIP_PX, SLIP_PX + 1)
+    laid = [np.roll(fine_found, (down, across), (0, 1)) for down in slips for across in slips]
     scores: list[float] = []
     for top in range(0, where.shape[0], tile):
         for left in range(0, where.shape[1], tile):
             part = (slice(top, top + tile), slice(left, left + tile))
             if where[part].sum() > 0.12 * tile * tile:
                 around = cv2.dilate(where[part], np.ones((5, 5), np.uint8)).astype(np.float32)
-                scores.append(_correlation(fine_expected[part], fine_found[part], around))
+                scores.append(max(_correlation(fine_expected[part], slip[part], around) for slip in laid))
     if not scores:
-        return _correlation(fine_expected, fine_found, where), sharpness
+        return max(_correlation(fine_expected, slip, where) for slip in laid), sharpness
     return float(np.percentile(scores, 10)), sharpness
 
 

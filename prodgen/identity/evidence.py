@@ -121,21 +121,17 @@ def gather(original: RgbImage, relit: RgbImage, matte: Matte, *, is_refusing: bo
         raise IdentityError("the product is too small or too transparent to read its light; check the matte")
     alignment = align(photo_linear, relit_linear, weight, is_refusing=is_refusing)
     moved = move(relit_linear, alignment)
-    turn = find_turn(soften(photo_linear, weight), soften(moved, weight), weight)
+    scene_color = _scene_color(relit, matte)
+    turn = find_turn(photo_linear, moved, weight, scene_color)
     return Evidence(
         region=region,
         photo_linear=photo_linear,
-        relit_linear=turn_back(moved, turn),
+        relit_linear=turn_back(moved, turn, photo_linear),
         weight=weight,
         pieces=_pieces(weight),
-        scene_color=_scene_color(relit, matte),
+        scene_color=scene_color,
         turn=turn,
     )
-
-
-def brightest(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Largest of the three channels, (..., 3) -> (...); NumPy's max is slow over so short an axis."""
-    return np.maximum(np.maximum(picture[..., 0], picture[..., 1]), picture[..., 2])
 
 
 def soften(linear: NDArray[np.float32], weight: Matte) -> NDArray[np.float32]:

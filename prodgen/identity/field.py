@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen.color import LUMA, to_linear, to_srgb
+from prodgen.color import LUMA, brightest, to_linear, to_srgb
 from prodgen.errors import ImageError
-from prodgen.identity.evidence import Evidence, Region, brightest, gather, soften
+from prodgen.identity.evidence import Evidence, Region, gather, soften
 from prodgen.identity.illuminant import Illuminant, read_illuminant
 from prodgen.identity.materials import material_offset
 from prodgen.images import Matte, RgbImage

@@ -2,7 +2,8 @@
 
 A model that redraws a product turns blue bags black and red mugs pink: every material of that
 colour is off by one factor, wherever it lies. Light is smooth; so what jumps exactly where the
-photograph's colour jumps is not light. Owns the materials (by hue) and the fit of their factors.
+photograph's colour jumps is not light. Owns the materials (by hue) and the fit of their factors:
+for taking them out of an estimate of light, and for telling how far they are off.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen.color import linear_to_lab
-from prodgen.identity.evidence import Evidence
+from prodgen.color import LUMA, brightest, linear_to_lab
+from prodgen.identity.evidence import Evidence, soften
 from prodgen.masks import blur, normalised_blur
 
 MOST_MATERIALS = 5
@@ -32,6 +33,14 @@ DEAD_ZONE = 0.04
 
 LARGEST = 0.6
 """In natural log: no material is taken to be off by more than 0.87 stops."""
+
+MOST_TOLD, LEAST_TOLD = 0.95, 0.006
+"""Linear light between which a ratio of two pictures means something."""
+
+SMALLEST_WITNESS = 0.02
+"""Of the product's area, for a material to be judged, and for its neighbours to be judged against."""
+
+LN2 = 0.6931
 
 
 def _memberships(evidence: Evidence) -> NDArray[np.float32]:
@@ -79,10 +88,54 @@ def material_offset(
         (h, w), to be subtracted from `log_gain`; 0 on neutral colours.
     """
     members = _memberships(evidence)
-    count = members.shape[-1]
-    inside = told > 0.5
-    if not count or inside.sum() < 50:
+    factor = _factors(log_gain, told, members, extent_px)
+    if not len(factor):
         return np.zeros_like(log_gain)
+    factor = np.sign(factor) * np.maximum(np.abs(factor) - DEAD_ZONE, 0)
+    factor = trust * TRUST * np.clip(factor, -LARGEST, LARGEST)
+    return np.asarray(members @ factor.astype(np.float32))
+
+
+def material_shift(evidence: Evidence) -> float | None:
+    """How much darker or lighter the worst material became, where light cannot have done it, in stops.
+
+    Measured against its neighbours in the same light, neutral ones first: a blue that turned black
+    beside white print. Gloss that the new scene lays on saturated colours counts too, about half a stop.
+
+    Returns:
+        0 or more; None for a product of one material, whose light and colour cannot be told apart.
+    """
+    photo = soften(evidence.photo_linear, evidence.weight)
+    relit = soften(evidence.relit_linear, evidence.weight)
+    # Clipped and black pixels tell no ratio.
+    told = evidence.weight * (
+        (brightest(relit) < MOST_TOLD) & (brightest(photo) < MOST_TOLD) & (photo @ LUMA > LEAST_TOLD)
+    )
+    log_gain = np.log(relit @ LUMA + LEAST_TOLD) - np.log(photo @ LUMA + LEAST_TOLD)
+    members = _memberships(evidence)
+    extent_px = float(np.sqrt(evidence.weight.sum()))
+    factor = _factors(log_gain, told.astype(np.float32), members, extent_px)
+    inside = told > 0
+    if not len(factor) or not inside.any():
+        return None
+    rest = float((1 - np.minimum(members.sum(axis=-1), 1))[inside].mean())
+    shares = np.append(members[inside].mean(axis=0), rest)
+    if (shares > SMALLEST_WITNESS).sum() < 2:
+        return None
+    return float(np.abs(factor[shares[:-1] > SMALLEST_WITNESS]).max(initial=0)) / LN2
+
+
+def _factors(
+    log_gain: NDArray[np.float32],
+    told: NDArray[np.float32],
+    members: NDArray[np.float32],
+    extent_px: float,
+) -> NDArray[np.float64]:
+    """(n,), natural log of each material's factor; empty if nothing can be told."""
+    inside = told > 0.5
+    count = members.shape[-1]
+    if not count or inside.sum() < 50:
+        return np.zeros(0)
     sigma = 0.1 * extent_px
     target = (log_gain - normalised_blur(log_gain, told, sigma))[inside].astype(np.float64)
     sources = np.stack(
@@ -93,6 +146,4 @@ def material_offset(
         weight = 1 / (1 + ((target - sources @ factor) / 0.3) ** 2)
         curvature = (sources * weight[:, None]).T @ sources / len(target) + 0.002 * np.eye(count)
         factor = np.asarray(np.linalg.solve(curvature, (sources * weight[:, None]).T @ target / len(target)))
-    factor = np.sign(factor) * np.maximum(np.abs(factor) - DEAD_ZONE, 0)
-    factor = trust * TRUST * np.clip(factor, -LARGEST, LARGEST)
-    return np.asarray(members @ factor.astype(np.float32))
+    return factor

@@ -16,7 +16,11 @@ from numpy.typing import NDArray
 from prodgen.color import LUMA, delta_e, linear_to_lab, to_lab, to_linear
 from prodgen.identity.detail import compare
 from prodgen.identity.evidence import INSIDE, Region, gather
-from prodgen.identity.field import read_field
+from prodgen.identity.field import LightField, read_field
+from prodgen.identity.gloss import mirrored_percent
+from prodgen.identity.hues import hue_error_deg
+from prodgen.identity.lettering import Reader, text_errors_percent
+from prodgen.identity.materials import material_shift
 from prodgen.identity.outline import growth_percent, halo
 from prodgen.identity.verdict import Identity
 from prodgen.images import Matte, RgbImage, resize
@@ -52,6 +56,8 @@ class Comparison:
     expected_lab: NDArray[np.float32]
     """(h, w, 3), the photograph in that light."""
     found_lab: NDArray[np.float32]
+    material_shift_stops: float | None = None
+    """See `Identity`; told by the pictures as the light was read from them."""
 
     def heat(self) -> NDArray[np.float32]:
         """CIEDE2000 between the photograph in the result's light and the result, (h, w); 0 outside."""
@@ -68,7 +74,8 @@ def compare_pictures(original: RgbImage, result: RgbImage, matte: Matte) -> Comp
         ImageError: If photograph and matte differ in size.
         IdentityError: If the matte holds no product to speak of.
     """
-    field = read_field(gather(original, result, matte, is_refusing=False))
+    evidence = gather(original, result, matte, is_refusing=False)
+    field = read_field(evidence)
     window = field.region.pixels(*matte.shape)
     height, width = matte[window].shape
     scale = min(1.0, MEASURED_SIDE_PX / max(height, width))
@@ -85,6 +92,7 @@ def compare_pictures(original: RgbImage, result: RgbImage, matte: Matte) -> Comp
         gain=gain,
         expected_lab=linear_to_lab(np.clip(to_linear(photo) * gain, 0, 1)),
         found_lab=to_lab(found),
+        material_shift_stops=material_shift(evidence),
     )
 
 
@@ -93,9 +101,10 @@ def measure(
     result: RgbImage,
     matte: Matte,
     *,
-    relit: RgbImage | None = None,
+    relit: RgbImage | LightField | None = None,
     asked_azimuth_deg: float | None = None,
     asked_elevation_deg: float = 0.0,
+    reader: Reader | None = None,
 ) -> Identity:
     """Measure the likeness of the product in `original` and `result`.
 
@@ -103,9 +112,12 @@ def measure(
         original: The photograph, (H, W, 3), sRGB, [0, 1].
         result: The finished picture in the same framing, (h, w, 3), any size; prodgen's or anyone's.
         matte: (H, W), 1 = product, of the photograph's size.
-        relit: The picture that the light was taken from, any size; without it `light_kept` is None.
+        relit: The picture that the light was taken from, any size, or the light that was read from it
+            already; without it `light_kept` is None.
         asked_azimuth_deg: Where light was asked from: 0 = front, 90 = right, -90 = left, 180 = behind.
         asked_elevation_deg: 0 = horizon, 90 = above.
+        reader: What reads print, such as `prodgen.reading.tesseract()`; asked only where there is print.
+            Without it `text_errors_percent` is None.
 
     Raises:
         ImageError: If photograph and matte differ in size.
@@ -119,10 +131,8 @@ def measure(
     detail = compare(seen.expected_lab[..., 0], seen.found_lab[..., 0], seen.inside)
     angle, contrast = light_direction(seen.gain @ LUMA, seen.inside)
     region, found, photo = seen.region, seen.found, seen.photo
-    kept = None
-    if relit is not None:
-        asked = read_field(gather(original, relit, matte, is_refusing=False))
-        kept = _light_kept(seen.gain, asked.gain, seen.inside)
+    if relit is not None and not isinstance(relit, LightField):
+        relit = read_field(gather(original, relit, matte, is_refusing=False))
     return Identity(
         delta_e_mean=float(heat[where].mean()),
         delta_e_p95=float(np.percentile(heat[where], 95)),
@@ -133,19 +143,36 @@ def measure(
         ),
         chroma_error_median=float(np.median(chroma)),
         chroma_error_p95=float(np.percentile(chroma, 95)),
-        detail=detail.correlation,
+        hue_error_deg=hue_error_deg(
+            # A colour is larger than a pixel: every other one tells.
+            to_lab(photo[::2, ::2]),
+            seen.expected_lab[::2, ::2],
+            seen.found_lab[::2, ::2],
+            seen.inside[::2, ::2],
+        ),
+        material_shift_stops=seen.material_shift_stops,
+        mirrored_percent=mirrored_percent(photo, found, seen.inside),
+        detail=detail.texture,
         gradient=detail.gradient,
         print_agreement=detail.print_correlation,
         print_sharpness=detail.print_sharpness,
+        text_errors_percent=(None if detail.print_correlation is None else read_text(seen, reader)),
         outline_growth_percent=growth_percent(to_lab(photo), seen.found_lab, seen.matte),
-        halo=halo(seen.expected_lab[..., 0], seen.found_lab[..., 0], seen.matte),
+        halo=halo(seen.expected_lab, seen.found_lab, seen.matte),
         white_clipping_percent=_newly(found[where], photo[where], WHITE, 0.94),
         black_clipping_percent=_newly(1 - found[where], 1 - photo[where], 1 - BLACK, 0.94),
-        light_kept=kept,
+        light_kept=None if relit is None else _light_kept(seen.gain, relit.gain, seen.inside),
         light_angle_deg=angle,
         light_contrast=contrast,
         light_angle_error_deg=_angle_error(angle, contrast, asked_azimuth_deg, asked_elevation_deg),
     )
+
+
+def read_text(seen: Comparison, reader: Reader | None) -> float | None:
+    """Read both pictures and return `Identity.text_errors_percent`; takes about as long as `measure`."""
+    if reader is None:
+        return None
+    return text_errors_percent(to_lab(seen.photo)[..., 0], seen.found_lab[..., 0], seen.inside, reader)
 
 
 def light_direction(gain: Plane, inside: Matte) -> tuple[float | None, float]:

@@ -94,24 +94,30 @@ def _edge_position(
     score = change * np.exp(-((at / (0.5 * steps[-1])) ** 2))
     # A clear edge far off is the outline; a faint one at the contour is where the light ends.
     score = np.where(change > CLEAR_EDGE, score, 1e-3 * score)
+    rows = np.arange(len(score))
     best = np.clip(score.argmax(axis=1), 1, len(at) - 2)
-    rows = np.arange(len(best))
-    low, mid, high = score[rows, best - 1], score[rows, best], score[rows, best + 1]
+    # What is likelier draws the peak towards the contour: it chooses the edge, the edge says where it is.
+    for _ in range(2):
+        best = np.clip(
+            best - 1 + np.stack([change[rows, best + k] for k in (-1, 0, 1)]).argmax(axis=0), 1, len(at) - 2
+        )
+    low, mid, high = change[rows, best - 1], change[rows, best], change[rows, best + 1]
     bend = low - 2 * mid + high
     shift = np.where(np.abs(bend) > 1e-6, 0.5 * (low - high) / np.where(bend == 0, 1, bend), 0)
     return at[best] + 0.5 * np.clip(shift, -1, 1), change[rows, best] > CLEAR_EDGE
 
 
 def halo(expected: Plane, found: Plane, matte: Matte) -> float:
-    """Strength of a fringe at the product's edge, in L* steps: light (white studio) or dark (old scene).
+    """Strength of a fringe at the product's edge, in L*a*b* steps: white studio, old scene, colour spill.
 
-    Just outside the matte the result should look like the scene a little further out, and just
-    inside like the product in its light. Halo is how much lighter or darker the two narrow bands
-    are, each against its own side, where the excess has the same sign all along (a median).
+    A fringe is a thin band unlike both of its sides. Just outside the matte the result should look
+    like the scene a little further out, or like the product (then that grew: see `growth_percent`),
+    or like a mixture of the two; just inside like the product in its light, or like the scene. Halo
+    is how far the two narrow bands lie from that, in the same direction all along (a median).
 
     Args:
-        expected: (h, w), L*, the photograph in the result's light.
-        found: (h, w), L*, the result.
+        expected: (h, w, 3), L*a*b*, the photograph in the result's light.
+        found: (h, w, 3), L*a*b*, the result.
         matte: (h, w), 1 = product.
     """
     product = (matte > 0.02).astype(np.float32)
@@ -121,13 +127,21 @@ def halo(expected: Plane, found: Plane, matte: Matte) -> float:
     grown = cv2.dilate(product, kernel).astype(np.float32)
     outer = (grown > 0) & (product == 0)
     solid = (matte > 0.98).astype(np.float32)
-    inner = (solid > 0) & (cv2.erode(solid, kernel) == 0)
-    if outer.sum() < 10 or inner.sum() < 10:
+    deep = cv2.erode(solid, kernel).astype(np.float32)
+    inner = (solid > 0) & (deep == 0)
+    if outer.sum() < 10 or inner.sum() < 10 or deep.sum() < 10:
         return 0.0
-    scene = fill(found, grown)
-    excess_out = float(np.median((found - scene)[outer]))
+    scene, side = fill(found, grown), fill(found, 1 - deep)
+    excess_out = _excess(found[outer], scene[outer], side[outer])
     # The light itself may change towards the edge; only what the next pixels further in do not share counts.
-    difference = found - expected
-    further = normalised_blur(difference, solid * (1 - inner), 2.0 * near)
-    excess_in = float(np.median((difference - further)[inner]))
-    return max(abs(excess_out), abs(excess_in))
+    further = normalised_blur(found - expected, deep, 2.0 * near)
+    excess_in = _excess(found[inner], (expected + further)[inner], scene[inner])
+    return max(excess_out, excess_in)
+
+
+def _excess(found: Plane, one: Plane, other: Plane) -> float:
+    """How far (n, 3) colours lie from every mixture of `one` and `other`, all in the same direction."""
+    apart = other - one
+    length = np.maximum((apart**2).sum(axis=-1), 1e-3)
+    share = np.clip(((found - one) * apart).sum(axis=-1) / length, 0, 1)
+    return float(np.linalg.norm(np.median(found - one - share[:, None] * apart, axis=0)))

@@ -13,7 +13,8 @@ import numpy as np
 
 from prodgen.identity.blend import blend
 from prodgen.identity.field import LightField, light_field
-from prodgen.identity.measure import BLACK, WHITE, Comparison, compare_pictures, measure
+from prodgen.identity.lettering import Reader
+from prodgen.identity.measure import BLACK, WHITE, Comparison, compare_pictures, measure, read_text
 from prodgen.identity.verdict import Identity, Verdict, profile_limits
 from prodgen.images import Matte, RgbImage
 from prodgen.masks import blur
@@ -49,6 +50,7 @@ def repair(
     ambience: float = 1.0,
     foreground: RgbImage | None = None,
     field: LightField | None = None,
+    reader: Reader | None = None,
 ) -> Repaired:
     """Blend, measure, and move towards the photograph where the limits are broken.
 
@@ -61,6 +63,7 @@ def repair(
         ambience: As for `blend`.
         foreground: As for `blend`.
         field: A light field to begin with, instead of one made here.
+        reader: As for `measure`; asked once, about the picture that is returned.
 
     Returns:
         The picture; its verdict still is "fail" if the way to the photograph did not help, as where
@@ -81,7 +84,7 @@ def repair(
     current = whole
     for count in range(ROUNDS + 1):
         picture = blend(original, relit, matte, foreground=foreground, field=current)
-        told = measure(original, picture, matte, relit=relit)
+        told = measure(original, picture, matte, relit=whole if whole.strength > 0 else relit)
         verdict = told.verdict(profile)
         # A weaker light is further from the relit one: that alone is no reason to weaken it more.
         broken = [reason for reason in verdict.reasons if not reason.startswith(BEYOND_LIGHT)]
@@ -94,6 +97,11 @@ def repair(
         current = whole.weakened(share)
     weakened = 100 * float((share < 0.95).mean())
     told = told.model_copy(update={"repaired_percent": weakened})
+    # Only now: print is read with the light taken out, so that no weaker light would mend it.
+    if reader is not None and told.print_agreement is not None:
+        errors = read_text(compare_pictures(original, picture, matte), reader)
+        told = told.model_copy(update={"text_errors_percent": errors})
+        verdict = told.verdict(profile)
     return Repaired(picture, told, verdict, current, count)
 
 

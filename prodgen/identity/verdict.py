@@ -18,6 +18,9 @@ from prodgen.errors import SettingError, UnknownNameError
 
 Status = Literal["pass", "warn", "fail"]
 
+MIRROR_PERCENT = 40.0
+"""`Identity.mirrored_percent` from which on colours are half the surroundings'; then hue decides."""
+
 
 class Limit(BaseModel):
     """From where on a number is a warning and a failure; `is_least` if small numbers are the bad ones."""
@@ -27,11 +30,17 @@ class Limit(BaseModel):
     warn: float
     fail: float
     is_least: bool = False
+    mirror_fail: float | None = None
+    """Failure limit for a product seen to mirror its surroundings; None: the same as for others."""
 
-    def judge(self, value: float) -> Status:
+    def failure(self, *, is_mirror: bool) -> float:
+        """The failure limit that holds for a product that mirrors its surroundings, or does not."""
+        return self.mirror_fail if is_mirror and self.mirror_fail is not None else self.fail
+
+    def judge(self, value: float, *, is_mirror: bool = False) -> Status:
         """Judge one number."""
         sign = -1 if self.is_least else 1
-        if sign * value > sign * self.fail:
+        if sign * value > sign * self.failure(is_mirror=is_mirror):
             return "fail"
         return "warn" if sign * value > sign * self.warn else "pass"
 
@@ -74,8 +83,17 @@ class Identity(BaseModel):
     chroma_error_p95: float
     """Distance in the a*b* plane, 95th percentile."""
 
+    hue_error_deg: float | None = None
+    """Degrees that the hue of the worst colour is off, lower quartile over it: gloss does not move that."""
+
+    material_shift_stops: float | None = None
+    """How much darker or lighter one colour of the product became against its neighbours, stops."""
+
+    mirrored_percent: float | None = None
+    """Share of the plain places that show other sharp reflections than before, %: lacquer, chrome, glass."""
+
     detail: float
-    """Correlation of the high-passed lightness, 1 = the same detail."""
+    """Correlation of the texture away from edges and print, 1 = the same; lost or invented is 0."""
 
     gradient: float
     """Gradient magnitude similarity, 1 = the same edges."""
@@ -85,6 +103,9 @@ class Identity(BaseModel):
 
     print_sharpness: float | None = None
     """Gradient energy of print, result over photograph; below 1 is softer."""
+
+    text_errors_percent: float | None = None
+    """Share of the legible letters that read otherwise now, %, by OCR; not measured without Tesseract."""
 
     outline_growth_percent: float | None = None
     """How much larger the product's outline is, % of its area; negative: smaller."""
@@ -120,15 +141,16 @@ class Identity(BaseModel):
             UnknownNameError: If there is no such profile.
         """
         table = limits if limits is not None else profile_limits(profile)
+        is_mirror = (self.mirrored_percent or 0) > MIRROR_PERCENT
         found: list[tuple[Status, str]] = []
         for name, limit in table.items():
             value = getattr(self, name)
             if value is None:
                 continue
             value = abs(value) if name == "outline_growth_percent" else value
-            status = limit.judge(value)
+            status = limit.judge(value, is_mirror=is_mirror)
             if status != "pass":
-                bound = limit.fail if status == "fail" else limit.warn
+                bound = limit.failure(is_mirror=is_mirror) if status == "fail" else limit.warn
                 word = "below" if limit.is_least else "above"
                 found.append((status, f"{name.replace('_', ' ')} {value:.2f} is {word} {bound:g}"))
         found.sort(key=lambda item: item[0] != "fail")
@@ -143,6 +165,8 @@ class Identity(BaseModel):
         ]
         if self.print_agreement is not None:
             parts.append(f"print {self.print_agreement:.2f}")
+        if self.text_errors_percent is not None:
+            parts.append(f"misread {self.text_errors_percent:.0f} %")
         if self.outline_growth_percent is not None:
             parts.append(f"outline {self.outline_growth_percent:+.1f} %")
         if self.light_kept is not None:

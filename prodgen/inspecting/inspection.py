@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen import images, matting, segmenters
+from prodgen import images, matting, reading, segmenters
 from prodgen.errors import ImageError
 from prodgen.identity import Comparison, Identity, Verdict, compare_pictures, measure, profile_limits
 from prodgen.images import Matte, RgbImage, resize
@@ -160,7 +160,7 @@ def inspect_pictures(
         verdict = Verdict(status="fail", profile=profile, reasons=(reason,))
         return Inspection(photo, result, matte, None, None, None, verdict, notices)
     before, after, cut, more = _same_framing(photo, result, matte, place)
-    identity = measure(before, after, cut)
+    identity = measure(before, after, cut, reader=reading.tesseract())
     return Inspection(
         photo=before,
         result=after,

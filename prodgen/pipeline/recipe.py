@@ -79,10 +79,25 @@ class Recipe(BaseModel):
             raise SettingError(first_fault(error)) from error
 
 
+_PLAINER = {
+    "union_tag_not_found": 'it does not say which stage it is; add a line such as stage = "segment"',
+    "extra_forbidden": "there is no such setting; see docs/recipes.md for those that there are",
+    "missing": "it is missing",
+    "too_short": "there must be at least one",
+    "tuple_type": "it must be a list",
+}
+"""What pydantic says in its own terms, in ours."""
+
+
 def first_fault(error: ValidationError) -> str:
     """Return the first fault that pydantic found, as one sentence with the field's name."""
     fault = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] in _PLAINER:
+        return f"{where}: {_PLAINER[fault['type']]}"
+    if fault["type"] == "union_tag_invalid":
+        known = [name.strip("' ") for name in fault["ctx"]["expected_tags"].split(",")]
+        return f"{where}: {UnknownNameError('stage', fault['ctx']['tag'], known)}"
     message = fault["msg"].removeprefix("Value error, ")
     shown = repr(fault["input"])
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -15,7 +15,7 @@ from prodgen.pipeline.recipe import Recipe
 from prodgen.pipeline.result import Result
 from prodgen.pipeline.shot import SEEDS, Shot, new_shot
 from prodgen.schema import Lora
-from prodgen.stages import Finish, Frame, Identity, Relight, Tools
+from prodgen.stages import Finish, Frame, Identity, Relight, Segment, Tools
 from prodgen.stages.frame import Stage
 
 if TYPE_CHECKING:
@@ -126,8 +126,20 @@ def _tools(backend: str | Client, dialect: str | None, on_progress: OnProgress, 
 
 def _check(shot: Shot) -> None:
     """Refuse what can be known to fail before any work is done."""
-    needs_prompt = any(stage.is_seeded for stage in shot.recipe.stages)
-    if needs_prompt and not shot.prompt and shot.background is None:
+    draws = any(stage.is_seeded for stage in shot.recipe.stages)
+    asked = {
+        "prompt": shot.prompt,
+        "negative prompt": shot.negative_prompt,
+        "light": shot.light,
+        "LoRAs": shot.loras,
+    }
+    idle = [name for name, value in asked.items() if value]
+    if idle and not draws:
+        raise SettingError(
+            f"recipe {shot.recipe.name!r} draws no scene, so {' and '.join(idle)} would be without effect;"
+            " leave them out"
+        )
+    if draws and not shot.prompt and shot.background is None:
         raise SettingError(
             "the prompt is empty; say what the scene should be, such as --prompt 'on a wooden table, sunset'"
         )
@@ -135,8 +147,11 @@ def _check(shot: Shot) -> None:
         raise SettingError(f"recipe {shot.recipe.name!r} draws its own background; leave out --background")
     if shot.output is not None and shot.output.suffix.lower() not in images.FORMATS:
         raise ImageError(f"{shot.output.name!r}: the ending must be one of {', '.join(images.FORMATS)}")
-    if shot.output is not None and shot.output.resolve() == shot.source.resolve():
-        raise ImageError(f"{str(shot.output)!r} is the photograph itself; choose another output")
+    if shot.output is not None:
+        masks = [stage.matte_file for stage in shot.recipe.stages if isinstance(stage, Segment)]
+        images.refuse_overwriting(
+            shot.output, shot.source, shot.background, *(Path(mask) for mask in masks if mask is not None)
+        )
 
 
 def _same_but_seed(one: Shot, other: Shot) -> bool:

@@ -18,8 +18,11 @@ SEEDS = 2**32
 """Seeds are 0 to one below; A1111 itself draws from nearly all of them."""
 
 
-LORA_TAG = re.compile(r"<lora:([^<>:]+)(?::(-?\d+(?:\.\d+)?))?>")
+LORA_TAG = re.compile(r"<lora:([^<>:]+)(?::([-+]?\d*\.?\d+))?>")
 """As A1111 writes them into a prompt."""
+
+UNREAD_TAG = re.compile(r"<\s*(?:lora|lyco)\s*:[^<>]*>", re.IGNORECASE)
+"""What else would be a LoRA, were it written right; a server ignores it without a word."""
 
 
 def draw_seed() -> int:
@@ -72,8 +75,12 @@ class Shot(BaseModel):
             ImageError: If a file cannot be read.
         """
         words: dict[str, Any] = self.model_dump(mode="json", exclude={"source", "output", "background"})
+        stages = [dict(stage) for stage in words["recipe"]["stages"]]
+        masks = [stage.pop("matte_file", None) for stage in stages]
+        words["recipe"]["stages"] = stages
         digest = hashlib.sha256(repr(sorted(words.items())).encode())
-        for path in (self.source, self.background):
+        files = (self.source, self.background, *(Path(mask) for mask in masks if mask is not None))
+        for path in files:
             try:
                 digest.update(b"-" if path is None else hashlib.sha256(path.read_bytes()).digest())
             except OSError as error:
@@ -91,6 +98,8 @@ def new_shot(**fields: Any) -> Shot:
         SettingError: If a field is wrong; says which.
     """
     prompt = str(fields.get("prompt") or "")
+    if unread := UNREAD_TAG.search(LORA_TAG.sub(" ", prompt)):
+        raise SettingError(f"{unread[0]!r} in the prompt is no LoRA tag; write <lora:NAME:0.5>")
     tags = [Lora(name=name, weight=float(weight or 1)) for name, weight in LORA_TAG.findall(prompt)]
     if tags:
         words = " ".join(LORA_TAG.sub(" ", prompt).split())

@@ -142,8 +142,9 @@ def place(
         matte: The photograph's matte, (H, W), 1 = product.
         canvas: (width, height), text for `parse_size`, or None: the photograph's ratio. A bare ratio
             or None give a canvas on which the product keeps its own pixels and fills its share.
-        where: A name of `PLACES`, "original" (the product stays where it is in the photograph; a canvas
-            of another ratio is filled about its middle) or "X,Y": middle and contact line as shares
+        where: A name of `PLACES`, "middle" (as much room above as below, for a packshot), "original"
+            (the product stays where it is in the photograph; a canvas of another ratio is filled about
+            its middle) or "X,Y": middle and contact line as shares
             of the canvas, such as "0.4,0.8".
         fill: Share of the canvas that the product's larger side takes, 0.05 to 1; None is `DEFAULT_FILL`.
         enlarge: Whether the product may be drawn larger than it was photographed.
@@ -161,7 +162,8 @@ def place(
         raise SettingError(f"fill {fill!r} is out of range; give a share of 0.05 to 1")
     if where.strip().lower() == "original":
         return _original(photo, product, parse_size(canvas, photo) if isinstance(canvas, str) else canvas)
-    across, down = _position(where)
+    is_middle = where.strip().lower() == "middle"
+    across, down = (0.5, 1 - MARGIN) if is_middle else _position(where)
     share = DEFAULT_FILL if fill is None else fill
     size = _canvas_size(canvas, photo, product, share)
     scale = min(share * size[0] / product.width, share * size[1] / product.height)
@@ -169,6 +171,8 @@ def place(
     scale = min(scale, room, scale if enlarge else 1.0)
     if abs(scale - 1) < 0.02 and room >= 1:
         scale = 1.0  # Nearly its own size: then exactly its own pixels.
+    if is_middle:
+        down = 0.5 + product.height * scale / size[1] / 2
     return _at(photo, product, size, scale, across, down)
 
 
@@ -268,7 +272,9 @@ def _position(where: str) -> tuple[float, float]:
         raise SettingError(
             f"place {where!r} is off the canvas; both numbers are shares of 0 to 1, such as 0.5,0.7"
         )
-    raise UnknownNameError("place", where, [*PLACES, "original"], "(or X,Y as shares of the canvas: 0.4,0.8)")
+    raise UnknownNameError(
+        "place", where, [*PLACES, "middle", "original"], "(or X,Y as shares of the canvas: 0.4,0.8)"
+    )
 
 
 def _at(photo: Size, product: Box, size: Size, scale: float, across: float, down: float) -> Placement:

@@ -112,7 +112,6 @@ def _best_here() -> Segmenter:
         if weights(name):
             return RembgSegmenter(name)
     return ClassicalSegmenter(
-        notice="cut out by the classical segmenter, because prodgen[rembg] is installed but has no weights"
-        " on disk yet: --model isnet-general-use downloads them once (180 MB)"
-        " (after pip install 'prodgen[rembg]')"
+        notice="cut out by the classical segmenter, because rembg is installed but has no weights on disk"
+        " yet; a trained network does better: --model isnet-general-use downloads its weights once (180 MB)"
     )

@@ -25,6 +25,10 @@ GRAIN = 0.06
 PLAIN_SHARE = 0.4
 """Least share of a plain backdrop that no shadow reaches."""
 
+STEEPEST = 0.5
+"""Rise of a product's lower outline, pixels per column, above which it leaves the floor: a box seen from the
+corner stays under it; the side of a round jar, and the way up to a handle, do not."""
+
 UNEVEN = 0.06
 """Median deviation in log brightness over which a backdrop is not plain: a studio sweep stays under 0.02."""
 
@@ -81,7 +85,8 @@ def reflection(
 ) -> tuple[RgbImage, Matte]:
     """Mirror the product about its contact line, for a glossy floor.
 
-    Every column is mirrored about its own lowest pixel, so that a curved base meets its image.
+    Every column is mirrored about the line where the product stands, so that a curved base meets its
+    image, and what hangs over (a handle) has its own as far below the floor as it is above.
 
     Args:
         foreground: The product, (H, W, 3), sRGB.
@@ -99,7 +104,7 @@ def reflection(
     top, bottom = bounds(matte).top, bounds(matte).bottom - 1
     tall = bottom - top + 1
     length = min(round(2.5 * fade * tall) + 2, tall)
-    lowest = _smooth_base(matte)
+    lowest = _contact_line(matte)
     first = max(int(lowest.min()), 0)
     last = min(bottom + 1 + length, matte.shape[0])
     mirrored, opacity = np.zeros_like(foreground), np.zeros_like(matte)
@@ -247,14 +252,26 @@ def _row_level(rest: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArra
     return normalised_blur(levels[:, None], known[:, None], 3.0)
 
 
-def _smooth_base(matte: Matte) -> NDArray[np.float32]:
-    """Return the lowest product row of every column, (W,); columns without product get the lowest of all."""
+def _contact_line(matte: Matte) -> NDArray[np.float32]:
+    """Return the row in which every column stands on the floor, (W,).
+
+    It starts at the lowest place and follows the lower outline to both sides as long as that rises no
+    faster than `STEEPEST`; from there on it stays level.
+    """
     product = bounds(matte)
     solid = matte > 0.5
-    lowest = np.where(
-        solid.any(axis=0), matte.shape[0] - 1 - np.argmax(solid[::-1], axis=0), product.bottom - 1
-    )
-    smooth: NDArray[np.float32] = blur(lowest.astype(np.float32)[None, :], max(product.width / 200, 0.5))[0]
+    lowest = np.where(solid.any(axis=0), matte.shape[0] - 1 - np.argmax(solid[::-1], axis=0), -1)
+    line = np.full(matte.shape[1], product.bottom - 1, np.float32)
+    deepest = np.flatnonzero(lowest == lowest.max())
+    # A slope shows over some columns only; one alone may be a step of the matte.
+    reach = max(2, round(product.width / 60))
+    for way in (np.arange(deepest[-1], product.right), np.arange(deepest[0], product.left - 1, -1)):
+        rows = np.minimum.accumulate(lowest[way])  # a foot farther on stands behind, so higher
+        ahead = rows[np.minimum(np.arange(len(way)) + reach, len(way) - 1)]
+        leaves = np.flatnonzero(rows - ahead > STEEPEST * reach + 1)
+        end = leaves[0] if len(leaves) else len(way) - 1
+        line[way[:end]], line[way[end:]] = rows[:end], rows[end]
+    smooth: NDArray[np.float32] = blur(line[None, :], max(product.width / 200, 0.5))[0]
     return smooth
 
 

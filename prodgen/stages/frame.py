@@ -121,7 +121,9 @@ class Frame:
         """The layers as one picture: the product over the scene."""
         original, matte = self.on_canvas("the picture")
         product = original if self.product is None else self.product
-        return product if self.scene is None else composite(product, self.scene, matte)
+        if self.scene is None:
+            return product
+        return composite(product, self.in_final_scene("the picture"), matte)
 
     def cut_out(self, stage: str) -> tuple[RgbImage, Matte]:
         """Return foreground colours and matte of the photograph; `stage` needs them.
@@ -152,6 +154,19 @@ class Frame:
         if self.scene is None:
             raise SettingError(f"{stage} needs a scene: put 'relight', 'background' or 'sweep' before it")
         return self.scene
+
+    def in_final_scene(self, stage: str) -> RgbImage:
+        """Return the scene, as large as the canvas; `stage` needs it so.
+
+        Raises:
+            SettingError: If there is none, or it still has the size that the backend drew it at.
+        """
+        scene, (_, matte) = self.in_scene(stage), self.on_canvas(stage)
+        if scene.shape[:2] != matte.shape:
+            raise SettingError(
+                f"{stage} needs the scene at its final size: put the stage 'upscale' before it"
+            )
+        return scene
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class Ground(Stage):
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with a scene that the product stands in."""
         _, matte = frame.on_canvas("ground")
-        scene = frame.in_scene("ground")
+        scene = frame.in_final_scene("ground")
         if self.reflection > 0:
             mirrored, share = shadows.reflection(
                 frame.product if frame.product is not None else frame.on_canvas("ground")[0],

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from prodgen import identity, placement
+from prodgen import identity, placement, reading
 from prodgen.images import RgbImage
 from prodgen.stages.frame import Frame, Stage, Tools
 
@@ -43,7 +43,9 @@ class Identity(Stage):
         field = identity.light_field(
             original, frame.relit, matte, strength=self.strength, ambience=self.ambience
         )
-        lit = self._lit(frame.replace(scene=scene), field)
+        # Without strength nothing is left of the light in the field, and the picture is asked for it.
+        asked = field if field.strength > 0 else frame.relit
+        lit = self._lit(frame.replace(scene=scene), field, asked)
         if lit.identity is None or lit.identity.verdict(self.profile).status != "fail":
             return lit
         repaired = identity.repair(
@@ -52,26 +54,41 @@ class Identity(Stage):
         if repaired.rounds == 0:
             return lit
         share = repaired.identity.repaired_percent
-        mended = self._lit(frame.replace(scene=scene), repaired.field, repaired_percent=share)
+        mended = self._lit(frame.replace(scene=scene), repaired.field, asked, repaired_percent=share)
         return mended.noting(
             f"the scene's light was weakened on {share:.0f} % of the product, to keep it the same product"
         )
 
-    def _lit(self, frame: Frame, field: identity.LightField, *, repaired_percent: float = 0.0) -> Frame:
+    def _lit(
+        self,
+        frame: Frame,
+        field: identity.LightField,
+        asked: identity.LightField | RgbImage,
+        *,
+        repaired_percent: float = 0.0,
+    ) -> Frame:
         original, matte = frame.on_canvas("identity")
         product = identity.apply(original, field, matte)
-        return self._measured(frame.replace(product=product, light_field=field), repaired_percent)
+        lit = frame.replace(product=product, light_field=field)
+        return self._measured(lit, asked, repaired_percent=repaired_percent)
 
-    def _measured(self, frame: Frame, repaired_percent: float = 0.0) -> Frame:
+    def _measured(
+        self,
+        frame: Frame,
+        relit: identity.LightField | RgbImage | None = None,
+        *,
+        repaired_percent: float = 0.0,
+    ) -> Frame:
         _, matte = frame.on_canvas("identity")
         asked = None if frame.light is None or frame.light.strength == 0 else frame.light
         measured = identity.measure(
             _photograph(frame),
             frame.picture,
             matte,
-            relit=frame.relit,
+            relit=relit,
             asked_azimuth_deg=None if asked is None else asked.azimuth_deg,
             asked_elevation_deg=0.0 if asked is None else asked.elevation_deg,
+            reader=reading.tesseract(),
         ).model_copy(update={"repaired_percent": repaired_percent})
         verdict = measured.verdict(self.profile)
         doubts = [f"product {verdict.status} ({self.profile}): {reason}" for reason in verdict.reasons]

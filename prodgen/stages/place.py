@@ -21,7 +21,7 @@ class Place(Stage):
     """Canvas: "1200x1500", "4:5", "2k"; unset: as large as the product's own pixels allow."""
 
     where: str = "auto"
-    """auto, original, center, left, right, ...; or "X,Y": middle and contact line as shares of the canvas."""
+    """auto, original, middle, left, right, ...; or "X,Y": middle and contact line as shares of the canvas."""
 
     fill: float | None = Field(default=None, ge=0.05, le=1)
     """Share of the canvas that the product's longer side takes."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prodgen.errors import BackendError, ProdgenError
+from prodgen.errors import AnswerError, BackendError, NotABackendError, ProdgenError
 from prodgen.schema import Txt2Img
 
 anything = st.recursive(
@@ -82,6 +82,23 @@ def test_any_report_with_a_good_picture_is_read_as_far_as_it_goes(recorded, capt
     error = outcome(lambda: server.client().txt2img(REQUEST))
 
     assert error is None or isinstance(error, BackendError)
+
+
+@pytest.mark.parametrize("answer", [[], [1], [{}], {"ok": True}])
+def test_a_server_that_answers_anything_with_json_is_not_taken_for_a_backend(recorded, answer):
+    server = recorded()
+    for path in server.answers:
+        server[path] = lambda _: httpx.Response(200, json=answer)
+
+    with pytest.raises(NotABackendError, match="not an AUTOMATIC1111 server"):
+        _ = server.client().capabilities
+
+
+def test_half_an_answer_is_told_with_what_to_do(recorded):
+    server = recorded(samplers=lambda _: httpx.Response(200, text='[{"name": '))
+
+    with pytest.raises(AnswerError, match=r"not whole JSON .*look at the server's console, or for a proxy"):
+        _ = server.client().capabilities
 
 
 @pytest.mark.parametrize("route", LISTS)

@@ -26,7 +26,7 @@ from prodgen.embedded.scenery.render import render, repaint
 from prodgen.embedded.scenery.sets import surroundings
 from prodgen.embedded.scenery.tone import exposure_gain, hold_back, roll_off
 from prodgen.embedded.scenery.words import _vocabulary, read
-from prodgen.errors import ImageError, Interrupted
+from prodgen.errors import ImageError, Interrupted, ProdgenError
 
 SIZE = 96
 GREY = 0.5
@@ -66,7 +66,9 @@ def test_another_seed_gives_another_view():
 
 @pytest.mark.parametrize("scene", sorted(_vocabulary().scenes))
 def test_every_place_can_be_drawn(scene):
-    word = "seamless" if scene == "studio" else {"citynight": "neon", "stage": "theatre"}.get(scene, scene)
+    said = {"studio": "seamless", "citynight": "neon", "stage": "theatre", "day": "noon"}
+    said |= {"beachday": "beach at noon", "desertday": "desert at noon"}
+    word = said.get(scene, scene)
 
     result = draw(word)
 
@@ -229,6 +231,28 @@ def test_unusable_orders_say_what_is_wrong():
         render(RenderOrder(prompt="", width=SIZE, height=SIZE, foreground=foreground))
     with pytest.raises(ImageError, match="too small"):
         render(RenderOrder(prompt="", width=8, height=8))
+
+
+@pytest.mark.parametrize("place", ["beach", "desert", "sand"])
+def test_noon_has_a_bluer_sky_than_evening(place):
+    noon, evening = (
+        draw(f"on sand, {place}, {hour}", with_product=False).image for hour in ("noon", "sunset")
+    )
+
+    blue = [float((sky[..., 2] - sky[..., 0]).mean()) for sky in (noon[:24], evening[:24])]
+
+    assert blue[0] > 0 > blue[1] or blue[0] > blue[1] + 0.1, blue
+
+
+def test_without_room_for_a_temporary_file_the_panorama_is_missed_in_one_sentence(monkeypatch):
+    def full(*_):
+        raise cv2.error("failed to write image data to temporary file")
+
+    load.cache_clear()
+    monkeypatch.setattr(cv2, "imdecode", full)
+
+    with pytest.raises(ProdgenError, match=r"no temporary file of .* KiB can be written; free space"):
+        load("forest")
 
 
 def test_an_empty_matte_gives_the_empty_scene():

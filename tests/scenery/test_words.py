@@ -31,6 +31,29 @@ def test_a_prompt_names_a_place_and_a_floor(prompt, scene, floor):
     assert (reading.scene.name, reading.floor) == (scene, floor)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "scene"),
+    [
+        ("on sand, beach, noon", "beachday"),
+        ("beach in the morning", "beachday"),
+        ("on sand at midday", "beachday"),
+        ("desert, midday", "desertday"),
+        ("noon", "day"),
+        ("beach", "beach"),
+        ("beach at sunset, a sunny day ends", "beach"),
+        ("beach at dawn", "beach"),
+        ("beach at night after a day", "night"),
+        ("forest, noon", "forest"),
+        ("kitchen, noon", "kitchen"),
+    ],
+)
+def test_an_hour_of_the_day_never_gets_an_evening(prompt, scene):
+    reading = read(prompt)
+
+    assert reading.scene.name == scene
+    assert not {"noon", "midday"} & set(reading.unknown)
+
+
 def test_a_prompt_that_says_nothing_drawable_gets_the_studio_and_its_words_are_named():
     reading = read("asdf qwerty")
 

@@ -72,9 +72,14 @@ def load(name: str) -> Array:
     file = resources.files(__package__).joinpath("scenes", f"{name}.hdr")
     try:
         stored = np.frombuffer(file.read_bytes(), np.uint8)
+        pixels = cv2.imdecode(stored, cv2.IMREAD_UNCHANGED)
     except OSError as error:
         raise ProdgenError(f"the panorama {name!r} is missing; install prodgen again") from error
-    pixels = cv2.imdecode(stored, cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:  # OpenCV reads this format by way of a file
+        raise ProdgenError(
+            f"the panorama {name!r} cannot be unpacked: no temporary file of {stored.nbytes >> 10} KiB can be"
+            " written; free space there, set TMPDIR, or raise the limit (ulimit -f)"
+        ) from error
     if pixels is None or pixels.dtype != np.float32:
         raise ProdgenError(f"the panorama {name!r} is damaged; install prodgen again")
     panorama: Array = np.ascontiguousarray(pixels[..., ::-1], np.float32)

@@ -32,6 +32,9 @@ PAPER = (0.86, 0.855, 0.85)
 WINDOW = KeyLight(-52, 42, 0.55, (1.0, 1.0, 1.0), 3.0, 5600)
 """The studio's soft box: left, above, large."""
 
+DAYLIGHT = (1.04, 1.0, 0.91)
+"""Linear colour of the sun when it stands high, luminance 1."""
+
 LAMP_COLOURS = np.array(
     [[1.5, 0.85, 0.32], [1.5, 0.85, 0.32], [1.35, 1.0, 0.62], [1.2, 1.02, 0.8], [0.8, 1.05, 1.35],
      [1.9, 0.30, 0.22], [0.45, 1.15, 0.95]], np.float32,
@@ -58,16 +61,24 @@ def surroundings(
     small = small_panorama(scene.panorama)
     heading = scene.headings[int(pick)] + float(shift) * scene.spread
     environment = make_environment(small, heading)
+    if scene.sun is not None and light is None:
+        light = (math.copysign(scene.sun[0], side), scene.sun[1])
     if light is None:
         return environment
     azimuth, elevation = light
-    # Turning the camera by an angle turns the light by the same the other way.
-    heading = environment.heading_deg - (environment.key.azimuth_deg - azimuth) + float(shift) * 5
-    environment = make_environment(small, _wrap(heading))
     key = environment.key
+    if scene.sun is not None:
+        key = replace(key, colour=DAYLIGHT, temperature_k=5500)
+    else:
+        # Turning the camera by an angle turns the light by the same the other way.
+        heading = environment.heading_deg - (key.azimuth_deg - azimuth) + float(shift) * 5
+        environment = make_environment(small, _wrap(heading))
+        key = environment.key
     softness = QUALITY_SOFTNESS.get(reading.quality, min(key.softness, 0.22))
     ambient = float(environment.irradiance(np.array([[0, 1, 0], [0, 0, 1]], np.float32)).mean(axis=0) @ LUMA)
     strength = 11.0 if reading.quality == "hard" else 5.5
+    if scene.sun is not None:  # beside a sky of its own brightness: more would leave that in the dark
+        strength *= 0.4
     return add_light(
         environment,
         replace(

@@ -18,8 +18,15 @@ from typing import Any, Literal, NamedTuple
 
 Quality = Literal["", "soft", "hard"]
 
-HOURS = ("sunset", "sunrise", "night")
+HOURS = ("sunset", "sunrise", "night", "day")
 """Scenes that are times of day: a place named beside them wins, and keeps their mood."""
+
+BY_DAY = {"beach": "beachday", "desert": "desertday"}
+"""Places whose usual picture has a low sun, and how they look at an hour of `DAYTIME`."""
+
+DAYTIME = frozenset(
+    ["noon", "midday", "day", "daytime", "morning", "afternoon", "sunny", "sunshine", "sunlit", "daylight"]
+)
 
 IMPLIED = {
     "sand": "beach", "snow": "winter", "moss": "forest", "grass": "sunrise", "soil": "forest",
@@ -72,6 +79,7 @@ class Scene:
     extras: frozenset[str]
     tilt: float = 0.0
     level: float = 0.34
+    sun: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,12 @@ def _vocabulary() -> _Vocabulary:
         row = {k: v for k, v in row.items() if k != "words"}
         scenes[name] = Scene(
             name=name,
-            **{**row, "headings": tuple(row["headings"]), "extras": frozenset(row.get("extras", ()))},
+            **{
+                **row,
+                "headings": tuple(row["headings"]),
+                "extras": frozenset(row.get("extras", ())),
+                "sun": tuple(row["sun"]) if "sun" in row else None,
+            },
         )
     for name, row in table["floor"].items():
         learn(row["words"], "floor", name)
@@ -342,7 +355,11 @@ def _choose_scene(found: _Found) -> tuple[str, float, float]:
     places = [s for s in found.scenes if s not in HOURS and s != "studio"]
     if not places and not hours:
         implied = [] if "studio" in found.scenes else [IMPLIED[f] for f in found.floors if f in IMPLIED]
-        return (implied or ["studio"])[0], 0.0, 1.0
+        place = (implied or ["studio"])[0]
+        return (BY_DAY.get(place, place) if found.words & DAYTIME else place), 0.0, 1.0
+    if hours == ["day"] and not places:
+        implied = [BY_DAY[IMPLIED[f]] for f in found.floors if IMPLIED.get(f) in BY_DAY]
+        return (implied or hours)[0], 0.0, 1.0
     if not places:
         return hours[0], 0.0, 1.0
     place = places[0]
@@ -354,6 +371,8 @@ def _choose_scene(found: _Found) -> tuple[str, float, float]:
         )
     if "sunset" in hours:
         return ("sunset", 0.0, 1.0) if place == "city" else (place, 0.45 if place != "beach" else 0.25, 0.94)
+    if found.words & DAYTIME and place in BY_DAY:
+        return BY_DAY[place], 0.0, 1.0
     return place, 0.0, 1.0
 
 
