@@ -120,6 +120,9 @@ def find_turn(photo_linear: Plane, relit_linear: Plane, weight: Matte, scene_col
         if plain is None or abs(plain) < HONEST_DEG:
             return Turn(0.0)
         coarse = [Turn(plain)]
+    else:
+        # Where most was cut off, the completed colours may tell of another turn than what is left of them.
+        coarse.append(_try(photo, relit, circle, "lab", scene_color, rounds=ROUNDS))
     found = min((_refined(photo, relit, turn, scene_color) for turn in coarse), key=lambda turn: turn.cost)
     if found.way == "hsv" or plain is None or found.cost < EXPLAINED:
         return found
