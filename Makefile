@@ -47,7 +47,7 @@ $(VENV)/.developing: pyproject.toml | $(VENV)/bin/python
 
 ## make pin-images: write the digest of today's base image into .env
 pin-images:
-	docker/pin_images.sh
+	deploy/pin_images.sh
 
 clean:
 	rm -rf $(VENV) dist build outputs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,12 +6,12 @@
 set -Eeuo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=backend/torch.sh
-. "$here/backend/torch.sh"
-# shellcheck source=backend/sources.sh
-. "$here/backend/sources.sh"
-# shellcheck source=backend/undo.sh
-. "$here/backend/undo.sh"
+# shellcheck source=deploy/torch.sh
+. "$here/deploy/torch.sh"
+# shellcheck source=deploy/sources.sh
+. "$here/deploy/sources.sh"
+# shellcheck source=deploy/undo.sh
+. "$here/deploy/undo.sh"
 
 MARKER=.prodgen-backend
 NEEDED_GB=${PRODGEN_NEEDED_GB:-15}
@@ -22,7 +22,7 @@ ic_light=v2
 python=
 torch=
 mirror=${PRODGEN_GIT_MIRROR:-}
-pins="$here/backend/pins.txt"
+pins="$here/deploy/pins.txt"
 ca=
 given_capability=
 cpu=false adopt=false uninstall=false purge=false sources_only=false
@@ -269,7 +269,7 @@ add_bridge() {
     target=$(webui_dir)/extensions/zz-prodgen-bridge
     rm -rf "$target"
     mkdir -p "$(dirname "$target")"
-    cp -R "$here/backend/extensions/zz-prodgen-bridge" "$target"
+    cp -R "$here/deploy/extensions/zz-prodgen-bridge" "$target"
     find "$target" -name __pycache__ -prune -exec rm -rf {} +
     mark added extensions/zz-prodgen-bridge
     mkdir -p "$(webui_dir)/models/ic-light"
@@ -323,7 +323,7 @@ packages_failed() {
 
 write_settings() {
     begin "start script"
-    cp "$here/backend/start_backend.sh" "$dir/start_backend.sh"
+    cp "$here/deploy/start_backend.sh" "$dir/start_backend.sh"
     mark added start_backend.sh
     if [ -e "$dir/backend.conf" ] && ! grep -q '^# sources only' "$dir/backend.conf"; then return; fi
     cat >"$dir/backend.conf" <<TEXT

@@ -49,11 +49,11 @@ OTHER_PICTURES = (".gif", ".bmp", ".avif", ".heic", ".psd", ".jxl", ".pdf")
 @click.pass_context
 def main(ctx: click.Context, /, **values: Any) -> None:
     """Put the product of one photograph into a scene; print what was used and measured."""
-    from prodgen.cli.progress import progress_bar
+    from prodgen.cli.progress_bar import progress_bar
     from prodgen.cli.telling import Failure, tell, tell_stopped
     from prodgen.client import Client
     from prodgen.errors import ProdgenError
-    from prodgen.pipeline import Recipe, shoot
+    from prodgen.shots import Recipe, shoot
 
     try:
         with Client(values["backend"]) as client:
@@ -103,8 +103,8 @@ def _loras(values: dict[str, Any], known: tuple[str, ...]) -> tuple[list[Lora], 
 
 
 def _output(name: str | None) -> Path:
+    from prodgen.codecs import FORMATS
     from prodgen.errors import SettingError
-    from prodgen.images import FORMATS
 
     if name is None:
         return FOLDER / f"{datetime.now().astimezone():%d%m%Y-%H%M%S}.png"

@@ -24,7 +24,7 @@ import cv2  # threads are bounded before NumPy and OpenCV are loaded
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen import identity
+from prodgen import identity, shading
 from prodgen.color import to_linear, to_srgb
 
 Picture = NDArray[np.float32]
@@ -63,11 +63,11 @@ def main() -> None:
     cv2.setNumThreads(1)
     width, height = (int(n) for n in args.size.split("x"))
     photo, relit, matte = pictures(width, height)
-    result = identity.blend(photo, relit, matte)
+    result = shading.blend(photo, relit, matte)
 
     def all_of_it() -> None:
-        field = identity.light_field(photo, relit, matte)
-        identity.measure(photo, identity.blend(photo, relit, matte, field=field), matte, relit=field)
+        field = shading.light_field(photo, relit, matte)
+        identity.measure(photo, shading.blend(photo, relit, matte, field=field), matte, relit=field)
 
     def alternative() -> None:
         from skimage.color import deltaE_ciede2000, rgb2lab
@@ -75,8 +75,8 @@ def main() -> None:
         deltaE_ciede2000(rgb2lab(photo), rgb2lab(result))
 
     steps = {
-        "light field": lambda: identity.light_field(photo, relit, matte),
-        "light field and blend": lambda: identity.blend(photo, relit, matte),
+        "light field": lambda: shading.light_field(photo, relit, matte),
+        "light field and blend": lambda: shading.blend(photo, relit, matte),
         "measurement": lambda: identity.measure(photo, result, matte, relit=relit),
         "all of it": all_of_it,
         "scikit-image rgb2lab + deltaE": alternative,

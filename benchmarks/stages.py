@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from prodgen import images
-from prodgen.pipeline import Recipe, shoot
+from prodgen import files
+from prodgen.shots import Recipe, shoot
 
 
 def photograph(width: int, height: int) -> np.ndarray:
@@ -57,10 +57,10 @@ def main() -> None:
     width, height = map(int, args.size.split("x"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        images.save(folder / "photo.png", photograph(width, height))
+        files.save(folder / "photo.png", photograph(width, height))
         first = shoot(folder / "photo.png", "wooden table, sunset", backend="embedded://", seed=1,
                       settings={"where": "original", "model": "classical"})  # fmt: skip
-        images.save_matte(folder / "matte.png", first.frame.photo_matte)
+        files.save_matte(folder / "matte.png", first.frame.photo_matte)
         settings = {"where": "original", "matte_file": str(folder / "matte.png")}
         rows: dict[str, list[float]] = {}
         for _ in range(args.rounds):

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from prodgen import Client, images, shoot
+from prodgen import Client, files, images, shoot
 
 HERE = Path(__file__).resolve().parent
 PROMPTS = {
@@ -39,7 +39,7 @@ def main(backend: str, output: Path) -> None:
             rows.append(np.hstack([images.resize(result.image, SIDE, SIDE) for result in results]))
             for photo, result in zip(photos, results, strict=True):
                 click.echo(f"{photo.stem:8} {prompt:40} {result.frame.identity.summary()}")
-    images.save(output, np.vstack(rows), quality=88)
+    files.save(output, np.vstack(rows), quality=88)
     click.echo(f"sheet     {output}")
 
 

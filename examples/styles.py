@@ -14,8 +14,8 @@ import click
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from prodgen import Client, images, shoot
-from prodgen.stages import Grade, looks
+from prodgen import Client, files, images, shoot
+from prodgen.shots.stages import Grade, looks
 
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parent / "docs"
@@ -53,7 +53,7 @@ def page() -> str:
         "## The numbers of a grade",
         "| number | what it is |\n|---|---|\n"
         + "\n".join(f"| `{name}` | {field.description} |" for name, field in Grade.model_fields.items()),
-        "The styles are data, in `prodgen/stages/styles.toml`. This page is made of them by"
+        "The styles are data, in `prodgen/shots/stages/styles.toml`. This page is made of them by"
         " `python examples/styles.py --page-only`.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -91,7 +91,7 @@ def labelled(name: str, picture: images.RgbImage) -> np.ndarray:
 @click.option("--page-only", is_flag=True, help="Write the page, render nothing.")
 def main(backend: str, photo: Path, output: Path, page_only: bool) -> None:
     """Write the sheet and the page."""
-    images.write_bytes(DOCS / "styles.md", page().encode())
+    files.write_bytes(DOCS / "styles.md", page().encode())
     if page_only:
         return
     tiles = []
@@ -105,7 +105,7 @@ def main(backend: str, photo: Path, output: Path, page_only: bool) -> None:
     columns = 3
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]
-    images.save(output, images.from_uint8(np.vstack(rows)), quality=88)
+    files.save(output, images.from_uint8(np.vstack(rows)), quality=88)
     click.echo(f"sheet     {output}")
 
 

@@ -15,10 +15,10 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from prodgen.client import Client
     from prodgen.errors import ProdgenError
-    from prodgen.images import load, save
+    from prodgen.files import load, save
     from prodgen.light import Light
-    from prodgen.pipeline import Recipe, Result, Shot, shoot
     from prodgen.schema import ControlNetUnit, ICLight, Img2Img, Lora, Txt2Img, Upscale
+    from prodgen.shots import Recipe, Result, Shot, shoot
 
 _HOMES = {
     "Client": "client",
@@ -28,14 +28,14 @@ _HOMES = {
     "Light": "light",
     "Lora": "schema",
     "ProdgenError": "errors",
-    "Recipe": "pipeline",
-    "Result": "pipeline",
-    "Shot": "pipeline",
+    "Recipe": "shots",
+    "Result": "shots",
+    "Shot": "shots",
     "Txt2Img": "schema",
     "Upscale": "schema",
-    "load": "images",
-    "save": "images",
-    "shoot": "pipeline",
+    "load": "files",
+    "save": "files",
+    "shoot": "shots",
 }
 
 __all__ = [

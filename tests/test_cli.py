@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from prodgen import images
+from prodgen import files, images
 from prodgen.cli import main
 
 SCENE = ["--prompt", "on a wooden table, sunset", "--backend", "embedded://", "--seed", "5"]
@@ -35,7 +35,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     picture[inside] = (0.7, 0.08, 0.1)
     picture[inside & (np.abs(y - 90) < 8)] = (0.95, 0.94, 0.9)
     path = tmp_path_factory.mktemp("photos") / "disc.png"
-    images.save(path, picture)
+    files.save(path, picture)
     return path
 
 
@@ -43,7 +43,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def matte(photo: Path) -> Path:
     y, x = np.mgrid[:160, :160].astype(np.float32)
     path = photo.with_name("matte.png")
-    images.save_matte(path, np.clip(45.5 - np.hypot(x - 80, y - 90), 0, 1).astype(np.float32))
+    files.save_matte(path, np.clip(45.5 - np.hypot(x - 80, y - 90), 0, 1).astype(np.float32))
     return path
 
 
@@ -53,7 +53,7 @@ def test_a_shot_is_written_and_its_measure_told(photo, matte, tmp_path):
     assert done.exit_code == 0, done.output
     assert "product" in done.output
     assert "embedded" in done.output
-    assert images.load(tmp_path / "out.png").rgb.shape[2] == 3
+    assert files.load(tmp_path / "out.png").rgb.shape[2] == 3
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(photo, matte, tmp_path):
@@ -68,7 +68,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(photo, mat
 def test_the_photograph_segmented_by_the_classical_segmenter_says_so(photo, tmp_path):
     done = prodgen("segment", photo, "-o", tmp_path / "m.png", "--model", "classical")
 
-    matte = images.load_matte(tmp_path / "m.png")
+    matte = files.load_matte(tmp_path / "m.png")
     assert done.exit_code == 0, done.output
     assert "classical" in done.output
     assert matte.mean() == pytest.approx(np.pi * 45**2 / 160**2, rel=0.05)
@@ -79,7 +79,7 @@ def test_a_box_keeps_the_cut_out_inside_it(photo, tmp_path):
         "segment", photo, "-o", tmp_path / "m.png", "--model", "classical", "--box", "30,40,130,140"
     )
 
-    matte = images.load_matte(tmp_path / "m.png")
+    matte = files.load_matte(tmp_path / "m.png")
     assert done.exit_code == 0, done.output
     assert matte.max() > 0.9
     assert matte[:, :30].max() == 0
@@ -110,14 +110,14 @@ def test_a_picture_tells_its_story(photo, matte, tmp_path):
 def test_a_background_stays_as_it_is_away_from_the_product(photo, matte, tmp_path):
     y, x = np.mgrid[:160, :160].astype(np.float32)
     room = np.stack([x / 160, y / 160, 1 - x / 160], axis=-1).astype(np.float32)
-    images.save(tmp_path / "room.png", room)
+    files.save(tmp_path / "room.png", room)
 
     scene = ["--background", tmp_path / "room.png", "--place", "original", "--backend", "embedded://"]
     done = prodgen("shoot", photo, *scene, "--matte", matte, "-o", tmp_path / "out.png")
 
     assert done.exit_code == 0, done.output
-    result = images.load(tmp_path / "out.png").rgb
-    assert np.abs(result[:20] - images.load(tmp_path / "room.png").rgb[:20]).max() <= 1 / 255 + 1e-6
+    result = files.load(tmp_path / "out.png").rgb
+    assert np.abs(result[:20] - files.load(tmp_path / "room.png").rgb[:20]).max() <= 1 / 255 + 1e-6
 
 
 def test_a_packshot_is_pure_white_around_the_product_and_needs_no_backend(photo, matte, tmp_path):
@@ -125,7 +125,7 @@ def test_a_packshot_is_pure_white_around_the_product_and_needs_no_backend(photo,
                    "-o", tmp_path / "out.png")  # fmt: skip
 
     assert done.exit_code == 0, done.output
-    result = images.to_uint8(images.load(tmp_path / "out.png").rgb)
+    result = images.to_uint8(files.load(tmp_path / "out.png").rgb)
     assert (result[0] == 255).all()
     assert (result == 255).all(axis=2).mean() > 0.3
 
@@ -142,7 +142,7 @@ def test_blending_the_photograph_with_itself_gives_the_photograph(photo, matte, 
     done = prodgen("blend", photo, photo, "--matte", matte, "-o", tmp_path / "out.png")
 
     assert done.exit_code == 0, done.output
-    worst = np.abs(images.load(tmp_path / "out.png").rgb - images.load(photo).rgb).max()
+    worst = np.abs(files.load(tmp_path / "out.png").rgb - files.load(photo).rgb).max()
     assert worst <= 1.01 / 255, f"worst difference {worst * 255:.1f} of 255"
 
 
@@ -150,7 +150,7 @@ def test_upscaling_doubles_the_sides(photo, tmp_path):
     done = prodgen("upscale", photo, "--backend", "embedded://", "-o", tmp_path / "out.png")
 
     assert done.exit_code == 0, done.output
-    assert images.load(tmp_path / "out.png").rgb.shape == (320, 320, 3)
+    assert files.load(tmp_path / "out.png").rgb.shape == (320, 320, 3)
 
 
 def test_recipes_are_listed_and_printed_as_toml():
@@ -253,12 +253,12 @@ def test_whatever_is_wrong_gets_one_sentence_and_leaves_nothing(case, photo, mat
     arguments, words = WRONG[case]
     (tmp_path / "note.png").write_text("hello")
     (tmp_path / "empty.png").write_bytes(b"")
-    images.save_matte(tmp_path / "small.png", np.ones((20, 20), np.float32))
-    images.save_matte(tmp_path / "black.png", np.zeros((160, 160), np.float32))
+    files.save_matte(tmp_path / "small.png", np.ones((20, 20), np.float32))
+    files.save_matte(tmp_path / "black.png", np.zeros((160, 160), np.float32))
     (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
-    files = {"text": "note", "empty": "empty", "small": "small", "black": "black", "loop": "loop"}
+    odd = {"text": "note", "empty": "empty", "small": "small", "black": "black", "loop": "loop"}
     places = {"tmp": tmp_path, "photo": photo, "matte": matte}
-    places |= {key: tmp_path / f"{name}.png" for key, name in files.items()}
+    places |= {key: tmp_path / f"{name}.png" for key, name in odd.items()}
     inputs = [photo, matte, *(tmp_path / f"{name}.png" for name in ("small", "black"))]
     before, contents = sorted(tmp_path.rglob("*")), [path.read_bytes() for path in inputs]
     if "-o" not in arguments and arguments[0] == "shoot":
@@ -293,7 +293,7 @@ STORIES = {
 
 @pytest.mark.parametrize("case", STORIES)
 def test_a_story_that_others_wrote_is_shown_as_far_as_it_makes_sense(case, photo, tmp_path):
-    images.save(tmp_path / "odd.png", images.load(photo).rgb, text={"prodgen": STORIES[case]})
+    files.save(tmp_path / "odd.png", files.load(photo).rgb, text={"prodgen": STORIES[case]})
 
     done = prodgen("show", tmp_path / "odd.png")
 
@@ -303,7 +303,7 @@ def test_a_story_that_others_wrote_is_shown_as_far_as_it_makes_sense(case, photo
 
 def test_a_story_cannot_steer_the_terminal(photo, tmp_path):
     story = json.dumps({"prompt": "a mug\x1b[2J\x9b31m", "source": "x.png"})
-    images.save(tmp_path / "evil.png", images.load(photo).rgb, text={"prodgen": story})
+    files.save(tmp_path / "evil.png", files.load(photo).rgb, text={"prodgen": story})
 
     done = CliRunner().invoke(main, ["show", str(tmp_path / "evil.png")], color=True)
 

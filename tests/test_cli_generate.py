@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from prodgen import images, provenance
+from prodgen import files, provenance
 from prodgen.cli import main
 
 EMBEDDED = ["--backend", "embedded://"]
@@ -24,8 +24,8 @@ def test_a_picture_is_drawn_at_the_size_and_tells_its_story(tmp_path):
     done = prodgen("generate", *SMALL, "--seed", 7, "--lora", "more_details:0.5", "-o", tmp_path / "a.png")
 
     assert done.exit_code == 0, done.output
-    assert images.load(tmp_path / "a.png").rgb.shape == (64, 96, 3)
-    chunks = images.read_text(tmp_path / "a.png")
+    assert files.load(tmp_path / "a.png").rgb.shape == (64, 96, 3)
+    chunks = files.read_text(tmp_path / "a.png")
     story = provenance.read_story(chunks)
     assert "Seed: 7, " in chunks["parameters"]
     assert (story["seed"], story["loras"]) == (7, {"more_details": 0.5})
@@ -61,9 +61,7 @@ def test_again_gives_the_same_bytes_and_says_that_nothing_differs(tmp_path):
 
 def test_again_takes_any_a1111_infotext_and_says_what_differs(tmp_path):
     line = "Steps: 5, Sampler: DPM++ 2M Karras, Seed: 3, Size: 64x64, Model: dream, Version: v1.6.0"
-    images.save(
-        tmp_path / "a.png", np.zeros((64, 64, 3), np.float32), text={"parameters": f"a table\n{line}"}
-    )
+    files.save(tmp_path / "a.png", np.zeros((64, 64, 3), np.float32), text={"parameters": f"a table\n{line}"})
 
     done = prodgen("again", tmp_path / "a.png", *EMBEDDED, "-o", tmp_path / "b.png")
 
@@ -159,8 +157,8 @@ def test_a_product_shot_is_made_again_from_its_photograph(tmp_path):
     y, x = np.mgrid[:96, :96].astype(np.float32)
     photo = np.full((96, 96, 3), 0.9, np.float32)
     photo[np.hypot(x - 48, y - 52) < 26] = (0.7, 0.1, 0.1)
-    images.save(tmp_path / "disc.png", photo)
-    images.save_matte(tmp_path / "matte.png", (np.hypot(x - 48, y - 52) < 26).astype(np.float32))
+    files.save(tmp_path / "disc.png", photo)
+    files.save_matte(tmp_path / "matte.png", (np.hypot(x - 48, y - 52) < 26).astype(np.float32))
     shot = ["shoot", tmp_path / "disc.png", "--prompt", "on a table", "--style", "cinematic", "--seed", 3]
     made = prodgen(*shot, "--matte", tmp_path / "matte.png", *EMBEDDED, "-o", tmp_path / "out.png")
     assert made.exit_code == 0, made.output
@@ -171,11 +169,9 @@ def test_a_product_shot_is_made_again_from_its_photograph(tmp_path):
     assert without.exit_code == 1
     assert "'disc.png'; give that photograph: --photo" in without.stderr
     assert done.exit_code == 0, done.output
-    then, now = (images.load(tmp_path / name).rgb for name in ("out.png", "out-again.png"))
+    then, now = (files.load(tmp_path / name).rgb for name in ("out.png", "out-again.png"))
     np.testing.assert_array_equal(then, now)
-    told, again = (
-        provenance.read_story(images.read_text(tmp_path / x)) for x in ("out.png", "out-again.png")
-    )
+    told, again = (provenance.read_story(files.read_text(tmp_path / x)) for x in ("out.png", "out-again.png"))
     assert {name: told[name] == again[name] for name in ("prompt", "negative_prompt", "loras", "seed")} == {
         "prompt": True, "negative_prompt": True, "loras": True, "seed": True,
     }  # fmt: skip
@@ -199,7 +195,7 @@ def shot(tmp_path_factory):
     inside = (np.hypot(x - 48, y - 52) < 26).astype(np.float32)
     for name, color in (("red", (0.7, 0.1, 0.1)), ("blue", (0.1, 0.1, 0.7))):
         photo = np.where(inside[..., None] > 0, np.array(color, np.float32), np.float32(0.9))
-        images.save(folder / f"{name}.png", photo.astype(np.float32), matte=inside)
+        files.save(folder / f"{name}.png", photo.astype(np.float32), matte=inside)
     made = prodgen("shoot", folder / "red.png", "--prompt", "on a table", "--seed", 3, *EMBEDDED,
                    "-o", folder / "out.png")  # fmt: skip
     assert made.exit_code == 0, made.output

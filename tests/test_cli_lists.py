@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from prodgen.cli import main
-from prodgen.embedded import EmbeddedServer
-from prodgen.embedded.serve import listening
-from prodgen.embedded.server import Request
-from prodgen.embedded.wire import Answer, answer
+from prodgen.server import EmbeddedServer
+from prodgen.server.app import Request
+from prodgen.server.socket_server import listening
+from prodgen.server.wire import Answer, answer
 
 LISTS = ("models", "vaes", "loras", "embeddings", "samplers", "schedulers", "upscalers", "styles", "scripts")
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prodgen.client import lists, wire
+from prodgen.client.knowledge import lists
+from prodgen.client.reaching import encoding
 from prodgen.dialects import A1111, DIALECTS, by_name, by_routes, by_version, infotext_value, read_generation
 from prodgen.errors import MissingExtensionError, SettingError, UnknownNameError, UnsupportedFeatureError
 from prodgen.schema import (
@@ -62,7 +63,7 @@ def description():
 
 def is_valid(payload, description):
     """Whether the body is what the server describes, without a field that it would ignore."""
-    body = json.loads(b"".join(wire.encode_body(payload.fields, formats={"png"}, is_local=True)))
+    body = json.loads(b"".join(encoding.encode_body(payload.fields, formats={"png"}, is_local=True)))
     content = description["paths"][payload.path]["post"]["requestBody"]["content"]["application/json"]
     name = content["schema"]["$ref"].rpartition("/")[2]
     schema = description["components"]["schemas"][name]

@@ -20,14 +20,14 @@ from prodgen.doctor import Facts, How, Report, examine, gather, judge
 from prodgen.doctor.facts import Relit, Trials
 from prodgen.doctor.gathering import within
 from prodgen.doctor.servers_page import page
-from prodgen.embedded import EmbeddedServer, EmbeddedTransport
-from prodgen.embedded.faults import EVERY_KIND, Fault, at_random, in_turn
-from prodgen.embedded.order import Rendering, RenderOrder
-from prodgen.embedded.serve import listening
-from prodgen.embedded.server import Request, draw_with_prodgen
-from prodgen.embedded.wire import Answer, answer
 from prodgen.errors import BackendTimeoutError, NotAppliedError
 from prodgen.schema import ScriptArgument, ScriptInfo
+from prodgen.server import EmbeddedServer, EmbeddedTransport
+from prodgen.server.app import Request, draw_with_prodgen
+from prodgen.server.injected_faults import EVERY_KIND, Fault, at_random, in_turn
+from prodgen.server.order import Rendering, RenderOrder
+from prodgen.server.socket_server import listening
+from prodgen.server.wire import Answer, answer
 
 
 class Altered(EmbeddedServer):
@@ -298,9 +298,9 @@ def test_a_missing_and_an_old_bridge_are_found(facts):
 
 
 def test_the_bridge_in_the_repository_is_the_version_that_is_asked_for(root):
-    from prodgen.doctor.relighting import BRIDGE_VERSION
+    from prodgen.doctor.relight_checks import BRIDGE_VERSION
 
-    script = root / "backend/extensions/zz-prodgen-bridge/scripts/prodgen_bridge.py"
+    script = root / "deploy/extensions/zz-prodgen-bridge/scripts/prodgen_bridge.py"
     if not script.exists():
         pytest.skip("the extension is not beside the package here")
     assert f'VERSION = "{BRIDGE_VERSION}"' in script.read_text("utf-8")

@@ -7,7 +7,7 @@ import runpy
 import pytest
 from PIL import Image
 
-from prodgen.stages import Grade, looks
+from prodgen.shots.stages import Grade, looks
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prodgen.errors import SettingError, UnknownNameError
-from prodgen.generating import new_job, presets, read_config, read_control
-from prodgen.generating.presets import choose
-from prodgen.generating.sizes import fit, plan, wanted_size
-from prodgen.generating.wildcards import MAX_PROMPT, Wildcards
+from prodgen.text2image import new_job, presets, read_config, read_control
+from prodgen.text2image.plan import fit, plan, wanted_size
+from prodgen.text2image.presets import choose
+from prodgen.text2image.wildcards import MAX_PROMPT, Wildcards
 
 # Presets.
 

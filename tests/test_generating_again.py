@@ -13,12 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prodgen import images
+from prodgen import files
 from prodgen.client import Client
-from prodgen.embedded import EmbeddedServer, EmbeddedTransport
-from prodgen.embedded.infotext import quote
+from prodgen.dialects import infotexts
 from prodgen.errors import ImageError, SettingError
-from prodgen.generating import Recalled, adapt, compare, generate, infotexts, new_job, recall
+from prodgen.replaying import Recalled, adapt, compare, recall
+from prodgen.schema import prompts
+from prodgen.server import EmbeddedServer, EmbeddedTransport
+from prodgen.server.infotext import quote
+from prodgen.text2image import generate, new_job
 
 CAPTURES = Path(__file__).parent / "captures"
 
@@ -80,7 +83,7 @@ def test_any_text_is_an_infotext_or_refused_as_none(text):
 
 
 def test_lora_tags_become_loras_and_the_same_one_twice_adds_up():
-    prompt, loras = infotexts.split_tags("a <lora:x:0.5> b <lora:y> <lora:x:0.25>, <lora:z:0.5:1>")
+    prompt, loras = prompts.split_tags("a <lora:x:0.5> b <lora:y> <lora:x:0.25>, <lora:z:0.5:1>")
 
     assert prompt == "a b , <lora:z:0.5:1>"
     assert {lora.name: lora.weight for lora in loras} == {"x": 0.75, "y": 1.0}
@@ -177,8 +180,8 @@ def test_what_cannot_be_drawn_again_says_why(tmp_path, text, reason):
 
 
 def test_a_picture_that_tells_nothing_is_refused(tmp_path):
-    images.save(tmp_path / "mute.png", np.zeros((8, 8, 3), np.float32))
-    images.save(
+    files.save(tmp_path / "mute.png", np.zeros((8, 8, 3), np.float32))
+    files.save(
         tmp_path / "comfy.png", np.zeros((8, 8, 3), np.float32), text={"workflow": "{}", "prompt": "{}"}
     )
 
@@ -258,7 +261,7 @@ def test_options_that_are_set_anyway_are_not_overridden(tmp_path):
 def test_another_version_and_other_pixels_are_told_after_drawing(tmp_path):
     line = LINE.replace("DPM++ 2M, Schedule type: Karras", "DPM++ 2M Karras")
     recalled = told(f"a table\n{line}, ADetailer model: x, Version: v1.6.0", tmp_path)
-    images.save(tmp_path / "then.png", np.zeros((64, 64, 3), np.float32))
+    files.save(tmp_path / "then.png", np.zeros((64, 64, 3), np.float32))
     client = client_of()
     job, changed = adapt(recalled, client)
     (picture,) = generate(job, client=client)
@@ -327,7 +330,7 @@ def test_a_story_names_no_folder_of_this_machine_and_none_is_taken_from_one(tmp_
 
     assert "secrets" not in json.dumps(picture.text())
     hostile = {**picture.story(), "job": {**picture.story()["job"], "wildcards": "/etc"}}
-    images.save(tmp_path / "x.png", picture.image, text={"prodgen": json.dumps(hostile)})
+    files.save(tmp_path / "x.png", picture.image, text={"prodgen": json.dumps(hostile)})
     recalled = recall(tmp_path / "x.png")
     assert recalled.job is not None
     assert recalled.job.wildcards is None
@@ -336,7 +339,7 @@ def test_a_story_names_no_folder_of_this_machine_and_none_is_taken_from_one(tmp_
 @pytest.mark.parametrize("job", [None, [], {"steps": -1}, {"nonsense": 1}, {"controlnet": [7]}])
 def test_a_damaged_story_is_one_sentence(tmp_path, job):
     story = json.dumps({"kind": "generate", "job": job})
-    images.save(tmp_path / "x.png", np.zeros((8, 8, 3), np.float32), text={"prodgen": story})
+    files.save(tmp_path / "x.png", np.zeros((8, 8, 3), np.float32), text={"prodgen": story})
 
     with pytest.raises((ImageError, SettingError)):
         recall(tmp_path / "x.png")

@@ -9,12 +9,13 @@ import httpx
 import numpy as np
 import pytest
 
-from prodgen import images, provenance
+from prodgen import files, provenance
 from prodgen.client import Client
-from prodgen.embedded import EmbeddedServer, EmbeddedTransport
 from prodgen.errors import ImageError, MissingExtensionError, SettingError, UnknownNameError
-from prodgen.generating import generate, new_job, presets, recall, seeds_of
-from prodgen.generating.orders import orders_for
+from prodgen.replaying import recall
+from prodgen.server import EmbeddedServer, EmbeddedTransport
+from prodgen.text2image import generate, new_job, presets, seeds_of
+from prodgen.text2image.orders import orders_for
 
 
 class Around(httpx.BaseTransport):
@@ -107,7 +108,7 @@ def test_a_latent_enlargement_is_redrawn_more_than_a_true_one():
 
 
 def test_controlnet_is_refused_before_anything_is_sent_where_there_is_none(tmp_path):
-    images.save(tmp_path / "pose.png", np.zeros((64, 64, 3), np.float32))
+    files.save(tmp_path / "pose.png", np.zeros((64, 64, 3), np.float32))
     server = EmbeddedServer()
     client = Client("http://server", transport=EmbeddedTransport(server))
     job = new_job({"prompt": "a", "controlnet": [f"openpose:{tmp_path / 'pose.png'}:1.0"]})
@@ -154,7 +155,7 @@ def test_a_picture_of_a_trained_model_is_marked_as_such(tmp_path):
 
     list(generate(job, client=client_of("sd_xl_base_1.0"), seeds=[1], outputs=[tmp_path / "a.png"]))
 
-    assert provenance.read_source_type(images.read_text(tmp_path / "a.png")) == "trainedAlgorithmicMedia"
+    assert provenance.read_source_type(files.read_text(tmp_path / "a.png")) == "trainedAlgorithmicMedia"
 
 
 def test_a_server_without_schedules_gets_them_in_the_samplers_name():
@@ -206,7 +207,7 @@ CONTROLNET = {
 
 @pytest.fixture
 def pose(tmp_path: Path) -> Path:
-    images.save(tmp_path / "pose.png", np.zeros((64, 64, 3), np.float32))
+    files.save(tmp_path / "pose.png", np.zeros((64, 64, 3), np.float32))
     return tmp_path / "pose.png"
 
 
@@ -224,7 +225,7 @@ def test_a_story_keeps_a_control_pictures_name_and_digest_and_finds_it_beside_th
     client = Client("http://server", transport=Around(**CONTROLNET))
     order = orders_for(new_job({"prompt": "a", "controlnet": [f"openpose:{pose}"]}), [1], client)[0]
     story = json.dumps({"kind": "generate", "job": order.job.story()})
-    images.save(pose.with_name("made.png"), np.zeros((8, 8, 3), np.float32), text={"prodgen": story})
+    files.save(pose.with_name("made.png"), np.zeros((8, 8, 3), np.float32), text={"prodgen": story})
 
     job = recall(pose.with_name("made.png")).job
 
@@ -232,7 +233,7 @@ def test_a_story_keeps_a_control_pictures_name_and_digest_and_finds_it_beside_th
     assert job is not None
     assert job.controlnet[0].picture == pose
     assert orders_for(job, [1], client)
-    images.save(pose, np.ones((64, 64, 3), np.float32))
+    files.save(pose, np.ones((64, 64, 3), np.float32))
     with pytest.raises(ImageError, match="not the control picture"):
         orders_for(job, [1], client)
 

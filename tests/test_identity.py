@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from prodgen import identity
+from prodgen import shading
 from prodgen.color import delta_e, from_lab, to_lab, to_linear, to_srgb
 from prodgen.errors import IdentityError, ImageError
-from prodgen.identity.register import align
-from prodgen.identity.turn import find_turn
+from prodgen.shading.register import align
+from prodgen.shading.turn import find_turn
 
 SIZE = 160
 
@@ -37,14 +37,14 @@ def carton(size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
     return picture, matte
 
 
-def shading(size: int = SIZE) -> np.ndarray:
+def soft_light(size: int = SIZE) -> np.ndarray:
     """Smooth light between 0.35 and 1."""
     y, x = np.mgrid[:size, :size] / size
     return (0.35 + 0.65 * x * (1 - 0.4 * y)).astype(np.float32)[..., None]
 
 
 def in_light(picture: np.ndarray, color: tuple[float, float, float] = (1, 1, 1)) -> np.ndarray:
-    return to_srgb(to_linear(picture) * shading(picture.shape[0]) * np.float32(color))
+    return to_srgb(to_linear(picture) * soft_light(picture.shape[0]) * np.float32(color))
 
 
 def turned(picture: np.ndarray, degrees: float, chroma: float = 1.0) -> np.ndarray:
@@ -71,7 +71,7 @@ def far(a: np.ndarray, b: np.ndarray, matte: np.ndarray) -> float:
 def test_a_relit_picture_that_is_the_photograph_changes_nothing():
     photo, matte = carton()
 
-    result = identity.blend(photo, photo, matte)
+    result = shading.blend(photo, photo, matte)
 
     assert np.abs(result - photo).max() <= 1 / 255
 
@@ -81,7 +81,7 @@ def test_a_photograph_in_smooth_light_is_reproduced(color):
     photo, matte = carton()
     relit = in_light(photo, color)
 
-    result = identity.blend(photo, relit, matte)
+    result = shading.blend(photo, relit, matte)
 
     assert far(result, relit, matte) < 1, far(result, relit, matte)
 
@@ -93,7 +93,7 @@ def test_turning_the_hues_of_the_relit_product_hardly_changes_the_result(turn_hu
     relit = in_light(photo)
     wrong = np.where(matte[..., None] > 0, turn_hues(relit, degrees), relit)
 
-    change = far(identity.blend(photo, wrong, matte), identity.blend(photo, relit, matte), matte)
+    change = far(shading.blend(photo, wrong, matte), shading.blend(photo, relit, matte), matte)
 
     assert change < 1.5, change
 
@@ -103,7 +103,7 @@ def test_what_a_turn_pushed_out_of_srgb_is_completed():
     relit = in_light(photo)
     wrong = np.where(matte[..., None] > 0, turned(relit, 180), relit)
 
-    result = identity.blend(photo, wrong, matte)
+    result = shading.blend(photo, wrong, matte)
 
     # The orange and the blue are cut off; taken back as they are they come out 8 steps duller.
     assert far(result, relit, matte) < 0.7, far(result, relit, matte)
@@ -124,7 +124,7 @@ def test_a_bleached_product_gets_its_colours_back():
     relit = in_light(photo)
     grey = np.where(matte[..., None] > 0, turned(relit, 0, chroma=0.3), relit)
 
-    result = identity.blend(photo, grey, matte)
+    result = shading.blend(photo, grey, matte)
 
     assert far(result, relit, matte) < 0.4 * far(grey, relit, matte)
 
@@ -138,7 +138,7 @@ def test_the_lights_colour_is_told_from_a_veil_by_what_survived_of_the_products_
         0.35 * linear + 0.65 * luma[..., None] * veil / (veil @ np.float32([0.2126, 0.7152, 0.0722]))
     )
 
-    light = identity.light_field(photo, relit, matte).illuminant
+    light = shading.light_field(photo, relit, matte).illuminant
 
     assert light.share == pytest.approx(0.35, abs=0.08)
     # The veil is blue, the light is not.
@@ -152,7 +152,7 @@ def test_a_material_that_the_model_made_darker_is_not_taken_for_shadow():
     orange = (to_lab(photo)[..., 1] > 25) & (matte > 0)
     dark = np.where(orange[..., None], to_srgb(to_linear(relit) * np.float32(0.7)), relit)
 
-    result = identity.blend(photo, dark, matte)
+    result = shading.blend(photo, dark, matte)
 
     ratio = to_linear(result)[orange].mean() / to_linear(in_light(photo))[orange].mean()
     # Untreated it would be 0.7.
@@ -162,7 +162,7 @@ def test_a_material_that_the_model_made_darker_is_not_taken_for_shadow():
 def test_strength_0_is_the_photograph_exactly():
     photo, matte = carton()
 
-    result = identity.blend(photo, in_light(photo), matte, strength=0)
+    result = shading.blend(photo, in_light(photo), matte, strength=0)
 
     np.testing.assert_array_equal(result[matte == 1], photo[matte == 1])
 
@@ -170,7 +170,7 @@ def test_strength_0_is_the_photograph_exactly():
 def test_ambience_0_takes_no_colour_from_the_light():
     photo, matte = carton()
 
-    field = identity.light_field(photo, in_light(photo, (1.15, 0.98, 0.75)), matte, ambience=0)
+    field = shading.light_field(photo, in_light(photo, (1.15, 0.98, 0.75)), matte, ambience=0)
 
     assert np.abs(field.gain / field.gain.mean(axis=-1, keepdims=True) - 1).max() < 1e-3
 
@@ -179,7 +179,7 @@ def test_outside_the_matte_the_scene_stays_to_the_bit():
     photo, matte = carton()
     relit = np.random.default_rng(1).random(photo.shape, np.float32) * 0.2 + in_light(photo) * 0.8
 
-    result = identity.blend(photo, relit, matte)
+    result = shading.blend(photo, relit, matte)
 
     np.testing.assert_array_equal(result[matte == 0], relit[matte == 0])
 
@@ -190,7 +190,7 @@ def test_an_edge_before_a_new_scene_has_no_fringe_of_the_old_one():
     mixed = photo * matte[..., None] + 1.0 * (1 - matte[..., None])
     night = 0.35 * photo * matte[..., None] + 0.02 * (1 - matte[..., None])
 
-    result = identity.blend(mixed, night, matte)
+    result = shading.blend(mixed, night, matte)
 
     edge = (matte > 0.05) & (matte < 0.95)
     assert np.abs(result - night)[edge].max() < 0.06
@@ -202,7 +202,7 @@ def test_photograph_and_relit_picture_may_differ_in_resolution(side, factor):
     relit = in_light(photo)
     other = cv2.resize(relit, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
 
-    result = identity.blend(photo, other, matte)
+    result = shading.blend(photo, other, matte)
 
     assert result.shape == photo.shape
     assert far(result, relit, matte) < 1.2, far(result, relit, matte)
@@ -215,7 +215,7 @@ def test_a_product_that_moved_or_grew_is_found_first(warp):
     moved = cv2.warpAffine(relit, np.float32(warp), (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE)
     core = cv2.erode(matte, np.ones((9, 9)))
 
-    result = identity.blend(photo, moved, matte)
+    result = shading.blend(photo, moved, matte)
 
     assert far(result, relit, core) < 1.5, far(result, relit, core)
 
@@ -225,7 +225,7 @@ def test_a_picture_of_something_else_is_refused():
     noise = cv2.resize(np.random.default_rng(0).random((20, 20, 3), np.float32), (SIZE, SIZE))
 
     with pytest.raises(IdentityError, match="does not show this product"):
-        identity.blend(photo, noise, matte)
+        shading.blend(photo, noise, matte)
 
 
 def test_two_products_in_one_frame_have_the_light_that_each_would_have_alone():
@@ -237,10 +237,10 @@ def test_two_products_in_one_frame_have_the_light_that_each_would_have_alone():
         np.where(orange, to_srgb(to_linear(bleached) * np.float32(k)), bleached) for k in (0.55, 1.5)
     )
 
-    both = identity.blend(np.hstack([photo] * 2), np.hstack([dark, light]), np.hstack([matte] * 2))
+    both = shading.blend(np.hstack([photo] * 2), np.hstack([dark, light]), np.hstack([matte] * 2))
 
-    assert far(both[:, :140], identity.blend(photo, dark, matte), matte) < 0.15
-    assert far(both[:, 140:], identity.blend(photo, light, matte), matte) < 0.15
+    assert far(both[:, :140], shading.blend(photo, dark, matte), matte) < 0.15
+    assert far(both[:, 140:], shading.blend(photo, light, matte), matte) < 0.15
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(1.03, 0.0), (0.97, 0.0), (1.0, 3.0), (1.02, 2.0)])
@@ -276,7 +276,7 @@ def test_in_light_of_strong_colour_a_turn_of_hues_hardly_changes_the_result(degr
     relit = in_light(pale, (0.8, 0.68, 0.49))
     wrong = np.where(matte[..., None] > 0, turned(relit, degrees), relit)
 
-    change = far(identity.blend(pale, wrong, matte), identity.blend(pale, relit, matte), matte)
+    change = far(shading.blend(pale, wrong, matte), shading.blend(pale, relit, matte), matte)
 
     assert far(wrong, relit, matte) > 4
     assert change < 1.5, change
@@ -285,7 +285,7 @@ def test_in_light_of_strong_colour_a_turn_of_hues_hardly_changes_the_result(degr
 def test_light_bluer_than_any_sky_is_not_believed():
     photo, matte = carton()
 
-    seen = identity.light_field(photo, in_light(photo, (0.4, 0.9, 2.6)), matte).illuminant
+    seen = shading.light_field(photo, in_light(photo, (0.4, 0.9, 2.6)), matte).illuminant
 
     assert seen.confidence < 0.2
     assert seen.light.max() < 1.2
@@ -293,10 +293,10 @@ def test_light_bluer_than_any_sky_is_not_believed():
 
 def test_a_field_fits_a_photograph_of_any_size():
     photo, matte = carton(96)
-    field = identity.light_field(photo, in_light(photo), matte)
+    field = shading.light_field(photo, in_light(photo), matte)
     large, large_matte = carton(192)
 
-    result = identity.apply(large, field, large_matte)
+    result = shading.apply(large, field, large_matte)
 
     assert far(result, in_light(large), large_matte) < 1.5
     np.testing.assert_array_equal(result[large_matte == 0], large[large_matte == 0])
@@ -306,7 +306,7 @@ def test_over_exposed_white_stays_white_in_coloured_light():
     photo, matte = carton()
     relit = to_srgb(to_linear(photo) * np.float32([2.2, 1.9, 1.5]))
 
-    result = identity.blend(photo, relit, matte)
+    result = shading.blend(photo, relit, matte)
 
     label = result[90:100, 110:125]
     assert label.min() > 0.97, label.min()
@@ -317,14 +317,14 @@ def test_a_matte_without_a_product_is_an_error(matte):
     photo, _ = carton()
 
     with pytest.raises(IdentityError):
-        identity.blend(photo, photo, matte)
+        shading.blend(photo, photo, matte)
 
 
 def test_a_matte_of_another_size_is_an_error():
     photo, matte = carton()
 
     with pytest.raises(ImageError, match="matte"):
-        identity.blend(photo, photo, matte[:-1])
+        shading.blend(photo, photo, matte[:-1])
 
 
 def test_the_inputs_are_not_modified():
@@ -332,7 +332,7 @@ def test_the_inputs_are_not_modified():
     relit = in_light(photo)
     before = photo.copy(), relit.copy(), matte.copy()
 
-    identity.blend(photo, relit, matte)
+    shading.blend(photo, relit, matte)
 
     for was, now in zip(before, (photo, relit, matte), strict=True):
         np.testing.assert_array_equal(was, now)

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prodgen import identity, images, reading, segmenters
+from prodgen import cutout, files, identity, ocr
 from prodgen.color import to_linear, to_srgb
 from prodgen.identity import Word, profile_limits
 from prodgen.identity.lettering import edits, letters, text_errors_percent
 from prodgen.images import Photo
 from prodgen.inspecting import inspect_pictures
-from prodgen.stages import Frame, Identity, Place, Segment, Sweep, Tools
+from prodgen.shots.stages import Frame, Identity, Place, Segment, Sweep, Tools
 
 WORDS = ("nemomen", "ennomo", "momonee")
 """Three words in an alphabet of four shapes that a few lines of code can read: n, m, o, e."""
@@ -314,7 +314,7 @@ def test_inspect_reads_print_where_a_program_is_there(reads, caplog):
 
 def test_the_stage_reads_print_where_a_program_is_there(reads, caplog):
     photo, matte = carton(LINES)
-    offline = Tools(client=pytest.fail, segmenter=segmenters.segmenter)
+    offline = Tools(client=pytest.fail, segmenter=cutout.segmenter)
     frame = Frame(photo=Photo(photo, matte), prompt="on a table", seed=1)
     for stage in (Segment(), Place(where="original"), Sweep()):
         frame = stage.apply(frame, offline)
@@ -334,7 +334,7 @@ def tesseract(monkeypatch):
     if shutil.which("tesseract") is None:
         pytest.skip("tesseract is not installed: apt install tesseract-ocr")
     monkeypatch.delenv("PRODGEN_TESSERACT")
-    return reading.tesseract()
+    return ocr.tesseract()
 
 
 def misread(
@@ -406,8 +406,8 @@ def test_carton_melted_less_than_a_letter_can_be_told_by_is_not_misread(tesserac
 def test_a_product_that_truly_stood_in_another_place_is_not_misread(root: Path, tesseract, case):
     folder = root / "benchmarks" / "identity" / "data"
     product = case.split("_")[0]
-    photo, truth = (images.load(folder / f"{name}.jpg").rgb for name in (f"{product}_input", case))
-    matte = images.load_matte(folder / f"{product}_matte.png")
+    photo, truth = (files.load(folder / f"{name}.jpg").rgb for name in (f"{product}_input", case))
+    matte = files.load_matte(folder / f"{product}_matte.png")
 
     found = misread(photo, truth, matte, tesseract)
 

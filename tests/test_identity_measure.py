@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from prodgen import identity
+from prodgen import identity, shading
 from prodgen.color import from_lab, to_lab, to_linear, to_srgb
 from prodgen.errors import SettingError
 from prodgen.identity import Identity, Limit
@@ -37,14 +37,14 @@ def carton(size: int = 320) -> tuple[np.ndarray, np.ndarray]:
     return picture, matte
 
 
-def shading(size: int) -> np.ndarray:
+def soft_light(size: int) -> np.ndarray:
     """Smooth light between 0.35 and 1."""
     y, x = np.mgrid[:size, :size] / size
     return (0.35 + 0.65 * x * (1 - 0.4 * y)).astype(np.float32)[..., None]
 
 
 def in_light(picture: np.ndarray) -> np.ndarray:
-    return to_srgb(to_linear(picture) * shading(picture.shape[0]))
+    return to_srgb(to_linear(picture) * soft_light(picture.shape[0]))
 
 
 def turned(picture: np.ndarray, degrees: float, chroma: float = 1.0) -> np.ndarray:
@@ -85,7 +85,7 @@ def test_our_own_blend_of_a_spoiled_picture_passes_the_strict_profile(clean):
     photo, result, matte = clean
     relit = inside(result, cv2.GaussianBlur(turned(result, 0, chroma=0.3), (0, 0), 1.5), matte)
 
-    measured = identity.measure(photo, identity.blend(photo, relit, matte), matte, relit=relit)
+    measured = identity.measure(photo, shading.blend(photo, relit, matte), matte, relit=relit)
 
     assert measured.verdict("catalogue").status != "fail", failures(measured)
 
@@ -272,7 +272,7 @@ def test_repair_takes_back_light_where_it_blew_the_label_out(clean):
     light[:, :150] = 2.5
     relit = to_srgb(to_linear(photo) * cv2.GaussianBlur(light, (0, 0), 20)[..., None])
 
-    blown = identity.measure(photo, identity.blend(photo, relit, matte), matte)
+    blown = identity.measure(photo, shading.blend(photo, relit, matte), matte)
     repaired = identity.repair(photo, relit, matte, profile="catalogue")
 
     assert "white clipping" in failures(blown)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prodgen import images
+from prodgen import files
 from prodgen.client import Client
-from prodgen.embedded import EmbeddedServer, EmbeddedTransport
-from prodgen.embedded.order import Rendering, RenderOrder
 from prodgen.errors import IdentityError
 from prodgen.masks import composite, dilate, fill
-from prodgen.pipeline import shoot
+from prodgen.server import EmbeddedServer, EmbeddedTransport
+from prodgen.server.order import Rendering, RenderOrder
+from prodgen.shots import shoot
 
 GROWN_PX = 14
 
@@ -41,8 +41,8 @@ def photo(tmp_path):
     matte = np.clip(80.5 - np.hypot(x - 128, y - 128), 0, 1).astype(np.float32)
     red = np.broadcast_to(np.array([0.7, 0.1, 0.1], np.float32), (256, 256, 3)).copy()
     red[(np.abs(x - 128) < 30) & (np.abs(y - 120) < 12)] = (0.95, 0.95, 0.9)
-    images.save(tmp_path / "photo.png", composite(red, np.full_like(red, 0.92), matte))
-    images.save_matte(tmp_path / "matte.png", matte)
+    files.save(tmp_path / "photo.png", composite(red, np.full_like(red, 0.92), matte))
+    files.save_matte(tmp_path / "matte.png", matte)
     return tmp_path / "photo.png"
 
 

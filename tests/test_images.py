@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from prodgen import images
+from prodgen import codecs, files, images
 from prodgen.errors import ImageError
 
 
@@ -32,32 +32,32 @@ def worst(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.mark.parametrize("ending", [".png", ".tif", ".webp"])
 def test_a_lossless_file_gives_back_every_pixel(tmp_path, picture, ending):
-    images.save(tmp_path / f"a{ending}", picture, quality=100)
+    files.save(tmp_path / f"a{ending}", picture, quality=100)
 
-    back = images.load(tmp_path / f"a{ending}").rgb
+    back = files.load(tmp_path / f"a{ending}").rgb
 
     np.testing.assert_array_equal(images.to_uint8(back), images.to_uint8(picture))
 
 
 def test_a_jpeg_comes_back_nearly_the_same(tmp_path, picture):
-    images.save(tmp_path / "a.jpg", picture)
+    files.save(tmp_path / "a.jpg", picture)
 
-    assert worst(images.load(tmp_path / "a.jpg").rgb, picture) < 0.05
+    assert worst(files.load(tmp_path / "a.jpg").rgb, picture) < 0.05
 
 
 @pytest.mark.parametrize("ending", [".png", ".tif", ".webp"])
 def test_alpha_is_read_back_as_the_matte(tmp_path, picture, ending):
     matte = picture[..., 0]
 
-    images.save(tmp_path / f"a{ending}", picture, matte=matte, quality=100)
+    files.save(tmp_path / f"a{ending}", picture, matte=matte, quality=100)
 
-    back = images.load(tmp_path / f"a{ending}").matte
+    back = files.load(tmp_path / f"a{ending}").matte
     assert back is not None
     assert worst(back, matte) <= 0.5 / 255 + 1e-6
 
 
 def test_an_opaque_alpha_channel_is_no_matte(picture):
-    assert images.decode(file_of(picture, "PNG", "RGBA")).matte is None
+    assert codecs.decode(file_of(picture, "PNG", "RGBA")).matte is None
 
 
 def test_colours_under_transparency_are_kept(picture):
@@ -65,7 +65,7 @@ def test_colours_under_transparency_are_kept(picture):
     buffer = io.BytesIO()
     Image.fromarray(rgba).save(buffer, "PNG")
 
-    photo = images.decode(buffer.getvalue())
+    photo = codecs.decode(buffer.getvalue())
 
     assert photo.matte is not None
     assert photo.matte.max() == 0
@@ -75,14 +75,14 @@ def test_colours_under_transparency_are_kept(picture):
 def test_a_phone_photo_is_turned_upright(picture):
     exif = Image.Exif()
     exif[0x0112] = 6
-    turned = images.decode(file_of(picture, "JPEG", exif=exif, quality=98)).rgb
+    turned = codecs.decode(file_of(picture, "JPEG", exif=exif, quality=98)).rgb
 
     assert turned.shape == (48, 32, 3)
     assert worst(turned, np.rot90(picture, -1)) < 0.1
 
 
 def test_a_grey_picture_has_three_equal_channels(picture):
-    rgb = images.decode(file_of(picture, "PNG", "L")).rgb
+    rgb = codecs.decode(file_of(picture, "PNG", "L")).rgb
 
     assert rgb.shape == (32, 48, 3)
     np.testing.assert_array_equal(rgb[..., 0], rgb[..., 2])
@@ -93,7 +93,7 @@ def test_a_16_bit_grey_picture_keeps_its_brightness():
     buffer = io.BytesIO()
     Image.fromarray(values).save(buffer, "PNG")
 
-    rgb = images.decode(buffer.getvalue()).rgb
+    rgb = codecs.decode(buffer.getvalue()).rgb
 
     assert worst(rgb[..., 0], values / 65535) < 1e-4
 
@@ -104,7 +104,7 @@ def test_a_16_bit_colour_png_keeps_more_than_8_bits(picture):
     deep = (picture * 65535).round().astype(np.uint16)
     data = cv2.imencode(".png", deep[..., ::-1])[1].tobytes()
 
-    assert worst(images.decode(data).rgb, picture) < 1e-4
+    assert worst(codecs.decode(data).rgb, picture) < 1e-4
 
 
 def test_a_palette_with_transparency_becomes_colours_and_a_matte():
@@ -114,7 +114,7 @@ def test_a_palette_with_transparency_becomes_colours_and_a_matte():
     buffer = io.BytesIO()
     source.save(buffer, "PNG", transparency=0)
 
-    photo = images.decode(buffer.getvalue())
+    photo = codecs.decode(buffer.getvalue())
 
     assert photo.matte is not None
     np.testing.assert_array_equal(photo.matte[0], [0] * 5 + [1] * 5)
@@ -122,7 +122,7 @@ def test_a_palette_with_transparency_becomes_colours_and_a_matte():
 
 
 def test_cmyk_without_a_profile_is_read_and_said_to_be_a_guess(picture):
-    photo = images.decode(file_of(picture, "JPEG", "CMYK", quality=98))
+    photo = codecs.decode(file_of(picture, "JPEG", "CMYK", quality=98))
 
     assert worst(photo.rgb, picture) < 0.2
     assert "CMYK" in photo.notices[0]
@@ -131,13 +131,13 @@ def test_cmyk_without_a_profile_is_read_and_said_to_be_a_guess(picture):
 def test_a_colour_profile_is_converted(picture):
     # A Lab profile cannot embed in RGB; a gamma-free XYZ-like one shows the conversion best.
     linear = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    plain = images.decode(file_of(picture, "PNG", icc_profile=linear)).rgb
+    plain = codecs.decode(file_of(picture, "PNG", icc_profile=linear)).rgb
 
     assert worst(plain, picture) < 0.01
 
 
 def test_a_broken_colour_profile_is_said_and_taken_for_srgb(picture):
-    photo = images.decode(file_of(picture, "PNG", icc_profile=b"nonsense"))
+    photo = codecs.decode(file_of(picture, "PNG", icc_profile=b"nonsense"))
 
     assert "broken" in photo.notices[0]
     assert worst(photo.rgb, picture) < 0.003
@@ -154,7 +154,7 @@ def test_a_broken_colour_profile_is_said_and_taken_for_srgb(picture):
 )
 def test_what_is_no_picture_is_refused_in_one_sentence(data, words):
     with pytest.raises(ImageError, match=words) as caught:
-        images.decode(data, name="'a.png'")
+        codecs.decode(data, name="'a.png'")
 
     assert "\n" not in str(caught.value)
 
@@ -164,7 +164,7 @@ def test_a_truncated_file_is_refused(picture, kind):
     whole = file_of(np.tile(picture, (8, 8, 1)), kind)
 
     with pytest.raises(ImageError, match=r"damaged|not a picture"):
-        images.decode(whole[: len(whole) // 2])
+        codecs.decode(whole[: len(whole) // 2])
 
 
 @pytest.mark.parametrize("size", [(30000, 10), (10000, 10000)])
@@ -173,7 +173,7 @@ def test_a_far_too_large_picture_is_refused_before_it_is_decoded(size):
     Image.new("1", size).save(buffer, "PNG")
 
     with pytest.raises(ImageError, match=r"make it smaller|too large"):
-        images.decode(buffer.getvalue())
+        codecs.decode(buffer.getvalue())
 
 
 def test_an_animation_is_refused(picture):
@@ -182,39 +182,39 @@ def test_an_animation_is_refused(picture):
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
 
     with pytest.raises(ImageError, match="2 pictures"):
-        images.decode(buffer.getvalue())
+        codecs.decode(buffer.getvalue())
 
 
 def test_a_wrong_ending_does_not_matter_when_reading(tmp_path, picture):
     (tmp_path / "a.jpg").write_bytes(file_of(picture, "PNG"))
 
-    assert images.load(tmp_path / "a.jpg").rgb.shape == (32, 48, 3)
+    assert files.load(tmp_path / "a.jpg").rgb.shape == (32, 48, 3)
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(ImageError, match="does not exist"):
-        images.load(tmp_path / "none.png")
+        files.load(tmp_path / "none.png")
     with pytest.raises(ImageError, match="folder"):
-        images.load(tmp_path)
+        files.load(tmp_path)
 
 
 def test_a_file_without_an_end_is_refused_before_it_fills_the_memory(monkeypatch):
-    monkeypatch.setattr(images, "MAX_FILE_BYTES", 1 << 20)
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 1 << 20)
 
     with pytest.raises(ImageError, match="more than 1 MiB"):
-        images.load("/dev/zero")
+        files.load("/dev/zero")
 
 
 def test_a_picture_under_a_file_is_refused_with_the_reason(tmp_path, picture):
     (tmp_path / "file").write_text("no folder")
 
     with pytest.raises(ImageError, match="file' is no folder"):
-        images.save(tmp_path / "file" / "a.png", picture)
+        files.save(tmp_path / "file" / "a.png", picture)
 
 
 def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path, picture):
     with pytest.raises(ImageError, match=r"\.png"):
-        images.save(tmp_path / "a.psd", picture)
+        files.save(tmp_path / "a.psd", picture)
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path, picture, monkeypatch):
@@ -224,17 +224,17 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path, picture, monkeypatch
     monkeypatch.setattr(os, "fsync", no_space)
 
     with pytest.raises(ImageError, match="No space left"):
-        images.save(tmp_path / "a.png", picture)
+        files.save(tmp_path / "a.png", picture)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_write_that_fails_keeps_the_older_picture(tmp_path, picture, monkeypatch):
-    images.save(tmp_path / "a.png", picture)
+    files.save(tmp_path / "a.png", picture)
     before = (tmp_path / "a.png").read_bytes()
     monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "full")))
 
     with pytest.raises(ImageError):
-        images.save(tmp_path / "a.png", picture * 0)
+        files.save(tmp_path / "a.png", picture * 0)
     assert (tmp_path / "a.png").read_bytes() == before
 
 
@@ -242,25 +242,25 @@ def test_a_write_that_fails_keeps_the_older_picture(tmp_path, picture, monkeypat
 def test_parameters_and_xmp_are_read_back(tmp_path, picture, ending):
     text = {"parameters": "a mug, dämmerung 夕\nSteps: 2", "XML:com.adobe.xmp": "<x:xmpmeta>ä</x:xmpmeta>"}
 
-    images.save(tmp_path / f"a{ending}", picture, text=text)
+    files.save(tmp_path / f"a{ending}", picture, text=text)
 
-    back = images.read_text(tmp_path / f"a{ending}")
+    back = files.read_text(tmp_path / f"a{ending}")
     assert {key: back[key] for key in text} == text
 
 
 def test_text_of_a_png_is_read_by_pillow_as_a1111_writes_it(picture):
-    data = images.encode_png(picture, text={"parameters": "a bag\nSteps: 2"})
+    data = codecs.encode_png(picture, text={"parameters": "a bag\nSteps: 2"})
 
     assert Image.open(io.BytesIO(data)).text == {"parameters": "a bag\nSteps: 2"}
 
 
 def test_a_matte_file_may_be_grey_or_alpha(tmp_path, picture):
     matte = picture[..., 1]
-    images.save_matte(tmp_path / "grey.png", matte)
-    images.save(tmp_path / "alpha.png", picture, matte=matte)
+    files.save_matte(tmp_path / "grey.png", matte)
+    files.save(tmp_path / "alpha.png", picture, matte=matte)
 
-    assert worst(images.load_matte(tmp_path / "grey.png"), matte) < 0.003
-    assert worst(images.load_matte(tmp_path / "alpha.png"), matte) < 0.003
+    assert worst(files.load_matte(tmp_path / "grey.png"), matte) < 0.003
+    assert worst(files.load_matte(tmp_path / "alpha.png"), matte) < 0.003
 
 
 def test_eight_bit_values_survive_the_way_through_float():
@@ -283,4 +283,4 @@ def test_a_named_pipe_is_refused_not_waited_for(tmp_path):
     os.mkfifo(pipe)
 
     with pytest.raises(ImageError, match="is not a regular file"):
-        images.load(pipe)
+        files.load(pipe)

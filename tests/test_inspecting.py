@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from prodgen import images
+from prodgen import files, images
 from prodgen.cli import main
 from prodgen.errors import ImageError, UnknownNameError
 from prodgen.identity import profile_limits
@@ -52,7 +52,7 @@ def prodgen(*arguments: object) -> Result:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pictures")
     photo, matte = product()
     pictures = {
@@ -62,8 +62,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
     paths = {name: folder / f"{name}.png" for name in (*pictures, "matte")}
     for name, picture in pictures.items():
-        images.save(paths[name], picture)
-    images.save_matte(paths["matte"], matte)
+        files.save(paths[name], picture)
+    files.save_matte(paths["matte"], matte)
     return paths
 
 
@@ -237,15 +237,15 @@ def test_a_page_of_a_product_that_was_not_found_still_shows_both_pictures():
     ET.fromstring(text.replace("<!DOCTYPE html>", ""))
 
 
-def test_inspect_exits_with_0_for_the_same_product(files):
-    done = prodgen("inspect", files["photo"], files["good"], "--matte", files["matte"])
+def test_inspect_exits_with_0_for_the_same_product(pictures):
+    done = prodgen("inspect", pictures["photo"], pictures["good"], "--matte", pictures["matte"])
 
     assert done.exit_code == 0, done.output
     assert re.search(r"verdict +(pass|warn)", done.output)
 
 
-def test_inspect_exits_with_1_for_another_product_and_says_why_in_json(files):
-    done = prodgen("inspect", files["photo"], files["bad"], "--matte", files["matte"], "--json")
+def test_inspect_exits_with_1_for_another_product_and_says_why_in_json(pictures):
+    done = prodgen("inspect", pictures["photo"], pictures["bad"], "--matte", pictures["matte"], "--json")
 
     told = json.loads(done.output)
     assert done.exit_code == 1
@@ -254,17 +254,23 @@ def test_inspect_exits_with_1_for_another_product_and_says_why_in_json(files):
     assert told["identity"]["delta_e_mean"] > 6
 
 
-def test_inspect_writes_the_page_where_it_was_asked_to(files, tmp_path):
+def test_inspect_writes_the_page_where_it_was_asked_to(pictures, tmp_path):
     done = prodgen(
-        "inspect", files["photo"], files["good"], "--matte", files["matte"], "--html", tmp_path / "a b.html"
+        "inspect",
+        pictures["photo"],
+        pictures["good"],
+        "--matte",
+        pictures["matte"],
+        "--html",
+        tmp_path / "a b.html",
     )
 
     assert done.exit_code == 0, done.output
     assert "Is it the same product?" in (tmp_path / "a b.html").read_text("utf-8")
 
 
-def test_inspect_finds_the_product_itself_without_a_matte(files):
-    done = prodgen("inspect", files["photo"], files["good"], "--model", "classical")
+def test_inspect_finds_the_product_itself_without_a_matte(pictures):
+    done = prodgen("inspect", pictures["photo"], pictures["good"], "--model", "classical")
 
     assert done.exit_code == 0, done.output
 
@@ -283,12 +289,12 @@ def test_inspect_finds_the_product_itself_without_a_matte(files):
     ],
     ids=" ".join,
 )
-def test_whatever_is_wrong_is_one_sentence(arguments, files, tmp_path):
+def test_whatever_is_wrong_is_one_sentence(arguments, pictures, tmp_path):
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "folder").mkdir()
-    images.save_matte(tmp_path / "small.png", np.ones((20, 20), np.float32))
-    images.save_matte(tmp_path / "black.png", np.zeros((SIZE, SIZE), np.float32))
-    known = {**files, **{path.stem: path for path in tmp_path.iterdir()}}
+    files.save_matte(tmp_path / "small.png", np.ones((20, 20), np.float32))
+    files.save_matte(tmp_path / "black.png", np.zeros((SIZE, SIZE), np.float32))
+    known = {**pictures, **{path.stem: path for path in tmp_path.iterdir()}}
 
     done = prodgen("inspect", *[known.get(word, word) for word in arguments])
 
@@ -297,12 +303,12 @@ def test_whatever_is_wrong_is_one_sentence(arguments, files, tmp_path):
     assert done.stderr.startswith("prodgen: ")
 
 
-def test_a_cut_out_result_is_judged_on_white_whatever_hides_under_its_alpha(files, tmp_path):
+def test_a_cut_out_result_is_judged_on_white_whatever_hides_under_its_alpha(pictures, tmp_path):
     photo, matte = product()
     hidden = np.where(matte[..., None] > 0, photo, 0).astype(np.float32)
-    images.save(tmp_path / "cut.png", hidden, matte=matte)
+    files.save(tmp_path / "cut.png", hidden, matte=matte)
 
-    done = prodgen("inspect", files["photo"], tmp_path / "cut.png", "--matte", files["matte"], "--json")
+    done = prodgen("inspect", pictures["photo"], tmp_path / "cut.png", "--matte", pictures["matte"], "--json")
 
     told = json.loads(done.output)
     assert told["verdict"] == "pass", told["reasons"]

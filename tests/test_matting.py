@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from prodgen import images, matting
+from prodgen import files
+from prodgen.cutout import matting
 from prodgen.errors import ImageError, SegmentationError
 
 RED, BLUE = np.float32([0.8, 0.1, 0.1]), np.float32([0.1, 0.2, 0.8])
@@ -83,8 +84,8 @@ def test_an_outline_where_the_photo_shows_no_edge_is_doubted(disc):
 
 @pytest.mark.parametrize("product", ["box", "jar", "mug", "pouch"])
 def test_a_true_outline_is_never_doubted_not_even_white_before_white(shared, product):
-    photo = images.load(shared / "truth" / f"{product}_input.png").rgb
-    true = images.load_matte(shared / "truth" / f"{product}_cutout.png")
+    photo = files.load(shared / "truth" / f"{product}_input.png").rgb
+    true = files.load_matte(shared / "truth" / f"{product}_cutout.png")
 
     assert matting.check(true, photo) == []
     assert matting.doubt_outline(true, photo) == []

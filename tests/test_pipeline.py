@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prodgen import images
+from prodgen import files
 from prodgen.errors import SettingError, UnknownNameError
 from prodgen.masks import bounding_box
-from prodgen.pipeline import Recipe, Shot, builtin_recipes, shoot, shoot_all
-from prodgen.pipeline.shot import new_shot
+from prodgen.shots import Recipe, Shot, builtin_recipes, shoot, shoot_all
+from prodgen.shots.shot import new_shot
 
 
 @pytest.mark.parametrize("name", sorted(builtin_recipes()))
@@ -93,14 +93,14 @@ def test_a_drawn_seed_is_recorded(tmp_path):
 @pytest.fixture
 def photo(tmp_path, disc):
     rgb = np.where(disc[..., None] > 0, np.array([0.7, 0.1, 0.1]), 0.9).astype(np.float32)
-    images.save(tmp_path / "photo.png", rgb, matte=disc)
+    files.save(tmp_path / "photo.png", rgb, matte=disc)
     return tmp_path / "photo.png"
 
 
 def test_the_alpha_of_a_cut_out_photograph_is_its_matte(photo):
     result = shoot(photo, recipe="packshot", settings={"where": "original"})
 
-    np.testing.assert_allclose(result.frame.matte, images.load(photo).matte)
+    np.testing.assert_allclose(result.frame.matte, files.load(photo).matte)
 
 
 def test_shots_that_differ_by_seed_share_the_cut_out(photo):
@@ -190,9 +190,9 @@ def test_a_weight_may_be_written_without_its_zero(tmp_path):
 
 
 def test_the_key_depends_on_what_is_in_the_matte_not_on_where_it_is(tmp_path, disc):
-    images.save_matte(tmp_path / "a.png", disc)
-    images.save_matte(tmp_path / "moved.png", disc)
-    images.save_matte(tmp_path / "other.png", 1 - disc)
+    files.save_matte(tmp_path / "a.png", disc)
+    files.save_matte(tmp_path / "moved.png", disc)
+    files.save_matte(tmp_path / "other.png", 1 - disc)
     recipe = Recipe.load("packshot")
 
     one, same, other = (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prodgen import images, provenance
+from prodgen import files, provenance
 from prodgen.errors import ImageError
 
 words = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60)
@@ -31,9 +31,9 @@ def test_every_format_carries_story_and_mark(tmp_path, ending):
         story, infotext="a mug\nSteps: 2", source_type=provenance.COMPOSITE_WITH_TRAINED_MEDIA
     )
 
-    images.save(tmp_path / f"a{ending}", np.zeros((8, 8, 3), np.float32), text=chunks)
+    files.save(tmp_path / f"a{ending}", np.zeros((8, 8, 3), np.float32), text=chunks)
 
-    back = images.read_text(tmp_path / f"a{ending}")
+    back = files.read_text(tmp_path / f"a{ending}")
     assert provenance.read_story(back) == story
     assert provenance.read_source_type(back) == "compositeWithTrainedAlgorithmicMedia"
 

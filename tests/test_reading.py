@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from prodgen import reading
-from prodgen.reading import Tesseract
+from prodgen import ocr
+from prodgen.ocr import Tesseract
 
 RECORDED = "\n".join(
     [
@@ -55,7 +55,7 @@ def printing(text: str) -> str:
 
 
 def test_a_recorded_table_gives_words_confidences_and_places():
-    hand, cream = reading.parse(RECORDED)
+    hand, cream = ocr.parse(RECORDED)
 
     assert (hand.text, cream.text) == ("HAND", "CREAM")
     assert hand.confidence == pytest.approx(96.77, abs=0.01)
@@ -74,14 +74,14 @@ def test_a_recorded_table_gives_words_confidences_and_places():
 )
 def test_what_is_no_such_table_is_refused(table):
     with pytest.raises(ValueError, match=r"table|could not convert"):
-        reading.parse(table)
+        ocr.parse(table)
 
 
 def test_without_the_program_nothing_is_read(tmp_path, monkeypatch):
     monkeypatch.delenv("PRODGEN_TESSERACT")
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert reading.tesseract() is None
+    assert ocr.tesseract() is None
 
 
 def test_the_program_is_found_on_the_path(program, monkeypatch, page):
@@ -89,7 +89,7 @@ def test_the_program_is_found_on_the_path(program, monkeypatch, page):
     monkeypatch.delenv("PRODGEN_TESSERACT")
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
 
-    assert [word.text for word in reading.tesseract()(page)] == ["HAND", "CREAM"]
+    assert [word.text for word in ocr.tesseract()(page)] == ["HAND", "CREAM"]
 
 
 def test_a_program_named_in_the_environment_goes_before_that_on_the_path(program, monkeypatch, page):
@@ -97,21 +97,21 @@ def test_a_program_named_in_the_environment_goes_before_that_on_the_path(program
         "PRODGEN_TESSERACT", program(printing(f"{HEADER}\n1\t1\t0\t0\t0\t0\t0\t0\t9\t9\t-1\t"))
     )
 
-    assert reading.tesseract()(page) == ()
+    assert ocr.tesseract()(page) == ()
 
 
 def test_reading_can_be_switched_off_without_a_warning(program, monkeypatch, caplog):
     monkeypatch.setenv("PATH", str(Path(program("exit 0")).parent))
     monkeypatch.setenv("PRODGEN_TESSERACT", "off")
 
-    assert reading.tesseract() is None
+    assert ocr.tesseract() is None
     assert not caplog.records
 
 
 def test_a_named_program_that_is_not_there_is_told_of_once(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("PRODGEN_TESSERACT", str(tmp_path / "nowhere"))
 
-    assert [reading.tesseract(), reading.tesseract()] == [None, None]
+    assert [ocr.tesseract(), ocr.tesseract()] == [None, None]
     assert len([record for record in caplog.records if "PRODGEN_TESSERACT" in record.message]) == 1
 
 
@@ -146,16 +146,16 @@ def test_a_program_that_is_no_program_is_no_crash(tmp_path, page, caplog):
     path.chmod(0o755)
 
     assert Tesseract(str(path))(page) is None
-    assert reading.version(str(path)) is None
+    assert ocr.version(str(path)) is None
 
 
 def test_a_program_that_never_works_is_soon_left_alone_and_told_of_once(program, page, tmp_path, caplog):
     reader = Tesseract(program(f"echo run >> {tmp_path}/runs; exit 1"))
 
-    for _ in range(reading.TRIES + 3):
+    for _ in range(ocr.TRIES + 3):
         reader(page)
 
-    assert len((tmp_path / "runs").read_text().split()) == reading.TRIES
+    assert len((tmp_path / "runs").read_text().split()) == ocr.TRIES
     assert len(caplog.records) == 1
 
 
@@ -174,5 +174,5 @@ def test_tesseract_itself_reads_a_line_of_print(page, monkeypatch):
         pytest.skip("tesseract is not installed: apt install tesseract-ocr")
     monkeypatch.delenv("PRODGEN_TESSERACT")
 
-    assert [word.text for word in reading.tesseract()(page)] == ["HAND", "CREAM"]
-    assert reading.version(reading.find_program()).startswith("tesseract ")
+    assert [word.text for word in ocr.tesseract()(page)] == ["HAND", "CREAM"]
+    assert ocr.version(ocr.find_program()).startswith("tesseract ")

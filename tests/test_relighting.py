@@ -8,7 +8,7 @@ import pytest
 
 from prodgen.color import delta_e, luminance, to_lab, to_linear, to_srgb
 from prodgen.errors import ImageError
-from prodgen.relighting import normals_from_matte, relight_on
+from prodgen.light.relighting import normals_from_matte, relight_on
 
 
 def place(floor, backdrop):

@@ -4,9 +4,9 @@ import os
 import numpy as np
 import pytest
 
-from prodgen import images, masks, matting, segmenters
+from prodgen import cutout, files, masks
+from prodgen.cutout import matting, networks
 from prodgen.errors import SegmentationError, SettingError, UnknownNameError
-from prodgen.segmenters import onnx
 
 needs_rembg = pytest.mark.skipif(
     importlib.util.find_spec("rembg") is None or importlib.util.find_spec("onnxruntime") is None,
@@ -33,9 +33,9 @@ def put(path):
 def test_auto_without_weights_is_classical_and_says_what_is_missing_for_the_better_one(
     home, monkeypatch, has_rembg
 ):
-    monkeypatch.setattr(segmenters, "is_installed", lambda: has_rembg)
+    monkeypatch.setattr(cutout, "is_installed", lambda: has_rembg)
 
-    chosen = segmenters.segmenter()
+    chosen = cutout.segmenter()
 
     assert chosen.name == "classical"
     assert ("pip install 'prodgen[rembg]'" in chosen.notice) is not has_rembg
@@ -43,15 +43,15 @@ def test_auto_without_weights_is_classical_and_says_what_is_missing_for_the_bett
 
 
 def test_classical_by_name_needs_no_notice():
-    assert segmenters.segmenter("classical").notice is None
+    assert cutout.segmenter("classical").notice is None
 
 
 @needs_rembg
 def test_auto_takes_the_network_whose_weights_are_there(home):
     put(home / ".u2net" / "u2net.onnx")
 
-    assert segmenters.segmenter().name == "u2net"
-    assert segmenters.available() == ("auto", "classical", "u2net")
+    assert cutout.segmenter().name == "u2net"
+    assert cutout.available() == ("auto", "classical", "u2net")
 
 
 @pytest.mark.parametrize(
@@ -71,21 +71,21 @@ def test_weights_are_found_wherever_rembg_keeps_them(home, monkeypatch, variable
         monkeypatch.setenv(variable, str(home / "mine"))
     path = put(home / folder / "silueta.onnx")
 
-    assert onnx.weights("silueta") == path
+    assert networks.weights("silueta") == path
 
 
 def test_weights_of_sam_are_both_its_files(home):
     encoder = put(home / ".u2net" / "sam_vit_b_01ec64.encoder.onnx")
-    assert onnx.weights("sam") is None
+    assert networks.weights("sam") is None
 
     encoder.with_name("sam_vit_b_01ec64.decoder.onnx").write_bytes(b"x")
 
-    assert onnx.weights("sam") == encoder
+    assert networks.weights("sam") == encoder
 
 
 def test_an_unknown_model_is_answered_with_the_nearest_names():
     with pytest.raises(UnknownNameError, match="did you mean 'isnet-general-use'"):
-        segmenters.segmenter("isnet-general")
+        cutout.segmenter("isnet-general")
 
 
 @pytest.mark.parametrize(
@@ -93,27 +93,27 @@ def test_an_unknown_model_is_answered_with_the_nearest_names():
 )
 def test_models_with_a_catch_are_refused_with_the_reason(name, reason):
     with pytest.raises(SettingError, match=f"{name}.*{reason}.*isnet-general-use"):
-        segmenters.segmenter(name)
+        cutout.segmenter(name)
 
 
 def test_no_name_offered_is_one_that_is_refused():
-    assert not set(segmenters.NAMES) & set(segmenters.REFUSED)
+    assert not set(cutout.NAMES) & set(cutout.REFUSED)
 
 
 def test_every_name_offered_gives_a_segmenter(home):
-    for name in segmenters.NAMES:
-        assert segmenters.segmenter(name).name in segmenters.NAMES[1:]
+    for name in cutout.NAMES:
+        assert cutout.segmenter(name).name in cutout.NAMES[1:]
 
 
 def test_points_for_a_network_without_points_are_refused():
     with pytest.raises(SettingError, match=r"'u2net' takes no points.*'sam'"):
-        segmenters.segmenter("u2net").segment(np.zeros((8, 8, 3), np.float32), points=[(4, 4, True)])
+        cutout.segmenter("u2net").segment(np.zeros((8, 8, 3), np.float32), points=[(4, 4, True)])
 
 
 @pytest.mark.parametrize("name", ["u2net", "sam"])
 def test_a_box_outside_the_photo_is_refused_before_any_network_is_loaded(home, name):
     with pytest.raises(SettingError, match=r"does not lie in the photo of 8x8"):
-        segmenters.segmenter(name).segment(np.zeros((8, 8, 3), np.float32), box=(0, 0, 9, 4))
+        cutout.segmenter(name).segment(np.zeros((8, 8, 3), np.float32), box=(0, 0, 9, 4))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -127,7 +127,7 @@ def test_numba_gets_a_cache_that_lasts_when_the_install_is_read_only(tmp_path, m
     monkeypatch.delenv("NUMBA_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
-    onnx._keep_numba_cache()
+    networks._keep_numba_cache()
 
     assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "cache" / "prodgen" / "numba")
 
@@ -138,7 +138,7 @@ def test_broken_weights_are_one_sentence_with_the_remedy(home):
     put(home / ".rembg" / "models" / "u2netp" / "u2netp.onnx")
 
     with pytest.raises(SegmentationError, match=r"weights of 'u2netp'.*put u2netp\.onnx into.*classical"):
-        segmenters.segmenter("u2netp").segment(np.zeros((8, 8, 3), np.float32))
+        cutout.segmenter("u2netp").segment(np.zeros((8, 8, 3), np.float32))
 
 
 @needs_rembg
@@ -146,15 +146,15 @@ def test_broken_weights_are_one_sentence_with_the_remedy(home):
 def test_isnet_cuts_out_the_truth_set(shared, monkeypatch):
     monkeypatch.setenv("U2NET_HOME", str(shared / "models"))
     monkeypatch.setenv("MODEL_CHECKSUM_DISABLED", "1")
-    if onnx.weights("isnet-general-use") is None:
+    if networks.weights("isnet-general-use") is None:
         pytest.skip("the weights of isnet-general-use are not on this machine")
-    chosen = segmenters.segmenter()
+    chosen = cutout.segmenter()
     assert chosen.name == "isnet-general-use"
 
     scores = []
     for name in ("box", "jar", "mug", "pouch"):
-        photo = images.load(shared / "truth" / f"{name}_input.png").rgb
-        true = images.load_matte(shared / "truth" / f"{name}_cutout.png")
+        photo = files.load(shared / "truth" / f"{name}_input.png").rgb
+        true = files.load_matte(shared / "truth" / f"{name}_cutout.png")
         matte = chosen.segment(photo)
         assert matting.check(matte, photo) == []
         assert masks.hole_count(matte) == masks.hole_count(true), name

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prodgen import color, images, masks
+from prodgen import codecs, color, files, images, masks
+from prodgen.cutout.backdrop import fit_backdrop
+from prodgen.cutout.classical import ClassicalSegmenter
+from prodgen.cutout.evidence import measure
+from prodgen.cutout.silhouette import silhouette
 from prodgen.errors import SegmentationError, SettingError
-from prodgen.segmenters.backdrop import fit_backdrop
-from prodgen.segmenters.classical import ClassicalSegmenter
-from prodgen.segmenters.evidence import measure
-from prodgen.segmenters.silhouette import silhouette
 
 SIDE = 320
 
@@ -144,7 +144,7 @@ def test_noise_and_jpeg_leave_no_specks_on_the_backdrop():
     done, data = cv2.imencode(".jpg", images.to_uint8(photo)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 70])
     assert done
 
-    matte = ClassicalSegmenter().segment(images.decode(data.tobytes()).rgb)
+    matte = ClassicalSegmenter().segment(codecs.decode(data.tobytes()).rgb)
 
     assert iou(matte, true) > 0.95
     assert matte[masks.dilate(true, 6) == 0].max() < 0.01
@@ -240,8 +240,8 @@ def test_the_backdrop_is_known_behind_the_product():
 def test_the_truth_set_is_cut_out_with_its_holes(shared):
     scores = []
     for name in ("box", "jar", "mug", "pouch"):
-        true = images.load_matte(shared / "truth" / f"{name}_cutout.png")
-        matte = ClassicalSegmenter().segment(images.load(shared / "truth" / f"{name}_input.png").rgb)
+        true = files.load_matte(shared / "truth" / f"{name}_cutout.png")
+        matte = ClassicalSegmenter().segment(files.load(shared / "truth" / f"{name}_input.png").rgb)
         assert masks.hole_count(matte) == masks.hole_count(true), name
         scores.append(iou(matte, true))
 
@@ -249,7 +249,7 @@ def test_the_truth_set_is_cut_out_with_its_holes(shared):
 
 
 def test_the_outline_of_a_round_product_has_no_stairs(root):
-    rgb = images.load(root / "examples" / "photos" / "jar.png").rgb
+    rgb = files.load(root / "examples" / "photos" / "jar.png").rgb
 
     matte = ClassicalSegmenter().segment(rgb)
 
@@ -272,7 +272,7 @@ def test_the_outline_of_a_round_product_has_no_stairs(root):
     ],
 )
 def test_a_jpeg_is_cut_out_as_the_picture_that_it_was_made_of(root, product, quality, noise):
-    clean = images.load(root / "examples" / "photos" / f"{product}.png").rgb
+    clean = files.load(root / "examples" / "photos" / f"{product}.png").rgb
     grain = np.random.default_rng(3).standard_normal(clean.shape) * noise / 255
     packed = io.BytesIO()
     seen = images.to_uint8(np.clip(clean + grain, 0, 1).astype(np.float32))
@@ -280,7 +280,7 @@ def test_a_jpeg_is_cut_out_as_the_picture_that_it_was_made_of(root, product, qua
 
     one, other = (
         ClassicalSegmenter().segment(rgb)
-        for rgb in (clean, images.decode(packed.getvalue(), name="photo").rgb)
+        for rgb in (clean, codecs.decode(packed.getvalue(), name="photo").rgb)
     )
 
     assert iou(one, other) > 0.96

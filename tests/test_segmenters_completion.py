@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from prodgen import images, masks
+from prodgen import files, images, masks
+from prodgen.cutout.classical import ClassicalSegmenter
+from prodgen.cutout.completion import complete_outline
 from prodgen.errors import ImageError
-from prodgen.segmenters.classical import ClassicalSegmenter
-from prodgen.segmenters.completion import complete_outline
 
 SIDE = 480
 
@@ -130,8 +130,8 @@ def test_a_full_matte_of_any_size_stays_full(size):
 
 
 def test_the_white_lid_before_white_is_whole(shared):
-    true = images.load_matte(shared / "truth" / "jar_cutout.png")
-    photo = images.load(shared / "truth" / "jar_input.png").rgb
+    true = files.load_matte(shared / "truth" / "jar_cutout.png")
+    photo = files.load(shared / "truth" / "jar_input.png").rgb
 
     matte = ClassicalSegmenter().segment(photo)
 

@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from prodgen import images, segmenters
+from prodgen import cutout, images
 from prodgen.client import Client
-from prodgen.embedded import EmbeddedServer, EmbeddedTransport
 from prodgen.errors import (
     BackendOutOfMemoryError,
     ImageError,
@@ -22,7 +21,8 @@ from prodgen.images import Photo
 from prodgen.light import Light
 from prodgen.masks import erode
 from prodgen.schema import Generation
-from prodgen.stages import (
+from prodgen.server import EmbeddedServer, EmbeddedTransport
+from prodgen.shots.stages import (
     Background,
     Finish,
     Frame,
@@ -37,16 +37,16 @@ from prodgen.stages import (
     Tools,
     Upscale,
 )
-from prodgen.stages.drawing import draw_within_memory
-from prodgen.stages.finish import graded
-from prodgen.stages.style import looks
+from prodgen.shots.stages.finish import graded
+from prodgen.shots.stages.scene import draw_within_memory
+from prodgen.shots.stages.style import looks
 
 
 def no_client() -> Client:
     raise AssertionError("this stage must not need a backend")
 
 
-OFFLINE = Tools(client=no_client, segmenter=segmenters.segmenter)
+OFFLINE = Tools(client=no_client, segmenter=cutout.segmenter)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def placed(frame) -> Frame:
 
 def tools_for(**switches: object) -> Tools:
     client = Client("http://127.0.0.1:7860", transport=EmbeddedTransport(EmbeddedServer(**switches)))
-    return Tools(client=lambda: client, segmenter=segmenters.segmenter)
+    return Tools(client=lambda: client, segmenter=cutout.segmenter)
 
 
 def test_a_stage_out_of_order_says_which_stage_is_missing(frame):

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen import identity
+from prodgen import shading
 from prodgen.color import from_lab, to_lab
 from prodgen.images import Matte, RgbImage, from_uint8, to_uint8
 from prodgen.masks import bounding_box, composite, normalised_blur
@@ -124,7 +124,7 @@ OURS = "prodgen"
 def finished(method: str, photo: RgbImage, relit: RgbImage, matte: Matte) -> RgbImage:
     """The picture that a method delivers, (H, W, 3), sRGB, [0, 1]."""
     if method == OURS:
-        return identity.blend(photo, relit, matte)
+        return shading.blend(photo, relit, matte)
     product = np.clip(METHODS[method](photo, relit, matte), 0, 1).astype(np.float32)
     return composite(product, relit, matte)
 

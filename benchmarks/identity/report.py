@@ -14,7 +14,7 @@ from methods import METHODS, OURS
 from scoring import Row, Score, ratios, table
 from spoiling import SPOILINGS
 
-from prodgen.images import write_bytes
+from prodgen.files import write_bytes
 
 PAGE = Path(__file__).with_name("page.md")
 """The page's words; what the numbers say is filled in."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from prodgen import images
+from prodgen import files, images
 from prodgen.images import RgbImage, resize, to_uint8
 
 SIDE = 300
@@ -45,4 +45,4 @@ def write_sheet(path: Path, rows: list[Shown]) -> None:
             left = GAP + k * (SIDE + GAP)
             draw.text((left, top + TITLE + 2), words, "#444", label)
             sheet.paste(Image.fromarray(to_uint8(resize(picture, SIDE, SIDE))), (left, top + TITLE + LABEL))
-    images.save(path, images.from_uint8(np.asarray(sheet)), quality=88)
+    files.save(path, images.from_uint8(np.asarray(sheet)), quality=88)

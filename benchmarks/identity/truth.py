@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from prodgen import images
+from prodgen import files
 from prodgen.errors import ImageError
 from prodgen.images import Matte, RgbImage
 
@@ -42,12 +42,12 @@ def cases(folder: Path) -> Iterator[Case]:
         )
     for path in inputs:
         product = path.stem.removesuffix("_input")
-        photo, matte = images.load(path).rgb, _matte(folder, product)
+        photo, matte = files.load(path).rgb, _matte(folder, product)
         for scene in sorted(folder.glob(f"{product}_*")):
             place = scene.stem.removeprefix(f"{product}_")
             if place in ("input", "matte", "cutout"):
                 continue
-            truth = images.load(scene).rgb
+            truth = files.load(scene).rgb
             if not truth.shape[:2] == photo.shape[:2] == matte.shape:
                 raise ImageError(f"{str(scene)!r} is not of the photograph's and the matte's size")
             yield Case(product, place, photo, truth, matte)
@@ -56,5 +56,5 @@ def cases(folder: Path) -> Iterator[Case]:
 def _matte(folder: Path, product: str) -> Matte:
     for kind in ("matte", "cutout"):
         for path in sorted(folder.glob(f"{product}_{kind}.*")):
-            return images.load_matte(path)
+            return files.load_matte(path)
     raise ImageError(f"{str(folder)!r} holds no {product}_matte picture")

@@ -16,7 +16,7 @@ from prodgen.cli.doctor import doctor
 from prodgen.cli.generate import generate
 from prodgen.cli.inspect import inspect
 from prodgen.cli.licences import licences
-from prodgen.cli.lists import COMMANDS as LISTS
+from prodgen.cli.listing import COMMANDS as LISTS
 from prodgen.cli.pieces import blend, segment, upscale
 from prodgen.cli.recipes import recipes
 from prodgen.cli.serve import serve

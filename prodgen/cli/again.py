@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prodgen.cli.options import PHOTO, backend_option, dialect_option, json_option
+from prodgen.cli.parameters import PHOTO, backend_option, dialect_option, json_option
 
 if TYPE_CHECKING:
     from prodgen.client import Client
-    from prodgen.generating import Recalled
-    from prodgen.pipeline import Recipe, Shot
+    from prodgen.replaying import Recalled
+    from prodgen.shots import Recipe, Shot
 
 
 @click.command()
@@ -53,13 +53,13 @@ def again(
         prodgen again from-a-friend.png --backend http://127.0.0.1:7860 -o mine.png
         prodgen again mug-sunset.png --photo mug.jpg
     """
-    from prodgen import images
-    from prodgen.generating import recall
+    from prodgen import files
+    from prodgen.replaying import recall
 
     recalled = recall(picture)
     ending = ".png" if picture.suffix.lower() == ".txt" else picture.suffix
     output = output or picture.with_name(f"{picture.stem}-again{ending}")
-    images.refuse_overwriting(output, picture)
+    files.refuse_overwriting(output, picture)
     if recalled.is_shot:
         if controlnet:
             raise click.UsageError("a product shot has no control pictures; leave out --controlnet")
@@ -83,10 +83,11 @@ def _draw_again(
     as_json: bool,
 ) -> None:
     from prodgen.cli.generate import tell
-    from prodgen.cli.progress import progress_bar
+    from prodgen.cli.progress_bar import progress_bar
     from prodgen.client import Client
     from prodgen.errors import SettingError
-    from prodgen.generating import adapt, compare, generate, read_control
+    from prodgen.replaying import adapt, compare
+    from prodgen.text2image import generate, read_control
 
     with Client(backend, dialect=dialect) as client, progress_bar(["picture"], quiet=as_json) as report:
         job, changed = adapt(recalled, client, controls=[read_control(text) for text in controlnet])
@@ -120,13 +121,13 @@ def _shoot_again(
 ) -> None:
     from contextlib import ExitStack
 
-    from prodgen.cli.progress import progress_bar
+    from prodgen.cli.progress_bar import progress_bar
     from prodgen.cli.telling import tell
     from prodgen.client import Client
     from prodgen.errors import SettingError
-    from prodgen.generating import pixels_differ
-    from prodgen.images import load
-    from prodgen.pipeline import shoot_all
+    from prodgen.files import load
+    from prodgen.replaying import pixels_differ
+    from prodgen.shots import shoot_all
 
     story = dict(recalled.story)
     shot = _shot_of(recalled, photo, matte, background, output)
@@ -165,8 +166,8 @@ def _shot_of(
     from pydantic import ValidationError
 
     from prodgen.errors import ImageError, SettingError
-    from prodgen.pipeline import Recipe
-    from prodgen.pipeline.shot import new_shot
+    from prodgen.shots import Recipe
+    from prodgen.shots.shot import new_shot
 
     story = dict(recalled.story)
     if photo is None:
@@ -206,7 +207,7 @@ def _renamed(story: dict[str, Any], shot: Shot) -> list[str]:
 
 def _before_the_style(story: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
     """Return prompts and LoRAs as they were given; the story has them with the look's own added."""
-    from prodgen.stages.style import Style, looks
+    from prodgen.shots.stages.style import Style, looks
 
     prompt, negative = str(story.get("prompt") or ""), str(story.get("negative_prompt") or "")
     told = story.get("loras")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prodgen.cli.options import PHOTO, backend_option, dialect_option, json_option, output_paths
+from prodgen.cli.parameters import PHOTO, backend_option, dialect_option, json_option, output_paths
 
 if TYPE_CHECKING:
-    from prodgen.generating import Picture
+    from prodgen.text2image import Picture
 
 
 @click.command()
@@ -84,10 +84,10 @@ def generate(
         prodgen generate --prompt "a {red|blue} mug, __place__" --wildcards cards --count 4 -o mugs
         prodgen generate --config mugs.toml --size 2048x2048 --seed 7
     """
-    from prodgen.cli.progress import progress_bar
+    from prodgen.cli.progress_bar import progress_bar
     from prodgen.client import Client
-    from prodgen.generating import generate as draw
-    from prodgen.generating import new_job, read_config, seeds_of
+    from prodgen.text2image import generate as draw
+    from prodgen.text2image import new_job, read_config, seeds_of
 
     fields = {} if config is None else read_config(config)
     given = {name: value for name, value in options.items() if value is not None and value != ()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prodgen.cli.options import PHOTO
+from prodgen.cli.parameters import PHOTO
 
 if TYPE_CHECKING:
     from prodgen.inspecting import Inspection
@@ -43,11 +43,11 @@ def inspect(
     \b
         prodgen inspect mug.jpg agency/mug-beach.jpg --html mug-beach.html
     """
-    from prodgen import images
+    from prodgen import files
     from prodgen.inspecting import inspect_files, write_page
 
     if html is not None:
-        images.refuse_overwriting(html, photo, result, matte)
+        files.refuse_overwriting(html, photo, result, matte)
     found = inspect_files(photo, result, matte=matte, profile=profile, model=model)
     if html is not None:
         write_page(html, found, photo=photo.name, result=result.name)

@@ -32,8 +32,8 @@ def licences(recipes: tuple[str, ...], models: Path | None, commercial: bool, as
         prodgen licences relight --commercial
         prodgen licences --models ~/.local/share/prodgen/backend/webui/models
     """
-    from prodgen.licences import found_in, refuse_what_forbids_commerce, used_by
-    from prodgen.pipeline import Recipe
+    from prodgen.licensing import found_in, refuse_what_forbids_commerce, used_by
+    from prodgen.shots import Recipe
     from prodgen.weights import read_list
 
     known = read_list()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from prodgen.cli.options import PHOTO, backend_option, box_option, dialect_option
+from prodgen.cli.parameters import PHOTO, backend_option, box_option, dialect_option
 
 
 @click.command()
@@ -30,14 +30,15 @@ def segment(photo: Path, output: Path, model: str, box: tuple[int, int, int, int
     \b
         prodgen segment mug.jpg -o mug-matte.png
     """
-    from prodgen import images, matting, segmenters
+    from prodgen import cutout, files
+    from prodgen.cutout import matting
 
-    images.refuse_overwriting(output, photo)
-    picture = images.load(photo)
-    segmenter = segmenters.segmenter(model)
+    files.refuse_overwriting(output, photo)
+    picture = files.load(photo)
+    segmenter = cutout.segmenter(model)
     matte = segmenter.segment(picture.rgb, box=box)
     doubts = [*matting.check(matte, picture.rgb), *matting.doubt_outline(matte, picture.rgb)]
-    images.save_matte(output, matte)
+    files.save_matte(output, matte)
     click.echo(f"matte     {output}  (by {segmenter.name}; product is {matte.mean():.1%} of the picture)")
     for notice in filter(None, [*picture.notices, segmenter.notice, *doubts]):
         click.echo(f"note      {notice}")
@@ -70,23 +71,24 @@ def blend(original: Path, relit: Path, matte: Path, output: Path, strength: floa
     \b
         prodgen blend mug.jpg relit.png --matte mug-matte.png -o mug-relit.png
     """
-    from prodgen import identity, images, matting, reading
+    from prodgen import files, identity, ocr, shading
+    from prodgen.cutout import matting
     from prodgen.errors import ImageError
 
-    images.refuse_overwriting(output, original, relit, matte)
-    photo, scene, mask = images.load(original).rgb, images.load(relit).rgb, images.load_matte(matte)
+    files.refuse_overwriting(output, original, relit, matte)
+    photo, scene, mask = files.load(original).rgb, files.load(relit).rgb, files.load_matte(matte)
     if mask.shape != photo.shape[:2]:
         raise ImageError(
             f"the matte is {mask.shape[1]}x{mask.shape[0]} but ORIGINAL is {photo.shape[1]}x{photo.shape[0]};"
             " they must have the same size"
         )
     matting.check(mask, photo)
-    field = identity.light_field(photo, scene, mask, strength=strength, ambience=ambience)
-    result = identity.blend(photo, scene, mask, field=field)
+    field = shading.light_field(photo, scene, mask, strength=strength, ambience=ambience)
+    result = shading.blend(photo, scene, mask, field=field)
     measured = identity.measure(
-        photo, result, mask, relit=field if strength > 0 else scene, reader=reading.tesseract()
+        photo, result, mask, relit=field if strength > 0 else scene, reader=ocr.tesseract()
     )
-    images.save(output, result)
+    files.save(output, result)
     click.echo(f"picture   {output}  ({result.shape[1]}x{result.shape[0]})")
     click.echo(f"product   {measured.summary()}")
 
@@ -104,16 +106,16 @@ def upscale(picture: Path, output: Path, to: str, upscaler: str, backend: str, d
     \b
         prodgen upscale scene.png --to 2 -o scene-2x.png
     """
-    from prodgen import images
+    from prodgen import files
     from prodgen.client import Client
-    from prodgen.stages.upscale import enlarge, target_size
+    from prodgen.client.work.enlarging import enlarge, target_size
 
-    images.refuse_overwriting(output, picture)
-    source = images.load(picture)
+    files.refuse_overwriting(output, picture)
+    source = files.load(picture)
     width, height = target_size(to, source.rgb.shape[1], source.rgb.shape[0])
     with Client(backend, dialect=dialect) as client:
         large, name = enlarge(source.rgb, width, height, upscaler=upscaler, client=client)
         told = client.name
-    images.save(output, large)
+    files.save(output, large)
     click.echo(f"picture   {output}  ({large.shape[1]}x{large.shape[0]}, by {name})")
     click.echo(f"backend   {told}")

@@ -16,7 +16,7 @@ def recipes(name: str | None) -> None:
     from importlib.resources import files
 
     from prodgen.errors import UnknownNameError
-    from prodgen.pipeline import builtin_recipes
+    from prodgen.shots import builtin_recipes
 
     known = builtin_recipes()
     if name is None:
@@ -24,6 +24,6 @@ def recipes(name: str | None) -> None:
             click.echo(f"{recipe:<10} {fields['description']}")
             click.echo(f"{'':<10} {' > '.join(stage['stage'] for stage in fields['stages'])}")
     elif name in known:
-        click.echo((files("prodgen.pipeline") / "recipes" / f"{name}.toml").read_text("utf-8").rstrip())
+        click.echo((files("prodgen.shots") / "recipes" / f"{name}.toml").read_text("utf-8").rstrip())
     else:
         raise UnknownNameError("recipe", name, known)

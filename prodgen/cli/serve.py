@@ -30,9 +30,9 @@ def serve(host: str, port: int, api_auth: str | None, ic_light: Literal["v1", "v
     \b
         prodgen serve --port 7860
     """
-    from prodgen.embedded import EmbeddedServer
-    from prodgen.embedded.serve import listening
     from prodgen.errors import SettingError
+    from prodgen.server import EmbeddedServer
+    from prodgen.server.socket_server import listening
 
     accounts: dict[str, str] = {}
     for pair in filter(None, (api_auth or "").split(",")):

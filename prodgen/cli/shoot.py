@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prodgen.cli.options import (
+from prodgen.cli.parameters import (
     PHOTO,
     backend_option,
     box_option,
@@ -17,7 +17,7 @@ from prodgen.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from prodgen.pipeline import Recipe
+    from prodgen.shots import Recipe
 
 OF_STAGES = {
     "matte_file": "--matte", "model": "--model", "box": "--box", "where": "--place", "size": "--size",
@@ -96,11 +96,11 @@ def shoot(photo: Path, output: Path | None, backend: str, recipe: str, as_json: 
         prodgen shoot mug.jpg --background kitchen.jpg --place original -o mug-kitchen.png
         prodgen shoot mug.jpg --recipe packshot --size 2000x2000
     """
-    from prodgen.cli.progress import progress_bar
+    from prodgen.cli.progress_bar import progress_bar
     from prodgen.cli.telling import tell
-    from prodgen.generating.jobs import read_lora
-    from prodgen.pipeline import Recipe, shoot_all
-    from prodgen.pipeline.shot import draw_seed, new_shot
+    from prodgen.shots import Recipe, shoot_all
+    from prodgen.shots.shot import draw_seed, new_shot
+    from prodgen.text2image.job import read_lora
 
     first = draw_seed() if options["seed"] is None else options["seed"]
     seeds = [(first + k) % 2**32 for k in range(options["count"])]

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from prodgen.cli.options import PHOTO
+from prodgen.cli.parameters import PHOTO
 
 SHOWN = ("prompt", "negative_prompt", "seed", "light", "background", "source", "backend", "checkpoint")
 """Facts of a story in the order in which they are told."""
@@ -24,9 +24,9 @@ def show(picture: Path, as_json: bool) -> None:
     \b
         prodgen show outputs/mug-1234.png
     """
-    from prodgen import images, provenance
+    from prodgen import files, provenance
 
-    chunks = images.read_text(picture)
+    chunks = files.read_text(picture)
     story = provenance.read_story(chunks)
     if as_json:
         click.echo(json.dumps(story, ensure_ascii=False, indent=1))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from prodgen.pipeline import Result
+    from prodgen.shots import Result
 
 
 STOP_S = 3.0

@@ -10,8 +10,8 @@ that is not drawing).
 from __future__ import annotations
 
 from prodgen.client.client import TIMEOUT_S, Client
-from prodgen.client.server import EMBEDDED_CHECKPOINT
-from prodgen.client.service import ControlNet, Extension, Memory, PngInfo, Service
+from prodgen.client.knowledge.server import EMBEDDED_CHECKPOINT
+from prodgen.client.knowledge.service import ControlNet, Extension, Memory, PngInfo, Service
 
 __all__ = [
     "EMBEDDED_CHECKPOINT",

@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from prodgen.client import addresses, choosing, names, proofs, results
-from prodgen.client.drawing import Drawer
-from prodgen.client.options import Options
-from prodgen.client.server import Server
-from prodgen.client.service import PngInfo, Service
-from prodgen.client.work import Job, Worker
+from prodgen.client.knowledge import names
+from prodgen.client.knowledge.options import Options
+from prodgen.client.knowledge.server import Server
+from prodgen.client.knowledge.service import PngInfo, Service
+from prodgen.client.reaching import addresses, choosing
+from prodgen.client.work import proofs, results
+from prodgen.client.work.draw import Drawer
+from prodgen.client.work.worker import Job, Worker
 from prodgen.dialects import A1111, by_name
 from prodgen.errors import AnswerError
 from prodgen.images import RgbImage

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from prodgen.dialects import iclight
+from prodgen.dialects import ic_light
 from prodgen.dialects.payload import Payload, Picture
 from prodgen.errors import MissingExtensionError, SettingError, UnknownNameError, UnsupportedFeatureError
 from prodgen.schema import (
@@ -94,7 +94,7 @@ class A1111:
         fields = self._drawing(request, capabilities, is_img2img=False)
         if request.ic_light is not None:
             arguments, _ = self.ic_light(request.ic_light, capabilities, light_map=None)
-            self._add_script(fields, iclight.TITLE, arguments)
+            self._add_script(fields, ic_light.TITLE, arguments)
         return Payload("/sdapi/v1/txt2img", {**fields, **self.task(task_id)})
 
     def img2img(self, request: Img2Img, capabilities: Capabilities, *, task_id: str) -> Payload:
@@ -108,7 +108,7 @@ class A1111:
         init: Picture | None = Picture(request.init_image)
         if request.ic_light is not None:
             arguments, init = self.ic_light(request.ic_light, capabilities, light_map=request.init_image)
-            self._add_script(fields, iclight.TITLE, arguments)
+            self._add_script(fields, ic_light.TITLE, arguments)
         fields["init_images"] = [init]
         fields.update(self.inpainting(request))
         if request.resize_mode is not None:
@@ -164,7 +164,7 @@ class A1111:
         """
         if capabilities.ic_light is None:
             raise MissingExtensionError("IC-Light", self.title, IC_LIGHT_REMEDY)
-        return iclight.spell(unit, capabilities, light_map=light_map)
+        return ic_light.spell(unit, capabilities, light_map=light_map)
 
     def controlnet(self, unit: ControlNetUnit) -> dict[str, Any]:
         """Return one ControlNet unit as the extension wants it."""

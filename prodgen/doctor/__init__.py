@@ -11,19 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prodgen.client.choosing import choose
-from prodgen.doctor import machine, needs, relighting, server
+from prodgen.client.reaching.choosing import choose
+from prodgen.doctor import health, needs, relight_checks, this_machine
 from prodgen.doctor.facts import Facts
-from prodgen.doctor.finding import Finding, Report, Status
 from prodgen.doctor.fixing import fix
 from prodgen.doctor.gathering import ASKING_S, QUICK_S, How, gather, within
+from prodgen.doctor.report import Finding, Report, Status
 from prodgen.errors import BackendError
 
 CHECKS: tuple[Callable[[Facts], Finding | None], ...] = (
-    *server.CHECKS,
-    *relighting.CHECKS,
+    *health.CHECKS,
+    *relight_checks.CHECKS,
     *needs.CHECKS,
-    *machine.CHECKS,
+    *this_machine.CHECKS,
 )
 """In the order in which they are told."""
 

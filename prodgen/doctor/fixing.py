@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from prodgen.client import Service, options, tasks
-from prodgen.client.connection import Connection
-from prodgen.client.service import Refreshable
-from prodgen.doctor.finding import FixName
+from prodgen.client import Service
+from prodgen.client.knowledge import options
+from prodgen.client.knowledge.service import Refreshable
+from prodgen.client.reaching.connection import Connection
+from prodgen.client.work import tasks
+from prodgen.doctor.report import FixName
 from prodgen.errors import BackendError
 
 FOLDERS: tuple[Refreshable, ...] = ("checkpoints", "vae", "loras", "embeddings")

@@ -22,10 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from prodgen.client import Service, addresses, lists, options, tasks
-from prodgen.client.choosing import Settings, choose
-from prodgen.client.connection import Connection
-from prodgen.client.server import EMBEDDED_CHECKPOINT
+from prodgen.client import Service
+from prodgen.client.knowledge import lists, options
+from prodgen.client.knowledge.server import EMBEDDED_CHECKPOINT
+from prodgen.client.reaching import addresses
+from prodgen.client.reaching.choosing import Settings, choose
+from prodgen.client.reaching.connection import Connection
+from prodgen.client.work import tasks
 from prodgen.dialects import A1111, ROUTES, by_name, by_version
 from prodgen.doctor import trials
 from prodgen.doctor.facts import Facts, Here, Trials
@@ -93,7 +96,7 @@ def gather(address: str, how: How) -> Facts:
     where = connection.address
     how = replace(how, auth=where.auth or how.auth)
     if where.is_embedded and how.transport is None:
-        from prodgen.embedded import EmbeddedTransport
+        from prodgen.server import EmbeddedTransport
 
         # One server for all connections: each would otherwise have its own.
         connection.close()
@@ -231,8 +234,8 @@ def _try_out(facts: Facts, how: How) -> Trials:
 
 def look_around(outputs: Path) -> Here:
     """Return what this machine offers; `outputs` is where pictures will go, if it exists or not."""
-    from prodgen import reading, segmenters
-    from prodgen.segmenters.onnx import is_installed
+    from prodgen import cutout, ocr
+    from prodgen.cutout.networks import is_installed
 
     folder = outputs.absolute()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
@@ -245,14 +248,14 @@ def look_around(outputs: Path) -> Here:
     with contextlib.suppress(OSError):
         free = shutil.disk_usage(existing if existing.is_dir() else existing.parent).free
     scenes, errors = _scenes()
-    program = reading.find_program()
+    program = ocr.find_program()
     return Here(
         outputs,
         problem,
         free,
-        segmenters.available(),
+        cutout.available(),
         has_rembg=is_installed(),
-        ocr=None if program is None else reading.version(program) or "",
+        ocr=None if program is None else ocr.version(program) or "",
         scenes=scenes,
         scene_errors=errors,
     )
@@ -262,11 +265,11 @@ def _scenes() -> tuple[int, tuple[str, ...]]:
     """Return how many panoramas can be read, and a sentence on each that cannot."""
     from importlib import resources
 
-    from prodgen.embedded.scenery import panorama
+    from prodgen.engines.ibl import panorama
 
     errors = []
     try:
-        folder = resources.files("prodgen.embedded.scenery").joinpath("scenes")
+        folder = resources.files("prodgen.engines.ibl").joinpath("scenes")
         names = sorted(
             item.name.removesuffix(".hdr") for item in folder.iterdir() if item.name.endswith(".hdr")
         )

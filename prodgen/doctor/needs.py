@@ -5,11 +5,11 @@ Each is a pure function of the facts; None means that it does not apply.
 
 from __future__ import annotations
 
-from prodgen.client.names import scheduler_key
+from prodgen.client.knowledge.names import scheduler_key
+from prodgen.client.work.enlarging import PREFERRED
 from prodgen.doctor.facts import Facts
-from prodgen.doctor.finding import Finding
-from prodgen.pipeline import Recipe, builtin_recipes
-from prodgen.stages.upscale import PREFERRED
+from prodgen.doctor.report import Finding
+from prodgen.shots import Recipe, builtin_recipes
 
 OPTIONAL_LORAS = ("more_details", "SDXLrender_v2.0")
 """Those that `run.py` uses where they are."""

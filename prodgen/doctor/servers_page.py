@@ -12,8 +12,8 @@ import numpy as np
 
 from prodgen.dialects import A1111, DIALECTS, ROUTES
 from prodgen.dialects.abilities import FEATURES, can
-from prodgen.dialects.iclight import SPELLING_BY_ARGUMENTS, spell
-from prodgen.doctor.relighting import SPELLINGS
+from prodgen.dialects.ic_light import SPELLING_BY_ARGUMENTS, spell
+from prodgen.doctor.relight_checks import SPELLINGS
 from prodgen.errors import UnsupportedFeatureError
 from prodgen.schema import Capabilities, ICLight
 

@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from prodgen.client import Client, options, results, tasks
-from prodgen.client.choosing import Settings
-from prodgen.client.connection import Connection
-from prodgen.client.work import Job, Worker
+from prodgen.client import Client
+from prodgen.client.knowledge import options
+from prodgen.client.reaching.choosing import Settings
+from prodgen.client.reaching.connection import Connection
+from prodgen.client.work import results, tasks
+from prodgen.client.work.worker import Job, Worker
 from prodgen.dialects import A1111, infotext_value
 from prodgen.doctor.facts import Facts, Relit, Trials
 from prodgen.errors import BackendError, ProdgenError, UnsupportedFeatureError

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.color import LUMA, to_linear
-from prodgen.identity.evidence import INSIDE
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.masks import normalised_blur
+from prodgen.shading.working_pair import INSIDE
 
 Plane = NDArray[np.float32]
 

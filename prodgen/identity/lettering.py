@@ -1,6 +1,6 @@
 """Whether what is printed on a product still reads the same: letters, where `detail` compares strokes.
 
-Asks whatever can read (a `Reader`, such as `prodgen.reading.tesseract`) and owns what is done about its
+Asks whatever can read (a `Reader`, such as `prodgen.ocr.tesseract`) and owns what is done about its
 doubts: readers slip on small, curved and shaded print, and a slip must not look like another product.
 Light is taken out before reading, so that it cannot change what is read.
 """
@@ -8,33 +8,17 @@ Light is taken out before reading, so that it cannot change what is read.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.images import Matte, RgbImage, resize
+from prodgen.ocr import Reader, Word
 
 Plane = NDArray[np.float32]
 
-
-class Word(NamedTuple):
-    """A word that was read."""
-
-    text: str
-    confidence: float
-    """The reader's own, 0 to 100."""
-    left: float
-    """As share of the picture's width, like `right`; `top` and `bottom` of its height."""
-    top: float
-    right: float
-    bottom: float
-
-
-Reader = Callable[[RgbImage], Sequence[Word] | None]
-"""Reads all words of a picture, (H, W, 3), sRGB, [0, 1], dark on light; None if it could not work."""
 
 READ_SIDE_PX = 1200
 """Longest side of the product while it is read: letters of 1 % of the product become 12 pixels high."""

@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 
 from prodgen.color import LUMA, delta_e, linear_to_lab, to_lab, to_linear
 from prodgen.identity.detail import compare
-from prodgen.identity.evidence import INSIDE, Region, gather
-from prodgen.identity.field import LightField, read_field
 from prodgen.identity.gloss import mirrored_percent
 from prodgen.identity.hues import hue_error_deg
-from prodgen.identity.lettering import Reader, text_errors_percent
-from prodgen.identity.materials import material_shift
+from prodgen.identity.lettering import text_errors_percent
 from prodgen.identity.outline import growth_percent, halo
 from prodgen.identity.verdict import Identity
 from prodgen.images import Matte, RgbImage, resize
+from prodgen.ocr import Reader
+from prodgen.shading.field import LightField, read_field
+from prodgen.shading.materials import material_shift
+from prodgen.shading.working_pair import INSIDE, Region, gather
 
 Plane = NDArray[np.float32]
 
@@ -116,7 +117,7 @@ def measure(
             already; without it `light_kept` is None.
         asked_azimuth_deg: Where light was asked from: 0 = front, 90 = right, -90 = left, 180 = behind.
         asked_elevation_deg: 0 = horizon, 90 = above.
-        reader: What reads print, such as `prodgen.reading.tesseract()`; asked only where there is print.
+        reader: What reads print, such as `prodgen.ocr.tesseract()`; asked only where there is print.
             Without it `text_errors_percent` is None.
 
     Raises:

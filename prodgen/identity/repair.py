@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from prodgen.identity.blend import blend
-from prodgen.identity.field import LightField, light_field
-from prodgen.identity.lettering import Reader
 from prodgen.identity.measure import BLACK, WHITE, Comparison, compare_pictures, measure, read_text
 from prodgen.identity.verdict import Identity, Verdict, profile_limits
 from prodgen.images import Matte, RgbImage
 from prodgen.masks import blur
+from prodgen.ocr import Reader
+from prodgen.shading.blend import blend
+from prodgen.shading.field import LightField, light_field
 
 ROUNDS = 5
 """Times the light is weakened before giving up; each halves it where it failed."""

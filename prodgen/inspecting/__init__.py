@@ -4,8 +4,8 @@
 has them measured, `page` shows it. Renders nothing and asks no backend.
 """
 
-from prodgen.inspecting.finding import Place, find
 from prodgen.inspecting.inspection import Inspection, inspect_files, inspect_pictures, shown_number, status_of
+from prodgen.inspecting.locating import Place, find
 from prodgen.inspecting.page import page, write_page
 
 __all__ = [

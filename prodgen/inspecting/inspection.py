@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen import images, matting, reading, segmenters
+from prodgen import cutout, files, ocr
+from prodgen.cutout import matting
 from prodgen.errors import ImageError
 from prodgen.identity import Comparison, Identity, Verdict, compare_pictures, measure, profile_limits
 from prodgen.images import Matte, RgbImage, resize
-from prodgen.inspecting.finding import Place, compose, find, lay, resizing, shift
+from prodgen.inspecting.locating import Place, compose, find, lay, resizing, shift
 from prodgen.masks import bounding_box, composite
 
 SMALLEST_SIDE_PX = 150
@@ -98,18 +99,18 @@ def inspect_files(
         UnknownNameError: If there is no such profile or segmenter.
     """
     profile_limits(profile)
-    before, after = images.load(photo), images.load(result)
+    before, after = files.load(photo), files.load(result)
     notices = [*before.notices, *after.notices]
     finished = after.rgb
     if after.matte is not None:
         finished = composite(after.rgb, np.ones_like(after.rgb), after.matte)
         notices.append("the result is transparent in places; it is judged on white")
     if matte is not None:
-        cut = images.load_matte(matte)
+        cut = files.load_matte(matte)
     elif before.matte is not None:
         cut = before.matte
     else:
-        segmenter = segmenters.segmenter(model)
+        segmenter = cutout.segmenter(model)
         cut = segmenter.segment(before.rgb)
         notices += [segmenter.notice] if segmenter.notice else []
     if cut.shape != before.rgb.shape[:2]:
@@ -160,7 +161,7 @@ def inspect_pictures(
         verdict = Verdict(status="fail", profile=profile, reasons=(reason,))
         return Inspection(photo, result, matte, None, None, None, verdict, notices)
     before, after, cut, more = _same_framing(photo, result, matte, place)
-    identity = measure(before, after, cut, reader=reading.tesseract())
+    identity = measure(before, after, cut, reader=ocr.tesseract())
     return Inspection(
         photo=before,
         result=after,

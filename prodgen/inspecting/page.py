@@ -21,8 +21,9 @@ from PIL import Image
 
 from prodgen import __version__
 from prodgen.color import from_lab
+from prodgen.files import write_bytes
 from prodgen.identity import Comparison, Identity, profile_limits
-from prodgen.images import RgbImage, resize, to_uint8, write_bytes
+from prodgen.images import RgbImage, resize, to_uint8
 from prodgen.inspecting.inspection import Inspection, shown_number, status_of
 from prodgen.masks import composite
 

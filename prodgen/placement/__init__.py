@@ -5,7 +5,7 @@ canvas size and the working size; knows nothing about light or scenes.
 """
 
 from prodgen.placement.canvas import DEFAULT_FILL, PLACES, Placement, apply, place, product_crop
-from prodgen.placement.sizes import LEAST_SIDE, MOST_SIDE, Size, parse_size, working_size
+from prodgen.placement.canvas_sizes import LEAST_SIDE, MOST_SIDE, Size, parse_size, working_size
 
 __all__ = [
     "DEFAULT_FILL",

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from prodgen.errors import ImageError, PlacementError, SettingError, UnknownNameError
 from prodgen.images import Matte, RgbImage
 from prodgen.masks import Box, bounding_box
-from prodgen.placement.sizes import DEFAULT_MOST_SIDE, Size, of_ratio, parse_ratio, parse_size
+from prodgen.placement.canvas_sizes import DEFAULT_MOST_SIDE, Size, of_ratio, parse_ratio, parse_size
 
 PLACES: dict[str, tuple[float, float]] = {
     "auto": (0.5, 0.70),

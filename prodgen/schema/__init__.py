@@ -20,8 +20,8 @@ from prodgen.schema.answers import (
     ScriptInfo,
     Upscaler,
 )
-from prodgen.schema.extras import Upscale
-from prodgen.schema.generate import DEFAULT_STEPS, Drawing, Img2Img, Txt2Img
+from prodgen.schema.drawing import DEFAULT_STEPS, Drawing, Img2Img, Txt2Img
+from prodgen.schema.postprocess import Upscale
 from prodgen.schema.request import MAX_SEED, MAX_SIDE, Request
 from prodgen.schema.units import (
     IC_LIGHT_CFG_SCALE,

@@ -110,7 +110,7 @@ def test_ic_light_is_proven_by_the_foreground_that_comes_back(
 def test_the_foreground_on_grey_is_computed_as_the_extension_does_to_the_bit(
     ic_light, captured, pixels, name, number
 ):
-    from prodgen.client.proofs import on_grey
+    from prodgen.client.work.proofs import on_grey
 
     shown = pixels(captured(name)["response"]["json"]["images"][number])
     np.testing.assert_array_equal(on_grey(ic_light(name)), shown)
@@ -659,7 +659,7 @@ def test_every_recorded_generation_means_what_the_facts_say(shared, pixels):
 def test_every_recorded_refusal_becomes_an_error_with_a_name(shared):
     import json
 
-    from prodgen.client import faults
+    from prodgen.client.reaching import faults
     from prodgen.errors import BackendError, NotABackendError
 
     checked = 0

@@ -12,8 +12,10 @@ import httpx
 import numpy as np
 import pytest
 
-from prodgen.client import Client, addresses, wire
-from prodgen.client.connection import TRIES, Connection, translate
+from prodgen.client import Client
+from prodgen.client.reaching import addresses, encoding
+from prodgen.client.reaching.connection import TRIES, Connection, translate
+from prodgen.codecs import decode, encode_png
 from prodgen.dialects import Picture
 from prodgen.errors import (
     AnswerError,
@@ -28,7 +30,7 @@ from prodgen.errors import (
     ProdgenError,
     SettingError,
 )
-from prodgen.images import decode, encode_png, from_uint8
+from prodgen.images import from_uint8
 from prodgen.schema import Txt2Img, Upscale
 
 
@@ -519,7 +521,7 @@ def test_all_our_errors_survive_a_journey_to_another_process():
 def test_progress_is_told_meanwhile_and_is_our_own(recorded, monkeypatch):
     import threading
 
-    from prodgen.client import tasks
+    from prodgen.client.work import tasks
 
     monkeypatch.setattr(tasks, "POLL_S", 0.01)
     told = threading.Event()
@@ -546,7 +548,7 @@ def test_progress_is_told_meanwhile_and_is_our_own(recorded, monkeypatch):
 def test_an_error_in_the_callback_reaches_the_caller(recorded, monkeypatch):
     import threading
 
-    from prodgen.client import tasks
+    from prodgen.client.work import tasks
 
     monkeypatch.setattr(tasks, "POLL_S", 0.01)
     told = threading.Event()
@@ -579,7 +581,7 @@ PICTURES = [Picture(COLOURS), Picture(COLOURS, ALPHA), Picture(matte=ALPHA)]
 @pytest.mark.parametrize("is_local", [True, False])
 @pytest.mark.parametrize("picture", PICTURES)
 def test_a_picture_arrives_to_the_bit_in_every_format(picture, is_local, formats):
-    data = bytes(wire.encode_picture(picture, formats=formats, is_local=is_local))
+    data = bytes(encoding.encode_picture(picture, formats=formats, is_local=is_local))
 
     arrived = decode(data)
     if picture.rgb is None:
@@ -592,15 +594,15 @@ def test_a_picture_arrives_to_the_bit_in_every_format(picture, is_local, formats
 
 def test_a_body_is_the_json_that_a_plain_encoder_would_make():
     fields = {"a": [Picture(COLOURS), None], "ü": {"b": 'c"', "d": Picture(COLOURS)}}
-    body = b"".join(wire.encode_body(fields, formats={"png"}, is_local=False))
+    body = b"".join(encoding.encode_body(fields, formats={"png"}, is_local=False))
 
-    file = wire.encode_picture(Picture(COLOURS), formats={"png"}, is_local=False)
+    file = encoding.encode_picture(Picture(COLOURS), formats={"png"}, is_local=False)
     text = base64.b64encode(file).decode()
     assert json.loads(body) == {"a": [text, None], "ü": {"b": 'c"', "d": text}}
 
 
 def test_a_body_can_be_sent_more_than_once():
-    body = wire.encode_body(
+    body = encoding.encode_body(
         {"a": Picture(np.zeros((900, 900, 3), np.float32))}, formats={"bmp"}, is_local=True
     )
 
@@ -619,7 +621,7 @@ def test_pictures_of_a_server_are_read_exactly(mode, kind):
     original = Image.fromarray((COLOURS * 255 + 0.5).astype(np.uint8)).convert(mode)
     original.save(buffer, kind, lossless=True)
 
-    read = wire.decode_picture(buffer.getvalue(), name="it")
+    read = encoding.decode_picture(buffer.getvalue(), name="it")
 
     np.testing.assert_array_equal(read, from_uint8(np.asarray(original.convert("RGB"))))
 
@@ -627,11 +629,11 @@ def test_pictures_of_a_server_are_read_exactly(mode, kind):
 @pytest.mark.parametrize("cut", range(0, len(GOOD) - 1, 7))
 def test_a_picture_that_was_cut_off_is_never_taken(cut):
     with pytest.raises(ImageError):
-        wire.decode_picture(GOOD[:cut], name="it")
+        encoding.decode_picture(GOOD[:cut], name="it")
 
 
 def test_a_data_uri_is_read_as_its_content():
-    assert wire.decode_base64("data:image/png;base64,QUJD") == wire.decode_base64("QUJD") == b"ABC"
+    assert encoding.decode_base64("data:image/png;base64,QUJD") == encoding.decode_base64("QUJD") == b"ABC"
 
 
 def test_uploads_over_a_network_are_small(recorded):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from prodgen.client import Client
-from prodgen.embedded import EmbeddedServer, EmbeddedTransport
-from prodgen.embedded.serve import listening
 from prodgen.errors import UnknownNameError
 from prodgen.schema import ICLight, Img2Img, Lora, Txt2Img, Upscale
+from prodgen.server import EmbeddedServer, EmbeddedTransport
+from prodgen.server.socket_server import listening
 
 SPELLINGS = ("v1", "v2", "v15", "without its page", "behind a socket, with a password")
 
@@ -138,7 +138,7 @@ def test_progress_can_be_asked_for_and_an_idle_server_is_not_interrupted(client)
 
 
 def test_parameters_are_read_out_of_a_file(client):
-    from prodgen.images import encode_png
+    from prodgen.codecs import encode_png
 
     file = encode_png(np.full((8, 8, 3), 0.5, np.float32), text={"parameters": "a cup\nSteps: 2, Seed: 5"})
 

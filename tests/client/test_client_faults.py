@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from prodgen.client import Client
-from prodgen.embedded import EmbeddedServer, EmbeddedTransport
-from prodgen.embedded.faults import EVERY_KIND, Fault, in_turn
 from prodgen.errors import BackendError, BackendOutOfMemoryError, BackendTimeoutError
 from prodgen.schema import ICLight, Txt2Img
+from prodgen.server import EmbeddedServer, EmbeddedTransport
+from prodgen.server.injected_faults import EVERY_KIND, Fault, in_turn
 
 WORK_LOST = frozenset({"cut_during", "cut_after", "garbage", "half_json", "no_images"})
 """Faults that destroy the answer after the picture was drawn; it must be drawn once more."""
@@ -126,7 +126,7 @@ def test_pictures_that_cannot_be_sent_are_fetched_one_by_one():
 
 
 def test_progress_of_pictures_that_are_fetched_is_that_of_all(monkeypatch):
-    from prodgen.client import tasks
+    from prodgen.client.work import tasks
 
     monkeypatch.setattr(tasks, "POLL_S", 0.01)
     seen = []
@@ -142,7 +142,7 @@ def test_progress_of_pictures_that_are_fetched_is_that_of_all(monkeypatch):
 
 
 def test_progress_carries_previews_where_they_are_wanted(monkeypatch):
-    from prodgen.client import tasks
+    from prodgen.client.work import tasks
 
     monkeypatch.setattr(tasks, "POLL_S", 0.02)
     seen = []

@@ -14,7 +14,8 @@ import time
 
 import pytest
 
-from prodgen.client import Client, addresses, choosing
+from prodgen.client import Client
+from prodgen.client.reaching import addresses, choosing
 from prodgen.errors import BackendError, BackendTimeoutError, ProdgenError, SettingError
 
 SECRET = "s3cret-t0ken"

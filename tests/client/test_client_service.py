@@ -180,7 +180,7 @@ def shape_of(value):
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_the_embedded_backend_answers_in_the_shape_of_a_real_one(captured, route):
-    from prodgen.embedded import EmbeddedTransport
+    from prodgen.server import EmbeddedTransport
 
     with httpx.Client(transport=EmbeddedTransport(), base_url="http://x") as client:
         ours = client.get(f"/sdapi/v1/{route}")
@@ -205,7 +205,7 @@ def test_the_embedded_backend_answers_in_the_shape_of_a_real_one(captured, route
     [("txt2img", "iclight-v1/nobug-disabled"), ("img2img", "core/img2img-mask-fill1")],
 )
 def test_the_embedded_backend_draws_in_the_shape_of_a_real_one(captured, path, recording):
-    from prodgen.embedded import EmbeddedTransport
+    from prodgen.server import EmbeddedTransport
 
     asked = captured(recording)["request"]["json"]
     with httpx.Client(transport=EmbeddedTransport(), base_url="http://x") as client:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from prodgen.client import Client
-from prodgen.embedded.transport import EmbeddedTransport
 from prodgen.errors import NotAppliedError
 from prodgen.schema import ICLight, Txt2Img
+from prodgen.server.transport import EmbeddedTransport
 
 
 class WithBridge(httpx.BaseTransport):

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-EXTENSION = Path(__file__).parents[2] / "backend/extensions/zz-prodgen-bridge"
+EXTENSION = Path(__file__).parents[2] / "deploy/extensions/zz-prodgen-bridge"
 
 HOOKS = ("before_process", "process", "process_before_every_sampling", "postprocess_image", "postprocess")
 

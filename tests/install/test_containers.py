@@ -108,14 +108,14 @@ def test_everything_the_compose_file_names_exists(compose):
     for service in compose["services"].values():
         build = service["build"]
         assert (ROOT / build["dockerfile"]).is_file()
-        assert (ROOT / "docker" / build["args"].get("LOCK", "requirements.lock")).is_file()
+        assert (ROOT / "deploy" / build["args"].get("LOCK", "requirements.lock")).is_file()
         for mount in service.get("volumes", []):
             source = mount.split(":")[0]
             assert source in compose["volumes"] or (ROOT / source).exists()
 
 
 def test_the_base_image_is_the_same_digest_everywhere(compose):
-    dockerfiles = [path.read_text() for path in sorted((ROOT / "docker").glob("*.Dockerfile"))]
+    dockerfiles = [path.read_text() for path in sorted((ROOT / "deploy").glob("*.Dockerfile"))]
     named = {match for text in [*dockerfiles, json.dumps(compose)] for match in BASE_IMAGE.findall(text)}
 
     assert len(dockerfiles) == 2
@@ -125,7 +125,7 @@ def test_the_base_image_is_the_same_digest_everywhere(compose):
 
 @pytest.mark.parametrize("name", ["prodgen", "backend"])
 def test_an_image_is_built_in_stages_and_runs_as_a_user(name):
-    text = (ROOT / f"docker/{name}.Dockerfile").read_text()
+    text = (ROOT / f"deploy/{name}.Dockerfile").read_text()
 
     stages = re.findall(r"^FROM (.*)$", text, re.MULTILINE)
     assert stages == ["${PYTHON_IMAGE} AS build", "${PYTHON_IMAGE}"]
@@ -135,7 +135,7 @@ def test_an_image_is_built_in_stages_and_runs_as_a_user(name):
 
 @pytest.mark.parametrize("name", ["prodgen", "backend"])
 def test_everything_an_image_copies_is_let_through_to_the_builder(name):
-    text = (ROOT / f"docker/{name}.Dockerfile").read_text()
+    text = (ROOT / f"deploy/{name}.Dockerfile").read_text()
     let_through = {
         line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")
     }
@@ -149,7 +149,7 @@ def test_everything_an_image_copies_is_let_through_to_the_builder(name):
 
 @pytest.mark.parametrize("name", ["requirements", "requirements-cluster"])
 def test_every_locked_package_has_its_version_and_hashes(name):
-    text = (ROOT / f"docker/{name}.lock").read_text()
+    text = (ROOT / f"deploy/{name}.lock").read_text()
     packages = re.split(r"\n(?=\S)", text.strip())
 
     assert all(re.match(r"[\w.-]+(\[\w+\])?==\S+ ", package) for package in packages)
@@ -159,11 +159,11 @@ def test_every_locked_package_has_its_version_and_hashes(name):
 def test_the_lock_has_every_dependency_of_the_project():
     project = (ROOT / "pyproject.toml").read_text()
     listed = project.split("\ndependencies = [")[1].split("]")[0]
-    locked = (ROOT / "docker/requirements.lock").read_text()
+    locked = (ROOT / "deploy/requirements.lock").read_text()
 
     for name in re.findall(r'"([\w.-]+)', listed):
         assert f"\n{name}==" in f"\n{locked}", (
-            f"{name} is not in docker/requirements.lock: docker/README.md says how to renew it"
+            f"{name} is not in deploy/requirements.lock: deploy/README.md says how to renew it"
         )
 
 
@@ -173,7 +173,7 @@ def test_the_dockerfiles_pass_hadolint():
         pytest.skip("hadolint is not installed: pip install '.[dev]'")
 
     result = subprocess.run(
-        [hadolint, *sorted((ROOT / "docker").glob("*.Dockerfile"))], capture_output=True, text=True
+        [hadolint, *sorted((ROOT / "deploy").glob("*.Dockerfile"))], capture_output=True, text=True
     )
 
     assert result.returncode == 0, result.stdout
@@ -183,7 +183,7 @@ def test_the_scripts_pass_shellcheck():
     shellcheck = Path(sys.executable).with_name("shellcheck")
     if not shellcheck.exists():
         pytest.skip("shellcheck is not installed: pip install '.[dev]'")
-    scripts = [*ROOT.glob("*.sh"), *(ROOT / "backend").glob("*.sh"), *(ROOT / "docker").glob("*.sh")]
+    scripts = [*ROOT.glob("*.sh"), *(ROOT / "deploy").glob("*.sh")]
 
     result = subprocess.run([shellcheck, "-x", *scripts], capture_output=True, text=True, cwd=ROOT)
 
@@ -207,7 +207,7 @@ def test_pinning_writes_a_digest_and_nothing_else(tmp_path, answer):
     env.write_text("PRODGEN_AUTH=a:b\nPYTHON_IMAGE=old\n")
 
     result = subprocess.run(
-        [ROOT / "docker/pin_images.sh", env],
+        [ROOT / "deploy/pin_images.sh", env],
         capture_output=True,
         text=True,
         env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
@@ -235,7 +235,7 @@ def test_the_health_check_asks_for_ic_light_and_the_bridge(mirror, scripts, stat
     mirror.files["/sdapi/v1/script-info"] = json.dumps(scripts).encode()
 
     result = subprocess.run(
-        [sys.executable, ROOT / "backend/healthcheck.py", mirror.url], capture_output=True, text=True
+        [sys.executable, ROOT / "deploy/healthcheck.py", mirror.url], capture_output=True, text=True
     )
 
     assert (result.returncode, said in result.stdout) == (status, True), result.stdout + result.stderr
@@ -245,7 +245,7 @@ def test_the_health_check_signs_in(mirror):
     mirror.files["/sdapi/v1/script-info"] = b"[]"
 
     subprocess.run(
-        [sys.executable, ROOT / "backend/healthcheck.py", mirror.url],
+        [sys.executable, ROOT / "deploy/healthcheck.py", mirror.url],
         capture_output=True,
         env={"PRODGEN_BACKEND_AUTH": "shop:geheim"},
     )

@@ -45,7 +45,7 @@ def test_a_command_on_the_page_has_only_options_that_exist(command, environment,
     line = {
         "./install_backend.sh": [ROOT / "install_backend.sh", *options, "--help"],
         "./download_weights.sh": [ROOT / "download_weights.sh", *options, "--list"],
-        "~/.local/share/prodgen/backend/start_backend.sh": ["bash", "-n", ROOT / "backend/start_backend.sh"],
+        "~/.local/share/prodgen/backend/start_backend.sh": ["bash", "-n", ROOT / "deploy/start_backend.sh"],
         "python3": [sys.executable, "-m", "py_compile", *[str(ROOT / option) for option in options]],
         "prodgen": [sys.executable, "-m", "prodgen", *options, "--help"],
     }[program]

@@ -301,7 +301,7 @@ def test_too_little_disk_is_noticed_before_anything_is_fetched(box):
     ],
 )
 def test_the_torch_build_fits_the_gpu(capability: str, torch: str, attention: str):
-    script = f'. "{ROOT}/backend/torch.sh"; torch_choice {capability}'
+    script = f'. "{ROOT}/deploy/torch.sh"; torch_choice {capability}'
 
     choice = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
 
@@ -310,7 +310,7 @@ def test_the_torch_build_fits_the_gpu(capability: str, torch: str, attention: st
 
 
 def test_the_pins_are_whole_commits_over_https_and_in_loading_order():
-    lines = [line.split() for line in (ROOT / "backend/pins.txt").read_text().splitlines()]
+    lines = [line.split() for line in (ROOT / "deploy/pins.txt").read_text().splitlines()]
     pins = [line for line in lines if line and not line[0].startswith("#")]
 
     for _, _, url, commit, _, _ in pins:

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from prodgen.cli.licences import licences
 from prodgen.errors import SettingError, UnknownNameError
-from prodgen.licences import found_in, refuse_what_forbids_commerce, used_by
-from prodgen.pipeline import Recipe
+from prodgen.licensing import found_in, refuse_what_forbids_commerce, used_by
+from prodgen.shots import Recipe
 from prodgen.weights import read_list
 
 KNOWN = read_list()

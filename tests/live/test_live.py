@@ -7,9 +7,9 @@ import threading
 import numpy as np
 import pytest
 
+from prodgen.codecs import encode_png
 from prodgen.dialects import ROUTES
 from prodgen.errors import BackendError, BackendFaultError, Interrupted, NotABackendError, UnknownNameError
-from prodgen.images import encode_png
 from prodgen.schema import ICLight, Img2Img, Lora, SoftInpainting, Txt2Img, Upscale
 
 pytestmark = pytest.mark.live

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from prodgen.embedded import EmbeddedServer
-from prodgen.embedded.serve import listening
+from prodgen.server import EmbeddedServer
+from prodgen.server.socket_server import listening
 
 
 def run(address: str | None) -> str:

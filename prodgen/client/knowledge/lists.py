@@ -1,0 +1,193 @@
+"""What a server has: its lists, read tolerantly, and put together as `Capabilities`.
+
+Asks once; knows nothing of requests.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from prodgen.client.reaching.connection import Connection
+from prodgen.dialects import A1111, ROUTES, by_routes
+from prodgen.dialects.ic_light import TITLE, models_of, spelling_of
+from prodgen.errors import AnswerError, BackendFaultError, NotABackendError
+from prodgen.schema import (
+    Capabilities,
+    Checkpoint,
+    LoraFile,
+    Sampler,
+    Scheduler,
+    ScriptArgument,
+    ScriptInfo,
+    Upscaler,
+)
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+def _items(answer: Any, read: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]:
+    """Read a list of objects; what is no object, or lacks its name, is left out."""
+    if not isinstance(answer, list):
+        return ()
+    found: list[T] = []
+    for item in answer:
+        if isinstance(item, dict):
+            try:
+                found.append(read(item))
+            except (KeyError, TypeError, ValueError):
+                log.warning("an entry of the server's list has no name: %.200r", item)
+    return tuple(found)
+
+
+def samplers(answer: Any) -> tuple[Sampler, ...]:
+    """Read /samplers."""
+    return _items(
+        answer,
+        lambda x: Sampler(str(x["name"]), tuple(x.get("aliases") or ()), x.get("options") or {}),
+    )
+
+
+def schedulers(answer: Any) -> tuple[Scheduler, ...]:
+    """Read /schedulers."""
+    return _items(
+        answer,
+        lambda x: Scheduler(str(x["name"]), str(x.get("label") or x["name"]), tuple(x.get("aliases") or ())),
+    )
+
+
+def upscalers(answer: Any) -> tuple[Upscaler, ...]:
+    """Read /upscalers."""
+    return _items(answer, lambda x: Upscaler(str(x["name"]), x.get("model_name"), x.get("scale")))
+
+
+def checkpoints(answer: Any) -> tuple[Checkpoint, ...]:
+    """Read /sd-models."""
+    return _items(
+        answer,
+        lambda x: Checkpoint(
+            str(x["title"]),
+            str(x.get("model_name") or x["title"]),
+            x.get("hash"),
+            x.get("sha256"),
+            x.get("filename"),
+        ),
+    )
+
+
+def loras(answer: Any) -> tuple[LoraFile, ...]:
+    """Read /loras."""
+    return _items(
+        answer, lambda x: LoraFile(str(x["name"]), x.get("alias"), x.get("path"), x.get("metadata") or {})
+    )
+
+
+def scripts(answer: Any) -> tuple[ScriptInfo, ...]:
+    """Read /script-info."""
+
+    def argument(x: Mapping[str, Any]) -> ScriptArgument:
+        choices = x.get("choices")
+        return ScriptArgument(
+            str(x.get("label") or ""),
+            x.get("value"),
+            x.get("minimum"),
+            x.get("maximum"),
+            x.get("step"),
+            tuple(choices) if isinstance(choices, list) else None,
+        )
+
+    return _items(
+        answer,
+        lambda x: ScriptInfo(
+            str(x["name"]),
+            bool(x.get("is_alwayson")),
+            bool(x.get("is_img2img")),
+            _items(x.get("args"), argument),
+        ),
+    )
+
+
+def names(answer: Any, key: str = "name") -> tuple[str, ...]:
+    """Read a list of objects of which only the name matters."""
+    return _items(answer, lambda x: str(x[key]))
+
+
+def require_samplers(answer: Any, url: str) -> None:
+    """Refuse a server that names no sampler: one that answers anything with JSON would pass for a backend.
+
+    Raises:
+        NotABackendError: If there is none in its answer.
+    """
+    if not samplers(answer):
+        raise NotABackendError(url, "what answers there is not an AUTOMATIC1111 server, it names no sampler")
+
+
+def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1111]:
+    """Ask a server for everything it has.
+
+    Args:
+        connection: To the server.
+        dialect: The one chosen by hand; None to find out from which lists there are.
+
+    Raises:
+        NotABackendError: If it names no sampler.
+        BackendError: If it cannot be reached, or refuses access.
+    """
+    told: dict[str, Any] = {"samplers": connection.get(ROUTES["samplers"])}
+    require_samplers(told["samplers"], connection.url)
+    for name, path in ROUTES.items():
+        if name == "samplers" or (dialect and name in dialect.missing_routes):
+            continue
+        try:
+            told[name] = connection.get(path)
+        except NotABackendError:
+            continue  # this kind of server has no such list
+        except (BackendFaultError, AnswerError) as error:
+            log.warning("%s cannot be read and is left out: %s", path, error)
+    dialect = dialect or by_routes(told)
+    return _together(told, dialect, has_task_progress=_has_page(connection)), dialect
+
+
+def _has_page(connection: Connection) -> bool:
+    try:
+        connection.get("/internal/ping")
+    except (NotABackendError, BackendFaultError, AnswerError):
+        return False
+    return True
+
+
+def _together(told: Mapping[str, Any], dialect: A1111, *, has_task_progress: bool) -> Capabilities:
+    options = told.get("options")
+    options = options if isinstance(options, dict) else {}
+    known_scripts = scripts(told.get("scripts"))
+    light = next((x for x in known_scripts if x.name.lower() == TITLE.lower() and not x.is_img2img), None)
+    files = loras(told.get("loras"))
+    embeddings = told.get("embeddings")
+    loaded = embeddings.get("loaded") if isinstance(embeddings, dict) else None
+    vaes = told.get("modules") if "modules" in told else told.get("vaes")
+    checkpoint = options.get(dialect.checkpoint_option)
+    known_checkpoints = checkpoints(told.get("checkpoints"))
+    return Capabilities(
+        dialect=dialect.name,
+        samplers=tuple(x.name for x in samplers(told.get("samplers"))),
+        schedulers=tuple(x.label for x in schedulers(told.get("schedulers"))),
+        upscalers=tuple(x.name for x in upscalers(told.get("upscalers"))),
+        latent_upscale_modes=names(told.get("latent_upscale_modes")),
+        loras=tuple(x.name for x in files),
+        lora_aliases=tuple(x.alias for x in files if x.alias and x.alias != x.name),
+        checkpoints=known_checkpoints,
+        vaes=names(vaes, "model_name"),
+        embeddings=tuple(loaded) if isinstance(loaded, dict) else (),
+        styles=names(told.get("styles")),
+        scripts=known_scripts,
+        ic_light=spelling_of(light),
+        ic_light_models=models_of(light),
+        controlnet=any(x.name.lower() == "controlnet" for x in known_scripts),
+        checkpoint=str(checkpoint) if checkpoint else next((x.title for x in known_checkpoints), None),
+        has_task_progress=has_task_progress,
+        tells_lora_hashes=options.get("lora_add_hashes_to_infotext") is not False,
+        answered=frozenset(told),
+    )

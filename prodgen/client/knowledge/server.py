@@ -1,0 +1,105 @@
+"""Who answers: one server's kind, version and possessions, each asked once and remembered.
+
+Sends questions only; draws nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from prodgen.client.knowledge import lists, names
+from prodgen.client.knowledge.service import ControlNet
+from prodgen.client.reaching.connection import Connection
+from prodgen.dialects import A1111, ReadGeneration, by_version, infotext_value
+from prodgen.schema import Capabilities, ControlNetUnit
+
+EMBEDDED_CHECKPOINT = "prodgen-ibl"
+"""The embedded backend's checkpoint begins with this, here or behind `prodgen serve`."""
+
+
+class Server:
+    """What is known of the server at the other end of a connection."""
+
+    def __init__(self, connection: Connection, dialect: A1111 | None) -> None:
+        self.connection = connection
+        self.controlnet = ControlNet(connection)
+        self.sends_arrays = False
+        """Whether it was seen to fail at sending IC-Light's results."""
+        self._dialect = dialect
+        self._capabilities: Capabilities | None = None
+        self._version: str | None = None
+        self._controlnet_names: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+        self._asking = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """Where it is, as it may be shown."""
+        return self.connection.url
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether it is prodgen's own backend, here or behind a socket."""
+        if self.connection.address.is_embedded:
+            return True
+        return (self.capabilities.checkpoint or "").startswith(EMBEDDED_CHECKPOINT)
+
+    @property
+    def name(self) -> str:
+        """The backend in words, as for a report."""
+        if self.is_embedded:
+            where = "" if self.connection.address.is_embedded else f" at {self.url}"
+            return f"embedded backend ({EMBEDDED_CHECKPOINT}, no diffusion){where}"
+        version = f" {self._version}" if self._version else ""
+        return f"{self.dialect.title}{version} at {self.url}"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it has; asked once, at first use.
+
+        Raises:
+            BackendError: If it cannot be asked.
+        """
+        with self._asking:
+            if self._capabilities is None:
+                self._capabilities, self._dialect = lists.ask(self.connection, self._dialect)
+            return self._capabilities
+
+    @property
+    def dialect(self) -> A1111:
+        """How this kind of server wants things spelled."""
+        if self._dialect is None:
+            _ = self.capabilities
+        assert self._dialect is not None  # noqa: S101 - asking sets it
+        return self._dialect
+
+    def forget(self) -> None:
+        """Ask again when something is next to be known."""
+        self._capabilities = self._controlnet_names = None
+        self.sends_arrays = False
+
+    def check_controlnet(self, units: Iterable[ControlNetUnit]) -> None:
+        """Refuse units that the extension would ignore silently.
+
+        Raises:
+            UnknownNameError: If it has no such model or preprocessor.
+            BackendError: If it cannot be asked.
+        """
+        asked = tuple(units)
+        if not asked or not self.capabilities.controlnet:
+            return
+        if self._controlnet_names is None:
+            self._controlnet_names = (self.controlnet.models(), self.controlnet.modules())
+        names.check_controlnet(asked, *self._controlnet_names)
+
+    def learn_version(self, read: ReadGeneration) -> None:
+        """Take the version from the first answer; nothing else tells it cheaply."""
+        told = read.info.get("version") or (
+            infotext_value(read.infotexts[0], "Version") if read.infotexts else None
+        )
+        if self._version is None and told:
+            self._version = str(told)
+            better = by_version(self._version)
+            # The routes cannot tell reForge from A1111; the version can.
+            if better is not None and type(self._dialect) is A1111:
+                self._dialect = better

@@ -1,0 +1,130 @@
+"""What a server's refusal means: status and body turned into our errors, with the remedy.
+
+A1111 answers 500 for its own faults and for the caller's alike; only the text tells. Forge answers
+plain text, proxies answer pages. Sends nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NoReturn
+
+from prodgen.client.reaching.encoding import decode_json
+from prodgen.errors import (
+    BackendAuthError,
+    BackendBusyError,
+    BackendError,
+    BackendFaultError,
+    BackendLostError,
+    BackendOutOfMemoryError,
+    NotABackendError,
+)
+
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|OutOfMemoryError|can't allocate memory|cannot allocate memory|DefaultCPUAllocator"
+    r"|CUBLAS_STATUS_ALLOC_FAILED|ErrorOutOfDeviceMemory",
+    re.IGNORECASE,
+)
+_ARRAY_IN_THE_RESULT = re.compile(r"numpy\.ndarray' object has no attribute 'info'")
+
+BRIDGE_REMEDY = (
+    "Install prodgen's bridge extension on the server (install_backend.sh does; or copy the folder "
+    "deploy/extensions/zz-prodgen-bridge into its extensions folder) and restart it"
+)
+
+NANS_REMEDY = (
+    "The model's numbers broke (NaN), as half precision does on some cards: "
+    "start the server with --no-half-vae or --no-half, or choose another VAE"
+)
+
+_SHOWN = 300
+"""Characters of a server's text that are repeated in our message."""
+
+
+class ArrayInResultError(BackendFaultError):
+    """The picture was drawn, but IC-Light put an array among the results that A1111 cannot encode.
+
+    Handled inside the client (it saves and fetches instead); seen outside only where that is not
+    possible.
+    """
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}. {BRIDGE_REMEDY}."
+
+
+def raise_for(url: str, status: int, content_type: str, body: bytes, *, path: str) -> NoReturn:
+    """Raise what an answer with an error status means.
+
+    Raises:
+        BackendError: Always; the subclass says which kind.
+    """
+    said = readable(content_type, body)
+    if status in (401, 403):
+        raise BackendAuthError(url, said or f"it refuses access ({status})")
+    if status in (429, 503):
+        raise BackendBusyError(
+            url, f"it refuses work for now ({status}): {said}" if said else f"busy ({status})"
+        )
+    if status == 413:
+        raise BackendFaultError(
+            url, "the request is too large for a proxy before it; raise the proxy's limit on request bodies"
+        )
+    if status == 502:
+        # The server may never have seen it, or died of it; as with any broken connection, ask it.
+        raise BackendLostError(url, "a proxy before it got no answer from it (502)")
+    if status == 504:
+        raise BackendFaultError(url, "a proxy before it gave up waiting (504): raise the proxy's time-out")
+    if status in (404, 405) and said in ("Not Found", "Method Not Allowed", ""):
+        raise NotABackendError(url, f"it has no {path}")
+    if "html" in content_type:
+        raise NotABackendError(url, f"{path} answered a web page ({status})")
+    raise fault(url, status, said)
+
+
+def fault(url: str, status: int, said: str) -> BackendError:
+    """Return the error that a server's own text stands for."""
+    if _ARRAY_IN_THE_RESULT.search(said):
+        return ArrayInResultError(
+            url, "IC-Light ran, but A1111 cannot send a result with its extra picture (a known fault)"
+        )
+    if _OUT_OF_MEMORY.search(said):
+        return BackendOutOfMemoryError(url, f"it ran out of memory ({said[:_SHOWN]})")
+    if "NansException" in said or "NaNs was produced" in said:
+        return BackendFaultError(url, NANS_REMEDY)
+    if status == 422:
+        return BackendFaultError(url, f"it does not accept the request: {said}")
+    return BackendFaultError(url, f"it failed ({status}): {said or 'and does not say why; see its console'}")
+
+
+def readable(content_type: str, body: bytes) -> str:
+    """Return the part of an error's body that a person can read, in one line."""
+    text = body[:20_000].decode("utf-8", "replace").strip()
+    if "html" in content_type or text[:1] == "<":
+        title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        return _one_line(title.group(1)) if title else ""
+    try:
+        answer = decode_json(body)
+    except ValueError:
+        return _one_line(text)
+    if not isinstance(answer, dict):
+        return _one_line(text)
+    detail = answer.get("detail")
+    if isinstance(detail, list):
+        return _one_line("; ".join(_field_fault(fault) for fault in detail))
+    name = str(answer.get("error") or "")
+    told = str(detail or answer.get("errors") or answer.get("message") or "")
+    if told and name not in ("", "HTTPException", "server_error"):
+        told = f"{name}: {told}"
+    return _one_line(told or name)
+
+
+def _field_fault(fault: object) -> str:
+    if not isinstance(fault, dict):
+        return str(fault)
+    field = ".".join(str(part) for part in fault.get("loc", ()) if part != "body")
+    return f"{field}: {fault.get('msg')}" if field else str(fault.get("msg"))
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 2 * _SHOWN else f"{line[: 2 * _SHOWN]}..."

@@ -1,0 +1,159 @@
+"""One drawing from request to proven pictures, by way of everything that a server may get wrong.
+
+Names are checked before, proofs after; a picture that the server cannot send is saved there and
+fetched. What happens between one request and its answer is the worker's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prodgen.client.knowledge import names
+from prodgen.client.knowledge.options import Options
+from prodgen.client.knowledge.server import Server
+from prodgen.client.reaching.connection import Answer
+from prodgen.client.reaching.faults import ArrayInResultError
+from prodgen.client.work import advice, fetching, proofs, results, tasks
+from prodgen.client.work.worker import Job, Worker
+from prodgen.dialects import Payload, ReadGeneration
+from prodgen.errors import BackendFaultError, BackendOutOfMemoryError
+from prodgen.images import RgbImage
+from prodgen.schema import Drawing, Generation, Progress
+
+
+class Drawer:
+    """Draws on one server."""
+
+    def __init__(self, server: Server, worker: Worker, options: Options) -> None:
+        self._server = server
+        self._worker = worker
+        self._options = options
+
+    def draw(
+        self,
+        request: Drawing,
+        spell: Callable[[str], Payload],
+        on_progress: Callable[[Progress], None] | None,
+    ) -> Generation:
+        """Draw what `request` asks for and `spell` makes a payload of, given a task id.
+
+        Raises:
+            SettingError: If it names something that this server does not have; nothing was sent.
+            UnsupportedFeatureError: If this kind of server cannot do it; nothing was sent.
+            NotAppliedError: If something asked for did not run.
+            BackendError: If the server fails or cannot be reached.
+        """
+        names.check_drawing(request, self._server.capabilities)
+        self._server.check_controlnet(request.controlnet)
+        notices = [] if self._server.is_embedded else advice.about_comments(request)
+        task_id = tasks.new_task_id()
+        payload = spell(task_id)
+        if "options" in self._server.capabilities.answered:
+            self._options.check(request.override_settings)
+            self._options.settle(payload.fields.get("override_settings") or ())
+        if request.ic_light is not None and self._server.sends_arrays:
+            return self._draw_and_fetch(request, payload, on_progress, notices)
+        try:
+            answer = self.do(Job(payload, task_id, results.pixels(request), on_progress), notices)
+        except BackendOutOfMemoryError as error:
+            raise BackendOutOfMemoryError(error.url, f"{error.reason}; {advice.smaller(request)}") from error
+        except BackendFaultError as error:
+            if not self._is_about_arrays(request, error):
+                raise
+            self._server.sends_arrays = True
+            return self._draw_and_fetch(request, payload, on_progress, notices)
+        read = results.read(self._server.connection, payload.path, answer, count=request.count)
+        pictures, is_lossless = results.decode_all(self._server.url, read.results, "result")
+        extras, _ = results.decode_all(self._server.url, read.extras, "extra picture")
+        if not is_lossless:
+            notices.append(advice.LOSSY)
+        tells_state = "progress" in self._server.capabilities.answered
+        if tells_state and tasks.was_interrupted(self._server.connection):
+            notices.append(advice.INTERRUPTED)
+        return self._proven(request, read, pictures, extras, notices, task_id, is_lossless=is_lossless)
+
+    def _is_about_arrays(self, request: Drawing, error: BackendFaultError) -> bool:
+        """Whether the picture was drawn but could not be sent, as happens with IC-Light alone."""
+        # Without its page, the server cannot hand out files either.
+        if request.ic_light is None or not self._server.capabilities.has_task_progress:
+            return False
+        nameless = not self._server.dialect.names_its_errors and "Internal Server Error" in error.reason
+        return nameless or isinstance(error, ArrayInResultError)
+
+    def _draw_and_fetch(
+        self,
+        request: Drawing,
+        payload: Payload,
+        on_progress: Callable[[Progress], None] | None,
+        notices: list[str],
+    ) -> Generation:
+        """Draw one result a call, saved by the server under our name and fetched from its page."""
+        options = self._options.get()
+        self._options.settle(fetching.OPTIONS)
+        folder = fetching.folder_of(options, payload.path)
+        pictures: list[RgbImage] = []
+        reads: list[ReadGeneration] = []
+        for number in range(request.count):
+            token, task_id = fetching.new_token(), tasks.new_task_id()
+            single = fetching.payload_for(payload, number, token).with_fields(
+                **self._server.dialect.task(task_id)
+            )
+            tell = fetching.part_of(on_progress, number, request.count)
+            answer = self.do(Job(single, task_id, 0, tell), notices)
+            reads.append(results.read(self._server.connection, payload.path, answer, count=1))
+            limit = 4 * results.pixels(request) + (1 << 20)
+            data = fetching.fetch(self._server.connection, folder, token, limit=limit)
+            pictures.append(results.decode_file(self._server.url, data, f"result {number + 1}"))
+        notices.append(
+            "This server cannot send IC-Light's results (a known fault), so they were saved there and "
+            f"fetched; the files prodgen-*.png stay in its folder {folder!r}"
+        )
+        whole = fetching.together(reads)
+        return self._proven(request, whole, pictures, [], notices, task_id, can_see_extras=False)
+
+    def _proven(
+        self,
+        request: Drawing,
+        read: ReadGeneration,
+        pictures: list[RgbImage],
+        extras: list[RgbImage],
+        notices: list[str],
+        task_id: str,
+        *,
+        is_lossless: bool = True,
+        can_see_extras: bool = True,
+    ) -> Generation:
+        self._server.learn_version(read)
+        applied, doubts = proofs.check(
+            proofs.Asked(request, self._server.capabilities, self._server.dialect, self._server.url),
+            read,
+            pictures,
+            extras,
+            is_lossless=is_lossless,
+            can_see_extras=can_see_extras,
+        )
+        return Generation(
+            images=tuple(pictures),
+            seeds=read.seeds[: len(pictures)] or tuple(request.seed + i for i in range(len(pictures))),
+            infotexts=read.infotexts[: len(pictures)],
+            info=read.info,
+            extras=tuple(extras),
+            applied=applied,
+            notices=(*notices, *doubts),
+            backend=self._server.name,
+            task_id=task_id,
+        )
+
+    def do(self, job: Job, notices: list[str]) -> Answer:
+        """Have any job done that this server's dialect spelled.
+
+        Raises:
+            Interrupted: If it was cancelled meanwhile.
+            BackendError: If there is no good answer.
+        """
+        return self._worker.do(
+            job,
+            formats=self._server.dialect.picture_formats,
+            knows_tasks=self._server.capabilities.has_task_progress,
+            notices=notices,
+        )

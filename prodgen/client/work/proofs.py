@@ -1,0 +1,299 @@
+"""What provably ran: the server's answer held against what was asked for.
+
+A1111 swallows what goes wrong in scripts, replaces unknown names and answers 200 all the same. The
+proof is in the answer: the foreground that IC-Light used comes back, sampler, schedule, checkpoint
+and LoRA hashes are named. Where a server says nothing, nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prodgen.client.knowledge.names import find_checkpoint, scheduler_key
+from prodgen.client.reaching import encoding
+from prodgen.dialects import A1111, ReadGeneration, infotext_value
+from prodgen.errors import AnswerError, BackendFaultError, NotAppliedError
+from prodgen.images import RgbImage
+from prodgen.schema import Applied, Capabilities, Drawing, ICLight, Img2Img, Txt2Img, Upscale
+
+SAME_LEVELS = 1
+"""8-bit levels by which the foreground that comes back may differ: rounding on the way to grey."""
+
+SAME_LEVELS_LOSSY = 12.0
+"""Mean 8-bit levels, where the server sends JPEG or lossy WebP."""
+
+IC_LIGHT_DID_NOT_RUN = (
+    "IC-Light did not run: the foreground did not come back with the picture, which is not relit. "
+    "It needs A1111 1.10 or later, sd-webui-model-patcher, and the weight file {model!r} "
+    "in models/ic-light or models/unet; the server's console says which is missing"
+)
+
+IC_LIGHT_OTHER_FOREGROUND = (
+    "IC-Light relit another picture than ours: an earlier caller's foreground came back. "
+    "It failed to read this request (wrong weight file name {model!r}?) and used the last one again"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What was asked of whom, for comparison."""
+
+    request: Drawing
+    capabilities: Capabilities
+    dialect: A1111
+    url: str
+
+
+def check(
+    asked: Asked,
+    read: ReadGeneration,
+    results: Sequence[RgbImage],
+    extras: Sequence[RgbImage],
+    *,
+    is_lossless: bool = True,
+    can_see_extras: bool = True,
+) -> tuple[Applied, list[str]]:
+    """Return what ran, and a sentence on each thing that could not be proven.
+
+    Args:
+        asked: The request and the server.
+        read: The server's answer.
+        results: Its results, decoded.
+        extras: Its further pictures, decoded.
+        is_lossless: Whether pictures came in a lossless format.
+        can_see_extras: Whether further pictures come with the answer at all.
+
+    Raises:
+        NotAppliedError: If something that was asked for did not run.
+        AnswerError: If pictures are missing or have another size than asked for.
+        BackendFaultError: If a picture is all black, as broken numbers are.
+    """
+    notices = _check_pictures(asked, results)
+    applied = Applied(
+        sampler=_text(read.info.get("sampler_name")),
+        scheduler=read.scheduler,
+        checkpoint=_text(read.info.get("sd_model_name")),
+        checkpoint_hash=_text(read.info.get("sd_model_hash")),
+        vae=_text(read.info.get("sd_vae_name")),
+        loras=read.lora_hashes,
+        ic_light=_ic_light(asked, read, extras, notices, is_lossless, can_see_extras),
+        controlnet_units=sum(key.startswith("ControlNet ") for key in read.parameters),
+    )
+    _check_names(asked, applied)
+    if asked.dialect.tells_extra_parameters:
+        if not asked.capabilities.tells_lora_hashes and asked.request.loras:
+            notices.append(
+                "Whether the LoRAs were applied is not told by this server; turn on its option "
+                "'Add Lora hashes to infotext' to know"
+            )
+        _check_parameters(asked, applied, read.parameters)
+        _check_faces(asked, read, notices)
+    return applied, notices
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None
+
+
+def _check_pictures(asked: Asked, results: Sequence[RgbImage]) -> list[str]:
+    count = asked.request.count
+    if not results:
+        raise AnswerError(asked.url, "no picture came back; the server's console says why")
+    notices = []
+    if len(results) < count:
+        notices.append(f"{len(results)} of {count} pictures came back: the run was interrupted on the server")
+    size = _expected_size(asked.request)
+    for number, picture in enumerate(results, 1):
+        height, width = picture.shape[:2]
+        if size is not None and (abs(width - size[0]) >= 8 or abs(height - size[1]) >= 8):
+            raise AnswerError(
+                asked.url, f"picture {number} is {width}x{height}, but {size[0]}x{size[1]} was asked for"
+            )
+        if not picture.any():
+            raise BackendFaultError(
+                asked.url,
+                f"picture {number} is all black, as broken numbers (NaN) are: "
+                "start the server with --no-half-vae, or choose another VAE",
+            )
+    return notices
+
+
+def _expected_size(request: Drawing) -> tuple[float, float] | None:
+    """Width and height of the results; None where a script or a second pass decides."""
+    if request.scripts:
+        return None
+    if isinstance(request, Img2Img) and request.inpaint_full_res and request.inpaint_mask is not None:
+        height, width = request.init_image.shape[:2]
+        return width, height
+    if isinstance(request, Txt2Img) and request.enable_hr:
+        if request.hr_resize_x or request.hr_resize_y:
+            sized = (request.hr_resize_x, request.hr_resize_y)
+            return (sized[0], sized[1]) if sized[0] and sized[1] else None
+        scale = request.hr_scale or 2.0
+        return request.width * scale, request.height * scale
+    return request.width, request.height
+
+
+def _check_names(asked: Asked, applied: Applied) -> None:
+    request, url = asked.request, asked.url
+    wanted = request.sampler_name
+    if wanted and applied.sampler and not _same_sampler(wanted, request.scheduler, applied.sampler):
+        raise NotAppliedError(
+            url, f"sampler {wanted!r} was asked for, {applied.sampler!r} ran; see `prodgen samplers`"
+        )
+    if request.checkpoint and applied.checkpoint:
+        meant = find_checkpoint(request.checkpoint, asked.capabilities)
+        names = {request.checkpoint, *(meant.names if meant else ())}
+        if not {applied.checkpoint, applied.checkpoint_hash} & names:
+            raise NotAppliedError(
+                url,
+                f"checkpoint {request.checkpoint!r} was asked for, {applied.checkpoint!r} drew the picture; "
+                "see `prodgen models`",
+            )
+    vae = request.vae if asked.dialect.tells_extra_parameters else None
+    if vae not in (None, "Automatic", "None", applied.vae):
+        raise NotAppliedError(url, f"VAE {vae!r} was asked for, {applied.vae or 'none'} was used")
+
+
+def _same_sampler(wanted: str, scheduler: str | None, ran: str) -> bool:
+    # Dialects without a scheduler field carry it in the sampler's name.
+    return ran in (wanted, f"{wanted} {scheduler}") or wanted.startswith(f"{ran} ")
+
+
+def _check_parameters(asked: Asked, applied: Applied, parameters: Mapping[str, Any]) -> None:
+    request, url = asked.request, asked.url
+    wanted = request.scheduler if "schedulers" in asked.capabilities.answered else None
+    if wanted and scheduler_key(wanted) not in ("automatic", scheduler_key(applied.scheduler or "")):
+        raise NotAppliedError(
+            url,
+            f"scheduler {wanted!r} was asked for, {applied.scheduler or 'none'} ran: the sampler "
+            f"{applied.sampler!r} may have its own; leave the scheduler open or choose another sampler",
+        )
+    for lora in request.loras if asked.capabilities.tells_lora_hashes else ():
+        # A1111 leaves these two characters out of names in its list of hashes.
+        if lora.name.replace(":", "").replace(",", "") not in applied.loras:
+            raise NotAppliedError(
+                url,
+                f"LoRA {lora.name!r} was not applied: the server cannot load it, or it is made for another "
+                "kind of model; its console says which",
+            )
+    if request.refiner_checkpoint and "Refiner" not in parameters:
+        raise NotAppliedError(url, f"refiner {request.refiner_checkpoint!r} did not run")
+    wanted_units, ran_units = len(request.controlnet), applied.controlnet_units or 0
+    if wanted_units > ran_units:
+        raise NotAppliedError(
+            url,
+            f"{wanted_units} ControlNet units were asked for, {ran_units} ran; "
+            "check the model's name and the control picture",
+        )
+    for number, unit in enumerate(request.controlnet):
+        if unit.model and f"Model: {unit.model.split(' [')[0]}" not in str(
+            parameters.get(f"ControlNet {number}")
+        ):
+            raise NotAppliedError(url, f"ControlNet unit {number} ran without its model {unit.model!r}")
+
+
+def _check_faces(asked: Asked, read: ReadGeneration, notices: list[str]) -> None:
+    """ADetailer and the server's own face restoration: both are named by an answer if they were to run."""
+    request = asked.request
+    # One entry a pass ("ADetailer model", "ADetailer model 2nd" ...), made when its arguments were read.
+    passes = sum(key.startswith("ADetailer model") for key in read.parameters)
+    if passes < len(request.adetailer):
+        raise NotAppliedError(
+            asked.url,
+            f"{len(request.adetailer)} ADetailer passes were asked for, {passes} ran; "
+            "its console says why (a mask that is missing, or an option that skips img2img)",
+        )
+    if not request.restore_faces:
+        return
+    named = read.info.get("face_restoration_model") or (
+        infotext_value(read.infotexts[0], "Face restoration") if read.infotexts else None
+    )
+    if not named:
+        raise NotAppliedError(asked.url, "faces were to be restored, but this server names no model that did")
+    notices.append(
+        f"Whether {named} restored any face cannot be known: the server names it also when its weights are "
+        "missing; its console says so then"
+    )
+
+
+def on_grey(unit: ICLight) -> NDArray[np.uint8]:
+    """The foreground as IC-Light shows it: on grey 127 by its alpha, cut off to whole numbers.
+
+    The arithmetic of the extension itself (127 + (c - 127) * alpha, truncated), which all
+    recorded answers repeat to the bit.
+    """
+    colours = encoding.to_uint8(unit.foreground).astype(np.float32)
+    alpha = encoding.to_uint8(unit.matte).astype(np.float32)[..., None] / 255
+    return (127 + (colours - 127) * alpha).clip(0, 255).astype(np.uint8)
+
+
+def _ic_light(
+    asked: Asked,
+    read: ReadGeneration,
+    extras: Sequence[RgbImage],
+    notices: list[str],
+    is_lossless: bool,
+    can_see_extras: bool,
+) -> bool | None:
+    unit = asked.request.ic_light
+    if unit is None:
+        return None
+    if error := read.parameters.get("IC-Light error"):
+        # Told by prodgen's bridge extension alone; it sees what the pictures that come back do not show.
+        raise NotAppliedError(asked.url, f"IC-Light failed on the server: {error}")
+    if not can_see_extras:
+        notices.append(
+            "IC-Light's foreground could not be compared with ours: this server cannot send it. "
+            "With prodgen's bridge extension on the server it can (install_backend.sh)"
+        )
+        return None
+    ours = on_grey(unit)
+    same_size = [extra for extra in extras if extra.shape == ours.shape]
+    if any(_is_same(ours, encoding.to_uint8(extra), is_lossless) for extra in same_size):
+        return True
+    if read.is_missing_a_picture:
+        notices.append(
+            "IC-Light's foreground could not be compared with ours: the server put 'False' in its place "
+            "(a patched api.py). With prodgen's bridge extension it would come (install_backend.sh)"
+        )
+        return None
+    model = unit.model or f"IC-Light.SD15.{unit.mode.upper()}"
+    sentence = IC_LIGHT_OTHER_FOREGROUND if extras and not unit.detail_transfer else IC_LIGHT_DID_NOT_RUN
+    raise NotAppliedError(asked.url, sentence.format(model=model))
+
+
+def _is_same(ours: NDArray[np.uint8], theirs: NDArray[np.uint8], is_lossless: bool) -> bool:
+    difference = np.abs(ours.astype(np.int16) - theirs)
+    if is_lossless:
+        return int(difference.max()) <= SAME_LEVELS
+    return float(difference.mean()) <= SAME_LEVELS_LOSSY
+
+
+def wanted_size(request: Upscale) -> tuple[float, float]:
+    """Width and height that an enlarged picture is to have."""
+    factor = request.upscaling_resize or 1.0
+    height, width = request.image.shape[:2]
+    return request.upscaling_resize_w or width * factor, request.upscaling_resize_h or height * factor
+
+
+def check_enlarged(url: str, request: Upscale, picture: RgbImage) -> None:
+    """Refuse a picture that was not enlarged as asked.
+
+    Raises:
+        NotAppliedError: If so.
+    """
+    wanted_w, wanted_h = wanted_size(request)
+    height, width = picture.shape[:2]
+    # One side may end smaller where a size was asked for: the server keeps the proportions.
+    if width < 0.98 * wanted_w and height < 0.98 * wanted_h:
+        raise NotAppliedError(
+            url,
+            f"upscaler {request.upscaler_1!r} made {width}x{height} of {request.image.shape[1]}x"
+            f"{request.image.shape[0]}, not {wanted_w:.0f}x{wanted_h:.0f}; its console says why",
+        )

@@ -1,0 +1,293 @@
+"""Our own work on a server: how far it is, whether it still goes on, and how to stop it.
+
+A server runs one job at a time, for all its callers. /progress and /interrupt speak of that job,
+whoever's it is; only /internal/progress, asked with our own task id, tells ours apart, and it has
+flaws: a job that failed stays "active" or "queued" there for ever. Both are asked where needed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from enum import Enum
+from threading import Event, Thread
+from types import TracebackType
+from typing import Any, Self
+
+from prodgen.client.reaching import encoding
+from prodgen.client.reaching.connection import Connection
+from prodgen.errors import (
+    BackendError,
+    BackendLostError,
+    BackendTimeoutError,
+    BackendUnreachableError,
+    ImageError,
+    NotABackendError,
+)
+from prodgen.images import RgbImage
+from prodgen.schema import Progress
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.5
+"""Between two questions about progress."""
+
+RESTART_S = 60.0
+"""How long a server that went away in the middle of our work is waited for."""
+
+QUICK_S = 10.0
+"""For questions while work is going on."""
+
+
+class State(Enum):
+    """What a server says of a task."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    UNKNOWN = "unknown to it"
+    CANNOT_TELL = "not told"
+
+
+def new_task_id() -> str:
+    """Return an id that nobody else has."""
+    return f"prodgen-{uuid.uuid4().hex}"
+
+
+def whole_progress(connection: Connection, *, with_preview: bool = False) -> Progress:
+    """Return the progress of whatever runs now, be it another caller's.
+
+    Raises:
+        BackendError: If the server cannot be asked.
+    """
+    query = "false" if with_preview else "true"
+    told = connection.get(f"/sdapi/v1/progress?skip_current_image={query}", timeout_s=QUICK_S)
+    told = told if isinstance(told, dict) else {}
+    state = told.get("state")
+    state = state if isinstance(state, dict) else {}
+    return Progress(
+        fraction=_share(told.get("progress")),
+        eta_s=_positive(told.get("eta_relative")),
+        step=_whole(state.get("sampling_step")),
+        steps=_whole(state.get("sampling_steps")),
+        queued=False,
+        is_ours=None,
+        text=str(told.get("textinfo") or state.get("job") or ""),
+        preview=_preview(told.get("current_image")) if with_preview else None,
+    )
+
+
+def is_idle(connection: Connection) -> bool:
+    """Whether the server works on nothing at all.
+
+    Raises:
+        BackendError: If the server cannot be asked.
+    """
+    told = connection.get("/sdapi/v1/progress?skip_current_image=true", timeout_s=QUICK_S)
+    state = told.get("state") if isinstance(told, dict) else None
+    if not isinstance(state, dict):
+        return False
+    return not state.get("job") and state.get("job_count") in (0, None) and not told.get("progress")
+
+
+def was_interrupted(connection: Connection) -> bool:
+    """Whether the last job was told to stop, by whomever; its answer itself does not tell.
+
+    The server forgets it when the next job begins, and an interrupt that came just after the job
+    looks the same. So True means "perhaps", False "not as far as is known".
+    """
+    try:
+        told = connection.get("/sdapi/v1/progress?skip_current_image=true", timeout_s=QUICK_S, tries=1)
+    except BackendError as error:
+        log.debug("whether it was interrupted cannot be told: %s", error)
+        return False
+    state = told.get("state") if isinstance(told, dict) else None
+    return isinstance(state, dict) and bool(state.get("interrupted")) and not state.get("job")
+
+
+def task_progress(
+    connection: Connection, task_id: str, *, with_preview: bool = False
+) -> tuple[State, Progress]:
+    """Return state and progress of our own task.
+
+    Raises:
+        BackendError: If the server cannot be asked; NotABackendError where it has no page, and so
+            does not know tasks.
+    """
+    told = connection.post(
+        "/internal/progress", {"id_task": task_id, "live_preview": with_preview}, timeout_s=QUICK_S
+    )
+    told = told if isinstance(told, dict) else {}
+    state = State.UNKNOWN
+    for key, meaning in (("active", State.RUNNING), ("queued", State.QUEUED), ("completed", State.DONE)):
+        if told.get(key):
+            state = meaning
+            break
+    progress = Progress(
+        fraction=1.0 if state is State.DONE else _share(told.get("progress")),
+        eta_s=_positive(told.get("eta")),
+        queued=state is State.QUEUED,
+        is_ours=True,
+        text=str(told.get("textinfo") or ""),
+        preview=_preview(told.get("live_preview")) if with_preview else None,
+    )
+    return state, progress
+
+
+def _share(value: Any) -> float:
+    return min(1.0, max(0.0, float(value))) if isinstance(value, int | float) else 0.0
+
+
+def _positive(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and value > 0 else None
+
+
+def _whole(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) else None
+
+
+def _preview(value: Any) -> RgbImage | None:
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        return encoding.decode_picture(encoding.decode_base64(value), name="the preview")
+    except (ValueError, ImageError) as error:
+        log.debug("a preview cannot be shown: %s", error)
+        return None
+
+
+def look_up(connection: Connection, task_id: str) -> State:
+    """Return what became of a task, with the server's flaws seen through.
+
+    Raises:
+        BackendError: If the server cannot be asked.
+    """
+    if not task_id:
+        return State.CANNOT_TELL
+    try:
+        state, _ = task_progress(connection, task_id)
+    except NotABackendError:
+        return State.CANNOT_TELL
+    if state in (State.RUNNING, State.QUEUED) and is_idle(connection):
+        # A job that failed inside stays active or queued for ever, but nothing works on it.
+        return State.DONE
+    return state
+
+
+def wait_out(
+    connection: Connection, task_id: str, *, timeout_s: float, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Return when the server surely no longer works on a task whose answer was lost.
+
+    Raises:
+        BackendLostError: If the server does not come back, or cannot be asked about work at all.
+        BackendTimeoutError: If the work does not end in time.
+    """
+    deadline = time.monotonic() + timeout_s
+    gone_since: float | None = None
+    quiet = 0
+    while time.monotonic() < deadline:
+        try:
+            state = look_up(connection, task_id)
+            is_over = state in (State.DONE, State.UNKNOWN) or (
+                state is State.CANNOT_TELL and is_idle(connection)
+            )
+            # Twice, because a request that was just received is not a task yet.
+            quiet = quiet + 1 if is_over else 0
+            if quiet == 2:
+                return
+            gone_since = None
+        except (BackendUnreachableError, BackendLostError) as error:
+            gone_since = gone_since or time.monotonic()
+            if time.monotonic() - gone_since > RESTART_S:
+                raise BackendLostError(connection.url, "it went away while it was drawing") from error
+        except NotABackendError as error:
+            message = "the connection broke, and this kind of server does not tell whether it still draws"
+            raise BackendLostError(connection.url, message) from error
+        except BackendTimeoutError:
+            log.info("the server is too busy to say what it does")
+        sleep(POLL_S)
+    raise BackendTimeoutError(connection.url, "the connection broke, and the work did not end in time")
+
+
+def interrupt_ours(connection: Connection, task_id: str) -> bool:
+    """Stop our own task if it is the one that runs; never another caller's.
+
+    Returns:
+        Whether the server was told to stop.
+
+    Raises:
+        BackendError: If the server cannot be asked.
+    """
+    if look_up(connection, task_id) is not State.RUNNING:
+        return False
+    connection.post("/sdapi/v1/interrupt", {}, timeout_s=QUICK_S)
+    return True
+
+
+class Watch:
+    """Tells a callback how far our task is, from a second thread, while the first waits for it."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        task_id: str,
+        on_progress: Callable[[Progress], None] | None,
+        *,
+        knows_tasks: bool,
+        with_preview: bool,
+    ) -> None:
+        self._connection = connection
+        self._task_id = task_id
+        self._on_progress = on_progress
+        self._knows_tasks = knows_tasks
+        self._with_preview = with_preview
+        self._over = Event()
+        self._thread: Thread | None = None
+        self.error: Exception | None = None
+        """What the callback raised, if it did."""
+
+    def __enter__(self) -> Self:
+        if self._on_progress is not None:
+            self._thread = Thread(target=self._watch, name="prodgen-progress", daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join(timeout=2 * POLL_S)
+
+    def _watch(self) -> None:
+        while not self._over.wait(POLL_S):
+            try:
+                progress = self._ask()
+            except BackendError as error:
+                log.debug("no progress to be had: %s", error)
+                continue
+            except RuntimeError:
+                # The client was closed while a question was under way; nobody waits for its answer.
+                if self._over.is_set():
+                    return
+                raise
+            if progress is None or self._over.is_set() or self._on_progress is None:
+                continue
+            try:
+                self._on_progress(progress)
+            except Exception as error:  # noqa: BLE001 - the caller's own; raised to it when the work is done
+                self.error = error
+                return
+
+    def _ask(self) -> Progress | None:
+        if not self._knows_tasks:
+            return whole_progress(self._connection, with_preview=self._with_preview)
+        try:
+            state, progress = task_progress(self._connection, self._task_id, with_preview=self._with_preview)
+        except NotABackendError:
+            self._knows_tasks = False
+            return None
+        return progress if state in (State.RUNNING, State.QUEUED) else None

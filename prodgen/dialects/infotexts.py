@@ -1,0 +1,78 @@
+"""A1111's infotext taken apart, whoever wrote it: prompt, negative prompt, and the line of parameters.
+
+The form: the prompt (any number of lines), "Negative prompt: " (any number of lines), and one last line
+of "Key: value" pairs with commas between. A value that holds a comma, a colon or a line break is
+quoted as JSON. Knows no setting's meaning. (Observed on A1111 1.10.1; some sites write JSON unquoted.)
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from prodgen.errors import ImageError
+
+MAX_CHARACTERS = 1 << 20
+
+_NEGATIVE = "Negative prompt:"
+_KEY = re.compile(r"\s*([A-Za-z][\w \-/.()]*?):\s*")
+
+
+@dataclass(frozen=True)
+class Infotext:
+    """What an infotext says, values as text."""
+
+    prompt: str
+    negative_prompt: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """The last line's pairs, in their order, unquoted."""
+
+
+def read(text: str) -> Infotext:
+    """Take an infotext apart.
+
+    Raises:
+        ImageError: If it is none: no line of parameters with steps or a seed.
+    """
+    lines = text[:MAX_CHARACTERS].replace("\r\n", "\n").strip("\n\0 ").split("\n")
+    # Some programs add lines of their own below; what has steps or a seed is the line.
+    for number in range(len(lines) - 1, -1, -1):
+        values = pairs(lines[number])
+        if len(values) >= 2 and {"Steps", "Seed"} & values.keys():
+            break
+    else:
+        raise ImageError("its text is no A1111 infotext: there is no line with Steps and Seed")
+    words = lines[:number]
+    start = next((k for k, line in enumerate(words) if line.startswith(_NEGATIVE)), len(words))
+    negative = "\n".join(words[start:]).removeprefix(_NEGATIVE).strip()
+    return Infotext("\n".join(words[:start]).strip(), negative, values)
+
+
+def pairs(line: str) -> dict[str, str]:
+    """Return the "Key: value" pairs of a line; what is no pair is passed over."""
+    found: dict[str, str] = {}
+    place = 0
+    while place < len(line):
+        match = _KEY.match(line, place)
+        if match is not None:
+            found[match[1]], place = _value(line, match.end())
+        comma = line.find(",", place)
+        place = len(line) if comma < 0 else comma + 1
+    return found
+
+
+def _value(line: str, start: int) -> tuple[str, int]:
+    """Return the value that begins at `start`, and where it ends."""
+    if line[start : start + 1] in ('"', "[", "{"):
+        try:
+            value, end = json.JSONDecoder().raw_decode(line, start)
+        except ValueError:
+            pass
+        else:
+            if line[end : end + 1] in ("", ","):
+                return (value if isinstance(value, str) else line[start:end]), end
+    end = line.find(",", start)
+    end = len(line) if end < 0 else end
+    return line[start:end].strip(), end

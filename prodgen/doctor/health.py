@@ -1,0 +1,211 @@
+"""Checks of the server as such: does it answer, what is it, does it leak, has it memory, is it on time.
+
+Each is a pure function of the facts; None means that it does not apply.
+"""
+
+from __future__ import annotations
+
+import os
+
+from prodgen.client.reaching import addresses
+from prodgen.dialects import by_version
+from prodgen.doctor.facts import Facts
+from prodgen.doctor.report import Finding
+from prodgen.errors import (
+    BackendAuthError,
+    BackendBusyError,
+    BackendTimeoutError,
+    BackendUnreachableError,
+    NotABackendError,
+    ProdgenError,
+)
+
+GIB = 1 << 30
+
+LITTLE_VRAM = 4 * GIB
+"""An SD 1.5 model with IC-Light and a picture of 0.5 megapixels takes about as much in half precision."""
+
+LITTLE_FREE_VRAM = 1 * GIB
+"""What a picture of 0.5 megapixels needs beside a loaded model."""
+
+CLOCK_S = 120.0
+"""Beyond this, dates in file names and logs of the two machines no longer fit together."""
+
+_NO_SUCH_NAME = ("getaddrinfo", "name or service", "nodename", "name resolution", "no address associated")
+
+
+def reachable(facts: Facts) -> Finding:
+    """Is there a server that speaks the API?"""
+    name = "address"
+    if facts.error is not None:
+        what = f"{facts.address}: {getattr(facts.error, 'reason', facts.error)}"
+        return Finding(name, "broken", what, facts.hint or _remedy(facts.error))
+    if facts.notices:
+        what = "; ".join(note.rstrip(".") for note in facts.notices)
+        return Finding(
+            name,
+            "warning",
+            f"{what}; {facts.address} takes its place",
+            "do as it says, or name the address that you mean",
+        )
+    if facts.is_embedded and facts.address == addresses.EMBEDDED:
+        why = f"; nothing answers at {addresses.DEFAULT_URL}" if facts.was_looked_for else ""
+        return Finding(name, "OK", f"{facts.address} is inside prodgen{why}")
+    return Finding(name, "OK", f"{facts.address} answers in {facts.answered_in_s * 1000:.0f} ms")
+
+
+def _remedy(error: ProdgenError) -> str:
+    said = str(getattr(error, "reason", error)).lower()
+    if isinstance(error, BackendAuthError):
+        if os.environ.get(addresses.AUTH_VARIABLE):
+            return (
+                f"correct {addresses.AUTH_VARIABLE}: it must be user:password as in the server's --api-auth"
+            )
+        return f"set {addresses.AUTH_VARIABLE}=user:password as in the server's --api-auth"
+    if isinstance(error, BackendBusyError):
+        return "try again later; a proxy or the server itself turns requests away"
+    if isinstance(error, BackendTimeoutError):
+        return "restart it if it hangs; with more than 40 calls waiting, A1111 answers nothing until some end"
+    if isinstance(error, BackendUnreachableError):
+        if any(mark in said for mark in _NO_SUCH_NAME):
+            return "correct the host's name, or add it to DNS or /etc/hosts; no machine of that name is known"
+        if "certificate" in said:
+            return "give prodgen the certificate authority of your own (SSL_CERT_FILE), or use http://"
+        if "ssl" in said or "tls" in said:
+            return "use http:// instead of https://; what answers there speaks no TLS"
+        if "refused" in said:
+            return (
+                "start the server with --api (and --listen, if it is another machine), or correct the port; "
+                f"{addresses.EMBEDDED} draws without one"
+            )
+        return "check host, port and firewall: packets to it get no answer"
+    if isinstance(error, NotABackendError):
+        return "correct the address, or start the web UI with --api; what answers there is another service"
+    return "look at the server's console; what it answers cannot be used"
+
+
+def dialect(facts: Facts) -> Finding | None:
+    """What kind of server is it, and which version?"""
+    if facts.dialect is None:
+        return None
+    version = facts.trials.version
+    if facts.is_embedded:
+        return Finding("version", "OK", f"{version or 'prodgen-embedded'}, as dialect {facts.dialect.name!r}")
+    known = by_version(version or "")
+    what = f"{facts.backend}, spoken to as dialect {facts.dialect.name!r}"
+    if version is None:
+        return Finding("version", "OK", f"{what}; its version shows once it draws")
+    # What a server calls itself outweighs what its routes look like.
+    if known is not None and known.name != facts.dialect.name:
+        return Finding(
+            "version", "warning", f"{what}, but it calls itself {version}", f"use --dialect {known.name}"
+        )
+    if release(version) < (1, 9) and facts.dialect.name == "a1111" and known is not None:
+        return Finding(
+            "version", "warning", what, "update the web UI to 1.10.1; prodgen was tried on 1.9.4 and 1.10.1"
+        )
+    return Finding("version", "OK", what)
+
+
+def release(version: str | None) -> tuple[int, ...]:
+    """Return the numbers of a version such as "v1.10.1"; an unreadable one counts as new."""
+    parts = (version or "").removeprefix("v").split("-")[0].split(".")
+    numbers = [int(part) for part in parts if part.isdigit()]
+    return tuple(numbers) if numbers else (99,)
+
+
+def page(facts: Facts) -> Finding | None:
+    """Can our own work be told from others', and saved files be fetched?"""
+    if facts.capabilities is None or facts.dialect is None or not facts.dialect.task("id"):
+        return None
+    if facts.capabilities.has_task_progress:
+        return Finding("own tasks", "OK", "progress and cancelling of our own calls alone")
+    return Finding(
+        "own tasks",
+        "warning",
+        "it runs without its page: progress may be another caller's, and nothing can be cancelled",
+        "start it without --nowebui",
+    )
+
+
+def drawing(facts: Facts) -> Finding | None:
+    """Does it draw at all?"""
+    if facts.capabilities is None:
+        return None
+    trials = facts.trials
+    if trials.why_not:
+        remedy = "" if facts.is_idle is not False else "run this again when it is idle; nothing was tried now"
+        return Finding("drawing", "OK" if not remedy else "warning", trials.why_not, remedy)
+    if trials.error is not None:
+        said = str(getattr(trials.error, "reason", trials.error))
+        return Finding(
+            "drawing", "broken", f"a plain 64x64 picture failed: {said}", "look at the server's console"
+        )
+    return Finding("drawing", "OK", "a plain 64x64 picture came whole")
+
+
+def option_store(facts: Facts) -> Finding | None:
+    """Can its options be read?"""
+    if not facts.options_error:
+        return None
+    return Finding(
+        "options",
+        "broken",
+        f"its options cannot be read: {facts.options_error}",
+        "correct the named option in the server's config.json (its value is of a wrong type), and restart",
+    )
+
+
+def leaks(facts: Facts) -> Finding | None:
+    """Do options that one call overrides stay for the next?"""
+    if not facts.trials.tried_options:
+        return None
+    if not facts.trials.has_leaked:
+        return Finding("overrides", "OK", "options of one call end with it")
+    return Finding(
+        "overrides",
+        "warning",
+        "options of one call stay for all later callers; prodgen works round it, other programs may not",
+        "save all options once, as they are: press 'Apply settings' on the server's page",
+        "save options",
+    )
+
+
+def memory(facts: Facts) -> Finding | None:
+    """Has it a GPU, with enough memory?"""
+    told = facts.memory
+    if told is None:
+        return None
+    if facts.is_embedded:
+        return Finding("memory", "OK", "no GPU is needed")
+    if told.vram_total is None:
+        return Finding(
+            "memory", "warning", "it draws without a GPU, which takes minutes a picture", "run it on a GPU"
+        )
+    free = told.vram_total - (told.vram_used or 0)
+    what = f"{free / GIB:.1f} of {told.vram_total / GIB:.1f} GiB of VRAM are free"
+    if told.vram_total < LITTLE_VRAM:
+        return Finding("memory", "warning", what, "start it with --medvram, and keep to 0.4 megapixels")
+    if free < LITTLE_FREE_VRAM:
+        remedy = "close what else uses the GPU, or unload the model for a moment"
+        return Finding("memory", "warning", what, remedy, "free memory")
+    return Finding("memory", "OK", what)
+
+
+def clock(facts: Facts) -> Finding | None:
+    """Do the two clocks agree?"""
+    ahead = facts.clock_ahead_s
+    if ahead is None:
+        return None
+    if abs(ahead) <= CLOCK_S:
+        return Finding("clock", "OK", "the server's clock and ours agree")
+    side = "ahead of" if ahead > 0 else "behind"
+    return Finding(
+        "clock",
+        "warning",
+        f"the server's clock is {abs(ahead) / 60:.0f} minutes {side} ours: dates will not fit",
+        "set both clocks by NTP (timedatectl set-ntp true)",
+    )
+
+
+CHECKS = (reachable, dialect, page, drawing, option_store, leaks, memory, clock)

@@ -1,0 +1,196 @@
+"""Checks of IC-Light: is it there, does it relight, can its results be sent, is the bridge there.
+
+Each is a pure function of the facts; None means that it does not apply.
+"""
+
+from __future__ import annotations
+
+from prodgen.client.reaching.faults import BRIDGE_REMEDY, ArrayInResultError
+from prodgen.dialects.a1111 import IC_LIGHT_REMEDY
+from prodgen.dialects.ic_light import TITLE
+from prodgen.doctor.facts import Facts
+from prodgen.doctor.health import release
+from prodgen.doctor.report import Finding
+
+BRIDGE_TITLE = "prodgen bridge"
+BRIDGE_VERSION = "1.0.0"
+"""Of the extension that comes with this prodgen."""
+
+FIRST_RELEASE = (1, 10)
+"""Of A1111 with the hook that IC-Light works in (process_before_every_sampling)."""
+
+SPELLINGS = {
+    "dict": "one dict (huchenlei's)",
+    "positional-13": "13 values (Haoming02's 2.0)",
+    "positional-15": "15 values (the fork of 2024-07 to 2025-04)",
+}
+
+
+def extension(facts: Facts) -> Finding | None:
+    """Is IC-Light there, in a spelling that is known?"""
+    have = facts.capabilities
+    if have is None or facts.dialect is None:
+        return None
+    if have.ic_light is not None:
+        models = f", with {' and '.join(have.ic_light_models)}" if have.ic_light_models else ""
+        return Finding("IC-Light", "OK", f"takes {SPELLINGS[have.ic_light]}{models}")
+    script = have.script(TITLE, is_img2img=False)
+    if script is not None:
+        return Finding(
+            "IC-Light",
+            "broken",
+            f"its script takes {len(script.args)} arguments, a spelling that is not known",
+            "install one of the releases that install_backend.sh pins, or use --recipe inpaint",
+        )
+    if _folder(facts, "ic-light"):
+        return _did_not_load(facts)
+    if facts.dialect.name in ("sdcpp", "sdnext"):
+        return Finding(
+            "IC-Light", "warning", f"{facts.dialect.title} cannot run it", "use --recipe inpaint there"
+        )
+    return Finding(
+        "IC-Light", "broken", "it is not installed; the recipe 'relight' needs it", IC_LIGHT_REMEDY
+    )
+
+
+def _folder(facts: Facts, part: str) -> str | None:
+    """Return the extension's folder whose name holds `part`, if the server lists one that is switched on."""
+    names = [x.name for x in facts.extensions or () if x.is_enabled]
+    return next((name for name in names if part in name.lower().replace("_", "-")), None)
+
+
+def _did_not_load(facts: Facts) -> Finding:
+    light, patcher = _folder(facts, "ic-light"), _folder(facts, "model-patcher")
+    what = f"its folder {light!r} is there, but its script did not load"
+    if patcher is None:
+        return Finding("IC-Light", "broken", what, "install sd-webui-model-patcher beside it and restart")
+    if str(patcher).lower() > str(light).lower():
+        return Finding(
+            "IC-Light",
+            "broken",
+            f"{what}: it is loaded before the patcher that it needs ({patcher!r} sorts after it)",
+            f"rename the folder {patcher!r} to 'aa-{patcher}' and restart (install_backend.sh does)",
+        )
+    return Finding("IC-Light", "broken", what, "the server's console says why at its start")
+
+
+def relights_to_prompt(facts: Facts) -> Finding | None:
+    """Does IC-Light truly relight to a prompt (FC)?"""
+    return _relights(facts, "fc")
+
+
+def relights_to_background(facts: Facts) -> Finding | None:
+    """Does IC-Light truly relight for a background (FBC)?"""
+    found = _relights(facts, "fbc")
+    if found is None or found.status != "broken":
+        return found
+    # Only pictures with --background need it.
+    remedy = f"{found.remedy}; without it, --background does not work with the recipe 'relight'"
+    return Finding(found.name, "warning", found.what, remedy)
+
+
+def _relights(facts: Facts, mode: str) -> Finding | None:
+    tried = facts.trials.relit.get(mode)
+    if tried is None or _cannot_send(facts, mode):
+        return None
+    name = f"relights {mode}"
+    model = f"IC-Light.SD15.{mode.upper()}"
+    version = facts.trials.version
+    is_old = facts.dialect is not None and facts.dialect.name == "a1111" and release(version) < FIRST_RELEASE
+    if is_old and (tried.error is not None or tried.is_plain):
+        return Finding(
+            name, "broken", f"on A1111 {version} IC-Light does nothing at all", "update the web UI to 1.10.1"
+        )
+    if tried.error is not None:
+        said = str(getattr(tried.error, "reason", tried.error))
+        return Finding(name, "broken", said.split(". It needs")[0], _why_not(facts, model))
+    if tried.is_plain:
+        return Finding(
+            name,
+            "broken",
+            "the picture is the same as without IC-Light: nothing was relit",
+            _why_not(facts, model),
+        )
+    proof = "our foreground came back, and " if tried.is_proven else ""
+    return Finding(name, "OK", f"{proof}the picture differs from a plain one")
+
+
+def _why_not(facts: Facts, model: str) -> str:
+    loaded = facts.capabilities.checkpoint if facts.capabilities else None
+    if "xl" in (loaded or "").lower():
+        return f"load an SD 1.5 checkpoint: IC-Light is made for SD 1.5, and {loaded!r} is an SDXL one"
+    return (
+        f"see that {model}.safetensors is in models/ic-light or models/unet, that sd-webui-model-patcher is "
+        "installed and an SD 1.5 checkpoint is loaded; the server's console says which is missing"
+    )
+
+
+def _cannot_send(facts: Facts, mode: str) -> bool:
+    tried = facts.trials.relit.get(mode)
+    if tried is None or tried.error is None:
+        return False
+    return isinstance(tried.error, ArrayInResultError) or "hand the file out" in str(tried.error)
+
+
+def sending(facts: Facts) -> Finding | None:
+    """Can the server send IC-Light's results, or at least save them and hand the files out?"""
+    tried = facts.trials.relit.get("fc")
+    if tried is None:
+        return None
+    if _cannot_send(facts, "fc"):
+        why = "its page is off (--nowebui)" if not _has_page(facts) else "it does not hand files out"
+        return Finding(
+            "results",
+            "broken",
+            f"it draws with IC-Light, but cannot send the results (the ndarray fault), and {why}",
+            BRIDGE_REMEDY,
+        )
+    if tried.was_fetched:
+        return Finding(
+            "results",
+            "warning",
+            "it cannot send IC-Light's results (the ndarray fault); saving and fetching them works, slower, "
+            "and leaves files prodgen-*.png on the server",
+            BRIDGE_REMEDY,
+        )
+    if tried.is_patched:
+        return Finding(
+            "results",
+            "warning",
+            "a patched api.py sends 'False' in place of IC-Light's extra picture, the proof of relighting",
+            f"put the original api.py back. {BRIDGE_REMEDY}",
+        )
+    if tried.error is not None:
+        return None
+    return Finding("results", "OK", "IC-Light's results are sent whole")
+
+
+def _has_page(facts: Facts) -> bool:
+    return facts.capabilities is not None and facts.capabilities.has_task_progress
+
+
+def bridge(facts: Facts) -> Finding | None:
+    """Is prodgen's bridge extension there, and new enough?"""
+    have = facts.capabilities
+    if have is None or facts.is_embedded or have.ic_light is None:
+        return None
+    script = have.script(BRIDGE_TITLE, is_img2img=False)
+    if script is not None:
+        version = next((str(x.value) for x in script.args if x.label == "version"), "of unknown version")
+        if release(version) < release(BRIDGE_VERSION):
+            return Finding(
+                "bridge",
+                "warning",
+                f"prodgen's bridge {version} is older than {BRIDGE_VERSION}",
+                BRIDGE_REMEDY,
+            )
+        return Finding("bridge", "OK", f"prodgen's bridge {version}")
+    return Finding(
+        "bridge",
+        "warning",
+        "prodgen's bridge extension is not there, so failures inside IC-Light do not show",
+        BRIDGE_REMEDY,
+    )
+
+
+CHECKS = (extension, relights_to_prompt, relights_to_background, sending, bridge)

@@ -1,0 +1,80 @@
+"""Checks of this machine: can pictures be written, products be cut out, the embedded scenes be read?
+
+Each is a pure function of the facts.
+"""
+
+from __future__ import annotations
+
+from prodgen.doctor.facts import Facts
+from prodgen.doctor.report import Finding
+
+LITTLE_DISK = 1 << 30
+"""A hundred pictures of 4 megapixels take about as much."""
+
+NO_DISK = 64 << 20
+"""A few pictures; then writing fails."""
+
+INSTALL_REMBG = "pip install 'prodgen[rembg]', then once: --model isnet-general-use (180 MB)"
+
+INSTALL_OCR = "apt install tesseract-ocr"
+
+
+def outputs(facts: Facts) -> Finding:
+    """Can pictures be written, and is there room?"""
+    here = facts.here
+    name = "outputs"
+    if here.outputs_error:
+        return Finding(
+            name, "broken", here.outputs_error, "choose another folder with --output, or correct its rights"
+        )
+    if here.free_bytes is None:
+        return Finding(name, "OK", f"{here.outputs} can be written to")
+    free = f"{here.free_bytes / (1 << 30):.1f} GiB are free for {here.outputs}"
+    if here.free_bytes < NO_DISK:
+        return Finding(name, "broken", free, "make room, or choose another disk with --output")
+    if here.free_bytes < LITTLE_DISK:
+        return Finding(name, "warning", free, "make room before a large run")
+    return Finding(name, "OK", free)
+
+
+def segmentation(facts: Facts) -> Finding:
+    """What cuts out the product?"""
+    networks = [name for name in facts.here.segmenters if name not in ("auto", "classical")]
+    if networks:
+        return Finding("cut-out", "OK", f"by {networks[0]!r}" + _others(networks[1:]))
+    what = "by the classical segmenter, which is made for plain backdrops and needs no weights"
+    if facts.is_embedded:
+        # What belongs to a first try without a server: nothing to install, nothing to download.
+        return Finding("cut-out", "OK", what)
+    why = "; rembg is installed, but has no weights yet" if facts.here.has_rembg else ""
+    remedy = "once: --model isnet-general-use (180 MB)" if facts.here.has_rembg else INSTALL_REMBG
+    return Finding("cut-out", "warning", what + why, remedy)
+
+
+def _others(names: list[str]) -> str:
+    return f"; also {', '.join(names)}" if names else ""
+
+
+def print_reading(facts: Facts) -> Finding:
+    """Can the letters on a product be read, and so compared?"""
+    ocr = facts.here.ocr
+    if ocr:
+        return Finding("print", "OK", f"is read by {ocr}, before and after")
+    if ocr == "":
+        return Finding(
+            "print", "warning", "is not read: the Tesseract that was found does not run", INSTALL_OCR
+        )
+    # Optional: strokes are compared without it too, so its absence is nothing to warn of.
+    return Finding("print", "OK", f"is compared by its strokes; to have it read as well: {INSTALL_OCR}")
+
+
+def scenes(facts: Facts) -> Finding:
+    """Can the embedded backend's panoramas be read?"""
+    here = facts.here
+    if here.scene_errors or not here.scenes:
+        what = "; ".join(here.scene_errors) or "the panoramas are missing"
+        return Finding("scenes", "broken", what, "install prodgen again")
+    return Finding("scenes", "OK", f"{here.scenes} panoramas of the embedded backend can be read")
+
+
+CHECKS = (outputs, segmentation, print_reading, scenes)

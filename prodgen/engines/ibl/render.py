@@ -1,0 +1,303 @@
+"""One picture by image-based lighting: what the embedded backend draws instead of diffusing.
+
+The prompt picks a place, a floor and a light; the place's panorama is the backdrop, out of focus, and the
+light; the product stands on the floor in it. Same order, same bytes; the seed chooses the view. No weights,
+no network. Owns the order of the steps; each step is a module beside this one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from prodgen.color import luminance, to_linear
+from prodgen.engines.ibl import camera as lens
+from prodgen.engines.ibl import floor_view, podium, product_light, sets, tone
+from prodgen.engines.ibl.camera import Camera
+from prodgen.engines.ibl.floor_materials import FINISHES
+from prodgen.engines.ibl.floor_view import Edge, Product
+from prodgen.engines.ibl.panorama import Environment, KeyLight
+from prodgen.engines.ibl.words import Reading, read
+from prodgen.errors import ImageError
+from prodgen.images import Matte, RgbImage
+from prodgen.light.relighting import relight_on
+from prodgen.masks import bounding_box, composite
+from prodgen.server.order import Rendering, RenderOrder
+
+Array = NDArray[np.float32]
+
+LOOK_DOWN = 0.44
+"""Rows from the horizon to the product's base, in picture sides: the base is seen from 17 degrees above."""
+
+LAMPS = {"citynight": 46, "night": 10, "city": 8}
+"""Distant lights in the picture, for the scenes that have the extra "lamps"."""
+
+SMALLEST_SIDE = 16
+"""Pixels; nothing can be drawn on less."""
+
+
+@dataclass(frozen=True)
+class _Set:
+    """Everything decided before the first pixel."""
+
+    reading: Reading
+    camera: Camera
+    environment: Environment
+    gain: Array
+    rng: np.random.Generator
+
+
+def render(order: RenderOrder) -> Rendering:
+    """Draw a picture.
+
+    Args:
+        order: With a background, the product is lit for it (IC-Light FBC). With a foreground only, it is put
+            into the scene of the prompt (FC). With neither, the scene is empty.
+
+    Returns:
+        The picture and what was understood of the prompt.
+
+    Raises:
+        ImageError: If the sizes of the pictures in the order differ from its own.
+    """
+    _check(order)
+    tell = order.progress or _silent
+    reading = read(order.prompt, negative_prompt=order.negative_prompt)
+    tell(0.05)
+    product_matte = order.matte if order.foreground is not None else None
+    if product_matte is not None and not (product_matte > 0.5).any():
+        product_matte = None
+    if order.background is not None:
+        return _on_background(order, reading, product_matte, tell)
+    stage = _set_up(order, reading, product_matte)
+    tell(0.15)
+    product = _light_product(order.foreground, product_matte, stage)
+    tell(0.35)
+    scene = _draw_scene(stage, product, tell)
+    image = _develop(scene, product, stage, order)
+    tell(1.0)
+    return _rendering(image, stage.reading, stage.environment.key)
+
+
+def repaint(order: RenderOrder, init: RgbImage, inpaint_mask: Matte, denoising_strength: float) -> Rendering:
+    """Draw the prompt's scene where the mask says, and keep `init` elsewhere.
+
+    What is kept is taken for the product: the scene is drawn around it, with its shadow and reflection.
+
+    Args:
+        order: Prompt, seed and size; its foreground and matte are not looked at.
+        init: (H, W, 3), sRGB.
+        inpaint_mask: (H, W), 1 = repaint.
+        denoising_strength: 0 keeps `init`, from 0.75 on nothing of it shows where it is repainted.
+
+    Returns:
+        The picture; where the mask is 0 it is `init` to the bit.
+    """
+    matte = np.clip(1 - inpaint_mask, 0, 1).astype(np.float32)
+    drawn = render(replace(order, foreground=init, matte=matte, background=None))
+    share = float(np.clip(denoising_strength / 0.75, 0, 1))
+    mixed = drawn.image if share >= 1 else init * (1 - share) + drawn.image * share
+    image = composite(mixed.astype(np.float32), init, np.clip(inpaint_mask, 0, 1).astype(np.float32))
+    return replace(drawn, image=image)
+
+
+def _silent(_share: float) -> None:
+    """Nobody is waiting."""
+
+
+def _check(order: RenderOrder) -> None:
+    if min(order.width, order.height) < SMALLEST_SIDE:
+        raise ImageError(
+            f"{order.width}x{order.height} is too small to draw on; {SMALLEST_SIDE} px a side is the least"
+        )
+    for name in ("foreground", "matte", "background"):
+        picture = getattr(order, name)
+        if picture is not None and picture.shape[:2] != (order.height, order.width):
+            raise ImageError(
+                f"the {name} is {picture.shape[1]}x{picture.shape[0]}, the picture"
+                f" {order.width}x{order.height}; resize it first"
+            )
+    if order.foreground is not None and order.matte is None:
+        raise ImageError("a foreground needs its matte; send the cut-out with alpha")
+
+
+def _on_background(
+    order: RenderOrder, reading: Reading, matte: Matte | None, tell: Callable[[float], None]
+) -> Rendering:
+    background = order.background
+    assert background is not None  # noqa: S101 - the caller has looked
+    tell(0.3)
+    if order.foreground is None or matte is None:
+        image = background.copy()
+    else:
+        image = relight_on(order.foreground, matte, background)
+    tell(1.0)
+    return Rendering(image=image, scene="background", floor="background", understood=reading.understood)
+
+
+def _set_up(order: RenderOrder, reading: Reading, matte: Matte | None) -> _Set:
+    rng = np.random.default_rng(order.seed)
+    light = reading.light or _light_of_map(order.light_map)
+    environment = sets.surroundings(reading, rng, light)
+    width, height = order.width, order.height
+    base = height * 0.78
+    if matte is not None:
+        box = bounding_box(matte)
+        # The middle of the footprint is a little above its front edge.
+        base = min(box.bottom, height) - 0.05 * box.width
+    is_table = FINISHES[reading.floor].is_table
+    drop = LOOK_DOWN * min(width, height) * (1 + 0.05 * float(rng.uniform(-1, 1)))
+    horizon = base - drop
+    # A table hides the ground behind it, so the place may stand lower and show more of itself.
+    behind = horizon + drop * (0.26 if is_table else 0.0) + reading.scene.tilt * height
+    camera = Camera(width, height, environment.heading_deg, horizon, base, behind)
+    scene = reading.scene
+    gain = tone.exposure_gain(
+        environment, exposure=scene.exposure * reading.exposure, warmth=scene.warmth + reading.warmth
+    )
+    return _Set(reading, camera, environment, gain, rng)
+
+
+def _light_of_map(light_map: RgbImage | None) -> tuple[float, float] | None:
+    """Azimuth and elevation of the light that a light map (a gradient) stands for; None if it is even."""
+    if light_map is None:
+        return None
+    small = luminance(
+        to_linear(cv2.resize(light_map, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32))
+    )
+    ramp = np.linspace(-1, 1, 32, dtype=np.float32)
+    total = max(float(small.sum()), 1e-6)
+    right, up = float((small * ramp[None]).sum()) / total, -float((small * ramp[:, None]).sum()) / total
+    if math.hypot(right, up) < 0.06:
+        return None
+    azimuth = math.degrees(math.atan2(right, 0.22))
+    return azimuth, float(np.clip(38 + 110 * up, 6, 80))
+
+
+def _light_product(foreground: RgbImage | None, matte: Matte | None, stage: _Set) -> Product | None:
+    if foreground is None or matte is None:
+        return None
+    bounce = _bounce(stage)
+    environment = stage.environment.with_floor(bounce, 0.6)
+    is_dramatic = stage.reading.quality == "hard"
+    light = product_light.light_on(matte, environment, gain=stage.gain, is_dramatic=is_dramatic)
+    sheen = product_light.rim(matte, environment, gain=stage.gain)
+    box = bounding_box(matte, threshold=0.0)
+    inside = (slice(box.top, box.bottom), slice(box.left, box.right))
+    lit = (
+        to_linear(foreground[inside] * (matte[inside] > 0)[..., None]) * light[inside]
+        + (sheen * np.minimum(light, 1))[inside]
+    )
+    picture = np.zeros_like(foreground)
+    picture[inside] = tone.develop(np.maximum(lit, 0).astype(np.float32))
+    return Product(picture, matte)
+
+
+def _bounce(stage: _Set) -> Array:
+    """Radiance (3,) that the floor sends up, not exposed."""
+    camera = replace(stage.camera, width=24, height=24, horizon=-2.0, base=16.0)
+    rows = np.arange(8, 24, dtype=np.float32)
+    surface = floor_view.surface_of(stage.reading, camera, rows, np.random.default_rng(0))
+    albedo = surface.albedo.mean(axis=(0, 1))
+    if stage.reading.floor == "sweep":
+        albedo = sets.paper_colour(stage.reading)
+    return np.asarray(albedo * stage.environment.irradiance(floor_view.UP[None])[0], np.float32)
+
+
+def _draw_scene(stage: _Set, product: Product | None, tell: Callable[[float], None]) -> Array:
+    camera, reading = stage.camera, stage.reading
+    behind = _draw_behind(stage)
+    tell(0.5)
+    enlarged = cv2.resize(behind, (camera.width, camera.height), interpolation=cv2.INTER_CUBIC)
+    picture: Array = np.maximum(enlarged, 0).astype(np.float32)
+    light = floor_view.floor_light(stage.environment, stage.gain)
+    is_sweep = reading.floor == "sweep" and not reading.on_podium
+    edge = _edge(stage)
+    first = int(
+        np.clip(camera.horizon + 2 if is_sweep else edge.row - 2 * edge.softness, 0, camera.height - 2)
+    )
+    if not is_sweep:
+        first = max(first, int(camera.horizon + camera.drop / 12) + 1)
+    rows = np.arange(first, camera.height, dtype=np.float32)
+    sun, sky = floor_view.product_shadow(camera, stage.environment, light, product, first)
+    tell(0.6)
+    if is_sweep:
+        share = (sun[..., None] * light.key + sky[..., None] * light.rest) / np.maximum(
+            light.key + light.rest, 1e-6
+        )
+        reach = np.clip((rows - camera.horizon) / (0.5 * camera.drop), 0, 1)[:, None, None]
+        picture[first:] *= 1 - (1 - share) * reach
+        return picture
+    surface = floor_view.surface_of(reading, camera, rows, stage.rng)
+    tell(0.75)
+    dapple = floor_view.dappled(camera, rows, stage.rng) if "dapple" in reading.scene.extras else None
+    light = floor_view.held_back(light, surface)
+    floor = floor_view.shade(surface, light, camera, rows, sun=sun, sky=sky, dapple=dapple)
+    floor = floor + floor_view.mirror(surface, camera, rows, behind, product, sky_share=sky)
+    floor = floor_view.defocus(floor.astype(np.float32), camera, first)
+    tell(0.9)
+    if reading.on_podium:
+        return podium.stand(
+            picture, floor, surface, _podium(camera, product), stage.environment, stage.gain, first
+        )
+    alpha = floor_view.edge_alpha(camera, edge, first)[..., None]
+    picture[first:] = picture[first:] * (1 - alpha) + floor * alpha
+    return picture
+
+
+def _podium(camera: Camera, product: Product | None) -> podium.Podium:
+    if product is None:
+        return podium.podium_for(camera, 0.3 * camera.width, 0.7 * camera.width)
+    box = bounding_box(product.matte)
+    return podium.podium_for(camera, box.left, box.right)
+
+
+def _draw_behind(stage: _Set) -> Array:
+    camera, scene = stage.camera, stage.reading.scene
+    if scene.panorama == "sweep":
+        return sets.paper(camera, stage.reading, stage.environment, stage.gain)
+    lamps = None
+    if "lamps" in scene.extras:
+        lamps = sets.lamps(camera, stage.rng, count=LAMPS[scene.name])
+    behind = lens.backdrop(camera, scene.panorama, gain=stage.gain, lamps=lamps)
+    return tone.hold_back(behind, scene.sky, target=scene.level)
+
+
+def _edge(stage: _Set) -> Edge:
+    """Where the floor ends: a table's far edge, or where open ground melts into the place."""
+    camera, rng = stage.camera, stage.rng
+    depth, slope, bend = rng.uniform(2.1, 2.7), rng.uniform(-0.02, 0.02), rng.uniform(-0.01, 0.045)
+    if FINISHES[stage.reading.floor].is_table:
+        row = camera.horizon + camera.drop / float(depth)
+        softness = max(2.2 * camera.defocus_px(row), 1.5)
+        return Edge(row, float(slope), float(bend) * camera.side, softness)
+    if stage.reading.scene.name == "beach" and stage.reading.floor == "sand":  # the waterline
+        row = camera.horizon + camera.drop / 2.3
+        return Edge(row, 2 * float(slope), 0.0, 4 * camera.defocus_px(row))
+    row = camera.horizon + camera.drop / 4.2
+    return Edge(row, 0.0, 0.0, camera.drop * 0.30)
+
+
+def _develop(scene: Array, product: Product | None, stage: _Set, order: RenderOrder) -> RgbImage:
+    scene = tone.glow(scene, 0.09) * tone.vignette(order.width, order.height, 0.13)
+    noise = np.random.default_rng(order.seed ^ 0x9E3779B9).random((order.height, order.width, 1), np.float32)
+    image = tone.develop(scene.astype(np.float32), dither=(noise - np.float32(0.5)) * np.float32(1.2 / 255))
+    if product is None:
+        return image
+    return composite(product.picture, image, product.matte)
+
+
+def _rendering(image: RgbImage, reading: Reading, key: KeyLight) -> Rendering:
+    return Rendering(
+        image=image,
+        scene=reading.scene.name,
+        floor=reading.floor,
+        unknown_words=reading.unknown,
+        understood=reading.understood,
+        light=key,
+    )

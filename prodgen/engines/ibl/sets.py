@@ -1,0 +1,152 @@
+"""What is behind the floor: a real place out of focus, or a sweep of paper in a studio; and lamps at night.
+
+Owns the choice of view and the studio's light; the panoramas themselves are `panorama`'s.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from prodgen.color import LUMA, to_linear
+from prodgen.engines.ibl.camera import Camera, backdrop_grid
+from prodgen.engines.ibl.panorama import (
+    Environment,
+    KeyLight,
+    add_light,
+    make_environment,
+    small_panorama,
+    studio,
+)
+from prodgen.engines.ibl.words import Reading
+
+Array = NDArray[np.float32]
+
+PAPER = (0.86, 0.855, 0.85)
+"""sRGB of the studio's paper if the prompt names no colour: a light, barely warm grey."""
+
+WINDOW = KeyLight(-52, 42, 0.55, (1.0, 1.0, 1.0), 3.0, 5600)
+"""The studio's soft box: left, above, large."""
+
+DAYLIGHT = (1.04, 1.0, 0.91)
+"""Linear colour of the sun when it stands high, luminance 1."""
+
+LAMP_COLOURS = np.array(
+    [[1.5, 0.85, 0.32], [1.5, 0.85, 0.32], [1.35, 1.0, 0.62], [1.2, 1.02, 0.8], [0.8, 1.05, 1.35],
+     [1.9, 0.30, 0.22], [0.45, 1.15, 0.95]], np.float32,
+)  # fmt: skip
+"""Sodium twice, warm and neutral white, cold LED, tail light, signal: linear, luminance near 1."""
+
+QUALITY_SOFTNESS = {"soft": 0.9, "hard": 0.12}
+
+
+def surroundings(
+    reading: Reading, rng: np.random.Generator, light: tuple[float, float] | None
+) -> Environment:
+    """The light of the scene that was read, with the camera turned so that it comes from where it should.
+
+    Args:
+        reading: Scene, colours and the quality of the light.
+        rng: Picks one of the scene's good views.
+        light: Azimuth and elevation wanted for the key light, or None.
+    """
+    scene = reading.scene
+    pick, shift, side = rng.integers(len(scene.headings)), rng.uniform(-1, 1), rng.uniform(-1, 1)
+    if scene.panorama == "sweep":
+        return _studio(reading, light, side)
+    small = small_panorama(scene.panorama)
+    heading = scene.headings[int(pick)] + float(shift) * scene.spread
+    environment = make_environment(small, heading)
+    if scene.sun is not None and light is None:
+        light = (math.copysign(scene.sun[0], side), scene.sun[1])
+    if light is None:
+        return environment
+    azimuth, elevation = light
+    key = environment.key
+    if scene.sun is not None:
+        key = replace(key, colour=DAYLIGHT, temperature_k=5500)
+    else:
+        # Turning the camera by an angle turns the light by the same the other way.
+        heading = environment.heading_deg - (key.azimuth_deg - azimuth) + float(shift) * 5
+        environment = make_environment(small, _wrap(heading))
+        key = environment.key
+    softness = QUALITY_SOFTNESS.get(reading.quality, min(key.softness, 0.22))
+    ambient = float(environment.irradiance(np.array([[0, 1, 0], [0, 0, 1]], np.float32)).mean(axis=0) @ LUMA)
+    strength = 11.0 if reading.quality == "hard" else 5.5
+    if scene.sun is not None:  # beside a sky of its own brightness: more would leave that in the dark
+        strength *= 0.4
+    return add_light(
+        environment,
+        replace(
+            key,
+            azimuth_deg=azimuth,
+            elevation_deg=elevation,
+            softness=softness,
+            irradiance=ambient * strength,
+        ),
+    )
+
+
+def _wrap(degrees: float) -> float:
+    return (degrees + 180) % 360 - 180
+
+
+def _studio(reading: Reading, light: tuple[float, float] | None, side: float) -> Environment:
+    softness = QUALITY_SOFTNESS.get(reading.quality, WINDOW.softness)
+    azimuth, elevation = light or (math.copysign(44 + 16 * abs(side), side), 40 + 8 * side)
+    is_hard = reading.quality == "hard"
+    key = replace(WINDOW, azimuth_deg=azimuth, elevation_deg=elevation, softness=softness)
+    if is_hard:
+        key = replace(key, irradiance=3.6)
+    return studio(key, backdrop=paper_colour(reading), fill=0.12 if is_hard else 0.55)
+
+
+def paper_colour(reading: Reading) -> Array:
+    """Linear colour (3,) of the studio's paper or wall."""
+    return to_linear(np.array(reading.backdrop or PAPER, np.float32))
+
+
+def paper(camera: Camera, reading: Reading, environment: Environment, gain: Array) -> Array:
+    """A paper sweep from floor to wall without a line: (h, w, 3), exposed, of the backdrop's reduced size."""
+    rows, columns, _ = backdrop_grid(camera)
+    y = ((rows - np.float32(camera.horizon)) / np.float32(camera.drop))[:, None]
+    x = ((columns - camera.width / 2) / np.float32(camera.side))[None]
+    lit = environment.irradiance(np.array([[0, 0, 1], [0, 1, 0]], np.float32)) * gain
+    wall, floor = 0.80 * lit[0] + 0.20 * lit[0].mean(), lit[1]
+    t = np.clip((y - 0.10) / 0.75, 0, 1)
+    bend = (t * t * (3 - 2 * t))[..., None]
+    light = wall * (1 - bend) + floor * bend
+    # The soft box leaves a pool on the wall, on the far side from where it stands, and falls off.
+    azimuth = math.radians(environment.key.azimuth_deg)
+    centre = -0.22 * math.sin(azimuth)
+    is_hard = reading.quality == "hard"
+    reach = 0.42 if is_hard else 0.75
+    pool = np.exp(-(np.square((x - centre) / reach) + np.square((y - 0.25) / (1.9 * reach))))
+    colour = paper_colour(reading)
+    # White paper is lit until it is white; every other keeps its shape by falling off.
+    whiteness = float(np.clip((float(colour.min()) - 0.75) / 0.15, 0, 1)) * (0.0 if is_hard else 1.0)
+    low = (0.16 if is_hard else 0.70) + 0.22 * whiteness
+    light = light * np.float32(1 + 0.75 * whiteness)
+    light = light * (low + (1.08 - low) * pool * (1 - bend[..., 0]) + (1 - low) * bend[..., 0])[..., None]
+    light = light * (1 + 0.10 * x * np.float32(math.sin(azimuth)))[..., None]
+    return np.asarray(colour * light, np.float32)
+
+
+def lamps(camera: Camera, rng: np.random.Generator, *, count: int) -> Array:
+    """Distant lights along the horizon: points on the reduced backdrop, (h, w, 3), exposed, to be blurred."""
+    rows, columns, scale = backdrop_grid(camera)
+    points = np.zeros((len(rows), len(columns), 3), np.float32)
+    spot = math.pi * (0.021 * camera.side * scale) ** 2  # area that the lens will smear a point over
+    for _ in range(count):
+        x = int(rng.uniform(0, len(columns)))
+        rise = abs(rng.normal(0, 0.075)) * camera.side - 0.02 * camera.side
+        y = round((camera.backdrop_horizon - rise) * scale)
+        colour = LAMP_COLOURS[int(rng.integers(len(LAMP_COLOURS)))]
+        strength = float(np.exp(rng.uniform(math.log(0.08), math.log(1.1))))
+        if 0 <= y < len(rows):
+            points[y, x] += colour * (strength * spot)
+    return cv2.GaussianBlur(points, (0, 0), 0.6).astype(np.float32)

@@ -1,0 +1,166 @@
+"""Picture files by path: read whole, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from prodgen.codecs import FORMATS, decode, decode_text, encode, encode_matte
+from prodgen.errors import ImageError
+from prodgen.images import Matte, Photo, RgbImage
+
+MAX_FILE_BYTES = 512 * 1024 * 1024
+"""Largest file read."""
+
+
+def load(path: str | Path) -> Photo:
+    """Read a picture file.
+
+    Raises:
+        ImageError: If it is missing, unreadable, no picture, broken, animated or too large.
+    """
+    return decode(_read(Path(path)), name=repr(str(path)))
+
+
+def load_matte(path: str | Path) -> Matte:
+    """Read a matte: the file's alpha where it has one that varies, else its brightness; white = product.
+
+    Raises:
+        ImageError: As for `load`.
+    """
+    photo = load(path)
+    return photo.matte if photo.matte is not None else np.ascontiguousarray(photo.rgb.mean(axis=2))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise ImageError(f"{str(path)!r} is a folder; give the picture inside it")
+        if path.is_fifo() or path.is_socket():  # nobody may ever write into it
+            raise ImageError(f"{str(path)!r} is not a regular file; write the picture into one first")
+        with path.open("rb") as file:
+            # Not by the size that the folder tells: a device or a pipe has none, and may never end.
+            content = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError as error:
+        raise ImageError(f"{str(path)!r} does not exist") from error
+    except OSError as error:
+        raise ImageError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise ImageError(
+            f"{str(path)!r} has more than {MAX_FILE_BYTES >> 20} MiB, and more is not read; make it smaller"
+        )
+    return content
+
+
+def read_text(path: str | Path) -> dict[str, str]:
+    """Text in a picture file: PNG chunks; XMP as "XML:com.adobe.xmp", EXIF user comment as "parameters".
+
+    Raises:
+        ImageError: As for `load`.
+    """
+    return decode_text(_read(Path(path)), name=repr(str(path)))
+
+
+def save(
+    path: str | Path,
+    rgb: RgbImage,
+    *,
+    matte: Matte | None = None,
+    text: Mapping[str, str] | None = None,
+    quality: int = 95,
+) -> None:
+    """Write a picture whole or not at all: temporary name, fsync, rename.
+
+    Args:
+        path: Its ending decides the format: PNG, JPEG, WebP or TIFF.
+        rgb: (H, W, 3), sRGB, [0, 1].
+        matte: Stored as alpha; JPEG has none.
+        text: "parameters" goes to PNG text or EXIF (TIFF has no place for it), "XML:com.adobe.xmp" to
+            where the format keeps XMP, others to PNG text only.
+        quality: Of JPEG (4:4:4) and lossy WebP, 1 to 100; a WebP of 100 is lossless.
+
+    Raises:
+        ImageError: If the ending is unknown or the file cannot be written.
+    """
+    target = Path(path)
+    kind = FORMATS.get(target.suffix.lower())
+    if kind is None:
+        raise ImageError(f"{target.name!r}: the ending must be one of {', '.join(FORMATS)}")
+    write_bytes(target, encode(kind, rgb, matte=matte, text=text, quality=quality))
+
+
+def save_matte(path: str | Path, matte: Matte) -> None:
+    """Write a matte as an 8-bit grey picture, white = product; whole or not at all.
+
+    Raises:
+        ImageError: If the ending is unknown or the file cannot be written.
+    """
+    target = Path(path)
+    kind = FORMATS.get(target.suffix.lower())
+    if kind is None:
+        raise ImageError(f"{target.name!r}: the ending must be one of {', '.join(FORMATS)}")
+    write_bytes(target, encode_matte(kind, matte))
+
+
+def refuse_overwriting(target: Path, *sources: Path | None) -> None:
+    """Refuse to write where one of these files is, also if a link leads there: it would be lost.
+
+    Raises:
+        ImageError: If `target` is one of them.
+    """
+    for source in sources:
+        # Not Path.resolve(), which fails at a link that leads to itself.
+        if source is not None and (
+            os.path.realpath(source) == os.path.realpath(target)
+            or (source.exists() and target.exists() and source.samefile(target))
+        ):
+            raise ImageError(
+                f"{str(target)!r} is {str(source)!r} itself, which would be lost; choose another output"
+            )
+
+
+def write_bytes(target: Path, data: bytes) -> None:
+    """Write a file whole or not at all; a crash leaves the old file or none, never half of one.
+
+    Raises:
+        ImageError: If the folder is missing or read-only, or the disk full.
+    """
+    with _writing(target) as temporary:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp is private to its owner; a delivered picture is as public as any new file.
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[Path]:
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem[:40]}-", suffix=".part", dir=target.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ImageError(
+            f"{str(target)!r} cannot be written: {str(target.parent)!r} is no folder; choose another output"
+        ) from error
+    except OSError as error:
+        raise ImageError(f"{str(target)!r} cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

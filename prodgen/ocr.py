@@ -1,0 +1,182 @@
+"""Reads print with the Tesseract program, where that is installed. Optional: without it nothing is read.
+
+Owns finding the program, running it (as its own process, with a time limit, on one thread) and
+understanding what it prints. What the words are compared with is `prodgen.identity`'s business.
+Looks for nothing and runs nothing when imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from prodgen.images import RgbImage, to_uint8
+
+logger = logging.getLogger(__name__)
+
+
+class Word(NamedTuple):
+    """A word that was read."""
+
+    text: str
+    confidence: float
+    """The reader's own, 0 to 100."""
+    left: float
+    """As share of the picture's width, like `right`; `top` and `bottom` of its height."""
+    top: float
+    right: float
+    bottom: float
+
+
+Reader = Callable[[RgbImage], Sequence[Word] | None]
+"""Reads all words of a picture, (H, W, 3), sRGB, [0, 1], dark on light; None if it could not work."""
+
+PROGRAM = "PRODGEN_TESSERACT"
+"""Environment variable: path or name of the program; "off" means that nothing is to be read."""
+
+TIMEOUT_S = 20.0
+"""For one picture; it takes well under a second on one core."""
+
+TRIES = 3
+"""Failures in a row after which it is left alone for the rest of the process."""
+
+REMEDY = "apt install tesseract-ocr"
+
+SPARSE_TEXT = "11"
+"""Page segmentation: as much text as possible, in no particular order. Labels are no pages."""
+
+
+def tesseract() -> Reader | None:
+    """Return a reader that asks Tesseract, or None if there is no such program.
+
+    The same reader each time, so that a program that does not work is told of once and then left alone.
+    """
+    program = find_program()
+    return None if program is None else _reader(program)
+
+
+def find_program() -> str | None:
+    """Return the program's path: what PRODGEN_TESSERACT names, else `tesseract` on the PATH."""
+    named = os.environ.get(PROGRAM, "").strip()
+    if named.lower() == "off":
+        return None
+    found = shutil.which(named or "tesseract")
+    if named and found is None:
+        _warn_once(f"{PROGRAM} names {named!r}, which is no program that can be run: print is not read")
+    return found
+
+
+def version(program: str, *, timeout_s: float = 5.0) -> str | None:
+    """Return what the program calls itself, such as "tesseract 5.3.0"; None if it does not run."""
+    try:
+        done = subprocess.run(
+            [program, "--version"],
+            capture_output=True,
+            check=True,
+            timeout=timeout_s,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    # Version 3 told it on the other channel.
+    lines = (done.stdout or done.stderr).decode("utf-8", "replace").splitlines()
+    return lines[0].strip() if lines and lines[0].lower().startswith("tesseract") else None
+
+
+@lru_cache(maxsize=4)
+def _reader(program: str) -> Tesseract:
+    return Tesseract(program)
+
+
+class Tesseract:
+    """One program; a `Reader`."""
+
+    def __init__(self, program: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._program = program
+        self._timeout_s = timeout_s
+        self._failures = 0
+
+    def __call__(self, picture: RgbImage) -> Sequence[Word] | None:
+        """Read a picture.
+
+        Args:
+            picture: (H, W, 3), sRGB, [0, 1].
+
+        Returns:
+            Its words, in the program's order; None if the program failed, took too long or printed what
+            cannot be understood, which is logged the first time.
+        """
+        if self._failures >= TRIES:
+            return None
+        try:
+            words = parse(self._run(picture))
+        except (OSError, subprocess.SubprocessError, ValueError) as error:
+            self._failures += 1
+            _warn_once(f"{self._program} cannot read print, so it is not measured by reading: {_told(error)}")
+            return None
+        self._failures = 0
+        return words
+
+    def _run(self, picture: RgbImage) -> str:
+        # One channel, unpacked: print is drawn grey, and packing would take longer than reading it back.
+        grey = cv2.cvtColor(to_uint8(picture), cv2.COLOR_RGB2GRAY)
+        header = f"P5\n{grey.shape[1]} {grey.shape[0]}\n255\n".encode()
+        done = subprocess.run(
+            [self._program, "-", "-", "--psm", SPARSE_TEXT, "tsv"],
+            input=header + np.ascontiguousarray(grey).tobytes(),
+            capture_output=True,
+            check=True,
+            timeout=self._timeout_s,
+            # Its threads only get in one another's way on pictures as small as these.
+            env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+        )
+        return done.stdout.decode("utf-8", "replace")
+
+
+def parse(tsv: str) -> tuple[Word, ...]:
+    """Understand Tesseract's table: level, four counters, left, top, width, height, confidence, text.
+
+    Raises:
+        ValueError: If it is no such table.
+    """
+    lines = tsv.splitlines()
+    if not lines or not lines[0].startswith("level\t"):
+        raise ValueError("it did not print a table of words; version 4 or newer is needed")
+    size, words = (0.0, 0.0), []
+    for line in lines[1:]:
+        cells = line.split("\t")
+        if len(cells) < 11:
+            raise ValueError(f"its table has a row that is too short: {line[:80]!r}")
+        level, (left, top, width, height) = cells[0], map(float, cells[6:10])
+        if level == "1":
+            size = width, height
+        if level != "5" or len(cells) < 12 or not cells[11].strip():
+            continue
+        if min(size) <= 0:
+            raise ValueError("its table does not begin with the size of the picture")
+        right, bottom = left + width, top + height
+        box = left / size[0], top / size[1], right / size[0], bottom / size[1]
+        words.append(Word(cells[11].strip(), float(cells[10]), *box))
+    return tuple(words)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"it did not finish within {error.timeout:.0f} s"
+    if isinstance(error, subprocess.CalledProcessError):
+        said = (error.stderr or b"").decode("utf-8", "replace").strip().splitlines()
+        return f"it ended with {error.returncode}" + (f": {said[-1][:200]}" if said else "")
+    return str(error)
+
+
+@lru_cache(maxsize=16)
+def _warn_once(message: str) -> None:
+    logger.warning(message)

@@ -1,0 +1,255 @@
+"""An A1111-compatible server as an object: requests in, answers out, no sockets.
+
+Owns routing, authentication and the way in which every error becomes an answer. `transport` puts it
+behind httpx inside one process, `serve` behind a socket; both hand over whole requests. What it draws
+comes from the renderer; the fault switches make it as bad as real servers get.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from prodgen.engines.ibl.looks import LORAS
+from prodgen.errors import SettingError
+from prodgen.server import drawing_routes, extras, status
+from prodgen.server.fields import read_body
+from prodgen.server.ic_light_script import IcLightDialect, IcLightScript, Segment
+from prodgen.server.injected_faults import Faults, answer_without_work, spoil
+from prodgen.server.inventory import CHECKPOINT, VERSION, ModelFile
+from prodgen.server.order import Rendering, RenderOrder
+from prodgen.server.settings import Settings
+from prodgen.server.state import Machine, Release, Renderer, RenderRecord
+from prodgen.server.wire import Answer, Crashed, Invalid, Refused, answer, error_answer
+
+WORKER_THREADS = 40
+"""Requests worked on at once, as many as the real server's thread pool; the next ones wait, all of them."""
+
+MAX_BODY_BYTES = 256 * 1024 * 1024
+"""Larger requests are refused with 413; a real server has no limit."""
+
+OPEN_PATHS = ("/sdapi/v1/loras", "/sdapi/v1/refresh-loras", "/openapi.json", "/internal/", "/file=")
+"""Not covered by authentication, there as here."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, as both ways in hand it over."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    """Names in lower case."""
+
+    body: bytes
+
+    @classmethod
+    def of(cls, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Request:
+        """Return the request for a raw target such as "/sdapi/v1/progress?skip_current_image=true"."""
+        parts = urlsplit(target if target.startswith("/") else f"/{target}")
+        path = unquote(parts.path)
+        lower = {name.lower(): value for name, value in headers.items()}
+        return cls(method.upper(), path, dict(parse_qsl(parts.query)), lower, body)
+
+
+def draw_with_prodgen(order: RenderOrder) -> Rendering:
+    """Draw with the embedded renderer, which is loaded at the first picture: it is heavy."""
+    from prodgen.engines.ibl.render import render
+
+    return render(order)
+
+
+class EmbeddedServer:
+    """The embedded backend: speaks A1111's protocol, draws without a model.
+
+    Args:
+        renderer: Draws one picture; the embedded renderer, if not given.
+        ic_light: Which spelling of IC-Light the server has: "v1" one dict, "v2" 13 values, "v15" 15
+            values, None not installed.
+        segment: Cuts out what IC-Light is sent with remove_bg; None is a server without the network's
+            weights, which then does not relight, and does not say so.
+        ndarray_bug: Whether IC-Light's extra picture makes answers fail, as on an unpatched A1111.
+        false_strings: Whether that picture is the text "False" instead, as on the patch of old.
+        nowebui: Whether /internal, /file= and the like are missing, as with --nowebui.
+        auth: Names and passwords that are let in, as --api-auth; None lets everybody in.
+        leaky_overrides: Whether override_settings stay, as on a fresh install.
+        release: Whose quirks are shown.
+        version: What `info.version` says.
+        delay_s: Seconds that each picture takes longer.
+        faults: What goes wrong; asked for each request.
+        checkpoints: Names of the checkpoints listed; all draw the same.
+        png_level: zlib's level for answers.
+        worker_threads: Requests worked on at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        renderer: Renderer = draw_with_prodgen,
+        ic_light: IcLightDialect | None = "v1",
+        segment: Segment | None = None,
+        ndarray_bug: bool = False,
+        false_strings: bool = False,
+        nowebui: bool = False,
+        auth: Mapping[str, str] | None = None,
+        leaky_overrides: bool = False,
+        release: Release = "1.10",
+        version: str = VERSION,
+        delay_s: float = 0.0,
+        faults: Faults | None = None,
+        checkpoints: Sequence[str] = (CHECKPOINT,),
+        png_level: int = 1,
+        worker_threads: int = WORKER_THREADS,
+    ) -> None:
+        if ic_light not in ("v1", "v2", "v15", None):
+            raise SettingError(f"ic_light is 'v1', 'v2', 'v15' or None, not {ic_light!r}")
+        if not checkpoints:
+            raise SettingError("a server has at least one checkpoint; leave the list out for the usual one")
+        models = tuple(ModelFile(name) for name in checkpoints)
+        self.machine = Machine(
+            renderer=renderer,
+            checkpoints=models,
+            loras=LORAS,
+            settings=Settings(models, leaky=leaky_overrides),
+            ic_light=IcLightScript(ic_light, segment),
+            version=version,
+            release=release,
+            ndarray_bug=ndarray_bug,
+            false_strings=false_strings,
+            delay_s=delay_s,
+            png_level=png_level,
+        )
+        self.auth = dict(auth) if auth else None
+        self.nowebui = nowebui
+        self.faults = faults
+        self.is_dead = False
+        """While true, nobody listens."""
+
+        self._workers = threading.BoundedSemaphore(worker_threads)
+
+    @property
+    def render_log(self) -> list[RenderRecord]:
+        """Every picture that was rendered, in order, received or not."""
+        return self.machine.render_log
+
+    def answer(self, request: Request) -> Answer:
+        """Answer one request; blocks while another one renders, as the real server does.
+
+        Never raises: what goes wrong is an answer too.
+        """
+        if self.is_dead:
+            return Answer(cut="refuse")
+        fault = self.faults(request.path) if self.faults else None
+        refused = answer_without_work(fault)
+        if refused is not None:
+            return refused
+        started = time.perf_counter()
+        with self._workers:
+            result = spoil(self._work(request), fault)
+        if fault is not None and fault.kind == "hang":
+            time.sleep(fault.hang_s)
+        took = {"x-process-time": f"{time.perf_counter() - started:.4f}", **result.headers}
+        return Answer(result.status, result.body, result.content_type, took, result.cut)
+
+    def _work(self, request: Request) -> Answer:
+        try:
+            route = self._route(request)
+            self._authenticate(request)
+            if len(request.body) > MAX_BODY_BYTES:
+                return answer({"detail": "Request Entity Too Large"}, 413)
+            return route(request)
+        except (Refused, Crashed, Invalid) as error:
+            return error_answer(error)
+        except _NoRoute as error:
+            return answer({"detail": error.args[1]}, error.args[0])
+        except Exception as error:  # noqa: BLE001 - a server answers 500 with the exception's name, it does not die
+            return error_answer(Crashed(type(error).__name__, str(error)))
+
+    def _route(self, request: Request) -> Callable[[Request], Answer]:
+        path = request.path
+        if self.nowebui and not path.startswith(("/sdapi/", "/openapi.json")):
+            raise _NoRoute(404, "Not Found")
+        if path.startswith("/file="):
+            return lambda request: status.saved_file(self.machine, request.path)
+        methods = ROUTES.get(path) or ROUTES.get(path.rstrip("/") or "/")
+        if methods is None:
+            raise _NoRoute(404, "Not Found")
+        handler = methods.get("GET" if request.method == "HEAD" else request.method)
+        if handler is None:
+            raise _NoRoute(405, "Method Not Allowed")
+        return lambda request: handler(self.machine, request)
+
+    def _authenticate(self, request: Request) -> None:
+        if self.auth is None or not request.path.startswith("/sdapi/"):
+            return
+        if request.path.startswith(OPEN_PATHS):
+            return
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            raise Refused(401, "Not authenticated")
+        try:
+            user, colon, password = base64.b64decode(credentials, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            raise Refused(401, "Invalid authentication credentials") from None
+        if not colon:
+            raise Refused(401, "Invalid authentication credentials")
+        expected = self.auth.get(user)
+        if expected is None or not hmac.compare_digest(expected.encode(), password.encode()):
+            raise Refused(401, "Incorrect username or password")
+
+
+class _NoRoute(Exception):  # noqa: N818 - internal: FastAPI's own short form of an error
+    pass
+
+
+Handler = Callable[[Machine, Request], Answer]
+
+
+def _json(route: Callable[[Machine, dict[str, object]], Answer]) -> Handler:
+    """Return a handler for a route that takes a JSON body."""
+
+    def handle(machine: Machine, request: Request) -> Answer:
+        return route(machine, read_body(request.body, request.headers.get("content-type")))
+
+    return handle
+
+
+def _plain(route: Callable[[Machine], object]) -> Handler:
+    """Return a handler for a route that takes nothing and answers JSON."""
+    return lambda machine, request: answer(route(machine))
+
+
+ROUTES: dict[str, dict[str, Handler]] = {
+    "/sdapi/v1/txt2img": {"POST": _json(drawing_routes.txt2img)},
+    "/sdapi/v1/img2img": {"POST": _json(drawing_routes.img2img)},
+    "/sdapi/v1/extra-single-image": {"POST": _json(extras.single)},
+    "/sdapi/v1/extra-batch-images": {"POST": _json(extras.batch)},
+    "/sdapi/v1/png-info": {"POST": _json(lambda machine, body: extras.png_info(body))},
+    "/sdapi/v1/interrogate": {"POST": _json(lambda machine, body: extras.interrogate(body))},
+    "/sdapi/v1/options": {"GET": _plain(status.options), "POST": _json(status.post_options)},
+    "/sdapi/v1/progress": {"GET": lambda machine, request: status.progress(machine, request.query)},
+    "/internal/progress": {"POST": _json(status.task_progress)},
+    **{path: {"GET": _plain(route)} for path, route in status.LISTS.items()},
+    **{path: {"POST": _plain(route)} for path, route in status.ACTIONS.items()},
+}
+ROUTES["/openapi.json"] = {"GET": lambda machine, request: answer(_openapi())}
+ROUTES["/"] = {"GET": lambda machine, request: status.front_page(machine)}
+
+
+def _openapi() -> dict[str, object]:
+    """Return a minimal description: which paths there are, with which methods."""
+    paths = {
+        path: {
+            method.lower(): {"responses": {"200": {"description": "Successful Response"}}}
+            for method in methods
+        }
+        for path, methods in ROUTES.items()
+    }
+    return {"openapi": "3.0.2", "info": {"title": "FastAPI", "version": "0.1.0"}, "paths": paths}

@@ -1,0 +1,240 @@
+"""The extras tab's routes and /png-info: upscaling without a model, and reading what a picture says.
+
+Upscalers here are resampling only, and named so; alpha is kept.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from prodgen.server.fields import (
+    EXTRA_BATCH,
+    EXTRA_SINGLE,
+    FILE_DATA,
+    INTERROGATE,
+    PNG_INFO,
+    Fields,
+    read_fields,
+)
+from prodgen.server.infotext import read_infotext, with_invented_defaults
+from prodgen.server.inventory import SHARP, UPSCALERS
+from prodgen.server.state import Machine
+from prodgen.server.wire import (
+    Answer,
+    Crashed,
+    Invalid,
+    Picture,
+    Pixels,
+    Refused,
+    answer,
+    base64_bytes,
+    encode_png,
+    images_answer,
+    read_picture,
+    to_base64,
+)
+
+MAX_UPSCALED_PX = 300_000_000
+"""Larger results fail as an allocator does."""
+
+SHARPENING = 0.6
+"""Gain of prodgen-sharp's unsharp mask after each doubling; the result stays between its neighbours."""
+
+_NOT_SHOWN = {"jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi", "exif", "loop", "background"}
+_NOT_SHOWN |= {"timestamp", "duration", "progressive", "progression", "icc_profile", "chromaticity"}
+_NOT_SHOWN |= {"photoshop", "parameters", "interlace", "gamma", "srgb", "transparency", "xmp"}
+"""Entries of a file that are about its format."""
+
+
+def single(machine: Machine, body: dict[str, Any]) -> Answer:
+    """Answer POST /sdapi/v1/extra-single-image.
+
+    Raises:
+        Invalid, Refused, Crashed: As the real server does.
+    """
+    fields = read_fields(EXTRA_SINGLE, body)
+    picture = read_picture(fields["image"])
+    with machine.lock.held():
+        pixels, said = _processed(picture, fields)
+    data = encode_png(pixels, {"postprocessing": said}, level=machine.png_level)
+    return images_answer("image", to_base64(data), _html_info(said), last=True)
+
+
+def batch(machine: Machine, body: dict[str, Any]) -> Answer:
+    """Answer POST /sdapi/v1/extra-batch-images; each entry needs data and name.
+
+    Raises:
+        Invalid, Refused, Crashed: As the real server does.
+    """
+    fields = read_fields(EXTRA_BATCH, body)
+    entries, faults = [], []
+    for index, entry in enumerate(fields["imageList"]):
+        try:
+            mapping = entry if isinstance(entry, dict) else {}
+            entries.append(read_fields(FILE_DATA, mapping, at=("imageList", index)))
+        except Invalid as error:
+            faults += error.faults
+    if faults:
+        raise Invalid(faults)
+    pictures = [read_picture(entry["data"]) for entry in entries]
+    images, said = [], ""
+    with machine.lock.held():
+        for picture in pictures:
+            pixels, said = _processed(picture, fields)
+            data = encode_png(pixels, {"postprocessing": said}, level=machine.png_level)
+            images.append(to_base64(data))
+    return images_answer("images", images, _html_info(said), last=True)
+
+
+def _html_info(said: str) -> dict[str, str]:
+    return {"html_info": f"<p>{html.escape(said)}</p>"}
+
+
+def _processed(picture: Picture, fields: Fields) -> tuple[Pixels, str]:
+    """Return a picture after upscaling, and what was done, as the postprocessing text has it."""
+    for name in (fields["upscaler_1"], fields["upscaler_2"]):
+        if name not in UPSCALERS:
+            raise Crashed("AssertionError", f"could not find upscaler named {name}")
+    first, second = fields["upscaler_1"], fields["upscaler_2"]
+    if first == "None":
+        return picture.pixels, ""
+    said: dict[str, object] = {}
+    width, height, crop = _target(picture, fields)
+    if fields["resize_mode"] == 1:
+        asked = f"{fields['upscaling_resize_w']}x{fields['upscaling_resize_h']}"
+        said["Postprocess upscale to"] = asked
+        if fields["upscaling_crop"]:
+            said["Postprocess crop to"] = asked
+    else:
+        said["Postprocess upscale by"] = fields["upscaling_resize"]
+    said["Postprocess upscaler"] = first
+    result = _cropped(upscaled(picture.pixels, width, height, first), crop)
+    visible = fields["extras_upscaler_2_visibility"]
+    if second != "None" and visible > 0:
+        said["Postprocess upscaler 2"] = second
+        other = _cropped(upscaled(picture.pixels, width, height, second), crop)
+        mixed = result + (other.astype(np.float32) - result) * np.float32(visible)
+        result = np.rint(mixed).astype(np.uint8)
+    return result, ", ".join(f"{key}: {value}" for key, value in said.items())
+
+
+def _target(picture: Picture, fields: Fields) -> tuple[int, int, tuple[int, int] | None]:
+    """Return width, height, and what to crop the result to."""
+    wide, high = picture.size
+    crop = None
+    if fields["resize_mode"] == 0:
+        width, height = (round(side * fields["upscaling_resize"]) for side in (wide, high))
+    else:
+        asked = fields["upscaling_resize_w"], fields["upscaling_resize_h"]
+        ratios = asked[0] / wide, asked[1] / high
+        scale = max(ratios) if fields["upscaling_crop"] else min(ratios)
+        width, height = max(1, round(wide * scale)), max(1, round(high * scale))
+        crop = asked if fields["upscaling_crop"] else None
+    if width * height > MAX_UPSCALED_PX or max(width, height) > 2**15 - 1:
+        text = (
+            f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {width * height * 12} bytes."
+        )
+        raise Crashed("RuntimeError", text)
+    return max(1, width), max(1, height), crop
+
+
+def _cropped(pixels: Pixels, size: tuple[int, int] | None) -> Pixels:
+    if size is None or pixels.shape[1::-1] == size:
+        return pixels
+    width, height = min(size[0], pixels.shape[1]), min(size[1], pixels.shape[0])
+    left, top = (pixels.shape[1] - width) // 2, (pixels.shape[0] - height) // 2
+    return np.ascontiguousarray(pixels[top : top + height, left : left + width])
+
+
+def upscaled(pixels: Pixels, width: int, height: int, name: str) -> Pixels:
+    """Return a picture at another size, by one of `UPSCALERS`; alpha is resampled like a colour."""
+    if pixels.shape[1::-1] == (width, height):
+        return pixels
+    shrinks = width <= pixels.shape[1] and height <= pixels.shape[0]
+    if name == "Nearest":
+        return _resized(pixels, width, height, cv2.INTER_NEAREST)
+    if shrinks:
+        return _resized(pixels, width, height, cv2.INTER_AREA)
+    if name != SHARP:
+        return _resized(pixels, width, height, cv2.INTER_LANCZOS4)
+    while pixels.shape[1] * 2 <= width and pixels.shape[0] * 2 <= height:
+        pixels = _sharpened(_without_ringing(pixels, pixels.shape[1] * 2, pixels.shape[0] * 2))
+    if pixels.shape[1::-1] == (width, height):
+        return pixels
+    return _sharpened(_without_ringing(pixels, width, height))
+
+
+def _without_ringing(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Return a Lanczos enlargement that stays in the range of each pixel's 3 x 3 neighbours."""
+    near = np.ones((3, 3), np.uint8)
+    low = _resized(np.asarray(cv2.erode(pixels, near), np.uint8), width, height, cv2.INTER_LINEAR)
+    high = _resized(np.asarray(cv2.dilate(pixels, near), np.uint8), width, height, cv2.INTER_LINEAR)
+    return np.clip(_resized(pixels, width, height, cv2.INTER_LANCZOS4), low, high)
+
+
+def _resized(pixels: Pixels, width: int, height: int, how: int) -> Pixels:
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
+
+
+def _sharpened(pixels: Pixels) -> Pixels:
+    """Return an unsharp mask that never leaves the range of its 3 x 3 neighbourhood, so without halos."""
+    near = np.ones((3, 3), np.uint8)
+    low, high = cv2.erode(pixels, near), cv2.dilate(pixels, near)
+    soft = cv2.GaussianBlur(pixels, (0, 0), 1.2)
+    sharp = cv2.addWeighted(pixels, 1 + SHARPENING, soft, -SHARPENING, 0)
+    return np.asarray(np.clip(sharp, low, high), np.uint8)
+
+
+def png_info(body: dict[str, Any]) -> Answer:
+    """Answer POST /sdapi/v1/png-info.
+
+    Raises:
+        Invalid, Refused: As the real server does.
+    """
+    fields = read_fields(PNG_INFO, body)
+    info, items = read_texts(base64_bytes(fields["image"]))
+    read = read_infotext(info)
+    if not info:
+        read = {"Prompt": "", "Negative prompt": ""}
+    return answer({"info": info, "items": items, "parameters": with_invented_defaults(read)})
+
+
+def read_texts(data: bytes) -> tuple[str, dict[str, str]]:
+    """Return a picture file's infotext ("" without one) and its other text chunks.
+
+    Raises:
+        Refused: If it is no picture.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            chunks = dict(picture.info)
+            comment = picture.getexif().get_ifd(0x8769).get(0x9286)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise Refused(500, "Invalid encoded image") from None
+    items = {str(k): v for k, v in chunks.items() if k not in _NOT_SHOWN and isinstance(v, str)}
+    info = chunks.get("parameters", "")
+    if not info and isinstance(comment, bytes):
+        info = comment[8:].decode("utf-16-be" if comment.startswith(b"UNICODE") else "utf-8", "replace")
+    return (info if isinstance(info, str) else ""), items
+
+
+def interrogate(body: dict[str, Any]) -> Answer:
+    """Answer POST /sdapi/v1/interrogate: there is no captioning network, and it says so.
+
+    Raises:
+        Invalid, Refused, Crashed: Always one of them.
+    """
+    fields = read_fields(INTERROGATE, body)
+    if not fields["image"]:
+        raise Refused(404, "Image not found")
+    if fields["model"] not in ("clip", "deepdanbooru"):
+        raise Refused(404, "Model not found")
+    read_picture(fields["image"])
+    text = "the embedded backend has no captioning network; interrogate needs a real Stable Diffusion server"
+    raise Crashed("NotImplementedError", text)

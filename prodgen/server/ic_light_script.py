@@ -1,0 +1,310 @@
+"""IC-Light as A1111 runs it: three spellings of the arguments, and what each swallows in silence.
+
+Owns the meaning of the arguments and the extra pictures. The light itself is the renderer's. What is
+wrong in the arguments never becomes an error here, because on A1111 it does not: the extension's
+exceptions are caught and logged, and an un-relit picture comes back with 200.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+
+from prodgen.images import Matte, RgbImage, from_uint8, to_uint8
+from prodgen.server.inventory import IC_LIGHT_MODELS
+from prodgen.server.wire import Crashed, Picture, Pixels, Refused, read_picture
+
+IcLightDialect = Literal["v1", "v2", "v15"]
+"""One dict (huchenlei); 13 positional values (Haoming02 2.0); 15 positional values (in between)."""
+
+Segment = Callable[[RgbImage], Matte]
+"""Finds the product in a photograph."""
+
+GREY = 127
+"""The extension's neutral backdrop, 8 bit."""
+
+_LIGHTS = ("Left Light", "Right Light", "Top Light", "Bottom Light", "Ambient")
+_SOURCES = ("Use Background Image", "Use Flipped Background Image", *_LIGHTS)
+
+_V1_DEFAULTS: dict[str, Any] = {
+    "enabled": False,
+    "model_type": None,
+    "input_fg": None,
+    "uploaded_bg": None,
+    "bg_source_fc": "None",
+    "bg_source_fbc": _SOURCES[0],
+    "remove_bg": True,
+    "reinforce_fg": True,
+    "detail_transfer": False,
+    "detail_transfer_use_raw_input": False,
+    "detail_transfer_blur_radius": 5,
+}
+_V2_ORDER = (
+    "enabled",
+    "model_type",
+    "input_fg",
+    "uploaded_bg",
+    "remove_bg",
+    "rembg_model",
+    "foreground_threshold",
+    "background_threshold",
+    "erode_size",
+    "detail_transfer",
+    "detail_transfer_use_raw_input",
+    "detail_transfer_blur_radius",
+    "reinforce_fg",
+)
+_V15_ORDER = (*_V2_ORDER[:2], "bg_source_fc", "bg_source_fbc", *_V2_ORDER[2:])
+_POSITIONAL_DEFAULTS: dict[str, Any] = {
+    **_V1_DEFAULTS,
+    "model_type": IC_LIGHT_MODELS[0],
+    "rembg_model": "u2net_human_seg",
+    "foreground_threshold": 225,
+    "background_threshold": 16,
+    "erode_size": 16,
+    "detail_transfer_blur_radius": 3,
+    "reinforce_fg": False,
+}
+
+
+class _Swallowed(Exception):  # noqa: N818 - internal: what the real server only logs
+    pass
+
+
+@dataclass(frozen=True)
+class IcLightUnit:
+    """IC-Light's arguments once they are understood."""
+
+    enabled: bool = False
+    model_type: str | None = None
+    subject: Picture | None = None
+    """The picture that is cut out, RGB or RGBA; in img2img with v2 it is the init image."""
+
+    light_map: Picture | None = None
+    """img2img only: whose light it shall have."""
+
+    background: Picture | None = None
+    background_source: str = _SOURCES[0]
+    reinforce: bool = False
+    detail: bool = False
+    detail_raw: bool = False
+    detail_radius_px: int = 5
+    shows_subject: bool = False
+    """Whether the foreground on grey comes back as an extra picture."""
+
+    relights: bool = False
+    """Whether the renderer is asked for light at all."""
+
+    @property
+    def is_fbc(self) -> bool:
+        """Whether the model composes onto a given background."""
+        return self.model_type == IC_LIGHT_MODELS[1]
+
+    @property
+    def channels(self) -> int:
+        """Input channels of the model's first convolution, for the text of the n_iter failure."""
+        return 12 if self.is_fbc else 8
+
+
+OFF = IcLightUnit()
+
+
+@dataclass
+class IcLightScript:
+    """The extension in one server; v1 keeps the last good arguments and uses them when new ones fail."""
+
+    dialect: IcLightDialect | None = "v1"
+    segment: Segment | None = None
+    """Cuts out what comes with remove_bg; None is a server without the network's weights."""
+
+    _stored: IcLightUnit = field(default=OFF, repr=False)
+
+    def read(self, arguments: object, init: Picture | None) -> IcLightUnit:
+        """Return what will run for this call's arguments.
+
+        Args:
+            arguments: The script's "args", or None if the request does not name the script.
+            init: The first init image of an img2img call.
+
+        Returns:
+            The unit; `OFF` if nothing is asked, or if it fails without a trace.
+        """
+        if self.dialect is None:
+            return OFF
+        args = list(arguments) if isinstance(arguments, (list, tuple)) else []
+        try:
+            unit = self._read_v1(args, init) if self.dialect == "v1" else self._read_list(args, init)
+        except _Swallowed:
+            return replace(self._stored, light_map=init) if self.dialect == "v1" else OFF
+        self._stored = unit
+        return unit
+
+    def _read_v1(self, args: Sequence[object], init: Picture | None) -> IcLightUnit:
+        given = args[0] if args else {}
+        if not isinstance(given, Mapping):
+            raise _Swallowed
+        values = {**_V1_DEFAULTS, **{key: given[key] for key in _V1_DEFAULTS if key in given}}
+        if not values["enabled"]:
+            return OFF
+        model = _model(values["model_type"])
+        subject = self._cut_out(_sent(values), values)
+        is_fbc = model == IC_LIGHT_MODELS[1]
+        if is_fbc and init is not None:
+            raise _Swallowed  # refused by an assertion, before the arguments are stored
+        unit = self._unit(values, model, _or_grey(subject), init)
+        if subject is None or (is_fbc and not _has_background(unit)):
+            # Parsed and stored, but the hook that relights fails: no light, no extra picture.
+            return replace(unit, relights=False, shows_subject=False)
+        return unit
+
+    def _read_list(self, args: Sequence[object], init: Picture | None) -> IcLightUnit:
+        order = _V2_ORDER if self.dialect == "v2" else _V15_ORDER
+        values = {**_POSITIONAL_DEFAULTS, **dict(zip(order, args, strict=False))}
+        if not values["enabled"]:
+            return OFF
+        if self.dialect == "v15":
+            return self._read_v15(values, init)
+        sent = _sent(values)
+        subject = self._cut_out(sent if init is None else init, values)
+        if subject is None or sent is None:
+            raise _Swallowed
+        unit = self._unit(values, str(values["model_type"]), subject, None if init is None else sent)
+        unit = replace(unit, background_source=_SOURCES[0], reinforce=unit.reinforce and unit.detail)
+        known = values["model_type"] in IC_LIGHT_MODELS
+        return replace(unit, relights=known and (not unit.is_fbc or _has_background(unit)))
+
+    def _read_v15(self, values: Mapping[str, Any], init: Picture | None) -> IcLightUnit:
+        """Read the 15 values; in img2img they always fail over the API, where the light map is text."""
+        model = _model(values["model_type"])
+        subject = self._cut_out(_sent(values), values)
+        known = values["bg_source_fbc"] in _SOURCES
+        if init is not None or subject is None or values["reinforce_fg"] or not known:
+            raise _Swallowed
+        unit = self._unit(values, model, subject, None)
+        return replace(unit, relights=not unit.is_fbc or _has_background(unit))
+
+    def _cut_out(self, picture: Picture | None, values: Mapping[str, Any]) -> Picture | None:
+        """Return the subject with its matte as alpha, if remove_bg is asked for."""
+        if picture is None or not values["remove_bg"]:
+            return picture
+        if self.segment is None:
+            raise _Swallowed
+        rgb = picture.pixels[..., :3]
+        return Picture(np.dstack([rgb, to_uint8(self.segment(from_uint8(rgb)))]), "RGBA")
+
+    def _unit(
+        self, values: Mapping[str, Any], model: str, subject: Picture, light_map: Picture | None
+    ) -> IcLightUnit:
+        return IcLightUnit(
+            enabled=True,
+            model_type=model,
+            subject=subject,
+            light_map=light_map,
+            background=_optional(values["uploaded_bg"]),
+            background_source=str(values["bg_source_fbc"]),
+            reinforce=bool(values["reinforce_fg"]),
+            detail=bool(values["detail_transfer"]),
+            detail_raw=bool(values["detail_transfer_use_raw_input"]),
+            detail_radius_px=_radius(values["detail_transfer_blur_radius"]),
+            shows_subject=True,
+            relights=True,
+        )
+
+
+def _or_grey(subject: Picture | None) -> Picture:
+    """Return the subject, or one grey pixel where there is none; it is never shown."""
+    return subject or Picture(np.full((1, 1, 3), GREY, np.uint8), "RGB")
+
+
+def _model(name: object) -> str:
+    if name not in IC_LIGHT_MODELS:
+        raise _Swallowed
+    return str(name)
+
+
+def _radius(value: object) -> int:
+    try:
+        return int(value)  # type: ignore[call-overload, no-any-return]  # anything may come; see below
+    except (TypeError, ValueError):
+        raise _Swallowed from None
+
+
+def _optional(text: object) -> Picture | None:
+    if text is None:
+        return None
+    try:
+        return read_picture(text)
+    except (Refused, Crashed):
+        raise _Swallowed from None
+
+
+def _sent(values: Mapping[str, Any]) -> Picture | None:
+    """Return input_fg; grey and palette pictures fail."""
+    picture = _optional(values["input_fg"])
+    if picture is not None and picture.mode not in ("RGB", "RGBA"):
+        raise _Swallowed
+    return picture
+
+
+def _has_background(unit: IcLightUnit) -> bool:
+    return unit.background is not None or unit.background_source in _LIGHTS
+
+
+def on_grey(picture: Picture) -> Pixels:
+    """Return the foreground as it comes back: alpha blended onto grey 127, (H, W, 3)."""
+    return picture.over(GREY, GREY, GREY)
+
+
+def crop_to(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Return the centre of a picture with the aspect of width x height, resized to it."""
+    rows, columns = pixels.shape[:2]
+    scale = max(width / columns, height / rows)
+    wide = min(columns, max(1, round(width / scale)))
+    high = min(rows, max(1, round(height / scale)))
+    left, top = (columns - wide) // 2, (rows - high) // 2
+    part = pixels[top : top + high, left : left + wide]
+    if part.shape[:2] == (height, width):
+        return part
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(part, (width, height), interpolation=how), np.uint8)
+
+
+def background_pixels(unit: IcLightUnit, width: int, height: int) -> Pixels | None:
+    """Return the background that FBC composes onto, (height, width, 3), or None for FC."""
+    if not unit.is_fbc:
+        return None
+    if unit.background_source in _LIGHTS:
+        return light_gradient(unit.background_source, width, height)
+    if unit.background is None:
+        return None
+    pixels = crop_to(unit.background.over(255, 255, 255), width, height)
+    flipped = unit.background_source == _SOURCES[1]
+    return np.ascontiguousarray(pixels[:, ::-1]) if flipped else pixels
+
+
+def light_gradient(source: str, width: int, height: int) -> Pixels:
+    """Return the gradient that FBC takes for a light source: 224 where it is, 32 opposite; 64 for ambient."""
+    if source == "Ambient":
+        return np.full((height, width, 3), 64, np.uint8)
+    across = source in ("Left Light", "Right Light")
+    ramp = np.linspace(224, 32, width if across else height)
+    if source in ("Right Light", "Bottom Light"):
+        ramp = ramp[::-1]
+    plane = np.broadcast_to(ramp if across else ramp[:, None], (height, width))
+    return np.repeat(plane[..., None].astype(np.uint8), 3, axis=2)
+
+
+def detail_picture(unit: IcLightUnit, result: Pixels) -> Pixels | None:
+    """Return a result with the foreground's fine detail added; None where OpenCV fails (an even radius)."""
+    radius = unit.detail_radius_px
+    if unit.subject is None or radius < 1 or radius % 2 == 0:
+        return None
+    height, width = result.shape[:2]
+    source = unit.subject.pixels[..., :3] if unit.detail_raw else on_grey(unit.subject)
+    sharp = crop_to(source, width, height).astype(np.float32)
+    fine = sharp - cv2.GaussianBlur(sharp, (radius, radius), 0)
+    return np.clip(np.rint(result + fine), 0, 255).astype(np.uint8)

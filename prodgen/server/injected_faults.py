@@ -1,0 +1,142 @@
+"""Ways for the embedded server to be slow, busy, wrong or dead, on purpose.
+
+Clients are tested against these, and people can see what their own tool does. A fault is decided
+before a request is worked on; what it does to the answer is done here, what it does to the
+connection is done by the transport or the socket.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from prodgen.server.wire import Answer, Crashed, error_answer
+
+FaultKind = Literal[
+    "refuse",  # nobody listens
+    "cut_before",  # the connection closes before any work
+    "cut_during",  # half of the answer arrives
+    "cut_after",  # the work is done, the answer never comes
+    "busy",  # 503 from a proxy, before any work
+    "too_many",  # 429, before any work
+    "bad_gateway",  # 502 with a proxy's page, before any work
+    "html",  # 200 with a login page, before any work
+    "garbage",  # 200 with bytes that are no JSON, after the work
+    "half_json",  # 200 with half a JSON text, properly framed, after the work
+    "no_images",  # 200 without pictures, after the work
+    "out_of_memory",  # 500 as CUDA's, before any work
+    "nan",  # 500 as of a half-precision model that breaks, before any work
+    "hang",  # no answer for `hang_s`, the work is done at once
+]
+"""What can go wrong. Whether the picture was rendered by then is part of the meaning."""
+
+EVERY_KIND: tuple[FaultKind, ...] = FaultKind.__args__  # type: ignore[attr-defined]  # typing's own way
+WITHOUT_WORK: frozenset[FaultKind] = frozenset(
+    ("refuse", "cut_before", "busy", "too_many", "bad_gateway", "html", "out_of_memory", "nan")
+)
+"""Faults after which nothing was rendered."""
+
+_PAGE = b"<!DOCTYPE html><html><head><title>%s</title></head><body><h1>%s</h1></body></html>"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault for one request."""
+
+    kind: FaultKind
+    hang_s: float = 30.0
+    """Seconds, for "hang" only."""
+
+
+Faults = Callable[[str], Fault | None]
+"""Asked once per request with its path; None lets the request pass."""
+
+
+def in_turn(faults: Iterable[Fault | FaultKind | None], *, paths: Sequence[str] = ("2img",)) -> Faults:
+    """Return faults given out in that order, one for each request whose path ends in one of `paths`.
+
+    None lets one request pass; when all are used up, everything passes.
+    """
+    left = iter([Fault(item) if isinstance(item, str) else item for item in faults])
+    lock = threading.Lock()
+
+    def decide(path: str) -> Fault | None:
+        if not path.endswith(tuple(paths)):
+            return None
+        with lock:
+            return next(left, None)
+
+    return decide
+
+
+def at_random(
+    *, share: float, seed: int, kinds: Sequence[FaultKind] = EVERY_KIND, paths: Sequence[str] = ("2img",)
+) -> Faults:
+    """Return faults that hit a `share` (0 to 1) of the requests, the same ones for the same `seed`."""
+    source = random.Random(seed)  # noqa: S311 - to be repeatable is the point
+    lock = threading.Lock()
+
+    def decide(path: str) -> Fault | None:
+        if not path.endswith(tuple(paths)):
+            return None
+        with lock:
+            return Fault(source.choice(kinds), hang_s=0.2) if source.random() < share else None
+
+    return decide
+
+
+def answer_without_work(fault: Fault | None) -> Answer | None:
+    """Return the answer of a fault that keeps the server from working, or None if it works."""
+    if fault is None:
+        return None
+    match fault.kind:
+        case "refuse":
+            return Answer(cut="refuse")
+        case "cut_before":
+            return Answer(cut="before")
+        case "busy":
+            return _page(503, "Service Unavailable", {"retry-after": "1"})
+        case "too_many":
+            return _page(429, "Too Many Requests", {"retry-after": "1"})
+        case "bad_gateway":
+            return _page(502, "Bad Gateway")
+        case "html":
+            return _page(200, "Please log in")
+        case "out_of_memory":
+            text = "CUDA out of memory. Tried to allocate 2.00 GiB (GPU 0; 8.00 GiB total capacity)"
+            return error_answer(Crashed("OutOfMemoryError", text))
+        case "nan":
+            text = (
+                "A tensor with NaNs was produced in Unet."
+                " Use --disable-nan-check commandline argument to disable this check."
+            )
+            return error_answer(Crashed("NansException", text))
+        case _:
+            return None
+
+
+def _page(status: int, title: str, headers: dict[str, str] | None = None) -> Answer:
+    body = _PAGE % (title.encode(), title.encode())
+    return Answer(status, body, "text/html; charset=utf-8", headers or {})
+
+
+def spoil(answer: Answer, fault: Fault | None) -> Answer:
+    """Return what becomes of an answer whose work was done."""
+    if fault is None:
+        return answer
+    match fault.kind:
+        case "cut_after":
+            return replace(answer, cut="after")
+        case "cut_during":
+            return replace(answer, cut="during")
+        case "garbage":
+            return replace(answer, body=b"\x00\xff\xfe not json")
+        case "half_json":
+            return replace(answer, body=answer.body[: max(1, len(answer.body) // 2)])
+        case "no_images":
+            return replace(answer, body=b'{"parameters":{},"info":"{}"}')
+        case _:
+            return answer

@@ -1,0 +1,240 @@
+"""Masks as A1111 reads and applies them: polarity, blur, fills, the crop of "only masked", the paste back.
+
+What is kept comes back bit-identical, so everything here is uint8. White (255) is repainted. What is
+painted into the hole is the renderer's; how much of the old picture shows through is the fill's and
+the denoising strength's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from prodgen import masks
+from prodgen.images import from_uint8, to_uint8
+from prodgen.server.ic_light_script import crop_to
+from prodgen.server.wire import Crashed, Picture, Pixels
+
+Mask = NDArray[np.uint8]
+"""(H, W) uint8, 255 = repaint."""
+
+CELL_PX = 8
+"""Pixels of one latent cell, on which a repainted zone is rounded."""
+
+NOTHING_LEFT = 0.75
+"""Denoising strength from which on nothing of the old picture shows in a repainted zone."""
+
+FILL, ORIGINAL = 0, 1
+"""Values of inpainting_fill that keep something of the old picture; 2 and 3 (latent) keep nothing."""
+
+
+def mask_of(picture: Picture, *, rounded: bool) -> Mask:
+    """Return the mask that a picture means: its alpha where that varies, else its luminance."""
+    alpha = picture.alpha
+    if picture.mode == "RGBA" and alpha is not None and alpha.min() != 255:
+        return np.where(alpha > 128, 255, 0).astype(np.uint8) if rounded else alpha
+    return picture.grey
+
+
+def blurred(mask: Mask, blur_x_px: int, blur_y_px: int) -> Mask:
+    """Return the mask blurred by A1111's kernel (2.5 sigma); values of 0 and below leave it."""
+    result = mask
+    for sigma, along_x in ((blur_x_px, True), (blur_y_px, False)):
+        if sigma > 0:
+            size = 2 * int(2.5 * sigma + 0.5) + 1
+            kernel = (size, 1) if along_x else (1, size)
+            result = np.asarray(cv2.GaussianBlur(result, kernel, sigma), np.uint8)
+    return result
+
+
+def resized(pixels: Pixels, width: int, height: int, mode: int) -> Pixels:
+    """Return an init image at the request's size: 1 crops, 2 fills at the edges, all else stretches."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    if mode == 1:
+        return crop_to(pixels, width, height)
+    rows, columns = pixels.shape[:2]
+    if mode != 2:
+        return _scaled(pixels, width, height)
+    scale = min(width / columns, height / rows)
+    wide, high = max(1, round(columns * scale)), max(1, round(rows * scale))
+    left, top = (width - wide) // 2, (height - high) // 2
+    edges = (top, height - high - top, left, width - wide - left)
+    return np.asarray(cv2.copyMakeBorder(_scaled(pixels, wide, high), *edges, cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _scaled(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    shrinks = width <= pixels.shape[1] and height <= pixels.shape[0]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
+
+
+def crop_region(mask: Mask, padding_px: int, width: int, height: int) -> tuple[int, int, int, int] | None:
+    """Return left, top, right, bottom of "only masked", grown to the aspect asked for; None if empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return None
+    high, wide = mask.shape
+    left, right = max(0, columns[0] - padding_px), min(wide, columns[-1] + 1 + padding_px)
+    top, bottom = max(0, rows[0] - padding_px), min(high, rows[-1] + 1 + padding_px)
+    if (right - left) / (bottom - top) < width / height:
+        left, right = _grown(left, right, round((bottom - top) * width / height), wide)
+    else:
+        top, bottom = _grown(top, bottom, round((right - left) * height / width), high)
+    return int(left), int(top), int(right), int(bottom)
+
+
+def _grown(low: int, high: int, length: int, limit: int) -> tuple[int, int]:
+    length = min(max(length, high - low), limit)
+    low = max(0, min(low - (length - (high - low)) // 2, limit - length))
+    return low, low + length
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One init image made ready: what the renderer starts from, and how its result is put back."""
+
+    start: Pixels
+    """The part that is sampled, at the sampled size, (h, w, 3)."""
+
+    zone: Mask | None = None
+    """Where it is repainted; None is everywhere."""
+
+    whole: Pixels | None = None
+    """The picture that the result is pasted into; None if the result is the picture."""
+
+    overlay: Mask | None = None
+    """Share of the result in the final picture, at `whole`'s size."""
+
+    region: tuple[int, int, int, int] | None = None
+
+    def finish(self, painted: Pixels) -> Pixels:
+        """Return the final picture: kept pixels are those of the init image, to the bit."""
+        if self.whole is None or self.overlay is None:
+            return painted
+        if self.region is not None:
+            left, top, right, bottom = self.region
+            patch = _scaled(painted, right - left, bottom - top)
+            painted = self.whole.copy()
+            painted[top:bottom, left:right] = patch
+        share = self.overlay[..., None].astype(np.float32) / 255
+        # Exact where the share is 0: 8-bit values are whole numbers, also as float32.
+        return np.rint(self.whole + (painted.astype(np.float32) - self.whole) * share).astype(np.uint8)
+
+
+def plan(
+    init: Picture, mask: Mask | None, fields: dict[str, Any], size: tuple[int, int], ground: str
+) -> Plan:
+    """Make one init image ready for img2img.
+
+    Args:
+        init: The init image; alpha is flattened.
+        mask: Read and inverted, not blurred yet; None is plain img2img.
+        fields: The request's fields.
+        size: Width and height to be sampled, multiples of 8.
+        ground: The option img2img_background_color, "#rrggbb".
+
+    Returns:
+        The plan.
+    """
+    width, height = size
+    mode = fields["resize_mode"] or 0
+    flat = init.over(*_rgb(ground))
+    if mask is None:
+        return Plan(resized(flat, width, height, mode))
+    soft = blurred(mask, *blur_px(fields))
+    rounded = fields["mask_round"] is not False
+    if not fields["inpaint_full_res"]:
+        start, sampled = resized(flat, width, height, mode), resized(soft, width, height, mode)
+        overlay = np.minimum(sampled.astype(np.uint16) * 2, 255).astype(np.uint8)
+        return Plan(start, _zone(sampled, blur_px(fields), rounded=rounded), start, overlay)
+    # The crop is computed in the mask's coordinates and applied to the init, right or wrong.
+    region = crop_region(soft, max(0, fields["inpaint_full_res_padding"] or 0), width, height)
+    if region is None:
+        return Plan(resized(flat, width, height, mode))
+    region = _inside(region, *init.size)
+    left, top, right, bottom = region
+    start = _scaled(flat[top:bottom, left:right], width, height)
+    window = soft[top:bottom, left:right]  # empty where the mask is smaller than the init
+    zone = _zone(_scaled(window, width, height), blur_px(fields), rounded=rounded) if window.size else None
+    overlay = soft if soft.shape == flat.shape[:2] else _scaled(soft, *init.size)
+    return Plan(start, zone, flat, overlay, region)
+
+
+def _inside(region: tuple[int, int, int, int], width: int, height: int) -> tuple[int, int, int, int]:
+    left, top = min(region[0], width - 1), min(region[1], height - 1)
+    return left, top, max(left + 1, min(region[2], width)), max(top + 1, min(region[3], height))
+
+
+def blur_px(fields: dict[str, Any]) -> tuple[int, int]:
+    """Return the mask's blur along x and y: mask_blur sets both."""
+    if fields["mask_blur"] is not None:
+        return fields["mask_blur"], fields["mask_blur"]
+    return fields["mask_blur_x"] or 0, fields["mask_blur_y"] or 0
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    try:
+        value = int(colour.removeprefix("#"), 16)
+    except ValueError:
+        raise Crashed("ValueError", f"unknown color specifier: {colour!r}") from None
+    return value >> 16 & 255, value >> 8 & 255, value & 255
+
+
+def _zone(mask: Mask, blur: tuple[int, int], *, rounded: bool) -> Mask:
+    """Return where is repainted: the latent cells that the mask fills by half, and its soft edge around them.
+
+    A diffusion model repaints whole cells of 8 x 8 pixels, and its decoder changes the neighbourhood a
+    little; here the edge is simply repainted too, as far as the mask reaches.
+    """
+    height, width = mask.shape
+    cells = (max(1, width // CELL_PX), max(1, height // CELL_PX))
+    small = np.asarray(cv2.resize(mask, cells, interpolation=cv2.INTER_AREA), np.uint8)
+    if not rounded:
+        return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    small = np.where(small >= 128, 255, 0).astype(np.uint8)
+    full = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+    reach = 2 * (CELL_PX + 3 * max(0, *blur)) + 1
+    near = cv2.dilate(full, np.ones((1, reach), np.uint8))
+    near = cv2.dilate(near, np.ones((reach, 1), np.uint8))
+    return np.where((near > 0) & (mask > 0), 255, 0).astype(np.uint8)
+
+
+Draw = Callable[[Pixels], Pixels]
+"""Draws a new picture; given is what it may be like, at the same size."""
+
+
+def repaint(ready: Plan, draw: Draw, *, fill: int, denoising_strength: float) -> Pixels:
+    """Return the sampled part: what the renderer draws, mixed into what the fill leaves of the old.
+
+    A diffusion model at a low strength keeps the old picture's layout; the embedded renderer has no such
+    middle, so the two pictures are mixed.
+
+    Args:
+        ready: The plan.
+        draw: The renderer.
+        fill: inpainting_fill; only with a zone.
+        denoising_strength: 0 keeps `start`, `NOTHING_LEFT` and above replace it.
+
+    Returns:
+        (h, w, 3), equal to `start` to the bit where it is not repainted.
+    """
+    start = ready.start
+    hole = np.ones(start.shape[:2], np.float32) if ready.zone is None else from_uint8(ready.zone)
+    strength = min(max(denoising_strength / NOTHING_LEFT, 0.0), 1.0)
+    if not hole.any() or (strength == 0 and (ready.zone is None or fill == ORIGINAL)):
+        return start
+    if ready.zone is not None and fill not in (FILL, ORIGINAL):
+        strength = 1.0
+    under = from_uint8(start)
+    if ready.zone is not None and fill == FILL and hole.min() < 1:
+        under = masks.fill(under, np.minimum(hole, 1))
+    painted = from_uint8(draw(start)) if strength > 0 else under
+    mixed = under + (painted - under) * np.float32(strength)
+    result = to_uint8(from_uint8(start) + (mixed - from_uint8(start)) * hole[..., None])
+    return np.where(hole[..., None] > 0, result, start)

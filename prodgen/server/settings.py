@@ -1,0 +1,111 @@
+"""The server's options: one store for all callers, overrides for one call, and the leak.
+
+A fresh A1111 does not restore an override whose key was never saved before: it stays for all later
+calls. `leaky` does the same here; by default every override is restored, as on a server whose
+options were all saved once.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from prodgen.server.inventory import ModelFile
+from prodgen.server.wire import Crashed
+
+
+@cache
+def _defaults() -> dict[str, dict[str, Any]]:
+    text = importlib.resources.files("prodgen.server").joinpath("defaults.json").read_text("utf-8")
+    result: dict[str, dict[str, Any]] = json.loads(text)
+    return result
+
+
+def command_line_flags() -> dict[str, Any]:
+    """Return the answer of /cmd-flags."""
+    return dict(_defaults()["cmd_flags"])
+
+
+class Settings:
+    """The options of one server; keys are those of A1111 1.10.1."""
+
+    def __init__(self, checkpoints: tuple[ModelFile, ...], *, leaky: bool = False) -> None:
+        self._defaults = dict(_defaults()["options"])
+        self._defaults["sd_model_checkpoint"] = checkpoints[0].title
+        self._defaults["sd_checkpoint_hash"] = checkpoints[0].sha256
+        self._checkpoints = checkpoints
+        self._values: dict[str, Any] = {} if leaky else dict(self._defaults)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values.get(key, self._defaults[key])
+
+    @property
+    def checkpoint(self) -> ModelFile:
+        """The checkpoint that is loaded."""
+        return self.find_checkpoint(self["sd_model_checkpoint"]) or self._checkpoints[0]
+
+    def find_checkpoint(self, name: object) -> ModelFile | None:
+        """Return the checkpoint that `name` means, if there is one."""
+        return next((model for model in self._checkpoints if model.is_named(str(name))), None)
+
+    def shown(self) -> dict[str, Any]:
+        """Return the answer of GET /options.
+
+        Raises:
+            Crashed: If a value of a wrong type was stored: then nothing is shown until it is corrected.
+        """
+        return {key: self._shown(key, default) for key, default in self._defaults.items()}
+
+    def _shown(self, key: str, default: object) -> object:
+        value = self[key]
+        if value == default or isinstance(default, bool) or not isinstance(default, (int, float)):
+            return value
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            text = (
+                f"1 validation error for Options\nresponse -> {key}\n"
+                "  value is not a valid float (type=type_error.float)"
+            )
+            raise Crashed("ValidationError", text) from None
+
+    def post(self, values: Mapping[str, Any]) -> None:
+        """Store options for all callers, as POST /options does: any type, one after the other.
+
+        Raises:
+            Crashed: At the first unknown key, or for an unknown checkpoint, which is looked at first.
+        """
+        name = values.get("sd_model_checkpoint")
+        model = self.find_checkpoint(name)
+        if name is not None and model is None:
+            raise Crashed("RuntimeError", f"model {name!r} not found")
+        for key, value in values.items():
+            if key not in self._defaults:
+                raise Crashed("KeyError", repr(key))
+            self._values[key] = model.title if model and key == "sd_model_checkpoint" else value
+
+    @contextmanager
+    def overridden(self, values: Mapping[str, Any] | None, *, restore: bool) -> Iterator[None]:
+        """Set options for the length of one call; an unknown checkpoint is dropped silently.
+
+        Raises:
+            Crashed: At the first unknown key.
+        """
+        overrides = dict(values or {})
+        if "sd_model_checkpoint" in overrides and not self.find_checkpoint(overrides["sd_model_checkpoint"]):
+            del overrides["sd_model_checkpoint"]
+        # Only what is in the store is put back: this is the leak of a fresh install.
+        before = {key: self._values[key] for key in overrides if key in self._values}
+        try:
+            for key, value in overrides.items():
+                if key not in self._defaults:
+                    raise Crashed("KeyError", repr(key))
+                self._values[key] = value
+            yield
+        finally:
+            if restore:
+                self._values.update(before)

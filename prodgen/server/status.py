@@ -1,0 +1,188 @@
+"""Routes that draw nothing: lists, options, progress, interrupt, refresh, memory, saved files.
+
+They answer at once, whatever renders; only the refreshing ones wait for the global lock.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from prodgen.server import inventory
+from prodgen.server.fields import TASK_PROGRESS, read_fields, read_query_bool
+from prodgen.server.queueing import progress_answer, task_progress_answer
+from prodgen.server.settings import command_line_flags
+from prodgen.server.state import Machine
+from prodgen.server.wire import Answer, answer, encode_png, to_base64
+
+PREVIEW_AFTER_STEPS = 10
+"""The option show_progress_every_n_steps: no preview before so many steps."""
+
+
+def options(machine: Machine) -> dict[str, Any]:
+    """Return all options."""
+    return machine.settings.shown()
+
+
+def post_options(machine: Machine, body: dict[str, Any]) -> Answer:
+    """Store options; a change of checkpoint waits for the running generation."""
+    if "sd_model_checkpoint" in body:
+        with machine.lock.held():
+            machine.settings.post(body)
+    else:
+        machine.settings.post(body)
+    return answer(None)
+
+
+def progress(machine: Machine, query: Mapping[str, str]) -> Answer:
+    """Return how far whatever runs is; without a caller's name."""
+    skips_picture = read_query_bool(query, "skip_current_image", default=False)
+    return answer(progress_answer(machine.state, None if skips_picture else _preview(machine)))
+
+
+def task_progress(machine: Machine, body: dict[str, Any]) -> Answer:
+    """Return how far one task is."""
+
+    def preview() -> str | None:
+        encoded = _preview(machine)
+        return None if encoded is None else f"data:image/png;base64,{encoded}"
+
+    asked = read_fields(TASK_PROGRESS, body)
+    return answer(task_progress_answer(machine.state, machine.tasks, asked, preview))
+
+
+def _preview(machine: Machine) -> str | None:
+    state = machine.state
+    pixels = state.preview
+    if pixels is None or state.sampling_step < PREVIEW_AFTER_STEPS:
+        return None
+    return to_base64(encode_png(pixels, level=machine.png_level)).decode()
+
+
+def _interrupt(machine: Machine) -> dict[str, Any]:
+    machine.state.ask_to_stop(skip=False)
+    return {}
+
+
+def _skip(machine: Machine) -> None:
+    machine.state.ask_to_stop(skip=True)
+
+
+def _nothing(machine: Machine) -> None:
+    pass
+
+
+def _reloaded(machine: Machine) -> dict[str, Any]:
+    return {}
+
+
+def _refresh(machine: Machine) -> None:
+    with machine.lock.held():
+        pass  # everything there is was there from the start
+
+
+def _memory(machine: Machine) -> dict[str, Any]:
+    total, free = _ram()
+    ram = {"free": free, "used": int(total - free), "total": total}
+    return {"ram": ram, "cuda": {"error": "unavailable"}}
+
+
+def _ram() -> tuple[float, float]:
+    """Return bytes of memory in all, and free; zeros where the system does not say."""
+    try:
+        page = os.sysconf("SC_PAGE_SIZE")
+        return float(page * os.sysconf("SC_PHYS_PAGES")), float(page * os.sysconf("SC_AVPHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return 0.0, 0.0
+
+
+def _pending(machine: Machine) -> dict[str, Any]:
+    tasks = machine.tasks.pending()
+    return {"size": len(tasks), "tasks": tasks}
+
+
+def _queue(machine: Machine) -> dict[str, Any]:
+    """Return Gradio's own queue, which knows nothing of API calls."""
+    return {
+        "msg": "estimation",
+        "rank": None,
+        "queue_size": 0,
+        "avg_event_process_time": 0.0,
+        "avg_event_concurrent_process_time": None,
+        "rank_eta": None,
+        "queue_eta": 1.0,
+    }
+
+
+def _extensions(machine: Machine) -> list[dict[str, Any]]:
+    return []  # only those with a git remote are listed, and nothing here was cloned
+
+
+def _face_restorers(machine: Machine) -> list[dict[str, Any]]:
+    return [{"name": name, "cmd_dir": None} for name in ("CodeFormer", "GFPGAN")]
+
+
+LISTS: dict[str, Callable[[Machine], object]] = {
+    "/sdapi/v1/samplers": lambda machine: inventory.samplers(machine.release),
+    "/sdapi/v1/schedulers": lambda machine: inventory.schedulers(machine.release),
+    "/sdapi/v1/upscalers": lambda machine: inventory.upscalers(),
+    "/sdapi/v1/latent-upscale-modes": lambda machine: [{"name": name} for name in inventory.LATENT_MODES],
+    "/sdapi/v1/sd-models": lambda machine: inventory.checkpoints(machine.checkpoints),
+    "/sdapi/v1/sd-vae": lambda machine: [],
+    "/sdapi/v1/loras": lambda machine: inventory.loras(machine.loras),
+    "/sdapi/v1/embeddings": lambda machine: {"loaded": {}, "skipped": {}},
+    "/sdapi/v1/hypernetworks": lambda machine: [],
+    "/sdapi/v1/face-restorers": _face_restorers,
+    "/sdapi/v1/realesrgan-models": lambda machine: [],
+    "/sdapi/v1/prompt-styles": lambda machine: [],
+    "/sdapi/v1/scripts": lambda machine: inventory.scripts(machine.ic_light.dialect),
+    "/sdapi/v1/script-info": lambda machine: inventory.script_info(
+        machine.ic_light.dialect, machine.checkpoints
+    ),
+    "/sdapi/v1/extensions": _extensions,
+    "/sdapi/v1/memory": _memory,
+    "/sdapi/v1/cmd-flags": lambda machine: command_line_flags(),
+    "/internal/ping": lambda machine: {},
+    "/internal/pending-tasks": _pending,
+    "/queue/status": _queue,
+    "/app_id": lambda machine: {"app_id": id(machine)},
+    "/user": _nothing,
+    "/token": lambda machine: {"token": None, "user": None},
+    "/login_check": _nothing,
+    "/startup-events": lambda machine: False,
+}
+"""GET routes that take nothing."""
+
+ACTIONS: dict[str, Callable[[Machine], object]] = {
+    "/sdapi/v1/interrupt": _interrupt,
+    "/sdapi/v1/skip": _skip,
+    "/sdapi/v1/unload-checkpoint": _reloaded,
+    "/sdapi/v1/reload-checkpoint": _reloaded,
+    "/sdapi/v1/refresh-checkpoints": _refresh,
+    "/sdapi/v1/refresh-vae": _refresh,
+    "/sdapi/v1/refresh-loras": _nothing,
+    "/sdapi/v1/refresh-embeddings": _refresh,
+}
+"""POST routes that take nothing."""
+
+
+def saved_file(machine: Machine, path: str) -> Answer:
+    """Return a picture that save_images kept, as Gradio's /file= route does."""
+    found = machine.files.get(path.removeprefix("/file="))
+    if found is None:
+        return answer({"detail": f"File not found: {path.removeprefix('/file=')}."}, 404)
+    content_type, data = found
+    return Answer(200, data, content_type)
+
+
+def front_page(machine: Machine) -> Answer:
+    """Return the page at /: there is no user interface, and it says so."""
+    text = (
+        "<!DOCTYPE html><html><head><title>prodgen</title></head><body><h1>prodgen's embedded backend</h1>"
+        f"<p>{html.escape(machine.version)}. It answers the API of AUTOMATIC1111 under /sdapi/v1 and draws"
+        " by image-based lighting, without a diffusion model. There is no user interface here.</p>"
+        "</body></html>"
+    )
+    return Answer(200, text.encode(), "text/html; charset=utf-8")

@@ -1,0 +1,87 @@
+"""The embedded server behind httpx, inside one process: same client, same requests, no socket.
+
+Time-outs, broken connections and the server going on after its client gave up are as over a network,
+because the same retry code meets them.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+
+import httpx
+
+from prodgen.server.app import MAX_BODY_BYTES, EmbeddedServer, Request
+from prodgen.server.wire import Answer
+
+SLOW_PATHS = ("2img", "extra-single-image", "extra-batch-images", "options")
+"""Ends of the paths whose answer may take long; only they are worth a thread."""
+
+
+class EmbeddedTransport(httpx.BaseTransport):
+    """A transport for `httpx.Client` that hands every request to an embedded server.
+
+    Args:
+        server: The server; a new one, if not given. Several clients may share one.
+    """
+
+    def __init__(self, server: EmbeddedServer | None = None) -> None:
+        self.server = server or EmbeddedServer()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Return the server's response.
+
+        Raises:
+            httpx.ConnectError: If the server is dead.
+            httpx.ReadTimeout: If the answer takes longer than the request allows; the server goes on.
+            httpx.RemoteProtocolError: If the connection breaks.
+        """
+        body = request.read()
+        target = request.url.raw_path.decode("ascii")
+        asked = Request.of(request.method, target, dict(request.headers), body)
+        if len(body) > MAX_BODY_BYTES:
+            return _response(Answer(413, b'{"detail":"Request Entity Too Large"}'), request)
+        if self.server.faults is None and not asked.path.endswith(SLOW_PATHS):
+            return _response(self.server.answer(asked), request)
+        return _response(self._wait(asked, request), request)
+
+    def _wait(self, asked: Request, request: httpx.Request) -> Answer:
+        """Let another thread work, so that this one can stop waiting while the server goes on."""
+        box: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        threading.Thread(target=lambda: box.put(self.server.answer(asked)), daemon=True).start()
+        limit = request.extensions.get("timeout", {}).get("read")
+        try:
+            return box.get(timeout=limit)
+        except queue.Empty:
+            raise httpx.ReadTimeout("The read operation timed out", request=request) from None
+
+
+class _Broken(httpx.SyncByteStream):
+    """Half of a body, then the end of the connection."""
+
+    def __init__(self, body: bytes, request: httpx.Request) -> None:
+        self._body = body
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._body[: len(self._body) // 2]
+        message = "peer closed connection without sending complete message body"
+        raise httpx.RemoteProtocolError(message, request=self._request)
+
+
+def _response(answer: Answer, request: httpx.Request) -> httpx.Response:
+    if answer.cut == "refuse":
+        raise httpx.ConnectError("[Errno 111] Connection refused", request=request)
+    if answer.cut in ("before", "after"):
+        message = "Server disconnected without sending a response."
+        raise httpx.RemoteProtocolError(message, request=request)
+    headers = {
+        "server": "prodgen-embedded",
+        "content-type": answer.content_type,
+        "content-length": str(len(answer.body)),
+        **answer.headers,
+    }
+    if answer.cut == "during":
+        return httpx.Response(answer.status, headers=headers, stream=_Broken(answer.body, request))
+    return httpx.Response(answer.status, headers=headers, content=answer.body)

@@ -1,0 +1,277 @@
+"""What goes over the embedded server's wire: answers, the four forms of error, pictures in base64.
+
+Owns the spelling only: which picture or which error is somebody else's business. Pictures are
+uint8 arrays here, as they are on the wire, so that what must stay the same to the bit can.
+"""
+
+from __future__ import annotations
+
+import binascii
+import io
+import json
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import pybase64
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from prodgen.codecs import MAX_PIXELS, MAX_SIDE_PX
+
+Pixels = NDArray[np.uint8]
+"""(H, W, 3) or (H, W, 4), sRGB, uint8; never single-channel: the mode is kept beside it."""
+
+Cut = Literal["refuse", "before", "during", "after"]
+"""Where a connection breaks: on connecting, before the work, within the answer, after the work."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_COMPRESSION = cv2.IMWRITE_PNG_COMPRESSION
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer, or the way in which there is none (`cut`)."""
+
+    status: int = 200
+    body: bytes = b"null"
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut: Cut | None = None
+
+
+class Refused(Exception):  # noqa: N818 - named after what the server does
+    """A1111's own refusal (its HTTPException): a status and a text in `detail`."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(status, detail)
+        self.status = status
+        self.detail = detail
+
+
+class Crashed(Exception):  # noqa: N818 - named after what the server does
+    """Something raised inside the server: always 500, with the exception's class name and text."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(kind, text)
+        self.kind = kind
+        self.text = text
+
+
+class Invalid(Exception):  # noqa: N818 - named after what the server does
+    """The request breaks its schema: 422 with all faults listed, as FastAPI with pydantic 1 does."""
+
+    def __init__(self, faults: Sequence[dict[str, Any]]) -> None:
+        super().__init__(tuple(faults))
+        self.faults = list(faults)
+
+
+def to_json(value: object) -> bytes:
+    """Return `value` as FastAPI writes it: UTF-8, no spaces."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def answer(value: object, status: int = 200) -> Answer:
+    """Return an answer with `value` as JSON."""
+    return Answer(status, to_json(value))
+
+
+def error_answer(error: Refused | Crashed | Invalid) -> Answer:
+    """Return the body that the real server gives for an error of this kind."""
+    if isinstance(error, Invalid):
+        return answer({"detail": error.faults}, 422)
+    if isinstance(error, Refused):
+        body = {"error": "HTTPException", "detail": error.detail, "body": "", "errors": ""}
+        return answer(body, error.status)
+    return answer({"error": error.kind, "detail": "", "body": "", "errors": error.text}, 500)
+
+
+def images_answer(
+    key: str, images: Sequence[bytes] | bytes, rest: Mapping[str, object], *, last: bool = False
+) -> Answer:
+    """Return an answer whose `key` holds base64 pictures, which are spliced in unparsed: they are large.
+
+    Args:
+        key: Name of the field.
+        images: Base64 text of each picture, or of the only one.
+        rest: The other fields; at least one.
+        last: Whether the pictures come after the other fields, as the extras routes have it.
+
+    Returns:
+        The answer, equal to serialising everything together.
+    """
+    pictures = b'"' + images + b'"' if isinstance(images, bytes) else _json_list(images)
+    field_ = b'"%s":%s' % (key.encode(), pictures)
+    others = to_json(rest)[1:-1]
+    return Answer(200, b"{%s,%s}" % ((others, field_) if last else (field_, others)))
+
+
+def _json_list(images: Sequence[bytes]) -> bytes:
+    return b'["' + b'","'.join(images) + b'"]' if images else b"[]"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as it came: its pixels and the mode of its file."""
+
+    pixels: Pixels
+    mode: str
+    """Pillow's name: "RGB", "RGBA", "L", "LA", "P", ..."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    @property
+    def alpha(self) -> NDArray[np.uint8] | None:
+        """The alpha channel, (H, W), or None."""
+        return self.pixels[..., 3] if self.pixels.shape[2] == 4 else None
+
+    @property
+    def grey(self) -> NDArray[np.uint8]:
+        """Luminance as Pillow's "L" has it (ITU-R 601-2), (H, W), without regard to alpha."""
+        weights = np.array([19595, 38470, 7471], dtype=np.uint32)
+        return ((self.pixels[..., :3] @ weights + 0x8000) >> 16).astype(np.uint8)
+
+    def over(self, red: int, green: int, blue: int) -> Pixels:
+        """Return the picture flattened on a colour, (H, W, 3)."""
+        alpha = self.alpha
+        if alpha is None:
+            return self.pixels
+        share = alpha[..., None].astype(np.float32) / 255
+        colour = np.array([red, green, blue], dtype=np.float32)
+        return np.rint(colour + (self.pixels[..., :3] - colour) * share).astype(np.uint8)
+
+
+def base64_bytes(text: object) -> bytes:
+    """Return the bytes of a picture field: base64, plain or as a data URI.
+
+    Newlines and missing padding are tolerated, other strange characters are not.
+
+    Raises:
+        Refused: If it is an address, or no base64.
+        Crashed: If it is no text, or a data URI of an unknown make.
+    """
+    if not isinstance(text, str):
+        raise Crashed("AttributeError", f"{type(text).__name__!r} object has no attribute 'startswith'")
+    if text.startswith(("http://", "https://")):
+        raise Refused(500, "Request to local resource not allowed")
+    if text.startswith("data:image/"):
+        parts = text.split(";")
+        if len(parts) < 2 or "," not in parts[1]:
+            raise Crashed("IndexError", "list index out of range")
+        text = parts[1].split(",")[1]
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        pass  # the tolerant way is slower, so it comes second
+    squeezed = "".join(text.split()).rstrip("=")
+    try:
+        return pybase64.b64decode(squeezed + "=" * (-len(squeezed) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused(500, "Invalid encoded image") from None
+
+
+def read_picture(text: object) -> Picture:
+    """Return the picture in a request field, upright; a truncated one is completed, as the server does.
+
+    Raises:
+        Refused: If it is no picture, or too large a one.
+        Crashed: If the field is no text.
+    """
+    return decode_picture(base64_bytes(text))
+
+
+def decode_picture(data: bytes) -> Picture:
+    """Return the picture in `data`; see `read_picture`.
+
+    Raises:
+        Refused: If it is no picture, or too large a one.
+    """
+    if not data:
+        raise Refused(500, "Invalid encoded image")
+    if data.startswith(_PNG) and data[-8:-4] == b"IEND" and len(data) > 33 and b"eXIf" not in data[:4096]:
+        fast = _decode_png(data)
+        if fast is not None:
+            return fast
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return _from_pillow(picture)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise Refused(500, "Invalid encoded image") from None
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE_PX or min(width, height) < 1:
+        raise Refused(500, "Invalid encoded image")
+
+
+def _decode_png(data: bytes) -> Picture | None:
+    """Return an 8-bit RGB or RGBA PNG by the fast decoder; None for the kinds that need Pillow's care."""
+    width, height, depth, kind = struct.unpack(">IIBB", data[16:26])
+    _check_size(width, height)
+    if depth != 8 or kind not in (2, 6):
+        return None
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.ndim != 3:
+        return None
+    order = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
+    return Picture(np.asarray(cv2.cvtColor(pixels, order), np.uint8), "RGB" if kind == 2 else "RGBA")
+
+
+def _from_pillow(picture: Image.Image) -> Picture:
+    _check_size(*picture.size)
+    mode = picture.mode
+    try:
+        picture.load()
+    except OSError:
+        picture.tile = []  # type: ignore[attr-defined]  # what was read stays, the rest is black
+    upright = ImageOps.exif_transpose(picture)
+    has_alpha = mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
+    return Picture(np.array(upright.convert("RGBA" if has_alpha else "RGB")), mode)
+
+
+def encode_png(pixels: Pixels, text: Mapping[str, str] | None = None, *, level: int = 1) -> bytes:
+    """Return a PNG.
+
+    Args:
+        pixels: (H, W, 3) or (H, W, 4), RGB order.
+        text: Text chunks, written before the pixels, as the real server has them.
+        level: zlib's level, 0 to 9; 1 takes 60 % of the time of 3, for 8 % more bytes.
+    """
+    order = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+    done, buffer = cv2.imencode(".png", cv2.cvtColor(pixels, order), [_COMPRESSION, level])
+    if not done:
+        raise Crashed("ValueError", "cannot encode the picture")
+    data = buffer.tobytes()
+    chunks = b"".join(_text_chunk(key, value) for key, value in (text or {}).items())
+    return data[:33] + chunks + data[33:] if chunks else data
+
+
+def _text_chunk(key: str, value: str) -> bytes:
+    try:
+        kind, body = b"tEXt", key.encode("latin-1") + b"\0" + value.encode("latin-1")
+    except UnicodeEncodeError:
+        kind, body = b"iTXt", key.encode() + b"\0\0\0\0\0" + value.encode()
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def encode_with_exif(pixels: Pixels, infotext: str | None, *, kind: str, quality: int) -> bytes:
+    """Return a JPEG or WebP (`kind` "jpg", "jpeg" or "webp") with the infotext in EXIF's UserComment."""
+    exif = Image.Exif()
+    if infotext:
+        exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + infotext.encode("utf-16-be")
+    target = io.BytesIO()
+    name = "WEBP" if kind == "webp" else "JPEG"
+    Image.fromarray(pixels[..., :3]).save(target, name, quality=quality, exif=exif.tobytes())
+    return target.getvalue()
+
+
+def to_base64(data: bytes) -> bytes:
+    """Return `data` in plain base64."""
+    return pybase64.b64encode(data)

@@ -1,0 +1,259 @@
+"""The light field: what the new light does to the product, as a bounded gain for each colour channel.
+
+The photograph's own pixels times this gain are the product in the scene. The gain's luminance is as
+fine as the light can be seen: fine where the photograph is plain (a reflection may wander over a
+lid), coarse where it has print and texture, which no light can have changed. Its colour is coarse
+everywhere. Owns the estimate and its application; knows nothing of edges and scenes (see `blend`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from prodgen.color import LUMA, brightest, to_linear, to_srgb
+from prodgen.errors import ImageError
+from prodgen.images import Matte, RgbImage
+from prodgen.masks import normalised_blur
+from prodgen.shading.illuminant import Illuminant, read_illuminant
+from prodgen.shading.materials import material_offset
+from prodgen.shading.working_pair import Evidence, Region, gather, soften
+
+Plane = NDArray[np.float32]
+
+SCALES = (0.10, 0.05, 0.03, 0.02, 0.013, 0.008)
+"""Gaussian sigmas of the luminance gain, coarse to fine, in product extents (square root of area)."""
+
+COLOR_SCALE = 0.03
+"""Sigma of the gain's colour, in product extents."""
+
+PRINT_EDGE = 0.12
+"""Change of log luminance within 1 % of the product's extent that is taken to be print."""
+
+FLOOR = 0.004
+"""Linear light added before dividing: sensor and model noise, half of the darkest printed black."""
+
+PRINT_FLOOR = 0.03
+"""Linear light added before looking for print: what differs in black is noise."""
+
+LOWEST, HIGHEST = 1 / 16, 6.0
+"""Bounds of the luminance gain: four stops down is night, 2.6 up is sun on a packshot's shadow."""
+
+MOST_TINT = 0.5
+"""Largest log ratio of a channel from the light's mean colour: a 2700 K lamp beside daylight."""
+
+WHITE_FROM = 0.65
+"""Luminance from which on the relit product is on its way to white, and its colour to nothing."""
+
+BAND_ROWS = 512
+"""Rows of the photograph lit at a time: bounds the memory at 4096 and keeps it in the cache."""
+
+
+@dataclass(frozen=True)
+class LightField:
+    """A gain for each channel over a region of the frame; 1 outside."""
+
+    gain: NDArray[np.float32]
+    """(h, w, 3), linear light, smooth; may be of any size."""
+
+    region: Region
+    """Where in the frame it lies."""
+
+    illuminant: Illuminant
+    """What was found about the light's colour."""
+
+    strength: float
+    """0 means that nothing is changed, exactly."""
+
+    def at(self, height: int, width: int) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
+        """Rows and columns in a frame of this size, and the gain there, (rows, columns, 3)."""
+        window = self.region.pixels(height, width)
+        size = window[1].stop - window[1].start, window[0].stop - window[0].start
+        return window, cv2.resize(self.gain, size, interpolation=cv2.INTER_LINEAR).astype(np.float32)
+
+    def weakened(self, share: Plane) -> LightField:
+        """Return the field with its log gain times `share`, (h, w), 0 to 1: nearer to the photograph."""
+        fitted = cv2.resize(share, self.gain.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        return replace(self, gain=np.power(self.gain, fitted[..., None]).astype(np.float32))
+
+    def within(self, window: tuple[slice, slice], shape: tuple[int, int]) -> LightField:
+        """Return the same field as seen from a part of the frame: rows and columns of (height, width)."""
+        (rows, columns), (height, width) = window, shape
+        tall, wide = rows.stop - rows.start, columns.stop - columns.start
+        region = Region(
+            (self.region.left * width - columns.start) / wide,
+            (self.region.top * height - rows.start) / tall,
+            (self.region.right * width - columns.start) / wide,
+            (self.region.bottom * height - rows.start) / tall,
+        )
+        return replace(self, region=region)
+
+
+def light_field(
+    original: RgbImage, relit: RgbImage, matte: Matte, *, strength: float = 1.0, ambience: float = 1.0
+) -> LightField:
+    """Estimate what the light of `relit` does to the product of `original`.
+
+    Args:
+        original: The photograph, (H, W, 3), sRGB, [0, 1].
+        relit: The same framing in the new light, (h, w, 3), any size, sRGB, [0, 1]. Its colours and
+            its detail inside the product need not be right.
+        matte: (H, W), 1 = product.
+        strength: 0 (the photograph's own light, exactly) to 1 (all the new light).
+        ambience: Share of the light's colour, 0 (white light) to 1 (as found).
+
+    Raises:
+        ImageError: If photograph and matte differ in size.
+        IdentityError: If the matte holds no product to speak of, or `relit` does not show it there.
+    """
+    return read_field(gather(original, relit, matte), strength=strength, ambience=ambience)
+
+
+def read_field(evidence: Evidence, *, strength: float = 1.0, ambience: float = 1.0) -> LightField:
+    """Estimate the light field of pictures that are reduced already; as `light_field`."""
+    illuminant = read_illuminant(evidence)
+    if strength == 0:
+        flat = np.ones((2, 2, 3), np.float32)
+        return LightField(flat, evidence.region, illuminant, 0.0)
+    log_gain = np.zeros((*evidence.weight.shape, 3), np.float32)
+    claimed = np.zeros_like(evidence.weight)
+    for piece in evidence.pieces:
+        part = _log_gain(evidence, piece, illuminant, ambience)
+        # Each product owns what is nearest to it, so that soft edges have their own light too.
+        nearness = normalised_blur(piece, np.ones_like(piece), 4.0) + 1e-6
+        log_gain += part * nearness[..., None]
+        claimed += nearness
+    log_gain /= claimed[..., None]
+    return LightField(np.exp(strength * log_gain), evidence.region, illuminant, strength)
+
+
+def apply(original: RgbImage, field: LightField, matte: Matte) -> RgbImage:
+    """Light the photograph: its own pixels times the field's gain, in linear light.
+
+    Args:
+        original: (H, W, 3), sRGB, [0, 1], of any size; also the photograph's foreground colours.
+        field: From `light_field`.
+        matte: (H, W), 1 = product. Where it is 0 the photograph stays to the bit.
+
+    Returns:
+        (H, W, 3), sRGB, [0, 1]: the product lit, not yet in its scene.
+
+    Raises:
+        ImageError: If photograph and matte differ in size.
+    """
+    if original.shape[:2] != matte.shape:
+        raise ImageError(f"the matte is {matte.shape[::-1]} pixels, the photograph {original.shape[1::-1]}")
+    result = original.copy()
+    if field.strength == 0:
+        return result
+    window, gain = field.at(*matte.shape)
+    for top in range(window[0].start, window[0].stop, BAND_ROWS):
+        rows = slice(top, min(top + BAND_ROWS, window[0].stop))
+        within = slice(rows.start - window[0].start, rows.stop - window[0].start)
+        lit = to_srgb(to_linear(original[rows, window[1]]) * gain[within])
+        inside = (matte[rows, window[1]] > 0)[..., None]
+        np.copyto(result[rows, window[1]], lit, where=inside)
+    return result
+
+
+def _log_gain(evidence: Evidence, piece: Matte, illuminant: Illuminant, ambience: float) -> Plane:
+    """(h, w, 3), natural log of the gain, for one product of the frame."""
+    extent = float(np.sqrt(piece.sum()))
+    photo: Plane = soften(evidence.photo_linear, piece)
+    relit: Plane = soften(evidence.relit_linear, piece)
+    lit: Plane = photo * illuminant.light
+    clipped = _clipped(evidence.relit_linear, piece)
+    relit_luminance = _unclipped_luminance(relit, lit, clipped, illuminant)
+    observed = np.log(relit_luminance + FLOOR) - np.log(lit @ LUMA + FLOOR)
+    observed -= material_offset(
+        observed, piece * (1 - clipped), evidence, extent_px=extent, trust=_redrawn(illuminant)
+    )
+    plain = piece * _plainness(lit @ LUMA, piece, extent)
+    # Clipped light is only known to be at least so bright; its unclipped surroundings know more.
+    around = _coarse_to_fine(observed, plain * (1 - clipped), piece, extent)
+    observed = observed + clipped * np.maximum(around - observed, 0)
+    luminance = np.clip(_coarse_to_fine(observed, plain, piece, extent), np.log(LOWEST), np.log(HIGHEST))
+    tint = np.log(illuminant.light) + _local_tint(evidence, relit, relit_luminance, lit, piece, illuminant)
+    # An over-exposed highlight is white in a photograph, whatever the light's colour.
+    white = _ramp((evidence.relit_linear @ LUMA - WHITE_FROM) / (1 - WHITE_FROM))
+    tint *= ambience * (1 - normalised_blur(white, piece, max(1.0, 0.01 * extent)))[..., None]
+    tinted = photo * np.exp(tint)
+    tint -= (
+        np.log(np.maximum(tinted @ LUMA, 1e-4) / np.maximum(lit @ LUMA, 1e-4))[..., None] * piece[..., None]
+    )
+    return np.asarray(luminance[..., None] + tint)
+
+
+def _redrawn(illuminant: Illuminant) -> float:
+    """How far the model is seen to have redrawn the product's colours, 0 to 1."""
+    kept = illuminant.confidence * np.clip(1 - (1 - illuminant.share) / 0.4, 0, 1)
+    return float(1 - kept)
+
+
+def _clipped(relit_linear: Plane, piece: Matte) -> Plane:
+    """(h, w), 0 to 1: how far the relit picture is over-exposed there."""
+    return normalised_blur(_ramp((brightest(relit_linear) - 0.93) / 0.07), piece, 1.0) * piece
+
+
+def _ramp(x: Plane) -> Plane:
+    """From 0 to 1 smoothly as x does."""
+    x = np.clip(x, 0, 1)
+    return np.asarray(x * x * (3 - 2 * x), np.float32)
+
+
+def _unclipped_luminance(relit: Plane, lit: Plane, clipped: Plane, illuminant: Illuminant) -> Plane:
+    """Luminance of the relit product, told by the channels that are not clipped."""
+    expected = illuminant.share * lit / np.maximum(lit @ LUMA, 1e-4)[..., None]
+    expected = np.maximum(expected + (1 - illuminant.share) * illuminant.veil, 0.05) ** illuminant.confidence
+    expected /= (expected @ LUMA)[..., None]
+    told = brightest(np.where(relit < 0.93, relit / expected, 0))
+    seen = relit @ LUMA
+    return np.asarray(np.maximum(seen, seen + clipped * (np.minimum(told, 1.4 * seen) - seen)), np.float32)
+
+
+def _plainness(luminance: Plane, piece: Matte, extent: float) -> Plane:
+    """(h, w), 1 where the photograph is plain, towards 0 where it has print or texture."""
+    log = np.log(luminance + PRINT_FLOOR)
+    edges = np.hypot(cv2.Sobel(log, -1, 1, 0, ksize=3), cv2.Sobel(log, -1, 0, 1, ksize=3)) / 8
+    busy = cv2.GaussianBlur(edges * piece, (0, 0), 2.0) * (extent / 100)
+    return np.asarray(1 / (1 + (busy / PRINT_EDGE) ** 2), np.float32)
+
+
+def _coarse_to_fine(values: Plane, trust: Plane, piece: Matte, extent: float) -> Plane:
+    """Smooth `values` as finely as there is trust: each scale corrects the one before where it may."""
+    result = normalised_blur(values, trust + 1e-3 * piece, 0.15 * extent)
+    everywhere = np.ones_like(piece)
+    for scale in SCALES:
+        heard = normalised_blur(trust, everywhere, scale * extent)
+        said = normalised_blur(trust * values, everywhere, scale * extent)
+        result = (said + 0.03 * result) / (heard + 0.03)
+    return result
+
+
+def _local_tint(
+    evidence: Evidence, relit: Plane, relit_luminance: Plane, lit: Plane, piece: Matte, illuminant: Illuminant
+) -> Plane:
+    """(h, w, 3), log colour of the light here against its mean: blue from the sky side, amber from the lamp.
+
+    The veil is taken off the relit colours; what then remains against the photograph is light.
+    """
+    if illuminant.local_confidence < 0.05:
+        return np.zeros_like(lit)
+    relit_color = relit / (relit_luminance + 1e-4)[..., None]
+    unveiled = np.maximum((relit_color - (1 - illuminant.share) * illuminant.veil) / illuminant.share, 0.02)
+    expected = lit / np.maximum(lit @ LUMA, 1e-4)[..., None]
+    # The offset keeps the nearly empty channel of a saturated colour from shouting.
+    ratio = np.log(unveiled + 0.15) - np.log(expected + 0.15)
+    # By luminance: it stays when a model turns the hues, the largest channel does not.
+    dim = 1 - _ramp((evidence.relit_linear @ LUMA - 0.7) / 0.1)
+    told = dim * (brightest(evidence.photo_linear) < 0.99)
+    trust = piece * told * np.minimum(relit_luminance / 0.02, 1)
+    everywhere = np.ones_like(piece)
+    sigma = COLOR_SCALE * float(np.sqrt(piece.sum()))
+    heard = normalised_blur(trust, everywhere, sigma)
+    said = normalised_blur(ratio * trust[..., None], everywhere, sigma)
+    found = said / (heard + 0.1)[..., None] * np.float32(illuminant.local_confidence)
+    return np.clip(found, -MOST_TINT, MOST_TINT)

@@ -1,0 +1,169 @@
+"""What photograph, relit picture and matte have to say about the light, at a size fit to listen.
+
+The light is smooth, so it is looked for in a reduced picture of the product alone. Owns that
+reduction: the crop, the working size, linear light, which pixels count, and the scene's colour
+around the product. Judges nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from prodgen.color import LUMA, to_linear
+from prodgen.errors import IdentityError, ImageError
+from prodgen.images import Matte, RgbImage, resize
+from prodgen.masks import bounding_box, normalised_blur
+from prodgen.shading.register import align, move
+from prodgen.shading.turn import Turn, find_turn, turn_back
+
+WORKING_SIDE_PX = 480
+"""Longest side of the product while the light is estimated; the finest light carried is 3 pixels there."""
+
+INSIDE = 0.9
+"""Matte from which on a pixel is product alone, and may bear witness."""
+
+SMALLEST_PRODUCT_PX = 24
+"""Inner pixels, at working size, below which nothing can be said."""
+
+
+class Region(NamedTuple):
+    """A part of a picture, as shares of its width and height."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def pixels(self, height: int, width: int) -> tuple[slice, slice]:
+        """Rows and columns of the region in a picture of this size; never empty."""
+        top, left = min(round(self.top * height), height - 1), min(round(self.left * width), width - 1)
+        bottom, right = max(round(self.bottom * height), top + 1), max(round(self.right * width), left + 1)
+        return slice(top, bottom), slice(left, right)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The product before and after, reduced, in linear light."""
+
+    region: Region
+    """Where in the frame this is."""
+
+    photo_linear: NDArray[np.float32]
+    """(h, w, 3), the photograph."""
+
+    relit_linear: NDArray[np.float32]
+    """(h, w, 3), the relit picture in the same place."""
+
+    weight: Matte
+    """(h, w), 1 where the pixel is certainly product."""
+
+    pieces: tuple[Matte, ...]
+    """`weight`, cut into the products of the frame that do not touch one another."""
+
+    scene_color: NDArray[np.float32]
+    """(3,), colour of the scene around the product, luminance 1."""
+
+    turn: Turn
+    """What the model did to the product's hues; taken back in `relit_linear` already."""
+
+
+def product_region(matte: Matte, *, padding: float = 0.04) -> Region:
+    """The part of the frame that holds the product, with a rim of `padding` times its longer side.
+
+    Raises:
+        IdentityError: If the matte is empty.
+    """
+    try:
+        box = bounding_box(matte, threshold=0.02)
+    except ImageError as error:
+        raise IdentityError("the matte marks no product, so there is nothing to keep") from error
+    height, width = matte.shape
+    # The long side decides, so that a thin product keeps room to move.
+    pad = padding * max(box.width, box.height) + 2
+    return Region(
+        max(0.0, (box.left - pad) / width),
+        max(0.0, (box.top - pad) / height),
+        min(1.0, (box.right + pad) / width),
+        min(1.0, (box.bottom + pad) / height),
+    )
+
+
+def gather(original: RgbImage, relit: RgbImage, matte: Matte, *, is_refusing: bool = True) -> Evidence:
+    """Reduce the three pictures to what the estimate needs.
+
+    Args:
+        original: The photograph, (H, W, 3), sRGB, [0, 1].
+        relit: The same framing in new light, (h, w, 3), of any size, sRGB, [0, 1].
+        matte: (H, W), 1 = product.
+        is_refusing: False takes a relit picture that does not show the product as it lies, for measuring it.
+
+    Raises:
+        ImageError: If photograph and matte differ in size.
+        IdentityError: If the matte is empty or almost so, or `relit` does not show the product there.
+    """
+    if original.shape[:2] != matte.shape:
+        raise ImageError(f"the matte is {matte.shape[::-1]} pixels, the photograph {original.shape[1::-1]}")
+    region = product_region(matte)
+    at_photo, at_relit = region.pixels(*matte.shape), region.pixels(*relit.shape[:2])
+    crop, relit_crop, matte_crop = original[at_photo], relit[at_relit], matte[at_photo]
+    height, width = crop.shape[:2]
+    scale = min(1.0, WORKING_SIDE_PX / max(height, width), max(relit_crop.shape[:2]) / max(height, width))
+    size = max(4, round(width * scale)), max(4, round(height * scale))
+    small_matte = resize(matte_crop, *size)
+    weight = (small_matte > INSIDE).astype(np.float32)
+    photo_linear, relit_linear = to_linear(resize(crop, *size)), to_linear(resize(relit_crop, *size))
+    if weight.sum() < SMALLEST_PRODUCT_PX:
+        raise IdentityError("the product is too small or too transparent to read its light; check the matte")
+    alignment = align(photo_linear, relit_linear, weight, is_refusing=is_refusing)
+    moved = move(relit_linear, alignment)
+    scene_color = _scene_color(relit, matte)
+    turn = find_turn(photo_linear, moved, weight, scene_color)
+    return Evidence(
+        region=region,
+        photo_linear=photo_linear,
+        relit_linear=turn_back(moved, turn, photo_linear),
+        weight=weight,
+        pieces=_pieces(weight),
+        scene_color=scene_color,
+        turn=turn,
+    )
+
+
+def soften(linear: NDArray[np.float32], weight: Matte) -> NDArray[np.float32]:
+    """Blur by one working pixel inside the product: a relit picture is softer than a photograph."""
+    return normalised_blur(linear, weight, 1.0)
+
+
+def _pieces(weight: Matte) -> tuple[Matte, ...]:
+    """Products that stand apart, largest first; crumbs go with the largest."""
+    # Parts of one product nearly touch (a strap and its bag): a small gap does not part them.
+    reach = max(3, round(0.03 * max(weight.shape))) | 1
+    joined = cv2.morphologyEx(weight.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
+    count, labels = cv2.connectedComponents(joined, connectivity=8)
+    areas = [(float(weight[labels == label].sum()), label) for label in range(1, count)]
+    large = [label for area, label in sorted(areas, reverse=True) if area > 0.04 * float(weight.sum())]
+    if len(large) < 2:
+        return (weight,)
+    masks = [(weight * (labels == label)).astype(np.float32) for label in large]
+    masks[0] = (weight - sum(masks[1:], np.zeros_like(weight))).astype(np.float32)
+    return tuple(masks)
+
+
+def _scene_color(relit: RgbImage, matte: Matte) -> NDArray[np.float32]:
+    """Median colour of the scene in a ring around the product, luminance 1; grey if there is none."""
+    height, width = relit.shape[:2]
+    scale = min(1.0, 360 / max(height, width))
+    size = max(4, round(width * scale)), max(4, round(height * scale))
+    small, cut = resize(relit, *size), resize(matte, *size)
+    radius = max(3, round(0.09 * float(np.sqrt((cut > 0.5).sum()))))
+    kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    ring = (cv2.dilate((cut > 0.5).astype(np.uint8), kernel) > 0) & (cut < 0.1)
+    if ring.sum() < 8:
+        return np.ones(3, np.float32)
+    color = np.maximum(np.median(to_linear(small[ring]), axis=0), 1e-4)
+    return np.asarray(color / (color @ LUMA), np.float32)

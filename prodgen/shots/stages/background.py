@@ -1,0 +1,75 @@
+"""Everything but the product is repainted by inpainting, for servers without IC-Light."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from prodgen.images import Matte, RgbImage, resize
+from prodgen.light import relighting
+from prodgen.masks import composite, erode
+from prodgen.schema import Img2Img
+from prodgen.shots.frame import Frame, Origin, Tools
+from prodgen.shots.stages.scene import SceneStage
+
+EDGE_PX = 1.5
+"""Working pixels of the product's edge that are repainted too: they still hold the old background."""
+
+
+class Background(SceneStage):
+    """Segmentation-guided inpainting: the mask is white everywhere but on the product."""
+
+    stage: Literal["background"] = "background"
+
+    steps: int = Field(default=30, ge=1, le=150)
+    """Sampling steps."""
+
+    cfg_scale: float = Field(default=6.0, ge=0, le=30)
+    """Weight of the prompt."""
+
+    sampler_name: str = "DPM++ 2M"
+    """As `/sdapi/v1/samplers` lists it."""
+
+    scheduler: str = "Karras"
+    """As `/sdapi/v1/schedulers` lists it."""
+
+    denoising_strength: float = Field(default=1.0, ge=0, le=1)
+    """How much of what is not product may change; the start is pure latent noise, so 1."""
+
+    mask_blur: int = Field(default=4, ge=0, le=64)
+    """Working pixels over which repainted and kept mix."""
+
+    checkpoint: str | None = None
+    """A checkpoint's name (an inpainting one does best); unset: the one the backend has loaded."""
+
+    def apply(self, frame: Frame, tools: Tools) -> Frame:
+        """Return the frame with an inpainted scene, and the product as that scene would light it."""
+        original, matte = frame.on_canvas("background")
+        drawn, smaller = self.drawn(frame, tools, name="background")
+        # The model kept the product as it was; how this scene would light it is computed from the scene.
+        size = (drawn.image.shape[1], drawn.image.shape[0])
+        relit = relighting.relight_on(
+            resize(original, *size), resize(matte, *size), drawn.image, holds_product=True
+        )
+        client = tools.client()
+        return frame.replace(
+            scene=drawn.image,
+            relit=relit,
+            origin=Origin.of(drawn, is_diffusion=client.capabilities.is_diffusion),
+        ).noting(*client.notices, smaller, *drawn.notices)
+
+    def request(self, frame: Frame, product: RgbImage, matte: Matte) -> Img2Img:
+        """Return the request: grey noise to be painted around the product."""
+        return Img2Img.model_validate(
+            {
+                **self.shared_fields(frame, matte),
+                "init_image": composite(product, np.full_like(product, 0.5), matte),
+                "inpaint_mask": 1 - erode(matte, EDGE_PX),
+                "inpainting_fill": "latent_noise",
+                "inpaint_full_res": False,
+                "mask_blur": self.mask_blur,
+                "denoising_strength": self.denoising_strength,
+            }
+        )

@@ -1,0 +1,92 @@
+"""The scene is drawn and the product relit in it by IC-Light, at the size its model was made for."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from prodgen import light
+from prodgen.errors import UnsupportedFeatureError
+from prodgen.images import Matte, RgbImage, resize
+from prodgen.schema import (
+    IC_LIGHT_CFG_SCALE,
+    IC_LIGHT_SAMPLER,
+    IC_LIGHT_SCHEDULER,
+    IC_LIGHT_STEPS,
+    ICLight,
+    Img2Img,
+    Txt2Img,
+)
+from prodgen.shots.frame import Frame, Origin, Tools
+from prodgen.shots.stages.scene import SceneStage
+
+LIGHT_MAP_DENOISING_STRENGTH = 0.9
+"""How far the light map is redrawn; IC-Light's own demo (`lowres_denoise`) uses 0.9."""
+
+
+class Relight(SceneStage):
+    """Ask the backend for IC-Light: FC draws a scene from the prompt, FBC lights for a given background."""
+
+    stage: Literal["relight"] = "relight"
+
+    steps: int = Field(default=IC_LIGHT_STEPS, ge=1, le=150)
+    """Sampling steps."""
+
+    cfg_scale: float = Field(default=IC_LIGHT_CFG_SCALE, ge=0, le=30)
+    """Weight of the prompt; at 1 the negative prompt does nothing, above 3 IC-Light burns."""
+
+    sampler_name: str = IC_LIGHT_SAMPLER
+    """As `/sdapi/v1/samplers` lists it."""
+
+    scheduler: str = IC_LIGHT_SCHEDULER
+    """As `/sdapi/v1/schedulers` lists it."""
+
+    denoising_strength: float = Field(default=LIGHT_MAP_DENOISING_STRENGTH, ge=0, le=1)
+    """How much of a light map may be redrawn; without `light` it has nothing to act on."""
+
+    def apply(self, frame: Frame, tools: Tools) -> Frame:
+        """Return the frame with the backend's scene and relit product."""
+        frame.on_canvas("relight")  # before a server is sought
+        client = tools.client()
+        have = client.capabilities
+        if have.ic_light is None:
+            raise UnsupportedFeatureError(
+                "IC-Light (its extension is not installed there; install it with install_backend.sh,"
+                " or use --recipe inpaint)",
+                client.name,
+            )
+        drawn, smaller = self.drawn(frame, tools, name="relight")
+        idle = None
+        if self.denoising_strength != LIGHT_MAP_DENOISING_STRENGTH and not _has_light_map(frame):
+            idle = "denoising_strength is without effect: it acts on a light map, which --light asks for"
+        scene = drawn.image if frame.backdrop is None else frame.backdrop
+        return frame.replace(
+            relit=drawn.image, scene=scene, origin=Origin.of(drawn, is_diffusion=have.is_diffusion)
+        ).noting(*client.notices, smaller, idle, *drawn.notices)
+
+    def request(self, frame: Frame, product: RgbImage, matte: Matte) -> Txt2Img | Img2Img:
+        """Return the request: from noise, or from a light map where a direction is asked for."""
+        height, width = matte.shape
+        background = None if frame.backdrop is None else resize(frame.backdrop, width, height)
+        unit = ICLight(
+            mode="fc" if background is None else "fbc",
+            foreground=product,
+            matte=matte,
+            background=background,
+        )
+        given = {**self.shared_fields(frame, matte), "ic_light": unit}
+        if frame.light is None or not _has_light_map(frame):
+            return Txt2Img.model_validate(given)
+        return Img2Img.model_validate(
+            {
+                **given,
+                "init_image": light.light_map(frame.light, width, height),
+                "denoising_strength": self.denoising_strength,
+            }
+        )
+
+
+def _has_light_map(frame: Frame) -> bool:
+    """Whether the backend starts from a light map: a background of the user's says itself where light is."""
+    return frame.light is not None and frame.backdrop is None

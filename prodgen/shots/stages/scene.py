@@ -1,0 +1,137 @@
+"""What the stages that have a scene drawn share: how it is asked for, and at which size.
+
+Drawn at the checkpoint's size, smaller where the backend's memory ends. What is asked for is each
+stage's own business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import Field
+
+from prodgen import light, placement
+from prodgen.errors import BackendOutOfMemoryError
+from prodgen.images import Matte, RgbImage, resize
+from prodgen.schema import Generation, Img2Img, Progress, Txt2Img
+from prodgen.shots.frame import Frame, Stage, Tools
+
+SMALLEST_MEGAPIXELS = 0.2
+"""Below, Stable Diffusion 1.5 loses the product's shape."""
+
+SHRINK = 0.6
+"""Area of the next try; attention's memory grows with the square of the area, so this frees two thirds."""
+
+
+class SceneStage(Stage):
+    """A stage that has the backend draw a scene; the stages themselves say how it is best sampled."""
+
+    is_seeded = True
+
+    steps: int
+    """Sampling steps."""
+
+    cfg_scale: float
+    """Weight of the prompt."""
+
+    sampler_name: str
+    """As `/sdapi/v1/samplers` lists it."""
+
+    scheduler: str
+    """As `/sdapi/v1/schedulers` lists it."""
+
+    megapixels: float | None = Field(default=None, ge=0.1, le=4)
+    """Size of the backend's picture; unset: what the checkpoint was made for."""
+
+    may_shrink: bool = True
+    """Whether a backend that runs out of memory may be asked again for a smaller scene; it is announced."""
+
+    checkpoint: str | None = None
+    """A checkpoint's name; unset: the one the backend has loaded."""
+
+    def request(self, frame: Frame, product: RgbImage, matte: Matte) -> Txt2Img | Img2Img:
+        """Return what to ask the backend for; product and matte have the size that it draws at."""
+        raise NotImplementedError(type(self).__name__)  # pragma: no cover - abstract
+
+    def shared_fields(self, frame: Frame, matte: Matte) -> dict[str, Any]:
+        """Return what every such request says; what is unset is left out."""
+        words = [frame.prompt, "" if frame.light is None else light.words(frame.light)]
+        given = {
+            "prompt": ", ".join(filter(None, words)),
+            "negative_prompt": frame.negative_prompt or None,
+            "seed": frame.seed,
+            "steps": self.steps,
+            "cfg_scale": self.cfg_scale,
+            "sampler_name": self.sampler_name,
+            "scheduler": self.scheduler,
+            "width": matte.shape[1],
+            "height": matte.shape[0],
+            "loras": frame.loras,
+            "checkpoint": self.checkpoint,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+    def drawn(self, frame: Frame, tools: Tools, *, name: str) -> tuple[Generation, str | None]:
+        """Have the scene drawn, and tell the progress under the stage's `name`; see `draw_within_memory`.
+
+        Raises:
+            SettingError: If the product is not on a canvas yet.
+            BackendError: If the backend cannot do it.
+        """
+        original, matte = frame.on_canvas(name)
+        client = tools.client()
+
+        def report(progress: Progress) -> None:
+            tools.progress(name, progress.fraction)
+
+        def draw(width: int, height: int) -> Generation:
+            request = self.request(frame, resize(original, width, height), resize(matte, width, height))
+            if isinstance(request, Img2Img):
+                return client.img2img(request, on_progress=report)
+            return client.txt2img(request, on_progress=report)
+
+        return draw_within_memory(
+            draw,
+            (matte.shape[1], matte.shape[0]),
+            megapixels=self.megapixels or client.capabilities.native_megapixels,
+            may_shrink=self.may_shrink,
+        )
+
+
+def draw_within_memory(
+    draw: Callable[[int, int], Generation], canvas: tuple[int, int], *, megapixels: float, may_shrink: bool
+) -> tuple[Generation, str | None]:
+    """Draw at the working size, and smaller while the backend runs out of memory.
+
+    Args:
+        draw: Draws at a width and height.
+        canvas: (width, height) of the picture that is wanted in the end.
+        megapixels: Size to begin with.
+        may_shrink: Whether smaller sizes may be tried.
+
+    Returns:
+        The generation, and a sentence if it is smaller than it should be.
+
+    Raises:
+        BackendOutOfMemoryError: If it may not shrink, or the smallest size is still too large.
+    """
+    size = placement.working_size(*canvas, megapixels=megapixels)
+    wanted = size
+    while True:
+        try:
+            drawn = draw(*size)
+        except BackendOutOfMemoryError:
+            megapixels = min(megapixels, size[0] * size[1] / 1e6) * SHRINK
+            smaller = placement.working_size(*canvas, megapixels=megapixels)
+            if not may_shrink or megapixels < SMALLEST_MEGAPIXELS or smaller == size:
+                raise
+            size = smaller
+        else:
+            break
+    if size == wanted:
+        return drawn, None
+    return drawn, (
+        f"the backend ran out of memory at {wanted[0]}x{wanted[1]}, so the scene was drawn at"
+        f" {size[0]}x{size[1]}; the product keeps its own resolution"
+    )

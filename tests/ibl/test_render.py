@@ -1,0 +1,375 @@
+"""The pictures that the embedded backend draws."""
+
+import cv2
+import numpy as np
+import pytest
+
+from prodgen.color import LUMA, to_lab, to_linear
+from prodgen.engines.ibl import floor_view, product_light
+from prodgen.engines.ibl.camera import Camera
+from prodgen.engines.ibl.floor_materials import FINISHES
+from prodgen.engines.ibl.panorama import (
+    COLUMNS,
+    ROWS,
+    KeyLight,
+    add_light,
+    correlated_temperature,
+    direction,
+    grid_directions,
+    load,
+    make_environment,
+    small_panorama,
+)
+from prodgen.engines.ibl.plane import make_plane
+from prodgen.engines.ibl.render import render, repaint
+from prodgen.engines.ibl.sets import surroundings
+from prodgen.engines.ibl.tone import exposure_gain, hold_back, roll_off
+from prodgen.engines.ibl.words import _vocabulary, read
+from prodgen.errors import ImageError, Interrupted, ProdgenError
+from prodgen.server.order import RenderOrder
+
+SIZE = 96
+GREY = 0.5
+
+
+def product(colour=(GREY, GREY, GREY), size=SIZE):
+    """A standing block of one colour, and its matte."""
+    matte = np.zeros((size, size), np.float32)
+    matte[int(0.30 * size) : int(0.78 * size), int(0.34 * size) : int(0.66 * size)] = 1
+    return np.broadcast_to(np.array(colour, np.float32), (size, size, 3)).copy(), matte
+
+
+def draw(prompt, *, seed=1, with_product=True, size=SIZE, colour=(GREY, GREY, GREY), **more):
+    foreground, matte = product(colour, size) if with_product else (None, None)
+    return render(
+        RenderOrder(
+            prompt=prompt, seed=seed, width=size, height=size, foreground=foreground, matte=matte, **more
+        )
+    )
+
+
+def brightness(picture):
+    return to_linear(picture) @ LUMA
+
+
+def test_the_same_order_gives_the_same_bytes():
+    prompt = "mug on a wooden table, forest"
+
+    np.testing.assert_array_equal(draw(prompt, seed=7).image, draw(prompt, seed=7).image)
+
+
+def test_another_seed_gives_another_view():
+    one, two = (draw("mug on a wooden table, sunset", seed=seed).image for seed in (1, 2))
+
+    assert np.abs(one - two)[: SIZE // 4].mean() > 0.02
+
+
+@pytest.mark.parametrize("scene", sorted(_vocabulary().scenes))
+def test_every_place_can_be_drawn(scene):
+    said = {"studio": "seamless", "citynight": "neon", "stage": "theatre", "day": "noon"}
+    said |= {"beachday": "beach at noon", "desertday": "desert at noon"}
+    word = said.get(scene, scene)
+
+    result = draw(word)
+
+    assert result.scene == scene
+    assert result.image.shape == (SIZE, SIZE, 3)
+    assert result.image.dtype == np.float32
+    assert 0 <= result.image.min() <= result.image.max() <= 1
+    assert result.image.std() > 0.02
+
+
+@pytest.mark.parametrize("floor", sorted(FINISHES))
+def test_every_floor_can_be_drawn_dry_and_wet(floor):
+    for wet in ("", ", wet"):
+        image = draw(f"{floor}, studio{wet}").image
+        assert np.isfinite(image).all()
+
+
+@pytest.mark.parametrize(("width", "height"), [(96, 200), (200, 96), (16, 16), (33, 47)])
+def test_any_shape_of_canvas_can_be_drawn(width, height):
+    image = render(RenderOrder(prompt="marble, kitchen", width=width, height=height)).image
+
+    assert image.shape == (height, width, 3)
+    assert np.isfinite(image).all()
+
+
+def test_progress_rises_to_one_and_may_interrupt():
+    told: list[float] = []
+    draw("sunset", progress=told.append)
+    assert told == sorted(told)
+    assert 4 <= len(told) <= 8
+    assert told[-1] == 1
+
+    def stop(share):
+        if share > 0.3:
+            raise Interrupted("enough")
+
+    with pytest.raises(Interrupted):
+        draw("sunset", progress=stop)
+
+
+def test_light_from_the_left_lights_the_left_and_throws_the_shadow_to_the_right():
+    image = brightness(draw("concrete, studio, hard light from the left", size=160).image)
+    box = image[60:110, 58:102]
+    beside = slice(118, 124)
+
+    assert box[:, :12].mean() > 1.1 * box[:, -12:].mean()
+    assert image[beside, 20:50].mean() > 1.15 * image[beside, 110:140].mean()
+
+
+def test_a_panorama_is_turned_until_its_sun_stands_where_the_prompt_wants_it():
+    reading = read("wooden table, sunset, light from the right")
+
+    turned = surroundings(reading, np.random.default_rng(1), reading.light)
+
+    sun = make_environment(small_panorama("sunset"), turned.heading_deg).key
+    assert sun.azimuth_deg == pytest.approx(72, abs=6)
+    assert turned.key.azimuth_deg == 72
+
+
+def test_a_light_map_gives_the_direction_when_the_prompt_does_not():
+    ramp = np.linspace(0, 1, SIZE, dtype=np.float32)[None, :, None]
+    bright_right = np.broadcast_to(ramp, (SIZE, SIZE, 3)).astype(np.float32)
+
+    assert draw("studio", light_map=bright_right).light.azimuth_deg > 45
+    assert draw("studio", light_map=bright_right[:, ::-1].copy()).light.azimuth_deg < -45
+
+
+def test_a_night_is_a_night():
+    day = brightness(draw("oak table, meadow at sunrise").image)
+    night = brightness(draw("oak table, night").image)
+
+    assert night.mean() < 0.35 * day.mean()
+
+
+def test_the_floor_is_darkest_where_the_product_touches_it():
+    image = brightness(draw("white sweep, seamless, soft light", size=160).image)
+    foot, away = image[124:126, 70:90].mean(), image[124:126, 5:20].mean()
+
+    assert foot < 0.75 * away
+
+
+def test_a_polished_floor_mirrors_the_product():
+    red = to_lab(draw("black acrylic, studio", colour=(0.9, 0.1, 0.1)).image)
+    grey = to_lab(draw("black acrylic, studio").image)
+    below = (slice(80, 88), slice(40, 56))
+
+    assert (red[below][..., 1] - grey[below][..., 1]).mean() > 4
+
+
+def test_a_coloured_backdrop_has_the_colour_asked_for():
+    corner = to_lab(draw("seamless pink background").image)[4:12, 4:12].mean(axis=(0, 1))
+
+    assert corner[1] > 12
+    assert corner[0] > 45
+
+
+def test_sunset_light_on_the_product_is_warmer_than_shade():
+    warm = draw("wooden table, sunset, light from the front").image[45, 48]
+    cold = draw("snow, winter").image[45, 48]
+
+    assert warm[0] / warm[2] > cold[0] / cold[2] + 0.1
+
+
+def test_the_light_on_the_product_is_smooth_and_not_a_texture():
+    _, matte = product(size=160)
+    environment = make_environment(small_panorama("sunset"), 20.0)
+
+    light = product_light.light_on(matte, environment, gain=np.ones(3, np.float32))
+    inside = light[60:108, 62:98]  # without the rounded rim and the darkened foot
+
+    for axis in (0, 1):
+        assert np.abs(np.diff(inside, axis=axis)).max() < 0.06 * inside.mean()
+
+
+def test_outside_the_matte_nothing_of_the_foreground_shows():
+    foreground, matte = product((0.5, 0.5, 0.5))
+    matte[62:, 32:44] = 0  # one foot stands further back
+    painted = foreground.copy()
+    painted[matte == 0] = (1.0, 0.0, 1.0)
+    order = RenderOrder(prompt="slate, garden", width=SIZE, height=SIZE, foreground=foreground, matte=matte)
+
+    same = render(order).image
+    other = render(RenderOrder(**{**vars(order), "foreground": painted})).image
+
+    np.testing.assert_array_equal(same, other)
+
+
+def test_a_given_background_stays_as_it_is_around_the_product():
+    background = np.random.default_rng(0).random((SIZE, SIZE, 3), np.float32)
+
+    result = draw("anything", background=background)
+
+    _, matte = product()
+    np.testing.assert_array_equal(result.image[matte == 0], background[matte == 0])
+
+
+def test_repaint_keeps_what_the_mask_does_not_name():
+    init, matte = product((0.8, 0.2, 0.2))
+    order = RenderOrder(prompt="oak, cafe", width=SIZE, height=SIZE)
+
+    image = repaint(order, init, 1 - matte, 1.0).image
+
+    np.testing.assert_array_equal(image[matte == 1], init[matte == 1])
+    assert np.abs(image - init)[matte == 0].mean() > 0.05
+
+
+def test_repaint_without_denoising_changes_nothing():
+    init, matte = product()
+
+    image = repaint(RenderOrder(prompt="oak", width=SIZE, height=SIZE), init, 1 - matte, 0.0).image
+
+    np.testing.assert_allclose(image, init, atol=1e-6)
+
+
+def test_unusable_orders_say_what_is_wrong():
+    foreground, matte = product()
+    with pytest.raises(ImageError, match="the matte is 96x96, the picture 128x96"):
+        render(RenderOrder(prompt="", width=128, height=96, matte=matte))
+    with pytest.raises(ImageError, match="needs its matte"):
+        render(RenderOrder(prompt="", width=SIZE, height=SIZE, foreground=foreground))
+    with pytest.raises(ImageError, match="too small"):
+        render(RenderOrder(prompt="", width=8, height=8))
+
+
+@pytest.mark.parametrize("place", ["beach", "desert", "sand"])
+def test_noon_has_a_bluer_sky_than_evening(place):
+    noon, evening = (
+        draw(f"on sand, {place}, {hour}", with_product=False).image for hour in ("noon", "sunset")
+    )
+
+    blue = [float((sky[..., 2] - sky[..., 0]).mean()) for sky in (noon[:24], evening[:24])]
+
+    assert blue[0] > 0 > blue[1] or blue[0] > blue[1] + 0.1, blue
+
+
+def test_without_room_for_a_temporary_file_the_panorama_is_missed_in_one_sentence(monkeypatch):
+    def full(*_):
+        raise cv2.error("failed to write image data to temporary file")
+
+    load.cache_clear()
+    monkeypatch.setattr(cv2, "imdecode", full)
+
+    with pytest.raises(ProdgenError, match=r"no temporary file of .* KiB can be written; free space"):
+        load("forest")
+
+
+def test_an_empty_matte_gives_the_empty_scene():
+    foreground, _ = product()
+    nothing = np.zeros((SIZE, SIZE), np.float32)
+    order = RenderOrder(prompt="sand, beach", width=SIZE, height=SIZE)
+
+    with_nothing = render(RenderOrder(**{**vars(order), "foreground": foreground, "matte": nothing})).image
+
+    np.testing.assert_array_equal(with_nothing, render(order).image)
+
+
+def test_an_even_world_lights_everything_evenly():
+    environment = make_environment(np.full((ROWS, COLUMNS, 3), 0.7, np.float32), 30.0)
+    normals = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
+
+    np.testing.assert_allclose(environment.irradiance(normals), 0.7, rtol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["sunset", "interior", "forest"])
+def test_irradiance_agrees_with_the_integral_over_the_panorama(name):
+    # A small bright sun rings in nine coefficients, so the reference is the panorama without its peaks.
+    small = np.minimum(small_panorama(name), 4.0)
+    environment = make_environment(small, 50.0)
+    normals = np.array([[0, 1, 0], [0.8, 0, 0.6], [0, 0.6, 0.8], [-1, 0, 0]], np.float32)
+    latitude = np.pi / 2 - (np.arange(ROWS) + 0.5) * np.pi / ROWS
+    solid = np.cos(latitude)[:, None] * 2 * np.pi**2 / (ROWS * COLUMNS)
+
+    for normal in normals:
+        cosine = np.maximum(grid_directions(50.0) @ normal, 0)
+        exact = (small * (cosine * solid)[..., None]).sum(axis=(0, 1)) / np.pi
+        np.testing.assert_allclose(environment.irradiance(normal[None])[0], exact, rtol=0.08)
+
+
+def test_the_strongest_light_is_found_where_it_was_put():
+    dim = make_environment(np.full((ROWS, COLUMNS, 3), 0.05, np.float32), -70.0)
+    lamp = KeyLight(-40.0, 35.0, 0.2, (1.3, 1.0, 0.6), 3.0, 4000)
+
+    lit = make_environment(add_light(dim, lamp).small, -70.0).key
+
+    assert float(direction(lit.azimuth_deg, lit.elevation_deg) @ lamp.direction) > np.cos(np.radians(4))
+    assert lit.colour[0] > lit.colour[2]
+
+
+def test_turning_the_camera_turns_the_light_the_other_way():
+    small = small_panorama("sunset")
+    before, after = make_environment(small, 0.0).key, make_environment(small, 25.0).key
+
+    assert after.azimuth_deg - before.azimuth_deg == pytest.approx(25, abs=1)
+
+
+def test_colour_temperature_of_white_is_daylight():
+    assert correlated_temperature(np.ones(3, np.float32)) == pytest.approx(6504, abs=30)
+
+
+def test_panoramas_cannot_be_changed_by_who_reads_them():
+    with pytest.raises(ValueError, match="read-only"):
+        load("sunset")[0, 0] = 1
+
+
+def test_floor_patterns_finer_than_a_pixel_are_faded_out():
+    camera = Camera(128, 128, 0.0, 20.0, 100.0, 20.0)
+    plane = make_plane(camera, np.arange(24, 128, dtype=np.float32), turn=0.0, phase=(0.0, 0.0))
+
+    grain = np.abs(plane.noise(30, 30, seed=1)).mean(axis=1)
+
+    assert grain[:10].max() == 0
+    assert grain[-10:].mean() > 0.15
+
+
+def test_the_floor_is_sharp_at_the_product_and_soft_far_from_it():
+    camera = Camera(256, 256, 0.0, 40.0, 200.0, 40.0)
+    noise = np.random.default_rng(0).random((196, 256, 3), np.float32)
+
+    soft = floor_view.defocus(noise, camera, 60)
+
+    np.testing.assert_array_equal(soft[138:142], noise[138:142])
+    assert soft[:20].std() < 0.3 * noise[:20].std()
+
+
+def test_a_bright_backdrop_is_held_back_and_a_dark_one_is_not():
+    grey = np.full((20, 20, 3), 1.0, np.float32)
+
+    assert hold_back(2 * grey, 1.0, target=0.3).mean() == pytest.approx(0.3, rel=0.02)
+    assert hold_back(0.1 * grey, 1.0, target=0.3).mean() == pytest.approx(0.1, rel=0.02)
+
+
+def test_a_far_floor_shows_less_detail_than_a_near_one():
+    image = draw("oak table, studio, soft light", with_product=False, size=128).image
+    grey = brightness(image)
+    detail = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.5))
+
+    assert detail[76:84].mean() < detail[96:120].mean()
+
+
+def test_exposure_makes_a_lit_product_as_bright_as_asked():
+    world = make_environment(np.full((ROWS, COLUMNS, 3), 0.2, np.float32), 0.0)
+
+    gain = exposure_gain(world, exposure=0.6, warmth=0.0)
+
+    np.testing.assert_allclose(0.2 * gain, 0.6, rtol=0.01)
+
+
+def test_white_balance_leaves_part_of_the_light_s_colour():
+    orange = np.array([1.4, 0.95, 0.5], np.float32)
+    world = make_environment(np.broadcast_to(orange, (ROWS, COLUMNS, 3)).astype(np.float32), 0.0)
+
+    seen = orange * exposure_gain(world, exposure=1.0, warmth=0.0)
+
+    assert 1.1 < seen[0] / seen[2] < 0.75 * orange[0] / orange[2]
+
+
+def test_highlights_roll_off_and_mid_tones_stay():
+    ramp = np.linspace(0, 12, 4000, dtype=np.float32)[:, None] * np.ones(3, np.float32)
+
+    rolled = roll_off(ramp)
+
+    assert rolled.max() <= 1
+    assert (np.diff(rolled[:, 0]) > -1e-6).all()
+    np.testing.assert_array_equal(rolled[ramp < 0.5], ramp[ramp < 0.5])

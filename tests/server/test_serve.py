@@ -1,0 +1,289 @@
+"""The embedded server behind a socket: other clients, other processes, bad neighbours."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from prodgen.errors import SettingError
+from prodgen.server.injected_faults import in_turn
+from prodgen.server.socket_server import is_loopback, listening, serve
+
+BODY = {"prompt": "a cat", "steps": 2, "width": 64, "height": 64, "seed": 42}
+
+
+def raw(url: str, request: bytes) -> bytes:
+    """Everything that comes back for these bytes."""
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=5) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+    return received
+
+
+def test_the_socket_answers_what_the_transport_answers(call, noise_server):
+    direct = call().txt2img().json()
+    with listening(noise_server()) as url:
+        response = httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY)
+
+    assert response.status_code == 200
+    assert response.json()["images"] == direct["images"]
+
+
+def test_one_connection_serves_many_requests(noise_server):
+    with listening(noise_server()) as url:
+        parts = urlsplit(url)
+        connection = http.client.HTTPConnection(parts.hostname, parts.port)
+        for _ in range(3):
+            connection.request("POST", "/sdapi/v1/txt2img", json.dumps(BODY))
+            first = connection.sock
+            assert len(json.loads(connection.getresponse().read())["images"]) == 1
+        assert connection.sock is first
+        connection.close()
+
+
+def test_answers_are_gzipped_for_those_who_ask_and_can_be_had_plain(noise_server):
+    with listening(noise_server()) as url:
+        zipped = httpx.get(f"{url}/sdapi/v1/options", headers={"accept-encoding": "gzip"})
+        plain = httpx.get(f"{url}/sdapi/v1/options", headers={"accept-encoding": "identity"})
+
+    assert zipped.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert zipped.json() == plain.json()
+
+
+def test_a_body_in_chunks_is_read(noise_server):
+    with listening(noise_server()) as url:
+        parts = (part for part in (json.dumps(BODY)[:20].encode(), json.dumps(BODY)[20:].encode()))
+        response = httpx.post(
+            f"{url}/sdapi/v1/txt2img", content=parts, headers={"content-type": "application/json"}
+        )
+
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("length", [b"999999999999", b"-1", b"x"])
+def test_an_absurd_length_is_refused_before_reading(noise_server, length):
+    request = b"POST /sdapi/v1/txt2img HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + length + b"\r\n\r\n"
+    with listening(noise_server()) as url:
+        assert b" 413 " in raw(url, request).split(b"\r\n")[0]
+
+
+def test_a_request_cut_off_in_the_middle_starts_no_work(noise_server):
+    server = noise_server()
+    request = b"POST /sdapi/v1/txt2img HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
+    with listening(server) as url:
+        assert raw(url, request) == b""
+
+    assert server.render_log == []
+
+
+def test_a_page_from_elsewhere_cannot_use_the_server_by_pointing_its_name_here(noise_server):
+    with listening(noise_server()) as url:
+        evil = httpx.get(f"{url}/sdapi/v1/samplers", headers={"host": "evil.example"})
+        good = httpx.get(f"{url}/sdapi/v1/samplers", headers={"host": "localhost:7860"})
+
+    assert (evil.status_code, good.status_code) == (403, 200)
+
+
+def test_an_address_open_to_others_needs_a_password(noise_server):
+    with pytest.raises(SettingError, match="--api-auth"), listening(noise_server(), host="0.0.0.0"):
+        pass
+    with listening(noise_server(auth={"a": "b"}), host="0.0.0.0") as url:
+        port = urlsplit(url).port
+        assert httpx.get(f"http://127.0.0.1:{port}/sdapi/v1/samplers", auth=("a", "b")).status_code == 200
+
+
+def test_a_taken_port_is_said_with_the_remedy(noise_server):
+    with listening(noise_server()) as url, pytest.raises(SettingError, match="--port"):
+        serve(noise_server(), port=urlsplit(url).port)
+
+
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after", "cut_during", "refuse"])
+def test_a_fault_breaks_the_connection_for_real(noise_server, kind):
+    server = noise_server(faults=in_turn([kind]))
+    with listening(server) as url:
+        with pytest.raises(httpx.TransportError):
+            httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY)
+        assert httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY).status_code == 200
+
+    assert len(server.render_log) == (2 if kind in ("cut_after", "cut_during") else 1)
+
+
+def test_a_dead_server_hangs_up_and_lives_again(noise_server):
+    server = noise_server()
+    with listening(server) as url:
+        server.is_dead = True
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"{url}/sdapi/v1/samplers")
+        server.is_dead = False
+        assert httpx.get(f"{url}/sdapi/v1/samplers").status_code == 200
+
+
+def test_a_client_that_hangs_up_leaves_the_server_working(noise_server):
+    server = noise_server(delay_s=0.3)
+    with listening(server) as url:
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY, timeout=0.1)
+        assert httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY).status_code == 200
+
+    assert len(server.render_log) == 2
+
+
+def test_forty_five_callers_at_once_are_all_served(noise_server):
+    server = noise_server()
+    statuses: list[int] = []
+    with listening(server) as url:
+
+        def post() -> None:
+            statuses.append(httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY, timeout=30).status_code)
+
+        threads = [threading.Thread(target=post) for _ in range(45)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert statuses == [200] * 45
+    assert len(server.render_log) == 45
+
+
+def test_head_gives_headers_only(noise_server):
+    with listening(noise_server()) as url:
+        response = httpx.head(f"{url}/sdapi/v1/samplers")
+
+    assert (response.status_code, response.content) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.3.2.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("a.b", False),
+    ],
+)
+def test_loopback_is_told_from_the_rest(host, expected):
+    assert is_loopback(host) is expected
+
+
+def test_compressed_bodies_are_real_gzip(noise_server):
+    with listening(noise_server()) as url:
+        headers = b"Host: localhost\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n"
+        answer = raw(url, b"GET /sdapi/v1/options HTTP/1.1\r\n" + headers)
+
+    assert "sd_model_checkpoint" in json.loads(gzip.decompress(answer.partition(b"\r\n\r\n")[2]))
+
+
+@pytest.fixture
+def other_client(noise_server) -> Any:
+    """The `webuiapi` package as it is, and a server for it."""
+    webuiapi = pytest.importorskip(
+        "webuiapi", reason="webuiapi is not installed: pip install 'prodgen[bench]'"
+    )
+    with listening(noise_server()) as url:
+        yield (
+            webuiapi,
+            webuiapi.WebUIApi(host="127.0.0.1", port=urlsplit(url).port, sampler="Euler a", steps=2),
+        )
+
+
+def test_webuiapi_makes_pictures_unchanged(other_client):
+    _, api = other_client
+    result = api.txt2img(prompt="a cat", seed=1, width=64, height=64, batch_size=2)
+
+    assert [image.size for image in result.images] == [(64, 64)] * 2
+    assert result.info["all_seeds"] == [1, 2]
+    assert result.info["sampler_name"] == "Euler a"
+
+
+def test_webuiapi_repaints_behind_a_mask_unchanged(other_client, ramp):
+    _, api = other_client
+    mask = np.zeros((64, 64), np.uint8)
+    mask[16:48, 16:48] = 255
+    result = api.img2img(
+        images=[Image.fromarray(ramp)],
+        mask_image=Image.fromarray(mask),
+        mask_blur=0,
+        inpainting_fill=1,
+        inpaint_full_res=False,
+        denoising_strength=0.9,
+        width=64,
+        height=64,
+        seed=1,
+    )
+    got = np.asarray(result.image)
+
+    np.testing.assert_array_equal(got[mask == 0], ramp[mask == 0])
+    assert (got[mask > 0] != ramp[mask > 0]).any(axis=1).mean() > 0.9
+
+
+def test_webuiapi_upscales_and_reads_the_lists_progress_and_options_unchanged(other_client, ramp):
+    webuiapi, api = other_client
+    upscaled = api.extra_single_image(
+        image=Image.fromarray(ramp), upscaler_1=webuiapi.Upscaler.Lanczos, upscaling_resize=2
+    )
+    batch = api.extra_batch_images(
+        images=[Image.fromarray(ramp)] * 2, upscaler_1=webuiapi.Upscaler.Lanczos, upscaling_resize=1.5
+    )
+    api.set_options({"CLIP_stop_at_last_layers": 2})
+
+    assert upscaled.image.size == (128, 128)
+    assert [image.size for image in batch.images] == [(96, 96)] * 2
+    assert api.get_options()["CLIP_stop_at_last_layers"] == 2.0
+    assert api.get_progress()["progress"] == 0.0
+    assert "Euler a" in [sampler["name"] for sampler in api.get_samplers()]
+    assert api.util_get_current_model().startswith("prodgen-ibl")
+    assert api.interrupt() == {}
+
+
+SCRIPT = """
+from prodgen.server.socket_server import serve
+serve(port=0, on_ready=lambda url: print(url, flush=True))
+"""
+
+
+def test_another_process_serves_with_the_embedded_renderer_until_it_is_interrupted():
+    with subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        body = {**BODY, "prompt": "a red mug on a wooden table, sunset", "width": 128, "height": 128}
+        response = httpx.post(f"{url}/sdapi/v1/txt2img", json=body, timeout=60)
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+
+    assert response.status_code == 200
+    assert json.loads(response.json()["info"])["extra_generation_params"]["Floor"] == "wood"
+    assert process.returncode == 0
+
+
+def test_nothing_heavy_is_imported_by_the_package_itself():
+    code = "import sys, prodgen.server; sys.exit('cv2' in sys.modules or 'PIL' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_attribute_that_is_not_there_is_an_attribute_error():
+    import prodgen.server
+
+    with pytest.raises(AttributeError, match="EmbeddedClient"):
+        _ = prodgen.server.EmbeddedClient
