@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prodgen.errors import SettingError
+from prodgen.schema import prompts
 from prodgen.weights import UNVERIFIED, Weight
 from prodgen.weights.checks import sha256
 from prodgen.weights.record import Record
@@ -124,8 +125,7 @@ def _strings(value: object) -> Iterator[str]:
     """Every string below `value`, and the names inside `<lora:name:weight>` tags."""
     if isinstance(value, str):
         yield value
-        for tag in value.split("<lora:")[1:]:
-            yield tag.partition(">")[0].partition(":")[0]
+        yield from (tag.name for tag in prompts.network_tags(value) if tag.is_lora)
     elif isinstance(value, Mapping):
         for inner in value.values():
             yield from _strings(inner)

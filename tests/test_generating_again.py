@@ -18,7 +18,6 @@ from prodgen.client import Client
 from prodgen.dialects import infotexts
 from prodgen.errors import ImageError, SettingError
 from prodgen.replaying import Recalled, adapt, compare, recall
-from prodgen.schema import prompts
 from prodgen.server import EmbeddedServer, EmbeddedTransport
 from prodgen.server.infotext import quote
 from prodgen.text2image import generate, new_job
@@ -82,11 +81,12 @@ def test_any_text_is_an_infotext_or_refused_as_none(text):
         assert {"Steps", "Seed"} & infotexts.read(text).values.keys()
 
 
-def test_lora_tags_become_loras_and_the_same_one_twice_adds_up():
-    prompt, loras = prompts.split_tags("a <lora:x:0.5> b <lora:y> <lora:x:0.25>, <lora:z:0.5:1>")
+def test_a_tag_that_no_server_can_read_is_left_out_and_named(tmp_path):
+    recalled = told(f"a <lora:x:much> cup\n{LINE}", tmp_path)
 
-    assert prompt == "a b , <lora:z:0.5:1>"
-    assert {lora.name: lora.weight for lora in loras} == {"x": 0.75, "y": 1.0}
+    assert recalled.job is not None
+    assert recalled.job.prompt.split() == ["a", "cup"]
+    assert [difference.what for difference in recalled.differences] == ["<lora:x:much>"]
 
 
 def test_all_settings_of_an_infotext_are_meant(tmp_path):

@@ -84,9 +84,13 @@ def job_fields(read: infotexts.Infotext) -> tuple[dict[str, Any], dict[str, str]
     fields["override_settings"] = {
         name: _read(key, values[key], kind) for key, (name, kind) in _OPTIONS.items() if key in values
     }
-    prompt, loras = prompts.split_tags(read.prompt)
-    fields |= {"prompt": prompt, "negative_prompt": read.negative_prompt, "loras": loras}
-    return fields, _not_repeated(values)
+    # A server drops a tag that it cannot read: whoever drew the picture did so without it.
+    tagged = prompts.read_prompt(prompts.without_unreadable_tags(read.prompt))
+    fields |= {"prompt": tagged.words, "negative_prompt": read.negative_prompt, "loras": tagged.loras}
+    dropped = {
+        tag: f"{tag!r} is no tag that a server can read" for tag in prompts.unreadable_tags(read.prompt)
+    }
+    return fields, {**dropped, **_not_repeated(values)}
 
 
 def _read(key: str, text: str, kind: Callable[[str], Any]) -> Any:

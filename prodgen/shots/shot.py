@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from prodgen.errors import ImageError, SettingError
-from prodgen.schema import Lora
+from prodgen.schema import Lora, prompts
 from prodgen.shots.recipe import Recipe, first_fault
 
 SEEDS = 2**32
 """Seeds are 0 to one below; A1111 itself draws from nearly all of them."""
-
-
-LORA_TAG = re.compile(r"<lora:([^<>:]+)(?::([-+]?\d*\.?\d+))?>")
-"""As A1111 writes them into a prompt."""
-
-UNREAD_TAG = re.compile(r"<\s*(?:lora|lyco)\s*:[^<>]*>", re.IGNORECASE)
-"""What else would be a LoRA, were it written right; a server ignores it without a word."""
 
 
 def draw_seed() -> int:
@@ -97,13 +89,9 @@ def new_shot(**fields: Any) -> Shot:
     Raises:
         SettingError: If a field is wrong; says which.
     """
-    prompt = str(fields.get("prompt") or "")
-    if unread := UNREAD_TAG.search(LORA_TAG.sub(" ", prompt)):
-        raise SettingError(f"{unread[0]!r} in the prompt is no LoRA tag; write <lora:NAME:0.5>")
-    tags = [Lora(name=name, weight=float(weight or 1)) for name, weight in LORA_TAG.findall(prompt)]
-    if tags:
-        words = " ".join(LORA_TAG.sub(" ", prompt).split())
-        fields = {**fields, "prompt": words, "loras": (*(fields.get("loras") or ()), *tags)}
+    loras = tuple(Lora.model_validate(lora) for lora in fields.get("loras") or ())
+    read = prompts.read_prompt(str(fields.get("prompt") or ""), loras=loras)
+    fields = {**fields, "prompt": read.words, "loras": read.loras}
     try:
         return Shot.model_validate({name: value for name, value in fields.items() if value is not None})
     except ValidationError as error:

@@ -12,7 +12,7 @@ from prodgen.client.knowledge.names import find_checkpoint, scheduler_key
 from prodgen.client.work.enlarging import PREFERRED
 from prodgen.errors import SettingError, UnknownNameError
 from prodgen.placement.canvas_sizes import parse_ratio
-from prodgen.schema import Capabilities, ControlNetUnit, Lora, Txt2Img, prompts
+from prodgen.schema import Capabilities, ControlNetUnit, Txt2Img, prompts
 from prodgen.text2image import controls, plan
 from prodgen.text2image.job import Job, as_size
 from prodgen.text2image.presets import AUTO, Preset, choose
@@ -77,9 +77,9 @@ def _order(
     job: Job, seed: int, words: Filled, negative: Filled, units: tuple[ControlNetUnit, ...], client: Client
 ) -> Order:
     have = client.capabilities
-    prompt, tagged = prompts.split_tags(words.text)
-    loras = _together(job.loras, tagged)
-    _check_tags(prompt, have)
+    read = prompts.read_prompt(words.text, loras=job.loras)
+    prompt, loras = read.words, read.loras
+    _check_loras(read, have)
     preset = choose(job.preset, checkpoint=_drawer(job.model, have), loras=[lora.name for lora in loras])
     notices = [] if job.preset != AUTO else _announced(preset, job, have)
     sampler, scheduler = _sampling(job, preset, have, notices)
@@ -157,20 +157,10 @@ def _decided(job: Job, request: Txt2Img, way: plan.Plan) -> Job:
     )
 
 
-def _together(given: tuple[Lora, ...], tagged: tuple[Lora, ...]) -> tuple[Lora, ...]:
-    names = {lora.name for lora in given}
-    for lora in tagged:
-        if lora.name in names:
-            raise SettingError(
-                f"LoRA {lora.name!r} is asked for twice: by an option and by a tag in the prompt"
-            )
-    return (*given, *tagged)
-
-
-def _check_tags(prompt: str, have: Capabilities) -> None:
-    """Servers ignore a tag with an unknown name without a word."""
+def _check_loras(read: prompts.TaggedPrompt, have: Capabilities) -> None:
+    """Refuse unknown LoRAs before the first picture is drawn, not when their own picture is due."""
     known = (*have.loras, *have.lora_aliases)
-    for name in prompts.tagged_names(prompt) if "loras" in have.answered else ():
+    for name in (*(lora.name for lora in read.loras), *read.kept_names) if "loras" in have.answered else ():
         if name not in known:
             raise UnknownNameError("LoRA", name, known)
 

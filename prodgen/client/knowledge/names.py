@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from prodgen.errors import SettingError, UnknownNameError
-from prodgen.schema import Capabilities, Checkpoint, ControlNetUnit, Drawing, Txt2Img, Upscale
+from prodgen.schema import Capabilities, Checkpoint, ControlNetUnit, Drawing, Txt2Img, Upscale, prompts
 
 
 def scheduler_key(name: str) -> str:
@@ -34,8 +34,9 @@ def check_drawing(request: Drawing, capabilities: Capabilities) -> None:
     _one_of("sampler", request.sampler_name, "samplers", capabilities.samplers, capabilities)
     _scheduler(request.scheduler, capabilities)
     known_loras = (*capabilities.loras, *capabilities.lora_aliases)
-    for lora in request.loras:
-        _one_of("LoRA", lora.name, "loras", known_loras, capabilities)
+    in_tags = [tag.name for tag in prompts.network_tags(request.prompt) if tag.is_lora]
+    for name in (*(lora.name for lora in request.loras), *in_tags):
+        _one_of("LoRA", name, "loras", known_loras, capabilities)
     for style in request.styles:
         _one_of("style", style, "styles", capabilities.styles, capabilities)
     _checkpoint(request.checkpoint, capabilities)
