@@ -1,4 +1,4 @@
-"""Picture files by path: read whole, written whole or not at all."""
+"""Pictures from wherever they come (`load`), and picture files by path: written whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,34 +7,92 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
+from prodgen import codecs
 from prodgen.codecs import FORMATS, decode, decode_text, encode, encode_matte
 from prodgen.errors import ImageError
-from prodgen.images import Matte, Photo, RgbImage
+from prodgen.images import Matte, Photo, RgbImage, from_array
+
+PictureSource = (
+    str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | BinaryIO
+    | codecs.PillowPicture
+    | NDArray[Any]
+    | Photo
+)
+"""Whatever can be read as a picture; see `load`."""
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 """Largest file read."""
 
 
-def load(path: str | Path) -> Photo:
-    """Read a picture file.
+def load(source: PictureSource) -> Photo:
+    """Read whatever is a picture.
+
+    Args:
+        source: A path; a file's bytes; a file object opened in binary mode; a picture of Pillow's; an array
+            as `images.from_array` takes it; or a `Photo`, which is given back as it is.
 
     Raises:
         ImageError: If it is missing, unreadable, no picture, broken, animated or too large.
     """
-    return decode(_read(Path(path)), name=repr(str(path)))
+    match source:
+        case Photo():
+            return source
+        case str() | os.PathLike():
+            return decode(_read(Path(source)), name=repr(str(source)))
+        case bytes() | bytearray() | memoryview():
+            return decode(bytes(source))
+        case codecs.PillowPicture():
+            return codecs.from_pillow(source)
+        case np.ndarray():
+            photo = from_array(source)
+            codecs.check_size(photo.rgb.shape[1], photo.rgb.shape[0], name="the array")
+            return photo
+        case _ if hasattr(source, "read"):
+            return decode(_content(source), name="the file object")
+    raise ImageError(
+        f"a {type(source).__name__} is no picture; give a path, bytes, a file object, a Pillow picture"
+        " or an array"
+    )
 
 
-def load_matte(path: str | Path) -> Matte:
-    """Read a matte: the file's alpha where it has one that varies, else its brightness; white = product.
+def load_matte(source: PictureSource) -> Matte:
+    """Read a matte: its alpha where it has one that varies, else its brightness; white = product.
+
+    Args:
+        source: Whatever `load` takes.
 
     Raises:
-        ImageError: As for `load`.
+        ImageError: For the reasons for which `load` raises it.
     """
-    photo = load(path)
+    photo = load(source)
     return photo.matte if photo.matte is not None else np.ascontiguousarray(photo.rgb.mean(axis=2))
+
+
+def _content(file: BinaryIO) -> bytes:
+    content = bytearray()
+    try:
+        # A pipe or a socket may give less at a time than is asked for.
+        while len(content) <= MAX_FILE_BYTES and (part := file.read(MAX_FILE_BYTES + 1 - len(content))):
+            content += part
+    except TypeError as error:
+        raise ImageError("the file object gives text; open it in binary mode, with 'rb'") from error
+    except (OSError, ValueError) as error:
+        raise ImageError(f"the file object cannot be read: {error}") from error
+    if not content:
+        raise ImageError("the file object has nothing more to read; rewind it with seek(0), or open it again")
+    if len(content) > MAX_FILE_BYTES:
+        raise ImageError(f"the file object has more than {MAX_FILE_BYTES >> 20} MiB, and more is not read")
+    return bytes(content)
 
 
 def _read(path: Path) -> bytes:
@@ -61,7 +119,7 @@ def read_text(path: str | Path) -> dict[str, str]:
     """Text in a picture file: PNG chunks; XMP as "XML:com.adobe.xmp", EXIF user comment as "parameters".
 
     Raises:
-        ImageError: As for `load`.
+        ImageError: If it is missing, unreadable, no picture, broken, animated or too large.
     """
     return decode_text(_read(Path(path)), name=repr(str(path)))
 

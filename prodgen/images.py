@@ -7,6 +7,7 @@ of `codecs` (bytes) and `files` (paths).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,6 +35,43 @@ class Photo:
 def from_uint8(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """8-bit values as float32 in [0, 1]."""
     return pixels.astype(np.float32) * np.float32(1 / 255)
+
+
+def from_array(pixels: NDArray[Any], *, name: str = "the array") -> Photo:
+    """Make a picture of an array of pixels, with a fourth channel as its matte where that is not opaque.
+
+    Args:
+        pixels: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), sRGB, RGB order: 8 or 16 bit unsigned, or floats
+            from 0 to 1. It is copied.
+        name: Stands for it in errors.
+
+    Raises:
+        ImageError: If its shape, type or values are others.
+    """
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or not pixels.size:
+        raise ImageError(
+            f"{name} has the shape {pixels.shape}; a picture is (height, width) or (height, width, 1, 3 or 4)"
+        )
+    if pixels.dtype in (np.uint8, np.uint16):
+        values = pixels.astype(np.float32) * np.float32(1 / np.iinfo(pixels.dtype).max)
+    elif np.issubdtype(pixels.dtype, np.floating):
+        values = pixels.astype(np.float32)
+        if not (values.min() >= 0 and values.max() <= 1):  # also if any is not a number
+            raise ImageError(
+                f"{name} has values from {values.min():g} to {values.max():g}; floats go from 0 to 1:"
+                " divide by the largest value, or give 8-bit values as uint8"
+            )
+    else:
+        raise ImageError(f"{name} holds {pixels.dtype}; give uint8, uint16, or floats from 0 to 1")
+    colours = values[..., :3] if values.shape[2] > 1 else np.repeat(values, 3, axis=2)
+    return Photo(np.ascontiguousarray(colours), useful_alpha(values[..., 3:]))
+
+
+def useful_alpha(alpha: NDArray[np.float32]) -> Matte | None:
+    """The matte that a last channel (H, W, 1) holds, or None if there is none or it is opaque everywhere."""
+    return np.ascontiguousarray(alpha[..., 0]) if alpha.size and alpha.min() < 1 else None
 
 
 def to_uint8(picture: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from prodgen.codecs import READABLE
 from prodgen.server.fields import (
     EXTRA_BATCH,
     EXTRA_SINGLE,
@@ -212,7 +213,7 @@ def read_texts(data: bytes) -> tuple[str, dict[str, str]]:
         Refused: If it is no picture.
     """
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with Image.open(io.BytesIO(data), formats=READABLE) as picture:
             chunks = dict(picture.info)
             comment = picture.getexif().get_ifd(0x8769).get(0x9286)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):

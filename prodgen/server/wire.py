@@ -21,7 +21,7 @@ import pybase64
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from prodgen.codecs import MAX_PIXELS, MAX_SIDE_PX
+from prodgen.codecs import MAX_PIXELS, MAX_SIDE_PX, READABLE
 
 Pixels = NDArray[np.uint8]
 """(H, W, 3) or (H, W, 4), sRGB, uint8; never single-channel: the mode is kept beside it."""
@@ -200,7 +200,7 @@ def decode_picture(data: bytes) -> Picture:
         if fast is not None:
             return fast
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with Image.open(io.BytesIO(data), formats=READABLE) as picture:
             return _from_pillow(picture)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise Refused(500, "Invalid encoded image") from None
