@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PROMPT ?= red mug on a wooden table, sunset
 PHOTO ?= examples/photos/mug.png
 
-.PHONY: shot test check lint format bench docs pin-images clean
+.PHONY: shot test coverage mutants check lint format hooks bench docs pin-images clean
 
 ## make shot: install, then render PHOTO into a scene (the main job)
 shot: $(VENV)/.installed
@@ -14,6 +14,18 @@ shot: $(VENV)/.installed
 ## make test: install with what the tests need, then run them
 test: $(VENV)/.developing
 	$(BIN)/pytest -n auto
+
+## make coverage: the tests once more, with the branches they reach, and the floor below which CI fails
+coverage: $(VENV)/.developing
+	$(BIN)/pytest -n auto --cov --cov-report=term
+
+## make docs: the documentation as a site in site/, every link checked
+docs: $(VENV)/.documenting
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+## make hooks: run the checks of `make lint` on what you commit, before each commit
+hooks: $(VENV)/.developing
+	$(BIN)/pre-commit install
 
 ## make check: format, lint, types, layers, tests
 check: lint test
@@ -45,9 +57,13 @@ $(VENV)/.developing: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@ $(VENV)/.installed
 
+$(VENV)/.documenting: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	touch $@
+
 ## make pin-images: write the digest of today's base image into .env
 pin-images:
 	deploy/pin_images.sh
 
 clean:
-	rm -rf $(VENV) dist build outputs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build outputs site htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,7 +10,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+try:
+    from prodgen._version import __version__ as __version__  # written by the installation
+except ImportError:  # a source tree on the path that was never installed
+    __version__ = "0+uninstalled"
 
 if TYPE_CHECKING:
     from prodgen.client import Client

@@ -1,0 +1,43 @@
+"""What is installed: the version, and the files of a source distribution."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import metadata
+
+import pytest
+
+import prodgen
+
+
+@pytest.fixture(scope="module")
+def project(root) -> dict:
+    return tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+
+
+def test_an_installed_prodgen_knows_the_version_it_was_installed_as():
+    try:
+        installed = metadata.version("prodgen")
+    except metadata.PackageNotFoundError:
+        pytest.skip("prodgen runs from its source tree and is not installed")
+    assert prodgen.__version__ == installed
+
+
+def test_the_version_is_not_written_down_a_second_time(project):
+    assert "version" not in project["project"]
+    assert project["project"]["dynamic"] == ["version"]
+
+
+def test_a_source_distribution_holds_all_that_its_tests_read(project, root):
+    packed = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    named = {
+        name
+        for path in (root / "tests").rglob("test_*.py")
+        for name in re.findall(r'\b(?:root|ROOT) / "([^"]+)"', path.read_text("utf-8"))
+    }
+
+    assert [name for name in packed if not (root / name).exists()] == []
+    assert (
+        sorted({name.split("/")[0] for name in named} - {*packed, "pyproject.toml", ".github", ".ci"}) == []
+    )
