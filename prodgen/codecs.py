@@ -201,6 +201,14 @@ def encode_pixels(kind: Literal["BMP", "PNG", "TIFF", "WEBP"], pixels: NDArray[n
     return buffer.getvalue()
 
 
+def to_pillow(rgb: RgbImage, *, matte: Matte | None = None) -> PillowPicture:
+    """A picture as one of Pillow's: mode RGB, or RGBA with the matte as alpha."""
+    pixels = to_uint8(rgb)
+    if matte is not None:
+        pixels = np.concatenate([pixels, to_uint8(matte)[..., None]], axis=2)
+    return Image.fromarray(pixels)
+
+
 def _png_text(key: str, value: str) -> bytes:
     """A text chunk: tEXt where Latin-1 is enough, as A1111 writes it, else iTXt (UTF-8)."""
     keyword = key.encode("latin-1")
@@ -254,10 +262,7 @@ def encode_matte(kind: str, matte: Matte) -> bytes:
 def _encode_other(
     kind: str, rgb: RgbImage, matte: Matte | None, text: Mapping[str, str], quality: int
 ) -> bytes:
-    pixels = to_uint8(rgb)
-    if matte is not None and kind != "JPEG":
-        pixels = np.concatenate([pixels, to_uint8(matte)[..., None]], axis=2)
-    picture = Image.fromarray(pixels)
+    picture = to_pillow(rgb, matte=None if kind == "JPEG" else matte)
     xmp = text.get("XML:com.adobe.xmp", "").encode()
     exif = Image.Exif()
     if "parameters" in text:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,6 @@ from prodgen.client import Client
 from prodgen.errors import (
     BackendOutOfMemoryError,
     ImageError,
-    SegmentationError,
     SettingError,
     UnknownNameError,
     UnsupportedFeatureError,
@@ -77,30 +74,6 @@ def test_the_photographs_own_alpha_is_the_matte(frame, disc):
     cut = Segment().apply(frame, OFFLINE)
 
     np.testing.assert_array_equal(cut.photo_matte, disc)
-
-
-def test_an_outline_that_a_segmenter_made_up_is_told_of_and_an_own_alpha_is_not(frame, disc):
-    class Guessing:
-        name, notice = "guessing", None
-
-        def segment(self, rgb, *, box=None, points=None):
-            return np.roll(disc, 12, axis=1)
-
-    bare = frame.replace(photo=Photo(np.ones_like(frame.photo.rgb)))
-    tools = replace(OFFLINE, segmenter=lambda name: Guessing())
-
-    cut = Segment().apply(bare, tools)
-
-    assert any("is not seen in the photograph" in notice for notice in cut.notices)
-    assert not Segment().apply(bare.replace(photo=Photo(bare.photo.rgb, disc)), tools).notices
-
-
-def test_transparency_that_is_no_cut_out_is_refused_as_such(frame):
-    nearly_opaque = np.ones(frame.photo.rgb.shape[:2], np.float32)
-    nearly_opaque[0, 0] = 0
-
-    with pytest.raises(SegmentationError, match=r"own transparency is no cut-out.*--model"):
-        Segment().apply(frame.replace(photo=Photo(frame.photo.rgb, nearly_opaque)), OFFLINE)
 
 
 def test_a_background_is_cut_about_its_middle_never_stretched(frame):

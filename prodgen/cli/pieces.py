@@ -30,17 +30,15 @@ def segment(photo: Path, output: Path, model: str, box: tuple[int, int, int, int
     \b
         prodgen segment mug.jpg -o mug-matte.png
     """
-    from prodgen import cutout, files
-    from prodgen.cutout import matting
+    from prodgen import files
+    from prodgen.cutout import cut_out
 
     files.refuse_overwriting(output, photo)
-    picture = files.load(photo)
-    segmenter = cutout.segmenter(model)
-    matte = segmenter.segment(picture.rgb, box=box)
-    doubts = [*matting.check(matte, picture.rgb), *matting.doubt_outline(matte, picture.rgb)]
-    files.save_matte(output, matte)
-    click.echo(f"matte     {output}  (by {segmenter.name}; product is {matte.mean():.1%} of the picture)")
-    for notice in filter(None, [*picture.notices, segmenter.notice, *doubts]):
+    cut = cut_out(photo, segmenter=model, box=box)
+    cut.save_matte(output)
+    source = cut.segmenter or "the photo's own transparency"
+    click.echo(f"matte     {output}  (by {source}; product is {cut.matte.mean():.1%} of the picture)")
+    for notice in cut.notices:
         click.echo(f"note      {notice}")
 
 
@@ -72,17 +70,11 @@ def blend(original: Path, relit: Path, matte: Path, output: Path, strength: floa
         prodgen blend mug.jpg relit.png --matte mug-matte.png -o mug-relit.png
     """
     from prodgen import files, identity, ocr, shading
-    from prodgen.cutout import matting
-    from prodgen.errors import ImageError
+    from prodgen.cutout import cut_out
 
     files.refuse_overwriting(output, original, relit, matte)
-    photo, scene, mask = files.load(original).rgb, files.load(relit).rgb, files.load_matte(matte)
-    if mask.shape != photo.shape[:2]:
-        raise ImageError(
-            f"the matte is {mask.shape[1]}x{mask.shape[0]} but ORIGINAL is {photo.shape[1]}x{photo.shape[0]};"
-            " they must have the same size"
-        )
-    matting.check(mask, photo)
+    cut, scene = cut_out(original, matte=matte), files.load(relit).rgb
+    photo, mask = cut.photo.rgb, cut.matte
     field = shading.light_field(photo, scene, mask, strength=strength, ambience=ambience)
     result = shading.blend(photo, scene, mask, field=field)
     measured = identity.measure(

@@ -1,117 +1,23 @@
-"""Finding the product in a photograph: segmenters by name, behind one small protocol.
+"""The product's matte: found in a photograph, checked, with colours at its edge that the backdrop is out of.
 
-    auto                the best that is on this machine, and says in `notice` when that is second best
-    classical           no weights: for a product before a plain backdrop
-    isnet-general-use   and others: trained networks, run by rembg on this machine
-
-Owns the names and the choice. rembg's own default model, and models that send the picture away, are
-refused by name with the reason; nothing here downloads weights unless their model was asked for.
+`cut_out` is all of it for one photograph; `segmenter` gives what finds products by its name.
 """
 
-from __future__ import annotations
+from prodgen.cutout.cutting import CutOut, cut_out
+from prodgen.cutout.doubts import Doubt, Segmentation
+from prodgen.cutout.hints import Point, Rectangle
+from prodgen.cutout.segmenters import NAMES, REFUSED, Segmenter, available, segmenter
 
-from collections.abc import Sequence
-from typing import Protocol
-
-from prodgen.cutout.classical import ClassicalSegmenter
-from prodgen.cutout.networks import MODELS, RembgSegmenter, is_installed, weights
-from prodgen.errors import SettingError, UnknownNameError
-from prodgen.images import Matte, RgbImage
-
-Rectangle = tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels of the photo; right and bottom are one past the last."""
-
-Point = tuple[float, float, bool]
-"""x, y in pixels of the photo, and whether the product is there (True) or the background (False)."""
-
-AUTO_ORDER = (
-    "isnet-general-use",
-    "birefnet-general",
-    "birefnet-general-fp16",
-    "birefnet-general-lite",
-    "u2net",
-    "silueta",
-    "u2netp",
-)
-"""What `auto` takes of the networks whose weights are here; ISNet first: as good on products, and fastest."""
-
-NAMES = ("auto", "classical", *MODELS)
-"""Every name that `segmenter` knows."""
-
-REFUSED = {
-    "bria-rmbg": "its weights are not free for commercial use without an agreement with BRIA",
-    "withoutbg": "it sends the photo to a paid service; prodgen cuts out on this machine only",
-    "atlascloud": "it sends the photo to a paid service; prodgen cuts out on this machine only",
-}
-"""Models of rembg that prodgen does not run, and why."""
-
-
-class Segmenter(Protocol):
-    """Whatever can tell the product from its background."""
-
-    @property
-    def name(self) -> str:
-        """The name of what really runs: never `auto`."""
-
-    @property
-    def notice(self) -> str | None:
-        """A sentence for the user when this is second best, with what installs the best."""
-
-    def segment(
-        self, rgb: RgbImage, *, box: Rectangle | None = None, points: Sequence[Point] | None = None
-    ) -> Matte:
-        """Find the product.
-
-        Args:
-            rgb: (H, W, 3), sRGB, [0, 1].
-            box: Where the product is; nothing outside it can be product.
-            points: Places that are surely product or surely background.
-
-        Returns:
-            (H, W), 1 = product, soft at the edge, at the photograph's own resolution.
-
-        Raises:
-            SegmentationError: If the segmenter cannot run, or finds nothing.
-            SettingError: If the box or the points cannot be used.
-        """
-
-
-def segmenter(name: str = "auto") -> Segmenter:
-    """The segmenter of that name, ready to use; slow imports and downloads wait for its first picture.
-
-    Raises:
-        UnknownNameError: If there is none of that name; it suggests the nearest.
-        SettingError: If it is one that prodgen refuses.
-    """
-    if name in REFUSED:
-        raise SettingError(
-            f"model {name!r} is refused: {REFUSED[name]}; use 'isnet-general-use' or 'birefnet-general'"
-        )
-    if name == "auto":
-        return _best_here()
-    if name == "classical":
-        return ClassicalSegmenter()
-    if name in MODELS:
-        return RembgSegmenter(name)
-    raise UnknownNameError("segmentation model", name, NAMES)
-
-
-def available() -> tuple[str, ...]:
-    """The names that would run now, without a download; looks at the disk only."""
-    local = [name for name in MODELS if weights(name)] if is_installed() else []
-    return ("auto", "classical", *local)
-
-
-def _best_here() -> Segmenter:
-    if not is_installed():
-        return ClassicalSegmenter(
-            notice="cut out by the classical segmenter, which is made for plain backdrops;"
-            " a trained network does better: pip install 'prodgen[rembg]', then --model isnet-general-use"
-        )
-    for name in AUTO_ORDER:
-        if weights(name):
-            return RembgSegmenter(name)
-    return ClassicalSegmenter(
-        notice="cut out by the classical segmenter, because rembg is installed but has no weights on disk"
-        " yet; a trained network does better: --model isnet-general-use downloads its weights once (180 MB)"
-    )
+__all__ = [
+    "NAMES",
+    "REFUSED",
+    "CutOut",
+    "Doubt",
+    "Point",
+    "Rectangle",
+    "Segmentation",
+    "Segmenter",
+    "available",
+    "cut_out",
+    "segmenter",
+]

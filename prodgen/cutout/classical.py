@@ -8,7 +8,6 @@ shadow. Before a busy one its matte is a guess; the log says so.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 import cv2
@@ -16,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen import color
-from prodgen.cutout import matting
 from prodgen.cutout.completion import complete_outline
+from prodgen.cutout.doubts import REMEDY, Doubt, Segmentation
 from prodgen.cutout.evidence import Evidence, Flags, measure, without_shadow
+from prodgen.cutout.hints import Point, Rectangle, check_hints, clear_outside
+from prodgen.cutout.matting import refine
 from prodgen.cutout.silhouette import Binary, disc, silhouette
-from prodgen.errors import SegmentationError, SettingError
+from prodgen.errors import SegmentationError
 from prodgen.images import Matte, RgbImage, resize
-
-logger = logging.getLogger(__name__)
 
 WORK_PX = 640
 """Longest side at which the product is found; the edge is then fitted at full size."""
@@ -59,55 +58,48 @@ POINT_RADIUS = 0.008
 
 
 class ClassicalSegmenter:
-    """Backdrop model, silhouette, GrabCut. Has no state but its notice; safe in threads."""
+    """Backdrop model, silhouette, GrabCut. Has no state but the doubts it was made with; safe in threads."""
 
     name = "classical"
 
-    def __init__(self, *, notice: str | None = None) -> None:
-        self.notice = notice
+    def __init__(self, *, doubts: tuple[Doubt, ...] = ()) -> None:
+        self.doubts = doubts
 
     def segment(
-        self,
-        rgb: RgbImage,
-        *,
-        box: tuple[int, int, int, int] | None = None,
-        points: Sequence[tuple[float, float, bool]] | None = None,
-    ) -> Matte:
+        self, rgb: RgbImage, *, box: Rectangle | None = None, points: Sequence[Point] = ()
+    ) -> Segmentation:
         """Find the product; see `segmenters.Segmenter`.
 
         Raises:
             SegmentationError: If nothing stands out from the backdrop.
             SettingError: If the box or a point does not lie in the photograph.
         """
+        check_hints(rgb.shape, box, points)
         height, width = rgb.shape[:2]
         scale = min(1.0, WORK_PX / max(height, width))
         size = (max(16, round(width * scale)), max(16, round(height * scale)))
         is_blocky = _is_blocky(rgb)
         small = resize(_dithered(rgb) if is_blocky else rgb, size[0], size[1])
-        background, product = _known(rgb.shape, size, box, points or ())
+        background, product = _known(rgb.shape, size, box, points)
         evidence = measure(color.to_lab(small), outside=background if box else None)
-        if evidence.backdrop.border_share < PLAIN:
-            logger.warning(
-                "the backdrop is not plain, so the classical cut-out is a guess; %s", matting.REMEDY
-            )
+        is_busy = evidence.backdrop.border_share < PLAIN
         outline = silhouette(evidence, background=background, product=product)
         if not outline.any():
             evidence = without_shadow(evidence)
             outline = silhouette(evidence, background=background, product=product, has_shadow=False)
         if not outline.any():
-            raise SegmentationError(f"nothing stands out from the backdrop; {matting.REMEDY}")
+            raise SegmentationError(f"nothing stands out from the backdrop; {REMEDY}")
         features = _features(evidence)
         solid = _cut(evidence, features, outline, background, product)
         if not solid.any():
-            raise SegmentationError(f"no product could be told from the backdrop; {matting.REMEDY}")
+            raise SegmentationError(f"no product could be told from the backdrop; {REMEDY}")
         if is_blocky:
             features[..., 1:] = np.clip(features[..., 1:], 128 - MOST_CHROMA, 128 + MOST_CHROMA)
         matte = resize(_smoothed(_snap(features, solid)), width, height)
         if not points:  # who says where the product is has the last word
             matte = complete_outline(rgb, matte)
-        if box is not None:
-            matte[: box[1]] = matte[box[3] :] = matte[:, : box[0]] = matte[:, box[2] :] = 0
-        return matting.refine(rgb, matte)
+        matte = refine(rgb, clear_outside(matte, box))
+        return Segmentation(matte, (*self.doubts, *([Doubt("busy backdrop")] if is_busy else [])))
 
 
 def _is_blocky(rgb: RgbImage) -> bool:
@@ -137,8 +129,8 @@ def _dithered(rgb: RgbImage) -> RgbImage:
 def _known(
     shape: tuple[int, ...],
     size: tuple[int, int],
-    box: tuple[int, int, int, int] | None,
-    points: Sequence[tuple[float, float, bool]],
+    box: Rectangle | None,
+    points: Sequence[Point],
 ) -> tuple[Flags, Flags]:
     """What the user says: surely background, surely product, at working size."""
     height, width = shape[:2]
@@ -147,16 +139,10 @@ def _known(
     product = np.zeros(size[::-1], np.uint8)
     if box is not None:
         left, top, right, bottom = box
-        if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-            raise SettingError(
-                f"box {left},{top},{right},{bottom} does not lie in the photo of {width}x{height}"
-            )
         first, last = np.floor([left, top] * ratio).astype(int), np.ceil([right, bottom] * ratio).astype(int)
         background[:] = 1
         background[first[1] : last[1], first[0] : last[0]] = 0
     for x, y, is_product in points:
-        if not (0 <= x < width and 0 <= y < height):
-            raise SettingError(f"point {x:g},{y:g} does not lie in the photo of {width}x{height}")
         centre = np.floor([x, y] * ratio).astype(int).tolist()
         cv2.circle(
             product if is_product else background, centre, max(1, round(POINT_RADIUS * max(size))), 1, -1

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen import color
+from prodgen.cutout.matting import require_same_size
 from prodgen.cutout.silhouette import disc
-from prodgen.errors import ImageError
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.masks import fill
 
@@ -142,11 +142,7 @@ def complete_outline(rgb: RgbImage, matte: Matte) -> Matte:
         ImageError: If the sizes differ.
     """
     height, width = matte.shape
-    if rgb.shape[:2] != matte.shape:
-        raise ImageError(
-            f"the matte is {width}x{height}, the photo {rgb.shape[1]}x{rgb.shape[0]};"
-            " make it in the photo's size"
-        )
+    require_same_size(matte, rgb)
     scale = min(1.0, WORK_PX / max(height, width))
     size = (max(16, round(width * scale)), max(16, round(height * scale)))
     solid = (resize(matte, *size) > 0.5).astype(np.uint8)

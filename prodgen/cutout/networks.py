@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from prodgen.cutout import matting
+from prodgen.codecs import to_pillow
 from prodgen.cutout.completion import complete_outline
+from prodgen.cutout.doubts import Segmentation
+from prodgen.cutout.hints import Point, Rectangle, check_hints, clear_outside
+from prodgen.cutout.matting import refine
 from prodgen.errors import SegmentationError, SettingError
-from prodgen.images import Matte, RgbImage, from_uint8, to_uint8
+from prodgen.images import Matte, RgbImage, from_uint8
 
 logger = logging.getLogger(__name__)
 
@@ -98,47 +100,38 @@ def _legacy_home() -> Path:
 class RembgSegmenter:
     """One of rembg's networks. The object is cheap; the network is loaded with the first picture."""
 
-    notice: str | None = None
-
     def __init__(self, name: str) -> None:
         self.name = name
 
     def segment(
-        self,
-        rgb: RgbImage,
-        *,
-        box: tuple[int, int, int, int] | None = None,
-        points: Sequence[tuple[float, float, bool]] | None = None,
-    ) -> Matte:
+        self, rgb: RgbImage, *, box: Rectangle | None = None, points: Sequence[Point] = ()
+    ) -> Segmentation:
         """Find the product; see `segmenters.Segmenter`. Points are understood by `sam` only.
 
         A box is cut out for the other models, so that a small product fills the network's view.
 
         Raises:
             SegmentationError: If rembg or the weights are missing, or the network fails.
-            SettingError: If points are given to another model than `sam`, or the box is empty.
+            SettingError: If points are given to another model than `sam`, or a box or point lies outside.
         """
+        check_hints(rgb.shape, box, points)
         if self.name == "sam":
-            mask = _predict(self.name, rgb, sam_prompt=_sam_prompt(rgb, box, points))
-            return matting.refine(rgb, mask)
+            return Segmentation(refine(rgb, _predict(self.name, rgb, _sam_prompt(rgb, box, points))))
         if points:
             raise SettingError(
-                f"model {self.name!r} takes no points; use 'sam' or 'classical', or give a box"
+                f"segmenter {self.name!r} takes no points; use 'sam' or 'classical', or give a box"
             )
         if box is None:
-            return matting.refine(rgb, complete_outline(rgb, _predict(self.name, rgb)))
+            return Segmentation(refine(rgb, complete_outline(rgb, _predict(self.name, rgb))))
         window = _view(box, rgb.shape[1], rgb.shape[0])
         matte = np.zeros(rgb.shape[:2], np.float32)
         matte[window] = _predict(self.name, np.ascontiguousarray(rgb[window]))
-        matte = complete_outline(rgb, matte)
-        matte[: box[1]] = matte[box[3] :] = matte[:, : box[0]] = matte[:, box[2] :] = 0
-        return matting.refine(rgb, matte)
+        return Segmentation(refine(rgb, clear_outside(complete_outline(rgb, matte), box)))
 
 
-def _view(box: tuple[int, int, int, int], width: int, height: int) -> tuple[slice, slice]:
+def _view(box: Rectangle, width: int, height: int) -> tuple[slice, slice]:
+    """What a network is shown around the user's box."""
     left, top, right, bottom = box
-    if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-        raise SettingError(f"box {left},{top},{right},{bottom} does not lie in the photo of {width}x{height}")
     margin = round(BOX_MARGIN * max(right - left, bottom - top))
     return (
         slice(max(0, top - margin), min(height, bottom + margin)),
@@ -146,31 +139,28 @@ def _view(box: tuple[int, int, int, int], width: int, height: int) -> tuple[slic
     )
 
 
-def _sam_prompt(
-    rgb: RgbImage,
-    box: tuple[int, int, int, int] | None,
-    points: Sequence[tuple[float, float, bool]] | None,
-) -> list[dict[str, Any]]:
+def _sam_prompt(rgb: RgbImage, box: Rectangle | None, points: Sequence[Point]) -> list[dict[str, Any]]:
     """SAM's question in rembg's spelling; without box and points, the middle of the photo."""
     prompt: list[dict[str, Any]] = [
         {"type": "point", "label": int(is_product), "data": [float(x), float(y)]}
-        for x, y, is_product in points or ()
+        for x, y, is_product in points
     ]
     if box is not None:
-        _view(box, rgb.shape[1], rgb.shape[0])
         prompt.append({"type": "rectangle", "label": 2, "data": [float(edge) for edge in box]})
     middle = [rgb.shape[1] / 2, rgb.shape[0] / 2]
     return prompt or [{"type": "point", "label": 1, "data": middle}]
 
 
-def _predict(name: str, rgb: RgbImage, **prompt: list[dict[str, Any]]) -> Matte:
+def _predict(name: str, rgb: RgbImage, sam_prompt: list[dict[str, Any]] | None = None) -> Matte:
+    """The network's matte, soft where it is not sure."""
     with _loading:  # so that threads that start together load, or download, one network once
         session, failures = _session(name)
     try:
-        (mask, *_) = session.predict(Image.fromarray(to_uint8(rgb)), **prompt)
+        question = {} if sam_prompt is None else {"sam_prompt": sam_prompt}
+        (mask, *_) = session.predict(to_pillow(rgb), **question)
     except failures as error:
         raise SegmentationError(
-            f"model {name!r} failed on this photo ({error});"
+            f"segmenter {name!r} failed on this photo ({error});"
             " try a smaller one such as 'u2netp', or 'classical'"
         ) from error
     return from_uint8(np.asarray(mask.convert("L")))
@@ -188,7 +178,7 @@ def _session(name: str) -> tuple[Any, tuple[type[Exception], ...]]:
     except failures as error:
         raise SegmentationError(
             f"the weights of {name!r} could not be loaded or downloaded ({_first_line(error)});"
-            f" put {name}.onnx into {str(_home() / 'models' / name)!r}, or use --model classical"
+            f" put {name}.onnx into {str(_home() / 'models' / name)!r}, or use --segmenter classical"
         ) from error
 
 
@@ -205,7 +195,7 @@ def _import_rembg(name: str) -> Any:
         return importlib.import_module("rembg")
     except (ImportError, SystemExit) as error:  # rembg exits the process when it finds no onnxruntime
         raise SegmentationError(
-            f"model {name!r} needs rembg and onnxruntime: {INSTALL}, or use --model classical"
+            f"segmenter {name!r} needs rembg and onnxruntime: {INSTALL}, or use --segmenter classical"
         ) from error
 
 

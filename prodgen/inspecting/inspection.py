@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen import cutout, files, ocr
-from prodgen.cutout import matting
+from prodgen import files, ocr
+from prodgen.cutout import cut_out
 from prodgen.errors import ImageError
 from prodgen.identity import Comparison, Identity, Verdict, compare_pictures, measure, profile_limits
 from prodgen.images import Matte, RgbImage, resize
@@ -99,27 +99,14 @@ def inspect_files(
         UnknownNameError: If there is no such profile or segmenter.
     """
     profile_limits(profile)
-    before, after = files.load(photo), files.load(result)
-    notices = [*before.notices, *after.notices]
+    after = files.load(result)
+    cut = cut_out(photo, segmenter=model, matte=matte)
+    notices = [*cut.notices, *after.notices]
     finished = after.rgb
     if after.matte is not None:
         finished = composite(after.rgb, np.ones_like(after.rgb), after.matte)
         notices.append("the result is transparent in places; it is judged on white")
-    if matte is not None:
-        cut = files.load_matte(matte)
-    elif before.matte is not None:
-        cut = before.matte
-    else:
-        segmenter = cutout.segmenter(model)
-        cut = segmenter.segment(before.rgb)
-        notices += [segmenter.notice] if segmenter.notice else []
-    if cut.shape != before.rgb.shape[:2]:
-        raise ImageError(
-            f"the matte is {cut.shape[1]}x{cut.shape[0]} but the photograph is"
-            f" {before.rgb.shape[1]}x{before.rgb.shape[0]}; they must have the same size"
-        )
-    notices += matting.check(cut, before.rgb)
-    return inspect_pictures(before.rgb, finished, cut, profile=profile, notices=tuple(notices))
+    return inspect_pictures(cut.photo.rgb, finished, cut.matte, profile=profile, notices=tuple(notices))
 
 
 def inspect_pictures(

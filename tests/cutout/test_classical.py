@@ -54,6 +54,10 @@ def rough(photo, **how):
     return silhouette(measure(color.to_lab(photo)), background=nothing, product=nothing, **how)
 
 
+def cut(photo, **hints):
+    return ClassicalSegmenter().segment(photo, **hints).matte
+
+
 def iou(matte, true):
     return float(((matte > 0.5) & (true > 0.5)).sum() / ((matte > 0.5) | (true > 0.5)).sum())
 
@@ -71,7 +75,7 @@ def iou(matte, true):
 def test_a_product_is_cut_out_of_an_uneven_backdrop_without_its_shadow(product, backdrop):
     true = shape(bottle)
 
-    matte = ClassicalSegmenter().segment(photograph(true, product, sweep(backdrop)))
+    matte = cut(photograph(true, product, sweep(backdrop)))
 
     assert iou(matte, true) > 0.97
     assert np.abs(matte - true).mean() < 0.004
@@ -86,7 +90,7 @@ def test_the_dark_line_where_the_product_stands_is_not_product():
     photo = photo * (1 - (dark * (1 - true)))[..., None]
 
     photo = photo.astype(np.float32)
-    matte = ClassicalSegmenter().segment(photo)
+    matte = cut(photo)
     with_shadow, without = (rough(photo, has_shadow=kept) for kept in (False, True))
 
     assert iou(matte, true) > 0.97
@@ -106,13 +110,13 @@ def test_a_faint_white_product_before_white_is_found_by_its_edges():
     true = shape(bottle)
     photo = photograph(true, (0.86, 0.86, 0.86), sweep((0.8, 0.8, 0.8), fall=0.05), noise=0.0, shadow=0.15)
 
-    assert iou(ClassicalSegmenter().segment(photo), true) > 0.95
+    assert iou(cut(photo), true) > 0.95
 
 
 def test_a_hole_shows_the_backdrop_and_stays_open():
     true = shape(ring)
 
-    matte = ClassicalSegmenter().segment(photograph(true, (0.7, 0.5, 0.1), sweep((0.8, 0.8, 0.8))))
+    matte = cut(photograph(true, (0.7, 0.5, 0.1), sweep((0.8, 0.8, 0.8))))
 
     assert masks.hole_count(matte) == 1
     assert iou(matte, true) > 0.95
@@ -123,7 +127,7 @@ def test_a_pale_label_is_not_a_hole():
     photo = photograph(true, (0.6, 0.1, 0.1), sweep((0.8, 0.8, 0.8)))
     photo[170:230, 145:180] = (0.93, 0.9, 0.8)
 
-    matte = ClassicalSegmenter().segment(photo)
+    matte = cut(photo)
 
     assert masks.hole_count(matte) == 0
     assert iou(matte, true) > 0.97
@@ -132,7 +136,7 @@ def test_a_pale_label_is_not_a_hole():
 def test_a_product_that_leaves_the_picture_is_found_up_to_the_border():
     true = shape(lambda large: cv2.rectangle(large, (400, 500), (900, 1280), 1, -1))
 
-    matte = ClassicalSegmenter().segment(photograph(true, (0.1, 0.4, 0.2), sweep((0.85, 0.85, 0.85))))
+    matte = cut(photograph(true, (0.1, 0.4, 0.2), sweep((0.85, 0.85, 0.85))))
 
     assert iou(matte, true) > 0.97
     assert matte[-1, 160] > 0.5
@@ -144,7 +148,7 @@ def test_noise_and_jpeg_leave_no_specks_on_the_backdrop():
     done, data = cv2.imencode(".jpg", images.to_uint8(photo)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 70])
     assert done
 
-    matte = ClassicalSegmenter().segment(codecs.decode(data.tobytes()).rgb)
+    matte = cut(codecs.decode(data.tobytes()).rgb)
 
     assert iou(matte, true) > 0.95
     assert matte[masks.dilate(true, 6) == 0].max() < 0.01
@@ -155,7 +159,7 @@ def test_a_matte_is_soft_and_at_the_photos_own_size():
     backdrop = cv2.resize(sweep((0.85, 0.85, 0.85)), (900, 700))
     photo = np.float32([0.7, 0.1, 0.1]) * true[..., None] + backdrop * (1 - true[..., None])
 
-    matte = ClassicalSegmenter().segment(photo.astype(np.float32))
+    matte = cut(photo.astype(np.float32))
 
     assert matte.shape == (700, 900)
     assert matte.dtype == np.float32
@@ -167,7 +171,7 @@ def test_a_matte_is_soft_and_at_the_photos_own_size():
 def test_the_same_photo_gives_the_same_matte():
     photo = photograph(shape(ring), (0.7, 0.5, 0.1), sweep((0.8, 0.8, 0.8)))
 
-    first, second = (ClassicalSegmenter().segment(photo) for _ in range(2))
+    first, second = (cut(photo) for _ in range(2))
 
     np.testing.assert_array_equal(first, second)
 
@@ -175,8 +179,8 @@ def test_the_same_photo_gives_the_same_matte():
 def test_a_backdrop_without_a_product_is_an_error_that_says_what_to_try():
     empty = photograph(np.zeros((SIDE, SIDE), np.float32), (0, 0, 0), sweep((0.8, 0.8, 0.8)))
 
-    with pytest.raises(SegmentationError, match=r"nothing stands out.*--model.*--matte"):
-        ClassicalSegmenter().segment(empty)
+    with pytest.raises(SegmentationError, match=r"nothing stands out.*--segmenter.*--matte"):
+        cut(empty)
 
 
 def test_a_box_keeps_everything_outside_out():
@@ -184,7 +188,7 @@ def test_a_box_keeps_everything_outside_out():
     both = np.maximum(true, shape(lambda large: cv2.circle(large, (1080, 800), 120, 1, -1)))
     photo = photograph(both, (0.7, 0.1, 0.1), sweep((0.85, 0.85, 0.85)))
 
-    matte = ClassicalSegmenter().segment(photo, box=(100, 40, 220, 290))
+    matte = cut(photo, box=(100, 40, 220, 290))
 
     assert iou(matte, true) > 0.95
     assert matte[:, 230:].max() == 0
@@ -195,7 +199,7 @@ def test_a_point_tells_what_is_background():
     photo = photograph(true, (0.6, 0.1, 0.1), sweep((0.8, 0.8, 0.8)))
     photo[170:230, 145:180] = (0.93, 0.9, 0.8)
 
-    matte = ClassicalSegmenter().segment(photo, points=[(162, 200, False)])
+    matte = cut(photo, points=[(162, 200, False)])
 
     assert matte[200, 162] < 0.5
     assert matte[150, 162] > 0.5
@@ -204,7 +208,7 @@ def test_a_point_tells_what_is_background():
 @pytest.mark.parametrize("place", [{"box": (0, 0, 999, 10)}, {"points": [(-1, 5, True)]}])
 def test_a_box_or_point_outside_the_photo_is_refused(place):
     with pytest.raises(SettingError, match="does not lie in the photo of 320x320"):
-        ClassicalSegmenter().segment(sweep((0.8, 0.8, 0.8)), **place)
+        cut(sweep((0.8, 0.8, 0.8)), **place)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (17, 16)])
@@ -212,14 +216,14 @@ def test_the_smallest_pictures_get_an_answer_or_an_error_of_ours(size):
     photo = np.full((*size, 3), 0.8, np.float32)
 
     with pytest.raises(SegmentationError):
-        ClassicalSegmenter().segment(photo)
+        cut(photo)
 
 
 def test_a_pattern_without_any_backdrop_does_not_crash():
     board = np.kron(np.indices((8, 8)).sum(axis=0) % 2, np.ones((40, 40))).astype(np.float32)
 
     try:
-        matte = ClassicalSegmenter().segment(np.repeat(board[..., None], 3, axis=2))
+        matte = cut(np.repeat(board[..., None], 3, axis=2))
     except SegmentationError:
         return
     assert matte.shape == (320, 320)
@@ -241,7 +245,7 @@ def test_the_truth_set_is_cut_out_with_its_holes(shared):
     scores = []
     for name in ("box", "jar", "mug", "pouch"):
         true = files.load_matte(shared / "truth" / f"{name}_cutout.png")
-        matte = ClassicalSegmenter().segment(files.load(shared / "truth" / f"{name}_input.png").rgb)
+        matte = cut(files.load(shared / "truth" / f"{name}_input.png").rgb)
         assert masks.hole_count(matte) == masks.hole_count(true), name
         scores.append(iou(matte, true))
 
@@ -251,7 +255,7 @@ def test_the_truth_set_is_cut_out_with_its_holes(shared):
 def test_the_outline_of_a_round_product_has_no_stairs(root):
     rgb = files.load(root / "examples" / "photos" / "jar.png").rgb
 
-    matte = ClassicalSegmenter().segment(rgb)
+    matte = cut(rgb)
 
     # Down the jar's round left side: where the edge of each row lies, to a part of a pixel.
     left = (1 - matte[340:500, :352]).sum(axis=1)
@@ -278,9 +282,6 @@ def test_a_jpeg_is_cut_out_as_the_picture_that_it_was_made_of(root, product, qua
     seen = images.to_uint8(np.clip(clean + grain, 0, 1).astype(np.float32))
     Image.fromarray(seen).save(packed, "JPEG", quality=quality)
 
-    one, other = (
-        ClassicalSegmenter().segment(rgb)
-        for rgb in (clean, codecs.decode(packed.getvalue(), name="photo").rgb)
-    )
+    one, other = (cut(rgb) for rgb in (clean, codecs.decode(packed.getvalue(), name="photo").rgb))
 
     assert iou(one, other) > 0.96

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from prodgen import files
 from prodgen.cutout import matting
-from prodgen.errors import ImageError, SegmentationError
+from prodgen.errors import ImageError
 
 RED, BLUE = np.float32([0.8, 0.1, 0.1]), np.float32([0.1, 0.2, 0.8])
 
@@ -20,83 +19,10 @@ def soft_disc():
     return np.clip((30 - np.hypot(x - 47.5, y - 47.5)) / 4 + 0.5, 0, 1).astype(np.float32)
 
 
-def test_check_has_nothing_to_say_about_a_sound_matte(disc):
-    assert matting.check(disc, mixed(disc)) == []
-
-
-@pytest.mark.parametrize(("value", "word"), [(0.0, "empty"), (1.0, "full"), (0.3, "empty")])
-def test_check_refuses_a_useless_matte_and_says_what_to_try(value, word):
-    matte = np.full((40, 40), value, np.float32)
-
-    with pytest.raises(SegmentationError, match=f"{word}.*--model.*--box.*--matte"):
-        matting.check(matte, mixed(matte))
-
-
-def test_check_names_the_sides_where_the_product_is_cut_off(disc):
-    touching = disc[15:]
-
-    (notice,) = matting.check(touching, mixed(touching))
-
-    assert "photo's top and is cut off" in notice
-
-
-def test_check_tells_of_a_product_too_small_to_show():
-    matte = np.zeros((200, 200), np.float32)
-    matte[90:106, 90:106] = 1
-
-    (notice,) = matting.check(matte, mixed(matte))
-
-    assert "fills only 0.6%" in notice
-
-
-def test_check_tells_of_a_matte_that_is_mostly_guessed(disc):
-    guessed = disc * np.float32(0.6)
-
-    assert any("half-sure" in notice for notice in matting.check(guessed, mixed(guessed)))
-
-
-@pytest.mark.parametrize("sides", [np.s_[:, 24:72], np.s_[24:72]])
-def test_check_doubts_a_product_that_goes_from_border_to_border(sides):
-    band = np.zeros((96, 96), np.float32)
-    band[sides] = 1
-
-    (notice,) = matting.check(band, mixed(band))
-
-    assert "if it is whole, the backdrop was taken for it" in notice
-
-
-def test_check_doubts_a_matte_of_nearly_the_whole_photo():
-    matte = np.ones((100, 100), np.float32)
-    matte[2:12, 2:62] = 0  # one colour of a palette that is transparent
-
-    assert any("94% of the photo is taken for product" in note for note in matting.check(matte, mixed(matte)))
-
-
-def test_an_outline_where_the_photo_shows_no_edge_is_doubted(disc):
-    with_shadow = np.maximum(disc, np.roll(disc, 12, axis=1))
-
-    assert matting.doubt_outline(disc, mixed(disc)) == []
-    (notice,) = matting.doubt_outline(with_shadow, mixed(disc))
-
-    assert "of the outline is not seen in the photograph" in notice
-    assert "--matte" in notice
-
-
-@pytest.mark.parametrize("product", ["box", "jar", "mug", "pouch"])
-def test_a_true_outline_is_never_doubted_not_even_white_before_white(shared, product):
-    photo = files.load(shared / "truth" / f"{product}_input.png").rgb
-    true = files.load_matte(shared / "truth" / f"{product}_cutout.png")
-
-    assert matting.check(true, photo) == []
-    assert matting.doubt_outline(true, photo) == []
-
-
-@pytest.mark.parametrize(
-    "work", [matting.check, matting.doubt_outline, lambda m, rgb: matting.refine(rgb, m)]
-)
+@pytest.mark.parametrize("work", [matting.estimate_foreground, matting.refine])
 def test_a_matte_of_another_size_than_the_photo_is_refused(work, disc):
-    with pytest.raises(ImageError, match="the matte is 64x64, the photo 65x64"):
-        work(disc, np.zeros((64, 65, 3), np.float32))
+    with pytest.raises(ImageError, match="the matte is 64x64 but the photo is 65x64"):
+        work(np.zeros((64, 65, 3), np.float32), disc)
 
 
 def test_foreground_is_the_photo_to_the_bit_where_the_matte_is_one(soft_disc):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from prodgen import cutout, files, masks
-from prodgen.cutout import matting, networks
+from prodgen.cutout import networks, segmenters
+from prodgen.cutout.doubts import check_matte
 from prodgen.errors import SegmentationError, SettingError, UnknownNameError
 
 needs_rembg = pytest.mark.skipif(
@@ -33,17 +34,19 @@ def put(path):
 def test_auto_without_weights_is_classical_and_says_what_is_missing_for_the_better_one(
     home, monkeypatch, has_rembg
 ):
-    monkeypatch.setattr(cutout, "is_installed", lambda: has_rembg)
+    monkeypatch.setattr(segmenters, "is_installed", lambda: has_rembg)
 
     chosen = cutout.segmenter()
 
     assert chosen.name == "classical"
-    assert ("pip install 'prodgen[rembg]'" in chosen.notice) is not has_rembg
-    assert "--model isnet-general-use" in chosen.notice
+    (doubt,) = chosen.doubts
+    assert doubt.kind == ("no weights on disk" if has_rembg else "no network installed")
+    assert ("pip install 'prodgen[rembg]'" in str(doubt)) is not has_rembg
+    assert "--segmenter isnet-general-use" in str(doubt)
 
 
-def test_classical_by_name_needs_no_notice():
-    assert cutout.segmenter("classical").notice is None
+def test_classical_by_name_is_no_second_best():
+    assert cutout.segmenter("classical").doubts == ()
 
 
 @needs_rembg
@@ -155,8 +158,8 @@ def test_isnet_cuts_out_the_truth_set(shared, monkeypatch):
     for name in ("box", "jar", "mug", "pouch"):
         photo = files.load(shared / "truth" / f"{name}_input.png").rgb
         true = files.load_matte(shared / "truth" / f"{name}_cutout.png")
-        matte = chosen.segment(photo)
-        assert matting.check(matte, photo) == []
+        matte = chosen.segment(photo).matte
+        assert check_matte(matte, photo) == []
         assert masks.hole_count(matte) == masks.hole_count(true), name
         scores.append(((matte > 0.5) & (true > 0.5)).sum() / ((matte > 0.5) | (true > 0.5)).sum())
     assert np.mean(scores) >= 0.98, scores

@@ -6,10 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from prodgen.cutout import matting
-from prodgen.errors import SegmentationError
-from prodgen.files import load_matte
-from prodgen.images import Matte, Photo
+from prodgen.cutout import cut_out
 from prodgen.shots.frame import Frame, Stage, Tools
 
 
@@ -29,29 +26,5 @@ class Segment(Stage):
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with the photograph's matte and clean foreground colours."""
-        matte, notice, is_found = self._matte(frame.photo, tools)
-        doubts = matting.check(matte, frame.photo.rgb)
-        if is_found:
-            doubts += matting.doubt_outline(matte, frame.photo.rgb)
-        foreground = matting.estimate_foreground(frame.photo.rgb, matte)
-        return frame.replace(photo_matte=matte, foreground=foreground).noting(notice, *doubts)
-
-    def _matte(self, photo: Photo, tools: Tools) -> tuple[Matte, str | None, bool]:
-        """The matte, a segmenter's notice, and whether a segmenter found it."""
-        if self.matte_file is not None:
-            matte = load_matte(self.matte_file)
-            if matte.shape != photo.rgb.shape[:2]:
-                raise SegmentationError(
-                    f"the matte {self.matte_file!r} is {matte.shape[1]}x{matte.shape[0]} but the photograph"
-                    f" is {photo.rgb.shape[1]}x{photo.rgb.shape[0]}; they must have the same size"
-                )
-            return matte, None, False
-        if photo.matte is not None and self.model == "auto" and self.box is None:
-            if float(photo.matte.mean()) > matting.LARGEST_SHARE:
-                raise SegmentationError(
-                    "the photo's own transparency is no cut-out, nearly all of it is opaque;"
-                    " save it without, name a --model or a --box, or give your own cut-out with --matte"
-                )
-            return photo.matte, None, False
-        segmenter = tools.segmenter(self.model)
-        return segmenter.segment(photo.rgb, box=self.box), segmenter.notice, True
+        cut = cut_out(frame.photo, segmenter=self.model, matte=self.matte_file, box=self.box)
+        return frame.replace(photo_matte=cut.matte, foreground=cut.foreground).noting(*map(str, cut.doubts))

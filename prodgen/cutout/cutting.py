@@ -1,0 +1,110 @@
+"""Cutting the product out of one photograph: the matte from wherever it can be had, checked, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from prodgen import codecs, files
+from prodgen.cutout.doubts import LARGEST_SHARE, Doubt, Segmentation, check_matte, check_outline
+from prodgen.cutout.hints import Point, Rectangle
+from prodgen.cutout.matting import estimate_foreground, require_same_size
+from prodgen.cutout.segmenters import Segmenter
+from prodgen.cutout.segmenters import segmenter as segmenter_named
+from prodgen.errors import ImageError, SegmentationError
+from prodgen.images import Matte, Photo, RgbImage
+
+
+@dataclass(frozen=True, eq=False)
+class CutOut:
+    """A product cut out of its photograph. A notebook shows it."""
+
+    photo: Photo
+    """The photograph as it was read."""
+    matte: Matte
+    """(H, W), 1 = product, soft at the edge, of the photograph's size."""
+    segmenter: str | None = None
+    """The name of the segmenter that found the matte; None: it was given, or the photograph's own alpha."""
+    doubts: tuple[Doubt, ...] = ()
+    """What is doubtful about the matte."""
+
+    @cached_property
+    def foreground(self) -> RgbImage:
+        """The photograph, (H, W, 3), with the old background's colour taken out of the product's edge."""
+        return estimate_foreground(self.photo.rgb, self.matte)
+
+    @cached_property
+    def picture(self) -> codecs.PillowPicture:
+        """The product on transparency, as a picture of Pillow's in mode RGBA."""
+        return codecs.to_pillow(self.foreground, matte=self.matte)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a person should know: what was guessed on reading, and the doubts; a sentence each."""
+        return (*self.photo.notices, *map(str, self.doubts))
+
+    def save(self, path: str | Path) -> None:
+        """Write the product on transparency; the ending decides between PNG, WebP and TIFF.
+
+        Raises:
+            ImageError: If the format has no transparency, or the file cannot be written.
+        """
+        if codecs.FORMATS.get(Path(path).suffix.lower()) == "JPEG":
+            raise ImageError(f"{Path(path).name!r}: a JPEG has no transparency; save the cut-out as PNG")
+        files.save(path, self.foreground, matte=self.matte)
+
+    def save_matte(self, path: str | Path) -> None:
+        """Write the matte as a grey picture, white = product.
+
+        Raises:
+            ImageError: If the ending is unknown or the file cannot be written.
+        """
+        files.save_matte(path, self.matte)
+
+    def _repr_png_(self) -> bytes:
+        return codecs.encode_png(self.foreground, matte=self.matte)
+
+
+def cut_out(
+    photo: files.PictureSource,
+    *,
+    segmenter: str | Segmenter = "auto",
+    matte: files.PictureSource | None = None,
+    box: Rectangle | None = None,
+    points: Sequence[Point] = (),
+) -> CutOut:
+    """Cut the product out of a photograph.
+
+        cut_out("mug.jpg").save("mug-cut.png")
+
+    Args:
+        photo: A path, bytes, a binary file, a picture of Pillow's, an array or a `Photo`. Its own
+            transparency is the matte, unless a segmenter, a box or points are given.
+        segmenter: The name of one, or a segmenter of your own. "auto" takes the best that is here.
+        matte: A matte that you have already, white = product, of the photograph's size.
+        box: The product's box in the photograph, pixels: left, top, right, bottom.
+        points: Places that are surely product (True) or surely background (False): x, y, which.
+
+    Raises:
+        ImageError: If a picture cannot be read, or photograph and matte differ in size.
+        SegmentationError: If no product is found, or the matte is empty or full.
+        SettingError: If there is no such segmenter, or the box or a point lies outside.
+    """
+    source = files.load(photo)
+    if matte is not None:
+        given = files.load_matte(matte)
+        require_same_size(given, source.rgb)
+        return CutOut(source, given, doubts=tuple(check_matte(given, source.rgb)))
+    if source.matte is not None and segmenter == "auto" and box is None and not points:
+        if float(source.matte.mean()) > LARGEST_SHARE:
+            raise SegmentationError(
+                "the photo's own transparency is no cut-out, nearly all of it is opaque; save it without,"
+                " name a --segmenter or a --box, or give your own cut-out with --matte"
+            )
+        return CutOut(source, source.matte, doubts=tuple(check_matte(source.matte, source.rgb)))
+    chosen = segmenter_named(segmenter) if isinstance(segmenter, str) else segmenter
+    found: Segmentation = chosen.segment(source.rgb, box=box, points=points)
+    doubts = (*found.doubts, *check_matte(found.matte, source.rgb), *check_outline(found.matte, source.rgb))
+    return CutOut(source, found.matte, chosen.name, doubts)

@@ -1,0 +1,104 @@
+"""A useless matte is refused; what is doubtful about a usable one is a fact, with a sentence for people."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from prodgen import files
+from prodgen.cutout import Doubt
+from prodgen.cutout.doubts import check_matte, check_outline
+from prodgen.errors import ImageError, SegmentationError
+
+RED, BLUE = np.float32([0.8, 0.1, 0.1]), np.float32([0.1, 0.2, 0.8])
+
+
+def mixed(matte, product=RED, behind=BLUE):
+    """What a camera sees: product over backdrop, mixed at the edge."""
+    return (product * matte[..., None] + behind * (1 - matte[..., None])).astype(np.float32)
+
+
+def test_check_has_nothing_to_say_about_a_sound_matte(disc):
+    assert check_matte(disc, mixed(disc)) == []
+
+
+@pytest.mark.parametrize(("value", "word"), [(0.0, "empty"), (1.0, "full"), (0.3, "empty")])
+def test_check_refuses_a_useless_matte_and_says_what_to_try(value, word):
+    matte = np.full((40, 40), value, np.float32)
+
+    with pytest.raises(SegmentationError, match=f"{word}.*--segmenter.*--box.*--matte"):
+        check_matte(matte, mixed(matte))
+
+
+def test_check_names_the_sides_where_the_product_is_cut_off(disc):
+    touching = disc[15:]
+
+    (doubt,) = check_matte(touching, mixed(touching))
+
+    assert "photo's top and is cut off" in str(doubt)
+
+
+def test_tells_of_a_product_too_small_to_show():
+    matte = np.zeros((200, 200), np.float32)
+    matte[90:106, 90:106] = 1
+
+    (doubt,) = check_matte(matte, mixed(matte))
+
+    assert "fills only 0.6%" in str(doubt)
+
+
+def test_tells_of_a_matte_that_is_mostly_guessed(disc):
+    guessed = disc * np.float32(0.6)
+
+    assert any(doubt.kind == "half-sure matte" for doubt in check_matte(guessed, mixed(guessed)))
+
+
+@pytest.mark.parametrize("sides", [np.s_[:, 24:72], np.s_[24:72]])
+def test_check_doubts_a_product_that_goes_from_border_to_border(sides):
+    band = np.zeros((96, 96), np.float32)
+    band[sides] = 1
+
+    (doubt,) = check_matte(band, mixed(band))
+
+    assert "if it is whole, the backdrop was taken for it" in str(doubt)
+
+
+def test_check_doubts_a_matte_of_nearly_the_whole_photo():
+    matte = np.ones((100, 100), np.float32)
+    matte[2:12, 2:62] = 0  # one colour of a palette that is transparent
+
+    assert any(
+        "94% of the photo is taken for product" in str(doubt) for doubt in check_matte(matte, mixed(matte))
+    )
+
+
+def test_an_outline_where_the_photo_shows_no_edge_is_doubted(disc):
+    with_shadow = np.maximum(disc, np.roll(disc, 12, axis=1))
+
+    assert check_outline(disc, mixed(disc)) == []
+    (doubt,) = check_outline(with_shadow, mixed(disc))
+
+    assert "of the outline is not seen in the photograph" in str(doubt)
+    assert "--matte" in str(doubt)
+
+
+@pytest.mark.parametrize("product", ["box", "jar", "mug", "pouch"])
+def test_a_true_outline_is_never_doubted_not_even_white_before_white(shared, product):
+    photo = files.load(shared / "truth" / f"{product}_input.png").rgb
+    true = files.load_matte(shared / "truth" / f"{product}_cutout.png")
+
+    assert check_matte(true, photo) == []
+    assert check_outline(true, photo) == []
+
+
+@pytest.mark.parametrize("check", [check_matte, check_outline])
+def test_a_matte_of_another_size_than_the_photo_is_refused(check, disc):
+    with pytest.raises(ImageError, match="the matte is 64x64 but the photo is 65x64"):
+        check(disc, np.zeros((64, 65, 3), np.float32))
+
+
+def test_a_doubt_survives_the_way_to_another_process():
+    doubt = Doubt("cut off", sides=("left", "right"))
+
+    assert pickle.loads(pickle.dumps(doubt)) == doubt
+    assert doubt.spans_the_photo
