@@ -11,7 +11,7 @@ import click
 from prodgen.cli.parameters import PHOTO, backend_option, dialect_option, json_option, output_paths
 
 if TYPE_CHECKING:
-    from prodgen.text2image import Picture
+    from prodgen.text2image import DrawnPicture
 
 
 @click.command()
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 @click.option("--negative", "negative_prompt", metavar="TEXT", help="What should not be seen.")
 @click.option("--size", metavar="WxH|4:5|2k", help="What is delivered. Default: the model's native size.")
 @click.option(
-    "--model",
     "--checkpoint",
-    "model",
+    "checkpoint",
     help="A checkpoint of the backend. Default: the one it has configured.",
 )
 @click.option("--vae", help="A VAE of the backend, Automatic or None.")
@@ -34,23 +33,21 @@ if TYPE_CHECKING:
     metavar="MODEL[+MODULE]:FILE[:WEIGHT]",
     help="A control picture, such as openpose:pose.png:1.0; with +MODULE the backend makes it of a photo.",
 )
-@click.option("--style", "styles", multiple=True, help="A prompt style saved on the backend; repeatable.")
+@click.option(
+    "--server-style", "server_styles", multiple=True, help="A prompt style saved on the backend; repeatable."
+)
 @click.option("--preset", help="sd15, sdxl, sdxl-turbo, sdxl-lightning, hyper, lcm ... Default: by the name.")
 @click.option("--steps", type=int, help="Sampling steps. Default: the preset's, as the next four.")
-@click.option("--cfg", "cfg_scale", type=float, help="cfg_scale: weight of the prompt.")
+@click.option("--cfg-scale", type=float, help="cfg_scale: weight of the prompt.")
 @click.option("--sampler", "sampler_name", help="A sampler of the backend.")
 @click.option("--scheduler", help="A scheduler of the backend.")
 @click.option("--first-pass", metavar="WxH", help="Size that the model composes at.")
 @click.option("--hires", type=float, metavar="FACTOR", help="Enlarge and draw once more on top (hires fix).")
 @click.option("--hires-upscaler", help="What enlarges in between. Default: the best known there is.")
 @click.option("--hires-steps", type=int, help="Steps of the second pass. Default: as many as the first.")
-@click.option("--denoise", "denoising_strength", type=float, help="How much the second pass may change.")
-@click.option(
-    "--grow",
-    type=click.Choice(["auto", "hires", "upscale", "none"]),
-    help="How the picture grows to --size. auto: drawn once more up to 2x, then by an upscaler.",
-)
-@click.option("--upscaler", help="What enlarges after drawing. Default: the best known there is.")
+@click.option("--denoising-strength", type=float, help="How much the second pass may change.")
+@click.option("--upscale", metavar="2|WxH", help="Enlarge the finished picture, beyond --size.")
+@click.option("--upscaler", help="What enlarges after drawing; none: interpolate. Default: the best known.")
 @click.option("--restore-faces", is_flag=True, default=None, help="The backend's face restoration.")
 @click.option("--tiling", is_flag=True, default=None, help="A picture that tiles without a seam.")
 @click.option("--clip-skip", type=int, help="Layers of the text encoder left out, from 1 (none).")
@@ -86,8 +83,7 @@ def generate(
     """
     from prodgen.cli.progress_bar import progress_bar
     from prodgen.client import Client
-    from prodgen.text2image import generate as draw
-    from prodgen.text2image import new_job, read_config, seeds_of
+    from prodgen.text2image import draw_all, new_job, read_config, seeds_of
 
     fields = {} if config is None else read_config(config)
     given = {name: value for name, value in options.items() if value is not None and value != ()}
@@ -101,7 +97,7 @@ def generate(
     paths = output_paths(output, Path(_stem(job.prompt)), seeds, folder=Path("outputs"), ending=".png")
     names = [f"picture {number + 1}" for number in range(len(seeds))]
     with Client(backend, dialect=dialect) as client, progress_bar(names, quiet=as_json) as report:
-        pictures = draw(
+        pictures = draw_all(
             job,
             client=client,
             seeds=seeds,
@@ -112,7 +108,7 @@ def generate(
             tell(picture, as_json=as_json)
 
 
-def tell(picture: Picture, *, as_json: bool, more: dict[str, Any] | None = None) -> None:
+def tell(picture: DrawnPicture, *, as_json: bool, more: dict[str, Any] | None = None) -> None:
     """Print where a picture is and how it was made."""
     import json
 
@@ -122,10 +118,10 @@ def tell(picture: Picture, *, as_json: bool, more: dict[str, Any] | None = None)
     height, width = picture.image.shape[:2]
     click.echo(f"picture   {picture.path}  ({width}x{height}, seed {picture.seed}, {picture.seconds:.1f} s)")
     click.echo(f"backend   {picture.backend}")
-    if picture.order.filled.choices:
-        click.echo(f"prompt    {picture.order.request.prompt}")
-    if " > " in picture.order.plan.words():
-        click.echo(f"sizes     {picture.order.plan.words()}")
+    if picture.planned.filled.choices:
+        click.echo(f"prompt    {picture.planned.request.prompt}")
+    if " > " in picture.planned.sizes.words():
+        click.echo(f"sizes     {picture.planned.sizes.words()}")
     for notice in picture.notices:
         click.echo(f"note      {notice}")
 

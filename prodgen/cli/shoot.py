@@ -100,7 +100,7 @@ def shoot(photo: Path, output: Path | None, backend: str, recipe: str, as_json: 
     from prodgen.cli.telling import tell
     from prodgen.shots import Recipe, shoot_all
     from prodgen.shots.shot import draw_seed, new_shot
-    from prodgen.text2image.job import read_lora
+    from prodgen.text2image.picture_job import read_lora
 
     first = draw_seed() if options["seed"] is None else options["seed"]
     seeds = [(first + k) % 2**32 for k in range(options["count"])]

@@ -1,5 +1,11 @@
-"""A picture once more, from what it tells of itself."""
+"""A picture once more, from what its file tells of how it was made: product shots and pictures from words.
 
-from prodgen.replaying.recall import Difference, Recalled, adapt, compare, pixels_differ, recall
+`recorded` reads the file, `meanings` translates the keys of an infotext, `fitting` looks up every name on the
+server at hand, `differences` compares the two pictures, and `replays` holds the call that does it all.
+"""
 
-__all__ = ["Difference", "Recalled", "adapt", "compare", "pixels_differ", "recall"]
+from prodgen.replaying.differences import Difference
+from prodgen.replaying.recorded import RecordedJob, RecordedShot, read_recorded
+from prodgen.replaying.replays import Replay, replay
+
+__all__ = ["Difference", "RecordedJob", "RecordedShot", "Replay", "read_recorded", "replay"]

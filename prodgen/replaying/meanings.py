@@ -1,7 +1,7 @@
-"""What the keys of an infotext mean for a job; and which of them cannot be done again from words alone.
+"""What the keys of an infotext are called in a `PictureJob`, and which of them cannot be repeated from words.
 
-Keys are those of A1111 1.10.1 (modules/infotext_utils.py and the `extra_generation_params` of its
-scripts) and its kin; the first pair of names before 1.9 ("DPM++ 2M Karras") is understood.
+Source of the keys: A1111 1.10.1, modules/infotext_utils.py and the `extra_generation_params` of its scripts.
+Before 1.9 one key held sampler and schedule ("DPM++ 2M Karras"); that is understood too.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ _OPTIONS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "Discard penultimate sigma": ("always_discard_next_to_last_sigma", lambda text: text == "True"),
     "Face restoration": ("face_restoration_model", str),
 }
-"""Settings of the server that decide the picture."""
+"""Settings of the server that decide the picture, and how their values are read."""
 
-_KNOWN_OTHERWISE = {
+_HANDLED_ELSEWHERE = {
     "Size", "Model", "Model hash", "VAE hash", "Lora hashes", "TI hashes", "Hashes", "Version", "Tiling",
     "Hires resize", "Batch size", "Batch pos", "User", "Civitai resources", "Civitai metadata",
     "Created Date", "Scene", "Floor", "Unknown words",
@@ -65,7 +65,7 @@ _SCHEDULES = (
 
 
 def job_fields(read: infotexts.Infotext) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the fields of a job that an infotext means, and a sentence on each key that is not repeated.
+    """Return the settings of a job that an infotext means, and a sentence on each key that is not repeated.
 
     Raises:
         ImageError: If a value is no number where it must be one, or the picture was drawn over another.
@@ -101,15 +101,13 @@ def _read(key: str, text: str, kind: Callable[[str], Any]) -> Any:
 
 
 def _tidy(fields: dict[str, Any], values: Mapping[str, str]) -> None:
-    """What takes more than one key to understand."""
+    """Correct the settings that depend on several keys: sizes, second pass, sampler, refiner."""
     size = re.fullmatch(r"(\d+)x(\d+)", values.get("Size", ""))
     if size is None:
-        raise ImageError("its infotext does not tell its size")
-    # Servers draw what is left of a size after division by 8, and write down what was asked for.
+        raise ImageError("its infotext does not name its size")
+    # Servers round a size down to multiples of 8, but write down what was asked for.
     fields["first_pass"] = "x".join(str(int(side) // 8 * 8) for side in size.groups())
-    fields["grow"] = "none"
     if "hires" in fields or "Hires resize" in values or "hires_upscaler" in fields:
-        fields["grow"] = "hires"
         fields.setdefault("hires_upscaler", "Latent")  # what A1111 uses, and does not write down
         if (resized := _resized(values)) is not None:
             fields.pop("hires", None)
@@ -140,7 +138,7 @@ def _tidy(fields: dict[str, Any], values: Mapping[str, str]) -> None:
 
 
 def _resized(values: Mapping[str, str]) -> str | None:
-    """Return the second pass's size where it was told in pixels; a side of 0 follows the other."""
+    """Return the second pass's size where it is given in pixels; a side of 0 follows the other."""
     first = re.fullmatch(r"(\d+)x(\d+)", values.get("Size", ""))
     second = re.fullmatch(r"(\d+)x(\d+)", values.get("Hires resize", ""))
     if first is None or second is None:
@@ -154,15 +152,15 @@ def _resized(values: Mapping[str, str]) -> str | None:
 
 
 def _not_repeated(values: Mapping[str, str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    rest = [key for key in values if key not in {*_PLAIN, *_OPTIONS, *_KNOWN_OTHERWISE}]
+    sentences: dict[str, str] = {}
+    rest = [key for key in values if key not in {*_PLAIN, *_OPTIONS, *_HANDLED_ELSEWHERE}]
     for key in rest:
         if re.fullmatch(r"ControlNet \d+", key):
-            found[key] = (
+            sentences[key] = (
                 f"{key} is not repeated: its picture is not in the file; give --controlnet ({values[key]})"
             )
         elif key.startswith("ADetailer"):
-            found["ADetailer"] = "ADetailer is not repeated"
+            sentences["ADetailer"] = "ADetailer is not repeated"
         else:
-            found[key] = f"{key}: {values[key]} is not repeated"
-    return found
+            sentences[key] = f"{key}: {values[key]} is not repeated"
+    return sentences

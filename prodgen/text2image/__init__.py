@@ -1,23 +1,27 @@
-"""Text to image as a user's job: what to draw, at which size, with which settings; and once more.
+"""Text to image as a user's job: what to draw, at which size, with which settings. No product photographs.
 
-jobs (what), presets (how each family of models wants it), wildcards (holes in prompts), sizes (the way
-to the size asked for), controls (control pictures), orders (requests for one server), drawing (the work),
-infotexts and again (the way back from a picture to its job). Knows nothing of product photographs.
+`picture_job` holds the settings, `presets` what each family of checkpoints needs, `wildcards` the holes in a
+prompt, `size_plan` the sizes on the way to the delivered one, `controls` the control pictures. From these
+`planned_pictures` makes requests for one server; `drawing_pictures` has them drawn, and `generating` is the
+call that a Python program makes.
 """
 
 from __future__ import annotations
 
 from prodgen.text2image.controls import Control, read_control
-from prodgen.text2image.generating import KIND, Picture, generate, seeds_of
-from prodgen.text2image.job import Job, new_job, read_config, read_lora
+from prodgen.text2image.drawing_pictures import draw_all, seeds_of
+from prodgen.text2image.drawn_picture import KIND, DrawnPicture
+from prodgen.text2image.generating import generate
+from prodgen.text2image.picture_job import PictureJob, new_job, read_config, read_lora
 from prodgen.text2image.presets import Preset, presets
 
 __all__ = [
     "KIND",
     "Control",
-    "Job",
-    "Picture",
+    "DrawnPicture",
+    "PictureJob",
     "Preset",
+    "draw_all",
     "generate",
     "new_job",
     "presets",

@@ -1,203 +1,173 @@
-"""Pictures drawn from words: asked for, brought to size, saved whole with their story."""
+"""`generate`: words in, pictures out, as one call of a Python program."""
 
 from __future__ import annotations
 
-import platform
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 
-from prodgen import __version__, codecs, files, provenance
-from prodgen.client.work.enlarging import enlarge
-from prodgen.dialects import infotexts
-from prodgen.errors import ImageError, SettingError
-from prodgen.images import RgbImage
-from prodgen.schema import Generation, Progress
-from prodgen.text2image import plan
-from prodgen.text2image.job import Job, draw_seed
-from prodgen.text2image.orders import Order, orders_for
+from prodgen.schema import Lora
+from prodgen.text2image.controls import Control
+from prodgen.text2image.drawing_pictures import OnProgress, draw_all, seeds_of
+from prodgen.text2image.drawn_picture import DrawnPicture
+from prodgen.text2image.picture_job import new_job
 
 if TYPE_CHECKING:
     from prodgen.client import Client
 
-KIND = "generate"
-"""What tells these stories from those of product shots."""
 
-ONLY_PLACES = (
-    "the embedded backend draws places, floors and light, never the things in a prompt; "
-    "a Stable Diffusion server draws those (--backend URL)"
-)
+class GenerateSettings(TypedDict, total=False):
+    """The optional parameters of `generate` that do not say how many pictures there are."""
 
-NO_TILING = "the embedded backend cannot tile: this picture has seams; a Stable Diffusion server can"
-
-OnProgress = Callable[[int, float], None]
-"""Is told the picture's number from 0, and how far it is, 0 to 1."""
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """One finished picture."""
-
-    image: RgbImage
-    """(H, W, 3), sRGB, [0, 1]."""
-    order: Order
-    generation: Generation
-    backend: str
-    is_diffusion: bool
-    notices: tuple[str, ...]
-    seconds: float
-    path: Path | None = None
-    """Where it was written, if it was."""
-
-    @property
-    def seed(self) -> int:
-        """What decided it, beside the job."""
-        return self.order.request.seed
-
-    @property
-    def infotext(self) -> str:
-        """The server's line on it; "" if it gave none."""
-        return self.generation.infotexts[0] if self.generation.infotexts else ""
-
-    @property
-    def version(self) -> str | None:
-        """Version of the server's program, as far as it says."""
-        told = self.generation.info.get("version")
-        return str(told) if told else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return everything about the picture but its pixels, ready for JSON."""
-        written = {} if self.path is None else {"picture": str(self.path)}
-        return {**written, **self.story(), "seconds": round(self.seconds, 3)}
-
-    def story(self) -> dict[str, Any]:
-        """Return what the file tells: with it, `again` draws the picture once more."""
-        order, applied = self.order, self.generation.applied
-        choices = (*order.filled.choices, *order.filled_negative.choices)
-        return {
-            "kind": KIND,
-            "size": [self.image.shape[1], self.image.shape[0]],
-            "way": order.plan.words(),
-            "prompt": order.request.prompt,
-            "negative_prompt": order.request.negative_prompt or "",
-            "template": order.template if choices else None,
-            "choices": [list(choice) for choice in choices],
-            "seed": self.seed,
-            "loras": {lora.name: lora.weight for lora in order.request.loras},
-            "lora_hashes": dict(applied.loras),
-            "preset": order.preset.name,
-            "job": order.job.story(),
-            "backend": self.backend,
-            "checkpoint": applied.checkpoint,
-            "checkpoint_hash": applied.checkpoint_hash,
-            "vae": applied.vae,
-            "sampler": applied.sampler,
-            "scheduler": applied.scheduler,
-            "notices": list(self.notices),
-            "versions": {
-                "prodgen": __version__,
-                "python": platform.python_version(),
-                "server": self.version,
-            },
-        }
-
-    def text(self) -> dict[str, str]:
-        """Return the story as the text chunks that go into the file."""
-        kind = provenance.TRAINED_MEDIA if self.is_diffusion else provenance.COMPOSITE_SYNTHETIC
-        return provenance.text_chunks(self.story(), infotext=self.infotext, source_type=kind)
+    negative_prompt: str
+    size: str | None
+    upscale: str | None
+    seed: int | None
+    preset: str
+    checkpoint: str | None
+    vae: str | None
+    steps: int | None
+    cfg_scale: float | None
+    sampler_name: str | None
+    scheduler: str | None
+    loras: Sequence[str | Lora]
+    controlnet: Sequence[str | Control]
+    server_styles: Sequence[str]
+    hires: float | None
+    hires_upscaler: str | None
+    denoising_strength: float | None
+    upscaler: str
+    restore_faces: bool
+    tiling: bool
+    wildcards: str | Path | None
+    output: str | Path | None
+    backend: str | Client
+    dialect: str | None
+    on_progress: OnProgress | None
 
 
-def seeds_of(job: Job) -> list[int]:
-    """Return the seeds of a job's pictures; the first is drawn where the job has none."""
-    first = draw_seed() if job.seed is None else job.seed
-    return [(first + number) % 2**32 for number in range(job.count)]
-
-
+@overload
+def generate(prompt: str, *, count: None = None, **settings: Unpack[GenerateSettings]) -> DrawnPicture: ...
+@overload
+def generate(prompt: str, *, count: int, **settings: Unpack[GenerateSettings]) -> list[DrawnPicture]: ...
 def generate(
-    job: Job,
+    prompt: str,
     *,
-    client: Client,
-    seeds: Sequence[int] | None = None,
-    outputs: Sequence[Path] | None = None,
+    count: int | None = None,
+    negative_prompt: str = "",
+    size: str | None = None,
+    upscale: str | None = None,
+    seed: int | None = None,
+    preset: str = "auto",
+    checkpoint: str | None = None,
+    vae: str | None = None,
+    steps: int | None = None,
+    cfg_scale: float | None = None,
+    sampler_name: str | None = None,
+    scheduler: str | None = None,
+    loras: Sequence[str | Lora] = (),
+    controlnet: Sequence[str | Control] = (),
+    server_styles: Sequence[str] = (),
+    hires: float | None = None,
+    hires_upscaler: str | None = None,
+    denoising_strength: float | None = None,
+    upscaler: str = "auto",
+    restore_faces: bool = False,
+    tiling: bool = False,
+    wildcards: str | Path | None = None,
+    output: str | Path | None = None,
+    backend: str | Client = "auto",
+    dialect: str | None = None,
     on_progress: OnProgress | None = None,
-) -> Iterator[Picture]:
-    """Draw a job's pictures one after another, each saved before the next is begun.
+) -> DrawnPicture | list[DrawnPicture]:
+    """Draw a picture from words, or with `count` several.
+
+        generate("a red mug on a wooden table").save("mug.png")
+
+    What is not offered here (refiner, second prompts, settings of the server ...) is a field of `PictureJob`,
+    which `prodgen.text2image.draw_all` draws.
 
     Args:
-        job: What to draw.
-        client: The server.
-        seeds: Of the pictures; unset: the job's.
-        outputs: A file for each seed; unset: nothing is written.
-        on_progress: Is told the picture's number and how far it is.
+        prompt: What to draw. `{a|b}` and `__name__` are filled in, `<lora:NAME:WEIGHT>` asks for a LoRA.
+        count: Draw so many, with the seeds `seed`, `seed` + 1 ..., and return them as a list.
+        negative_prompt: What should not be seen; without effect at cfg_scale 1.
+        size: What is delivered: "2048x2048", "4:5", "2k"; None: the model's native size.
+        upscale: Final enlargement, beyond `size`: a factor ("2") or a size ("4096x4096").
+        seed: Decides the picture; None draws one, which the picture's `seed` tells.
+        preset: Family of checkpoints that steps, cfg_scale, sampler and size suit; "auto": by the name.
+        checkpoint: Checkpoint of the server; None: the one that it has configured.
+        vae: VAE of the server, "Automatic" or "None".
+        steps: Sampling steps; None: the preset's.
+        cfg_scale: Classifier-free guidance: weight of the prompt; None: the preset's.
+        sampler_name: Sampler of the server; None: the preset's.
+        scheduler: Noise schedule of the server; None: the preset's.
+        loras: LoRAs of the server: `Lora` objects or "NAME:WEIGHT".
+        controlnet: Control pictures: `Control` objects or "MODEL[+MODULE]:FILE[:WEIGHT]".
+        server_styles: Prompt styles that are saved on the server.
+        hires: Factor by which the picture is enlarged and drawn once more; 1: no second pass.
+        hires_upscaler: Upscaler between the two passes; None: the best known.
+        denoising_strength: How much the second pass may change, 0 to 1.
+        upscaler: Upscaler of the finished picture; "auto": the best known, "none": interpolation.
+        restore_faces: Run the server's face restoration over the result.
+        tiling: Draw a picture that tiles without a seam.
+        wildcards: Folder of NAME.txt for `__NAME__` in the prompts.
+        output: File to write; of several pictures, each gets its seed behind the name, as in mug-7.png.
+        backend: "auto" (the server at PRODGEN_BACKEND or 127.0.0.1:7860 if one answers, else the embedded
+            one), "embedded://", a URL, or an open `Client`.
+        dialect: The kind of server, such as "forge"; None: it is found out.
+        on_progress: Called with the picture's number and the share of it that is done, 0 to 1.
+
+    Returns:
+        The picture, with `image`, `seed`, `notices` and `save()`; with `count` a list of pictures.
 
     Raises:
-        SettingError: If the job cannot be done on this server as asked; nothing was drawn.
+        SettingError: If a setting is wrong, or cannot be done on this server; nothing was drawn.
         ImageError: If a picture cannot be read or written.
-        BackendError: If the server fails; the pictures before are done and written.
+        BackendError: If the server fails; pictures before that are written.
     """
-    chosen = list(seeds) if seeds is not None else seeds_of(job)
-    if outputs is not None and len(outputs) != len(chosen):
-        raise SettingError(f"{len(outputs)} outputs for {len(chosen)} pictures")
-    for path in outputs or ():
-        if path.suffix.lower() not in codecs.FORMATS:
-            raise ImageError(f"{path.name!r}: the ending must be one of {', '.join(codecs.FORMATS)}")
-        files.refuse_overwriting(path, *(control.picture for control in job.controlnet))
-    for number, order in enumerate(orders_for(job, chosen, client)):
-        picture = _draw(order, number, client, on_progress, None if outputs is None else outputs[number])
-        if picture.path is not None:
-            files.save(picture.path, picture.image, text=picture.text())
-        yield picture
-
-
-def _draw(
-    order: Order, number: int, client: Client, on_progress: OnProgress | None, path: Path | None
-) -> Picture:
-    tell = on_progress or (lambda picture, fraction: None)
-    begun = time.perf_counter()
-    tell(number, 0.0)
-
-    def report(progress: Progress) -> None:
-        tell(number, 0.95 * progress.fraction)
-
-    generation = client.txt2img(order.request, on_progress=report if on_progress else None)
-    notices = [*client.notices, *order.notices, *generation.notices, *_about_words(generation)]
-    if client.is_embedded:
-        notices.append(ONLY_PLACES)
-        if order.request.tiling:
-            notices.append(NO_TILING)
-    image = _at_size(generation.image, order, client, notices)
-    tell(number, 1.0)
-    return Picture(
-        image=image,
-        order=order,
-        generation=generation,
-        backend=client.name,
-        is_diffusion=not client.is_embedded,
-        notices=tuple(dict.fromkeys(notices)),
-        seconds=time.perf_counter() - begun,
-        path=path,
+    job = new_job(
+        {
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "size": size,
+            "upscale": upscale,
+            "preset": preset,
+            "checkpoint": checkpoint,
+            "vae": vae,
+            "steps": steps,
+            "cfg_scale": cfg_scale,
+            "sampler_name": sampler_name,
+            "scheduler": scheduler,
+            "loras": tuple(loras),
+            "controlnet": tuple(controlnet),
+            "server_styles": tuple(server_styles),
+            "hires": hires,
+            "hires_upscaler": hires_upscaler,
+            "denoising_strength": denoising_strength,
+            "upscaler": upscaler,
+            "restore_faces": restore_faces,
+            "tiling": tiling,
+            "wildcards": None if wildcards is None else Path(wildcards),
+            "seed": seed,
+            "count": count,
+        }
     )
+    chosen = seeds_of(job)
+    outputs = None
+    if output is not None:
+        path = Path(output)
+        outputs = [path if count is None else path.with_stem(f"{path.stem}-{one}") for one in chosen]
+    with _connected(backend, dialect) as client:
+        drawn = draw_all(job, client=client, seeds=chosen, outputs=outputs, on_progress=on_progress)
+        pictures = list(drawn)
+    return pictures[0] if count is None else pictures
 
 
-def _at_size(image: RgbImage, order: Order, client: Client, notices: list[str]) -> RgbImage:
-    """Return the picture at the size that was asked for, by an upscaler where that is worth it."""
-    final = order.plan.final
-    drawn = image.shape[1], image.shape[0]
-    factor = max(final[0] / drawn[0], final[1] / drawn[1])
-    if factor > plan.WORTH_AN_UPSCALER and order.job.grow != "none":
-        if set(client.capabilities.upscalers) - {"None"}:
-            width, height = plan.cover(drawn, final)
-            image, name = enlarge(image, width, height, upscaler=order.job.upscaler, client=client)
-            notices.append(f"enlarged from {drawn[0]}x{drawn[1]} by the upscaler {name!r}")
-        else:
-            notices.append(f"this server has no upscaler: interpolated from {drawn[0]}x{drawn[1]}")
-    return plan.fit(image, final)
+def _connected(backend: str | Client, dialect: str | None) -> AbstractContextManager[Client]:
+    """Return a client that is closed at the end, unless it is the caller's own."""
+    if not isinstance(backend, str):
+        return nullcontext(backend)
+    from prodgen.client import Client as Connection  # HTTP is loaded when it is needed
 
-
-def _about_words(generation: Generation) -> list[str]:
-    """The embedded backend says which words it could do nothing with."""
-    told = infotexts.pairs(generation.infotexts[0].rsplit("\n", 1)[-1]) if generation.infotexts else {}
-    unknown = told.get("Unknown words")
-    return [f"the backend does not know these words of the prompt: {unknown}"] if unknown else []
+    return Connection(backend, dialect=dialect)

@@ -12,7 +12,7 @@ from prodgen.errors import SettingError, UnknownNameError
 from prodgen.schema import Lora, Txt2Img, prompts
 from prodgen.shots.shot import new_shot
 from prodgen.text2image import new_job
-from prodgen.text2image.orders import orders_for
+from prodgen.text2image.planned_pictures import planned_pictures
 
 NAMES = st.text(st.characters(categories=["L", "N"], include_characters=" _-."), min_size=1, max_size=12)
 NAMES = NAMES.filter(lambda name: name == name.strip())
@@ -113,7 +113,7 @@ def test_shoot_and_generate_read_a_prompt_alike(prompt, expected, embedded_clien
         return new_shot(source=Path("mug.jpg"), prompt=prompt)
 
     def order():
-        return orders_for(new_job({"prompt": prompt}), [1], embedded_client)[0].request
+        return planned_pictures(new_job({"prompt": prompt}), [1], embedded_client)[0].request
 
     if expected is None:
         for read in (shot, order):

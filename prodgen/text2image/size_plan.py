@@ -1,14 +1,13 @@
-"""Which sizes a picture goes through: the first pass a model can draw, what it grows to, what is delivered.
+"""Which sizes a picture goes through: the first pass that a model can draw, the second pass, the delivery.
 
-Models repeat heads and horizons when they draw far above the size they were trained at, so a large
-picture is drawn small and grown. Pure numbers; nothing is drawn here.
+Models repeat heads and horizons when they draw far above the size that they were trained at, so a large
+picture is composed small and enlarged. Pure arithmetic; nothing is drawn here.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from prodgen import placement
 from prodgen.errors import SettingError
@@ -16,45 +15,49 @@ from prodgen.images import RgbImage, resize
 from prodgen.placement import Size
 from prodgen.placement.canvas_sizes import parse_ratio
 
-Growth = Literal["auto", "hires", "upscale", "none"]
-"""How a picture grows: drawn once more, by an upscaler, by interpolation; auto: the first two in turn."""
+MAX_DIRECT_AREA = 1.6
+"""Largest area, in native areas, that is drawn in one pass: 768x512 on a 512x512 model, 1280x1280 on SDXL.
 
-DRAWN_DIRECTLY = 1.6
-"""Times the native area that models still compose well: 768x512 on a 512x512 model, 1280x1280 on SDXL."""
+Chosen by eye, no measurement."""
 
-TOO_SMALL = 0.5
-"""Times the native area below which models draw mush: it is drawn larger, and shrunk."""
+MIN_DIRECT_AREA = 0.5
+"""Smallest area, in native areas, that is drawn at its own size; smaller ones are drawn larger and reduced.
 
-MOST_HIRES = 2.0
-"""Factor of the second pass when nobody says one; A1111's default. Above, VRAM runs out and seams show."""
+Chosen by eye, no measurement: a 512x512 model draws little that can be recognised below 360x360."""
 
-WORTH_AN_UPSCALER = 1.05
-"""Below this factor interpolation is as good."""
+MAX_HIRES_FACTOR = 2.0
+"""Factor of the second pass where none is given; the default of A1111's hires fix."""
+
+MIN_UPSCALER_FACTOR = 1.05
+"""Smallest enlargement that is given to an upscaler; below it the picture is interpolated.
+
+Chosen so that rounding to multiples of 8 never calls an upscaler: 8 pixels are under 5 % of any side above
+160 pixels."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class SizePlan:
     """The sizes of one picture, each (width, height) in pixels."""
 
     first: Size
-    """What the model composes; multiples of 8."""
+    """First pass, which the model composes; multiples of 8."""
     second: Size | None
-    """What it draws once more on top (hires fix); multiples of 8."""
+    """Second pass (hires fix); multiples of 8; None: there is none."""
     final: Size
-    """What is delivered, exact."""
+    """Delivered size, to the pixel."""
 
     @property
     def drawn(self) -> Size:
-        """What comes back from drawing."""
+        """Size of the picture that the server returns."""
         return self.second or self.first
 
     @property
     def rest(self) -> float:
-        """Factor that remains between what is drawn and what is delivered; 1 or below: none."""
+        """Enlargement from the drawn to the delivered size; 1 or below: none is needed."""
         return max(self.final[0] / self.drawn[0], self.final[1] / self.drawn[1])
 
     def words(self) -> str:
-        """Return the way in words, such as "512x512 > 1024x1024 > 2048x2048"."""
+        """Return the sizes in their order, such as "512x512 > 1024x1024 > 2048x2048"."""
         ways = dict.fromkeys(size for size in (self.first, self.second, self.final) if size)
         return " > ".join(f"{width}x{height}" for width, height in ways)
 
@@ -77,47 +80,42 @@ def wanted_size(text: str | None, *, side: int) -> Size | None:
     return _multiple(side * math.sqrt(ratio), 8), _multiple(side / math.sqrt(ratio), 8)
 
 
-def plan(
+def plan_sizes(
     wanted: Size | None,
     *,
     side: int,
     first: Size | None = None,
     second: Size | None = None,
     hires: float | None = None,
-    grow: Growth = "auto",
     is_free: bool = False,
-) -> Plan:
+) -> SizePlan:
     """Decide the sizes of a picture.
 
     Args:
-        wanted: What is to be delivered; None: what drawing gives.
+        wanted: Size to deliver; None: whatever drawing gives.
         side: The model's native pictures are side x side pixels.
-        first: The first pass, if it was chosen by hand.
-        second: The second pass, if it was chosen by hand.
-        hires: Factor of the second pass, if it was chosen by hand.
-        grow: How the picture grows where that was left open.
+        first: First pass, if the user chose its size.
+        second: Second pass, if the user chose its size.
+        hires: Factor of the second pass, if the user chose it; 1: no second pass.
         is_free: Whether the model draws any size at or below its native one equally well.
 
     Raises:
-        SettingError: If the settings contradict each other, or a size is out of range.
+        SettingError: If a size is out of range.
     """
-    if hires is not None and grow in ("upscale", "none"):
-        raise SettingError(f"hires {hires:g} asks for a second pass, and grow {grow!r} against")
     composed = wanted if wanted is None or hires is None else (wanted[0] / hires, wanted[1] / hires)
     start = first or _first(composed, side=side, is_free=is_free)
-    if hires is not None:  # rounded down, as servers do with a factor
+    if hires is not None and hires > 1:  # rounded down, as servers do with a factor
         second = int(start[0] * hires) // 8 * 8, int(start[1] * hires) // 8 * 8
-    elif second is None and wanted is not None and grow in ("auto", "hires"):
+    elif hires is None and second is None and wanted is not None:
         factor = max(wanted[0] / start[0], wanted[1] / start[1])
-        if factor > WORTH_AN_UPSCALER:
-            most = MOST_HIRES if grow == "auto" else math.inf
-            second = _grown(start, wanted, min(factor, most), is_last=factor <= most)
+        if factor > MIN_UPSCALER_FACTOR:
+            second = _second(start, wanted, factor)
     final = wanted or second or start
     if max(*final, *(second or start)) > placement.MOST_SIDE:
         raise SettingError(
             f"the picture would have {final[0]}x{final[1]}; at most {placement.MOST_SIDE} a side"
         )
-    return Plan(first=start, second=second, final=final)
+    return SizePlan(first=start, second=second, final=final)
 
 
 def fit(picture: RgbImage, size: Size) -> RgbImage:
@@ -145,17 +143,17 @@ def _first(wanted: tuple[float, float] | None, *, side: int, is_free: bool) -> S
     if wanted is None:
         return side, side
     area = wanted[0] * wanted[1] / side**2
-    if area <= (1.0 if is_free else DRAWN_DIRECTLY) and (is_free or area >= TOO_SMALL):
+    if area <= (1.0 if is_free else MAX_DIRECT_AREA) and (is_free or area >= MIN_DIRECT_AREA):
         return _up(wanted[0]), _up(wanted[1])
     scale = math.sqrt(1 / area)
     ideal = max(1, round(wanted[0] * scale)), max(1, round(wanted[1] * scale))
     return placement.working_size(*ideal, megapixels=side**2 / 1e6)
 
 
-def _grown(start: Size, wanted: Size, factor: float, *, is_last: bool) -> Size:
-    if is_last:  # the server crops to these proportions itself, so only the last 7 pixels are ours to cut
+def _second(start: Size, wanted: Size, factor: float) -> Size:
+    if factor <= MAX_HIRES_FACTOR:  # the server crops to these proportions; the last 7 pixels are cut here
         return _up(wanted[0]), _up(wanted[1])
-    return _multiple(start[0] * factor, 8), _multiple(start[1] * factor, 8)
+    return _multiple(start[0] * MAX_HIRES_FACTOR, 8), _multiple(start[1] * MAX_HIRES_FACTOR, 8)
 
 
 def _up(pixels: float) -> int:

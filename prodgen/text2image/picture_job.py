@@ -1,13 +1,12 @@
-"""A job: everything that decides pictures drawn from words, as one immutable value.
+"""Everything that decides pictures drawn from words, as one immutable value.
 
-Made of a TOML file and of what a command line adds to it; knows no server. What is unset is decided
-later: by the preset that fits the checkpoint, or by the server.
+A `PictureJob` is made of a TOML file, of a command line's options or of a Python call; it knows no server.
+What it leaves unset is decided later: by the preset that fits the checkpoint, or by the server.
 """
 
 from __future__ import annotations
 
 import re
-import secrets
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,30 +18,27 @@ from prodgen.errors import SettingError, UnknownNameError
 from prodgen.placement import Size
 from prodgen.schema import MAX_SEED, Lora, Request
 from prodgen.text2image.controls import Control, read_control
-from prodgen.text2image.plan import Growth
 from prodgen.text2image.presets import AUTO
 
 MAX_CONFIG_BYTES = 1 << 20
 
 ALIASES = {
     "negative": "negative_prompt",
-    "cfg": "cfg_scale",
     "sampler": "sampler_name",
     "lora": "loras",
-    "denoise": "denoising_strength",
-    "checkpoint": "model",
+    "server_style": "server_styles",
 }
-"""Names of options, in a file, for the fields that they set."""
+"""A command line's options that are not spelled like the field that they set; a TOML file may use both."""
 
 NOT_OF_THE_JOB = ("backend", "output")
-"""A file may hold these; they decide where, not what."""
+"""What a TOML file may hold besides: where a picture is drawn and written, which does not change it."""
 
 
-class Job(Request):
+class PictureJob(Request):
     """One or several pictures to be drawn from a prompt."""
 
     prompt: str = Field(default="", max_length=8000)
-    """What to draw; with `{a|b}` and `__name__` to be filled, and LoRA tags if you like."""
+    """What to draw. `{a|b}` and `__name__` are filled in, `<lora:NAME:WEIGHT>` asks for a LoRA."""
 
     negative_prompt: str = Field(default="", max_length=8000)
     """What should not be seen; without effect at cfg_scale 1."""
@@ -50,21 +46,21 @@ class Job(Request):
     size: str | None = None
     """What is delivered: 2048x2048, 4:5, 2k; unset: the model's native size."""
 
+    upscale: str | None = None
+    """Final enlargement, beyond `size`, by the upscaler: a factor ("2") or a size ("4096x4096")."""
+
     first_pass: str | None = None
     """Size that the model composes at; unset: its native area in the proportions of `size`."""
 
-    grow: Growth = "auto"
-    """How it grows to `size`: hires draws once more, upscale uses an upscaler, none interpolates;
-    auto draws once more up to factor 2 and leaves the rest to an upscaler."""
-
-    hires: float | None = Field(default=None, gt=1, le=8)
-    """Factor of the second pass, chosen by hand."""
+    hires: float | None = Field(default=None, ge=1, le=8)
+    """Factor by which the picture is enlarged and drawn once more (hires fix); 1: no second pass.
+    Unset: up to 2, as far as `size` asks for more than the model draws well at once."""
 
     hires_size: str | None = None
-    """Size of the second pass, chosen by hand; instead of `hires`."""
+    """Size of the second pass, in place of the factor `hires`."""
 
     hires_upscaler: str | None = Field(default=None, min_length=1)
-    """What enlarges between the passes; unset: the best known that the server has."""
+    """Upscaler between the two passes; unset: the best known that the server has."""
 
     hires_steps: int | None = Field(default=None, ge=0, le=1000)
     """Steps of the second pass; unset: as many as `steps`."""
@@ -73,58 +69,58 @@ class Job(Request):
     """How much the second pass may change; unset: 0.35, or 0.55 after a latent enlargement."""
 
     hires_prompt: str | None = None
-    """Another prompt for the second pass."""
+    """Prompt of the second pass; unset: that of the first."""
 
     hires_negative_prompt: str | None = None
-    """Another negative prompt for the second pass."""
+    """Negative prompt of the second pass; unset: that of the first."""
 
     hires_sampler: str | None = None
-    """Another sampler for the second pass."""
+    """Sampler of the second pass; unset: that of the first."""
 
     hires_scheduler: str | None = None
-    """Another schedule for the second pass."""
+    """Noise schedule of the second pass; unset: that of the first."""
 
     hires_checkpoint: str | None = None
-    """Another checkpoint for the second pass."""
+    """Checkpoint of the second pass; unset: that of the first."""
 
     upscaler: str = Field(default=AUTO, min_length=1)
-    """What enlarges after drawing, as the server lists it; auto: the best known."""
+    """Upscaler of the finished picture, as the server lists it; auto: the best known; none: interpolation."""
 
     count: int = Field(default=1, ge=1, le=1000)
-    """Pictures, of seed, seed + 1, ..."""
+    """Number of pictures; their seeds are `seed`, `seed` + 1 ..."""
 
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
-    """Of the first picture; unset: drawn, and told."""
+    """Seed of the first picture; unset: drawn at random and recorded."""
 
     preset: str = Field(default=AUTO, min_length=1)
-    """Family of checkpoints whose steps, cfg, sampler and size are used; auto: by the name."""
+    """Family of checkpoints that steps, cfg_scale, sampler and size suit; auto: by the checkpoint's name."""
 
     steps: int | None = Field(default=None, ge=1, le=1000)
     """Sampling steps; unset: the preset's."""
 
     cfg_scale: float | None = Field(default=None, ge=0, le=30)
-    """Weight of the prompt; unset: the preset's."""
+    """Classifier-free guidance: weight of the prompt; unset: the preset's."""
 
     sampler_name: str | None = Field(default=None, min_length=1)
-    """As the server lists it; unset: the preset's."""
+    """Sampler, as the server lists it; unset: the preset's."""
 
     scheduler: str | None = Field(default=None, min_length=1)
-    """As the server lists it; unset: the preset's, or the sampler's own."""
+    """Noise schedule, as the server lists it; unset: the preset's, or the sampler's own."""
 
-    model: str | None = Field(default=None, min_length=1)
-    """A checkpoint of the server; unset: the one that it has configured."""
+    checkpoint: str | None = Field(default=None, min_length=1)
+    """Checkpoint of the server; unset: the one that it has configured."""
 
     vae: str | None = Field(default=None, min_length=1)
     """A VAE of the server, "Automatic" or "None"."""
 
     loras: tuple[Lora, ...] = ()
-    """LoRAs of the server; tags in the prompt are added to them."""
+    """LoRAs of the server, beside those that the prompt has tags for."""
 
     controlnet: tuple[Control, ...] = ()
-    """Control pictures."""
+    """Control pictures, each with its ControlNet model."""
 
-    styles: tuple[str, ...] = ()
-    """The server's saved prompt styles."""
+    server_styles: tuple[str, ...] = ()
+    """Prompt styles that are saved on the server, by name."""
 
     restore_faces: bool = False
     """Run the server's face restoration over the result."""
@@ -136,13 +132,13 @@ class Job(Request):
     """Layers of the text encoder left out at its end, counted from 1 (none)."""
 
     subseed: int | None = Field(default=None, ge=0, le=MAX_SEED)
-    """A second seed, mixed in by `subseed_strength`."""
+    """A second seed, whose noise is mixed in by `subseed_strength`."""
 
     subseed_strength: float | None = Field(default=None, ge=0, le=1)
-    """Share of the second seed."""
+    """Share of the second seed's noise."""
 
     refiner: str | None = Field(default=None, min_length=1)
-    """A checkpoint that takes over at `refiner_at`."""
+    """Checkpoint that takes over at `refiner_at`."""
 
     refiner_at: float | None = Field(default=None, ge=0, le=1)
     """Share of the steps after which the refiner takes over."""
@@ -157,13 +153,13 @@ class Job(Request):
     """Folder of NAME.txt for `__NAME__` in the prompts."""
 
     literal: bool = False
-    """Take braces and `__` in the prompts as they are."""
+    """Leave `{a|b}` and `__name__` in the prompts as they are."""
 
     override_settings: dict[str, JsonValue] = Field(default_factory=dict)
-    """Options of the server for this job only, by its own names."""
+    """Settings of the server that hold for this job only, by the server's own names."""
 
     def check(self) -> None:
-        """Refuse what would not run, or be ignored."""
+        """Refuse settings that exclude or need each other."""
         super().check()
         if self.hires is not None and self.hires_size is not None:
             raise ValueError("hires and hires_size exclude each other")
@@ -176,25 +172,20 @@ class Job(Request):
             ):
                 raise ValueError(f"{name} {text!r} is not WIDTHxHEIGHT in multiples of 8, such as 768x512")
         if (self.subseed is None) != (self.subseed_strength is None):
-            raise ValueError("subseed and subseed_strength are of use only together")
+            raise ValueError("subseed and subseed_strength must be given together")
         if (self.refiner is None) != (self.refiner_at is None):
-            raise ValueError("refiner and refiner_at are of use only together")
+            raise ValueError("refiner and refiner_at must be given together")
 
     def story(self) -> dict[str, Any]:
-        """Return what is set, ready for JSON; no folder of this machine is in it."""
-        told = self.model_dump(mode="json", exclude_defaults=True, exclude={"wildcards"})
-        for control in told.get("controlnet", ()):
+        """Return the settings that are not defaults, as JSON and without any folder of this machine."""
+        fields = self.model_dump(mode="json", exclude_defaults=True, exclude={"wildcards"})
+        for control in fields.get("controlnet", ()):
             control["picture"] = Path(control["picture"]).name
-        return told
-
-
-def draw_seed() -> int:
-    """Draw a seed; ours, so that it is known before anything is sent. A1111 draws from the same range."""
-    return secrets.randbelow(2**32 - 2)
+        return fields
 
 
 def as_size(text: str) -> Size:
-    """Return (width, height) of a "WxH" that was checked before."""
+    """Return (width, height) of a "WxH" that `PictureJob.check` has accepted."""
     width, _, height = text.partition("x")
     return int(width), int(height)
 
@@ -211,21 +202,24 @@ def read_lora(text: str) -> Lora:
     return Lora(name=match[1], weight=float(match[2]) if match[2] else 1.0)
 
 
-def new_job(fields: Mapping[str, Any], *, folder: Path | None = None) -> Job:
-    """Return the job of these fields, by their own names or those of options; None is unset.
+def new_job(fields: Mapping[str, Any], *, folder: Path | None = None) -> PictureJob:
+    """Return the job that these settings mean; a setting that is None stays unset.
 
     Args:
-        fields: As in a TOML file: `lora` and `controlnet` are lists of texts or tables.
-        folder: What relative paths are relative to.
+        fields: Settings by the names of `PictureJob` or of the command line's options, as in a TOML file:
+            `lora` and `controlnet` are lists of texts or tables.
+        folder: Folder that relative paths start from; None: the current one.
 
     Raises:
-        SettingError: If one is unknown or wrong; says which.
+        SettingError: If a setting is unknown or wrong; the message names it.
     """
     known: dict[str, Any] = {}
     for name, value in fields.items():
         field = ALIASES.get(name.replace("-", "_"), name.replace("-", "_"))
-        if field not in Job.model_fields:
-            raise UnknownNameError("setting", name, sorted([*Job.model_fields, *ALIASES, *NOT_OF_THE_JOB]))
+        if field not in PictureJob.model_fields:
+            raise UnknownNameError(
+                "setting", name, sorted([*PictureJob.model_fields, *ALIASES, *NOT_OF_THE_JOB])
+            )
         if value is not None:
             known[field] = value
     if "loras" in known:
@@ -235,11 +229,11 @@ def new_job(fields: Mapping[str, Any], *, folder: Path | None = None) -> Job:
         known["controlnet"] = tuple(_below(folder, Control.model_validate(x)) for x in controls)
     if folder is not None and isinstance(known.get("wildcards"), str):
         known["wildcards"] = folder / known["wildcards"]
-    return Job.model_validate(known)
+    return PictureJob.model_validate(known)
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Return the fields in a TOML file; paths in it are relative to where it is.
+    """Return the settings in a TOML file; relative paths in it start from the file's own folder.
 
     Raises:
         SettingError: If it cannot be read, or a setting is unknown or wrong.

@@ -12,10 +12,10 @@ import pytest
 from prodgen import files, provenance
 from prodgen.client import Client
 from prodgen.errors import ImageError, MissingExtensionError, SettingError, UnknownNameError
-from prodgen.replaying import recall
+from prodgen.replaying import read_recorded
 from prodgen.server import EmbeddedServer, EmbeddedTransport
-from prodgen.text2image import generate, new_job, presets, seeds_of
-from prodgen.text2image.orders import orders_for
+from prodgen.text2image import draw_all, new_job, presets, seeds_of
+from prodgen.text2image.planned_pictures import planned_pictures
 
 
 class Around(httpx.BaseTransport):
@@ -41,8 +41,8 @@ def client_of(*checkpoints: str) -> Client:
 
 
 def test_a_preset_is_announced_and_one_that_nothing_speaks_for_says_so():
-    told = orders_for(new_job({"prompt": "a"}), [1], client_of("sd_xl_turbo_1.0"))[0].notices
-    guessed = orders_for(new_job({"prompt": "a"}), [1], client_of("dreamshaper_8"))[0].notices
+    told = planned_pictures(new_job({"prompt": "a"}), [1], client_of("sd_xl_turbo_1.0"))[0].notices
+    guessed = planned_pictures(new_job({"prompt": "a"}), [1], client_of("dreamshaper_8"))[0].notices
 
     assert "preset sdxl-turbo by the name" in told[0]
     assert "no preset is known" in guessed[0]
@@ -57,34 +57,34 @@ def test_every_sampler_and_schedule_of_the_presets_is_one_of_a1111():
 
 
 def test_a_ratio_with_hires_is_that_of_the_first_pass():
-    order = orders_for(new_job({"prompt": "a", "size": "16:9", "hires": 2}), [1], client_of("sd_xl"))[0]
+    order = planned_pictures(new_job({"prompt": "a", "size": "16:9", "hires": 2}), [1], client_of("sd_xl"))[0]
 
-    assert order.plan.words() == "1368x768 > 2736x1536"
+    assert order.sizes.words() == "1368x768 > 2736x1536"
 
 
 # What is asked of a server.
 
 
 def test_lora_tags_in_a_prompt_become_loras_that_are_checked():
-    order = orders_for(new_job({"prompt": "a <lora:more_details:0.5> b"}), [1], client_of())[0]
+    order = planned_pictures(new_job({"prompt": "a <lora:more_details:0.5> b"}), [1], client_of())[0]
 
     assert order.request.prompt == "a b"
     assert order.request.loras[0].weight == 0.5
     with pytest.raises(UnknownNameError, match="more_details"):
-        list(generate(new_job({"prompt": "<lora:more_detail:1> a"}), client=client_of()))
+        list(draw_all(new_job({"prompt": "<lora:more_detail:1> a"}), client=client_of()))
 
 
 def test_a_tag_with_several_weights_is_left_to_the_server_but_its_name_is_checked():
     job = new_job({"prompt": "a <lora:nothing:0.5:1>"})
 
     with pytest.raises(UnknownNameError, match="nothing"):
-        orders_for(job, [1], client_of())
+        planned_pictures(job, [1], client_of())
 
 
 def test_what_the_user_sets_wins_over_the_preset():
-    job = new_job({"prompt": "a", "steps": 3, "cfg": 4, "sampler": "Heun"})
+    job = new_job({"prompt": "a", "steps": 3, "cfg_scale": 4, "sampler": "Heun"})
 
-    request = orders_for(job, [1], client_of("sd_xl_base_1.0"))[0].request
+    request = planned_pictures(job, [1], client_of("sd_xl_base_1.0"))[0].request
 
     assert (request.steps, request.cfg_scale, request.sampler_name) == (3, 4, "Heun")
     assert request.scheduler is None, "another sampler brings its own schedule"
@@ -93,14 +93,16 @@ def test_what_the_user_sets_wins_over_the_preset():
 
 def test_settings_of_a_second_pass_that_there_is_not_are_refused():
     with pytest.raises(SettingError, match="--hires 2"):
-        orders_for(new_job({"prompt": "a", "denoise": 0.4, "size": "128x128"}), [1], client_of())
+        planned_pictures(
+            new_job({"prompt": "a", "denoising_strength": 0.4, "size": "128x128"}), [1], client_of()
+        )
 
 
 def test_a_latent_enlargement_is_redrawn_more_than_a_true_one():
     fields = {"prompt": "a", "hires": 2, "first_pass": "64x64"}
 
-    true = orders_for(new_job(fields), [1], client_of())[0].request
-    latent = orders_for(new_job({**fields, "hires_upscaler": "Latent"}), [1], client_of())[0].request
+    true = planned_pictures(new_job(fields), [1], client_of())[0].request
+    latent = planned_pictures(new_job({**fields, "hires_upscaler": "Latent"}), [1], client_of())[0].request
 
     assert true.denoising_strength is not None
     assert latent.denoising_strength is not None
@@ -114,7 +116,7 @@ def test_controlnet_is_refused_before_anything_is_sent_where_there_is_none(tmp_p
     job = new_job({"prompt": "a", "controlnet": [f"openpose:{tmp_path / 'pose.png'}:1.0"]})
 
     with pytest.raises(MissingExtensionError, match="ControlNet"):
-        list(generate(job, client=client))
+        list(draw_all(job, client=client))
 
     assert server.machine.render_log == []
 
@@ -126,20 +128,20 @@ def test_everything_is_checked_before_the_first_picture_is_drawn(tmp_path):
     job = new_job({"prompt": "__thing__", "wildcards": tmp_path, "count": 20, "size": "64x64", "seed": 0})
 
     with pytest.raises(UnknownNameError):
-        list(generate(job, client=client))
+        list(draw_all(job, client=client))
 
     assert server.machine.render_log == []
 
 
 def test_an_ending_that_cannot_be_written_is_refused_before_drawing(tmp_path):
     with pytest.raises(ImageError, match="ending"):
-        list(generate(new_job({"prompt": "a"}), client=client_of(), seeds=[1], outputs=[tmp_path / "a.bmp"]))
+        list(draw_all(new_job({"prompt": "a"}), client=client_of(), seeds=[1], outputs=[tmp_path / "a.bmp"]))
 
 
 def test_what_remains_to_the_size_is_done_by_an_upscaler_and_told():
     job = new_job({"prompt": "a table", "size": "300x200", "first_pass": "96x64", "hires": 2})
 
-    (picture,) = generate(job, client=client_of(), seeds=[1])
+    (picture,) = draw_all(job, client=client_of(), seeds=[1])
 
     assert picture.image.shape == (200, 300, 3)
     assert any("enlarged from 192x128" in notice for notice in picture.notices)
@@ -153,7 +155,7 @@ def test_seeds_are_counted_up_and_begin_again_after_the_last():
 def test_a_picture_of_a_trained_model_is_marked_as_such(tmp_path):
     job = new_job({"prompt": "a table", "first_pass": "64x64", "size": "64x64"})
 
-    list(generate(job, client=client_of("sd_xl_base_1.0"), seeds=[1], outputs=[tmp_path / "a.png"]))
+    list(draw_all(job, client=client_of("sd_xl_base_1.0"), seeds=[1], outputs=[tmp_path / "a.png"]))
 
     assert provenance.read_source_type(files.read_text(tmp_path / "a.png")) == "trainedAlgorithmicMedia"
 
@@ -162,14 +164,14 @@ def test_a_server_without_schedules_gets_them_in_the_samplers_name():
     samplers = [{"name": name, "aliases": [], "options": {}} for name in ("Euler", "DPM++ 2M Karras")]
     client = Client("http://server", transport=Around(missing=("schedulers",), samplers=samplers))
 
-    request = orders_for(new_job({"prompt": "a"}), [1], client)[0].request
+    request = planned_pictures(new_job({"prompt": "a"}), [1], client)[0].request
 
     assert (request.sampler_name, request.scheduler) == ("DPM++ 2M Karras", None)
 
 
 def test_a_sampler_of_the_preset_that_a_server_lacks_is_left_out_and_told():
     samplers = [{"name": "Other", "aliases": [], "options": {}}]
-    order = orders_for(
+    order = planned_pictures(
         new_job({"prompt": "a"}), [1], Client("http://server", transport=Around(samplers=samplers))
     )[0]
 
@@ -179,9 +181,9 @@ def test_a_sampler_of_the_preset_that_a_server_lacks_is_left_out_and_told():
 
 def test_a_server_without_upscalers_has_the_rest_interpolated_and_says_so():
     client = Client("http://server", transport=Around(missing=("upscalers",)))
-    job = new_job({"prompt": "a table", "size": "150x150", "first_pass": "64x64", "grow": "upscale"})
+    job = new_job({"prompt": "a table", "size": "150x150", "first_pass": "64x64", "hires": 1})
 
-    (picture,) = generate(job, client=client, seeds=[1])
+    (picture,) = draw_all(job, client=client, seeds=[1])
 
     assert picture.image.shape == (150, 150, 3)
     assert any("interpolated" in notice for notice in picture.notices)
@@ -191,7 +193,7 @@ def test_an_unknown_option_of_the_server_is_refused_with_the_nearest():
     job = new_job({"prompt": "a", "override_settings": {"eta_noise_seed_dleta": 1}})
 
     with pytest.raises(UnknownNameError, match="eta_noise_seed_delta"):
-        orders_for(job, [1], client_of())
+        planned_pictures(job, [1], client_of())
 
 
 CONTROLNET = {
@@ -215,7 +217,7 @@ def test_a_word_finds_the_controlnet_model(pose):
     client = Client("http://server", transport=Around(**CONTROLNET))
     job = new_job({"prompt": "a", "controlnet": [f"openpose+openpose_full:{pose}:0.7"]})
 
-    (unit,) = orders_for(job, [1], client)[0].request.controlnet
+    (unit,) = planned_pictures(job, [1], client)[0].request.controlnet
 
     assert (unit.model, unit.module) == ("control_v11p_sd15_openpose [cab727d4]", "openpose_full")
     assert unit.weight == 0.7
@@ -223,19 +225,19 @@ def test_a_word_finds_the_controlnet_model(pose):
 
 def test_a_story_keeps_a_control_pictures_name_and_digest_and_finds_it_beside_the_picture(pose):
     client = Client("http://server", transport=Around(**CONTROLNET))
-    order = orders_for(new_job({"prompt": "a", "controlnet": [f"openpose:{pose}"]}), [1], client)[0]
+    order = planned_pictures(new_job({"prompt": "a", "controlnet": [f"openpose:{pose}"]}), [1], client)[0]
     story = json.dumps({"kind": "generate", "job": order.job.story()})
     files.save(pose.with_name("made.png"), np.zeros((8, 8, 3), np.float32), text={"prodgen": story})
 
-    job = recall(pose.with_name("made.png")).job
+    job = read_recorded(pose.with_name("made.png")).job
 
     assert str(pose.parent) not in story
     assert job is not None
     assert job.controlnet[0].picture == pose
-    assert orders_for(job, [1], client)
+    assert planned_pictures(job, [1], client)
     files.save(pose, np.ones((64, 64, 3), np.float32))
     with pytest.raises(ImageError, match="not the control picture"):
-        orders_for(job, [1], client)
+        planned_pictures(job, [1], client)
 
 
 @pytest.mark.parametrize(
@@ -246,4 +248,4 @@ def test_a_controlnet_word_that_fits_none_or_several_is_refused(pose, text, reas
     client = Client("http://server", transport=Around(**CONTROLNET))
 
     with pytest.raises(SettingError, match=reason):
-        orders_for(new_job({"prompt": "a", "controlnet": [f"{text}:{pose}"]}), [1], client)
+        planned_pictures(new_job({"prompt": "a", "controlnet": [f"{text}:{pose}"]}), [1], client)

@@ -1,42 +1,52 @@
 """From a job and a server to requests: names looked up, sizes planned, prompts filled; nothing is sent.
 
-What a preset suggests and a server lacks is left out and told; what a user named is never replaced.
+A setting that a preset suggests and the server lacks is left out, with a notice; a setting that the user
+named is never replaced.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from prodgen.client.knowledge.names import find_checkpoint, scheduler_key
-from prodgen.client.work.enlarging import PREFERRED
+from prodgen.client.work.enlarging import PREFERRED, target_size
 from prodgen.errors import SettingError, UnknownNameError
 from prodgen.placement.canvas_sizes import parse_ratio
 from prodgen.schema import Capabilities, ControlNetUnit, Txt2Img, prompts
-from prodgen.text2image import controls, plan
-from prodgen.text2image.job import Job, as_size
+from prodgen.text2image import controls
+from prodgen.text2image.picture_job import PictureJob, as_size
 from prodgen.text2image.presets import AUTO, Preset, choose
+from prodgen.text2image.size_plan import SizePlan, plan_sizes, wanted_size
 from prodgen.text2image.wildcards import Filled, Wildcards
 
 if TYPE_CHECKING:
     from prodgen.client import Client
 
 DENOISING_STRENGTH = 0.35
-"""Of a second pass after a true enlargement: details are drawn, the composition stays."""
+"""Denoising strength of a second pass after an upscaler: details are redrawn, the composition stays.
+
+Chosen by eye, no measurement."""
 
 LATENT_DENOISING_STRENGTH = 0.55
-"""After a latent enlargement, which is blurred: below 0.5 the blur stays (A1111's wiki on hires fix)."""
+"""Denoising strength of a second pass after a latent enlargement, which leaves the picture blurred.
+
+A1111's wiki on hires fix: below 0.5 the blur stays."""
+
+
+INTERPOLATION = "none"
+"""In place of an upscaler's name."""
 
 
 @dataclass(frozen=True, eq=False)
-class Order:
-    """One picture, ready to be asked for."""
+class PlannedPicture:
+    """One picture of a job, with everything decided that has to be sent."""
 
     request: Txt2Img
-    plan: plan.Plan
+    sizes: SizePlan
     preset: Preset
-    job: Job
-    """With everything decided: the same job on the same server draws the same picture."""
+    job: PictureJob
+    """The job of this picture alone, with nothing left unset: the same server draws it again from this."""
     template: str
     """The prompt before it was filled."""
     filled: Filled
@@ -44,8 +54,8 @@ class Order:
     notices: tuple[str, ...] = ()
 
 
-def orders_for(job: Job, seeds: list[int], client: Client) -> list[Order]:
-    """Return one order for each seed.
+def planned_pictures(job: PictureJob, seeds: list[int], client: Client) -> list[PlannedPicture]:
+    """Return one planned picture for each seed.
 
     Raises:
         SettingError: If the job cannot be done as asked.
@@ -68,68 +78,74 @@ def orders_for(job: Job, seeds: list[int], client: Client) -> list[Order]:
     ]
     units = tuple(controls.unit(control, client) for control in job.controlnet)
     return [
-        _order(job, seed, words, negative, units, client)
+        _planned(job, seed, words, negative, units, client)
         for seed, (words, negative) in zip(seeds, filled, strict=True)
     ]
 
 
-def _order(
-    job: Job, seed: int, words: Filled, negative: Filled, units: tuple[ControlNetUnit, ...], client: Client
-) -> Order:
+def _planned(
+    job: PictureJob,
+    seed: int,
+    words: Filled,
+    negative: Filled,
+    units: tuple[ControlNetUnit, ...],
+    client: Client,
+) -> PlannedPicture:
     have = client.capabilities
     read = prompts.read_prompt(words.text, loras=job.loras)
     prompt, loras = read.words, read.loras
     _check_loras(read, have)
-    preset = choose(job.preset, checkpoint=_drawer(job.model, have), loras=[lora.name for lora in loras])
+    preset = choose(job.preset, checkpoint=_drawer(job.checkpoint, have), loras=[lora.name for lora in loras])
     notices = [] if job.preset != AUTO else _announced(preset, job, have)
     sampler, scheduler = _sampling(job, preset, have, notices)
-    wanted = plan.wanted_size(job.size, side=preset.side)
+    wanted = wanted_size(job.size, side=preset.side)
     first = None if job.first_pass is None else as_size(job.first_pass)
     if job.hires is not None and first is None and job.size is not None and parse_ratio(job.size):
-        wanted, first = None, wanted  # a ratio says nothing of how large: the factor does
-    way = plan.plan(
+        wanted, first = None, wanted  # a ratio leaves the size open, which the factor then decides
+    sizes = plan_sizes(
         wanted,
         side=preset.side,
         first=first,
         second=None if job.hires_size is None else as_size(job.hires_size),
         hires=job.hires,
-        grow=job.grow,
         is_free=preset.is_free,
     )
+    sizes = replace(sizes, final=target_size(job.upscale, *sizes.final))
     cfg_scale = preset.cfg_scale if job.cfg_scale is None else job.cfg_scale
     if negative.text and cfg_scale == 1:
         notices.append("the negative prompt has no effect at cfg_scale 1")
-    second = _second_pass(job, way, have)
+    second = _second_pass(job, sizes, have)
     request = Txt2Img(
         prompt=prompt,
         negative_prompt=negative.text or None,
         seed=seed,
-        width=way.first[0],
-        height=way.first[1],
+        width=sizes.first[0],
+        height=sizes.first[1],
         steps=job.steps or preset.steps,
         cfg_scale=cfg_scale,
         sampler_name=sampler,
         scheduler=scheduler,
-        checkpoint=job.model,
+        checkpoint=job.checkpoint,
         refiner_checkpoint=job.refiner,
         refiner_switch_at=job.refiner_at,
         loras=loras,
         controlnet=units,
         restore_faces=job.restore_faces or None,
         tiling=job.tiling or None,
-        **{name: getattr(job, name) for name in _SAME},
+        styles=job.server_styles,
+        **{name: getattr(job, name) for name in _SENT_AS_THEY_ARE},
         **second,
     )
-    decided = _decided(job, request, way)
-    return Order(request, way, preset, decided, job.prompt, words, negative, tuple(notices))
+    decided = _decided(job, request, sizes)
+    return PlannedPicture(request, sizes, preset, decided, job.prompt, words, negative, tuple(notices))
 
 
-_SAME = (
-    "vae", "clip_skip", "subseed", "subseed_strength", "eta", "s_min_uncond", "styles", "override_settings",
+_SENT_AS_THEY_ARE = (
+    "vae", "clip_skip", "subseed", "subseed_strength", "eta", "s_min_uncond", "override_settings",
 )  # fmt: skip
 
 
-def _decided(job: Job, request: Txt2Img, way: plan.Plan) -> Job:
+def _decided(job: PictureJob, request: Txt2Img, sizes: SizePlan) -> PictureJob:
     return job.model_copy(
         update={
             "prompt": request.prompt,
@@ -139,10 +155,11 @@ def _decided(job: Job, request: Txt2Img, way: plan.Plan) -> Job:
             "count": 1,
             "wildcards": None,
             "literal": False,
-            "size": "{}x{}".format(*way.final),
-            "first_pass": "{}x{}".format(*way.first),
-            "hires_size": "{}x{}".format(*way.second) if way.second and job.hires is None else None,
-            "grow": job.grow if way.second else ("none" if job.grow == "none" else "upscale"),
+            "size": "{}x{}".format(*sizes.final),
+            "first_pass": "{}x{}".format(*sizes.first),
+            "hires_size": "{}x{}".format(*sizes.second) if sizes.second and job.hires is None else None,
+            "hires": job.hires if sizes.second else 1.0,
+            "upscale": None,
             "hires_upscaler": request.hr_upscaler,
             "denoising_strength": request.denoising_strength,
             "steps": request.steps,
@@ -165,8 +182,8 @@ def _check_loras(read: prompts.TaggedPrompt, have: Capabilities) -> None:
             raise UnknownNameError("LoRA", name, known)
 
 
-def _check_options(job: Job, client: Client) -> None:
-    """Some servers ignore an unknown option, others fail after the work."""
+def _check_options(job: PictureJob, client: Client) -> None:
+    """Refuse unknown settings of the server: some servers ignore them, others fail after drawing."""
     if not job.override_settings or "options" not in client.capabilities.answered:
         return
     known = client.options()
@@ -175,36 +192,37 @@ def _check_options(job: Job, client: Client) -> None:
             raise UnknownNameError("option of the server", name, known)
 
 
-def _check_upscaler(job: Job, have: Capabilities) -> None:
-    """A wrong name would only be noticed after the drawing, or never where nothing is left to enlarge."""
-    if job.upscaler != AUTO and "upscalers" in have.answered and job.upscaler not in have.upscalers:
+def _check_upscaler(job: PictureJob, have: Capabilities) -> None:
+    """Refuse an unknown upscaler before drawing: the server would notice it afterwards, or never."""
+    given = job.upscaler not in (AUTO, INTERPOLATION)
+    if given and "upscalers" in have.answered and job.upscaler not in have.upscalers:
         raise UnknownNameError("upscaler", job.upscaler, have.upscalers)
 
 
-def _drawer(model: str | None, have: Capabilities) -> str | None:
-    """Return the name of the checkpoint that will draw."""
-    if model is None:
+def _drawer(checkpoint: str | None, have: Capabilities) -> str | None:
+    """Return the model name of the checkpoint that will draw; None if it is not known."""
+    if checkpoint is None:
         return have.checkpoint
-    found = find_checkpoint(model, have)
-    return found.model_name if found else model
+    known = find_checkpoint(checkpoint, have)
+    return known.model_name if known else checkpoint
 
 
-def _announced(preset: Preset, job: Job, have: Capabilities) -> list[str]:
-    decided = (job.steps, job.cfg_scale, job.sampler_name, job.first_pass)
-    if preset.is_free or None not in decided:
-        return []  # nothing of it has an effect
+def _announced(preset: Preset, job: PictureJob, have: Capabilities) -> list[str]:
+    set_by_user = (job.steps, job.cfg_scale, job.sampler_name, job.first_pass)
+    if preset.is_free or None not in set_by_user:
+        return []  # the preset decides nothing
     if preset.chosen_by:
         return [f"preset {preset.name} by the name {preset.chosen_by!r}: {preset.summary()}"]
-    drawer = _drawer(job.model, have) or "the server's checkpoint"
+    drawer = _drawer(job.checkpoint, have) or "the server's checkpoint"
     return [
         f"no preset is known for {drawer!r}; {preset.name} is used: {preset.summary()} (--preset chooses)"
     ]
 
 
 def _sampling(
-    job: Job, preset: Preset, have: Capabilities, notices: list[str]
+    job: PictureJob, preset: Preset, have: Capabilities, notices: list[str]
 ) -> tuple[str | None, str | None]:
-    """Return sampler and schedule: the user's as they are, the preset's as this server spells them."""
+    """Return (sampler, schedule): the user's as they are, the preset's as this server spells them."""
     if job.sampler_name is not None:
         return job.sampler_name, job.scheduler  # another sampler brings its own schedule
     wanted, schedule = preset.sampler_name, job.scheduler or preset.scheduler
@@ -229,7 +247,7 @@ def _sampling(
 
 
 def _like(name: str, known: tuple[str, ...]) -> str | None:
-    """Return the known name that differs in case, spaces and dashes only."""
+    """Return the known name that is the same but for case, spaces and dashes; None if there is none."""
     if name in known:
         return name
 
@@ -239,13 +257,13 @@ def _like(name: str, known: tuple[str, ...]) -> str | None:
     return next((other for other in known if key(other) == key(name)), None)
 
 
-def _second_pass(job: Job, way: plan.Plan, have: Capabilities) -> dict[str, Any]:
-    if way.second is None:
+def _second_pass(job: PictureJob, sizes: SizePlan, have: Capabilities) -> dict[str, Any]:
+    if sizes.second is None:
         asked = [name for name in type(job).model_fields if name.startswith("hires_") and getattr(job, name)]
         asked += ["denoising_strength"] if job.denoising_strength is not None else []
         if asked:
             raise SettingError(
-                f"{', '.join(asked)}: without effect, for there is no second pass; --hires 2 asks for one"
+                f"{', '.join(asked)}: without effect, because there is no second pass; --hires 2 asks for one"
             )
         return {}
     upscaler = job.hires_upscaler or next(
@@ -257,7 +275,7 @@ def _second_pass(job: Job, way: plan.Plan, have: Capabilities) -> dict[str, Any]
     sized = (
         {"hr_scale": job.hires}
         if job.hires is not None
-        else {"hr_resize_x": way.second[0], "hr_resize_y": way.second[1]}
+        else {"hr_resize_x": sizes.second[0], "hr_resize_y": sizes.second[1]}
     )
     return {
         "enable_hr": True,

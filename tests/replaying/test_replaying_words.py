@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,11 @@ from prodgen import files
 from prodgen.client import Client
 from prodgen.dialects import infotexts
 from prodgen.errors import ImageError, SettingError
-from prodgen.replaying import Recalled, adapt, compare, recall
+from prodgen.replaying import RecordedJob, read_recorded, replay
+from prodgen.replaying.fitting import fit_to_server
 from prodgen.server import EmbeddedServer, EmbeddedTransport
 from prodgen.server.infotext import quote
-from prodgen.text2image import generate, new_job
+from prodgen.text2image import draw_all, new_job
 
 CAPTURES = Path(__file__).parent / "captures"
 
@@ -32,14 +32,14 @@ def client_of(**switches: object) -> Client:
     return Client("http://server", transport=EmbeddedTransport(EmbeddedServer(**switches)))  # type: ignore[arg-type]
 
 
-def told(text: str, tmp_path: Path) -> Recalled:
+def told(text: str, tmp_path: Path) -> RecordedJob:
     (tmp_path / "told.txt").write_text(text, encoding="utf-8")
-    return recall(tmp_path / "told.txt")
+    return read_recorded(tmp_path / "told.txt")
 
 
 def words(text: str, tmp_path: Path, **switches: object) -> str:
     """What differs on an embedded server with these switches, before drawing."""
-    return " | ".join(x.words for x in adapt(told(text, tmp_path), client_of(**switches))[1])
+    return " | ".join(x.words for x in fit_to_server(told(text, tmp_path), client_of(**switches))[1])
 
 
 # Reading.
@@ -104,7 +104,7 @@ def test_all_settings_of_an_infotext_are_meant(tmp_path):
     set_ = job.model_dump(exclude_defaults=True, exclude={"prompt", "literal"})
     assert set_ == {
         "steps": 20, "sampler_name": "DPM++ 2M", "scheduler": "Karras", "cfg_scale": 6.5, "seed": 42,
-        "first_pass": "64x64", "grow": "hires", "hires_size": "128x128", "hires_steps": 7,
+        "first_pass": "64x64", "hires_size": "128x128", "hires_steps": 7,
         "hires_upscaler": "Latent", "denoising_strength": 0.6, "vae": "vae-ft-mse.pt", "clip_skip": 2,
         "subseed": 9, "subseed_strength": 0.3, "tiling": True, "restore_faces": True,
         "refiner": "xl_refiner [7440042bbd]", "refiner_at": 0.8, "eta": 0.5, "s_min_uncond": 1.5,
@@ -142,8 +142,8 @@ def test_lines_below_the_parameters_and_unquoted_json_in_them_are_passed_over(tm
 
     recalled = told(text, tmp_path)
 
-    assert recalled.values["Version"] == "x"
-    assert "Magic" not in recalled.values
+    assert recalled.infotext["Version"] == "x"
+    assert "Magic" not in recalled.infotext
     assert recalled.job is not None
     assert recalled.job.prompt == "a"
 
@@ -186,9 +186,9 @@ def test_a_picture_that_tells_nothing_is_refused(tmp_path):
     )
 
     with pytest.raises(ImageError, match="does not tell"):
-        recall(tmp_path / "mute.png")
+        read_recorded(tmp_path / "mute.png")
     with pytest.raises(ImageError, match="ComfyUI"):
-        recall(tmp_path / "comfy.png")
+        read_recorded(tmp_path / "comfy.png")
 
 
 # On this server.
@@ -198,10 +198,10 @@ def test_a_checkpoint_is_found_by_its_hash_whatever_it_is_called_here(tmp_path):
     client = client_of(checkpoints=["first", "renamed"])
     digest = client.capabilities.checkpoints[1].hash
 
-    job, changed = adapt(told(f"a\n{LINE}, Model hash: {digest}, Model: once", tmp_path), client)
+    job, changed = fit_to_server(told(f"a\n{LINE}, Model hash: {digest}, Model: once", tmp_path), client)
 
     assert changed == ()
-    assert job.model == client.capabilities.checkpoints[1].title
+    assert job.checkpoint == client.capabilities.checkpoints[1].title
 
 
 def test_a_checkpoint_of_the_same_name_with_another_hash_is_told(tmp_path):
@@ -214,16 +214,16 @@ def test_a_missing_checkpoint_is_replaced_by_the_nearest_and_told(tmp_path):
     text = f"a\n{LINE}, Model hash: 0123456789, Model: dreamshaper_8"
     client = client_of(checkpoints=["other", "dreamshaper_7"])
 
-    job, changed = adapt(told(text, tmp_path), client)
+    job, changed = fit_to_server(told(text, tmp_path), client)
 
-    assert job.model == client.capabilities.checkpoints[1].title
+    assert job.checkpoint == client.capabilities.checkpoints[1].title
     assert "'dreamshaper_8' (0123456789) is not here; the nearest by name" in changed[0].words
 
 
 def test_the_checkpoint_that_is_configured_is_not_asked_for(tmp_path):
-    job, changed = adapt(told(f"a\n{LINE}, Model: first", tmp_path), client_of(checkpoints=["first"]))
+    job, changed = fit_to_server(told(f"a\n{LINE}, Model: first", tmp_path), client_of(checkpoints=["first"]))
 
-    assert (job.model, changed) == (None, ())
+    assert (job.checkpoint, changed) == (None, ())
 
 
 @pytest.mark.parametrize(
@@ -247,40 +247,37 @@ def test_what_this_server_lacks_is_told(tmp_path, change, said):
 def test_names_that_differ_in_spelling_only_are_the_servers(tmp_path):
     text = f"a\n{LINE}".replace("Karras", "sgm_uniform")
 
-    job, changed = adapt(told(text, tmp_path), client_of())
+    job, changed = fit_to_server(told(text, tmp_path), client_of())
 
     assert (job.scheduler, changed) == ("SGM Uniform", ())
 
 
 def test_options_that_are_set_anyway_are_not_overridden(tmp_path):
-    job, _ = adapt(told(f"a\n{LINE}, RNG: GPU, ENSD: 7", tmp_path), client_of())
+    job, _ = fit_to_server(told(f"a\n{LINE}, RNG: GPU, ENSD: 7", tmp_path), client_of())
 
     assert job.override_settings == {"eta_noise_seed_delta": 7}
 
 
 def test_another_version_and_other_pixels_are_told_after_drawing(tmp_path):
     line = LINE.replace("DPM++ 2M, Schedule type: Karras", "DPM++ 2M Karras")
-    recalled = told(f"a table\n{line}, ADetailer model: x, Version: v1.6.0", tmp_path)
-    files.save(tmp_path / "then.png", np.zeros((64, 64, 3), np.float32))
-    client = client_of()
-    job, changed = adapt(recalled, client)
-    (picture,) = generate(job, client=client)
+    infotext = f"a table\n{line}, ADetailer model: x, Version: v1.6.0"
+    files.save(tmp_path / "then.png", np.zeros((64, 64, 3), np.float32), text={"parameters": infotext})
 
-    differs = compare(replace(recalled, source=tmp_path / "then.png"), picture, told=changed)
+    made = replay(tmp_path / "then.png", backend=client_of())
 
-    said = " | ".join(x.words for x in differs)
-    assert "Version: v1.6.0 then, prodgen-embedded" in said
-    assert "PSNR" in said
-    assert not any(word in said for word in ("Steps", "Sampler", "ADetailer"))
+    sentences = " | ".join(map(str, made.differences))
+    assert "Version: v1.6.0 then, prodgen-embedded" in sentences
+    assert "PSNR" in sentences
+    assert not any(word in sentences for word in ("Steps", "Sampler"))
 
 
 def test_braces_of_another_programs_prompt_are_not_filled(tmp_path):
     client = client_of()
-    job, _ = adapt(told(f"a {{b|c}} __d__ table\n{LINE}", tmp_path), client)
+    job, _ = fit_to_server(told(f"a {{b|c}} __d__ table\n{LINE}", tmp_path), client)
 
-    (picture,) = generate(job, client=client)
+    (picture,) = draw_all(job, client=client)
 
-    assert picture.order.request.prompt == "a {b|c} __d__ table"
+    assert picture.planned.request.prompt == "a {b|c} __d__ table"
     assert "literal" not in picture.story()["job"], "how it was read is no part of its story"
 
 
@@ -299,10 +296,10 @@ def test_our_own_picture_is_drawn_again_from_any_format(tmp_path, ending):
         }
     )
     paths = [tmp_path / f"one{ending}"]
-    (first,) = generate(job, client=client, outputs=paths)
+    (first,) = draw_all(job, client=client, outputs=paths)
 
-    again, changed = adapt(recall(paths[0]), client)
-    (second,) = generate(again, client=client)
+    again, changed = fit_to_server(read_recorded(paths[0]), client)
+    (second,) = draw_all(again, client=client)
 
     assert changed == ()
     np.testing.assert_array_equal(first.image, second.image)
@@ -312,11 +309,9 @@ def test_our_own_picture_is_drawn_again_from_any_format(tmp_path, ending):
 def test_the_loss_of_a_jpeg_is_told_for_what_it_is(tmp_path):
     client = client_of()
     job = new_job({"prompt": "a table", "size": "128x128", "seed": 1})
-    list(generate(job, client=client, outputs=[tmp_path / "a.jpg"]))
-    recalled = recall(tmp_path / "a.jpg")
-    (picture,) = generate(adapt(recalled, client)[0], client=client)
+    list(draw_all(job, client=client, outputs=[tmp_path / "a.jpg"]))
 
-    (difference,) = compare(recalled, picture)
+    (difference,) = replay(tmp_path / "a.jpg", backend=client).differences
 
     assert "by themselves" in difference.words
 
@@ -326,12 +321,12 @@ def test_a_story_names_no_folder_of_this_machine_and_none_is_taken_from_one(tmp_
     (tmp_path / "secrets" / "c.txt").write_text("table\n")
     client = client_of()
     job = new_job({"prompt": "__c__", "wildcards": tmp_path / "secrets", "size": "64x64"})
-    (picture,) = generate(job, client=client)
+    (picture,) = draw_all(job, client=client)
 
     assert "secrets" not in json.dumps(picture.text())
     hostile = {**picture.story(), "job": {**picture.story()["job"], "wildcards": "/etc"}}
     files.save(tmp_path / "x.png", picture.image, text={"prodgen": json.dumps(hostile)})
-    recalled = recall(tmp_path / "x.png")
+    recalled = read_recorded(tmp_path / "x.png")
     assert recalled.job is not None
     assert recalled.job.wildcards is None
 
@@ -342,4 +337,4 @@ def test_a_damaged_story_is_one_sentence(tmp_path, job):
     files.save(tmp_path / "x.png", np.zeros((8, 8, 3), np.float32), text={"prodgen": story})
 
     with pytest.raises((ImageError, SettingError)):
-        recall(tmp_path / "x.png")
+        read_recorded(tmp_path / "x.png")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from prodgen.errors import SettingError, UnknownNameError
 from prodgen.text2image import new_job, presets, read_config, read_control
-from prodgen.text2image.plan import fit, plan, wanted_size
 from prodgen.text2image.presets import choose
+from prodgen.text2image.size_plan import fit, plan_sizes, wanted_size
 from prodgen.text2image.wildcards import MAX_PROMPT, Wildcards
 
 # Presets.
@@ -77,27 +77,27 @@ def test_all_few_step_presets_ask_for_little_guidance():
     ],
 )
 def test_a_picture_is_composed_at_the_native_size_and_grown(size, side, ways):
-    assert plan(wanted_size(size, side=side), side=side).words() == ways
+    assert plan_sizes(wanted_size(size, side=side), side=side).words() == ways
 
 
 def test_hires_by_hand_composes_smaller_and_ends_at_the_size():
-    assert plan((2048, 2048), side=1024, hires=2).words() == "1024x1024 > 2048x2048"
-    assert plan(None, side=512, hires=1.5).final == (768, 768)
-    assert plan((2048, 2048), side=512, hires=2).words() == "512x512 > 1024x1024 > 2048x2048"
+    assert plan_sizes((2048, 2048), side=1024, hires=2).words() == "1024x1024 > 2048x2048"
+    assert plan_sizes(None, side=512, hires=1.5).final == (768, 768)
+    assert plan_sizes((2048, 2048), side=512, hires=2).words() == "512x512 > 1024x1024 > 2048x2048"
 
 
 def test_a_model_that_draws_any_size_draws_small_ones_as_they_are():
-    assert plan((200, 120), side=1264, is_free=True).first == (200, 120)
+    assert plan_sizes((200, 120), side=1264, is_free=True).first == (200, 120)
 
 
-def test_hires_and_no_second_pass_contradict_each_other():
-    with pytest.raises(SettingError, match="against"):
-        plan((512, 512), side=512, hires=2, grow="none")
+def test_hires_1_asks_for_no_second_pass():
+    assert plan_sizes((1024, 1024), side=512, hires=1).words() == "512x512 > 1024x1024"
+    assert plan_sizes((1024, 1024), side=512, hires=1).second is None
 
 
 @given(st.integers(64, 4000), st.integers(64, 4000), st.sampled_from([512, 1024]))
 def test_the_way_begins_near_the_native_area_and_ends_at_the_size(width, height, side):
-    way = plan((width, height), side=side)
+    way = plan_sizes((width, height), side=side)
 
     assert way.final == (width, height)
     assert all(pixels % 8 == 0 and pixels >= 64 for pixels in (*way.first, *way.drawn))
@@ -214,7 +214,7 @@ def test_a_wildcard_without_a_folder_says_what_to_give():
 def test_a_config_sets_all_and_its_paths_are_beside_it(tmp_path):
     file = tmp_path / "job.toml"
     file.write_text(
-        'prompt = "a"\ncfg = 3\nlora = ["x:0.5", {name = "y"}]\ncontrolnet = ["depth:d.png:0.8"]\n'
+        'prompt = "a"\ncfg_scale = 3\nlora = ["x:0.5", {name = "y"}]\ncontrolnet = ["depth:d.png:0.8"]\n'
         'wildcards = "cards"\nbackend = "embedded://"\n'
     )
 

@@ -1,0 +1,87 @@
+"""What is not the same in a picture that was made once more: a fact, and the sentence that says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from prodgen import codecs, files, images
+
+LOSSY_FILE_PSNR_DB = 35.0
+"""PSNR that a JPEG or WebP of usual quality has to its own original, in decibel.
+
+Mean PSNR of JPEG at quality 75 to 95 on photographs is 33 to 42 dB; chosen within that range."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not as it was."""
+
+    what: str
+    """A key of the infotext where there is one, such as "Model"; else what differs, such as "pixels"."""
+    words: str
+    """A sentence."""
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def infotext_differences(
+    before: Mapping[str, str], after: Mapping[str, str], *, known: Sequence[Difference] = ()
+) -> list[Difference]:
+    """Return the settings whose values differ between two infotexts.
+
+    Args:
+        before: Keys and values of the old infotext.
+        after: Keys and values of the new one; empty where the server gave none, and then nothing is compared.
+        known: Differences that were found before drawing, which are not repeated.
+    """
+    passed_over = {difference.what for difference in known}
+    passed_over |= {f"{what} hash" for what in ("Model", "VAE") if what in passed_over}
+    if before.get("Sampler") == f"{after.get('Sampler')} {after.get('Schedule type')}":
+        passed_over.add("Sampler")  # one name for sampler and schedule, as A1111 wrote it before 1.9
+    return [
+        Difference(key, f"{key}: {value} then, {after.get(key, 'not said')} now")
+        for key, value in before.items()
+        if after
+        and key not in passed_over
+        and not _is_same_value(value, after.get(key))
+        and not key.startswith(("Hires resize", "Hires upscale", "ADetailer "))
+    ]
+
+
+def pixel_differences(path: Path, after: images.RgbImage) -> list[Difference]:
+    """Return how far a new picture is from the one in a file; nothing if both are the same in 8 bit.
+
+    Args:
+        path: The old picture, whose ending tells whether it was stored with a loss.
+        after: The new picture, (H, W, 3), sRGB, [0, 1].
+
+    Raises:
+        ImageError: If the file cannot be read.
+    """
+    before = files.load(path).rgb
+    if before.shape != after.shape:
+        sizes = f"{before.shape[1]}x{before.shape[0]} then, {after.shape[1]}x{after.shape[0]} now"
+        return [Difference("pixels", f"size: {sizes}; it may have been enlarged or cut afterwards")]
+    error = float(np.mean(np.square(images.to_uint8(before).astype(np.float32) - images.to_uint8(after))))
+    if error == 0:
+        return []
+    psnr_db = 10 * np.log10(255**2 / error)
+    is_lossy = codecs.FORMATS.get(path.suffix.lower()) in ("JPEG", "WEBP")
+    by_itself = (
+        "; JPEG and WebP lose as much by themselves" if is_lossy and psnr_db > LOSSY_FILE_PSNR_DB else ""
+    )
+    return [Difference("pixels", f"the pixels differ: PSNR {psnr_db:.1f} dB{by_itself}")]
+
+
+def _is_same_value(one: str, other: str | None) -> bool:
+    if other is None:
+        return False
+    try:
+        return one == other or float(one) == float(other)
+    except ValueError:
+        return False

@@ -1,0 +1,164 @@
+"""The job that a picture tells of, fitted to the server at hand: every name looked up in the server's lists.
+
+A checkpoint, sampler or LoRA that is not there is replaced or left out, and that is a `Difference`. Asks the
+server for its lists; draws nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from prodgen.client.knowledge.names import find_checkpoint, scheduler_key
+from prodgen.errors import UnknownNameError
+from prodgen.replaying.differences import Difference
+from prodgen.replaying.recorded import RecordedJob
+from prodgen.schema import Capabilities, Checkpoint
+from prodgen.text2image import Control, PictureJob
+
+if TYPE_CHECKING:
+    from prodgen.client import Client
+
+_REPLACED_BY = {
+    "sampler_name": "what suits the checkpoint is used",
+    "hires_sampler": "that of the first pass is used",
+    "scheduler": "the sampler's own is used",
+    "hires_scheduler": "that of the first pass is used",
+    "hires_upscaler": "the best known one here is used",
+    "vae": "the server's own is used",
+}
+
+
+_INFOTEXT_KEYS = {
+    "sampler": "Sampler",
+    "scheduler": "Schedule type",
+    "hires sampler": "Hires sampler",
+    "hires scheduler": "Hires schedule type",
+    "hires upscaler": "Hires upscaler",
+    "vae": "VAE",
+}
+"""Kinds of names, by the infotext's key for them: comparing infotexts afterwards passes these keys over."""
+
+
+def fit_to_server(
+    recorded: RecordedJob, client: Client, *, controls: Sequence[Control] = ()
+) -> tuple[PictureJob, tuple[Difference, ...]]:
+    """Return the job as this server can do it, and what had to be changed.
+
+    Args:
+        recorded: How the picture was drawn.
+        client: The server.
+        controls: Control pictures, where the file does not hold them.
+
+    Raises:
+        BackendError: If the server cannot be asked.
+    """
+    job, have = recorded.job, client.capabilities
+    changed: dict[str, Any] = {}
+    differences = [x for x in recorded.differences if not (controls and x.what.startswith("ControlNet"))]
+    if controls:
+        changed["controlnet"] = tuple(controls)
+    changed["checkpoint"] = _checkpoint(recorded, have, differences)
+    for name, known, listed in (
+        ("sampler_name", have.samplers, "samplers"),
+        ("hires_sampler", have.samplers, "samplers"),
+        ("scheduler", have.schedulers, "schedulers"),
+        ("hires_scheduler", have.schedulers, "schedulers"),
+        ("hires_upscaler", (*have.latent_upscale_modes, *have.upscalers), "upscalers"),
+        ("vae", ("Automatic", "None", *have.vaes), "vaes" if "vaes" in have.answered else "modules"),
+    ):
+        value = getattr(job, name)
+        if value is not None and listed in have.answered:
+            kind = name.removesuffix("_name").replace("_", " ")
+            changed[name] = _named(kind, value, known, differences, nothing=_REPLACED_BY[name])
+    changed["loras"] = tuple(
+        lora
+        for lora in job.loras
+        if "loras" not in have.answered
+        or _named("LoRA", lora.name, (*have.loras, *have.lora_aliases), differences, nothing="it is left out")
+    )
+    if job.refiner is not None and find_checkpoint(job.refiner, have) is None:
+        differences.append(
+            Difference("Refiner", f"refiner {job.refiner!r} is not here: the picture is drawn without")
+        )
+        changed |= {"refiner": None, "refiner_at": None}
+    differences += _embeddings(recorded.infotext.get("TI hashes", ""), have)
+    changed["override_settings"] = _overrides(job.override_settings, client, differences)
+    return job.model_copy(update=changed), tuple(differences)
+
+
+def _checkpoint(recorded: RecordedJob, have: Capabilities, differences: list[Difference]) -> str | None:
+    """Return the checkpoint to ask for; None if it is the one that the server has configured."""
+    name, digest = recorded.checkpoint, recorded.checkpoint_hash
+    if not (name or digest) or not have.checkpoints:
+        return None
+    same = _by_hash(digest, have) if digest else None
+    if same is None and name:
+        same = find_checkpoint(name, have) or next(
+            (x for x in have.checkpoints if x.model_name.replace(",", "").replace(":", "") == name), None
+        )
+        here = same and (same.hash or (same.sha256 or "")[:10])
+        if same is not None and digest and here and len(digest) == len(here):
+            differences.append(
+                Difference("Model", f"checkpoint {name!r} was {digest}, and is {here} here: another file")
+            )
+    if same is None:
+        known = [x.model_name for x in have.checkpoints]
+        nearest = UnknownNameError("checkpoint", name or "", known).nearest
+        used = nearest[0] if nearest else (have.checkpoint or known[0])
+        which = "the nearest by name" if nearest else "the server's own"
+        shown = f"{name or 'of that hash'!r}" + (f" ({digest})" if digest else "")
+        differences.append(Difference("Model", f"checkpoint {shown} is not here; {which}, {used!r}, is used"))
+        same = find_checkpoint(used, have)
+    configured = find_checkpoint(have.checkpoint or "", have)
+    return None if same is None or same is configured else same.title
+
+
+def _by_hash(digest: str, have: Capabilities) -> Checkpoint | None:
+    return next(
+        (x for x in have.checkpoints if digest in (x.hash, x.sha256, (x.sha256 or "")[: len(digest)])), None
+    )
+
+
+def _named(
+    kind: str,
+    name: str,
+    known: Sequence[str],
+    differences: list[Difference],
+    *,
+    nothing: str,
+) -> str | None:
+    """Return the server's spelling of a name; None, with a difference, if it has no such thing."""
+    if name in known:
+        return name
+    same = next((x for x in known if scheduler_key(x) == scheduler_key(name)), None)
+    if same is not None and kind != "LoRA":
+        return same
+    nearest = UnknownNameError(kind, name, known).nearest
+    hint = f" (there is {nearest[0]!r})" if nearest else ""
+    differences.append(
+        Difference(_INFOTEXT_KEYS.get(kind, kind), f"{kind} {name!r} is not here; {nothing}{hint}")
+    )
+    return None
+
+
+def _embeddings(hashes: str, have: Capabilities) -> list[Difference]:
+    """Name the textual inversions that are missing; their names are then read as plain words."""
+    names = [item.rpartition(":")[0].strip() for item in hashes.split(",") if ":" in item]
+    missing = [name for name in names if "embeddings" in have.answered and name not in have.embeddings]
+    return [
+        Difference("TI hashes", f"embedding {x!r} is not here: its name is read as words") for x in missing
+    ]
+
+
+def _overrides(wanted: Mapping[str, Any], client: Client, differences: list[Difference]) -> dict[str, Any]:
+    """Return the settings that this server has and that differ from its present ones."""
+    if not wanted:
+        return {}
+    have = client.options() if "options" in client.capabilities.answered else {}
+    differences += [
+        Difference(name, f"option {name}={value!r} is not known here; it is left out")
+        for name, value in wanted.items()
+        if name not in have
+    ]
+    return {name: value for name, value in wanted.items() if name in have and have[name] != value}

@@ -1,0 +1,152 @@
+"""`replay`: make a picture once more and say what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prodgen import files
+from prodgen.errors import SettingError
+from prodgen.images import RgbImage
+from prodgen.replaying.differences import Difference, infotext_differences, pixel_differences
+from prodgen.replaying.fitting import fit_to_server
+from prodgen.replaying.recorded import RecordedJob, infotext_values, read_recorded
+from prodgen.replaying.shots_again import shot_again
+from prodgen.shots import Result, shoot_all
+from prodgen.text2image import Control, DrawnPicture, draw_all, read_control
+
+if TYPE_CHECKING:
+    from prodgen.client import Client
+
+NO_BACKEND = "none"
+"""Backend in the story of a shot that needed none, such as a packshot."""
+
+OnProgress = Callable[[str, float], None]
+"""Called with the name of the step and the share of it that is done, 0 to 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """A picture that was made once more."""
+
+    picture: Result | DrawnPicture
+    """The new picture: a `Result` of a product shot, a `DrawnPicture` of one drawn from words."""
+    differences: tuple[Difference, ...]
+    """What is not as it was; empty: the same to the bit (or, of a text file, to the infotext)."""
+
+    @property
+    def image(self) -> RgbImage:
+        """The new picture's pixels, (H, W, 3), sRGB, [0, 1]."""
+        return self.picture.image
+
+    @property
+    def path(self) -> Path | None:
+        """File that the new picture was written to; None: it is in memory only."""
+        return self.picture.path
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the new picture's story and the differences, ready for JSON."""
+        return {**self.picture.as_dict(), "differences": [x.words for x in self.differences]}
+
+
+def replay(
+    path: str | Path,
+    *,
+    photo: str | Path | None = None,
+    matte: str | Path | None = None,
+    background: str | Path | None = None,
+    controlnet: Sequence[str | Control] = (),
+    strict: bool = False,
+    output: str | Path | None = None,
+    backend: str | Client = "auto",
+    dialect: str | None = None,
+    on_progress: OnProgress | None = None,
+) -> Replay:
+    """Make a picture once more, from what its file tells, and say what differs.
+
+        replay("mug-sunset.png", photo="mug.jpg").differences
+
+    Args:
+        path: A picture of prodgen's, any picture with an A1111 infotext, or a .txt file with an infotext.
+        photo: The product's photograph, for a product shot; its file holds the name only.
+        matte: The cut-out mask of the photograph, if the shot was given one.
+        background: The background picture, if the shot was given one.
+        controlnet: Control pictures, for a picture drawn from words: `Control` objects or
+            "MODEL[+MODULE]:FILE[:WEIGHT]". An infotext names them but does not hold them.
+        strict: Refuse if anything is known to differ before drawing.
+        output: File to write; None: the picture stays in memory.
+        backend: "auto", "embedded://", a URL, or an open `Client`.
+        dialect: The kind of server, such as "forge"; None: it is found out.
+        on_progress: Called with the name of the step and the share of it that is done.
+
+    Raises:
+        ImageError: If a file cannot be read or written, or does not tell how it was made.
+        SettingError: If a file is missing that the picture was made of, one is given that it was not made
+            of, or, with `strict`, something would differ.
+        BackendError: If the server fails.
+    """
+    source = Path(path)
+    target = None if output is None else Path(output)
+    if target is not None:
+        given = (source, *(None if file is None else Path(file) for file in (photo, matte, background)))
+        files.refuse_overwriting(target, *given)
+    recorded = read_recorded(source)
+    if isinstance(recorded, RecordedJob):
+        if photo or matte or background:
+            raise SettingError("the picture is no product shot; leave out --photo, --matte and --background")
+        return _draw_again(recorded, controlnet, target, backend, dialect, on_progress, strict=strict)
+    if controlnet:
+        raise SettingError("a product shot has no control pictures; leave out --controlnet")
+    shot, differences = shot_again(recorded, photo=photo, matte=matte, background=background, output=target)
+    with ExitStack() as stack:
+        before = recorded.story.get("backend")
+        server: str | Client = backend
+        if before != NO_BACKEND:
+            server = (
+                stack.enter_context(_connected(backend, dialect)) if isinstance(backend, str) else backend
+            )
+            if server.name != before:
+                differences.append(Difference("backend", f"backend: {before} then, {server.name} now"))
+        _refuse_if(strict, differences)
+        (result,) = shoot_all([shot], backend=server, on_progress=on_progress)
+    return Replay(result, (*differences, *pixel_differences(recorded.path, result.image)))
+
+
+def _draw_again(
+    recorded: RecordedJob,
+    controlnet: Sequence[str | Control],
+    output: Path | None,
+    backend: str | Client,
+    dialect: str | None,
+    on_progress: OnProgress | None,
+    *,
+    strict: bool,
+) -> Replay:
+    controls = [read_control(one) if isinstance(one, str) else one for one in controlnet]
+    with ExitStack() as stack:
+        client = stack.enter_context(_connected(backend, dialect)) if isinstance(backend, str) else backend
+        job, differences = fit_to_server(recorded, client, controls=controls)
+        _refuse_if(strict, differences)
+        (picture,) = draw_all(
+            job,
+            client=client,
+            outputs=None if output is None else [output],
+            on_progress=None if on_progress is None else lambda _, share: on_progress("picture", share),
+        )
+    after = infotext_differences(recorded.infotext, infotext_values(picture.infotext), known=differences)
+    pixels = [] if recorded.path is None else pixel_differences(recorded.path, picture.image)
+    return Replay(picture, (*differences, *after, *pixels))
+
+
+def _refuse_if(strict: bool, differences: Sequence[Difference]) -> None:
+    if strict and differences:
+        raise SettingError("it cannot be the same here: " + "; ".join(x.words for x in differences))
+
+
+def _connected(backend: str, dialect: str | None) -> Client:
+    from prodgen.client import Client as Connection  # HTTP is loaded when it is needed
+
+    return Connection(backend, dialect=dialect)
