@@ -22,7 +22,7 @@ from prodgen.server import EmbeddedServer, EmbeddedTransport
 from prodgen.server.infotext import quote
 from prodgen.text2image import draw_all, new_job
 
-CAPTURES = Path(__file__).parent / "captures"
+CAPTURES = Path(__file__).parents[1] / "captures"
 
 LINE = "Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 6.5, Seed: 42, Size: 64x64"
 """The least that an infotext says."""
