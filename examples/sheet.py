@@ -38,7 +38,7 @@ def main(backend: str, output: Path) -> None:
             results = [shoot(photo, prompt, backend=client, seed=seed) for photo in photos]
             rows.append(np.hstack([images.resize(result.image, SIDE, SIDE) for result in results]))
             for photo, result in zip(photos, results, strict=True):
-                click.echo(f"{photo.stem:8} {prompt:40} {result.frame.identity.summary()}")
+                click.echo(f"{photo.stem:8} {prompt:40} {result.summary}")
     files.save(output, np.vstack(rows), quality=88)
     click.echo(f"sheet     {output}")
 

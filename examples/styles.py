@@ -101,7 +101,7 @@ def main(backend: str, photo: Path, output: Path, page_only: bool) -> None:
                 photo, PROMPT, backend=client, seed=SEED, settings={"style": style} if style else None
             )
             tiles.append(labelled(style or "no style", result.image))
-            click.echo(f"{style or 'no style':14} {result.frame.identity.summary()}")
+            click.echo(f"{style or 'no style':14} {result.summary}")
     columns = 3
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]

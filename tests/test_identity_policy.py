@@ -7,6 +7,7 @@ import pytest
 
 from prodgen import files
 from prodgen.client import Client
+from prodgen.color import to_linear, to_srgb
 from prodgen.errors import IdentityError
 from prodgen.masks import composite, dilate, fill
 from prodgen.server import EmbeddedServer, EmbeddedTransport
@@ -53,7 +54,7 @@ def settings(photo, **more: object) -> dict[str, object]:
 def test_a_picture_of_a_grown_product_is_delivered_with_a_warning(photo, client, tmp_path):
     result = shoot(photo, "x", backend=client, seed=1, output=tmp_path / "out.png", settings=settings(photo))
 
-    assert result.frame.verdict == "fail"
+    assert result.frame.verdict.status == "fail"
     assert any("outline growth" in notice for notice in result.notices)
 
 
@@ -71,6 +72,30 @@ def test_it_fails_and_is_kept_aside_where_the_recipe_says_so(photo, client, tmp_
 def test_other_seeds_are_tried_in_order_and_the_one_used_is_recorded(photo, client):
     result = shoot(photo, "x", backend=client, seed=1, settings=settings(photo, tries=5))
 
-    assert result.frame.verdict != "fail"
+    assert result.frame.verdict.status != "fail"
     assert result.as_dict()["seed"] == 3
     assert any("1, 2, 3" in notice for notice in result.notices)
+
+
+def burn(order: RenderOrder) -> Rendering:
+    """A backend that lights the product so strongly that its label burns out."""
+    scene = np.full((order.height, order.width, 3), 0.3, np.float32)
+    if order.foreground is None or order.matte is None:
+        return Rendering(image=scene, scene="test", floor="test")
+    colours = fill(order.foreground, (order.matte < 0.99).astype(np.float32))
+    burnt = to_srgb(to_linear(colours) * np.float32(2.5))
+    return Rendering(image=composite(burnt, scene, order.matte), scene="test", floor="test")
+
+
+def test_light_that_was_weakened_to_keep_the_product_is_told_with_the_picture(photo, tmp_path):
+    server = EmbeddedTransport(EmbeddedServer(renderer=burn))
+    with Client("http://127.0.0.1:1", transport=server) as strong:
+        strict = settings(photo, profile="catalogue")
+        result = shoot(photo, "x", backend=strong, seed=1, output=tmp_path / "out.png", settings=strict)
+
+    assert result.frame.identity.white_clipping_percent < 4
+    assert result.frame.identity.repaired_percent > 1
+    (notice,) = [notice for notice in result.notices if "weakened" in notice]
+    assert notice in result.as_dict()["notices"]
+    # Nothing but the product's own light is weakened: the field that was used is the one that is kept.
+    assert result.frame.light_field.gain.max() < 2.4

@@ -230,7 +230,7 @@ WITHOUT_RELIT = ("lit from the other side", "blue darker by a stop and a half", 
 """Measured as a picture from elsewhere is: nobody knows what the relit one was."""
 
 
-def measured(name: str | None) -> identity.Identity:
+def measured(name: str | None) -> identity.Likeness:
     """Measure the clean result (None), or the one spoiled in this way."""
     photo, matte = carton()
     clean = to_srgb(to_linear(photo) * light())
@@ -239,15 +239,13 @@ def measured(name: str | None) -> identity.Identity:
         changed = SPOILERS[name](clean)
         result = changed if name in WHOLE else clean + (changed - clean) * matte[..., None]
     relit = None if name in WITHOUT_RELIT else clean
-    return identity.measure(photo, result.astype(np.float32), matte, relit=relit, asked_azimuth_deg=90.0)
+    found = identity.measure(photo, result.astype(np.float32), matte, relit=relit, asked_azimuth_deg=90.0)
+    return found.likeness
 
 
-def failing(found: identity.Identity) -> set[str]:
+def failing(found: identity.Likeness) -> set[str]:
     """Names of the numbers over their failure limit."""
-    limits = identity.profile_limits(PROFILE)
-    values = {name: getattr(found, name) for name in limits}
-    values["outline_growth_percent"] = abs(values["outline_growth_percent"] or 0.0)
-    return {n for n, limit in limits.items() if values[n] is not None and limit.judge(values[n]) == "fail"}
+    return {limit.number for limit in found.verdict(PROFILE).failures}
 
 
 def table() -> str:

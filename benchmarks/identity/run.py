@@ -83,7 +83,7 @@ def spoilt(case: Case, spoiling: str, seed: int) -> RgbImage:
 
 def judge(what: str, case: Case, picture: RgbImage) -> list[Judged]:
     """What `prodgen inspect` would say of a picture, by each profile."""
-    numbers = identity.measure(case.photo, picture, case.matte)
+    numbers = identity.measure(case.photo, picture, case.matte).likeness
     return [Judged(what, profile, numbers.verdict(profile).status) for profile in identity.profiles()]
 
 

@@ -60,11 +60,12 @@ def inspect(
 
 
 def _tell(found: Inspection, html: Path | None) -> None:
+    from prodgen.identity import headline, reasons
     from prodgen.inspecting import shown_number, status_of
 
     profile = found.verdict.profile
-    click.echo(f"verdict   {found.verdict.status}  (profile {profile})")
-    for reason in found.verdict.reasons:
+    click.echo(f"verdict   {found.verdict.status}: {headline(found.verdict, found.identity)}  ({profile})")
+    for reason in reasons(found.verdict):
         click.echo(f"because   {reason}")
     if found.identity is not None:
         for name in type(found.identity).model_fields:

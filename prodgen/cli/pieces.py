@@ -69,20 +69,23 @@ def blend(original: Path, relit: Path, matte: Path, output: Path, strength: floa
     \b
         prodgen blend mug.jpg relit.png --matte mug-matte.png -o mug-relit.png
     """
-    from prodgen import files, identity, ocr, shading
+    from prodgen import files, identity, ocr
     from prodgen.cutout import cut_out
 
     files.refuse_overwriting(output, original, relit, matte)
-    cut, scene = cut_out(original, matte=matte), files.load(relit).rgb
-    photo, mask = cut.photo.rgb, cut.matte
-    field = shading.light_field(photo, scene, mask, strength=strength, ambience=ambience)
-    result = shading.blend(photo, scene, mask, field=field)
-    measured = identity.measure(
-        photo, result, mask, relit=field if strength > 0 else scene, reader=ocr.tesseract()
+    cut = cut_out(original, matte=matte)
+    picture, measured = identity.restore(
+        cut.photo.rgb,
+        files.load(relit).rgb,
+        cut.matte,
+        strength=strength,
+        ambience=ambience,
+        reader=ocr.tesseract(),
     )
-    files.save(output, result)
-    click.echo(f"picture   {output}  ({result.shape[1]}x{result.shape[0]})")
-    click.echo(f"product   {measured.summary()}")
+    files.save(output, picture)
+    likeness = measured.likeness
+    click.echo(f"picture   {output}  ({picture.shape[1]}x{picture.shape[0]})")
+    click.echo(f"product   {identity.summary(likeness.verdict(), likeness)}")
 
 
 @click.command()

@@ -50,6 +50,6 @@ def tell(result: Result, *, as_json: bool, more: dict[str, Any] | None = None) -
     click.echo(f"picture   {result.path}  ({width}x{height}, seed {result.frame.seed}, {took:.1f} s)")
     click.echo(f"backend   {result.frame.origin.backend}")
     if result.frame.identity is not None:
-        click.echo(f"product   {result.frame.identity.summary()}")
+        click.echo(f"product   {result.summary}")
     for notice in result.notices:
         click.echo(f"note      {notice}")

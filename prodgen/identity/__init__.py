@@ -1,25 +1,46 @@
-"""Is it still the same product: measured, judged by limits, and repaired where the limits are broken.
+"""Whether it still is the same product: measured, judged by limits, and repaired where limits are broken.
 
 Pure: arrays and numbers in, arrays and numbers out. What light the product is in, `prodgen.shading` finds.
 """
 
-from prodgen.identity.measure import Comparison, compare_pictures, measure
+from prodgen.identity.measure import Comparison, Measurement, measure, read_print
 from prodgen.identity.repair import Repaired, repair
-from prodgen.identity.verdict import Identity, Limit, Verdict, profile_limits, profiles, read_limits
+from prodgen.identity.restore import Restored, restore
+from prodgen.identity.verdict import (
+    BrokenLimit,
+    Likeness,
+    Limit,
+    Status,
+    Verdict,
+    profile_limits,
+    profiles,
+    read_limits,
+)
+from prodgen.identity.words import figures, headline, notices, reasons, summary
 from prodgen.ocr import Reader, Word
 
 __all__ = [
+    "BrokenLimit",
     "Comparison",
-    "Identity",
+    "Likeness",
     "Limit",
+    "Measurement",
     "Reader",
     "Repaired",
+    "Restored",
+    "Status",
     "Verdict",
     "Word",
-    "compare_pictures",
+    "figures",
+    "headline",
     "measure",
+    "notices",
     "profile_limits",
     "profiles",
     "read_limits",
+    "read_print",
+    "reasons",
     "repair",
+    "restore",
+    "summary",
 ]

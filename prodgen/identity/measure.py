@@ -1,6 +1,6 @@
 """Measure whether the product in a result is the product in a photograph, whatever made the result.
 
-The light of the result is estimated as for blending, and put on the photograph; what then still
+The light of the result is estimated as it is for blending, and put on the photograph; what then still
 differs is the product. Owns the measuring; limits and verdicts are in `verdict`.
 """
 
@@ -19,12 +19,12 @@ from prodgen.identity.gloss import mirrored_percent
 from prodgen.identity.hues import hue_error_deg
 from prodgen.identity.lettering import text_errors_percent
 from prodgen.identity.outline import growth_percent, halo
-from prodgen.identity.verdict import Identity
+from prodgen.identity.verdict import Likeness
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.ocr import Reader
 from prodgen.shading.field import LightField, read_field
 from prodgen.shading.materials import material_shift
-from prodgen.shading.working_pair import INSIDE, Region, gather
+from prodgen.shading.working_pair import INSIDE, Region, pair_pictures
 
 Plane = NDArray[np.float32]
 
@@ -37,6 +37,8 @@ REGIONS = 5
 WHITE, BLACK = 254.5 / 255, 2.5 / 255
 """All channels beyond: nothing can be told apart any more in print or on a screen."""
 
+NOT_CLIPPED = 0.94
+"""Value below which at least one channel of the photograph had room left before clipping."""
 
 FLAT_LIGHT = 0.03
 """Deviation of log light over the product below which it has no shape to speak of."""
@@ -58,7 +60,7 @@ class Comparison:
     """(h, w, 3), the photograph in that light."""
     found_lab: NDArray[np.float32]
     material_shift_stops: float | None = None
-    """See `Identity`; told by the pictures as the light was read from them."""
+    """See `Likeness`; measured on the reduced pictures that the light was estimated from."""
 
     def heat(self) -> NDArray[np.float32]:
         """CIEDE2000 between the photograph in the result's light and the result, (h, w); 0 outside."""
@@ -68,15 +70,106 @@ class Comparison:
         return heat
 
 
-def compare_pictures(original: RgbImage, result: RgbImage, matte: Matte) -> Comparison:
-    """Put the light of `result` on `original`, at a size fit to compare; arguments as `measure`.
+@dataclass(frozen=True)
+class Measurement:
+    """The numbers of one picture, and the two reduced pictures that they were measured on."""
+
+    likeness: Likeness
+    comparison: Comparison
+
+
+def measure(
+    original: RgbImage,
+    result: RgbImage,
+    matte: Matte,
+    *,
+    relit: RgbImage | LightField | None = None,
+    asked_azimuth_deg: float | None = None,
+    asked_elevation_deg: float = 0.0,
+    reader: Reader | None = None,
+    is_registered: bool = False,
+) -> Measurement:
+    """Measure the likeness of the product in `original` and `result`.
+
+    Args:
+        original: The photograph, (H, W, 3), sRGB, [0, 1].
+        result: The finished picture in the same framing, (h, w, 3), any size; prodgen's or anyone's.
+        matte: (H, W), 1 = product, of the photograph's size.
+        relit: The picture that the light was taken from, any size, or the light that was read from it
+            already; without it `light_kept` is None.
+        asked_azimuth_deg: Where light was asked from: 0 = front, 90 = right, -90 = left, 180 = behind.
+        asked_elevation_deg: 0 = horizon, 90 = above.
+        reader: What reads print, such as `prodgen.ocr.tesseract()`; asked only where there is print.
+            Without it `text_errors_percent` is None.
+        is_registered: True for a composite of the photograph's own pixels and a light field: the product
+            lies where the photograph has it and no hue was turned, so neither is searched for.
 
     Raises:
         ImageError: If photograph and matte differ in size.
         IdentityError: If the matte holds no product to speak of.
     """
-    evidence = gather(original, result, matte, is_refusing=False)
-    field = read_field(evidence)
+    seen = _compare(original, result, matte, is_registered=is_registered)
+    where = seen.inside > 0
+    heat = seen.heat()
+    chroma = np.linalg.norm((seen.expected_lab - seen.found_lab)[..., 1:][where], axis=-1)
+    worst, (x, y) = _worst_region(heat, where)
+    detail = compare(seen.expected_lab[..., 0], seen.found_lab[..., 0], seen.inside)
+    angle, contrast = light_direction(seen.gain @ LUMA, seen.inside)
+    region, found, photo = seen.region, seen.found, seen.photo
+    photo_lab = to_lab(photo)
+    if relit is not None and not isinstance(relit, LightField):
+        relit = read_field(pair_pictures(original, relit, matte, is_refusing=False))
+    likeness = Likeness(
+        delta_e_mean=float(heat[where].mean()),
+        delta_e_p95=float(np.percentile(heat[where], 95)),
+        delta_e_worst_region=worst,
+        worst_region=(
+            region.left + x * (region.right - region.left),
+            region.top + y * (region.bottom - region.top),
+        ),
+        chroma_error_median=float(np.median(chroma)),
+        chroma_error_p95=float(np.percentile(chroma, 95)),
+        hue_error_deg=hue_error_deg(
+            # A colour patch is larger than two pixels, so every other row and column is enough.
+            photo_lab[::2, ::2],
+            seen.expected_lab[::2, ::2],
+            seen.found_lab[::2, ::2],
+            seen.inside[::2, ::2],
+        ),
+        material_shift_stops=seen.material_shift_stops,
+        mirrored_percent=mirrored_percent(photo, found, seen.inside),
+        detail=detail.texture,
+        gradient=detail.gradient,
+        print_agreement=detail.print_correlation,
+        print_sharpness=detail.print_sharpness,
+        outline_growth_percent=growth_percent(photo_lab, seen.found_lab, seen.matte),
+        halo=halo(seen.expected_lab, seen.found_lab, seen.matte),
+        white_clipping_percent=_newly_clipped(found[where], photo[where], WHITE),
+        black_clipping_percent=_newly_clipped(1 - found[where], 1 - photo[where], 1 - BLACK),
+        light_kept=None if relit is None else _light_kept(seen.gain, relit.gain, seen.inside),
+        light_angle_deg=angle,
+        light_contrast=contrast,
+        light_angle_error_deg=_angle_error(angle, contrast, asked_azimuth_deg, asked_elevation_deg),
+    )
+    return read_print(Measurement(likeness, seen), reader)
+
+
+def read_print(measured: Measurement, reader: Reader | None) -> Measurement:
+    """Return the measurement with `text_errors_percent`; reading takes about as long as measuring.
+
+    Without a reader or without print on the product nothing is read, and the measurement stays as it is.
+    """
+    if reader is None or measured.likeness.print_agreement is None:
+        return measured
+    seen = measured.comparison
+    errors = text_errors_percent(to_lab(seen.photo)[..., 0], seen.found_lab[..., 0], seen.inside, reader)
+    return Measurement(measured.likeness.model_copy(update={"text_errors_percent": errors}), seen)
+
+
+def _compare(original: RgbImage, result: RgbImage, matte: Matte, *, is_registered: bool) -> Comparison:
+    """Put the light of `result` on `original`, both reduced to the size they are compared at."""
+    pair = pair_pictures(original, result, matte, is_refusing=False, is_registered=is_registered)
+    field = read_field(pair)
     window = field.region.pixels(*matte.shape)
     height, width = matte[window].shape
     scale = min(1.0, MEASURED_SIDE_PX / max(height, width))
@@ -93,87 +186,8 @@ def compare_pictures(original: RgbImage, result: RgbImage, matte: Matte) -> Comp
         gain=gain,
         expected_lab=linear_to_lab(np.clip(to_linear(photo) * gain, 0, 1)),
         found_lab=to_lab(found),
-        material_shift_stops=material_shift(evidence),
+        material_shift_stops=material_shift(pair),
     )
-
-
-def measure(
-    original: RgbImage,
-    result: RgbImage,
-    matte: Matte,
-    *,
-    relit: RgbImage | LightField | None = None,
-    asked_azimuth_deg: float | None = None,
-    asked_elevation_deg: float = 0.0,
-    reader: Reader | None = None,
-) -> Identity:
-    """Measure the likeness of the product in `original` and `result`.
-
-    Args:
-        original: The photograph, (H, W, 3), sRGB, [0, 1].
-        result: The finished picture in the same framing, (h, w, 3), any size; prodgen's or anyone's.
-        matte: (H, W), 1 = product, of the photograph's size.
-        relit: The picture that the light was taken from, any size, or the light that was read from it
-            already; without it `light_kept` is None.
-        asked_azimuth_deg: Where light was asked from: 0 = front, 90 = right, -90 = left, 180 = behind.
-        asked_elevation_deg: 0 = horizon, 90 = above.
-        reader: What reads print, such as `prodgen.ocr.tesseract()`; asked only where there is print.
-            Without it `text_errors_percent` is None.
-
-    Raises:
-        ImageError: If photograph and matte differ in size.
-        IdentityError: If the matte holds no product to speak of.
-    """
-    seen = compare_pictures(original, result, matte)
-    where = seen.inside > 0
-    heat = seen.heat()
-    chroma = np.linalg.norm((seen.expected_lab - seen.found_lab)[..., 1:][where], axis=-1)
-    worst, (x, y) = _worst_region(heat, where)
-    detail = compare(seen.expected_lab[..., 0], seen.found_lab[..., 0], seen.inside)
-    angle, contrast = light_direction(seen.gain @ LUMA, seen.inside)
-    region, found, photo = seen.region, seen.found, seen.photo
-    if relit is not None and not isinstance(relit, LightField):
-        relit = read_field(gather(original, relit, matte, is_refusing=False))
-    return Identity(
-        delta_e_mean=float(heat[where].mean()),
-        delta_e_p95=float(np.percentile(heat[where], 95)),
-        delta_e_worst_region=worst,
-        worst_region=(
-            region.left + x * (region.right - region.left),
-            region.top + y * (region.bottom - region.top),
-        ),
-        chroma_error_median=float(np.median(chroma)),
-        chroma_error_p95=float(np.percentile(chroma, 95)),
-        hue_error_deg=hue_error_deg(
-            # A colour is larger than a pixel: every other one tells.
-            to_lab(photo[::2, ::2]),
-            seen.expected_lab[::2, ::2],
-            seen.found_lab[::2, ::2],
-            seen.inside[::2, ::2],
-        ),
-        material_shift_stops=seen.material_shift_stops,
-        mirrored_percent=mirrored_percent(photo, found, seen.inside),
-        detail=detail.texture,
-        gradient=detail.gradient,
-        print_agreement=detail.print_correlation,
-        print_sharpness=detail.print_sharpness,
-        text_errors_percent=(None if detail.print_correlation is None else read_text(seen, reader)),
-        outline_growth_percent=growth_percent(to_lab(photo), seen.found_lab, seen.matte),
-        halo=halo(seen.expected_lab, seen.found_lab, seen.matte),
-        white_clipping_percent=_newly(found[where], photo[where], WHITE, 0.94),
-        black_clipping_percent=_newly(1 - found[where], 1 - photo[where], 1 - BLACK, 0.94),
-        light_kept=None if relit is None else _light_kept(seen.gain, relit.gain, seen.inside),
-        light_angle_deg=angle,
-        light_contrast=contrast,
-        light_angle_error_deg=_angle_error(angle, contrast, asked_azimuth_deg, asked_elevation_deg),
-    )
-
-
-def read_text(seen: Comparison, reader: Reader | None) -> float | None:
-    """Read both pictures and return `Identity.text_errors_percent`; takes about as long as `measure`."""
-    if reader is None:
-        return None
-    return text_errors_percent(to_lab(seen.photo)[..., 0], seen.found_lab[..., 0], seen.inside, reader)
 
 
 def light_direction(gain: Plane, inside: Matte) -> tuple[float | None, float]:
@@ -223,10 +237,10 @@ def _worst_region(heat: Plane, where: NDArray[np.bool_]) -> tuple[float, tuple[f
     return float(mean[worst]), ((worst % REGIONS + 0.5) / REGIONS, (worst // REGIONS + 0.5) / REGIONS)
 
 
-def _newly(now: Plane, before: Plane, limit: float, limit_before: float) -> float:
-    """Share of (n, 3) colours with all channels from `limit` on that were not so before, in %."""
-    reached = (now >= limit) & (before < limit_before).any(axis=-1, keepdims=True)
-    return 100 * float(np.logical_and.reduce(reached.T).sum()) / max(len(now), 1)
+def _newly_clipped(now: Plane, before: Plane, limit: float) -> float:
+    """Share of (n, 3) colours, in %, with all channels from `limit` on that had detail to lose before."""
+    clipped = (now >= limit).all(axis=-1) & (before < NOT_CLIPPED).any(axis=-1)
+    return 100 * float(clipped.mean())
 
 
 def _light_kept(gain: Plane, relit_gain: Plane, inside: Matte) -> float:

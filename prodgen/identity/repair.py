@@ -1,119 +1,99 @@
-"""Where the light cost the product too much, take less of it there, until it is the same product again.
+"""Take less of the light where it cost the product too much, until it is the same product again.
 
-The way back is always open: with no light at all the picture is the photograph. So it is walked
-only as far as needed, and only where needed.
+With no light at all a composite is the photograph, so a way back always exists; it is gone only as far
+as needed, and only where needed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
 
-from prodgen.identity.measure import BLACK, WHITE, Comparison, compare_pictures, measure, read_text
-from prodgen.identity.verdict import Identity, Verdict, profile_limits
-from prodgen.images import Matte, RgbImage
+from prodgen.identity.measure import BLACK, NOT_CLIPPED, WHITE, Comparison, Measurement
+from prodgen.identity.verdict import profile_limits
+from prodgen.images import Matte
 from prodgen.masks import blur
-from prodgen.ocr import Reader
-from prodgen.shading.blend import blend
-from prodgen.shading.field import LightField, light_field
+from prodgen.shading.field import LightField
+
+T = TypeVar("T")
 
 ROUNDS = 5
-"""Times the light is weakened before giving up; each halves it where it failed."""
+"""Times the light is weakened before giving up; each halves the log gain where limits are broken."""
 
-
-BEYOND_LIGHT = ("light", "outline")
-"""Numbers that no weaker light mends: it is further from the relit one, and the scene keeps what grew."""
+BEYOND_LIGHT = frozenset({"light_kept", "light_angle_error_deg", "outline_growth_percent"})
+"""Numbers that weaker light cannot mend: it is further from the relit light, and an outline is no light."""
 
 
 @dataclass(frozen=True)
-class Repaired:
-    """The best picture that could be made, and what is known about it."""
+class Repaired(Generic[T]):
+    """The best composite that could be made, and what is known about it."""
 
-    picture: RgbImage
-    identity: Identity
-    verdict: Verdict
+    composite: T
+    """Whatever the caller's `compose` made of `field`."""
+
+    measurement: Measurement
+    """What the caller's `judge` measured on that composite."""
+
     field: LightField
     """The light that was used in the end."""
+
     rounds: int
-    """0 if nothing had to be repaired."""
+    """How often the light was weakened; 0 if nothing had to be repaired."""
 
 
 def repair(
-    original: RgbImage,
-    relit: RgbImage,
-    matte: Matte,
+    field: LightField,
+    compose: Callable[[LightField], T],
+    judge: Callable[[T], Measurement],
     *,
     profile: str = "editorial",
-    strength: float = 1.0,
-    ambience: float = 1.0,
-    foreground: RgbImage | None = None,
-    field: LightField | None = None,
-    reader: Reader | None = None,
-) -> Repaired:
-    """Blend, measure, and move towards the photograph where the limits are broken.
+) -> Repaired[T]:
+    """Compose, judge, and weaken the light where failure limits are broken that weaker light can mend.
 
     Args:
-        original: The photograph, (H, W, 3), sRGB, [0, 1].
-        relit: The same framing in new light, of any size.
-        matte: (H, W), 1 = product.
-        profile: Whose limits must hold: not to be failed; warnings are let be.
-        strength: As for `blend`; where repair is needed less is taken.
-        ambience: As for `blend`.
-        foreground: As for `blend`.
-        field: A light field to begin with, instead of one made here.
-        reader: As for `measure`; asked once, about the picture that is returned.
+        field: The light to begin with.
+        compose: Makes the picture that will be delivered, from a light field.
+        judge: Measures it. Called once for each light that is tried; what is returned is its last answer.
+        profile: Whose failure limits must hold; warnings are accepted.
 
     Returns:
-        The picture; its verdict still is "fail" if the way to the photograph did not help, as where
-        the scene holds remains of a product that grew. It must not be delivered silently then.
+        The last composite. Its verdict still is "fail" where the way back to the photograph did not help,
+        as where the scene holds remains of a product that grew; it must not be delivered silently then.
 
     Raises:
-        ImageError: If photograph and matte differ in size.
-        IdentityError: If the matte holds no product, or `relit` does not show it there.
         UnknownNameError: If there is no such profile.
     """
-    limits = profile_limits(profile)
-    whole = (
-        field
-        if field is not None
-        else light_field(original, relit, matte, strength=strength, ambience=ambience)
-    )
-    share = np.ones(whole.gain.shape[:2], np.float32)
-    current = whole
+    worst = profile_limits(profile)["delta_e_p95"].warn
+    share = np.ones(field.gain.shape[:2], np.float32)
+    current = field
     for count in range(ROUNDS + 1):
-        picture = blend(original, relit, matte, foreground=foreground, field=current)
-        told = measure(original, picture, matte, relit=whole if whole.strength > 0 else relit)
-        verdict = told.verdict(profile)
-        # A weaker light is further from the relit one: that alone is no reason to weaken it more.
-        broken = [reason for reason in verdict.reasons if not reason.startswith(BEYOND_LIGHT)]
-        if verdict.status != "fail" or count == ROUNDS or not broken:
+        composite = compose(current)
+        measured = judge(composite)
+        failed = {limit.number for limit in measured.likeness.verdict(profile).failures}
+        if count == ROUNDS or not failed - BEYOND_LIGHT:
             break
-        seen = compare_pictures(original, picture, matte)
-        fault = _faults(seen, worst=limits["delta_e_p95"].warn)
+        fault = _fault_mask(measured.comparison, worst=worst)
         fitted = cv2.resize(fault, share.shape[::-1], interpolation=cv2.INTER_AREA)
         share = share * (1 - 0.5 * np.clip(fitted, 0, 1))
-        current = whole.weakened(share)
+        current = field.weakened(share)
     weakened = 100 * float((share < 0.95).mean())
-    told = told.model_copy(update={"repaired_percent": weakened})
-    # Only now: print is read with the light taken out, so that no weaker light would mend it.
-    if reader is not None and told.print_agreement is not None:
-        errors = read_text(compare_pictures(original, picture, matte), reader)
-        told = told.model_copy(update={"text_errors_percent": errors})
-        verdict = told.verdict(profile)
-    return Repaired(picture, told, verdict, current, count)
+    likeness = measured.likeness.model_copy(update={"repaired_percent": weakened})
+    return Repaired(composite, replace(measured, likeness=likeness), current, count)
 
 
-def _faults(seen: Comparison, *, worst: float) -> Matte:
-    """(h, w), 1 where the product is not itself: wrong colour, or lost in white or black; softly spread."""
+def _fault_mask(seen: Comparison, *, worst: float) -> Matte:
+    """(h, w), 1 where a colour is off by more than `worst` or newly clipped, softly spread.
+
+    All 1 if no place stands out, as for faults of detail and edges: then the light is weakened everywhere.
+    """
     photo, found = seen.photo, seen.found
-    white = (found.min(axis=-1) >= WHITE) & (photo.min(axis=-1) < 0.94)
-    black = (found.max(axis=-1) <= BLACK) & (photo.max(axis=-1) > 0.06)
+    white = (found.min(axis=-1) >= WHITE) & (photo.min(axis=-1) < NOT_CLIPPED)
+    black = (found.max(axis=-1) <= BLACK) & (photo.max(axis=-1) > 1 - NOT_CLIPPED)
     wrong = (seen.heat() > worst) | (seen.inside > 0) & (white | black)
     extent = float(np.sqrt(max(float(seen.inside.sum()), 1.0)))
     spread = np.clip(3 * blur(wrong.astype(np.float32), 0.03 * extent), 0, 1)
-    if spread.max() < 0.5:
-        # The fault has no place (detail, edges): then it is everywhere.
-        return np.ones_like(spread)
-    return spread
+    return np.ones_like(spread) if spread.max() < 0.5 else spread

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from prodgen import files, ocr
 from prodgen.cutout import cut_out
 from prodgen.errors import ImageError
-from prodgen.identity import Comparison, Identity, Verdict, compare_pictures, measure, profile_limits
+from prodgen.identity import Comparison, Likeness, Verdict, measure, profile_limits, reasons
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.inspecting.locating import Place, compose, find, lay, resizing, shift
 from prodgen.masks import bounding_box, composite
@@ -41,7 +41,7 @@ class Inspection:
     """(H, W), 1 = product that both pictures show."""
     place: Place | None
     """Where the product lies in the result; None: it could not be found."""
-    identity: Identity | None
+    identity: Likeness | None
     """The numbers; None if the product could not be found."""
     comparison: Comparison | None
     verdict: Verdict
@@ -59,7 +59,7 @@ class Inspection:
         return {
             "verdict": self.verdict.status,
             "profile": self.verdict.profile,
-            "reasons": list(self.verdict.reasons),
+            "reasons": list(reasons(self.verdict)),
             "found": place is not None,
             "place": None
             if place is None
@@ -136,27 +136,23 @@ def inspect_pictures(
         IdentityError: If the product is too small to say anything about it.
         UnknownNameError: If there is no such profile.
     """
-    limits = profile_limits(profile)
+    profile_limits(profile)
     if photo.shape[:2] != matte.shape:
         raise ImageError(f"the matte is {matte.shape[::-1]} pixels, the photograph {photo.shape[1::-1]}")
     place = find(photo, result, matte)
     if place is None:
-        reason = (
-            "the product of the photograph cannot be found in the result; it may have been redrawn, mirrored"
-            " or turned: compare pictures that show it from the same side, or give its --matte"
-        )
-        verdict = Verdict(status="fail", profile=profile, reasons=(reason,))
+        verdict = Verdict(profile=profile, is_product_found=False)
         return Inspection(photo, result, matte, None, None, None, verdict, notices)
     before, after, cut, more = _same_framing(photo, result, matte, place)
-    identity = measure(before, after, cut, reader=ocr.tesseract())
+    measured = measure(before, after, cut, reader=ocr.tesseract())
     return Inspection(
         photo=before,
         result=after,
         matte=cut,
         place=place,
-        identity=identity,
-        comparison=compare_pictures(before, after, cut),
-        verdict=identity.verdict(profile, limits=limits),
+        identity=measured.likeness,
+        comparison=measured.comparison,
+        verdict=measured.likeness.verdict(profile),
         notices=(*notices, *more),
     )
 
@@ -212,7 +208,7 @@ def _told(place: Place) -> str:
     )
 
 
-def status_of(identity: Identity, name: str, profile: str) -> str:
+def status_of(identity: Likeness, name: str, profile: str) -> str:
     """Say pass, warn or fail of one number; "not measured" or "no limit" if it has none.
 
     Args:

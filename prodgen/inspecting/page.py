@@ -22,7 +22,7 @@ from PIL import Image
 from prodgen import __version__
 from prodgen.color import from_lab
 from prodgen.files import write_bytes
-from prodgen.identity import Comparison, Identity, profile_limits
+from prodgen.identity import Comparison, Likeness, headline, profile_limits, reasons
 from prodgen.images import RgbImage, resize, to_uint8
 from prodgen.inspecting.inspection import Inspection, shown_number, status_of
 from prodgen.masks import composite
@@ -82,7 +82,7 @@ def page(inspection: Inspection, *, photo: str, result: str) -> str:
         heat=heat,
         controls=controls,
         legend=legend,
-        reasons=_list(verdict.reasons) or '<p class="soft">Every number is within its limits.</p>',
+        reasons=f"<p>{escape(headline(verdict, shown.identity).capitalize())}.</p>{_list(reasons(verdict))}",
         notices="".join(f'<p class="soft">note: {escape(text)}</p>' for text in shown.notices),
         table=_table(shown.identity, verdict.profile),
     )
@@ -173,8 +173,8 @@ def _list(sentences: tuple[str, ...]) -> str:
     return f"<ul>{items}</ul>" if items else ""
 
 
-def _table(identity: Identity | None, profile: str) -> str:
-    """The numbers, in the order of `Identity`, with limits and status in words."""
+def _table(identity: Likeness | None, profile: str) -> str:
+    """The numbers, in the order of `Likeness`, with limits and status in words."""
     if identity is None:
         return "<h2>Numbers</h2><p>None: the product could not be found.</p>"
     limits = profile_limits(profile)

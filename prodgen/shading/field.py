@@ -20,7 +20,7 @@ from prodgen.images import Matte, RgbImage
 from prodgen.masks import normalised_blur
 from prodgen.shading.illuminant import Illuminant, read_illuminant
 from prodgen.shading.materials import material_offset
-from prodgen.shading.working_pair import Evidence, Region, gather, soften
+from prodgen.shading.working_pair import Region, WorkingPair, pair_pictures, soften
 
 Plane = NDArray[np.float32]
 
@@ -109,25 +109,25 @@ def light_field(
         ImageError: If photograph and matte differ in size.
         IdentityError: If the matte holds no product to speak of, or `relit` does not show it there.
     """
-    return read_field(gather(original, relit, matte), strength=strength, ambience=ambience)
+    return read_field(pair_pictures(original, relit, matte), strength=strength, ambience=ambience)
 
 
-def read_field(evidence: Evidence, *, strength: float = 1.0, ambience: float = 1.0) -> LightField:
+def read_field(pair: WorkingPair, *, strength: float = 1.0, ambience: float = 1.0) -> LightField:
     """Estimate the light field of pictures that are reduced already; as `light_field`."""
-    illuminant = read_illuminant(evidence)
+    illuminant = read_illuminant(pair)
     if strength == 0:
         flat = np.ones((2, 2, 3), np.float32)
-        return LightField(flat, evidence.region, illuminant, 0.0)
-    log_gain = np.zeros((*evidence.weight.shape, 3), np.float32)
-    claimed = np.zeros_like(evidence.weight)
-    for piece in evidence.pieces:
-        part = _log_gain(evidence, piece, illuminant, ambience)
+        return LightField(flat, pair.region, illuminant, 0.0)
+    log_gain = np.zeros((*pair.weight.shape, 3), np.float32)
+    claimed = np.zeros_like(pair.weight)
+    for piece in pair.pieces:
+        part = _log_gain(pair, piece, illuminant, ambience)
         # Each product owns what is nearest to it, so that soft edges have their own light too.
         nearness = normalised_blur(piece, np.ones_like(piece), 4.0) + 1e-6
         log_gain += part * nearness[..., None]
         claimed += nearness
     log_gain /= claimed[..., None]
-    return LightField(np.exp(strength * log_gain), evidence.region, illuminant, strength)
+    return LightField(np.exp(strength * log_gain), pair.region, illuminant, strength)
 
 
 def apply(original: RgbImage, field: LightField, matte: Matte) -> RgbImage:
@@ -159,26 +159,26 @@ def apply(original: RgbImage, field: LightField, matte: Matte) -> RgbImage:
     return result
 
 
-def _log_gain(evidence: Evidence, piece: Matte, illuminant: Illuminant, ambience: float) -> Plane:
+def _log_gain(pair: WorkingPair, piece: Matte, illuminant: Illuminant, ambience: float) -> Plane:
     """(h, w, 3), natural log of the gain, for one product of the frame."""
     extent = float(np.sqrt(piece.sum()))
-    photo: Plane = soften(evidence.photo_linear, piece)
-    relit: Plane = soften(evidence.relit_linear, piece)
+    photo: Plane = soften(pair.photo_linear, piece)
+    relit: Plane = soften(pair.relit_linear, piece)
     lit: Plane = photo * illuminant.light
-    clipped = _clipped(evidence.relit_linear, piece)
+    clipped = _clipped(pair.relit_linear, piece)
     relit_luminance = _unclipped_luminance(relit, lit, clipped, illuminant)
     observed = np.log(relit_luminance + FLOOR) - np.log(lit @ LUMA + FLOOR)
     observed -= material_offset(
-        observed, piece * (1 - clipped), evidence, extent_px=extent, trust=_redrawn(illuminant)
+        observed, piece * (1 - clipped), pair, extent_px=extent, trust=_redrawn(illuminant)
     )
     plain = piece * _plainness(lit @ LUMA, piece, extent)
     # Clipped light is only known to be at least so bright; its unclipped surroundings know more.
     around = _coarse_to_fine(observed, plain * (1 - clipped), piece, extent)
     observed = observed + clipped * np.maximum(around - observed, 0)
     luminance = np.clip(_coarse_to_fine(observed, plain, piece, extent), np.log(LOWEST), np.log(HIGHEST))
-    tint = np.log(illuminant.light) + _local_tint(evidence, relit, relit_luminance, lit, piece, illuminant)
+    tint = np.log(illuminant.light) + _local_tint(pair, relit, relit_luminance, lit, piece, illuminant)
     # An over-exposed highlight is white in a photograph, whatever the light's colour.
-    white = _ramp((evidence.relit_linear @ LUMA - WHITE_FROM) / (1 - WHITE_FROM))
+    white = _ramp((pair.relit_linear @ LUMA - WHITE_FROM) / (1 - WHITE_FROM))
     tint *= ambience * (1 - normalised_blur(white, piece, max(1.0, 0.01 * extent)))[..., None]
     tinted = photo * np.exp(tint)
     tint -= (
@@ -234,7 +234,7 @@ def _coarse_to_fine(values: Plane, trust: Plane, piece: Matte, extent: float) ->
 
 
 def _local_tint(
-    evidence: Evidence, relit: Plane, relit_luminance: Plane, lit: Plane, piece: Matte, illuminant: Illuminant
+    pair: WorkingPair, relit: Plane, relit_luminance: Plane, lit: Plane, piece: Matte, illuminant: Illuminant
 ) -> Plane:
     """(h, w, 3), log colour of the light here against its mean: blue from the sky side, amber from the lamp.
 
@@ -248,8 +248,8 @@ def _local_tint(
     # The offset keeps the nearly empty channel of a saturated colour from shouting.
     ratio = np.log(unveiled + 0.15) - np.log(expected + 0.15)
     # By luminance: it stays when a model turns the hues, the largest channel does not.
-    dim = 1 - _ramp((evidence.relit_linear @ LUMA - 0.7) / 0.1)
-    told = dim * (brightest(evidence.photo_linear) < 0.99)
+    dim = 1 - _ramp((pair.relit_linear @ LUMA - 0.7) / 0.1)
+    told = dim * (brightest(pair.photo_linear) < 0.99)
     trust = piece * told * np.minimum(relit_luminance / 0.02, 1)
     everywhere = np.ones_like(piece)
     sigma = COLOR_SCALE * float(np.sqrt(piece.sum()))

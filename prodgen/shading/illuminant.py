@@ -20,7 +20,7 @@ from prodgen.shading.explain import (
     position_of,
     witnesses,
 )
-from prodgen.shading.working_pair import Evidence
+from prodgen.shading.working_pair import WorkingPair
 
 TRUSTED_MISFIT = 0.2
 """Median misfit at which the fitted colours are trusted half."""
@@ -78,16 +78,16 @@ def _plausibility(log_red_over_blue: float) -> float:
     return float(1 / (1 + (log_red_over_blue / limit) ** 8))
 
 
-def read_illuminant(evidence: Evidence) -> Illuminant:
+def read_illuminant(pair: WorkingPair) -> Illuminant:
     """Fit light, veil and surviving share to the product's colours before and after.
 
     Never fails: where the colours cannot be explained, the light is white and the confidence 0.
     """
-    photo, relit = witnesses(evidence.photo_linear, evidence.relit_linear, evidence.weight)
+    photo, relit = witnesses(pair.photo_linear, pair.relit_linear, pair.weight)
     white = np.ones(3, np.float32)
     if len(photo) < FEWEST_WITNESSES:
-        return Illuminant(white, evidence.scene_color, 1.0, 1.0, white, 0.0)
-    found = explain(of_luminance_1(photo), of_luminance_1(relit)[None], evidence.scene_color)[0]
+        return Illuminant(white, pair.scene_color, 1.0, 1.0, white, 0.0)
+    found = explain(of_luminance_1(photo), of_luminance_1(relit)[None], pair.scene_color)[0]
     raw_light = found.light.astype(np.float32)
     confidence = _plausibility(float(np.log(raw_light[0] / raw_light[2])))
     confidence /= 1 + (found.misfit / TRUSTED_MISFIT) ** 4

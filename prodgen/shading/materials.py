@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from prodgen.color import LUMA, brightest, linear_to_lab
 from prodgen.masks import blur, normalised_blur
-from prodgen.shading.working_pair import Evidence, soften
+from prodgen.shading.working_pair import WorkingPair, soften
 
 MOST_MATERIALS = 5
 """Hues looked for; a product of more colours shares them."""
@@ -43,12 +43,12 @@ SMALLEST_WITNESS = 0.02
 LN2 = 0.6931
 
 
-def _memberships(evidence: Evidence) -> NDArray[np.float32]:
+def _memberships(pair: WorkingPair) -> NDArray[np.float32]:
     """(h, w, n), how much each pixel of the photograph is of each hue, 0 to 1."""
-    lab = linear_to_lab(blur(evidence.photo_linear, 0.7))
+    lab = linear_to_lab(blur(pair.photo_linear, 0.7))
     chroma = np.hypot(lab[..., 1], lab[..., 2])
     hue = np.degrees(np.arctan2(lab[..., 2], lab[..., 1])) % 360
-    inside = evidence.weight > 0
+    inside = pair.weight > 0
     bins = np.bincount((hue[inside & (chroma > 14)] / 10).astype(int) % 36, minlength=36).astype(float)
     around = np.convolve(np.r_[bins[-2:], bins, bins[:2]], [0.25, 0.75, 1, 0.75, 0.25], "valid")
     strength = np.clip(chroma / np.float32(FULL_CHROMA), 0, 1)
@@ -67,7 +67,7 @@ def _memberships(evidence: Evidence) -> NDArray[np.float32]:
 def material_offset(
     log_gain: NDArray[np.float32],
     told: NDArray[np.float32],
-    evidence: Evidence,
+    pair: WorkingPair,
     *,
     extent_px: float,
     trust: float = 1.0,
@@ -80,14 +80,14 @@ def material_offset(
     Args:
         log_gain: (h, w), natural log of relit over photographed luminance.
         told: (h, w), 1 where `log_gain` can be believed.
-        evidence: The same reduced pictures.
+        pair: The same reduced pictures.
         extent_px: Size of the product, the square root of its area.
         trust: 0 where the model kept the product's colours, so that its luminance is likely kept too.
 
     Returns:
         (h, w), to be subtracted from `log_gain`; 0 on neutral colours.
     """
-    members = _memberships(evidence)
+    members = _memberships(pair)
     factor = _factors(log_gain, told, members, extent_px)
     if not len(factor):
         return np.zeros_like(log_gain)
@@ -96,7 +96,7 @@ def material_offset(
     return np.asarray(members @ factor.astype(np.float32))
 
 
-def material_shift(evidence: Evidence) -> float | None:
+def material_shift(pair: WorkingPair) -> float | None:
     """How much darker or lighter the worst material became, where light cannot have done it, in stops.
 
     Measured against its neighbours in the same light, neutral ones first: a blue that turned black
@@ -105,15 +105,15 @@ def material_shift(evidence: Evidence) -> float | None:
     Returns:
         0 or more; None for a product of one material, whose light and colour cannot be told apart.
     """
-    photo = soften(evidence.photo_linear, evidence.weight)
-    relit = soften(evidence.relit_linear, evidence.weight)
+    photo = soften(pair.photo_linear, pair.weight)
+    relit = soften(pair.relit_linear, pair.weight)
     # Clipped and black pixels tell no ratio.
-    told = evidence.weight * (
+    told = pair.weight * (
         (brightest(relit) < MOST_TOLD) & (brightest(photo) < MOST_TOLD) & (photo @ LUMA > LEAST_TOLD)
     )
     log_gain = np.log(relit @ LUMA + LEAST_TOLD) - np.log(photo @ LUMA + LEAST_TOLD)
-    members = _memberships(evidence)
-    extent_px = float(np.sqrt(evidence.weight.sum()))
+    members = _memberships(pair)
+    extent_px = float(np.sqrt(pair.weight.sum()))
     factor = _factors(log_gain, told.astype(np.float32), members, extent_px)
     inside = told > 0
     if not len(factor) or not inside.any():

@@ -47,7 +47,7 @@ class Region(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Evidence:
+class WorkingPair:
     """The product before and after, reduced, in linear light."""
 
     region: Region
@@ -93,21 +93,33 @@ def product_region(matte: Matte, *, padding: float = 0.04) -> Region:
     )
 
 
-def gather(original: RgbImage, relit: RgbImage, matte: Matte, *, is_refusing: bool = True) -> Evidence:
-    """Reduce the three pictures to what the estimate needs.
+def pair_pictures(
+    original: RgbImage,
+    relit: RgbImage,
+    matte: Matte,
+    *,
+    is_refusing: bool = True,
+    is_registered: bool = False,
+) -> WorkingPair:
+    """Crop, align and shrink the inputs to what the estimate of the light needs.
 
     Args:
         original: The photograph, (H, W, 3), sRGB, [0, 1].
         relit: The same framing in new light, (h, w, 3), of any size, sRGB, [0, 1].
         matte: (H, W), 1 = product.
         is_refusing: False takes a relit picture that does not show the product as it lies, for measuring it.
+        is_registered: True if `relit` is known to hold the photograph's product in its place and in its own
+            hues: then neither its position nor a turn of its hues is searched for.
 
     Raises:
         ImageError: If photograph and matte differ in size.
         IdentityError: If the matte is empty or almost so, or `relit` does not show the product there.
     """
     if original.shape[:2] != matte.shape:
-        raise ImageError(f"the matte is {matte.shape[::-1]} pixels, the photograph {original.shape[1::-1]}")
+        raise ImageError(
+            f"the matte is {matte.shape[1]}x{matte.shape[0]} but the photograph is"
+            f" {original.shape[1]}x{original.shape[0]}; they must have the same size"
+        )
     region = product_region(matte)
     at_photo, at_relit = region.pixels(*matte.shape), region.pixels(*relit.shape[:2])
     crop, relit_crop, matte_crop = original[at_photo], relit[at_relit], matte[at_photo]
@@ -119,14 +131,16 @@ def gather(original: RgbImage, relit: RgbImage, matte: Matte, *, is_refusing: bo
     photo_linear, relit_linear = to_linear(resize(crop, *size)), to_linear(resize(relit_crop, *size))
     if weight.sum() < SMALLEST_PRODUCT_PX:
         raise IdentityError("the product is too small or too transparent to read its light; check the matte")
-    alignment = align(photo_linear, relit_linear, weight, is_refusing=is_refusing)
-    moved = move(relit_linear, alignment)
     scene_color = _scene_color(relit, matte)
-    turn = find_turn(photo_linear, moved, weight, scene_color)
-    return Evidence(
+    turn = Turn(0.0)
+    if not is_registered:
+        alignment = align(photo_linear, relit_linear, weight, is_refusing=is_refusing)
+        relit_linear = move(relit_linear, alignment)
+        turn = find_turn(photo_linear, relit_linear, weight, scene_color)
+    return WorkingPair(
         region=region,
         photo_linear=photo_linear,
-        relit_linear=turn_back(moved, turn, photo_linear),
+        relit_linear=turn_back(relit_linear, turn, photo_linear),
         weight=weight,
         pieces=_pieces(weight),
         scene_color=scene_color,

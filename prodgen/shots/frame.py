@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,7 +22,7 @@ from prodgen.schema import Generation, Lora
 if TYPE_CHECKING:
     from prodgen.client import Client
     from prodgen.cutout import Segmenter
-    from prodgen.identity import Identity
+    from prodgen.identity import Likeness, Verdict
     from prodgen.shading import LightField
 
 
@@ -101,9 +101,10 @@ class Frame:
     product: RgbImage | None = None
     """The product's own pixels in the scene's light."""
     light_field: LightField | None = None
-    identity: Identity | None = None
-    verdict: Literal["pass", "warn", "fail"] | None = None
-    """What the identity stage's profile says of that."""
+    identity: Likeness | None = None
+    """The measured likeness of the product."""
+    verdict: Verdict | None = None
+    """Which limits of the identity stage's profile that breaks."""
     origin: Origin = field(default_factory=lambda: Origin("none", is_generated=False))
     notices: tuple[str, ...] = ()
     """What was done another way than asked, or had to be guessed; a sentence each."""

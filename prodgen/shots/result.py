@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prodgen import __version__, provenance
+from prodgen import __version__, identity, provenance
 from prodgen.images import RgbImage
 from prodgen.shots.shot import Shot
 from prodgen.shots.stages import Frame
@@ -29,12 +29,23 @@ class Result:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What was done another way than asked, or had to be guessed; a sentence each."""
-        return self.frame.notices
+        """What was done another way than asked, had to be guessed, or went wrong with the product."""
+        frame = self.frame
+        if frame.identity is None or frame.verdict is None:
+            return frame.notices
+        return (*frame.notices, *identity.notices(frame.verdict, frame.identity))
+
+    @property
+    def summary(self) -> str:
+        """Whether it still is the same product: words first, then the main numbers, in one line."""
+        frame = self.frame
+        if frame.identity is None or frame.verdict is None:
+            return "the product was not measured"
+        return identity.summary(frame.verdict, frame.identity)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the story: everything about the picture but its pixels, ready for JSON."""
-        origin, identity, placed = self.frame.origin, self.frame.identity, self.frame.placement
+        origin, likeness, placed = self.frame.origin, self.frame.identity, self.frame.placement
         return {
             "picture": None if self.path is None else str(self.path),
             "size": [self.image.shape[1], self.image.shape[0]],
@@ -50,8 +61,8 @@ class Result:
             "checkpoint": origin.checkpoint,
             "checkpoint_hash": origin.checkpoint_hash,
             "product_scale": None if placed is None else round(placed.scale, 4),
-            "verdict": self.frame.verdict,
-            "identity": None if identity is None else identity.model_dump(mode="json"),
+            "verdict": None if self.frame.verdict is None else self.frame.verdict.status,
+            "identity": None if likeness is None else likeness.model_dump(mode="json"),
             "notices": list(self.notices),
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "versions": {"prodgen": __version__, "python": platform.python_version()},

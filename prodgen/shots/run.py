@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prodgen import codecs, cutout, files
+from prodgen import codecs, cutout, files, identity
 from prodgen.errors import IdentityError, ImageError, SettingError
 from prodgen.light import Light
 from prodgen.schema import Lora
@@ -194,13 +194,13 @@ def _draw(
     for number in range(policy.tries):
         tried.append((shot.seed + number) % SEEDS)
         frame = _run(stages, prepared.replace(seed=tried[-1]), tools, seconds)
-        if frame.verdict != "fail":
+        if not _is_failed(frame):
             break
     if len(tried) > 1:
         frame = frame.noting(f"seeds tried until the product was kept: {', '.join(map(str, tried))}")
-    if frame.verdict != "fail" or policy.on_failure == "warn":
+    if frame.verdict is None or not _is_failed(frame) or policy.on_failure == "warn":
         return _finish(shot, frame, seconds, shot.output)
-    reasons = "; ".join(notice for notice in frame.notices if notice.startswith("product fail"))
+    reasons = "; ".join(identity.reasons(frame.verdict, only_failures=True))
     if shot.output is None:
         raise IdentityError(f"the product could not be kept the same: {reasons}")
     aside = shot.output.with_stem(f"{shot.output.stem}.rejected")
@@ -208,6 +208,10 @@ def _draw(
     raise IdentityError(
         f"the product could not be kept the same: {reasons}; the picture is at {str(aside)!r}"
     )
+
+
+def _is_failed(frame: Frame) -> bool:
+    return frame.verdict is not None and frame.verdict.status == "fail"
 
 
 def _finish(shot: Shot, frame: Frame, seconds: dict[str, float], output: Path | None) -> Result:

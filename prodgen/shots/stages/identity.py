@@ -35,64 +35,42 @@ class Identity(Stage):
         """Return the frame with the lit product and its measured likeness, repaired where that failed."""
         original, matte = frame.on_canvas("identity")
         scene = frame.in_scene("identity")
+        photograph = _photograph(frame)
+        asked = None if frame.light is None or frame.light.strength == 0 else frame.light
+
+        def judge(made: Frame, relit: shading.LightField | None = None) -> identity.Measurement:
+            return identity.measure(
+                photograph,
+                made.picture,
+                matte,
+                relit=relit,
+                asked_azimuth_deg=None if asked is None else asked.azimuth_deg,
+                asked_elevation_deg=0.0 if asked is None else asked.elevation_deg,
+                is_registered=True,
+            )
+
         if frame.relit is None:
-            return self._measured(frame.replace(product=original))
+            kept = frame.replace(product=original)
+            return self._judged(kept, judge(kept))
         if frame.backdrop is None:
             # The generated product must not shine through the soft edge of the real one.
             scene = shading.scene_behind(scene, matte)
-        field = shading.light_field(
-            original, frame.relit, matte, strength=self.strength, ambience=self.ambience
-        )
-        # Without strength nothing is left of the light in the field, and the picture is asked for it.
-        asked = field if field.strength > 0 else frame.relit
-        lit = self._lit(frame.replace(scene=scene), field, asked)
-        if lit.identity is None or lit.identity.verdict(self.profile).status != "fail":
-            return lit
-        repaired = identity.repair(
-            _photograph(frame), frame.relit, matte, profile=self.profile, foreground=original, field=field
-        )
-        if repaired.rounds == 0:
-            return lit
-        share = repaired.identity.repaired_percent
-        mended = self._lit(frame.replace(scene=scene), repaired.field, asked, repaired_percent=share)
-        return mended.noting(
-            f"the scene's light was weakened on {share:.0f} % of the product, to keep it the same product"
-        )
+        pair = shading.pair_pictures(original, frame.relit, matte)
+        field = shading.read_field(pair, strength=self.strength, ambience=self.ambience)
+        # Without strength nothing of the relit light is in the field; how much was kept is still asked.
+        light = field if self.strength > 0 else shading.read_field(pair)
 
-    def _lit(
-        self,
-        frame: Frame,
-        field: shading.LightField,
-        asked: shading.LightField | RgbImage,
-        *,
-        repaired_percent: float = 0.0,
-    ) -> Frame:
-        original, matte = frame.on_canvas("identity")
-        product = shading.apply(original, field, matte)
-        lit = frame.replace(product=product, light_field=field)
-        return self._measured(lit, asked, repaired_percent=repaired_percent)
+        def compose(light_field: shading.LightField) -> Frame:
+            product = shading.apply(original, light_field, matte)
+            return frame.replace(scene=scene, product=product, light_field=light_field)
 
-    def _measured(
-        self,
-        frame: Frame,
-        relit: shading.LightField | RgbImage | None = None,
-        *,
-        repaired_percent: float = 0.0,
-    ) -> Frame:
-        _, matte = frame.on_canvas("identity")
-        asked = None if frame.light is None or frame.light.strength == 0 else frame.light
-        measured = identity.measure(
-            _photograph(frame),
-            frame.picture,
-            matte,
-            relit=relit,
-            asked_azimuth_deg=None if asked is None else asked.azimuth_deg,
-            asked_elevation_deg=0.0 if asked is None else asked.elevation_deg,
-            reader=ocr.tesseract(),
-        ).model_copy(update={"repaired_percent": repaired_percent})
-        verdict = measured.verdict(self.profile)
-        doubts = [f"product {verdict.status} ({self.profile}): {reason}" for reason in verdict.reasons]
-        return frame.replace(identity=measured, verdict=verdict.status).noting(*doubts)
+        repaired = identity.repair(field, compose, lambda made: judge(made, light), profile=self.profile)
+        return self._judged(repaired.composite, repaired.measurement)
+
+    def _judged(self, frame: Frame, measured: identity.Measurement) -> Frame:
+        """Return the frame with its numbers and verdict; print is read here, once, on what is delivered."""
+        likeness = identity.read_print(measured, ocr.tesseract()).likeness
+        return frame.replace(identity=likeness, verdict=likeness.verdict(self.profile))
 
 
 def _photograph(frame: Frame) -> RgbImage:

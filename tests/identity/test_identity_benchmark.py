@@ -12,7 +12,7 @@ from prodgen import images
 from prodgen.color import to_lab
 from prodgen.errors import ImageError
 
-BENCHMARK = Path(__file__).resolve().parent.parent / "benchmarks" / "identity"
+BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "identity"
 
 
 @pytest.fixture

@@ -251,7 +251,7 @@ def in_light(picture: np.ndarray) -> np.ndarray:
 def test_measure_reads_only_if_it_is_given_a_reader():
     photo, matte = carton(LINES)
 
-    assert identity.measure(photo, photo, matte).text_errors_percent is None
+    assert identity.measure(photo, photo, matte).likeness.text_errors_percent is None
 
 
 def test_measure_asks_no_reader_about_a_product_without_print():
@@ -260,7 +260,7 @@ def test_measure_asks_no_reader_about_a_product_without_print():
     def never(picture):
         raise AssertionError("there is nothing to read")
 
-    assert identity.measure(photo, photo, matte, reader=never).text_errors_percent is None
+    assert identity.measure(photo, photo, matte, reader=never).likeness.text_errors_percent is None
 
 
 def always_other(picture: np.ndarray) -> list[Word]:
@@ -272,24 +272,25 @@ def always_other(picture: np.ndarray) -> list[Word]:
     return [Word(text, 95.0, 0.3, top - 0.02, 0.7, top + 0.02) for top in tops]
 
 
-def test_repair_reads_once_and_takes_no_light_away_for_other_letters():
+def test_restoring_reads_print_once():
     photo, matte = carton(LINES)
     always_other.calls = 0
 
-    repaired = identity.repair(photo, in_light(photo), matte, reader=always_other)
+    likeness = identity.restore(photo, in_light(photo), matte, reader=always_other).measurement.likeness
 
     assert always_other.calls == 4
-    assert repaired.identity.text_errors_percent > profile_limits("editorial")["text_errors_percent"].fail
-    assert repaired.verdict.status == "fail"
-    assert (repaired.rounds, repaired.identity.repaired_percent) == (0, 0)
+    assert likeness.text_errors_percent > profile_limits("editorial")["text_errors_percent"].fail
+    assert likeness.verdict().status == "fail"
 
 
 def test_other_letters_are_said_in_the_summary_and_in_the_reasons():
     photo, matte = carton(LINES)
-    read = identity.measure(photo, photo, matte).model_copy(update={"text_errors_percent": 31.4})
+    read = identity.measure(photo, photo, matte).likeness.model_copy(update={"text_errors_percent": 31.4})
 
-    assert "misread 31 %" in read.summary()
-    assert any("text errors percent 31.40 is above" in reason for reason in read.verdict().reasons)
+    assert "misread 31 %" in identity.summary(read.verdict(), read)
+    (reason,) = identity.reasons(read.verdict())
+    assert reason.startswith("the print on the product changed")
+    assert "text errors percent 31.40 is above" in reason
 
 
 @pytest.fixture
@@ -340,7 +341,8 @@ def tesseract(monkeypatch):
 def misread(
     photo: np.ndarray, result: np.ndarray, matte: np.ndarray, reader: identity.Reader
 ) -> float | None:
-    return identity.measure(photo, result.astype(np.float32), matte, reader=reader).text_errors_percent
+    measured = identity.measure(photo, result.astype(np.float32), matte, reader=reader)
+    return measured.likeness.text_errors_percent
 
 
 def melted(picture: np.ndarray, matte: np.ndarray, *, by_px: float) -> np.ndarray:
@@ -380,7 +382,7 @@ def test_one_changed_word_is_noticed_though_nearly_all_print_agrees(tesseract):
     photo, matte = carton(LINES)
     other, _ = carton((*LINES[:3], "sun factor 30", "keep it warm"))
 
-    measured = identity.measure(photo, in_light(other), matte, reader=tesseract)
+    measured = identity.measure(photo, in_light(other), matte, reader=tesseract).likeness
 
     assert measured.text_errors_percent > profile_limits("catalogue")["text_errors_percent"].warn
 
@@ -390,10 +392,10 @@ def test_only_reading_notices_a_changed_digit(tesseract):
     photo, matte = carton(lines, size=700)
     other, _ = carton(("ORANGE JAM", "net weight 840", "before 2021", *lines[3:]), size=700)
 
-    verdict = identity.measure(photo, in_light(other), matte, reader=tesseract).verdict("catalogue")
+    likeness = identity.measure(photo, in_light(other), matte, reader=tesseract).likeness
+    verdict = likeness.verdict("catalogue")
 
-    assert verdict.reasons
-    assert all(reason.startswith("text errors") for reason in verdict.reasons), verdict.reasons
+    assert {limit.number for limit in verdict.broken} == {"text_errors_percent"}, verdict.broken
 
 
 def test_carton_melted_less_than_a_letter_can_be_told_by_is_not_misread(tesseract):

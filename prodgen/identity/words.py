@@ -1,0 +1,182 @@
+"""What a person reads about a verdict: plain words first, numbers after. Decides nothing.
+
+The one place where a verdict's facts become sentences, for the terminal, the page and the picture's story.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from prodgen.identity.verdict import BrokenLimit, Likeness, Verdict
+
+WEAKENED_NOTICE_PERCENT = 0.5
+"""Share of the product, %, below which weakened light rounds to 0 % and is not mentioned."""
+
+
+class _Subject(NamedTuple):
+    """One thing that a shop owner looks at, and the numbers that measure it."""
+
+    name: str
+    """How a sentence names it: "the product kept ..."."""
+    numbers: tuple[str, ...]
+    """Fields of `Likeness`."""
+    changed: str
+    """What is wrong when a number fails."""
+    remedy: str
+    """What to do about it."""
+
+
+_SUBJECTS = (
+    _Subject(
+        "its colours",
+        (
+            "delta_e_mean",
+            "delta_e_p95",
+            "delta_e_worst_region",
+            "chroma_error_median",
+            "chroma_error_p95",
+            "hue_error_deg",
+            "material_shift_stops",
+        ),
+        "the product's colours changed",
+        "try another seed, or take less of the scene's light (--strength, --ambience)",
+    ),
+    _Subject(
+        "its surface",
+        ("detail", "gradient"),
+        "the product's surface has other detail",
+        "try another seed, or a sharper photograph",
+    ),
+    _Subject(
+        "its print",
+        ("print_agreement", "print_sharpness", "text_errors_percent"),
+        "the print on the product changed",
+        "read it before you publish it, and try another seed",
+    ),
+    _Subject(
+        "its outline",
+        ("outline_growth_percent", "halo"),
+        "the product's outline changed",
+        "try another seed, and check the matte",
+    ),
+    _Subject(
+        "its highlights and shadows",
+        ("white_clipping_percent", "black_clipping_percent"),
+        "parts of the product are burnt out or drowned in black",
+        "take less of the scene's light (--strength)",
+    ),
+    _Subject(
+        "its new light",
+        ("light_kept", "light_angle_error_deg"),
+        "the product is lit otherwise than its scene",
+        "try another seed, or take more of the scene's light (--strength)",
+    ),
+)
+
+_OTHER = _Subject("its numbers", (), "a number is beyond your own limit", "see docs/identity.md")
+"""For numbers that only a shop's own limits judge."""
+
+_KEPT = ("its colours", "its surface", "its print", "its outline")
+"""Subjects that a passing product is said to have kept; the light is what should change."""
+
+
+def headline(verdict: Verdict, likeness: Likeness | None) -> str:
+    """Say in a few words, without a number, whether it still is the same product.
+
+    Args:
+        verdict: The judgement.
+        likeness: The numbers it was made from; None if the product was not found.
+    """
+    if not verdict.is_product_found or likeness is None:
+        return "the product of the photograph cannot be found in the picture"
+    if verdict.status == "fail":
+        return _listed([subject.changed for subject, _ in _by_subject(verdict.failures)])
+    if verdict.status == "warn":
+        touched = [subject.name for subject, _ in _by_subject(verdict.broken)]
+        return f"nearly the same product: look at {_listed(touched)}"
+    return f"the product kept {_listed(_measured(likeness))}"
+
+
+def figures(likeness: Likeness) -> str:
+    """List the main numbers in one line."""
+    parts = [
+        f"colour dE {likeness.delta_e_mean:.1f}",
+        f"worst region {likeness.delta_e_worst_region:.1f}",
+        f"detail {likeness.detail:.2f}",
+    ]
+    if likeness.print_agreement is not None:
+        parts.append(f"print {likeness.print_agreement:.2f}")
+    if likeness.text_errors_percent is not None:
+        parts.append(f"misread {likeness.text_errors_percent:.0f} %")
+    if likeness.outline_growth_percent is not None:
+        parts.append(f"outline {likeness.outline_growth_percent:+.1f} %")
+    if likeness.light_kept is not None:
+        parts.append(f"light kept {likeness.light_kept:.2f}")
+    return ", ".join(parts)
+
+
+def summary(verdict: Verdict, likeness: Likeness) -> str:
+    """Say verdict and main numbers in one line, words first."""
+    return f"{headline(verdict, likeness)} ({verdict.status}: {figures(likeness)})"
+
+
+def reasons(verdict: Verdict, *, only_failures: bool = False) -> tuple[str, ...]:
+    """Say what is wrong, a sentence for each thing a person can look at; failures first.
+
+    Each sentence has the change, what to do about it, and the numbers in brackets.
+
+    Args:
+        verdict: The judgement.
+        only_failures: Leave out what is only a warning.
+    """
+    if not verdict.is_product_found:
+        return (
+            "the product of the photograph cannot be found in the result; it may have been redrawn, mirrored"
+            " or turned: compare pictures that show it from the same side, or give its --matte",
+        )
+    warnings = () if only_failures else verdict.broken[len(verdict.failures) :]
+    return (*_sentences(verdict.failures, "failed"), *_sentences(warnings, "warning"))
+
+
+def notices(verdict: Verdict, likeness: Likeness) -> tuple[str, ...]:
+    """Say all that whoever gets the picture must know: weakened light, and each broken limit."""
+    weakened = likeness.repaired_percent
+    said = (
+        f"the scene's light was weakened on {weakened:.0f} % of the product, to keep it the same product",
+    )
+    return (*(said if weakened >= WEAKENED_NOTICE_PERCENT else ()), *reasons(verdict))
+
+
+def _sentences(broken: Iterable[BrokenLimit], word: str) -> list[str]:
+    return [
+        f"{subject.changed}: {subject.remedy} ({word}: {', '.join(map(_figure, limits))})"
+        for subject, limits in _by_subject(broken)
+    ]
+
+
+def _figure(limit: BrokenLimit) -> str:
+    side = "below" if limit.is_least else "above"
+    return f"{limit.number.replace('_', ' ')} {limit.value:.2f} is {side} {limit.bound:g}"
+
+
+def _by_subject(broken: Iterable[BrokenLimit]) -> list[tuple[_Subject, list[BrokenLimit]]]:
+    """Broken limits under the subject that they measure, in the order in which subjects appear."""
+    owner = {number: subject for subject in _SUBJECTS for number in subject.numbers}
+    found: dict[_Subject, list[BrokenLimit]] = {}
+    for limit in broken:
+        found.setdefault(owner.get(limit.number, _OTHER), []).append(limit)
+    return list(found.items())
+
+
+def _measured(likeness: Likeness) -> list[str]:
+    """Subjects of `_KEPT` of which at least one deciding number was measured."""
+    is_measured = {
+        "its print": likeness.print_agreement is not None,
+        "its outline": likeness.outline_growth_percent is not None,
+    }
+    return [name for name in _KEPT if is_measured.get(name, True)]
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
