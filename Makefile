@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PROMPT ?= red mug on a wooden table, sunset
 PHOTO ?= examples/photos/mug.png
+SAMPLE ?= 200
 
 .PHONY: shot test coverage mutants check lint format hooks bench docs pin-images clean
 
@@ -18,6 +19,11 @@ test: $(VENV)/.developing
 ## make coverage: the tests once more, with the branches they reach, and the floor below which CI fails
 coverage: $(VENV)/.developing
 	$(BIN)/pytest -n auto --cov --cov-report=term
+
+## make mutants: break the code on purpose, and name the changes that no test notices
+mutants: $(VENV)/.developing
+	$(BIN)/pytest -n auto --cov --cov-context=test --cov-report= --junitxml=junit.xml
+	$(BIN)/python benchmarks/mutation/mutants.py --sample $(SAMPLE)
 
 ## make docs: the documentation as a site in site/, every link checked
 docs: $(VENV)/.documenting
@@ -66,4 +72,4 @@ pin-images:
 	deploy/pin_images.sh
 
 clean:
-	rm -rf $(VENV) dist build outputs site htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build outputs site htmlcov .coverage junit.xml .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,151 @@
+"""Breaks the code on purpose, one small change at a time, and names the changes that no test notices.
+
+    python benchmarks/mutation/mutants.py [--sample 60] [--seed 0] [--floor 70] [--rooms identity,shading,...]
+
+First the list named.toml: changes that once went unnoticed and must never again. Then a seeded sample (or,
+without `--sample`, everything) over the rooms whose numbers decide pictures. Needs a coverage file with
+contexts and JUnit's report of the same run: `make mutants` makes both. unchanging.toml lists changes that
+alter no behaviour, each with its reason; an entry that matches nothing any more is an error.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+
+import click
+from covering import Covering
+from sites import Mutant, mutants
+from trial import ENOUGH_S, Copy, Judge, Outcome, affordable, warm_up
+
+HERE = Path(__file__).resolve().parent
+TREE = HERE.parent.parent
+ROOMS = "identity,shading,cutout,client"
+
+
+@click.command()
+@click.option("--rooms", default=ROOMS, show_default=True, help="Packages below prodgen/, with commas.")
+@click.option("--sample", type=click.IntRange(min=0), help="How many changes are tried; without it, all.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Chooses the sample.")
+@click.option("--floor", type=click.FloatRange(0, 100), default=0.0, help="Least percentage that is noticed.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option("--coverage", "coverage_file", type=Path, default=TREE / ".coverage", show_default=True)
+@click.option("--junit", type=Path, default=TREE / "junit.xml", show_default=True)
+@click.option("--list", "only_list", is_flag=True, help="Print how many changes there are, and try none.")
+def main(
+    rooms: str,
+    sample: int | None,
+    seed: int,
+    floor: float,
+    jobs: int,
+    coverage_file: Path,
+    junit: Path,
+    only_list: bool,
+) -> None:
+    """Try changes and print the survivors."""
+    everything = list(places(rooms.split(",")))
+    if only_list:
+        print(Counter(mutant.kind for mutant in everything))
+        return
+    named = list(once_unnoticed())
+    chosen = draw(everything, sample, seed)
+    covering = Covering(TREE, coverage_file, junit)
+    warm_up()
+    began = time.monotonic()
+    lost = report("named", try_all(named, covering, jobs, cut=False))
+    survivors = report("sample" if sample else "all", try_all(chosen, covering, jobs, cut=sample is not None))
+    score = 100 * (1 - len(survivors) / max(len(chosen), 1))
+    print(
+        f"mutation score {score:.0f} % of {len(chosen)} changes (floor {floor:.0f} %),"
+        f" {len(named) - len(lost)} of {len(named)} named ones noticed, {time.monotonic() - began:.0f} s"
+    )
+    sys.exit(1 if lost or score < floor else 0)
+
+
+def places(rooms: Iterable[str]) -> Iterable[Mutant]:
+    """Yield the changes of some packages, without those that are known to alter no behaviour."""
+    unchanging = {
+        entry["change"] for entry in tomllib.loads((HERE / "unchanging.toml").read_text())["unchanging"]
+    }
+    met: set[str] = set()
+    for room in rooms:
+        for path in sorted((TREE / "prodgen" / room).rglob("*.py")):
+            for mutant in mutants(path.relative_to(TREE).as_posix(), path.read_text("utf-8")):
+                met.add(mutant.key)
+                if mutant.key not in unchanging:
+                    yield mutant
+    if set(rooms) == set(ROOMS.split(",")) and unchanging - met:
+        stale = "\n".join(sorted(unchanging - met))
+        raise click.ClickException(f"unchanging.toml names changes that are no longer possible:\n{stale}")
+
+
+def once_unnoticed() -> Iterable[Mutant]:
+    """Yield the changes of named.toml, at the places where they stand today."""
+    for entry in tomllib.loads((HERE / "named.toml").read_text("utf-8"))["mutant"]:
+        text = (TREE / entry["file"]).read_text("utf-8") if (TREE / entry["file"]).is_file() else ""
+        if text.count(entry["before"]) != 1:
+            raise click.ClickException(
+                f"named.toml, {entry['name']!r}: {entry['file']} holds its text {text.count(entry['before'])}"
+                " times instead of once; say where the code is now"
+            )
+        start = text.index(entry["before"])
+        line = text.count("\n", 0, start + entry["before"].count("\n", 0, 1)) + 1
+        yield Mutant(entry["file"], line, entry["name"], start, entry["before"], entry["after"])
+
+
+def draw(everything: list[Mutant], sample: int | None, seed: int) -> list[Mutant]:
+    """Return the same sample for the same seed, spread over the rooms."""
+    if sample is None:
+        return everything
+    dice = random.Random(seed)
+    return dice.sample(sorted(everything, key=lambda mutant: mutant.rank), min(sample, len(everything)))
+
+
+def try_all(chosen: list[Mutant], covering: Covering, jobs: int, *, cut: bool) -> list[Outcome]:
+    """Try each change, `jobs` at a time, each in a copy of its own."""
+    tests = [covering.tests(mutant.path, mutant.line) for mutant in chosen]
+    if cut:
+        tests = [affordable(those, covering.seconds, ENOUGH_S) for those in tests]
+    judge = Judge(covering.seconds)
+    copies: SimpleQueue[Copy] = SimpleQueue()
+    made = [Copy(TREE) for _ in range(jobs)]
+    try:
+        for copy in made:
+            if not copy.collects(sorted({test for those in tests for test in those})):
+                raise click.ClickException("the coverage file names tests that are gone: make it anew")
+            copies.put(copy)
+
+        def one(mutant: Mutant, tests: list[str]) -> Outcome:
+            copy = copies.get()
+            try:
+                return judge.outcome(copy, mutant, (TREE / mutant.path).read_text("utf-8"), tests)
+            finally:
+                copies.put(copy)
+
+        with ThreadPoolExecutor(jobs) as pool:
+            return list(pool.map(one, chosen, tests))
+    finally:
+        for copy in made:
+            copy.remove()
+
+
+def report(title: str, outcomes: list[Outcome]) -> list[Outcome]:
+    """Print the survivors, and return them."""
+    survivors = [one for one in outcomes if not one.is_killed]
+    for one in survivors:
+        mutant = one.mutant
+        place = f"{mutant.path}:{mutant.line}"
+        print(f"{title}: survived {place} {mutant.kind} ({one.tests} tests, {one.seconds:.0f} s)")
+        print(f"    - {' '.join(mutant.before.split())}\n    + {' '.join(mutant.after.split())}", flush=True)
+    return survivors
+
+
+if __name__ == "__main__":
+    main()
