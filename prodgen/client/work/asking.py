@@ -7,14 +7,13 @@ read from whatever holds one. Sends nothing.
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from prodgen import files
 from prodgen.client.knowledge.names import best_upscaler
 from prodgen.errors import SettingError
-from prodgen.schema import MAX_SEED, Capabilities, Img2Img, Request, Txt2Img, Upscale
+from prodgen.schema import Capabilities, Img2Img, Request, Txt2Img, Upscale, seeds
 
 R = TypeVar("R", bound=Request)
 
@@ -31,7 +30,7 @@ def txt2img(request: Txt2Img | None, given: Mapping[str, Any], capabilities: Cap
     if request is not None:
         return _alone(request, given)
     side = capabilities.native_side
-    return Txt2Img.model_validate({"seed": _drawn_seed(), "width": side, "height": side, **_set(given)})
+    return Txt2Img.model_validate({"seed": seeds.draw(), "width": side, "height": side, **_set(given)})
 
 
 def img2img(request: Img2Img | None, given: Mapping[str, Any], capabilities: Capabilities) -> Img2Img:
@@ -51,7 +50,7 @@ def img2img(request: Img2Img | None, given: Mapping[str, Any], capabilities: Cap
         size = {"width": width, "height": height}
     if "inpaint_mask" in fields:
         fields["inpaint_mask"] = files.load_matte(fields["inpaint_mask"])
-    return Img2Img.model_validate({"seed": _drawn_seed(), **size, **fields})
+    return Img2Img.model_validate({"seed": seeds.draw(), **size, **fields})
 
 
 def upscale(request: Upscale | None, given: Mapping[str, Any], capabilities: Capabilities) -> Upscale:
@@ -78,10 +77,6 @@ def drawing_size(width: int, height: int, megapixels: float) -> tuple[int, int]:
     """
     scale = min(1.0, math.sqrt(megapixels * 1e6 / (width * height)))
     return max(64, int(width * scale) // 8 * 8), max(64, int(height * scale) // 8 * 8)
-
-
-def _drawn_seed() -> int:
-    return secrets.randbelow(MAX_SEED)
 
 
 def _set(given: Mapping[str, Any]) -> dict[str, Any]:
