@@ -32,15 +32,16 @@ def licences(recipes: tuple[str, ...], models: Path | None, commercial: bool, as
         prodgen licences relight --commercial
         prodgen licences --models ~/.local/share/prodgen/backend/webui/models
     """
-    from prodgen.licensing import found_in, refuse_what_forbids_commerce, used_by
     from prodgen.shots import Recipe
+    from prodgen.shots.named_models import named_models
     from prodgen.weights import read_list
+    from prodgen.weights.licensing import found_in, refuse_what_forbids_commerce, used_by
 
     known = read_list()
     listed: dict[str, Weight] = {}
     for recipe in recipes:
-        content = Recipe.load(recipe).model_dump(mode="json")
-        listed |= {weight.name: weight for weight in used_by(content, known)}
+        stages = named_models(Recipe.load(recipe))
+        listed |= {weight.name: weight for weight in used_by(stages, known)}
     found = found_in(models, known) if models else ()
     if not recipes and models is None:
         listed = {weight.name: weight for weight in known if not (commercial and weight.commercial == "no")}

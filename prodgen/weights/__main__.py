@@ -16,7 +16,16 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from prodgen.weights.download import Job, Outcome, Plan, State, free_bytes, get_all, inspect, plan
+from prodgen.weights.download import (
+    DownloadOptions,
+    DownloadPlan,
+    FileState,
+    Outcome,
+    free_bytes,
+    get_all,
+    inspect,
+    plan,
+)
 from prodgen.weights.manifest import (
     LIST_FILE,
     UnknownWeightError,
@@ -25,7 +34,7 @@ from prodgen.weights.manifest import (
     choose,
     read_list,
 )
-from prodgen.weights.progress import Progress
+from prodgen.weights.progress import ProgressLine
 from prodgen.weights.record import Record
 from prodgen.weights.transfer import SPARE_BYTES
 
@@ -135,10 +144,10 @@ def _check(weights: Sequence[Weight], folder: Path, *, asked: bool) -> int:
     bad = 0
     for weight in weights:
         outcome = inspect(weight, folder, record)
-        if outcome.state is State.MISSING and not (asked or weight.default):
+        if outcome.state is FileState.MISSING and not (asked or weight.default):
             continue
         wanted = weight.verified or asked
-        bad += outcome.state is State.WRONG or (outcome.state is State.MISSING and wanted)
+        bad += outcome.state is FileState.WRONG or (outcome.state is FileState.MISSING and wanted)
         _say_outcome(outcome)
     return FAILED if bad else 0
 
@@ -153,7 +162,7 @@ def _download(weights: Sequence[Weight], options: argparse.Namespace, accepted: 
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return _fail(f"another download into {str(folder)!r} is running; wait for it or stop it", FAILED)
-        job = Job(
+        settings = DownloadOptions(
             folder,
             offline=options.offline,
             accepted=accepted,
@@ -161,66 +170,66 @@ def _download(weights: Sequence[Weight], options: argparse.Namespace, accepted: 
             pause_s=options.retry_pause,
             parallel=options.jobs,
         )
-        return _run(weights, job)
+        return _run(weights, settings)
 
 
-def _run(weights: Sequence[Weight], job: Job) -> int:
-    record = Record(job.folder)
-    work = plan(weights, job, record)
-    for outcome in work.done:
-        if outcome.state is State.HERE:
+def _run(weights: Sequence[Weight], options: DownloadOptions) -> int:
+    record = Record(options.folder)
+    download_plan = plan(weights, options, record)
+    for outcome in download_plan.done:
+        if outcome.state is FileState.HERE:
             _say_outcome(outcome)
-    for outcome in work.wrong:
+    for outcome in download_plan.wrong:
         _say(
             f"{outcome.weight.name}: the file that is here {outcome.detail}; "
             "a new one takes its place, it stays as .bad"
         )
-    if work.to_get and (shortage := _shortage(work, job.folder)):
+    if download_plan.to_get and (shortage := _shortage(download_plan, options.folder)):
         return _fail(shortage, FAILED)
-    for weight in work.to_get:
+    for weight in download_plan.to_get:
         _say(f"{weight.name}: {weight.licence}, commercial use: {weight.commercial}, {weight.licence_url}")
-    progress = Progress(sys.stdout)
-    outcomes = get_all(work.to_get, job, record, progress) if work.to_get else []
+    progress = ProgressLine(sys.stdout)
+    outcomes = get_all(download_plan.to_get, options, record, progress) if download_plan.to_get else []
     for outcome in outcomes:
         _say_outcome(outcome)
-    undecided = [outcome for outcome in work.done if outcome.state is State.UNDECIDED]
+    undecided = [outcome for outcome in download_plan.done if outcome.state is FileState.UNDECIDED]
     for outcome in undecided:
         name = outcome.weight.name
         _say(f"left out {name}: {outcome.detail}. To take it: --accept-unverified {name}")
-    _say(f"models folder: {job.folder}")
-    if any(outcome.state is State.FAILED for outcome in outcomes):
+    _say(f"models folder: {options.folder}")
+    if any(outcome.state is FileState.FAILED for outcome in outcomes):
         return FAILED
-    if job.stop.is_set():
+    if options.stop.is_set():
         return _fail("stopped. Run the same command again: it goes on from here", STOPPED)
     return UNDECIDED if undecided else 0
 
 
-def _shortage(work: Plan, folder: Path) -> str | None:
+def _shortage(download_plan: DownloadPlan, folder: Path) -> str | None:
     free = free_bytes(folder)
-    if work.missing_bytes + SPARE_BYTES <= free:
+    if download_plan.missing_bytes + SPARE_BYTES <= free:
         return None
-    names = ", ".join(weight.name for weight in work.to_get)
+    names = ", ".join(weight.name for weight in download_plan.to_get)
     return (
-        f"not enough space in {str(folder)!r}: {work.missing_bytes / 1e9:.2f} GB are to come, "
+        f"not enough space in {str(folder)!r}: {download_plan.missing_bytes / 1e9:.2f} GB are to come, "
         f"{free / 1e9:.2f} GB are free. Choose another folder with --dir, or fewer of {names} with --only"
     )
 
 
 def _say_outcome(outcome: Outcome) -> None:
     name, weight = outcome.weight.name, outcome.weight
-    if outcome.state is State.HERE:
+    if outcome.state is FileState.HERE:
         _say(
             f"ok {name}"
             + ("" if weight.verified else f" (accepted without a known hash; sha256 {outcome.sha256})")
         )
-    elif outcome.state is State.FETCHED:
+    elif outcome.state is FileState.FETCHED:
         _say(f"ok {name} {outcome.detail}")
         if not weight.verified:
             _say(f"   no hash of {name} is known; what came has sha256 {outcome.sha256}")
-    elif outcome.state is State.UNDECIDED:
+    elif outcome.state is FileState.UNDECIDED:
         _say(f"undecided {name}: {outcome.detail}")
     else:
-        out = sys.stderr if outcome.state in (State.FAILED, State.WRONG) else sys.stdout
+        out = sys.stderr if outcome.state in (FileState.FAILED, FileState.WRONG) else sys.stdout
         text = f"{outcome.state.value} {name}"
         _say(f"{text}: {outcome.detail}" if outcome.detail else text, out)
 

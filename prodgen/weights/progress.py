@@ -1,7 +1,4 @@
-"""How far the downloads are, for a person at a terminal or for a log.
-
-On a terminal one line is drawn over and over; elsewhere a line every ten seconds, so a log stays readable.
-"""
+"""Progress of the downloads: one line redrawn on a terminal, a line every ten seconds in a log."""
 
 from __future__ import annotations
 
@@ -12,8 +9,8 @@ from typing import TextIO
 _LOG_EVERY_S = 10.0
 
 
-class Progress:
-    """Counts bytes of several files at once; told by worker threads, drawn by the main thread."""
+class ProgressLine:
+    """Counts the bytes of several files; worker threads report to it, the main thread draws it."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -26,19 +23,19 @@ class Progress:
         self.interval_s = 0.2 if self._terminal else 0.5
 
     def start(self, name: str, have: int, total: int | None) -> None:
-        """A file begins, or goes on, with `have` of `total` bytes."""
+        """Record that a file starts or resumes with `have` of `total` bytes."""
         with self._lock:
             self._files[name] = (have, total)
 
     def advance(self, name: str, count: int) -> None:
-        """`count` more bytes of a file have come."""
+        """Record that `count` more bytes of a file have arrived."""
         with self._lock:
             have, total = self._files.get(name, (0, None))
             self._files[name] = (have + count, total)
             self._arrived += count
 
     def checking(self, name: str) -> None:
-        """A file has come and is being hashed."""
+        """Record that a file has arrived and is being hashed."""
         with self._lock:
             self._files[name] = (self._files.get(name, (0, None))[0], -1)
 
@@ -50,7 +47,7 @@ class Progress:
             self._out.flush()
 
     def draw(self) -> None:
-        """Show where things stand, if it is time to."""
+        """Show the progress, if the last line is old enough."""
         now = time.monotonic()
         if not self._terminal and now - self._drawn < _LOG_EVERY_S:
             return

@@ -11,43 +11,47 @@ from click.testing import CliRunner
 
 from prodgen.cli.licences import licences
 from prodgen.errors import SettingError, UnknownNameError
-from prodgen.licensing import found_in, refuse_what_forbids_commerce, used_by
+from prodgen.schema import Lora
 from prodgen.shots import Recipe
+from prodgen.shots.named_models import named_models
+from prodgen.shots.stages.style import Look, looks
 from prodgen.weights import read_list
+from prodgen.weights.licensing import NamedModels, found_in, refuse_what_forbids_commerce, used_by
 
 KNOWN = read_list()
 
 
-def used_names(recipe: dict[str, object]) -> set[str]:
-    return {weight.name for weight in used_by(recipe, KNOWN)}
+def used_names(stage: str, *names: str) -> set[str]:
+    return {weight.name for weight in used_by([NamedModels(stage, frozenset(names))], KNOWN)}
+
+
+def used_names_of(recipe: Recipe) -> set[str]:
+    return {weight.name for weight in used_by(named_models(recipe), KNOWN)}
 
 
 def test_a_stage_that_names_no_model_may_use_every_default_one_made_for_it():
-    assert used_names({"stages": [{"stage": "segment", "model": "auto"}]}) == {
-        "isnet-general-use",
-        "birefnet-general",
-    }
+    assert used_names("segment", "auto") == {"isnet-general-use", "birefnet-general"}
 
 
 def test_a_stage_that_names_its_model_uses_that_one_alone():
-    recipe = {"stages": [{"stage": "segment", "model": "birefnet-general"}]}
-
-    assert used_names(recipe) == {"birefnet-general"}
+    assert used_names("segment", "birefnet-general") == {"birefnet-general"}
 
 
-def test_a_lora_is_found_by_name_and_inside_a_prompt():
-    by_name = {"stages": [{"stage": "style", "loras": [{"name": "more_details", "weight": 0.5}]}]}
-    in_prompt = {"stages": [{"stage": "style", "words": "a mug <lora:more_details:0.5>"}]}
-
-    assert used_names(by_name) == used_names(in_prompt) == {"more-details"}
+def test_a_stage_without_models_uses_none():
+    assert used_names("place", "704x704") == set()
 
 
-def test_a_recipe_without_models_uses_none():
-    assert used_names({"stages": [{"stage": "place", "size": 704}]}) == set()
+def test_a_look_brings_its_loras_along(monkeypatch):
+    monkeypatch.setitem(looks(), "cinematic", Look(loras=(Lora(name="more_details"),)))
+    plain, cinematic = (
+        Recipe.load("relight").with_settings({"style": look}) for look in ("film", "cinematic")
+    )
+
+    assert used_names_of(cinematic) - used_names_of(plain) == {"more-details"}
 
 
 def test_the_relight_recipe_uses_ic_light_a_checkpoint_an_upscaler_and_a_segmenter():
-    used = used_names(Recipe.load("relight").model_dump(mode="json"))
+    used = used_names_of(Recipe.load("relight"))
 
     assert used >= {"ic-light-fc", "realistic-vision-5.1", "realesrgan-x4plus", "isnet-general-use"}
     assert "more-details" not in used
