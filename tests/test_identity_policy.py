@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prodgen import files
+from prodgen import files, provenance
 from prodgen.client import Client
 from prodgen.color import to_linear, to_srgb
-from prodgen.errors import IdentityError
+from prodgen.errors import IdentityError, ImageError
 from prodgen.masks import composite, dilate, fill
+from prodgen.schema import seeds
 from prodgen.server import EmbeddedServer, EmbeddedTransport
 from prodgen.server.order import Rendering, RenderOrder
-from prodgen.shots import shoot
+from prodgen.shots import Recipe, Shot, shoot, shoot_all
 
 GROWN_PX = 14
 
@@ -70,11 +71,58 @@ def test_it_fails_and_is_kept_aside_where_the_recipe_says_so(photo, client, tmp_
 
 
 def test_other_seeds_are_tried_in_order_and_the_one_used_is_recorded(photo, client):
+    asked = seeds.tries(1, 5)
+
     result = shoot(photo, "x", backend=client, seed=1, settings=settings(photo, tries=5))
 
+    used = result.as_dict()["seed"]
     assert result.frame.verdict.status != "fail"
-    assert result.as_dict()["seed"] == 3
-    assert any("1, 2, 3" in notice for notice in result.notices)
+    assert used in asked[1:]
+    assert used % 3 == 0
+    told = ", ".join(map(str, asked[: asked.index(used) + 1]))
+    assert any(told in notice for notice in result.notices)
+
+
+def test_tries_go_on_at_the_lowest_seeds_after_the_highest(photo, client):
+    seed = 2**32 - 2
+
+    result = shoot(photo, "x", backend=client, seed=seed, settings=settings(photo, tries=5))
+
+    assert result.as_dict()["seed"] == next(x for x in seeds.tries(seed, 5) if x % 3 == 0) < seed
+
+
+def test_further_pictures_and_tries_never_write_one_picture_under_two_names(photo, client, tmp_path):
+    chosen = Recipe.load("relight").with_settings(settings(photo, tries=6))
+    shots = [
+        Shot(source=photo, prompt="x", seed=seed, output=tmp_path / "out-{seed}.png", recipe=chosen)
+        for seed in seeds.siblings(1, 2)
+    ]
+
+    made = list(shoot_all(shots, backend=client))
+
+    used = [result.as_dict()["seed"] for result in made]
+    assert len(set(used)) == 2
+    for result, seed in zip(made, used, strict=True):
+        assert result.path == tmp_path / f"out-{seed}.png"
+        assert provenance.read_story(files.read_text(result.path))["seed"] == seed
+
+
+def test_no_try_may_overwrite_the_photograph(photo, client):
+    second = seeds.tries(1, 2)[1]
+    original = photo.rename(photo.with_name(f"mug-{second}.png"))
+    before = original.read_bytes()
+
+    with pytest.raises(ImageError, match="itself, which would be lost"):
+        shoot(
+            original,
+            "x",
+            backend=client,
+            seed=1,
+            output=photo.with_name("mug-{seed}.png"),
+            settings=settings(photo, tries=2),
+        )
+
+    assert original.read_bytes() == before
 
 
 def burn(order: RenderOrder) -> Rendering:

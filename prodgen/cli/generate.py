@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prodgen.cli.parameters import PHOTO, backend_option, dialect_option, json_option, output_paths
+from prodgen.cli.parameters import PHOTO, backend_option, dialect_option, json_option, output_pattern
 
 if TYPE_CHECKING:
     from prodgen.text2image import DrawnPicture
@@ -83,6 +83,7 @@ def generate(
     """
     from prodgen.cli.progress_bar import progress_bar
     from prodgen.client import Client
+    from prodgen.schema import seeds
     from prodgen.text2image import draw_all, new_job, read_config, seeds_of
 
     fields = {} if config is None else read_config(config)
@@ -93,15 +94,16 @@ def generate(
         output = config.parent / kept
     fields.pop("backend", None)
     job = new_job({**fields, **given})
-    seeds = seeds_of(job)
-    paths = output_paths(output, Path(_stem(job.prompt)), seeds, folder=Path("outputs"), ending=".png")
-    names = [f"picture {number + 1}" for number in range(len(seeds))]
+    chosen = seeds_of(job)
+    stem = Path(_stem(job.prompt))
+    pattern = output_pattern(output, stem, job.count, folder=Path("outputs"), ending=".png")
+    names = [f"picture {number + 1}" for number in range(job.count)]
     with Client(backend, dialect=dialect) as client, progress_bar(names, quiet=as_json) as report:
         pictures = draw_all(
             job,
             client=client,
-            seeds=seeds,
-            outputs=paths,
+            seeds=chosen,
+            outputs=[seeds.in_name(pattern, seed) for seed in chosen],
             on_progress=lambda number, fraction: report(names[number], fraction),
         )
         for picture in pictures:

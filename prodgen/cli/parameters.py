@@ -47,12 +47,11 @@ box_option = click.option(
 )
 
 
-def output_paths(
-    output: Path | None, source: Path, seeds: list[int], *, folder: Path, ending: str
-) -> list[Path]:
-    """Return a file for each seed: `output` itself, or names made of the photograph's and the seed."""
+def output_pattern(output: Path | None, source: Path, count: int, *, folder: Path, ending: str) -> Path:
+    """Return where pictures go: `output` itself, or a name with "{seed}" for the seed that was used."""
+    from prodgen.schema import seeds
+
     if output is not None and output.suffix and not output.is_dir():
-        if len(seeds) == 1:
-            return [output]
-        return [output.with_stem(f"{output.stem}-{seed}") for seed in seeds]
-    return [(output or folder) / f"{source.stem}-{seed}{ending}" for seed in seeds]
+        is_enough = count == 1 or seeds.PLACEHOLDER in output.name
+        return output if is_enough else output.with_stem(f"{output.stem}-{seeds.PLACEHOLDER}")
+    return (output or folder) / f"{source.stem}-{seeds.PLACEHOLDER}{ending}"

@@ -13,7 +13,7 @@ from prodgen.cli.parameters import (
     box_option,
     dialect_option,
     json_option,
-    output_paths,
+    output_pattern,
 )
 
 if TYPE_CHECKING:
@@ -98,13 +98,12 @@ def shoot(photo: Path, output: Path | None, backend: str, recipe: str, as_json: 
     """
     from prodgen.cli.progress_bar import progress_bar
     from prodgen.cli.telling import tell
+    from prodgen.schema import seeds
     from prodgen.shots import Recipe, shoot_all
-    from prodgen.shots.shot import draw_seed, new_shot
+    from prodgen.shots.shot import new_shot
     from prodgen.text2image.picture_job import read_lora
 
-    first = draw_seed() if options["seed"] is None else options["seed"]
-    seeds = [(first + k) % 2**32 for k in range(options["count"])]
-    paths = output_paths(output, photo, seeds, folder=Path("outputs"), ending=".png")
+    pattern = output_pattern(output, photo, options["count"], folder=Path("outputs"), ending=".png")
     loaded = Recipe.load(recipe)
     chosen = loaded.with_settings(_settings(options, loaded))
     shots = [
@@ -113,13 +112,13 @@ def shoot(photo: Path, output: Path | None, backend: str, recipe: str, as_json: 
             prompt=options["prompt"],
             negative_prompt=options["negative"],
             seed=seed,
-            output=path,
+            output=pattern,
             recipe=chosen,
             background=options["background"],
             light=options["light"],
             loras=tuple(read_lora(text) for text in options["loras"]),
         )
-        for seed, path in zip(seeds, paths, strict=True)
+        for seed in seeds.siblings(options["seed"], options["count"])
     ]
     with progress_bar([stage.stage for stage in chosen.stages], quiet=as_json) as report:
         for result in shoot_all(shots, backend=backend, dialect=options["dialect"], on_progress=report):

@@ -23,7 +23,8 @@ from prodgen.schema.answers import (
 )
 from prodgen.schema.drawing import DEFAULT_STEPS, Drawing, Img2Img, Txt2Img
 from prodgen.schema.postprocess import Upscale
-from prodgen.schema.request import MAX_SEED, MAX_SIDE, Request
+from prodgen.schema.request import MAX_SIDE, Request
+from prodgen.schema.seeds import MAX_SEED
 from prodgen.schema.units import (
     IC_LIGHT_CFG_SCALE,
     IC_LIGHT_SAMPLER,

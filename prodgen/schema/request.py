@@ -22,9 +22,7 @@ from pydantic import (
 )
 
 from prodgen.errors import SettingError
-
-MAX_SEED = 2**32 - 1
-"""A1111 accepts larger ones, but draws and shows 32 bits; more would not survive its infotext."""
+from prodgen.schema.seeds import MAX_SEED
 
 MAX_SIDE = 16384
 """Pixels. A1111 has no upper bound and dies of a large one; no model draws more than this."""

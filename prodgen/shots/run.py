@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from prodgen import codecs, cutout, files, identity
 from prodgen.errors import IdentityError, ImageError, SettingError
 from prodgen.light import Light
-from prodgen.schema import Lora
+from prodgen.schema import Lora, seeds
 from prodgen.shots.frame import Stage
 from prodgen.shots.recipe import Recipe
 from prodgen.shots.result import Result
-from prodgen.shots.shot import SEEDS, Shot, new_shot
+from prodgen.shots.shot import Shot, new_shot
 from prodgen.shots.stages import Finish, Frame, Identity, Relight, Segment, Tools
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def shoot(
     Args:
         source: The photograph.
         prompt: The scene, in words.
-        output: File to write; None leaves the picture in `Result.image`.
+        output: File to write, with "{seed}" in its name for the seed used; None leaves the picture in
+            `Result.image`.
         backend: "auto" (the server at PRODGEN_BACKEND or 127.0.0.1:7860 if one answers, else the
             embedded one), "embedded://", a URL, or an open `Client`.
         recipe: A built-in recipe's name, a TOML file, or a `Recipe`.
@@ -149,9 +150,14 @@ def _check(shot: Shot) -> None:
         raise ImageError(f"{shot.output.name!r}: the ending must be one of {', '.join(codecs.FORMATS)}")
     if shot.output is not None:
         masks = [stage.matte_file for stage in shot.recipe.stages if isinstance(stage, Segment)]
-        files.refuse_overwriting(
-            shot.output, shot.source, shot.background, *(Path(mask) for mask in masks if mask is not None)
-        )
+        policy = next((stage for stage in shot.recipe.stages if isinstance(stage, Identity)), Identity())
+        for seed in seeds.tries(shot.seed, policy.tries):
+            files.refuse_overwriting(
+                seeds.in_name(shot.output, seed),
+                shot.source,
+                shot.background,
+                *(Path(mask) for mask in masks if mask is not None),
+            )
 
 
 def _same_but_seed(one: Shot, other: Shot) -> bool:
@@ -191,19 +197,20 @@ def _draw(
     """Draw until the product is inside its limits, or the recipe's tries are used up."""
     policy = next((stage for stage in stages if isinstance(stage, Identity)), Identity())
     tried: list[int] = []
-    for number in range(policy.tries):
-        tried.append((shot.seed + number) % SEEDS)
-        frame = _run(stages, prepared.replace(seed=tried[-1]), tools, seconds)
+    for seed in seeds.tries(shot.seed, policy.tries):
+        tried.append(seed)
+        frame = _run(stages, prepared.replace(seed=seed), tools, seconds)
         if not _is_failed(frame):
             break
     if len(tried) > 1:
         frame = frame.noting(f"seeds tried until the product was kept: {', '.join(map(str, tried))}")
+    output = None if shot.output is None else seeds.in_name(shot.output, frame.seed)
     if frame.verdict is None or not _is_failed(frame) or policy.on_failure == "warn":
-        return _finish(shot, frame, seconds, shot.output)
+        return _finish(shot, frame, seconds, output)
     reasons = "; ".join(identity.reasons(frame.verdict, only_failures=True))
-    if shot.output is None:
+    if output is None:
         raise IdentityError(f"the product could not be kept the same: {reasons}")
-    aside = shot.output.with_stem(f"{shot.output.stem}.rejected")
+    aside = output.with_stem(f"{output.stem}.rejected")
     _finish(shot, frame, seconds, aside)
     raise IdentityError(
         f"the product could not be kept the same: {reasons}; the picture is at {str(aside)!r}"

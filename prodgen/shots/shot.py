@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from prodgen.errors import ImageError, SettingError
-from prodgen.schema import Lora, prompts
+from prodgen.schema import Lora, prompts, seeds
 from prodgen.shots.recipe import Recipe, first_fault
-
-SEEDS = 2**32
-"""Seeds are 0 to one below; A1111 itself draws from nearly all of them."""
-
-
-def draw_seed() -> int:
-    """Draw a seed; ours, so that it is known before anything is sent."""
-    return secrets.randbelow(SEEDS - 2)
 
 
 class Shot(BaseModel):
@@ -36,11 +27,11 @@ class Shot(BaseModel):
     negative_prompt: str | None = Field(default=None, max_length=8000)
     """What should not be seen; unset: the recipe's."""
 
-    seed: int = Field(default_factory=draw_seed, ge=0, lt=SEEDS)
+    seed: int = Field(default_factory=seeds.draw, ge=0, le=seeds.MAX_SEED)
     """Decides the scene; drawn if not given, always recorded."""
 
     output: Path | None = None
-    """Where the picture goes; unset: it stays in memory."""
+    """Where the picture goes, with "{seed}" for the seed that was used; unset: it stays in memory."""
 
     recipe: Recipe = Field(default_factory=lambda: Recipe.load("relight"))
     """How it is made."""

@@ -26,7 +26,7 @@ class Identity(Stage):
     """Which limits the likeness is judged by; catalogue is strict."""
 
     tries: int = Field(default=1, ge=1, le=16)
-    """Pictures drawn, of seed, seed + 1, ..., until one is inside the limits."""
+    """Pictures drawn, each of another seed, until one is inside the limits."""
 
     on_failure: Literal["warn", "fail"] = "warn"
     """If none is: deliver the last one with a warning, or fail and keep it aside."""
