@@ -30,7 +30,9 @@ DOCS = HERE.parent.parent / "docs"
 
 
 @click.command()
-@click.option("--truth", "folder", type=Path, default=HERE / "data", help="The truth set.")
+@click.option(
+    "--truth", "folder", type=Path, default=DOCS.parent / "tests" / "data" / "truth", help="The truth set."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the spoilings.")
 @click.option("-o", "--output", type=Path, default=DOCS / "identity-benchmark.md", help="The page.")
 @click.option("--sheet", type=Path, default=DOCS / "images" / "identity-sheet.jpg", help="The pictures.")

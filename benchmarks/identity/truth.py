@@ -37,9 +37,7 @@ def cases(folder: Path) -> Iterator[Case]:
     """
     inputs = sorted(folder.glob("*_input.*"))
     if not inputs:
-        raise ImageError(
-            f"{str(folder)!r} holds no NAME_input picture; see benchmarks/identity/data/README.md"
-        )
+        raise ImageError(f"{str(folder)!r} holds no NAME_input picture; see tests/data/README.md")
     for path in inputs:
         product = path.stem.removesuffix("_input")
         photo, matte = files.load(path).rgb, _matte(folder, product)

@@ -12,7 +12,8 @@ import click
 from prodgen.cli.parameters import backend_option, dialect_option
 
 if TYPE_CHECKING:
-    from prodgen.client import Client, Refreshable
+    from prodgen.client import Client
+    from prodgen.client.knowledge.service import Refreshable
 
 Row = Mapping[str, Any]
 """One entry; its first value is the name."""

@@ -155,7 +155,7 @@ def test_reinhard_gives_the_photograph_the_relit_products_mean_and_deviation(loa
 
 
 def test_the_set_that_comes_with_it_has_four_products_in_six_places(load):
-    found = list(load("truth").cases(BENCHMARK / "data"))
+    found = list(load("truth").cases(BENCHMARK.parent.parent / "tests" / "data" / "truth"))
 
     assert len({case.product for case in found}) == 4
     assert len({case.name for case in found}) == 24

@@ -406,7 +406,7 @@ def test_carton_melted_less_than_a_letter_can_be_told_by_is_not_misread(tesserac
 
 @pytest.mark.parametrize("case", ["mug_night", "pouch_city", "jar_city"])
 def test_a_product_that_truly_stood_in_another_place_is_not_misread(root: Path, tesseract, case):
-    folder = root / "benchmarks" / "identity" / "data"
+    folder = root / "tests" / "data" / "truth"
     product = case.split("_")[0]
     photo, truth = (files.load(folder / f"{name}.jpg").rgb for name in (f"{product}_input", case))
     matte = files.load_matte(folder / f"{product}_matte.png")
