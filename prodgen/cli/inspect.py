@@ -44,13 +44,13 @@ def inspect(
         prodgen inspect mug.jpg agency/mug-beach.jpg --html mug-beach.html
     """
     from prodgen import files
-    from prodgen.inspecting import inspect_files, write_page
+    from prodgen.inspecting import inspect as inspect_pictures
 
     if html is not None:
         files.refuse_overwriting(html, photo, result, matte)
-    found = inspect_files(photo, result, matte=matte, profile=profile, model=model)
+    found = inspect_pictures(photo, result, matte=matte, profile=profile, segmenter=model)
     if html is not None:
-        write_page(html, found, photo=photo.name, result=result.name)
+        found.page(html)
     if as_json:
         story = {"photo": str(photo), "result": str(result), **found.as_dict()}
         click.echo(json.dumps(story, ensure_ascii=False))

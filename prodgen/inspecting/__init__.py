@@ -1,21 +1,18 @@
-"""Judge any two pictures of a product, whoever made the second: numbers, verdict, and a page to look at.
+"""Judge any two pictures of a product, whatever made the second: numbers, verdict, and a page to look at.
 
-`finding` says where the product lies in the result, `inspection` brings the two into one framing and
-has them measured, `page` shows it. Renders nothing and asks no backend.
+`locating` finds the product in the result, `inspection` brings both pictures into one framing and has them
+measured, `page` shows that. Draws nothing and asks no backend.
 """
 
-from prodgen.inspecting.inspection import Inspection, inspect_files, inspect_pictures, shown_number, status_of
-from prodgen.inspecting.locating import Place, find
-from prodgen.inspecting.page import page, write_page
+from prodgen.inspecting.inspection import Inspection, inspect, inspect_pictures, shown_number, status_of
+from prodgen.inspecting.locating import ProductPlace, find
 
 __all__ = [
     "Inspection",
-    "Place",
+    "ProductPlace",
     "find",
-    "inspect_files",
+    "inspect",
     "inspect_pictures",
-    "page",
     "shown_number",
     "status_of",
-    "write_page",
 ]

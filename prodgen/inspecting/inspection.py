@@ -1,12 +1,14 @@
-"""Judge any two pictures of a product: the photograph, and what someone made of it with whatever tool.
+"""`inspect`: is the product in a picture the product of a photograph, whatever tool made the picture?
 
-Owns bringing the two into one framing and the account of what was found. What is measured, and
-where the limits are, is `prodgen.identity`'s business.
+Brings the two pictures into one framing and reports what was measured. The measurement itself and the limits
+are in `prodgen.identity`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,49 +19,92 @@ from numpy.typing import NDArray
 from prodgen import files, ocr
 from prodgen.cutout import cut_out
 from prodgen.errors import ImageError
-from prodgen.identity import Comparison, Likeness, Verdict, measure, profile_limits, reasons
+from prodgen.identity import (
+    Comparison,
+    Likeness,
+    Verdict,
+    headline,
+    measure,
+    profile_limits,
+    reasons,
+    summary,
+)
 from prodgen.images import Matte, RgbImage, resize
-from prodgen.inspecting.locating import Place, compose, find, lay, resizing, shift
+from prodgen.inspecting.locating import ProductPlace, compose, find, lay, resizing, shift
 from prodgen.masks import bounding_box, composite
 
-SMALLEST_SIDE_PX = 150
-"""Longest side of the product below which small print cannot be read, so not be judged either."""
+MIN_PRINT_SIDE_PX = 150
+"""Longest side of the product, in pixels, below which a notice says that its print cannot be judged.
 
-SURROUNDINGS = 0.3
-"""Of the product's longer side: what is shown around a product that was framed differently."""
+Chosen by eye: ten lines of print on 150 px leave 8 px for the height of a letter."""
+
+CONTEXT_SHARE = 0.3
+"""Margin around a product that was framed differently, as a share of its longer side; for display only."""
+
+MAX_UNSEEN_SHARE = 0.02
+"""Share of the product that may lie outside the result without a notice: rounding of the matte's edge."""
+
+MIN_TURN_DEG = 0.5
+"""Smallest turn that is mentioned, in degrees."""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found about a product in two pictures."""
+    """What was measured about a product in two pictures, and what that means."""
 
     photo: RgbImage
-    """(H, W, 3), sRGB, in the common framing and size."""
+    """The photograph in the common framing and size, (H, W, 3), sRGB."""
     result: RgbImage
-    """(H, W, 3), sRGB, laid on the photograph."""
+    """The finished picture, laid on the photograph, (H, W, 3), sRGB."""
     matte: Matte
     """(H, W), 1 = product that both pictures show."""
-    place: Place | None
-    """Where the product lies in the result; None: it could not be found."""
+    place: ProductPlace | None
+    """Where the product lies in the result; None: it was not found."""
     identity: Likeness | None
-    """The numbers; None if the product could not be found."""
+    """The measured numbers; None if the product was not found."""
     comparison: Comparison | None
+    """The pictures that were compared, for the heat map; None if the product was not found."""
     verdict: Verdict
     notices: tuple[str, ...] = ()
     """What had to be guessed or left out, a sentence each."""
+    names: tuple[str, str] = ("photograph", "result")
+    """What the two pictures are called where they are shown: their files' names, if they came from files."""
 
     @property
     def passes(self) -> bool:
         """Whether the verdict is not "fail"."""
         return self.verdict.status != "fail"
 
+    @property
+    def summary(self) -> str:
+        """The verdict in one line: words first, the main numbers after them."""
+        if self.identity is None:
+            return f"{headline(self.verdict, None)} ({self.verdict.status})"
+        return summary(self.verdict, self.identity)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What is wrong with the product, a sentence each; failures first."""
+        return reasons(self.verdict)
+
+    def page(self, path: str | Path) -> None:
+        """Write an HTML page with slider, heat map and numbers; it needs no other file.
+
+        Raises:
+            ImageError: If the file cannot be written.
+        """
+        from prodgen.inspecting.page import page_html  # it shows inspections, so it imports this module
+
+        files.write_bytes(Path(path), page_html(self).encode("utf-8", "replace"))
+
     def as_dict(self) -> dict[str, Any]:
-        """Everything but the pixels, ready for JSON."""
+        """Return everything but the pixels, ready for JSON."""
         place = self.place
         return {
+            "summary": self.summary,
             "verdict": self.verdict.status,
             "profile": self.verdict.profile,
-            "reasons": list(reasons(self.verdict)),
+            "reasons": list(self.reasons),
             "found": place is not None,
             "place": None
             if place is None
@@ -73,40 +118,55 @@ class Inspection:
             "notices": list(self.notices),
         }
 
+    def __repr__(self) -> str:
+        return f"<Inspection: {self.summary}>"
 
-def inspect_files(
-    photo: str | Path,
-    result: str | Path,
+    def _repr_html_(self) -> str:
+        """Return the verdict as a notebook shows it."""
+        sentences = "".join(f"<li>{escape(text)}</li>" for text in (*self.reasons, *self.notices))
+        return f"<p><b>{escape(self.summary)}</b></p><ul>{sentences}</ul>"
+
+
+def inspect(
+    photo: files.PictureSource,
+    picture: files.PictureSource,
     *,
-    matte: str | Path | None = None,
+    matte: files.PictureSource | None = None,
     profile: str = "editorial",
-    model: str = "auto",
+    segmenter: str = "auto",
 ) -> Inspection:
-    """Judge two picture files.
+    """Measure whether the product in a picture is the product of a photograph, whatever made the picture.
+
+        print(inspect("mug.jpg", "mug-beach.jpg").summary)
 
     Args:
-        photo: The product as photographed.
-        result: The finished picture, of any size and framing.
+        photo: The product as photographed: path, bytes, binary file, Pillow picture, array or `Photo`.
+        picture: The finished picture, of any size and framing.
         matte: Grey picture of the photograph's size, white = product. None: the photograph's own
-            alpha, or what the segmenter finds.
-        profile: Whose limits are applied.
-        model: The segmenter, where one is needed.
+            transparency, or the matte that the segmenter makes.
+        profile: Whose limits decide the verdict: "catalogue" or "editorial".
+        segmenter: Name of the segmenter, where one is needed.
 
     Raises:
-        ImageError: If a file cannot be read, or photograph and matte differ in size.
+        ImageError: If a picture cannot be read, or photograph and matte differ in size.
         SegmentationError: If no product is found in the photograph.
         IdentityError: If the product is too small to say anything about it.
         UnknownNameError: If there is no such profile or segmenter.
     """
     profile_limits(profile)
-    after = files.load(result)
-    cut = cut_out(photo, segmenter=model, matte=matte)
+    after = files.load(picture)
+    cut = cut_out(photo, segmenter=segmenter, matte=matte)
     notices = [*cut.notices, *after.notices]
-    finished = after.rgb
+    result = after.rgb
     if after.matte is not None:
-        finished = composite(after.rgb, np.ones_like(after.rgb), after.matte)
+        result = composite(after.rgb, np.ones_like(after.rgb), after.matte)
         notices.append("the result is transparent in places; it is judged on white")
-    return inspect_pictures(cut.photo.rgb, finished, cut.matte, profile=profile, notices=tuple(notices))
+    inspection = inspect_pictures(cut.photo.rgb, result, cut.matte, profile=profile, notices=tuple(notices))
+    names = tuple(
+        Path(source).name if isinstance(source, str | os.PathLike) else name
+        for source, name in zip((photo, picture), inspection.names, strict=True)
+    )
+    return replace(inspection, names=(names[0], names[1]))
 
 
 def inspect_pictures(
@@ -117,12 +177,12 @@ def inspect_pictures(
     profile: str = "editorial",
     notices: tuple[str, ...] = (),
 ) -> Inspection:
-    """Judge two pictures.
+    """Measure the product in two pictures that are in memory, with a matte.
 
-    The larger one is reduced to the product's size in the smaller: a small delivery is not blamed for
+    The larger picture is reduced to the product's size in the smaller: a small delivery is not blamed for
     detail that it has no pixels for. In the photograph's own framing a product that slipped or grew
-    is measured as it lies. In another framing it is laid on the photograph by its print, so its
-    growth is measured against that.
+    is measured where it lies. In another framing it is aligned to the photograph by its print, and
+    its growth is measured against that.
 
     Args:
         photo: (H, W, 3), sRGB, [0, 1].
@@ -158,9 +218,9 @@ def inspect_pictures(
 
 
 def _same_framing(
-    photo: RgbImage, result: RgbImage, matte: Matte, place: Place
+    photo: RgbImage, result: RgbImage, matte: Matte, place: ProductPlace
 ) -> tuple[RgbImage, RgbImage, Matte, list[str]]:
-    """Both pictures and the matte in one framing, at the smaller of the two scales; what is to be said."""
+    """Return both pictures and the matte in one framing, at the smaller of the two scales, and notices."""
     if place.is_same_framing:
         width = min(photo.shape[1], result.shape[1])
         height = max(1, round(photo.shape[0] * width / photo.shape[1]))
@@ -168,20 +228,22 @@ def _same_framing(
         cut, notices = resize(matte, width, height), []
     else:
         before, after, cut = _laid(photo, result, matte, place)
-        notices = [_told(place)]
+        notices = [_about_framing(place)]
         missing = 1 - float(cut.sum()) / max(float(matte.sum()) * min(1.0, place.scale) ** 2, 1e-6)
-        if missing > 0.02:
+        if missing > MAX_UNSEEN_SHARE:
             notices.append(f"{missing:.0%} of the product lies outside the result and is not judged")
     box = bounding_box(cut, threshold=0.3)
     side = max(box.width, box.height)
-    if side < SMALLEST_SIDE_PX:
+    if side < MIN_PRINT_SIDE_PX:
         notices.append(f"the product is only {side} pixels large in one picture: its print cannot be judged")
     return before, after, cut, notices
 
 
-def _laid(photo: RgbImage, result: RgbImage, matte: Matte, place: Place) -> tuple[RgbImage, RgbImage, Matte]:
+def _laid(
+    photo: RgbImage, result: RgbImage, matte: Matte, place: ProductPlace
+) -> tuple[RgbImage, RgbImage, Matte]:
     box = bounding_box(matte, threshold=0.02)
-    pad = round(SURROUNDINGS * max(box.width, box.height))
+    pad = round(CONTEXT_SHARE * max(box.width, box.height))
     left, top = max(0, box.left - pad), max(0, box.top - pad)
     window = (slice(top, box.bottom + pad), slice(left, box.right + pad))
     crop, cut = photo[window], matte[window]
@@ -194,25 +256,26 @@ def _laid(photo: RgbImage, result: RgbImage, matte: Matte, place: Place) -> tupl
 
 
 def _inside(shape: tuple[int, ...], warp: NDArray[np.float64], size: tuple[int, int]) -> Matte:
-    """1 where a warp points into a picture of this shape."""
+    """Return a mask that is 1 where a warp points into a picture of this shape."""
     ones = np.ones(shape[:2], np.float32)
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(ones, warp, size, flags=flags), np.float32)
 
 
-def _told(place: Place) -> str:
-    turned = f", turned by {place.turn_deg:+.1f} degrees" if abs(place.turn_deg) > 0.5 else ""
+def _about_framing(place: ProductPlace) -> str:
+    is_turned = abs(place.turn_deg) > MIN_TURN_DEG
+    turned = f", turned by {place.turn_deg:+.1f} degrees" if is_turned else ""
     return (
         f"photograph and result frame the product differently: it was found at {place.scale:.2f} times its"
         f" size{turned}; whether it grew is measured against its own print"
     )
 
 
-def status_of(identity: Likeness, name: str, profile: str) -> str:
-    """Say pass, warn or fail of one number; "not measured" or "no limit" if it has none.
+def status_of(likeness: Likeness, name: str, profile: str) -> str:
+    """Return "pass", "warn" or "fail" for one number; "not measured" or "no limit" where that is so.
 
     Args:
-        identity: The numbers.
+        likeness: The numbers.
         name: One of its fields.
         profile: Whose limit is applied.
 
@@ -222,13 +285,13 @@ def status_of(identity: Likeness, name: str, profile: str) -> str:
     limit = profile_limits(profile).get(name)
     if limit is None:
         return "no limit"
-    if getattr(identity, name) is None:
+    if getattr(likeness, name) is None:
         return "not measured"
-    return identity.verdict(profile, limits={name: limit}).status
+    return likeness.verdict(profile, limits={name: limit}).status
 
 
 def shown_number(value: float | tuple[float, ...] | None) -> str:
-    """A number as a person reads it; a dash for what was not measured."""
+    """Return a number as a person reads it; a dash for one that was not measured."""
     if value is None:
         return "–"
     if isinstance(value, tuple):

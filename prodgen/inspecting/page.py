@@ -1,66 +1,53 @@
 """An inspection as one HTML file: slider, flicker, heat map, and the numbers with their limits.
 
-Everything is in the file; it fetches nothing and tells nobody, so it can be mailed and archived.
-Owns what is shown; how it looks is page.html.
+Everything is in the file and nothing is fetched, so it can be mailed and archived. page.html is the layout.
 """
 
 from __future__ import annotations
 
 import base64
-import io
 from functools import cache
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from prodgen import __version__
+from prodgen import __version__, codecs
 from prodgen.color import from_lab
-from prodgen.files import write_bytes
 from prodgen.identity import Comparison, Likeness, headline, profile_limits, reasons
-from prodgen.images import RgbImage, resize, to_uint8
+from prodgen.images import RgbImage, resize
 from prodgen.inspecting.inspection import Inspection, shown_number, status_of
 from prodgen.masks import composite
 
 SHOWN_SIDE_PX = 1200
-"""Longest side of the pictures in the page: enough for any screen's half, about 1 MB in all."""
+"""Longest side of the pictures in the page, in pixels: half of a wide screen, about 1 MB in all."""
 
-HOTTEST = 20.0
-"""CIEDE2000 at the end of the heat map's scale: beyond, it is another colour however one looks."""
+PAGE_JPEG_QUALITY = 92
+"""JPEG quality of the pictures in the page, which are to be looked at and not measured."""
 
-FAINTEST = 1.0
-"""CIEDE2000 below which the heat map stays clear: hardly to be seen side by side."""
+HEAT_MAX = 20.0
+"""CIEDE2000 at the end of the heat map's scale. A choice of display: far beyond every failure limit."""
 
+HEAT_MIN = 1.0
+"""CIEDE2000 below which the heat map is transparent: about one just noticeable difference."""
 
-def write_page(path: str | Path, inspection: Inspection, *, photo: str, result: str) -> None:
-    """Write the page, whole or not at all.
-
-    Args:
-        path: Where to; any ending.
-        inspection: What was found.
-        photo: The photograph's name, as shown.
-        result: The result's name, as shown.
-
-    Raises:
-        ImageError: If the file cannot be written.
-    """
-    write_bytes(Path(path), page(inspection, photo=photo, result=result).encode("utf-8", "replace"))
+OPACITY_SLOPE, MAX_OPACITY = 6.0, 0.8
+"""The heat map's opacity rises this fast with its scale and ends there: faint differences must show too."""
 
 
-def page(inspection: Inspection, *, photo: str, result: str) -> str:
-    """Return the page as HTML that is well-formed XML too; arguments as `write_page`."""
+def page_html(inspection: Inspection) -> str:
+    """Return the page as HTML that is well-formed XML too."""
+    photo, result = inspection.names
     shown, height, width = inspection, *_shown_size(inspection)
     verdict, seen = shown.verdict, shown.comparison
     controls, expected, heat, legend = "", "", "", ""
     if seen is not None:
-        heat_url = _data_url(_heat(seen, (height, width)), "PNG")
+        heat_url = _data_url("png", codecs.encode_pixels("PNG", _heat(seen, (height, width))))
         heat = f'<img id="heat" hidden="hidden" src="{heat_url}" alt="Heat map of colour differences" />'
-        lit = _data_url(to_uint8(resize(_expected(shown, seen), width, height)), "JPEG")
+        lit = _jpeg_url(resize(_expected(shown, seen), width, height))
         expected = (
             f'<img id="expected" hidden="hidden" src="{lit}" alt="The photograph in the result\'s light" />'
         )
@@ -76,8 +63,8 @@ def page(inspection: Inspection, *, photo: str, result: str) -> str:
         profile=escape(verdict.profile),
         photo=escape(photo),
         result=escape(result),
-        photo_url=_data_url(to_uint8(resize(shown.photo, width, height)), "JPEG"),
-        result_url=_data_url(to_uint8(_result_shown(shown.result, width, height)), "JPEG"),
+        photo_url=_jpeg_url(resize(shown.photo, width, height)),
+        result_url=_jpeg_url(_result_shown(shown.result, width, height)),
         expected=expected,
         heat=heat,
         controls=controls,
@@ -96,10 +83,10 @@ _CONTROLS = """
 
 _LEGEND = f"""
 <div id="legend" hidden="hidden">
-<p class="soft">Where colour still differs after the light is taken out, CIEDE2000; below {FAINTEST:g}
+<p class="soft">Where colour still differs after the light is taken out, CIEDE2000; below {HEAT_MIN:g}
 nothing is shown.</p>
 <div class="scale"></div>
-<div class="ends soft"><span>{FAINTEST:g}</span><span>{HOTTEST:g} and more</span></div>
+<div class="ends soft"><span>{HEAT_MIN:g}</span><span>{HEAT_MAX:g} and more</span></div>
 </div>
 """
 
@@ -116,7 +103,7 @@ def _shown_size(inspection: Inspection) -> tuple[int, int]:
 
 
 def _result_shown(result: RgbImage, width: int, height: int) -> RgbImage:
-    """The result at the photograph's size; with bars where it was not found and its aspect is another."""
+    """Return the result at the photograph's size, with grey bars if its aspect ratio is another."""
     scale = min(width / result.shape[1], height / result.shape[0])
     w, h = (
         max(1, min(width, round(result.shape[1] * scale))),
@@ -131,7 +118,7 @@ def _result_shown(result: RgbImage, width: int, height: int) -> RgbImage:
 
 
 def _expected(inspection: Inspection, seen: Comparison) -> RgbImage:
-    """The photograph's product in the result's light, in the result's surroundings."""
+    """Return the result's scene with the photograph's product in it, lit as the result is."""
     height, width = inspection.matte.shape
     scene = resize(inspection.result, width, height)
     window = seen.region.pixels(height, width)
@@ -143,17 +130,16 @@ def _expected(inspection: Inspection, seen: Comparison) -> RgbImage:
 
 
 def _heat(seen: Comparison, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """(h, w, 4) 8-bit colours and alpha of the heat map, over the whole picture."""
+    """Return the heat map over the whole picture: (h, w, 4), 8-bit colour and alpha."""
     height, width = size
     rows, columns = seen.region.pixels(height, width)
     there = columns.stop - columns.start, rows.stop - rows.start
     heat = cv2.resize(seen.heat(), there, interpolation=cv2.INTER_LINEAR)
-    share = np.clip((heat - FAINTEST) / (HOTTEST - FAINTEST), 0, 1)
+    share = np.clip((heat - HEAT_MIN) / (HEAT_MAX - HEAT_MIN), 0, 1)
     picture = np.zeros((height, width, 4), np.uint8)
     colors = cv2.applyColorMap((share * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
     picture[rows, columns, :3] = colors
-    # Steep at first: what is over the threshold at all must be seen.
-    picture[rows, columns, 3] = (255 * np.clip(6 * share, 0, 0.8)).astype(np.uint8)
+    picture[rows, columns, 3] = (255 * np.clip(OPACITY_SLOPE * share, 0, MAX_OPACITY)).astype(np.uint8)
     return picture
 
 
@@ -162,10 +148,12 @@ def _ramp(steps: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.applyColorMap(values, cv2.COLORMAP_INFERNO)[:, 0, ::-1], np.uint8)
 
 
-def _data_url(pixels: NDArray[np.uint8], kind: str) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind, **({"quality": 92} if kind == "JPEG" else {}))
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+def _jpeg_url(picture: RgbImage) -> str:
+    return _data_url("jpeg", codecs.encode("JPEG", picture, quality=PAGE_JPEG_QUALITY))
+
+
+def _data_url(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _list(sentences: tuple[str, ...]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,11 +13,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from prodgen import files, images
+from prodgen import codecs, files, images
 from prodgen.cli import main
 from prodgen.errors import ImageError, UnknownNameError
 from prodgen.identity import profile_limits, reasons
-from prodgen.inspecting import Inspection, find, inspect_pictures, page
+from prodgen.inspecting import Inspection, find, inspect, inspect_pictures
+from prodgen.inspecting.page import page_html
 
 SIZE = 240
 
@@ -192,7 +194,7 @@ def test_an_unknown_profile_is_refused_with_the_known_ones():
 
 
 def test_the_page_is_well_formed_and_fetches_nothing(moved):
-    text = page(moved, photo="photo.png", result="result.png")
+    text = page_html(replace(moved, names=("photo.png", "result.png")))
 
     tree = ET.fromstring(text.replace("<!DOCTYPE html>", ""))
     sources = [node.get(name) for node in tree.iter() for name in ("src", "href", "data", "action")]
@@ -201,7 +203,7 @@ def test_the_page_is_well_formed_and_fetches_nothing(moved):
 
 
 def test_the_page_shows_every_limit_with_its_number_and_status(moved):
-    text = page(moved, photo="photo.png", result="result.png")
+    text = page_html(replace(moved, names=("photo.png", "result.png")))
 
     rows = {
         row.find("th").text: [cell.text for cell in row.findall("td")]
@@ -219,7 +221,7 @@ def test_hostile_names_and_notices_are_text_in_the_page(moved):
     hostile = '"><script>alert(1)</script>&lt;$result${x}\ud800'
     noted = inspect_pictures(moved.photo, moved.result, moved.matte, notices=(hostile,))
 
-    text = page(noted, photo=hostile, result="'onload='x").encode("utf-8", "replace").decode()
+    text = page_html(replace(noted, names=(hostile, "'onload='x"))).encode("utf-8", "replace").decode()
 
     tree = ET.fromstring(text.replace("<!DOCTYPE html>", ""))
     assert len(list(tree.iter("script"))) == 1
@@ -231,11 +233,44 @@ def test_a_page_of_a_product_that_was_not_found_still_shows_both_pictures():
     photo, matte = product()
     noise = np.random.default_rng(4).random((90, 200, 3)).astype(np.float32)
 
-    text = page(inspect_pictures(photo, noise, matte), photo="a", result="b")
+    text = page_html(inspect_pictures(photo, noise, matte))
 
     assert len(re.findall(r'<img id="(photo|result)"', text)) == 2
     assert 'id="heat"' not in text
     ET.fromstring(text.replace("<!DOCTYPE html>", ""))
+
+
+@pytest.mark.parametrize("kind", ["path", "bytes", "Pillow", "array", "Photo"])
+def test_pictures_may_come_in_any_form_and_give_the_same_numbers(kind, pictures, moved):
+    def handed_in(path):
+        forms = {
+            "path": lambda: path,
+            "bytes": path.read_bytes,
+            "Pillow": lambda: codecs.to_pillow(files.load(path).rgb),
+            "array": lambda: files.load(path).rgb,
+            "Photo": lambda: files.load(path),
+        }
+        return forms[kind]()
+
+    inspection = inspect(handed_in(pictures["photo"]), handed_in(pictures["good"]), matte=pictures["matte"])
+
+    assert inspection.identity.delta_e_mean == pytest.approx(moved.identity.delta_e_mean, abs=0.05)
+    assert inspection.names == (("photo.png", "good.png") if kind == "path" else ("photograph", "result"))
+
+
+def test_the_verdict_is_said_in_words_before_any_number(pictures):
+    good, bad = (inspect(pictures["photo"], pictures[x], matte=pictures["matte"]) for x in ("good", "bad"))
+
+    assert good.summary.startswith("the product kept its colours")
+    assert not re.search(r"\d", bad.summary.split("(")[0])
+    assert bad.summary in bad._repr_html_().replace("&#x27;", "'")
+    assert bad.reasons[0].startswith("the product's colours changed")
+
+
+def test_an_inspection_writes_its_page(moved, tmp_path):
+    moved.page(tmp_path / "page.html")
+
+    assert (tmp_path / "page.html").read_text("utf-8") == page_html(moved)
 
 
 def test_inspect_exits_with_0_for_the_same_product(pictures):
