@@ -2,7 +2,9 @@
 
     ProdgenError
         ImageError                  a picture cannot be read, written or used
-        SettingError                a value or a name is wrong; knows the nearest right ones
+        SettingError                a value or a name is wrong
+            WrongValueError             the value of one setting: knows which, and what is possible
+            UnknownNameError            a name: knows the nearest right ones
         SegmentationError           no usable matte
         PlacementError              the product does not fit the canvas
         IdentityError               the product cannot be kept the same
@@ -56,6 +58,27 @@ class Interrupted(ProdgenError):  # noqa: N818 - it is the user's wish, not a fa
 
 class SettingError(ProdgenError):
     """The value of a setting is wrong, for a reason that the message names."""
+
+
+class WrongValueError(SettingError):
+    """`setting` cannot be `value`; `reason` says what is possible, such as "must be at least 1"."""
+
+    def __init__(self, setting: str, value: object, reason: str) -> None:
+        super().__init__(setting, value, reason)
+        self.setting = setting
+        self.value = value
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.setting or 'it'} {self.reason}{shown_value(self.value)}"
+
+
+def shown_value(value: object) -> str:
+    """Return ", not VALUE", cut short, for a value that fits into a sentence; "" for any other."""
+    if not isinstance(value, str | int | float):
+        return ""
+    text = repr(value)
+    return f", not {text if len(text) <= 60 else f'{text[:57]}...'}"
 
 
 class UnknownNameError(SettingError):

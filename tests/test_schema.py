@@ -68,7 +68,7 @@ def test_what_an_ic_light_request_says_itself_stays():
         ({"seed": -1}, "seed"),
         ({"seed": 2**32}, "seed"),
         ({"cfg_scale": float("nan")}, "cfg_scale"),
-        ({"sampler": "Euler"}, "sampler: there is no such setting"),
+        ({"sampler": "Euler"}, "unknown setting 'sampler'; did you mean 'sampler_name'"),
         ({"denoising_strength": 0.5}, "without enable_hr"),
         ({"enable_hr": True}, "needs denoising_strength"),
         ({"hr_scale": 2}, "hr_scale"),

@@ -1,27 +1,19 @@
 """What every request of ours is: an immutable value that is right, or was refused with a sentence.
 
-Owns the rules that all request types share: frozen, unknown fields refused, pictures checked, and
-pydantic's report of what is wrong turned into one `SettingError` that names the field. It knows
-no server: how a request is spelled on the wire is a dialect's business.
+Owns the rules that all request types share: pictures are checked, requests are compared to the bit. What
+is wrong is said by `refusals`. It knows no server: how a request is spelled on the wire is a dialect's
+business.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    PlainValidator,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, PlainValidator
 
-from prodgen.errors import SettingError
+from prodgen.schema.refusals import Checked
 from prodgen.schema.seeds import MAX_SEED
 
 MAX_SIDE = 16384
@@ -87,36 +79,8 @@ Name = Annotated[str, Field(min_length=1)]
 """A name that some server knows something by."""
 
 
-class Request(BaseModel):
+class Request(Checked):
     """An immutable value; what is unset is left to the backend's default and is not sent."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        arbitrary_types_allowed=True,
-        allow_inf_nan=False,
-        protected_namespaces=(),
-    )
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _refuse_in_one_sentence(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            request = handler(values)
-            request.check()
-        except ValidationError as error:
-            raise SettingError(f"{cls.__name__}: {_sentence(error)}") from error
-        except ValueError as error:
-            raise SettingError(f"{cls.__name__}: {error}") from error
-        return request
-
-    def check(self) -> None:
-        """Check what concerns several fields at once; each is right by itself by now.
-
-        Raises:
-            ValueError: If they do not go together.
-        """
 
     def __eq__(self, other: object) -> bool:
         """Say whether `other` is the same request, pictures compared to the bit."""
@@ -141,18 +105,3 @@ def _same(mine: object, theirs: object) -> bool:
     if isinstance(mine, tuple) and isinstance(theirs, tuple):
         return len(mine) == len(theirs) and all(map(_same, mine, theirs))
     return mine == theirs
-
-
-def _sentence(error: ValidationError) -> str:
-    faults = []
-    for fault in error.errors(include_url=False, include_input=True):
-        field = ".".join(str(part) for part in fault["loc"])
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            message = "there is no such setting"
-        elif fault["type"] == "missing":
-            message = "is required"
-        elif isinstance(fault["input"], str | int | float | bool):
-            message = f"{message[:1].lower()}{message[1:]}, not {fault['input']!r}"
-        faults.append(f"{field}: {message}" if field else message)
-    return "; ".join(faults)
