@@ -10,7 +10,8 @@
         IdentityError               the product cannot be kept the same
         Interrupted                 the user stopped the work
         BackendError                a backend could not do what was asked
-            BackendUnreachableError     nothing answers
+            BackendUnreachableError     nothing answers; `cause` says in which way
+            BackendCertificateError     its certificate is not trusted
             BackendBusyError            it answers "later"
             BackendAuthError            it wants another name or password
             NotABackendError            something answers, but not an A1111 API
@@ -18,18 +19,21 @@
             BackendFaultError           it failed while working
                 BackendOutOfMemoryError     the picture is too large for its memory
                 BackendLostError            the connection broke before the answer was whole
+                ResultNotSentError          it drew the picture, but cannot send it
             AnswerError                 its answer cannot be read
-            NotAppliedError             it answered, but something asked for provably did not run
+            NotAppliedError             it answered, but `feature`, which was asked for, provably did not run
         UnsupportedFeatureError     this kind of backend cannot do that at all
             MissingExtensionError       it could, with an extension that it lacks
 
-Each says in one sentence what happened and what to do, and survives pickling: `args` rebuild it.
+Each carries the facts as attributes, says in `str()` what happened and what to do, and survives pickling:
+`args` rebuild it. Code decides on the class and the attributes, never on the sentence.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Literal
 
 
 class ProdgenError(Exception):
@@ -111,71 +115,128 @@ class UnknownNameError(SettingError):
         return f"{message} {self.hint}".rstrip()
 
 
-class BackendError(ProdgenError):
-    """The backend at `url` could not do what was asked, for `reason`."""
+UnreachableCause = Literal["unknown host", "refused", "no TLS", "no answer", "proxy", "other"]
+"""In which way nothing answered: no such name in DNS, nobody listens there, a server without TLS at an
+https:// address, silence, or a proxy on the way that refuses."""
 
-    def __init__(self, url: str, reason: str) -> None:
+BRIDGE_REMEDY = (
+    "Install prodgen's bridge extension on the server (install_backend.sh does; or copy the folder "
+    "deploy/extensions/zz-prodgen-bridge into its extensions folder) and restart it"
+)
+"""What makes a server able to send IC-Light's results."""
+
+
+class BackendError(ProdgenError):
+    """The backend at `url` could not do what was asked, for `reason`; `remedy` says what to do about it."""
+
+    remedy: str = "The server's console says more."
+
+    def __init__(self, url: str, reason: str, *, remedy: str | None = None) -> None:
         super().__init__(url, reason)
         self.url = url
         self.reason = reason
+        if remedy is not None:
+            self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.url}: {self.reason}"
+        said = f"{self.url}: {self.reason}"
+        return f"{said.removesuffix('.')}. {self.remedy}" if self.remedy else said
+
+
+_UNREACHABLE_REMEDIES: dict[UnreachableCause, str] = {
+    "unknown host": "No machine of that name is known: correct it, or add it to DNS or /etc/hosts.",
+    "refused": "Start the server with --api (and --listen, if it is another machine), or correct the port; "
+    "embedded:// draws without one.",
+    "no TLS": "Use http:// instead of https://: what answers there speaks no TLS.",
+    "no answer": "Check host, port and firewall: packets to it get no answer.",
+    "proxy": "Check HTTP_PROXY and HTTPS_PROXY, or name this host in NO_PROXY.",
+    "other": "Is the backend running, with --api, at this address?",
+}
 
 
 class BackendUnreachableError(BackendError):
-    """Nothing answered at `url`."""
+    """Nothing answered at `url`; `cause` says in which way."""
 
-    def __str__(self) -> str:
-        return f"{super().__str__()}. Is the backend running, with --api, at this address?"
+    def __init__(
+        self, url: str, reason: str, *, remedy: str | None = None, cause: UnreachableCause = "other"
+    ) -> None:
+        super().__init__(url, reason, remedy=_UNREACHABLE_REMEDIES[cause] if remedy is None else remedy)
+        self.cause: UnreachableCause = cause
+
+
+class BackendCertificateError(BackendError):
+    """The certificate of the backend at `url` is not trusted."""
+
+    remedy = (
+        "Set PRODGEN_CA_FILE to the file of the certificate authority that signed it, "
+        "or use http:// in a network that you trust."
+    )
 
 
 class BackendBusyError(BackendError):
     """The backend refuses work for now (HTTP 429 or 503)."""
 
-    def __str__(self) -> str:
-        return f"{super().__str__()}. Try again later, or give prodgen another backend."
+    remedy = "Try again later, or give prodgen another backend."
 
 
 class BackendAuthError(BackendError):
     """The backend wants a name and password that it was not given."""
 
-    def __str__(self) -> str:
-        return f"{super().__str__()}. Set PRODGEN_AUTH=user:password as in the server's --api-auth."
+    remedy = "Set PRODGEN_AUTH=user:password as in the server's --api-auth."
 
 
 class NotABackendError(BackendError):
     """Something answers at `url`, but it is no A1111 API."""
 
-    def __str__(self) -> str:
-        return f"{super().__str__()}. Check the address, and that the server was started with --api."
+    remedy = "Check the address, and that the server was started with --api."
 
 
 class BackendTimeoutError(BackendError):
     """No answer came in time; the backend may still be rendering."""
 
+    remedy = "Give it a longer time-out, or ask for a smaller picture."
+
 
 class BackendFaultError(BackendError):
-    """The backend failed while it was working."""
+    """The backend failed while it was working; `said` is its own text on it, "" if it gave none."""
+
+    def __init__(self, url: str, reason: str, *, remedy: str | None = None, said: str = "") -> None:
+        super().__init__(url, reason, remedy=remedy)
+        self.said = said
 
 
 class BackendOutOfMemoryError(BackendFaultError):
     """The backend ran out of memory."""
 
-    def __str__(self) -> str:
-        return f"{super().__str__()}. Ask for a smaller picture or a smaller batch."
+    remedy = "Ask for a smaller picture or a smaller batch."
 
 
 class BackendLostError(BackendFaultError):
     """The connection broke before the answer was whole; what became of the work is not known."""
 
+    remedy = "Ask again once the server is idle; if it breaks again, its console says why."
+
+
+class ResultNotSentError(BackendFaultError):
+    """The backend drew the picture but cannot send it: A1111 fails at the array that IC-Light adds."""
+
+    remedy = f"{BRIDGE_REMEDY}."
+
 
 class AnswerError(BackendError):
     """The backend's answer cannot be read, or breaks its own protocol."""
 
+    remedy = (
+        "Try again; if it stays so, look at the server's console, or for a proxy that cuts answers short."
+    )
+
 
 class NotAppliedError(BackendError):
-    """The backend answered, but something that was asked for provably did not run."""
+    """The backend answered, but `feature`, which was asked for, provably did not run."""
+
+    def __init__(self, url: str, reason: str, *, remedy: str | None = None, feature: str = "") -> None:
+        super().__init__(url, reason, remedy=remedy)
+        self.feature = feature
 
 
 class UnsupportedFeatureError(ProdgenError):

@@ -115,7 +115,7 @@ def test_a_refused_connection_names_the_remedy():
 def test_an_unknown_host_is_told_from_a_refused_connection():
     report = examine("http://no-such-host.invalid:7860")
 
-    assert "host's name" in report.named("address").remedy
+    assert "no machine of that name" in report.named("address").remedy
 
 
 def test_a_server_that_accepts_and_never_answers_is_given_up_on():
@@ -254,7 +254,7 @@ def test_a_picture_that_equals_the_plain_one_is_not_relit(facts):
 
 
 def test_an_sdxl_checkpoint_is_named_as_the_reason(facts):
-    error = NotAppliedError("http://x", "IC-Light did not run: no foreground. It needs A1111 1.10")
+    error = NotAppliedError("http://x", "IC-Light did not run: no foreground", feature="IC-Light")
     trials = dataclasses.replace(facts.trials, relit={"fc": Relit(error)})
     have = dataclasses.replace(facts.capabilities, checkpoint="sdxl_base [1234]")
 

@@ -12,8 +12,7 @@ import click
 from prodgen.cli.parameters import backend_option, dialect_option
 
 if TYPE_CHECKING:
-    from prodgen.client import Client
-    from prodgen.client.knowledge.service import Refreshable
+    from prodgen.client import Client, Refreshable
 
 Row = Mapping[str, Any]
 """One entry; its first value is the name."""

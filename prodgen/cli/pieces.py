@@ -102,8 +102,7 @@ def upscale(picture: Path, output: Path, to: str, upscaler: str, backend: str, d
         prodgen upscale scene.png --to 2 -o scene-2x.png
     """
     from prodgen import files
-    from prodgen.client import Client
-    from prodgen.client.work.enlarging import enlarge, target_size
+    from prodgen.client import Client, enlarge, target_size
 
     files.refuse_overwriting(output, picture)
     source = files.load(picture)

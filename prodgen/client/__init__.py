@@ -1,25 +1,42 @@
-"""The client of one backend: the only place besides the embedded backend that knows HTTP.
+"""The client of one backend, and all that the rest of prodgen needs of it.
 
-`Client` is all that the rest of prodgen uses; the modules beside it are its parts: addresses,
-connection, deadlines and faults (reaching a server), wire (bytes), server, lists and names (who it
-is and what it has), drawing (a request and its proofs), work and tasks (one call), results and
-proofs (what came of it), fetching (a way round a known fault), options and service (everything
-that is not drawing).
+Three rooms lie behind this face, each importing only from those after it: `work` (a call and its
+proofs), `knowledge` (what a server is and has), `reaching` (addresses, the connection, bytes, faults).
+Nothing outside imports from a room itself (a contract in pyproject.toml).
 """
 
 from __future__ import annotations
 
-from prodgen.client.client import TIMEOUT_S, Client
-from prodgen.client.knowledge.server import EMBEDDED_CHECKPOINT
-from prodgen.client.knowledge.service import ControlNet, Extension, Memory, PngInfo, Service
+from prodgen.client.client import Client
+from prodgen.client.enlarging import enlarge, target_size
+from prodgen.client.knowledge.known_server import EMBEDDED_CHECKPOINT
+from prodgen.client.knowledge.names import PREFERRED_UPSCALERS, best_upscaler, find_checkpoint, scheduler_key
+from prodgen.client.knowledge.service import ControlNet, Extension, Memory, PngInfo, Refreshable, Service
+from prodgen.client.reaching.addresses import AUTH_VARIABLE, DEFAULT_URL, EMBEDDED, Address
+from prodgen.client.reaching.addresses import parse as parse_address
+from prodgen.client.reaching.connection import is_listening
+from prodgen.client.session import TIMEOUT_S
 
 __all__ = [
+    "AUTH_VARIABLE",
+    "DEFAULT_URL",
+    "EMBEDDED",
     "EMBEDDED_CHECKPOINT",
+    "PREFERRED_UPSCALERS",
     "TIMEOUT_S",
+    "Address",
     "Client",
     "ControlNet",
     "Extension",
     "Memory",
     "PngInfo",
+    "Refreshable",
     "Service",
+    "best_upscaler",
+    "enlarge",
+    "find_checkpoint",
+    "is_listening",
+    "parse_address",
+    "scheduler_key",
+    "target_size",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from prodgen.dialects.a1111 import A1111, ROUTES
 from prodgen.dialects.forge import Forge, ForgeClassic, ReForge
-from prodgen.dialects.payload import Payload, Picture
+from prodgen.dialects.payload import Payload, SentPicture
 from prodgen.dialects.reading import AnswerShapeError, ReadGeneration, infotext_value, read_generation
 from prodgen.dialects.sdcpp import StableDiffusionCpp
 from prodgen.dialects.sdnext import SDNext
@@ -73,10 +73,10 @@ __all__ = [
     "Forge",
     "ForgeClassic",
     "Payload",
-    "Picture",
     "ReForge",
     "ReadGeneration",
     "SDNext",
+    "SentPicture",
     "StableDiffusionCpp",
     "by_name",
     "by_routes",

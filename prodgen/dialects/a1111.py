@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from prodgen.dialects import ic_light
-from prodgen.dialects.payload import Payload, Picture
+from prodgen.dialects.payload import Payload, SentPicture
 from prodgen.errors import MissingExtensionError, SettingError, UnknownNameError, UnsupportedFeatureError
 from prodgen.schema import (
     ADetailer,
@@ -105,7 +105,7 @@ class A1111:
             SettingError: If a name or a number of arguments is wrong for this server.
         """
         fields = self._drawing(request, capabilities, is_img2img=True)
-        init: Picture | None = Picture(request.init_image)
+        init: SentPicture | None = SentPicture(request.init_image)
         if request.ic_light is not None:
             arguments, init = self.ic_light(request.ic_light, capabilities, light_map=request.init_image)
             self._add_script(fields, ic_light.TITLE, arguments)
@@ -124,7 +124,7 @@ class A1111:
         fields = {
             **plain,
             "resize_mode": 0 if request.upscaling_resize is not None else 1,
-            "image": Picture(request.image, request.matte),
+            "image": SentPicture(request.image, request.matte),
         }
         return Payload("/sdapi/v1/extra-single-image", fields)
 
@@ -156,7 +156,7 @@ class A1111:
 
     def ic_light(
         self, unit: ICLight, capabilities: Capabilities, *, light_map: Any
-    ) -> tuple[list[Any], Picture | None]:
+    ) -> tuple[list[Any], SentPicture | None]:
         """Return IC-Light's arguments and the init picture that goes with them.
 
         Raises:
@@ -171,9 +171,9 @@ class A1111:
         fields: dict[str, Any] = {"enabled": True, **unit.sent_fields}
         fields["model"] = unit.model or "None"
         if unit.image is not None:
-            fields["image"] = Picture(unit.image)
+            fields["image"] = SentPicture(unit.image)
         if unit.mask is not None:
-            fields["mask"] = Picture(matte=unit.mask)
+            fields["mask"] = SentPicture(matte=unit.mask)
         return fields
 
     def soft_inpainting(self, unit: SoftInpainting, capabilities: Capabilities) -> tuple[str, list[Any]]:
@@ -190,7 +190,7 @@ class A1111:
         """Return the fields of a mask; without one, none are sent."""
         if request.inpaint_mask is None:
             return {}
-        fields: dict[str, Any] = {"mask": Picture(matte=request.inpaint_mask)}
+        fields: dict[str, Any] = {"mask": SentPicture(matte=request.inpaint_mask)}
         if request.inpainting_fill is not None:
             fields["inpainting_fill"] = _FILLS[request.inpainting_fill]
         if request.inpainting_mask_invert is not None:

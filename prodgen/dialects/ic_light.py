@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prodgen.dialects.payload import Picture
+from prodgen.dialects.payload import SentPicture
 from prodgen.errors import UnknownNameError, UnsupportedFeatureError
 from prodgen.images import RgbImage
 from prodgen.schema import Capabilities, ICLight, ICLightSpelling, ScriptInfo
@@ -50,7 +50,7 @@ def models_of(script: ScriptInfo | None) -> tuple[str, ...]:
 
 def spell(
     unit: ICLight, capabilities: Capabilities, *, light_map: RgbImage | None
-) -> tuple[list[Any], Picture | None]:
+) -> tuple[list[Any], SentPicture | None]:
     """Return the script's arguments, and what to send as the init picture.
 
     Args:
@@ -78,15 +78,15 @@ def spell(
     return _as_thirteen(unit, model, light_map, script)
 
 
-def _subject(unit: ICLight) -> Picture:
-    return Picture(unit.foreground, unit.matte)
+def _subject(unit: ICLight) -> SentPicture:
+    return SentPicture(unit.foreground, unit.matte)
 
 
-def _picture(rgb: RgbImage | None) -> Picture | None:
-    return None if rgb is None else Picture(rgb)
+def _picture(rgb: RgbImage | None) -> SentPicture | None:
+    return None if rgb is None else SentPicture(rgb)
 
 
-def _as_dict(unit: ICLight, model: str, light_map: RgbImage | None) -> tuple[list[Any], Picture | None]:
+def _as_dict(unit: ICLight, model: str, light_map: RgbImage | None) -> tuple[list[Any], SentPicture | None]:
     if light_map is not None and unit.mode == "fbc":
         raise UnsupportedFeatureError("IC-Light fbc in img2img (use txt2img)", "IC-Light (one dict)")
     arguments = {
@@ -120,13 +120,13 @@ _REMBG_USUAL = ("u2net_human_seg", 225, 16, 16)
 
 def _as_thirteen(
     unit: ICLight, model: str, light_map: RgbImage | None, script: ScriptInfo | None
-) -> tuple[list[Any], Picture | None]:
+) -> tuple[list[Any], SentPicture | None]:
     if unit.light_side is not None:
         raise UnsupportedFeatureError("light_side (give a background picture)", "IC-Light 2.0")
     if unit.reinforce_fg and not unit.detail_transfer:
         raise UnsupportedFeatureError("reinforce_fg without detail_transfer", "IC-Light 2.0")
     # In img2img this one calls the light map "foreground" and takes the subject as init picture.
-    foreground = _subject(unit) if light_map is None else Picture(light_map)
+    foreground = _subject(unit) if light_map is None else SentPicture(light_map)
     init = None if light_map is None else _subject(unit)
     arguments = [
         True,
@@ -145,7 +145,7 @@ def _as_thirteen(
 
 def _as_fifteen(
     unit: ICLight, model: str, light_map: RgbImage | None, script: ScriptInfo | None
-) -> tuple[list[Any], Picture | None]:
+) -> tuple[list[Any], SentPicture | None]:
     """The fork between the two (2024-07 to 2025-04): the dict's keys, one after the other.
 
     In img2img it takes its "foreground" for the light map without decoding it, so that over the API

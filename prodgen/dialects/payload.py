@@ -13,7 +13,7 @@ from prodgen.images import Matte, RgbImage
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class SentPicture:
     """A picture to send: colours, colours with alpha, or (mask) a matte alone as grey."""
 
     rgb: RgbImage | None = None
@@ -29,7 +29,7 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Payload:
-    """One call: where it goes, and the JSON fields, in which `Picture`s stand for base64 text."""
+    """One call: where it goes, and the JSON fields, in which `SentPicture`s stand for base64 text."""
 
     path: str
     fields: dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from prodgen.dialects.a1111 import A1111
-from prodgen.dialects.payload import Picture
+from prodgen.dialects.payload import SentPicture
 from prodgen.errors import SettingError, UnsupportedFeatureError
 from prodgen.schema import Capabilities, Drawing, ICLight, Img2Img, Lora, Upscale
 
@@ -60,7 +60,7 @@ class StableDiffusionCpp(A1111):
 
     def ic_light(
         self, unit: ICLight, capabilities: Capabilities, *, light_map: Any
-    ) -> tuple[list[Any], Picture | None]:
+    ) -> tuple[list[Any], SentPicture | None]:
         """Refuse: this server has no extensions."""
         raise UnsupportedFeatureError("IC-Light", self.title)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from prodgen.dialects.a1111 import A1111
-from prodgen.dialects.payload import Picture
+from prodgen.dialects.payload import SentPicture
 from prodgen.errors import UnsupportedFeatureError
 from prodgen.schema import Capabilities, ICLight
 
@@ -20,6 +20,6 @@ class SDNext(A1111):
 
     def ic_light(
         self, unit: ICLight, capabilities: Capabilities, *, light_map: Any
-    ) -> tuple[list[Any], Picture | None]:
+    ) -> tuple[list[Any], SentPicture | None]:
         """Refuse: the extension patches A1111's own sampling code."""
         raise UnsupportedFeatureError("IC-Light", self.title)

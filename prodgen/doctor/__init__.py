@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prodgen.client.reaching.choosing import choose
 from prodgen.doctor import health, needs, relight_checks, this_machine
 from prodgen.doctor.facts import Facts
 from prodgen.doctor.fixing import fix
@@ -47,9 +46,8 @@ def examine(address: str = "auto", *, how: How | None = None, fixes: bool = Fals
         return report
 
     def put_right() -> tuple[str, ...]:
-        connection, _ = choose(address, how.settings(QUICK_S))
-        with connection:
-            return fix(connection, wanted)
+        with how.client(address, QUICK_S) as client:
+            return fix(client, wanted)
 
     try:
         done = within(ASKING_S, report.address, put_right)

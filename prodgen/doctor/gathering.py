@@ -7,29 +7,18 @@ server which sends its answer in drops. Changes nothing; what draws is in `trial
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import shutil
-import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from prodgen.client import Service
-from prodgen.client.knowledge import lists, options
-from prodgen.client.knowledge.server import EMBEDDED_CHECKPOINT
-from prodgen.client.reaching import addresses
-from prodgen.client.reaching.choosing import Settings, choose
-from prodgen.client.reaching.connection import Connection
-from prodgen.client.work import tasks
-from prodgen.dialects import A1111, ROUTES, by_name, by_version
+from prodgen.client import Client, is_listening, parse_address
+from prodgen.dialects import A1111, by_name, by_version
 from prodgen.doctor import trials
 from prodgen.doctor.facts import Facts, Here, Trials
 from prodgen.errors import (
@@ -70,9 +59,22 @@ class How:
     """For one such picture; the server may load a model first."""
     outputs: Path = Path("outputs")
 
-    def settings(self, timeout_s: float) -> Settings:
-        """Return how to connect, with this time-out."""
-        return Settings(addresses.parse_auth(self.auth), self.headers, timeout_s, self.transport, self.verify)
+    def client(self, address: str, timeout_s: float) -> Client:
+        """Return a client of the server at `address`, with this time-out.
+
+        Raises:
+            SettingError: If it is no address, or the dialect is unknown.
+            BackendError: If PRODGEN_BACKEND names something that does not answer as a backend.
+        """
+        return Client(
+            address,
+            auth=self.auth,
+            headers=self.headers,
+            timeout_s=timeout_s,
+            transport=self.transport,
+            dialect=self.dialect,
+            verify=self.verify,
+        )
 
 
 def gather(address: str, how: How) -> Facts:
@@ -86,37 +88,25 @@ def gather(address: str, how: How) -> Facts:
         SettingError: If it is no address, or the dialect is unknown.
     """
     here = look_around(how.outputs)
-    dialect = by_name(how.dialect) if how.dialect else None
-    shown = address if address == "auto" else addresses.parse(address).url
-    settings = how.settings(min(QUICK_S, how.timeout_s))
+    if how.dialect:
+        by_name(how.dialect)
+    shown = address if address == "auto" else parse_address(address).url
+    quick_s = min(QUICK_S, how.timeout_s)
     try:
-        connection, notices = within(ASKING_S, shown, lambda: choose(address, settings))
+        client = within(ASKING_S, shown, lambda: how.client(address, quick_s))
     except BackendError as error:
         return Facts(error.url, here, error=error, hint=_second_look(error.url, None, error))
-    where = connection.address
-    how = replace(how, auth=where.auth or how.auth)
-    if where.is_embedded and how.transport is None:
-        from prodgen.server import EmbeddedTransport
-
-        # One server for all connections: each would otherwise have its own.
-        connection.close()
-        how = replace(how, transport=EmbeddedTransport())
-        connection = how.settings(min(QUICK_S, how.timeout_s)).open(where.url)
-    with connection:
+    with client:
+        where = client.address
         try:
-            facts = within(ASKING_S, where.url, lambda: _ask(connection, Facts(where.url, here), dialect))
+            facts = within(ASKING_S, where, lambda: _ask(client, Facts(where, here)))
         except ProdgenError as error:
-            hint = "" if where.is_embedded else _second_look(where.url, connection, error)
-            return Facts(where.url, here, notices=notices, error=error, hint=hint)
-    facts = replace(
-        facts,
-        notices=notices,
-        was_looked_for=address == "auto",
-        is_embedded=facts.is_embedded or where.is_embedded,
-    )
-    tried = _try_out(facts, how)
-    # As the client does: the routes cannot tell every relative of A1111 from it, the version can.
-    named = by_version(tried.version or "") if type(facts.dialect) is A1111 and dialect is None else None
+            hint = "" if client.is_inside else _second_look(where, client, error)
+            return Facts(where, here, notices=client.notices, error=error, hint=hint)
+        facts = replace(facts, notices=client.notices, was_looked_for=address == "auto")
+        tried = _try_out(facts, how, client)
+    # The client does so too: the routes cannot tell every relative of A1111 from it, the version can.
+    named = by_version(tried.version or "") if type(facts.dialect) is A1111 and not how.dialect else None
     return replace(facts, trials=tried, dialect=named or facts.dialect)
 
 
@@ -145,30 +135,28 @@ def within(seconds: float, url: str, work: Callable[[], T]) -> T:
     return results[0]
 
 
-def _ask(connection: Connection, facts: Facts, dialect: A1111 | None) -> Facts:
+def _ask(client: Client, facts: Facts) -> Facts:
     started = time.monotonic()
-    told_samplers = connection.get(ROUTES["samplers"], timeout_s=connection.timeout_s, tries=1)
-    lists.require_samplers(told_samplers, connection.url)
+    client.service.samplers()
     took = time.monotonic() - started
-    capabilities, dialect = lists.ask(connection, dialect)
-    service = Service(connection)
-    told, options_error = None, ""
+    capabilities = client.capabilities
+    known, options_error = None, ""
     try:
-        told = options.Options(connection).get()
+        known = client.options()
     except BackendError as error:
         options_error = error.reason
     return replace(
         facts,
         answered_in_s=took,
-        is_embedded=(capabilities.checkpoint or "").startswith(EMBEDDED_CHECKPOINT),
-        dialect=dialect,
+        is_embedded=client.is_embedded,
+        dialect=client.dialect,
         capabilities=capabilities,
-        options=told,
+        options=known,
         options_error=options_error,
-        extensions=_or_none(service.extensions),
-        memory=_or_none(service.memory),
-        is_idle=_or_none(lambda: tasks.is_idle(connection)),
-        clock_ahead_s=_clock_ahead(connection),
+        extensions=_or_none(client.service.extensions),
+        memory=_or_none(client.service.memory),
+        is_idle=_or_none(client.is_idle),
+        clock_ahead_s=_or_none(client.service.clock_ahead_s),
     )
 
 
@@ -180,54 +168,36 @@ def _or_none(question: Callable[[], T]) -> T | None:
         return None
 
 
-def _clock_ahead(connection: Connection) -> float | None:
-    """Return by how many seconds the server's clock is ahead, from the Date of any answer."""
-    parts = urlsplit(connection.url)
-    if parts.scheme not in ("http", "https") or parts.hostname is None:
-        return None
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    asking = kind(parts.hostname, parts.port, timeout=min(5.0, connection.timeout_s))
-    try:
-        # An answer without a password is a refusal, but it carries the time as well.
-        asking.request("HEAD", f"{parts.path}{ROUTES['samplers']}")
-        told = asking.getresponse().getheader("Date")
-        now = datetime.now(UTC)
-        return (parsedate_to_datetime(told) - now).total_seconds() if told else None
-    except (OSError, ssl.SSLError, http.client.HTTPException, ValueError, TypeError):
-        return None
-    finally:
-        asking.close()
-
-
-def _second_look(url: str, connection: Connection | None, error: ProdgenError) -> str:
+def _second_look(url: str, client: Client | None, error: ProdgenError) -> str:
     """Return a sentence on what may be the matter with an address where no API answers."""
     parts = urlsplit(url)
-    if isinstance(error, BackendUnreachableError) and parts.port == PAGE_PORT and parts.hostname:
-        with (
-            contextlib.suppress(OSError),
-            socket.create_connection((parts.hostname, NO_PAGE_PORT), timeout=1),
-        ):
-            return (
-                f"something listens on port {NO_PAGE_PORT}, where servers started with --nowebui do: "
-                f"try {parts.scheme}://{parts.hostname}:{NO_PAGE_PORT}"
-            )
-    if isinstance(error, NotABackendError) and connection is not None:
+    may_be_beside = isinstance(error, BackendUnreachableError) and parts.port == PAGE_PORT
+    if may_be_beside and parts.hostname and is_listening(parts.hostname, NO_PAGE_PORT):
+        return (
+            f"something listens on port {NO_PAGE_PORT}, where servers started with --nowebui do: "
+            f"try {parts.scheme}://{parts.hostname}:{NO_PAGE_PORT}"
+        )
+    if isinstance(error, NotABackendError) and client is not None:
         with contextlib.suppress(BackendError):
-            page = within(2 * QUICK_S, url, lambda: connection.fetch("/", limit=4 << 20)).lower()
-            if b"gradio" in page or b"stable diffusion" in page:
+            if within(2 * QUICK_S, url, client.service.has_web_page):
                 return "the web UI itself is there, so its API is switched off: start it with --api"
     return ""
 
 
-def _try_out(facts: Facts, how: How) -> Trials:
+def _try_out(facts: Facts, how: How, client: Client) -> Trials:
     """Draw, if that is wanted and disturbs nobody; what goes wrong is a fact too."""
     if not how.draws:
         return Trials(why_not="nothing was drawn, as asked")
     if facts.is_idle is False:
         return Trials(why_not="the server works for another caller now")
-    deadline_s = trials.MOST_PICTURES * how.timeout_s
+
+    def draw() -> Trials:
+        # A guarded option cannot leak, and whether options leak is to be seen.
+        with client.sibling(timeout_s=how.timeout_s, guards_options=False) as drawing:
+            return trials.draw(drawing, facts.options or {})
+
     try:
-        return within(deadline_s, facts.address, lambda: trials.draw(facts, how.settings(how.timeout_s)))
+        return within(trials.MOST_PICTURES * how.timeout_s, facts.address, draw)
     except ProdgenError as error:
         return Trials(error=error)
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 
-from prodgen.client.reaching import addresses
+from prodgen.client import AUTH_VARIABLE, DEFAULT_URL, EMBEDDED
 from prodgen.dialects import by_version
 from prodgen.doctor.facts import Facts
 from prodgen.doctor.report import Finding
 from prodgen.errors import (
     BackendAuthError,
     BackendBusyError,
+    BackendCertificateError,
     BackendTimeoutError,
     BackendUnreachableError,
     NotABackendError,
@@ -31,8 +32,6 @@ LITTLE_FREE_VRAM = 1 * GIB
 CLOCK_S = 120.0
 """Beyond this, dates in file names and logs of the two machines no longer fit together."""
 
-_NO_SUCH_NAME = ("getaddrinfo", "name or service", "nodename", "name resolution", "no address associated")
-
 
 def reachable(facts: Facts) -> Finding:
     """Is there a server that speaks the API?"""
@@ -48,39 +47,28 @@ def reachable(facts: Facts) -> Finding:
             f"{what}; {facts.address} takes its place",
             "do as it says, or name the address that you mean",
         )
-    if facts.is_embedded and facts.address == addresses.EMBEDDED:
-        why = f"; nothing answers at {addresses.DEFAULT_URL}" if facts.was_looked_for else ""
+    if facts.is_embedded and facts.address == EMBEDDED:
+        why = f"; nothing answers at {DEFAULT_URL}" if facts.was_looked_for else ""
         return Finding(name, "OK", f"{facts.address} is inside prodgen{why}")
     return Finding(name, "OK", f"{facts.address} answers in {facts.answered_in_s * 1000:.0f} ms")
 
 
 def _remedy(error: ProdgenError) -> str:
-    said = str(getattr(error, "reason", error)).lower()
-    if isinstance(error, BackendAuthError):
-        if os.environ.get(addresses.AUTH_VARIABLE):
+    match error:
+        case BackendAuthError():
+            if os.environ.get(AUTH_VARIABLE):
+                return f"correct {AUTH_VARIABLE}: it must be user:password as in the server's --api-auth"
+            return f"set {AUTH_VARIABLE}=user:password as in the server's --api-auth"
+        case BackendBusyError():
+            return "try again later; a proxy or the server itself turns requests away"
+        case BackendTimeoutError():
+            return "restart it if it hangs; with more than 40 calls waiting, A1111 answers none"
+        case NotABackendError():
             return (
-                f"correct {addresses.AUTH_VARIABLE}: it must be user:password as in the server's --api-auth"
+                "correct the address, or start the web UI with --api; what answers there is another service"
             )
-        return f"set {addresses.AUTH_VARIABLE}=user:password as in the server's --api-auth"
-    if isinstance(error, BackendBusyError):
-        return "try again later; a proxy or the server itself turns requests away"
-    if isinstance(error, BackendTimeoutError):
-        return "restart it if it hangs; with more than 40 calls waiting, A1111 answers nothing until some end"
-    if isinstance(error, BackendUnreachableError):
-        if any(mark in said for mark in _NO_SUCH_NAME):
-            return "correct the host's name, or add it to DNS or /etc/hosts; no machine of that name is known"
-        if "certificate" in said:
-            return "give prodgen the certificate authority of your own (SSL_CERT_FILE), or use http://"
-        if "ssl" in said or "tls" in said:
-            return "use http:// instead of https://; what answers there speaks no TLS"
-        if "refused" in said:
-            return (
-                "start the server with --api (and --listen, if it is another machine), or correct the port; "
-                f"{addresses.EMBEDDED} draws without one"
-            )
-        return "check host, port and firewall: packets to it get no answer"
-    if isinstance(error, NotABackendError):
-        return "correct the address, or start the web UI with --api; what answers there is another service"
+        case BackendUnreachableError() | BackendCertificateError():
+            return error.remedy[:1].lower() + error.remedy[1:].rstrip(".")
     return "look at the server's console; what it answers cannot be used"
 
 

@@ -5,8 +5,7 @@ Each is a pure function of the facts; None means that it does not apply.
 
 from __future__ import annotations
 
-from prodgen.client.knowledge.names import scheduler_key
-from prodgen.client.work.enlarging import PREFERRED
+from prodgen.client import PREFERRED_UPSCALERS, scheduler_key
 from prodgen.doctor.facts import Facts
 from prodgen.doctor.report import Finding
 from prodgen.shots import Recipe, builtin_recipes
@@ -55,7 +54,7 @@ def upscaler(facts: Facts) -> Finding | None:
     have = facts.capabilities
     if have is None or "upscalers" not in have.answered:
         return None
-    best = next((name for name in PREFERRED if name in have.upscalers), None)
+    best = next((name for name in PREFERRED_UPSCALERS if name in have.upscalers), None)
     if best in (None, "Lanczos"):
         return Finding(
             "upscaler",

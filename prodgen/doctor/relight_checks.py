@@ -5,12 +5,12 @@ Each is a pure function of the facts; None means that it does not apply.
 
 from __future__ import annotations
 
-from prodgen.client.reaching.faults import BRIDGE_REMEDY, ArrayInResultError
 from prodgen.dialects.a1111 import IC_LIGHT_REMEDY
 from prodgen.dialects.ic_light import TITLE
 from prodgen.doctor.facts import Facts
 from prodgen.doctor.health import release
 from prodgen.doctor.report import Finding
+from prodgen.errors import BRIDGE_REMEDY, ResultNotSentError
 
 BRIDGE_TITLE = "prodgen bridge"
 BRIDGE_VERSION = "1.0.0"
@@ -103,7 +103,7 @@ def _relights(facts: Facts, mode: str) -> Finding | None:
         )
     if tried.error is not None:
         said = str(getattr(tried.error, "reason", tried.error))
-        return Finding(name, "broken", said.split(". It needs")[0], _why_not(facts, model))
+        return Finding(name, "broken", said, _why_not(facts, model))
     if tried.is_plain:
         return Finding(
             name,
@@ -129,7 +129,7 @@ def _cannot_send(facts: Facts, mode: str) -> bool:
     tried = facts.trials.relit.get(mode)
     if tried is None or tried.error is None:
         return False
-    return isinstance(tried.error, ArrayInResultError) or "hand the file out" in str(tried.error)
+    return isinstance(tried.error, ResultNotSentError)
 
 
 def sending(facts: Facts) -> Finding | None:

@@ -16,13 +16,7 @@ from typing import Any
 import numpy as np
 
 from prodgen.client import Client
-from prodgen.client.knowledge import options
-from prodgen.client.reaching.choosing import Settings
-from prodgen.client.reaching.connection import Connection
-from prodgen.client.work import results, tasks
-from prodgen.client.work.worker import Job, Worker
-from prodgen.dialects import A1111, infotext_value
-from prodgen.doctor.facts import Facts, Relit, Trials
+from prodgen.doctor.facts import Relit, Trials
 from prodgen.errors import BackendError, ProdgenError, UnsupportedFeatureError
 from prodgen.images import RgbImage
 from prodgen.schema import Capabilities, ICLight, Txt2Img
@@ -67,40 +61,27 @@ AT_A_TIME = 3
 are drawn by lot, or a second look would find a healthy server."""
 
 
-def draw(facts: Facts, settings: Settings) -> Trials:
+def draw(client: Client, options: Mapping[str, Any]) -> Trials:
     """Draw the pictures and return what they show.
 
     Args:
-        facts: Of a server that answers; capabilities, dialect and options are used.
-        settings: How to connect; its time-out is for one picture.
+        client: Of a server that answers; it must not guard options.
+        options: The server's, as they are.
 
     Raises:
         BackendError: If what was overridden cannot be put back.
     """
-    assert facts.capabilities is not None  # noqa: S101 - a server that answers has some
-    assert facts.dialect is not None  # noqa: S101
-    with settings.open(facts.address) as connection:
-        plain = _plain(connection, facts.capabilities, facts.dialect, facts.options or {})
-    if plain.picture is None or facts.capabilities.ic_light is None or not _relights(facts):
-        return Trials("", plain.error, plain.version, plain.options, plain.has_leaked)
-    with Client(
-        facts.address,
-        auth=settings.auth,
-        headers=settings.headers,
-        timeout_s=settings.timeout_s,
-        transport=settings.transport,
-        verify=settings.verify,
-        dialect=facts.dialect,
-    ) as client:
+    plain = _plain(client, options)
+    relit = {}
+    if plain.picture is not None and client.capabilities.ic_light is not None and _relights(client):
         relit = {mode: _relit(client, unit, plain.picture) for mode, unit in _units().items()}
-    return Trials("", None, plain.version, plain.options, plain.has_leaked, relit)
+    return Trials("", plain.error, client.version, plain.options, plain.has_leaked, relit)
 
 
 @dataclass(frozen=True)
 class _Plain:
     picture: RgbImage | None = None
     error: ProdgenError | None = None
-    version: str | None = None
     options: tuple[str, ...] = ()
     has_leaked: bool = False
 
@@ -112,40 +93,24 @@ def _request(capabilities: Capabilities, **fields: Any) -> Txt2Img:
     return Txt2Img.model_validate(given)
 
 
-def _plain(
-    connection: Connection, capabilities: Capabilities, dialect: A1111, before: Mapping[str, Any]
-) -> _Plain:
-    """Draw a plain picture with one option overridden, past the client, which would hinder the leak."""
+def _plain(client: Client, before: Mapping[str, Any]) -> _Plain:
+    """Draw a plain picture with a few options overridden."""
     overrides = _overrides(before)
-    request, task_id = _request(capabilities), tasks.new_task_id()
+    picture, failure, has_leaked = None, None, False
     try:
-        overriding = request.model_copy(update={"override_settings": overrides})
-        payload = dialect.txt2img(overriding, capabilities, task_id=task_id)
-    except UnsupportedFeatureError:
-        overrides = {}
-        payload = dialect.txt2img(request, capabilities, task_id=task_id)
-    job = Job(payload, task_id, results.pixels(request))
-    has_leaked = False
-    try:
-        answer = Worker(connection).do(
-            job,
-            formats=dialect.picture_formats,
-            knows_tasks=capabilities.has_task_progress,
-            notices=[],
-        )
-        read = results.read(connection, payload.path, answer, count=1)
-        pictures, _ = results.decode_all(connection.url, read.results, "the plain picture")
+        try:
+            drawn = client.txt2img(_request(client.capabilities, override_settings=overrides))
+        except UnsupportedFeatureError:
+            # This kind of server takes no options for one call.
+            overrides = {}
+            drawn = client.txt2img(_request(client.capabilities))
+        picture = drawn.image
     except BackendError as error:
-        return _Plain(error=error)
+        failure = error
     finally:
         if overrides:
-            has_leaked = _put_back(connection, {key: before[key] for key in overrides})
-    if not pictures:
-        return _Plain(error=BackendError(connection.url, "it drew a picture, but sent none"))
-    version = read.info.get("version") or (
-        infotext_value(read.infotexts[0], "Version") if read.infotexts else None
-    )
-    return _Plain(pictures[0], None, str(version) if version else None, tuple(overrides), has_leaked)
+            has_leaked = _put_back(client, {key: before[key] for key in overrides})
+    return _Plain(picture, failure, tuple(overrides), has_leaked)
 
 
 def _overrides(before: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,27 +121,24 @@ def _overrides(before: Mapping[str, Any]) -> dict[str, Any]:
     return {key: known[key] for key in drawn}
 
 
-def _put_back(connection: Connection, values: Mapping[str, Any]) -> bool:
+def _put_back(client: Client, values: Mapping[str, Any]) -> bool:
     """Set options back to `values`; returns whether that was needed."""
-    stayed = dict(values)
     try:
-        now = options.Options(connection).get()
+        now = client.options()
     except BackendError as error:
         log.warning("whether options stayed overridden cannot be read; they are put back blindly: %s", error)
-        connection.post(options.PATH, stayed)
+        client.put_options_back(values)
         return False
     stayed = {key: value for key, value in values.items() if now.get(key) != value}
     if stayed:
-        connection.post(options.PATH, stayed)
+        client.put_options_back(stayed)
     return bool(stayed)
 
 
-def _relights(facts: Facts) -> bool:
+def _relights(client: Client) -> bool:
     """Whether this kind of server runs IC-Light at all."""
-    assert facts.dialect is not None  # noqa: S101
-    assert facts.capabilities is not None  # noqa: S101
     try:
-        facts.dialect.ic_light(_units()["fc"], facts.capabilities, light_map=None)
+        client.dialect.ic_light(_units()["fc"], client.capabilities, light_map=None)
     except UnsupportedFeatureError:
         return False
     except ProdgenError:
@@ -203,10 +165,9 @@ def _relit(client: Client, unit: ICLight, plain: RgbImage) -> Relit:
     except ProdgenError as error:
         return Relit(error)
     difference = np.abs(drawn.image - plain).mean() * 255 if drawn.image.shape == plain.shape else np.inf
-    told = " ".join(drawn.notices)
     return Relit(
         is_proven=drawn.applied.ic_light is True,
         is_plain=bool(difference < SAME_LEVELS),
-        was_fetched="fetched" in told,
-        is_patched="'False'" in told,
+        was_fetched=drawn.was_fetched,
+        is_patched=drawn.is_missing_a_picture,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from prodgen.client.knowledge.names import find_checkpoint, scheduler_key
+from prodgen.client import find_checkpoint, scheduler_key
 from prodgen.errors import UnknownNameError
 from prodgen.replaying.differences import Difference
 from prodgen.replaying.recorded import RecordedJob

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from prodgen.images import RgbImage
 
 ICLightSpelling = Literal["dict", "positional-13", "positional-15"]
 """How a server's IC-Light extension wants its arguments, told by their number in script-info."""
+
+
+def draws_by_diffusion(checkpoint: str | None) -> bool:
+    """Whether a checkpoint of this name is a trained model; the embedded backend's says that it is none."""
+    return "no diffusion" not in (checkpoint or "")
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,10 @@ class Generation:
     backend: str = ""
     """Name of the backend that drew it."""
     task_id: str = ""
+    was_fetched: bool = False
+    """Whether the server could not send the pictures, so that it saved them and they were fetched."""
+    is_missing_a_picture: bool = False
+    """Whether the server put a word in place of a picture that it could not encode (a patched api.py)."""
 
     @property
     def checkpoint(self) -> str | None:
@@ -62,8 +72,63 @@ class Generation:
 
     @property
     def image(self) -> RgbImage:
-        """The first result."""
+        """The first result: (H, W, 3) float32, sRGB, [0, 1]."""
         return self.images[0]
+
+    @property
+    def seed(self) -> int:
+        """Seed of the first result: with it and the same request, the server draws the same again."""
+        return self.seeds[0]
+
+    def save(self, path: str | Path) -> tuple[Path, ...]:
+        """Write the pictures with their infotext and IPTC source type, each whole or not at all.
+
+        Args:
+            path: Its ending decides the format: PNG, JPEG, WebP or TIFF. Of several pictures, each gets its
+                number before the ending: bag-1.png, bag-2.png.
+
+        Returns:
+            The files written.
+
+        Raises:
+            ImageError: If the ending is unknown or a file cannot be written.
+        """
+        from prodgen import files, provenance
+
+        whole = Path(path)
+        paths = [whole]
+        if len(self.images) > 1:
+            paths = [whole.with_stem(f"{whole.stem}-{number}") for number in range(1, len(self.images) + 1)]
+        is_trained = draws_by_diffusion(self.checkpoint)
+        kind = provenance.TRAINED_MEDIA if is_trained else provenance.COMPOSITE_SYNTHETIC
+        for number, (target, picture) in enumerate(zip(paths, self.images, strict=True)):
+            text = {provenance.XMP_KEY: provenance.xmp_packet(kind, "")}
+            if number < len(self.infotexts):
+                text["parameters"] = self.infotexts[number]
+            files.save(target, picture, text=text)
+        return tuple(paths)
+
+
+@dataclass(frozen=True)
+class Enlargement:
+    """A picture that a server's upscaler enlarged."""
+
+    image: RgbImage
+    upscaler: str
+    """Name of the upscaler that did it."""
+    backend: str = ""
+    """Name of the backend that ran it."""
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture whole or not at all; the ending decides the format.
+
+        Raises:
+            ImageError: If the ending is unknown or the file cannot be written.
+        """
+        from prodgen import files
+
+        files.save(path, self.image)
+        return Path(path)
 
 
 @dataclass(frozen=True)
@@ -194,8 +259,17 @@ class Capabilities:
 
     @property
     def is_diffusion(self) -> bool:
-        """Whether a trained model draws; the embedded backend's checkpoint says itself that none does."""
-        return "no diffusion" not in (self.checkpoint or "")
+        """Whether a trained model draws."""
+        return draws_by_diffusion(self.checkpoint)
+
+    @property
+    def native_side(self) -> int:
+        """Side in pixels of the square picture that the configured checkpoint was made for.
+
+        SDXL was trained at 1024x1024 (Podell et al. 2023), SD 1.5 at 512x512. The embedded backend draws any
+        size; 1024 takes it a second or two.
+        """
+        return 512 if self.is_diffusion and "xl" not in (self.checkpoint or "").lower() else 1024
 
     @property
     def native_megapixels(self) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prodgen import codecs, files
-from prodgen.client.work.enlarging import enlarge
+from prodgen.client import enlarge
 from prodgen.dialects import infotexts
 from prodgen.errors import ImageError, SettingError
 from prodgen.images import RgbImage

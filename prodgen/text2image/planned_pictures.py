@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from prodgen.client.knowledge.names import find_checkpoint, scheduler_key
-from prodgen.client.work.enlarging import PREFERRED, target_size
+from prodgen.client import PREFERRED_UPSCALERS, find_checkpoint, scheduler_key, target_size
 from prodgen.errors import SettingError, UnknownNameError
 from prodgen.placement.canvas_sizes import parse_ratio
 from prodgen.schema import Capabilities, ControlNetUnit, Txt2Img, prompts
@@ -267,7 +266,7 @@ def _second_pass(job: PictureJob, sizes: SizePlan, have: Capabilities) -> dict[s
             )
         return {}
     upscaler = job.hires_upscaler or next(
-        (name for name in PREFERRED if name in have.upscalers),
+        (name for name in PREFERRED_UPSCALERS if name in have.upscalers),
         have.latent_upscale_modes[0] if have.latent_upscale_modes else None,
     )
     is_latent = upscaler is None or upscaler.startswith("Latent")

@@ -577,7 +577,7 @@ def test_an_enlarged_picture_comes_back(recorded, captured, pixels):
         .upscale(Upscale(image=image, upscaler_1="Lanczos", upscaling_resize=2))
     )
 
-    assert larger.shape == (128, 128, 3)
+    assert larger.image.shape == (128, 128, 3)
 
 
 def test_a_picture_that_was_not_enlarged_is_noticed(recorded, captured, pixels):

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from prodgen.client import Client
-from prodgen.client.reaching import addresses, encoding
+from prodgen.client.reaching import addresses, decoding, encoding
 from prodgen.client.reaching.connection import TRIES, Connection, translate
 from prodgen.codecs import decode, encode_png
-from prodgen.dialects import Picture
+from prodgen.dialects import SentPicture
 from prodgen.errors import (
     AnswerError,
     BackendAuthError,
@@ -572,7 +572,7 @@ def test_an_error_in_the_callback_reaches_the_caller(recorded, monkeypatch):
 
 COLOURS = from_uint8(np.random.default_rng(1).integers(0, 256, (37, 53, 3), dtype=np.uint8))
 ALPHA = from_uint8(np.random.default_rng(2).integers(0, 255, (37, 53), dtype=np.uint8))
-PICTURES = [Picture(COLOURS), Picture(COLOURS, ALPHA), Picture(matte=ALPHA)]
+PICTURES = [SentPicture(COLOURS), SentPicture(COLOURS, ALPHA), SentPicture(matte=ALPHA)]
 
 
 @pytest.mark.parametrize(
@@ -593,17 +593,17 @@ def test_a_picture_arrives_to_the_bit_in_every_format(picture, is_local, formats
 
 
 def test_a_body_is_the_json_that_a_plain_encoder_would_make():
-    fields = {"a": [Picture(COLOURS), None], "ü": {"b": 'c"', "d": Picture(COLOURS)}}
+    fields = {"a": [SentPicture(COLOURS), None], "ü": {"b": 'c"', "d": SentPicture(COLOURS)}}
     body = b"".join(encoding.encode_body(fields, formats={"png"}, is_local=False))
 
-    file = encoding.encode_picture(Picture(COLOURS), formats={"png"}, is_local=False)
+    file = encoding.encode_picture(SentPicture(COLOURS), formats={"png"}, is_local=False)
     text = base64.b64encode(file).decode()
     assert json.loads(body) == {"a": [text, None], "ü": {"b": 'c"', "d": text}}
 
 
 def test_a_body_can_be_sent_more_than_once():
     body = encoding.encode_body(
-        {"a": Picture(np.zeros((900, 900, 3), np.float32))}, formats={"bmp"}, is_local=True
+        {"a": SentPicture(np.zeros((900, 900, 3), np.float32))}, formats={"bmp"}, is_local=True
     )
 
     assert b"".join(body) == b"".join(body)
@@ -621,7 +621,7 @@ def test_pictures_of_a_server_are_read_exactly(mode, kind):
     original = Image.fromarray((COLOURS * 255 + 0.5).astype(np.uint8)).convert(mode)
     original.save(buffer, kind, lossless=True)
 
-    read = encoding.decode_picture(buffer.getvalue(), name="it")
+    read = decoding.decode_picture(buffer.getvalue(), name="it")
 
     np.testing.assert_array_equal(read, from_uint8(np.asarray(original.convert("RGB"))))
 
@@ -629,11 +629,11 @@ def test_pictures_of_a_server_are_read_exactly(mode, kind):
 @pytest.mark.parametrize("cut", range(0, len(GOOD) - 1, 7))
 def test_a_picture_that_was_cut_off_is_never_taken(cut):
     with pytest.raises(ImageError):
-        encoding.decode_picture(GOOD[:cut], name="it")
+        decoding.decode_picture(GOOD[:cut], name="it")
 
 
 def test_a_data_uri_is_read_as_its_content():
-    assert encoding.decode_base64("data:image/png;base64,QUJD") == encoding.decode_base64("QUJD") == b"ABC"
+    assert decoding.decode_base64("data:image/png;base64,QUJD") == decoding.decode_base64("QUJD") == b"ABC"
 
 
 def test_uploads_over_a_network_are_small(recorded):

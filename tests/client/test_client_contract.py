@@ -116,11 +116,10 @@ def test_a_picture_is_enlarged(client):
         pytest.skip("this server has no Lanczos")
     picture = np.full((32, 48, 3), 0.5, np.float32)
 
-    assert client.upscale(Upscale(image=picture, upscaler_1="Lanczos", upscaling_resize=2)).shape == (
-        64,
-        96,
-        3,
-    )
+    larger = client.upscale(Upscale(image=picture, upscaler_1="Lanczos", upscaling_resize=2))
+
+    assert larger.image.shape == (64, 96, 3)
+    assert larger.upscaler == "Lanczos"
 
 
 def test_options_are_as_before_after_a_call_that_overrides_them(client):

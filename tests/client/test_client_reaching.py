@@ -15,7 +15,9 @@ import time
 import pytest
 
 from prodgen.client import Client
-from prodgen.client.reaching import addresses, choosing
+from prodgen.client.knowledge import choosing
+from prodgen.client.reaching import addresses
+from prodgen.client.reaching.access import Access
 from prodgen.errors import BackendError, BackendTimeoutError, ProdgenError, SettingError
 
 SECRET = "s3cret-t0ken"
@@ -186,7 +188,7 @@ def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(auth):
 def test_secrets_are_in_no_log_error_or_repr(monkeypatch, caplog):
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("PRODGEN_HEADERS", f"X-Token: {SECRET}")
-    settings = choosing.Settings(("ann", SECRET), {"X-Other": SECRET}, 1, None, True, lambda _: None)
+    settings = Access(("ann", SECRET), {"X-Other": SECRET}, 1, None, True, lambda _: None)
 
     with serving() as server:
         connection = settings.open(f"127.0.0.1:{server.server_port}")
@@ -263,7 +265,7 @@ def test_a_named_server_that_drips_for_ever_is_an_error(monkeypatch):
 def test_a_server_that_answered_in_time_is_not_cut_off_later(monkeypatch):
     monkeypatch.setattr(choosing, "PROBE_S", 0.3)
     with serving() as server:
-        settings = choosing.Settings(None, None, 5, None, True)
+        settings = Access(None, None, 5, None, True)
         with settings.open(f"127.0.0.1:{server.server_port}") as connection:
             assert connection.probe("/x", within_s=0.2) == {"a": 1}
             time.sleep(0.3)

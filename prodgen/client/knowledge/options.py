@@ -72,6 +72,27 @@ class Options:
                 )
         self._post(values)
 
+    def put_back(self, values: Mapping[str, Any]) -> None:
+        """Set options to values that were read before, without asking for the present ones.
+
+        Raises:
+            BackendError: If the server refuses them.
+        """
+        self._post(values)
+
+    def save_all(self) -> int:
+        """Save every option with the value that it has, so that overrides of one call end with it.
+
+        Returns:
+            The number of options.
+
+        Raises:
+            BackendError: If the server does not list its options, or refuses them.
+        """
+        values = {key: value for key, value in self.get().items() if value is not None}
+        self._post(values)
+        return len(values)
+
     def _post(self, values: Mapping[str, Any]) -> None:
         self._connection.post(PATH, dict(values))
         self._settled.update(values)

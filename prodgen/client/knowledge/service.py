@@ -1,4 +1,4 @@
-"""What else a server offers beside drawing: its lists, its memory, its state, and how to stop it.
+"""What a server offers beside drawing: its lists, its memory, its state, and how to stop it.
 
 Everything here is a quick question or a command; nothing renders but `extras_batch` and
 `interrogate`, which wait in the server's queue as drawing does.
@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import pybase64
 
 from prodgen.client.knowledge import lists
-from prodgen.client.reaching import encoding
+from prodgen.client.reaching import decoding, encoding
 from prodgen.client.reaching.connection import Connection
-from prodgen.client.work import results
-from prodgen.dialects import Picture
+from prodgen.dialects import SentPicture
 from prodgen.errors import AnswerError, BackendLostError, BackendUnreachableError, NotABackendError
 from prodgen.images import RgbImage
 from prodgen.schema import Checkpoint, LoraFile, Sampler, Scheduler, ScriptInfo, Upscaler
 
 Refreshable = Literal["checkpoints", "vae", "loras", "embeddings"]
 """Folders that a server reads again when told to."""
+
+MAX_PAGE_BYTES = 4 << 20
+"""Most bytes of a web page that is looked at."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,20 @@ class Service:
             _bytes(system.get("total")),
         )
 
+    def clock_ahead_s(self) -> float | None:
+        """Return by how many seconds the server's clock is ahead of ours; None if it does not say."""
+        theirs = self._connection.clock("/sdapi/v1/samplers")
+        if theirs is None:
+            return None
+        now = datetime.now(UTC)
+        # RFC 9110 wants GMT; a date without a zone is taken for that.
+        return ((theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)) - now).total_seconds()
+
+    def has_web_page(self) -> bool:
+        """Whether the web UI itself is at this address, be its API switched on or off."""
+        page = self._connection.fetch("/", limit=MAX_PAGE_BYTES).lower()
+        return b"gradio" in page or b"stable diffusion" in page
+
     def pending_tasks(self) -> int | None:
         """Return how many calls wait; None where the server has no page, and so does not say."""
         try:
@@ -185,7 +202,7 @@ class Service:
 
     def interrogate(self, picture: RgbImage, *, model: str = "clip") -> str:
         """Return a caption of a picture; "clip" or "deepdanbooru"."""
-        fields = {"image": Picture(picture), "model": model}
+        fields = {"image": SentPicture(picture), "model": model}
         return str(_object(self._connection.post("/sdapi/v1/interrogate", fields)).get("caption") or "")
 
     def extras_batch(
@@ -200,7 +217,7 @@ class Service:
             "upscaler_1": upscaler_1,
             "upscaling_resize": upscaling_resize,
             # Both keys are needed; the list's name is in another case than everything else.
-            "imageList": [{"data": Picture(x), "name": f"{i}.png"} for i, x in enumerate(pictures)],
+            "imageList": [{"data": SentPicture(x), "name": f"{i}.png"} for i, x in enumerate(pictures)],
         }
         path = "/sdapi/v1/extra-batch-images"
         area = sum(x.shape[0] * x.shape[1] for x in pictures) * upscaling_resize**2
@@ -210,7 +227,7 @@ class Service:
         images = told.get("images")
         if not isinstance(images, list) or len(images) != len(pictures):
             raise AnswerError(self._connection.url, f"{path} did not answer {len(pictures)} pictures")
-        return tuple(results.decode_all(self._connection.url, images, "enlarged picture")[0])
+        return tuple(decoding.decode_all(self._connection.url, images, "enlarged picture")[0])
 
     def stop(self) -> None:
         """Stop the server; it must have been started with --api-server-stop."""
@@ -269,7 +286,7 @@ class ControlNet:
         """
         fields = {
             "controlnet_module": module,
-            "controlnet_input_images": [Picture(x) for x in pictures],
+            "controlnet_input_images": [SentPicture(x) for x in pictures],
             "controlnet_processor_res": processor_res,
             "controlnet_threshold_a": threshold_a,
             "controlnet_threshold_b": threshold_b,
@@ -277,7 +294,7 @@ class ControlNet:
         images = _object(self._connection.post("/controlnet/detect", fields)).get("images")
         if not isinstance(images, list) or len(images) != len(pictures):
             raise AnswerError(self._connection.url, f"/controlnet/detect did not answer {len(pictures)} maps")
-        return tuple(results.decode_all(self._connection.url, images, "control map")[0])
+        return tuple(decoding.decode_all(self._connection.url, images, "control map")[0])
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -1,72 +1,81 @@
 """One connection to one backend: time-outs, retries, limits, and httpx's errors turned into ours.
 
-The only module besides the embedded backend that knows httpx. A call is tried again only where
-that cannot render twice: nothing was reached, or the server said "later". What a broken answer
-means for a render is decided above, where the task can be asked after.
+The only module that sends anything over a network; besides it, only the server's transport knows httpx
+(a contract in pyproject.toml). A call is tried again only where that cannot render twice: nothing was
+reached, or the server said "later". What a broken answer means for a render is decided by whoever can ask
+after the task.
 """
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 import tenacity
 
-from prodgen.client.reaching import encoding, faults
+from prodgen.client.reaching import decoding, encoding, faults
 from prodgen.client.reaching.addresses import Address
 from prodgen.client.reaching.deadlines import Deadline
 from prodgen.errors import (
     AnswerError,
     BackendBusyError,
+    BackendCertificateError,
     BackendError,
     BackendLostError,
     BackendTimeoutError,
     BackendUnreachableError,
     NotABackendError,
     SettingError,
+    UnreachableCause,
 )
 
 CONNECT_S = 5.0
-"""A server that is there answers a connection at once; one that is not should be known soon."""
+"""Seconds. A server that is there accepts a connection at once; one that is not should be known soon."""
 
 WRITE_S = 120.0
-"""Between two accepted pieces of a request; generous, for slow uplinks."""
+"""Seconds between two accepted pieces of a request; generous, for slow uplinks."""
 
 LIST_READ_S = 600.0
-"""For quick questions. They answer at once, but A1111 has 40 threads in all: while more calls than
-that wait for the GPU, even a list waits until some of them are done."""
+"""Seconds for quick questions. They are answered at once, but A1111 has 40 threads in all: while more calls
+than that wait for the GPU, even a list waits until some of them are done."""
 
 MAX_LIST_BYTES = 64 << 20
-"""Of an answer that holds no results."""
+"""Most bytes of an answer that holds no pictures."""
 
 WORTH_A_SECOND_TRY = (BackendUnreachableError, BackendBusyError)
-"""Not a time-out and not a broken answer: the backend may be rendering, and would do it twice."""
+"""Errors after which a call is sent again. A time-out or a broken answer is none of them: the backend may be
+rendering, and would render twice."""
 
 TRIES = 4
-"""With waits of about 0.3, 0.6 and 1.2 s: enough for a restarting proxy, short for a wrong address."""
-
+"""How often a call is sent in all, with waits of about 0.3, 0.6 and 1.2 s: enough for a restarting proxy,
+short for a wrong address."""
 
 LONGEST_WAIT_S = 30.0
-"""A server may ask for more, but then another backend is the better answer."""
+"""Most seconds that a busy server is left alone. It may ask for more, but then another backend is better."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class WholeAnswer:
     """A whole answer with a good status."""
 
     status: int
     content_type: str
     body: bytes
+    date: str = ""
+    """Its Date header: the server's clock when it answered."""
 
     @property
     def json(self) -> Any:
         """The parsed body; ValueError if it is not JSON."""
-        return encoding.decode_json(self.body)
+        return decoding.decode_json(self.body)
 
 
 class Connection:
@@ -85,13 +94,15 @@ class Connection:
     ) -> None:
         self.address = address
         self.timeout_s = timeout_s
+        self.transport = transport or _transport(address)
+        """What stands in for a network connection, to be shared by others; None for a network."""
         self._sleep = sleep
         self._wanted_wait_s = 0.0
         sent = {"Accept": "application/json", "User-Agent": "prodgen", **(headers or {})}
         if address.is_local:
             # Compressing base64 of a PNG saves its overhead of a quarter, and takes longer than the rest.
             sent["Accept-Encoding"] = "identity"
-        credentials = auth if auth is not None else address.auth
+        self.auth = credentials = auth if auth is not None else address.auth
         if isinstance(credentials, str):
             sent["Authorization"] = f"Bearer {credentials}"
         self._http = httpx.Client(
@@ -100,10 +111,10 @@ class Connection:
             auth=httpx.BasicAuth(*credentials) if isinstance(credentials, tuple) else None,
             headers=sent,
             timeout=httpx.Timeout(CONNECT_S, read=timeout_s, write=WRITE_S, pool=timeout_s),
-            transport=transport or _transport(address),
+            transport=self.transport,
             verify=_certificates(address, verify),
             follow_redirects=False,
-            # A proxy from the environment stands between us and a server in our own network by accident.
+            # HTTP_PROXY is meant for the way out; a server on this machine would not be found through it.
             trust_env=not address.is_local,
         )
 
@@ -146,11 +157,23 @@ class Connection:
         is_word = not answer.body or answer.content_type.startswith("text/plain")
         return None if is_word else self.parsed(path, answer)
 
-    def probe(self, path: str, *, within_s: float) -> Any:
-        """Ask a question as the very first one, and have all of the answer within some seconds.
+    def clock(self, path: str) -> datetime | None:
+        """Return the server's time, which comes with the answer to any question; None if it says none.
 
-        Also of a server that sends a drop now and then for ever, which no time-out between two
-        drops ends. A kept connection cannot be cut that way, hence the very first.
+        Raises:
+            BackendError: If there is no good answer.
+        """
+        answer = self._quick("GET", path, None, None, TRIES)
+        try:
+            return parsedate_to_datetime(answer.date)
+        except ValueError:
+            return None
+
+    def probe(self, path: str, *, within_s: float) -> Any:
+        """Ask the first question on a new connection, and have all of the answer within some seconds.
+
+        This holds even for a server that sends a drop now and then for ever, which no time-out between two
+        drops ends. Only a connection that is made within the call can be cut that way.
 
         Raises:
             BackendTimeoutError: If there is no whole answer by then.
@@ -173,7 +196,7 @@ class Connection:
         """
         return self._tried("GET", path, None, limit, LIST_READ_S).body
 
-    def render(self, path: str, body: encoding.Body, *, limit: int) -> Answer:
+    def render(self, path: str, body: encoding.Body, *, limit: int) -> WholeAnswer:
         """Have work done that takes minutes; never sent twice once it may have begun.
 
         Raises:
@@ -182,7 +205,7 @@ class Connection:
         """
         return self._tried("POST", path, body, limit, self.timeout_s)
 
-    def parsed(self, path: str, answer: Answer) -> Any:
+    def parsed(self, path: str, answer: WholeAnswer) -> Any:
         """Return the JSON of an answer.
 
         Raises:
@@ -195,14 +218,12 @@ class Connection:
             if "html" in answer.content_type or answer.body.lstrip()[:1] == b"<":
                 raise NotABackendError(self.url, f"{path} answered a web page, not an API") from error
             raise AnswerError(
-                self.url,
-                f"{path} answered what is not whole JSON ({len(answer.body)} bytes): {error}. Try again;"
-                " if it stays so, look at the server's console, or for a proxy that cuts answers short",
+                self.url, f"{path} answered what is not whole JSON ({len(answer.body)} bytes): {error}"
             ) from error
 
     def _quick(
         self, method: str, path: str, body: encoding.Body | None, timeout_s: float | None, tries: int
-    ) -> Answer:
+    ) -> WholeAnswer:
         read_s = min(LIST_READ_S, self.timeout_s) if timeout_s is None else timeout_s
         try:
             return self._tried(method, path, body, MAX_LIST_BYTES, read_s, tries)
@@ -218,7 +239,7 @@ class Connection:
         limit: int,
         read_s: float,
         tries: int = TRIES,
-    ) -> Answer:
+    ) -> WholeAnswer:
         trying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(WORTH_A_SECOND_TRY),
             stop=tenacity.stop_after_attempt(tries),
@@ -242,7 +263,7 @@ class Connection:
         read_s: float,
         *,
         trace: Callable[[str, Mapping[str, Any]], None] | None = None,
-    ) -> Answer:
+    ) -> WholeAnswer:
         headers = {}
         if body is not None:
             headers = {"Content-Type": "application/json", "Content-Length": str(body.size)}
@@ -259,6 +280,7 @@ class Connection:
                 received = self._read(response, limit, time.monotonic() + read_s, path)
                 content_type = response.headers.get("content-type", "").lower()
                 status = response.status_code
+                date = response.headers.get("date", "")
                 self._wanted_wait_s = _retry_after(response)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise translate(self.url, error, read_s) from error
@@ -266,7 +288,7 @@ class Connection:
             raise NotABackendError(self.url, f"{path} is redirected; give the address it leads to")
         if status >= 400:
             faults.raise_for(self.url, status, content_type, received, path=path)
-        return Answer(status, content_type, received)
+        return WholeAnswer(status, content_type, received, date)
 
     def _read(self, response: httpx.Response, limit: int, deadline: float, path: str) -> bytes:
         """Read at most `limit` bytes until `deadline`: an answer may be endless or come in drops."""
@@ -318,22 +340,56 @@ def translate(url: str, error: Exception, read_s: float = 0) -> BackendError:
     """Return our error for one of httpx's, which must not be seen above this package."""
     said = f"{error}" or type(error).__name__
     if isinstance(error, httpx.ConnectTimeout):
-        return BackendUnreachableError(url, "no answer to a connection")
-    if isinstance(error, httpx.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in said:
-        return BackendError(
-            url, f"its certificate is not believed ({said}); PRODGEN_CA_FILE names an authority of your own"
-        )
+        return BackendUnreachableError(url, "no answer to a connection", cause="no answer")
     if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-        return BackendUnreachableError(url, f"no connection ({said})")
+        return _not_connected(url, error, said)
     if isinstance(error, httpx.PoolTimeout):
         return BackendTimeoutError(url, "all connections are in use")
     if isinstance(error, httpx.TimeoutException):
-        return BackendTimeoutError(url, f"no answer within {read_s:.0f} s; give it a longer time-out")
+        return BackendTimeoutError(url, f"no answer within {read_s:.0f} s")
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.TooManyRedirects):
         return NotABackendError(url, said)
     if isinstance(error, httpx.DecodingError):
         return AnswerError(url, f"its answer cannot be unpacked ({said})")
     if isinstance(error, httpx.LocalProtocolError):
         # What httpx says of a header repeats its value, which may be a secret.
-        return BackendError(url, "the request cannot be sent; check headers and password")
+        return BackendError(
+            url,
+            "the request cannot be sent",
+            remedy="Check headers and password: one holds a character that HTTP forbids.",
+        )
     return BackendLostError(url, f"the connection broke before the answer was whole ({said})")
+
+
+def _not_connected(url: str, error: Exception, said: str) -> BackendError:
+    """Return what the operating system's own error at the bottom of httpx's means."""
+    found: UnreachableCause = "proxy" if isinstance(error, httpx.ProxyError) else "other"
+    for below in _causes(error):
+        match below:
+            case ssl.SSLCertVerificationError():
+                return BackendCertificateError(
+                    url, f"its certificate is not trusted ({below.verify_message})"
+                )
+            case ssl.SSLError():
+                found = "no TLS"
+            case socket.gaierror():
+                found = "unknown host"
+            case ConnectionRefusedError():
+                found = "refused"
+    return BackendUnreachableError(url, f"no connection ({said})", cause=found)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    below: BaseException | None = error
+    while below is not None:
+        yield below
+        below = below.__cause__ or below.__context__
+
+
+def is_listening(host: str, port: int, *, within_s: float = 1.0) -> bool:
+    """Whether anything accepts connections there; nothing is sent."""
+    try:
+        with socket.create_connection((host, port), timeout=within_s):
+            return True
+    except OSError:
+        return False

@@ -1,7 +1,7 @@
 """What a server's refusal means: status and body turned into our errors, with the remedy.
 
-A1111 answers 500 for its own faults and for the caller's alike; only the text tells. Forge answers
-plain text, proxies answer pages. Sends nothing.
+A1111 answers 500 for its own faults and for the caller's alike, so that only its text tells them apart: this
+is the one module that reads a server's sentences. Forge answers plain text, proxies answer pages.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
-from prodgen.client.reaching.encoding import decode_json
+from prodgen.client.reaching.decoding import decode_json
 from prodgen.errors import (
     BackendAuthError,
     BackendBusyError,
@@ -18,6 +18,7 @@ from prodgen.errors import (
     BackendLostError,
     BackendOutOfMemoryError,
     NotABackendError,
+    ResultNotSentError,
 )
 
 _OUT_OF_MEMORY = re.compile(
@@ -27,29 +28,11 @@ _OUT_OF_MEMORY = re.compile(
 )
 _ARRAY_IN_THE_RESULT = re.compile(r"numpy\.ndarray' object has no attribute 'info'")
 
-BRIDGE_REMEDY = (
-    "Install prodgen's bridge extension on the server (install_backend.sh does; or copy the folder "
-    "deploy/extensions/zz-prodgen-bridge into its extensions folder) and restart it"
-)
-
-NANS_REMEDY = (
-    "The model's numbers broke (NaN), as half precision does on some cards: "
-    "start the server with --no-half-vae or --no-half, or choose another VAE"
-)
+NANS_REMEDY = "Start the server with --no-half-vae or --no-half, or choose another VAE."
+"""What helps where the model's numbers break."""
 
 _SHOWN = 300
-"""Characters of a server's text that are repeated in our message."""
-
-
-class ArrayInResultError(BackendFaultError):
-    """The picture was drawn, but IC-Light put an array among the results that A1111 cannot encode.
-
-    Handled inside the client (it saves and fetches instead); seen outside only where that is not
-    possible.
-    """
-
-    def __str__(self) -> str:
-        return f"{super().__str__()}. {BRIDGE_REMEDY}."
+"""Characters of a server's text that our message repeats."""
 
 
 def raise_for(url: str, status: int, content_type: str, body: bytes, *, path: str) -> NoReturn:
@@ -67,13 +50,17 @@ def raise_for(url: str, status: int, content_type: str, body: bytes, *, path: st
         )
     if status == 413:
         raise BackendFaultError(
-            url, "the request is too large for a proxy before it; raise the proxy's limit on request bodies"
+            url,
+            "the request is too large for a proxy before it",
+            remedy="Raise the proxy's limit on request bodies.",
         )
     if status == 502:
         # The server may never have seen it, or died of it; as with any broken connection, ask it.
         raise BackendLostError(url, "a proxy before it got no answer from it (502)")
     if status == 504:
-        raise BackendFaultError(url, "a proxy before it gave up waiting (504): raise the proxy's time-out")
+        raise BackendFaultError(
+            url, "a proxy before it gave up waiting (504)", remedy="Raise the proxy's time-out."
+        )
     if status in (404, 405) and said in ("Not Found", "Method Not Allowed", ""):
         raise NotABackendError(url, f"it has no {path}")
     if "html" in content_type:
@@ -84,16 +71,23 @@ def raise_for(url: str, status: int, content_type: str, body: bytes, *, path: st
 def fault(url: str, status: int, said: str) -> BackendError:
     """Return the error that a server's own text stands for."""
     if _ARRAY_IN_THE_RESULT.search(said):
-        return ArrayInResultError(
-            url, "IC-Light ran, but A1111 cannot send a result with its extra picture (a known fault)"
+        return ResultNotSentError(
+            url,
+            "IC-Light ran, but A1111 cannot send a result with its extra picture (a known fault)",
+            said=said,
         )
     if _OUT_OF_MEMORY.search(said):
-        return BackendOutOfMemoryError(url, f"it ran out of memory ({said[:_SHOWN]})")
+        return BackendOutOfMemoryError(url, f"it ran out of memory ({said[:_SHOWN]})", said=said)
     if "NansException" in said or "NaNs was produced" in said:
-        return BackendFaultError(url, NANS_REMEDY)
+        return BackendFaultError(
+            url,
+            "the model's numbers broke (NaN), as half precision does on some cards",
+            remedy=NANS_REMEDY,
+            said=said,
+        )
     if status == 422:
-        return BackendFaultError(url, f"it does not accept the request: {said}")
-    return BackendFaultError(url, f"it failed ({status}): {said or 'and does not say why; see its console'}")
+        return BackendFaultError(url, f"it does not accept the request: {said}", said=said)
+    return BackendFaultError(url, f"it failed ({status}): {said or 'it does not say why'}", said=said)
 
 
 def readable(content_type: str, body: bytes) -> str:

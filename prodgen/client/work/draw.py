@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from prodgen.client.knowledge import names
+from prodgen.client.knowledge.known_server import KnownServer
 from prodgen.client.knowledge.options import Options
-from prodgen.client.knowledge.server import Server
-from prodgen.client.reaching.connection import Answer
-from prodgen.client.reaching.faults import ArrayInResultError
+from prodgen.client.reaching import decoding
+from prodgen.client.reaching.connection import WholeAnswer
 from prodgen.client.work import advice, fetching, proofs, results, tasks
-from prodgen.client.work.worker import Job, Worker
+from prodgen.client.work.calling import Call, Worker
 from prodgen.dialects import Payload, ReadGeneration
-from prodgen.errors import BackendFaultError, BackendOutOfMemoryError
+from prodgen.errors import BackendFaultError, BackendOutOfMemoryError, ResultNotSentError
 from prodgen.images import RgbImage
 from prodgen.schema import Drawing, Generation, Progress
 
@@ -24,10 +24,13 @@ from prodgen.schema import Drawing, Generation, Progress
 class Drawer:
     """Draws on one server."""
 
-    def __init__(self, server: Server, worker: Worker, options: Options) -> None:
+    def __init__(
+        self, server: KnownServer, worker: Worker, options: Options, *, guards_options: bool = True
+    ) -> None:
         self._server = server
         self._worker = worker
         self._options = options
+        self._guards_options = guards_options
 
     def draw(
         self,
@@ -50,21 +53,23 @@ class Drawer:
         payload = spell(task_id)
         if "options" in self._server.capabilities.answered:
             self._options.check(request.override_settings)
-            self._options.settle(payload.fields.get("override_settings") or ())
+            if self._guards_options:
+                self._options.settle(payload.fields.get("override_settings") or ())
         if request.ic_light is not None and self._server.sends_arrays:
             return self._draw_and_fetch(request, payload, on_progress, notices)
         try:
-            answer = self.do(Job(payload, task_id, results.pixels(request), on_progress), notices)
+            answer = self.do(Call(payload, task_id, results.pixels(request), on_progress), notices)
         except BackendOutOfMemoryError as error:
-            raise BackendOutOfMemoryError(error.url, f"{error.reason}; {advice.smaller(request)}") from error
+            remedy = f"{BackendOutOfMemoryError.remedy} {advice.smaller(request)}"
+            raise BackendOutOfMemoryError(error.url, error.reason, remedy=remedy, said=error.said) from error
         except BackendFaultError as error:
             if not self._is_about_arrays(request, error):
                 raise
             self._server.sends_arrays = True
             return self._draw_and_fetch(request, payload, on_progress, notices)
         read = results.read(self._server.connection, payload.path, answer, count=request.count)
-        pictures, is_lossless = results.decode_all(self._server.url, read.results, "result")
-        extras, _ = results.decode_all(self._server.url, read.extras, "extra picture")
+        pictures, is_lossless = decoding.decode_all(self._server.url, read.results, "result")
+        extras, _ = decoding.decode_all(self._server.url, read.extras, "extra picture")
         if not is_lossless:
             notices.append(advice.LOSSY)
         tells_state = "progress" in self._server.capabilities.answered
@@ -77,8 +82,8 @@ class Drawer:
         # Without its page, the server cannot hand out files either.
         if request.ic_light is None or not self._server.capabilities.has_task_progress:
             return False
-        nameless = not self._server.dialect.names_its_errors and "Internal Server Error" in error.reason
-        return nameless or isinstance(error, ArrayInResultError)
+        is_nameless = not self._server.dialect.names_its_errors and error.said == "Internal Server Error"
+        return is_nameless or isinstance(error, ResultNotSentError)
 
     def _draw_and_fetch(
         self,
@@ -99,17 +104,17 @@ class Drawer:
                 **self._server.dialect.task(task_id)
             )
             tell = fetching.part_of(on_progress, number, request.count)
-            answer = self.do(Job(single, task_id, 0, tell), notices)
+            answer = self.do(Call(single, task_id, 0, tell), notices)
             reads.append(results.read(self._server.connection, payload.path, answer, count=1))
             limit = 4 * results.pixels(request) + (1 << 20)
             data = fetching.fetch(self._server.connection, folder, token, limit=limit)
-            pictures.append(results.decode_file(self._server.url, data, f"result {number + 1}"))
+            pictures.append(decoding.decode_file(self._server.url, data, f"result {number + 1}"))
         notices.append(
             "This server cannot send IC-Light's results (a known fault), so they were saved there and "
             f"fetched; the files prodgen-*.png stay in its folder {folder!r}"
         )
         whole = fetching.together(reads)
-        return self._proven(request, whole, pictures, [], notices, task_id, can_see_extras=False)
+        return self._proven(request, whole, pictures, [], notices, task_id, was_fetched=True)
 
     def _proven(
         self,
@@ -121,7 +126,7 @@ class Drawer:
         task_id: str,
         *,
         is_lossless: bool = True,
-        can_see_extras: bool = True,
+        was_fetched: bool = False,
     ) -> Generation:
         self._server.learn_version(read)
         applied, doubts = proofs.check(
@@ -130,7 +135,7 @@ class Drawer:
             pictures,
             extras,
             is_lossless=is_lossless,
-            can_see_extras=can_see_extras,
+            can_see_extras=not was_fetched,
         )
         return Generation(
             images=tuple(pictures),
@@ -142,17 +147,19 @@ class Drawer:
             notices=(*notices, *doubts),
             backend=self._server.name,
             task_id=task_id,
+            was_fetched=was_fetched,
+            is_missing_a_picture=read.is_missing_a_picture,
         )
 
-    def do(self, job: Job, notices: list[str]) -> Answer:
-        """Have any job done that this server's dialect spelled.
+    def do(self, call: Call, notices: list[str]) -> WholeAnswer:
+        """Make any call that this server's dialect spelled.
 
         Raises:
             Interrupted: If it was cancelled meanwhile.
             BackendError: If there is no good answer.
         """
         return self._worker.do(
-            job,
+            call,
             formats=self._server.dialect.picture_formats,
             knows_tasks=self._server.capabilities.has_task_progress,
             notices=notices,

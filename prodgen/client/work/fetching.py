@@ -14,9 +14,8 @@ from typing import Any
 from urllib.parse import quote
 
 from prodgen.client.reaching.connection import Connection
-from prodgen.client.reaching.faults import BRIDGE_REMEDY
 from prodgen.dialects import Payload, ReadGeneration
-from prodgen.errors import BackendAuthError, BackendFaultError, NotABackendError
+from prodgen.errors import BackendAuthError, BackendFaultError, NotABackendError, ResultNotSentError
 from prodgen.schema import Progress
 
 OPTIONS = ("samples_filename_pattern", "save_images_add_number", "save_to_dirs", "samples_format")
@@ -83,14 +82,13 @@ def fetch(connection: Connection, folder: str, token: str, *, limit: int) -> byt
     """Return the file that the server saved.
 
     Raises:
-        BackendFaultError: If the server does not hand it out; the message names the remedy.
+        ResultNotSentError: If the server does not hand it out.
     """
     file = f"{folder.rstrip('/')}/{token}.png"
     try:
         return connection.fetch(f"/file={quote(file, safe='/:')}", limit=limit)
     except (NotABackendError, BackendAuthError, BackendFaultError) as error:
-        raise BackendFaultError(
+        raise ResultNotSentError(
             connection.url,
-            f"it drew the picture and saved it as {file!r}, but can neither send it nor hand the file out. "
-            f"{BRIDGE_REMEDY}.",
+            f"it drew the picture and saved it as {file!r}, but can neither send it nor hand the file out",
         ) from error

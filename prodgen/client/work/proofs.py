@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from prodgen.client.knowledge.names import find_checkpoint, scheduler_key
 from prodgen.client.reaching import encoding
 from prodgen.dialects import A1111, ReadGeneration, infotext_value
+from prodgen.dialects.ic_light import USUAL_MODELS
 from prodgen.errors import AnswerError, BackendFaultError, NotAppliedError
 from prodgen.images import RgbImage
 from prodgen.schema import Applied, Capabilities, Drawing, ICLight, Img2Img, Txt2Img, Upscale
@@ -25,18 +26,17 @@ SAME_LEVELS = 1
 """8-bit levels by which the foreground that comes back may differ: rounding on the way to grey."""
 
 SAME_LEVELS_LOSSY = 12.0
-"""Mean 8-bit levels, where the server sends JPEG or lossy WebP."""
+"""Mean 8-bit levels by which it may differ where the server sends JPEG or lossy WebP."""
 
-IC_LIGHT_DID_NOT_RUN = (
-    "IC-Light did not run: the foreground did not come back with the picture, which is not relit. "
+IC_LIGHT = "IC-Light"
+"""The `feature` of a NotAppliedError about relighting."""
+
+IC_LIGHT_NEEDS = (
     "It needs A1111 1.10 or later, sd-webui-model-patcher, and the weight file {model!r} "
-    "in models/ic-light or models/unet; the server's console says which is missing"
+    "in models/ic-light or models/unet; the server's console says which is missing."
 )
 
-IC_LIGHT_OTHER_FOREGROUND = (
-    "IC-Light relit another picture than ours: an earlier caller's foreground came back. "
-    "It failed to read this request (wrong weight file name {model!r}?) and used the last one again"
-)
+CONSOLE = "The server's console says why."
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ def _text(value: object) -> str | None:
 def _check_pictures(asked: Asked, results: Sequence[RgbImage]) -> list[str]:
     count = asked.request.count
     if not results:
-        raise AnswerError(asked.url, "no picture came back; the server's console says why")
+        raise AnswerError(asked.url, "no picture came back", remedy=CONSOLE)
     notices = []
     if len(results) < count:
         notices.append(f"{len(results)} of {count} pictures came back: the run was interrupted on the server")
@@ -117,8 +117,8 @@ def _check_pictures(asked: Asked, results: Sequence[RgbImage]) -> list[str]:
         if not picture.any():
             raise BackendFaultError(
                 asked.url,
-                f"picture {number} is all black, as broken numbers (NaN) are: "
-                "start the server with --no-half-vae, or choose another VAE",
+                f"picture {number} is all black, as broken numbers (NaN) are",
+                remedy="Start the server with --no-half-vae, or choose another VAE.",
             )
     return notices
 
@@ -144,7 +144,10 @@ def _check_names(asked: Asked, applied: Applied) -> None:
     wanted = request.sampler_name
     if wanted and applied.sampler and not _same_sampler(wanted, request.scheduler, applied.sampler):
         raise NotAppliedError(
-            url, f"sampler {wanted!r} was asked for, {applied.sampler!r} ran; see `prodgen samplers`"
+            url,
+            f"sampler {wanted!r} was asked for, {applied.sampler!r} ran",
+            feature="sampler",
+            remedy="`prodgen list samplers` shows what the server has.",
         )
     if request.checkpoint and applied.checkpoint:
         meant = find_checkpoint(request.checkpoint, asked.capabilities)
@@ -152,12 +155,18 @@ def _check_names(asked: Asked, applied: Applied) -> None:
         if not {applied.checkpoint, applied.checkpoint_hash} & names:
             raise NotAppliedError(
                 url,
-                f"checkpoint {request.checkpoint!r} was asked for, {applied.checkpoint!r} drew the picture; "
-                "see `prodgen models`",
+                f"checkpoint {request.checkpoint!r} was asked for, {applied.checkpoint!r} drew the picture",
+                feature="checkpoint",
+                remedy="`prodgen list checkpoints` shows what the server has.",
             )
     vae = request.vae if asked.dialect.tells_extra_parameters else None
     if vae not in (None, "Automatic", "None", applied.vae):
-        raise NotAppliedError(url, f"VAE {vae!r} was asked for, {applied.vae or 'none'} was used")
+        raise NotAppliedError(
+            url,
+            f"VAE {vae!r} was asked for, {applied.vae or 'none'} was used",
+            feature="VAE",
+            remedy="`prodgen list vaes` shows what the server has.",
+        )
 
 
 def _same_sampler(wanted: str, scheduler: str | None, ran: str) -> bool:
@@ -171,8 +180,10 @@ def _check_parameters(asked: Asked, applied: Applied, parameters: Mapping[str, A
     if wanted and scheduler_key(wanted) not in ("automatic", scheduler_key(applied.scheduler or "")):
         raise NotAppliedError(
             url,
-            f"scheduler {wanted!r} was asked for, {applied.scheduler or 'none'} ran: the sampler "
-            f"{applied.sampler!r} may have its own; leave the scheduler open or choose another sampler",
+            f"scheduler {wanted!r} was asked for, {applied.scheduler or 'none'} ran",
+            feature="scheduler",
+            remedy=f"The sampler {applied.sampler!r} may have its own: leave the scheduler open, or choose "
+            "another sampler.",
         )
     for lora in request.loras if asked.capabilities.tells_lora_hashes else ():
         # A1111 leaves these two characters out of names in its list of hashes.
@@ -180,22 +191,32 @@ def _check_parameters(asked: Asked, applied: Applied, parameters: Mapping[str, A
             raise NotAppliedError(
                 url,
                 f"LoRA {lora.name!r} was not applied: the server cannot load it, or it is made for another "
-                "kind of model; its console says which",
+                "kind of model",
+                feature="LoRA",
+                remedy="The server's console says which.",
             )
     if request.refiner_checkpoint and "Refiner" not in parameters:
-        raise NotAppliedError(url, f"refiner {request.refiner_checkpoint!r} did not run")
+        raise NotAppliedError(
+            url, f"refiner {request.refiner_checkpoint!r} did not run", feature="refiner", remedy=CONSOLE
+        )
     wanted_units, ran_units = len(request.controlnet), applied.controlnet_units or 0
     if wanted_units > ran_units:
         raise NotAppliedError(
             url,
-            f"{wanted_units} ControlNet units were asked for, {ran_units} ran; "
-            "check the model's name and the control picture",
+            f"{wanted_units} ControlNet units were asked for, {ran_units} ran",
+            feature="ControlNet",
+            remedy="Check the model's name and the control picture.",
         )
     for number, unit in enumerate(request.controlnet):
         if unit.model and f"Model: {unit.model.split(' [')[0]}" not in str(
             parameters.get(f"ControlNet {number}")
         ):
-            raise NotAppliedError(url, f"ControlNet unit {number} ran without its model {unit.model!r}")
+            raise NotAppliedError(
+                url,
+                f"ControlNet unit {number} ran without its model {unit.model!r}",
+                feature="ControlNet",
+                remedy=CONSOLE,
+            )
 
 
 def _check_faces(asked: Asked, read: ReadGeneration, notices: list[str]) -> None:
@@ -206,8 +227,9 @@ def _check_faces(asked: Asked, read: ReadGeneration, notices: list[str]) -> None
     if passes < len(request.adetailer):
         raise NotAppliedError(
             asked.url,
-            f"{len(request.adetailer)} ADetailer passes were asked for, {passes} ran; "
-            "its console says why (a mask that is missing, or an option that skips img2img)",
+            f"{len(request.adetailer)} ADetailer passes were asked for, {passes} ran",
+            feature="ADetailer",
+            remedy="The server's console says why (a mask that is missing, or an option that skips img2img).",
         )
     if not request.restore_faces:
         return
@@ -215,7 +237,12 @@ def _check_faces(asked: Asked, read: ReadGeneration, notices: list[str]) -> None
         infotext_value(read.infotexts[0], "Face restoration") if read.infotexts else None
     )
     if not named:
-        raise NotAppliedError(asked.url, "faces were to be restored, but this server names no model that did")
+        raise NotAppliedError(
+            asked.url,
+            "faces were to be restored, but this server names no model that did",
+            feature="face restoration",
+            remedy="Its console says why.",
+        )
     notices.append(
         f"Whether {named} restored any face cannot be known: the server names it also when its weights are "
         "missing; its console says so then"
@@ -245,8 +272,10 @@ def _ic_light(
     if unit is None:
         return None
     if error := read.parameters.get("IC-Light error"):
-        # Told by prodgen's bridge extension alone; it sees what the pictures that come back do not show.
-        raise NotAppliedError(asked.url, f"IC-Light failed on the server: {error}")
+        # Only prodgen's bridge extension reports this; it sees what the pictures that come back do not show.
+        raise NotAppliedError(
+            asked.url, f"IC-Light failed on the server: {error}", feature=IC_LIGHT, remedy=CONSOLE
+        )
     if not can_see_extras:
         notices.append(
             "IC-Light's foreground could not be compared with ours: this server cannot send it. "
@@ -263,9 +292,21 @@ def _ic_light(
             "(a patched api.py). With prodgen's bridge extension it would come (install_backend.sh)"
         )
         return None
-    model = unit.model or f"IC-Light.SD15.{unit.mode.upper()}"
-    sentence = IC_LIGHT_OTHER_FOREGROUND if extras and not unit.detail_transfer else IC_LIGHT_DID_NOT_RUN
-    raise NotAppliedError(asked.url, sentence.format(model=model))
+    model = unit.model or USUAL_MODELS[unit.mode]
+    if extras and not unit.detail_transfer:
+        raise NotAppliedError(
+            asked.url,
+            "IC-Light relit another picture than ours: an earlier caller's foreground came back",
+            feature=IC_LIGHT,
+            remedy=f"It could not read this request and used the last one again; is {model!r} the name of a "
+            "weight file there?",
+        )
+    raise NotAppliedError(
+        asked.url,
+        "IC-Light did not run: the foreground did not come back with the picture, which is not relit",
+        feature=IC_LIGHT,
+        remedy=IC_LIGHT_NEEDS.format(model=model),
+    )
 
 
 def _is_same(ours: NDArray[np.uint8], theirs: NDArray[np.uint8], is_lossless: bool) -> bool:
@@ -295,5 +336,7 @@ def check_enlarged(url: str, request: Upscale, picture: RgbImage) -> None:
         raise NotAppliedError(
             url,
             f"upscaler {request.upscaler_1!r} made {width}x{height} of {request.image.shape[1]}x"
-            f"{request.image.shape[0]}, not {wanted_w:.0f}x{wanted_h:.0f}; its console says why",
+            f"{request.image.shape[0]}, not {wanted_w:.0f}x{wanted_h:.0f}",
+            feature="upscaler",
+            remedy=CONSOLE,
         )

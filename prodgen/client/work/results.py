@@ -1,18 +1,14 @@
-"""Answers made into pictures: what is not a picture becomes an error that says which one."""
+"""The answer to a drawing taken apart, and how large it can be."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from prodgen.client.reaching import encoding
-from prodgen.client.reaching.connection import Answer, Connection
+from prodgen.client.reaching.connection import Connection, WholeAnswer
 from prodgen.dialects import AnswerShapeError, ReadGeneration, read_generation
-from prodgen.errors import AnswerError, ImageError
-from prodgen.images import RgbImage
+from prodgen.errors import AnswerError
 from prodgen.schema import Drawing, Img2Img, Txt2Img
 
 
-def read(connection: Connection, path: str, answer: Answer, *, count: int) -> ReadGeneration:
+def read(connection: Connection, path: str, answer: WholeAnswer, *, count: int) -> ReadGeneration:
     """Take apart the answer to a generation.
 
     Raises:
@@ -22,41 +18,6 @@ def read(connection: Connection, path: str, answer: Answer, *, count: int) -> Re
         return read_generation(connection.parsed(path, answer), count=count)
     except AnswerShapeError as error:
         raise AnswerError(connection.url, f"{path} answered something else: {error}") from error
-
-
-def decode(url: str, text: str, name: str) -> tuple[RgbImage, bool]:
-    """Return a picture from base64 text, and whether its format is lossless.
-
-    Raises:
-        AnswerError: If it is damaged, or larger than any model draws.
-    """
-    try:
-        data = encoding.decode_base64(text)
-    except ValueError as error:
-        raise AnswerError(url, f"{name} is no base64: {error}") from error
-    return decode_file(url, data, name), data.startswith(b"\x89PNG")
-
-
-def decode_file(url: str, data: bytes, name: str) -> RgbImage:
-    """Return a picture from a file.
-
-    Raises:
-        AnswerError: If it is damaged, or larger than any model draws.
-    """
-    try:
-        return encoding.decode_picture(data, name=name)
-    except ImageError as error:
-        raise AnswerError(url, f"{error}") from error
-
-
-def decode_all(url: str, texts: Sequence[str], what: str) -> tuple[list[RgbImage], bool]:
-    """Return pictures from base64 texts, and whether all their formats are lossless.
-
-    Raises:
-        AnswerError: If one is damaged, or larger than any model draws.
-    """
-    decoded = [decode(url, text, f"{what} {number}") for number, text in enumerate(texts, 1)]
-    return [picture for picture, _ in decoded], all(is_lossless for _, is_lossless in decoded)
 
 
 def pixels(request: Drawing) -> int:

@@ -16,7 +16,7 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self
 
-from prodgen.client.reaching import encoding
+from prodgen.client.reaching import decoding
 from prodgen.client.reaching.connection import Connection
 from prodgen.errors import (
     BackendError,
@@ -41,7 +41,7 @@ QUICK_S = 10.0
 """For questions while work is going on."""
 
 
-class State(Enum):
+class TaskState(Enum):
     """What a server says of a task."""
 
     QUEUED = "queued"
@@ -109,7 +109,7 @@ def was_interrupted(connection: Connection) -> bool:
 
 def task_progress(
     connection: Connection, task_id: str, *, with_preview: bool = False
-) -> tuple[State, Progress]:
+) -> tuple[TaskState, Progress]:
     """Return state and progress of our own task.
 
     Raises:
@@ -120,15 +120,19 @@ def task_progress(
         "/internal/progress", {"id_task": task_id, "live_preview": with_preview}, timeout_s=QUICK_S
     )
     told = told if isinstance(told, dict) else {}
-    state = State.UNKNOWN
-    for key, meaning in (("active", State.RUNNING), ("queued", State.QUEUED), ("completed", State.DONE)):
+    state = TaskState.UNKNOWN
+    for key, meaning in (
+        ("active", TaskState.RUNNING),
+        ("queued", TaskState.QUEUED),
+        ("completed", TaskState.DONE),
+    ):
         if told.get(key):
             state = meaning
             break
     progress = Progress(
-        fraction=1.0 if state is State.DONE else _share(told.get("progress")),
+        fraction=1.0 if state is TaskState.DONE else _share(told.get("progress")),
         eta_s=_positive(told.get("eta")),
-        queued=state is State.QUEUED,
+        queued=state is TaskState.QUEUED,
         is_ours=True,
         text=str(told.get("textinfo") or ""),
         preview=_preview(told.get("live_preview")) if with_preview else None,
@@ -152,27 +156,27 @@ def _preview(value: Any) -> RgbImage | None:
     if not isinstance(value, str) or not value:
         return None
     try:
-        return encoding.decode_picture(encoding.decode_base64(value), name="the preview")
+        return decoding.decode_picture(decoding.decode_base64(value), name="the preview")
     except (ValueError, ImageError) as error:
         log.debug("a preview cannot be shown: %s", error)
         return None
 
 
-def look_up(connection: Connection, task_id: str) -> State:
+def look_up(connection: Connection, task_id: str) -> TaskState:
     """Return what became of a task, with the server's flaws seen through.
 
     Raises:
         BackendError: If the server cannot be asked.
     """
     if not task_id:
-        return State.CANNOT_TELL
+        return TaskState.CANNOT_TELL
     try:
         state, _ = task_progress(connection, task_id)
     except NotABackendError:
-        return State.CANNOT_TELL
-    if state in (State.RUNNING, State.QUEUED) and is_idle(connection):
+        return TaskState.CANNOT_TELL
+    if state in (TaskState.RUNNING, TaskState.QUEUED) and is_idle(connection):
         # A job that failed inside stays active or queued for ever, but nothing works on it.
-        return State.DONE
+        return TaskState.DONE
     return state
 
 
@@ -191,8 +195,8 @@ def wait_out(
     while time.monotonic() < deadline:
         try:
             state = look_up(connection, task_id)
-            is_over = state in (State.DONE, State.UNKNOWN) or (
-                state is State.CANNOT_TELL and is_idle(connection)
+            is_over = state in (TaskState.DONE, TaskState.UNKNOWN) or (
+                state is TaskState.CANNOT_TELL and is_idle(connection)
             )
             # Twice, because a request that was just received is not a task yet.
             quiet = quiet + 1 if is_over else 0
@@ -221,7 +225,7 @@ def interrupt_ours(connection: Connection, task_id: str) -> bool:
     Raises:
         BackendError: If the server cannot be asked.
     """
-    if look_up(connection, task_id) is not State.RUNNING:
+    if look_up(connection, task_id) is not TaskState.RUNNING:
         return False
     connection.post("/sdapi/v1/interrupt", {}, timeout_s=QUICK_S)
     return True
@@ -290,4 +294,4 @@ class Watch:
         except NotABackendError:
             self._knows_tasks = False
             return None
-        return progress if state in (State.RUNNING, State.QUEUED) else None
+        return progress if state in (TaskState.RUNNING, TaskState.QUEUED) else None

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from prodgen import placement
-from prodgen.client.work.enlarging import enlarge, target_size
+from prodgen.client import enlarge, target_size
 from prodgen.images import resize
 from prodgen.shots.frame import Frame, Stage, Tools
 

@@ -1,4 +1,4 @@
-"""Who answers: one server's kind, version and possessions, each asked once and remembered.
+"""What is known of one server: its kind, version and lists, each asked once and remembered.
 
 Sends questions only; draws nothing.
 """
@@ -18,7 +18,7 @@ EMBEDDED_CHECKPOINT = "prodgen-ibl"
 """The embedded backend's checkpoint begins with this, here or behind `prodgen serve`."""
 
 
-class Server:
+class KnownServer:
     """What is known of the server at the other end of a connection."""
 
     def __init__(self, connection: Connection, dialect: A1111 | None) -> None:
@@ -54,6 +54,11 @@ class Server:
         return f"{self.dialect.title}{version} at {self.url}"
 
     @property
+    def version(self) -> str | None:
+        """Version of its program, known from its first answer to a drawing on; None before."""
+        return self._version
+
+    @property
     def capabilities(self) -> Capabilities:
         """What it has; asked once, at first use.
 
@@ -71,6 +76,11 @@ class Server:
         if self._dialect is None:
             _ = self.capabilities
         assert self._dialect is not None  # noqa: S101 - asking sets it
+        return self._dialect
+
+    @property
+    def known_dialect(self) -> A1111 | None:
+        """The dialect, as far as it is known without asking."""
         return self._dialect
 
     def forget(self) -> None:
@@ -93,7 +103,7 @@ class Server:
         names.check_controlnet(asked, *self._controlnet_names)
 
     def learn_version(self, read: ReadGeneration) -> None:
-        """Take the version from the first answer; nothing else tells it cheaply."""
+        """Take the version from the first answer to a drawing; no list holds it."""
         told = read.info.get("version") or (
             infotext_value(read.infotexts[0], "Version") if read.infotexts else None
         )

@@ -1,7 +1,7 @@
-"""One piece of work on a server, with all that can happen to it between request and answer.
+"""One call that draws, with all that can happen to it between request and answer.
 
-Progress is told meanwhile; a wish to stop reaches the server; a broken connection is waited out
-before anything is sent again. What the answer means is decided elsewhere.
+Reports progress meanwhile, carries a wish to stop to the server, and after a broken connection waits until
+the server is done before it sends anything again. What the answer means is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from prodgen.client.reaching import encoding
-from prodgen.client.reaching.connection import Answer, Connection
+from prodgen.client.reaching.connection import Connection, WholeAnswer
 from prodgen.client.work import tasks
 from prodgen.dialects import Payload
 from prodgen.errors import BackendError, BackendLostError, BackendTimeoutError, Interrupted
@@ -22,27 +22,28 @@ from prodgen.schema import Progress
 log = logging.getLogger(__name__)
 
 TRIES_AFTER_A_BREAK = 3
-"""How often a render is sent in all when connections break; each time the last one has ended."""
+"""How often a call is sent in all when connections break; each time the one before has ended."""
 
 ANSWER_BYTES_PER_PIXEL = 5
-"""Base64 of a PNG of pure noise takes 4.1; infotexts and extras come on top of the slack."""
+"""Most bytes that a pixel takes: base64 of a PNG of pure noise takes 4.1."""
 
 ANSWER_SLACK_BYTES = 32 << 20
+"""Room for infotexts, JSON and pictures that extensions add, in any answer."""
 
 
 @dataclass(frozen=True)
-class Job:
+class Call:
     """A call to make, and how to go about it."""
 
     payload: Payload
     task_id: str
     pixels: int
-    """In all pictures that are expected back."""
+    """Number of pixels in all pictures that are expected back."""
     on_progress: Callable[[Progress], None] | None = None
 
 
 class Worker:
-    """Has one job at a time done; a second thread waits for the first."""
+    """Makes one call at a time; a second thread waits for the first."""
 
     def __init__(
         self,
@@ -53,17 +54,19 @@ class Worker:
     ) -> None:
         self.connection = connection
         self.task_id: str | None = None
-        """Of the job that is being done now."""
+        """Id of the call that is under way; None if there is none."""
         self._previews = previews
         self._sleep = sleep
         self._cancelled: set[str] = set()
         self._one_at_a_time = threading.RLock()
 
-    def do(self, job: Job, *, formats: Collection[str], knows_tasks: bool, notices: list[str]) -> Answer:
-        """Have a job done and return the answer.
+    def do(
+        self, call: Call, *, formats: Collection[str], knows_tasks: bool, notices: list[str]
+    ) -> WholeAnswer:
+        """Make a call and return the answer.
 
         Args:
-            job: What to do.
+            call: What to send, and how to go about it.
             formats: What the server can decode.
             knows_tasks: Whether it can be asked after a task id.
             notices: Gets a sentence if something had to be done twice.
@@ -73,21 +76,21 @@ class Worker:
             BackendError: If there is no good answer.
         """
         body = encoding.encode_body(
-            job.payload.fields, formats=formats, is_local=self.connection.address.is_local
+            call.payload.fields, formats=formats, is_local=self.connection.address.is_local
         )
         with self._one_at_a_time:
-            self.task_id = job.task_id or None
+            self.task_id = call.task_id or None
             try:
-                answer = self._until_whole(job, body, knows_tasks, notices)
+                answer = self._until_whole(call, body, knows_tasks, notices)
             finally:
                 self.task_id = None
-        if job.task_id in self._cancelled:
+        if call.task_id in self._cancelled:
             # An interrupted run answers with a half-drawn picture, and nothing in it tells.
             raise Interrupted(f"{self.connection.url}: the work was stopped, as asked")
         return answer
 
     def interrupt(self) -> bool:
-        """Stop the job that is being done now, if the server works on it; see `tasks.interrupt_ours`.
+        """Stop the call that is under way, if the server works on it; see `tasks.interrupt_ours`.
 
         Raises:
             BackendError: If the server cannot be asked.
@@ -96,10 +99,10 @@ class Worker:
         return tasks.interrupt_ours(self.connection, task_id) if task_id else False
 
     def cancel(self) -> bool:
-        """Stop the job that is being done now, at once or, if it still waits, as soon as it begins.
+        """Stop the call that is under way: at once or, while it waits in the queue, as soon as it begins.
 
         Returns:
-            Whether there is such a job.
+            Whether there is such a call.
         """
         task_id = self.task_id
         if not task_id:
@@ -111,7 +114,7 @@ class Worker:
         return True
 
     def _stop_when_it_runs(self, task_id: str) -> None:
-        """No server can take a job out of its queue; but the job can be met at the exit."""
+        """Ask until the call runs, then stop it: no server can take a call out of its queue."""
         while self.task_id == task_id:
             try:
                 if tasks.interrupt_ours(self.connection, task_id):
@@ -121,7 +124,7 @@ class Worker:
             time.sleep(tasks.POLL_S)
 
     def progress(self, *, knows_tasks: bool) -> Progress:
-        """Return how far our job is, or whatever runs if none of ours does.
+        """Return how far our call is, or whatever runs if none of ours does.
 
         Raises:
             BackendError: If the server cannot be asked.
@@ -131,12 +134,14 @@ class Worker:
             return tasks.task_progress(self.connection, task_id, with_preview=self._previews)[1]
         return tasks.whole_progress(self.connection, with_preview=self._previews)
 
-    def _until_whole(self, job: Job, body: encoding.Body, knows_tasks: bool, notices: list[str]) -> Answer:
+    def _until_whole(
+        self, call: Call, body: encoding.Body, knows_tasks: bool, notices: list[str]
+    ) -> WholeAnswer:
         tries = TRIES_AFTER_A_BREAK
         while True:
             tries -= 1
             try:
-                return self._watched(job, body, knows_tasks)
+                return self._watched(call, body, knows_tasks)
             except KeyboardInterrupt:
                 self._stop_quietly()
                 raise
@@ -149,22 +154,22 @@ class Worker:
                 log.warning("the connection broke; waiting until the server is done")
                 # The server goes on after a broken connection: it would draw two at once.
                 tasks.wait_out(
-                    self.connection, job.task_id, timeout_s=self.connection.timeout_s, sleep=self._sleep
+                    self.connection, call.task_id, timeout_s=self.connection.timeout_s, sleep=self._sleep
                 )
                 notices.append("The connection broke; once the server was done, it was asked again")
 
-    def _watched(self, job: Job, body: encoding.Body, knows_tasks: bool) -> Answer:
+    def _watched(self, call: Call, body: encoding.Body, knows_tasks: bool) -> WholeAnswer:
         watch = tasks.Watch(
             self.connection,
-            job.task_id,
-            job.on_progress,
-            knows_tasks=knows_tasks and bool(job.task_id),
+            call.task_id,
+            call.on_progress,
+            knows_tasks=knows_tasks and bool(call.task_id),
             with_preview=self._previews,
         )
         # The answer repeats the request, with all its pictures.
-        limit = ANSWER_SLACK_BYTES + body.size + ANSWER_BYTES_PER_PIXEL * job.pixels
+        limit = ANSWER_SLACK_BYTES + body.size + ANSWER_BYTES_PER_PIXEL * call.pixels
         with watch:
-            answer = self.connection.render(job.payload.path, body, limit=limit)
+            answer = self.connection.render(call.payload.path, body, limit=limit)
         if watch.error is not None:
             raise watch.error
         return answer

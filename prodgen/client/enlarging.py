@@ -6,15 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from prodgen import placement
+from prodgen.client.knowledge.names import best_upscaler
 from prodgen.errors import SettingError
 from prodgen.images import RgbImage, resize
-from prodgen.schema import Upscale as UpscaleRequest
+from prodgen.schema import Upscale
 
 if TYPE_CHECKING:
     from prodgen.client.client import Client
-
-PREFERRED = ("R-ESRGAN 4x+", "RealESRGAN_x4plus", "prodgen-sharp", "ESRGAN_4x", "Lanczos")
-"""Upscalers in the order in which `auto` takes them, if the backend has them."""
 
 
 def target_size(to: str | None, width: int, height: int) -> tuple[int, int]:
@@ -48,17 +46,12 @@ def enlarge(
         UnknownNameError: If the backend has no upscaler of that name.
         BackendError: If it cannot do it.
     """
-    name = upscaler
-    if name == "auto":
-        known = client.capabilities.upscalers
-        name = next((wanted for wanted in PREFERRED if wanted in known), "Lanczos")
-    large = client.upscale(
-        UpscaleRequest(
-            image=picture,
-            upscaler_1=name,
-            upscaling_resize_w=width,
-            upscaling_resize_h=height,
-            upscaling_crop=True,
-        )
+    name = best_upscaler(client.capabilities) if upscaler == "auto" else upscaler
+    request = Upscale(
+        image=picture,
+        upscaler_1=name,
+        upscaling_resize_w=width,
+        upscaling_resize_h=height,
+        upscaling_crop=True,
     )
-    return resize(large, width, height), name
+    return resize(client.upscale(request).image, width, height), name

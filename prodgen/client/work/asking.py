@@ -1,0 +1,89 @@
+"""A request made of what a caller gave: what was left open is decided here, so that it is known and recorded.
+
+The seed is drawn by us, the size is the one that the server's checkpoint was made for, an init picture is
+read from whatever holds one. Sends nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from prodgen import files
+from prodgen.client.knowledge.names import best_upscaler
+from prodgen.errors import SettingError
+from prodgen.schema import Capabilities, Img2Img, Request, Txt2Img, Upscale, seeds
+
+R = TypeVar("R", bound=Request)
+
+FACTOR = 2.0
+"""How many times a picture is enlarged if neither factor nor size is given; A1111's own default is 2."""
+
+
+def txt2img(request: Txt2Img | None, given: Mapping[str, Any], capabilities: Capabilities) -> Txt2Img:
+    """Return the request itself, or one made of the fields that were given.
+
+    Raises:
+        SettingError: If there are both, or a field is wrong.
+    """
+    if request is not None:
+        return _alone(request, given)
+    side = capabilities.native_side
+    return Txt2Img.model_validate({"seed": seeds.draw(), "width": side, "height": side, **_set(given)})
+
+
+def img2img(request: Img2Img | None, given: Mapping[str, Any], capabilities: Capabilities) -> Img2Img:
+    """Return the request itself, or one made of the fields that were given.
+
+    Raises:
+        SettingError: If there are both, or a field is wrong.
+        ImageError: If a picture cannot be read.
+    """
+    if request is not None:
+        return _alone(request, given)
+    fields = _set(given)
+    size = {}
+    if "init_image" in fields:
+        init = fields["init_image"] = files.load(fields["init_image"]).rgb
+        width, height = drawing_size(init.shape[1], init.shape[0], capabilities.native_megapixels)
+        size = {"width": width, "height": height}
+    if "inpaint_mask" in fields:
+        fields["inpaint_mask"] = files.load_matte(fields["inpaint_mask"])
+    return Img2Img.model_validate({"seed": seeds.draw(), **size, **fields})
+
+
+def upscale(request: Upscale | None, given: Mapping[str, Any], capabilities: Capabilities) -> Upscale:
+    """Return the request itself, or one made of the fields that were given.
+
+    Raises:
+        SettingError: If there are both, or a field is wrong.
+        ImageError: If the picture cannot be read.
+    """
+    if request is not None:
+        return _alone(request, given)
+    fields = {"upscaler_1": best_upscaler(capabilities), **_set(given)}
+    if "image" in fields:
+        fields["image"] = files.load(fields["image"]).rgb
+    if not {"upscaling_resize", "upscaling_resize_w", "upscaling_resize_h"} & fields.keys():
+        fields["upscaling_resize"] = FACTOR
+    return Upscale.model_validate(fields)
+
+
+def drawing_size(width: int, height: int, megapixels: float) -> tuple[int, int]:
+    """Return the size at which to draw over a picture: its own, made smaller where a model could not keep up.
+
+    Both sides are multiples of 8, as every server wants them.
+    """
+    scale = min(1.0, math.sqrt(megapixels * 1e6 / (width * height)))
+    return max(64, int(width * scale) // 8 * 8), max(64, int(height * scale) // 8 * 8)
+
+
+def _set(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _alone(request: R, given: Mapping[str, Any]) -> R:
+    if fields := _set(given):
+        raise SettingError(f"{', '.join(fields)}: give a request or its fields, not both")
+    return request
