@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 from click.testing import CliRunner, Result
 
 from prodgen.cli import main
-from prodgen.server import EmbeddedServer
-from prodgen.server.app import Request
+from prodgen.engines import load_engine
+from prodgen.engines.ibl.ibl_engine import CHECKPOINT, IblEngine
+from prodgen.server import ApiServer
+from prodgen.server.app import HttpRequest
 from prodgen.server.socket_server import listening
-from prodgen.server.wire import Answer, answer
+from prodgen.server.wire import HttpAnswer, answer
 
 LISTS = ("models", "vaes", "loras", "embeddings", "samplers", "schedulers", "upscalers", "styles", "scripts")
 
@@ -20,14 +23,14 @@ def listed(name: str, *arguments: str, backend: str = "embedded://") -> Result:
     return CliRunner().invoke(main, [name, "--backend", backend, *arguments])
 
 
-class Furnished(EmbeddedServer):
+class Furnished(ApiServer):
     """With styles, embeddings and VAEs, and without schedules; remembers what was asked."""
 
-    def __init__(self, **switches: object) -> None:
-        super().__init__(**switches)
+    def __init__(self, *, checkpoints: Sequence[str] = (CHECKPOINT,)) -> None:
+        super().__init__(IblEngine(checkpoints=checkpoints))
         self.asked: list[str] = []
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: HttpRequest) -> HttpAnswer:
         self.asked.append(request.path)
         answers = {
             "/sdapi/v1/prompt-styles": [{"name": "moody", "prompt": "dark,\nrainy", "negative_prompt": None}],
@@ -103,11 +106,11 @@ def test_a_list_that_this_kind_of_server_does_not_have_is_empty(furnished):
 
 
 def test_a_server_that_is_none_is_an_error_of_one_line():
-    class Other(EmbeddedServer):
-        def answer(self, request: Request) -> Answer:
+    class Other(ApiServer):
+        def answer(self, request: HttpRequest) -> HttpAnswer:
             return answer({"detail": "Not Found"}, 404)
 
-    with listening(Other()) as url:
+    with listening(Other(load_engine())) as url:
         result = listed("samplers", backend=url)
 
     assert result.exit_code == 1

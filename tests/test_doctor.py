@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -20,46 +21,52 @@ from prodgen.doctor import Facts, How, Report, examine, gather, judge
 from prodgen.doctor.facts import Relit, Trials
 from prodgen.doctor.gathering import within
 from prodgen.doctor.servers_page import page
+from prodgen.engines import load_engine
+from prodgen.engines.ibl.ibl_engine import CHECKPOINT, IblEngine
+from prodgen.engines.ibl.render import render
+from prodgen.engines.ibl.render_order import Rendering, RenderOrder
 from prodgen.errors import BackendTimeoutError, NotAppliedError
 from prodgen.schema import ScriptArgument, ScriptInfo
-from prodgen.server import EmbeddedServer, EmbeddedTransport
-from prodgen.server.app import Request, draw_with_prodgen
+from prodgen.server import ApiServer, ApiTransport, Behaviour
+from prodgen.server.app import HttpRequest
 from prodgen.server.injected_faults import EVERY_KIND, Fault, at_random, in_turn
-from prodgen.server.order import Rendering, RenderOrder
 from prodgen.server.socket_server import listening
-from prodgen.server.wire import Answer, answer
+from prodgen.server.wire import HttpAnswer, answer
 
 
-class Altered(EmbeddedServer):
+class Altered(ApiServer):
     """The embedded server with some routes answered otherwise, as servers with other extensions do."""
 
-    def __init__(self, routes: dict[str, object], **switches: object) -> None:
-        super().__init__(**switches)
+    def __init__(
+        self, routes: dict[str, object], *, checkpoints: tuple[str, ...] = (CHECKPOINT,), **switches: object
+    ) -> None:
+        super().__init__(IblEngine(checkpoints=checkpoints), Behaviour(**switches))
         self.routes = routes
         self.asked: list[str] = []
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: HttpRequest) -> HttpAnswer:
         self.asked.append(f"{request.method} {request.path}")
         if request.path in self.routes and request.method == "GET":
             return answer(self.routes[request.path])
         return super().answer(request)
 
 
-def examined(server: EmbeddedServer, *, fixes: bool = False, **how: object) -> Report:
+def examined(server: ApiServer, *, fixes: bool = False, **how: object) -> Report:
     """The report on a server that does not call itself embedded, as far as its address goes."""
-    transport = EmbeddedTransport(server)
+    transport = ApiTransport(server)
     return examine("http://127.0.0.1:1", how=How(transport=transport, timeout_s=20, **how), fixes=fixes)
 
 
-def real(**switches: object) -> EmbeddedServer:
+def real(*, renderer: Callable[[RenderOrder], Rendering] = render, **switches: object) -> ApiServer:
     """A server with the name of a real checkpoint."""
-    return EmbeddedServer(checkpoints=("photon", "photon-inpainting"), **{"version": "v1.10.1", **switches})
+    engine = IblEngine(checkpoints=("photon", "photon-inpainting"), renderer=renderer)
+    return ApiServer(engine, Behaviour(**{"version": "v1.10.1", **switches}))
 
 
 @pytest.fixture(scope="module")
 def facts() -> Facts:
     """Of a server in good health that passes for a real one; tests make it ill."""
-    found = gather("http://127.0.0.1:1", How(transport=EmbeddedTransport(real()), timeout_s=20))
+    found = gather("http://127.0.0.1:1", How(transport=ApiTransport(real()), timeout_s=20))
     assert found.capabilities is not None
     bridge = ScriptInfo("prodgen bridge", True, False, (ScriptArgument("version", "1.0.0"),))
     have = dataclasses.replace(found.capabilities, scripts=(*found.capabilities.scripts, bridge))
@@ -155,13 +162,13 @@ def test_a_server_that_answers_in_drops_for_ever_is_given_up_on(monkeypatch):
 def test_whatever_goes_wrong_is_a_finding_and_options_stay_as_they_were(kind):
     faults = at_random(share=0.2, seed=3, kinds=[kind], paths=("2img", "options", "progress", "extensions"))
     server = real(faults=faults, leaky_overrides=True)
-    before = server.machine.settings.shown()
-    transport = EmbeddedTransport(server)
+    before = server.machine.options.shown()
+    transport = ApiTransport(server)
 
     report = examine("http://127.0.0.1:1", how=How(transport=transport, timeout_s=2))
 
     assert report.findings
-    assert server.machine.settings.shown() == before
+    assert server.machine.options.shown() == before
 
 
 def test_work_that_never_ends_is_left_behind():
@@ -199,13 +206,13 @@ def test_another_service_is_no_backend():
 
 
 def test_a_web_ui_without_its_api_is_recognised():
-    class NoApi(EmbeddedServer):
-        def answer(self, request: Request) -> Answer:
+    class NoApi(ApiServer):
+        def answer(self, request: HttpRequest) -> HttpAnswer:
             if request.path == "/":
-                return Answer(200, b"<html><title>Stable Diffusion</title>gradio</html>", "text/html")
+                return HttpAnswer(200, b"<html><title>Stable Diffusion</title>gradio</html>", "text/html")
             return answer({"detail": "Not Found"}, 404)
 
-    assert "--api" in examined(NoApi()).named("address").remedy
+    assert "--api" in examined(NoApi(load_engine())).named("address").remedy
 
 
 # Relighting.
@@ -240,7 +247,7 @@ def test_a1111_before_1_10_does_not_relight():
 
 def test_a_server_that_sends_our_foreground_back_but_draws_as_without_it_is_caught():
     def draw_unlit(order: RenderOrder) -> Rendering:
-        return draw_with_prodgen(dataclasses.replace(order, foreground=None, matte=None, light_map=None))
+        return render(dataclasses.replace(order, foreground=None, matte=None, light_map=None))
 
     report = examined(real(ic_light="v2", renderer=draw_unlit))
 
@@ -311,12 +318,12 @@ def test_the_bridge_in_the_repository_is_the_version_that_is_asked_for(root):
 
 def test_overrides_that_leak_are_found_and_put_back():
     server = real(leaky_overrides=True)
-    before = server.machine.settings.shown()
+    before = server.machine.options.shown()
 
     report = examined(server)
 
     assert report.named("overrides").status == "warning"
-    assert server.machine.settings.shown() == before
+    assert server.machine.options.shown() == before
 
 
 def test_a_leak_is_still_found_the_second_time(monkeypatch):
@@ -331,31 +338,31 @@ def test_a_leak_is_still_found_the_second_time(monkeypatch):
 
 def test_the_leak_is_cured_for_every_caller():
     server = real(leaky_overrides=True)
-    before = server.machine.settings.shown()
+    before = server.machine.options.shown()
 
     report = examined(server, fixes=True)
 
     assert report.named("overrides").status == "OK"
     assert any("saved the server's" in done for done in report.done)
-    assert server.machine.settings.shown() == before
-    with server.machine.settings.overridden({"CLIP_stop_at_last_layers": 2}, restore=True):
+    assert server.machine.options.shown() == before
+    with server.machine.options.overridden({"CLIP_stop_at_last_layers": 2}, restore=True):
         pass
-    assert server.machine.settings["CLIP_stop_at_last_layers"] == before["CLIP_stop_at_last_layers"]
+    assert server.machine.options["CLIP_stop_at_last_layers"] == before["CLIP_stop_at_last_layers"]
 
 
 def test_an_option_is_put_back_even_if_the_picture_fails():
     server = real(leaky_overrides=True, faults=in_turn(["half_json"]))
-    before = server.machine.settings.shown()
+    before = server.machine.options.shown()
 
     report = examined(server)
 
     assert report.named("drawing").status == "broken"
-    assert server.machine.settings.shown() == before
+    assert server.machine.options.shown() == before
 
 
 def test_options_that_cannot_be_read_are_told():
     server = real()
-    server.machine.settings.post({"CLIP_stop_at_last_layers": "two"})
+    server.machine.options.post({"CLIP_stop_at_last_layers": "two"})
 
     assert "CLIP_stop_at_last_layers" in examined(server).named("options").what
 
@@ -384,7 +391,7 @@ def test_a_server_that_hangs_while_it_draws_is_given_up_on():
     server = real(faults=in_turn([Fault("hang", hang_s=3)]))
     started = time.monotonic()
 
-    report = examine("http://127.0.0.1:1", how=How(transport=EmbeddedTransport(server), timeout_s=1))
+    report = examine("http://127.0.0.1:1", how=How(transport=ApiTransport(server), timeout_s=1))
 
     assert report.named("drawing").status == "broken"
     assert time.monotonic() - started < 8

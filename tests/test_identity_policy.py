@@ -8,11 +8,12 @@ import pytest
 from prodgen import files, provenance
 from prodgen.client import Client
 from prodgen.color import to_linear, to_srgb
+from prodgen.engines.ibl.ibl_engine import IblEngine
+from prodgen.engines.ibl.render_order import Rendering, RenderOrder
 from prodgen.errors import IdentityError, ImageError
 from prodgen.masks import composite, dilate, fill
 from prodgen.schema import seeds
-from prodgen.server import EmbeddedServer, EmbeddedTransport
-from prodgen.server.order import Rendering, RenderOrder
+from prodgen.server import ApiServer, ApiTransport
 from prodgen.shots import Recipe, Shot, shoot, shoot_all
 
 GROWN_PX = 14
@@ -32,7 +33,7 @@ def draw(order: RenderOrder) -> Rendering:
 @pytest.fixture
 def client():
     with Client(
-        "http://127.0.0.1:1", transport=EmbeddedTransport(EmbeddedServer(renderer=draw))
+        "http://127.0.0.1:1", transport=ApiTransport(ApiServer(IblEngine(renderer=draw)))
     ) as connection:
         yield connection
 
@@ -136,7 +137,7 @@ def burn(order: RenderOrder) -> Rendering:
 
 
 def test_light_that_was_weakened_to_keep_the_product_is_told_with_the_picture(photo, tmp_path):
-    server = EmbeddedTransport(EmbeddedServer(renderer=burn))
+    server = ApiTransport(ApiServer(IblEngine(renderer=burn)))
     with Client("http://127.0.0.1:1", transport=server) as strong:
         strict = settings(photo, profile="catalogue")
         result = shoot(photo, "x", backend=strong, seed=1, output=tmp_path / "out.png", settings=strict)

@@ -7,6 +7,7 @@ import pytest
 
 from prodgen import cutout, images
 from prodgen.client import Client
+from prodgen.engines import embedded_server
 from prodgen.errors import (
     BackendOutOfMemoryError,
     ImageError,
@@ -18,7 +19,7 @@ from prodgen.images import Photo
 from prodgen.light import Light
 from prodgen.masks import erode
 from prodgen.schema import Generation
-from prodgen.server import EmbeddedServer, EmbeddedTransport
+from prodgen.server import ApiTransport, Behaviour
 from prodgen.shots.stages import (
     Background,
     Finish,
@@ -59,7 +60,7 @@ def placed(frame) -> Frame:
 
 
 def tools_for(**switches: object) -> Tools:
-    client = Client("http://127.0.0.1:7860", transport=EmbeddedTransport(EmbeddedServer(**switches)))
+    client = Client("http://127.0.0.1:7860", transport=ApiTransport(embedded_server(Behaviour(**switches))))
     return Tools(client=lambda: client, segmenter=cutout.segmenter)
 
 

@@ -30,8 +30,9 @@ def serve(host: str, port: int, api_auth: str | None, ic_light: Literal["v1", "v
     \b
         prodgen serve --port 7860
     """
+    from prodgen.engines import embedded_server
     from prodgen.errors import SettingError
-    from prodgen.server import EmbeddedServer
+    from prodgen.server import Behaviour
     from prodgen.server.socket_server import listening
 
     accounts: dict[str, str] = {}
@@ -40,7 +41,8 @@ def serve(host: str, port: int, api_auth: str | None, ic_light: Literal["v1", "v
         if not (user and colon and password):
             raise SettingError("--api-auth must be USER:PASSWORD; several are joined by commas")
         accounts[user] = password
-    server = EmbeddedServer(ic_light=None if ic_light == "none" else ic_light, auth=accounts or None)
+    behaviour = Behaviour(ic_light=None if ic_light == "none" else ic_light, auth=accounts or None)
+    server = embedded_server(behaviour)
     try:
         with listening(server, host=host, port=port) as address:
             click.echo(f"embedded backend (no diffusion) at {address}; Ctrl-C stops it")

@@ -1,1 +1,54 @@
-"""What draws, behind the protocol that `prodgen.server` states: `ibl` is what draws on a laptop."""
+"""What draws behind the wire of `prodgen.server`: one engine a package, and the table that names them.
+
+An engine fulfils `prodgen.server.engine.Engine`. Nothing is imported before it is asked for: an engine may
+bring a great deal along.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, cast
+
+from prodgen.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from prodgen.server.app import ApiServer
+    from prodgen.server.behaviour import Behaviour
+    from prodgen.server.engine import Engine
+    from prodgen.server.transport import ApiTransport
+
+__all__ = ["EMBEDDED", "ENGINES", "embedded_server", "embedded_transport", "load_engine"]
+
+ENGINES = {
+    "ibl": "prodgen.engines.ibl.ibl_engine:IblEngine",
+}
+"""Name of each engine, and where its class is: "module:class". The class is called without arguments."""
+
+EMBEDDED = "ibl"
+"""The engine behind the address embedded://: it needs nothing but this package."""
+
+
+def load_engine(name: str = EMBEDDED) -> Engine:
+    """Return a new engine by its name in `ENGINES`.
+
+    Raises:
+        UnknownNameError: If there is none of that name.
+    """
+    if name not in ENGINES:
+        raise UnknownNameError("engine", name, tuple(ENGINES))
+    module, _, factory = ENGINES[name].partition(":")
+    return cast("Engine", getattr(importlib.import_module(module), factory)())
+
+
+def embedded_server(behaviour: Behaviour | None = None) -> ApiServer:
+    """Return a new embedded backend, which speaks the API of AUTOMATIC1111 and draws without a model."""
+    from prodgen.server.app import ApiServer
+
+    return ApiServer(load_engine(), behaviour)
+
+
+def embedded_transport(behaviour: Behaviour | None = None) -> ApiTransport:
+    """Return a transport for `httpx.Client` to a new embedded backend."""
+    from prodgen.server.transport import ApiTransport
+
+    return ApiTransport(embedded_server(behaviour))

@@ -54,6 +54,20 @@ class NetworkTag:
         is_single = len(self.arguments) == 1 and _NUMBER.fullmatch(self.arguments[0])
         return float(self.arguments[0]) if is_single else None
 
+    @property
+    def unet_weight(self) -> float | None:
+        """The LoRA's weight in the image network; None where a server cannot read it.
+
+        That is `unet=`, else the second number, else the text encoder's weight: `te=`, the first number, or
+        1.
+        """
+        if not self.is_readable:
+            return None
+        named = dict(argument.split("=", 1) for argument in self.arguments if "=" in argument)
+        numbers = [argument for argument in self.arguments if "=" not in argument]
+        encoder = named.get("te", numbers[0] if numbers else "1")
+        return float(named.get("unet", numbers[1] if len(numbers) > 1 else encoder))
+
 
 @dataclass(frozen=True)
 class TaggedPrompt:

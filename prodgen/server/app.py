@@ -1,8 +1,8 @@
 """An A1111-compatible server as an object: requests in, answers out, no sockets.
 
 Owns routing, authentication and the way in which every error becomes an answer. `transport` puts it
-behind httpx inside one process, `serve` behind a socket; both hand over whole requests. What it draws
-comes from the renderer; the fault switches make it as bad as real servers get.
+behind httpx inside one process, `socket_server` behind a socket; both hand over whole requests. What it draws
+comes from the engine; the fault switches make it as bad as real servers get.
 """
 
 from __future__ import annotations
@@ -12,24 +12,17 @@ import binascii
 import hmac
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from prodgen.engines.ibl.looks import LORAS
-from prodgen.errors import SettingError
 from prodgen.server import drawing_routes, extras, status
+from prodgen.server.behaviour import Behaviour
+from prodgen.server.engine import Engine
 from prodgen.server.fields import read_body
-from prodgen.server.ic_light_script import IcLightDialect, IcLightScript, Segment
-from prodgen.server.injected_faults import Faults, answer_without_work, spoil
-from prodgen.server.inventory import CHECKPOINT, VERSION, ModelFile
-from prodgen.server.order import Rendering, RenderOrder
-from prodgen.server.settings import Settings
-from prodgen.server.state import Machine, Release, Renderer, RenderRecord
-from prodgen.server.wire import Answer, Crashed, Invalid, Refused, answer, error_answer
-
-WORKER_THREADS = 40
-"""Requests worked on at once, as many as the real server's thread pool; the next ones wait, all of them."""
+from prodgen.server.injected_faults import answer_without_work, spoil
+from prodgen.server.state import Machine, RenderRecord
+from prodgen.server.wire import Crashed, HttpAnswer, Invalid, Refused, answer, error_answer
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
 """Larger requests are refused with 413; a real server has no limit."""
@@ -39,7 +32,7 @@ OPEN_PATHS = ("/sdapi/v1/loras", "/sdapi/v1/refresh-loras", "/openapi.json", "/i
 
 
 @dataclass(frozen=True)
-class Request:
+class HttpRequest:
     """One request, as both ways in hand it over."""
 
     method: str
@@ -51,7 +44,7 @@ class Request:
     body: bytes
 
     @classmethod
-    def of(cls, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Request:
+    def of(cls, method: str, target: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
         """Return the request for a raw target such as "/sdapi/v1/progress?skip_current_image=true"."""
         parts = urlsplit(target if target.startswith("/") else f"/{target}")
         path = unquote(parts.path)
@@ -59,93 +52,36 @@ class Request:
         return cls(method.upper(), path, dict(parse_qsl(parts.query)), lower, body)
 
 
-def draw_with_prodgen(order: RenderOrder) -> Rendering:
-    """Draw with the embedded renderer, which is loaded at the first picture: it is heavy."""
-    from prodgen.engines.ibl.render import render
-
-    return render(order)
-
-
-class EmbeddedServer:
-    """The embedded backend: speaks A1111's protocol, draws without a model.
+class ApiServer:
+    """The A1111 API over one engine.
 
     Args:
-        renderer: Draws one picture; the embedded renderer, if not given.
-        ic_light: Which spelling of IC-Light the server has: "v1" one dict, "v2" 13 values, "v15" 15
-            values, None not installed.
-        segment: Cuts out what IC-Light is sent with remove_bg; None is a server without the network's
-            weights, which then does not relight, and does not say so.
-        ndarray_bug: Whether IC-Light's extra picture makes answers fail, as on an unpatched A1111.
-        false_strings: Whether that picture is the text "False" instead, as on the patch of old.
-        nowebui: Whether /internal, /file= and the like are missing, as with --nowebui.
-        auth: Names and passwords that are let in, as --api-auth; None lets everybody in.
-        leaky_overrides: Whether override_settings stay, as on a fresh install.
-        release: Whose quirks are shown.
-        version: What `info.version` says.
-        delay_s: Seconds that each picture takes longer.
-        faults: What goes wrong; asked for each request.
-        checkpoints: Names of the checkpoints listed; all draw the same.
-        png_level: zlib's level for answers.
-        worker_threads: Requests worked on at once.
+        engine: What draws.
+        behaviour: Which A1111 the server resembles, whom it lets in, and what goes wrong on purpose.
     """
 
-    def __init__(
-        self,
-        *,
-        renderer: Renderer = draw_with_prodgen,
-        ic_light: IcLightDialect | None = "v1",
-        segment: Segment | None = None,
-        ndarray_bug: bool = False,
-        false_strings: bool = False,
-        nowebui: bool = False,
-        auth: Mapping[str, str] | None = None,
-        leaky_overrides: bool = False,
-        release: Release = "1.10",
-        version: str = VERSION,
-        delay_s: float = 0.0,
-        faults: Faults | None = None,
-        checkpoints: Sequence[str] = (CHECKPOINT,),
-        png_level: int = 1,
-        worker_threads: int = WORKER_THREADS,
-    ) -> None:
-        if ic_light not in ("v1", "v2", "v15", None):
-            raise SettingError(f"ic_light is 'v1', 'v2', 'v15' or None, not {ic_light!r}")
-        if not checkpoints:
-            raise SettingError("a server has at least one checkpoint; leave the list out for the usual one")
-        models = tuple(ModelFile(name) for name in checkpoints)
-        self.machine = Machine(
-            renderer=renderer,
-            checkpoints=models,
-            loras=LORAS,
-            settings=Settings(models, leaky=leaky_overrides),
-            ic_light=IcLightScript(ic_light, segment),
-            version=version,
-            release=release,
-            ndarray_bug=ndarray_bug,
-            false_strings=false_strings,
-            delay_s=delay_s,
-            png_level=png_level,
-        )
-        self.auth = dict(auth) if auth else None
-        self.nowebui = nowebui
-        self.faults = faults
+    def __init__(self, engine: Engine, behaviour: Behaviour | None = None) -> None:
+        self.behaviour = behaviour or Behaviour()
+        self.machine = Machine.of(engine, self.behaviour)
+        self.auth = dict(self.behaviour.auth) if self.behaviour.auth else None
+        self.faults = self.behaviour.faults
         self.is_dead = False
         """While true, nobody listens."""
 
-        self._workers = threading.BoundedSemaphore(worker_threads)
+        self._workers = threading.BoundedSemaphore(self.behaviour.worker_threads)
 
     @property
     def render_log(self) -> list[RenderRecord]:
         """Every picture that was rendered, in order, received or not."""
         return self.machine.render_log
 
-    def answer(self, request: Request) -> Answer:
-        """Answer one request; blocks while another one renders, as the real server does.
+    def answer(self, request: HttpRequest) -> HttpAnswer:
+        """HttpAnswer one request; blocks while another one renders, as the real server does.
 
         Never raises: what goes wrong is an answer too.
         """
         if self.is_dead:
-            return Answer(cut="refuse")
+            return HttpAnswer(cut="refuse")
         fault = self.faults(request.path) if self.faults else None
         refused = answer_without_work(fault)
         if refused is not None:
@@ -156,9 +92,9 @@ class EmbeddedServer:
         if fault is not None and fault.kind == "hang":
             time.sleep(fault.hang_s)
         took = {"x-process-time": f"{time.perf_counter() - started:.4f}", **result.headers}
-        return Answer(result.status, result.body, result.content_type, took, result.cut)
+        return HttpAnswer(result.status, result.body, result.content_type, took, result.cut)
 
-    def _work(self, request: Request) -> Answer:
+    def _work(self, request: HttpRequest) -> HttpAnswer:
         try:
             route = self._route(request)
             self._authenticate(request)
@@ -172,9 +108,9 @@ class EmbeddedServer:
         except Exception as error:  # noqa: BLE001 - a server answers 500 with the exception's name, it does not die
             return error_answer(Crashed(type(error).__name__, str(error)))
 
-    def _route(self, request: Request) -> Callable[[Request], Answer]:
+    def _route(self, request: HttpRequest) -> Callable[[HttpRequest], HttpAnswer]:
         path = request.path
-        if self.nowebui and not path.startswith(("/sdapi/", "/openapi.json")):
+        if self.behaviour.nowebui and not path.startswith(("/sdapi/", "/openapi.json")):
             raise _NoRoute(404, "Not Found")
         if path.startswith("/file="):
             return lambda request: status.saved_file(self.machine, request.path)
@@ -186,7 +122,7 @@ class EmbeddedServer:
             raise _NoRoute(405, "Method Not Allowed")
         return lambda request: handler(self.machine, request)
 
-    def _authenticate(self, request: Request) -> None:
+    def _authenticate(self, request: HttpRequest) -> None:
         if self.auth is None or not request.path.startswith("/sdapi/"):
             return
         if request.path.startswith(OPEN_PATHS):
@@ -209,13 +145,13 @@ class _NoRoute(Exception):  # noqa: N818 - internal: FastAPI's own short form of
     pass
 
 
-Handler = Callable[[Machine, Request], Answer]
+Handler = Callable[[Machine, HttpRequest], HttpAnswer]
 
 
-def _json(route: Callable[[Machine, dict[str, object]], Answer]) -> Handler:
+def _json(route: Callable[[Machine, dict[str, object]], HttpAnswer]) -> Handler:
     """Return a handler for a route that takes a JSON body."""
 
-    def handle(machine: Machine, request: Request) -> Answer:
+    def handle(machine: Machine, request: HttpRequest) -> HttpAnswer:
         return route(machine, read_body(request.body, request.headers.get("content-type")))
 
     return handle

@@ -1,4 +1,4 @@
-"""/txt2img and /img2img: a request's fields to a job, a finished job to the answer.
+"""/txt2img and /img2img: a request's fields become a call, a finished call the answer.
 
 The order in which things are checked is the real server's, because it decides which of several
 faults a client sees, and whether its task stays in the queue for ever.
@@ -14,24 +14,26 @@ import string
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from prodgen.engines.ibl.looks import split_prompt
+from prodgen.schema.prompts import NetworkTag, network_tags, without_tags
 from prodgen.server import inpainting, sampling
+from prodgen.server.engine import EngineInventory, ModelFile
 from prodgen.server.fields import IMG2IMG, TXT2IMG, Fields, read_fields
 from prodgen.server.ic_light_script import on_grey
-from prodgen.server.infotext import Facts, fill_from_infotext, info_json, infotext
-from prodgen.server.inventory import SAMPLERS, SCHEDULERS, resolve_sampler
-from prodgen.server.sampling import Job
+from prodgen.server.infotext import CallFacts, fill_from_infotext, info_json, infotext
+from prodgen.server.listings import SAMPLERS, SCHEDULERS, resolve_sampler
+from prodgen.server.sampling import CallResults, DrawingCall
 from prodgen.server.state import Machine
 from prodgen.server.wire import (
-    Answer,
     Crashed,
+    HttpAnswer,
     Pixels,
     Refused,
+    UploadedPicture,
     encode_png,
     encode_with_exif,
     images_answer,
@@ -51,7 +53,7 @@ _CONTENT_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg",
 _FILLS = {0: "fill", 2: "latent noise", 3: "latent nothing"}
 
 
-def txt2img(machine: Machine, body: dict[str, Any]) -> Answer:
+def txt2img(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
     """Answer POST /sdapi/v1/txt2img.
 
     Raises:
@@ -60,13 +62,13 @@ def txt2img(machine: Machine, body: dict[str, Any]) -> Answer:
     fields = read_fields(TXT2IMG, fill_from_infotext(body))
     arguments = _script_arguments(machine, fields)
     _check_sampler(machine, fields)
-    with _queued(machine, "txt2img", fields) as job:
-        _begin(machine, job)
-        _sample(machine, job, arguments)
-    return _answer(machine, job, fields)
+    with _queued(machine, "txt2img", fields) as task:
+        _begin(machine, "txt2img", task)
+        done = _draw(machine, _Asked("txt2img", task, fields, arguments))
+    return _answer(machine, done, fields)
 
 
-def img2img(machine: Machine, body: dict[str, Any]) -> Answer:
+def img2img(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
     """Answer POST /sdapi/v1/img2img.
 
     Raises:
@@ -78,21 +80,24 @@ def img2img(machine: Machine, body: dict[str, Any]) -> Answer:
     mask = read_picture(fields["mask"]) if fields["mask"] else None
     arguments = _script_arguments(machine, fields)
     _check_sampler(machine, fields)
-    with _queued(machine, "img2img", fields) as job:
+    with _queued(machine, "img2img", fields) as task:
         # Before the task begins: a bad init image leaves it pending for ever.
-        job.inits = [read_picture(text) for text in fields["init_images"]]
-        _begin(machine, job)
+        inits = [read_picture(text) for text in fields["init_images"]]
+        _begin(machine, "img2img", task)
         if fields["mask"] == "":
             raise Crashed("AttributeError", "'str' object has no attribute 'mode'")
         if fields["latent_mask"] is not None:
             raise Crashed("AttributeError", "'str' object has no attribute 'convert'")
-        if mask is not None:
-            job.mask = inpainting.mask_of(mask, rounded=fields["mask_round"] is not False)
-            if fields["inpainting_mask_invert"]:
-                job.mask = 255 - job.mask
-        _sample(machine, job, arguments)
+        repainted = None if mask is None else _repainted(mask, fields)
+        done = _draw(machine, _Asked("img2img", task, fields, arguments, inits, repainted))
     hidden = {} if fields["include_init_images"] else {"init_images": None, "mask": None}
-    return _answer(machine, job, {**fields, **hidden})
+    return _answer(machine, done, {**fields, **hidden})
+
+
+def _repainted(mask: UploadedPicture, fields: Fields) -> inpainting.Mask:
+    """Return the mask as it is meant: white is repainted."""
+    found = inpainting.mask_of(mask, rounded=fields["mask_round"] is not False)
+    return 255 - found if fields["inpainting_mask_invert"] else found
 
 
 def _script_arguments(machine: Machine, fields: Fields) -> object:
@@ -116,101 +121,171 @@ def _script_arguments(machine: Machine, fields: Fields) -> object:
 
 
 def _check_sampler(machine: Machine, fields: Fields) -> None:
-    if machine.release == "1.9" and (fields["sampler_name"] or fields["sampler_index"]) not in SAMPLERS:
+    if (
+        machine.behaviour.release == "1.9"
+        and (fields["sampler_name"] or fields["sampler_index"]) not in SAMPLERS
+    ):
         raise Refused(404, "Sampler not found")
 
 
 def _sampler(machine: Machine, fields: Fields) -> tuple[str, str | None]:
     """Return the names of what runs; 1.9 shows an unknown schedule as it was sent, and none if none was."""
-    sampler, schedule = resolve_sampler(fields["sampler_name"], fields["sampler_index"], fields["scheduler"])
-    return sampler, fields["scheduler"] if machine.release == "1.9" else schedule
+    sampler, schedule = resolve_sampler(
+        fields["sampler_name"],
+        fields["sampler_index"],
+        fields["scheduler"],
+        drawn_with=machine.inventory.samplers,
+    )
+    return sampler, fields["scheduler"] if machine.behaviour.release == "1.9" else schedule
 
 
 @contextmanager
-def _queued(machine: Machine, route: str, fields: Fields) -> Iterator[Job]:
-    """Wait for one's turn; inside, the global lock is held."""
+def _queued(machine: Machine, route: str, fields: Fields) -> Iterator[str]:
+    """Wait for one's turn and give the task's name; inside, the global lock is held."""
     name = "".join(secrets.choice(_LETTERS) for _ in range(7))
     task = fields["force_task_id"] or f"task({route}-{name})"
     machine.tasks.add(task)
     with machine.lock.held():
-        job = Job(route, task, fields, "", "", (), (0, 0))
         try:
-            yield job
+            yield task
             machine.tasks.finish(task)  # not where it failed: then it stays "active"
         finally:
             machine.state.end()
 
 
-def _begin(machine: Machine, job: Job) -> None:
-    machine.state.begin(f"scripts_{job.route}")
-    machine.tasks.start(job.task)
+def _begin(machine: Machine, route: str, task: str) -> None:
+    machine.state.begin(f"scripts_{route}")
+    machine.tasks.start(task)
 
 
-def _sample(machine: Machine, job: Job, arguments: object) -> None:
-    fields = job.fields
-    overrides = fields["override_settings"]
+@dataclass(frozen=True)
+class _Asked:
+    """What a request asks for, with its pictures decoded."""
+
+    route: str
+    task: str
+    fields: Fields
+    arguments: object
+    """IC-Light's."""
+
+    inits: Sequence[UploadedPicture] = ()
+    mask: inpainting.Mask | None = None
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A finished call: what was asked, what came of it, and what is told about it."""
+
+    call: DrawingCall
+    results: CallResults
+    facts: CallFacts
+
+
+def _draw(machine: Machine, asked: _Asked) -> _Done:
+    """Check a call and draw it, under the options that it overrides."""
+    fields = asked.fields
     restore = fields["override_settings_restore_afterwards"] is not False
-    with machine.settings.overridden(overrides, restore=restore):
-        if fields["prompt"] is None or fields["negative_prompt"] is None:
-            raise Crashed("AssertionError", "")
-        _check_inits(job)
-        sampling.check_numbers(fields)
-        _check_refiner(machine, fields)
-        clip_skip = _clip_skip(machine)
-        job.size = sampling.floored(fields)
-        sampling.hires_size(fields)
-        prompt = _COMMENT.sub("", fields["prompt"])
-        negative = _COMMENT.sub("", fields["negative_prompt"])
-        job.prompt, loras = split_prompt(prompt, machine.loras)
-        job.negative_prompt = split_prompt(negative, machine.loras)[0]
-        job.loras = [] if fields["disable_extra_networks"] else loras
-        count = fields["batch_size"] * fields["n_iter"]
-        job.seeds, subseeds = _seeds(fields, count)
-        unit = machine.ic_light.read(arguments, job.inits[0] if job.inits else None)
-        if machine.release == "1.9":  # lacks the hook that IC-Light uses
-            unit = replace(unit, relights=False, shows_subject=False)
-        job.unit = unit
-        sampling.run(machine, job)
-        sampler, schedule = _sampler(machine, fields)
-        job.facts = Facts(
-            prompt=prompt,
-            negative_prompt=negative,
-            seeds=job.seeds,
-            subseeds=subseeds,
-            sampler=sampler,
-            schedule=schedule,
-            model_name=machine.settings.checkpoint.name,
-            model_hash=machine.settings.checkpoint.short_hash,
-            version=machine.version,
-            clip_skip=clip_skip,
-            fields=fields,
-            extra=_extra_parameters(machine, job),
-            job_timestamp=machine.state.job_timestamp,
-        )
+    with machine.options.overridden(fields["override_settings"], restore=restore):
+        call = _checked(machine, asked)
+        results = sampling.run(machine, call)
+        done = _Done(call, results, _facts(machine, call, results))
         if fields["save_images"]:
-            _save(machine, job)
+            _save(machine, done)
+        return done
 
 
-def _check_inits(job: Job) -> None:
-    if job.route != "img2img":
+def _checked(machine: Machine, asked: _Asked) -> DrawingCall:
+    """Return the call with its names resolved; the checks are in the real server's order."""
+    fields, inventory = asked.fields, machine.inventory
+    if fields["prompt"] is None or fields["negative_prompt"] is None:
+        raise Crashed("AssertionError", "")
+    _check_inits(asked)
+    sampling.check_numbers(fields)
+    _check_refiner(machine, fields)
+    clip_skip = _clip_skip(machine)
+    size = sampling.floored(fields)
+    hires = sampling.hires_pass(fields, inventory.upscalers)
+    prompt = _COMMENT.sub("", fields["prompt"])
+    negative = _COMMENT.sub("", fields["negative_prompt"])
+    tags = network_tags(prompt)
+    seeds, subseeds = _seeds(fields, fields["batch_size"] * fields["n_iter"])
+    unit = machine.ic_light.read(asked.arguments, asked.inits[0] if asked.inits else None)
+    if machine.behaviour.release == "1.9":  # lacks the hook that IC-Light uses
+        unit = replace(unit, relights=False, shows_subject=False)
+    sampler, schedule = _sampler(machine, fields)
+    return DrawingCall(
+        route=asked.route,
+        task=asked.task,
+        fields=fields,
+        prompt=prompt,
+        negative_prompt=negative,
+        words=without_tags(prompt, tags),
+        negative_words=without_tags(negative, network_tags(negative)),
+        loras=() if fields["disable_extra_networks"] else _loras(inventory, tags),
+        seeds=seeds,
+        subseeds=subseeds,
+        size=size,
+        hires=hires,
+        sampler=sampler,
+        schedule=schedule,
+        clip_skip=clip_skip,
+        checkpoint=machine.options.checkpoint,
+        vae=next((vae for vae in inventory.vaes if vae.name == machine.options["sd_vae"]), None),
+        unit=unit,
+        inits=asked.inits,
+        mask=asked.mask,
+    )
+
+
+def _loras(inventory: EngineInventory, tags: Sequence[NetworkTag]) -> tuple[tuple[ModelFile, float], ...]:
+    """Return the LoRAs that the tags name, each with its weight; what is unknown or unreadable vanishes."""
+    known = {model.name: model for model in inventory.loras}
+    return tuple(
+        (known[tag.name], tag.unet_weight)
+        for tag in tags
+        if tag.is_lora and tag.name in known and tag.unet_weight is not None
+    )
+
+
+def _facts(machine: Machine, call: DrawingCall, results: CallResults) -> CallFacts:
+    return CallFacts(
+        prompt=call.prompt,
+        negative_prompt=call.negative_prompt,
+        seeds=call.seeds,
+        subseeds=call.subseeds,
+        sampler=call.sampler,
+        schedule=call.schedule,
+        model_name=call.checkpoint.name,
+        model_hash=call.checkpoint.short_hash,
+        version=machine.version,
+        clip_skip=call.clip_skip,
+        fields=call.fields,
+        extra=_extra_parameters(machine, call, results),
+        job_timestamp=machine.state.job_timestamp,
+        vae=None if call.vae is None else (call.vae.name, call.vae.short_hash),
+    )
+
+
+def _check_inits(asked: _Asked) -> None:
+    if asked.route != "img2img":
         return
-    if not job.inits:
+    if not asked.inits:
         text = "Expected 3D (unbatched) or 4D (batched) input to conv2d, but got input of size: [0]"
         raise Crashed("RuntimeError", text)
-    batch = job.fields["batch_size"] or 1
-    if len(job.inits) > batch:
-        text = f"bad number of images passed: {len(job.inits)}; expecting {batch} or less"
+    batch = asked.fields["batch_size"] or 1
+    if len(asked.inits) > batch:
+        text = f"bad number of images passed: {len(asked.inits)}; expecting {batch} or less"
         raise Crashed("RuntimeError", text)
 
 
 def _check_refiner(machine: Machine, fields: Fields) -> None:
     name = fields["refiner_checkpoint"]
-    if name and name != "None" and machine.settings.find_checkpoint(name) is None:
+    if name and name != "None" and machine.options.find_checkpoint(name) is None:
         raise Crashed("Exception", f"Could not find checkpoint with name {name}")
 
 
 def _clip_skip(machine: Machine) -> int:
-    value = machine.settings["CLIP_stop_at_last_layers"]
+    value = machine.options["CLIP_stop_at_last_layers"]
     if not isinstance(value, (int, float)):
         raise Crashed("TypeError", f"bad operand type for unary -: {type(value).__name__!r}")
     return int(value)
@@ -225,49 +300,44 @@ def _seeds(fields: Fields, count: int) -> tuple[list[int], list[int]]:
     return [first + (0 if varies else i) for i in range(count)], [second + i for i in range(count)]
 
 
-def _extra_parameters(machine: Machine, job: Job) -> dict[str, Any]:
-    """Return extra_generation_params, in the order of the real server; ours come last."""
-    fields = job.fields
+def _extra_parameters(machine: Machine, call: DrawingCall, results: CallResults) -> dict[str, Any]:
+    """Return extra_generation_params, in the order of the real server; the engine's come last."""
+    fields = call.fields
     extra: dict[str, Any] = {}
-    if job.route == "img2img":
-        extra |= _img2img_parameters(job)
-    if fields.get("enable_hr"):
+    if call.route == "img2img":
+        extra |= _img2img_parameters(call)
+    if call.hires is not None:
         extra |= _hires_parameters(fields)
-    if job.loras:
-        extra["Lora hashes"] = ", ".join(f"{m.name}: {m.sha256[:12]}" for m, _ in job.loras)
-    schedule = _sampler(machine, fields)[1]
-    if schedule in SCHEDULERS and schedule != "Automatic":
-        extra["Schedule type"] = schedule
-    refiner = machine.settings.find_checkpoint(fields["refiner_checkpoint"] or "")
+    if call.loras:
+        extra["Lora hashes"] = ", ".join(f"{m.name}: {m.sha256[:12]}" for m, _ in call.loras)
+    if call.schedule in SCHEDULERS and call.schedule != "Automatic":
+        extra["Schedule type"] = call.schedule
+    refiner = machine.options.find_checkpoint(fields["refiner_checkpoint"] or "")
     if refiner is not None and fields["refiner_switch_at"]:
         extra |= {"Refiner": refiner.title, "Refiner switch at": fields["refiner_switch_at"]}
-    if job.scene is not None:
-        extra |= {"Scene": job.scene.scene, "Floor": job.scene.floor}
-        if job.scene.unknown_words:
-            extra["Unknown words"] = ", ".join(job.scene.unknown_words)
-    return extra
+    return {**extra, **results.story}
 
 
-def _img2img_parameters(job: Job) -> dict[str, Any]:
-    fields = job.fields
+def _img2img_parameters(call: DrawingCall) -> dict[str, Any]:
+    fields = call.fields
     extra: dict[str, Any] = {"Denoising strength": fields["denoising_strength"]}
     if fields["initial_noise_multiplier"] not in (None, 1.0):
         extra["Noise multiplier"] = fields["initial_noise_multiplier"]
-    if job.mask is None:
+    if call.mask is None:
         return extra
     if fields["inpainting_mask_invert"]:
         extra["Mask mode"] = "Inpaint not masked"
     x, y = inpainting.blur_px(fields)
     if x > 0 or y > 0:
         extra["Mask blur"] = x if x == y else None
-    if fields["inpaint_full_res"] and job.mask.any():
+    if fields["inpaint_full_res"] and call.mask.any():
         extra |= {"Inpaint area": "Only masked", "Masked area padding": fields["inpaint_full_res_padding"]}
     if fields["inpainting_fill"] in _FILLS:
         extra["Masked content"] = _FILLS[fields["inpainting_fill"]]
     return extra
 
 
-def _hires_parameters(fields: Fields) -> dict[str, Any]:
+def _hires_parameters(fields: Mapping[str, Any]) -> dict[str, Any]:
     extra: dict[str, Any] = {
         "Denoising strength": fields["denoising_strength"],
         "Hires prompt": fields["hr_prompt"] or None,
@@ -285,58 +355,59 @@ def _hires_parameters(fields: Fields) -> dict[str, Any]:
     return extra
 
 
-def _save(machine: Machine, job: Job) -> None:
+def _save(machine: Machine, done: _Done) -> None:
     """Save the results as the options say, in memory."""
-    settings = machine.settings
-    kind = str(settings["samples_format"]).lower()
+    options, facts = machine.options, done.facts
+    kind = str(options["samples_format"]).lower()
     if kind not in _CONTENT_TYPES:
         return
-    folder = str(settings[f"outdir_{job.route}_samples"])
-    if settings["save_to_dirs"]:
-        folder += f"/{machine.state.job_timestamp[:8]}"
-    for index, pixels in enumerate(job.results):
-        pattern = str(settings["samples_filename_pattern"]) or "[seed]"
-        name = pattern.replace("[seed]", str(job.seeds[index])).replace("[date]", job.facts.job_timestamp[:8])
-        if settings["save_images_add_number"]:
+    folder = str(options[f"outdir_{done.call.route}_samples"])
+    if options["save_to_dirs"]:
+        folder += f"/{facts.job_timestamp[:8]}"
+    for index, pixels in enumerate(done.results.pictures):
+        pattern = str(options["samples_filename_pattern"]) or "[seed]"
+        name = pattern.replace("[seed]", str(facts.seeds[index])).replace("[date]", facts.job_timestamp[:8])
+        if options["save_images_add_number"]:
             name = f"{machine.files.next_number():05}-{name}"
-        data = _encoded(machine, pixels, infotext(job.facts, index))
+        data = _encoded(machine, pixels, infotext(facts, index))
         machine.files.add(f"{folder}/{name}.{kind}", _CONTENT_TYPES[kind], data)
 
 
 def _encoded(machine: Machine, pixels: Pixels, text: str | None) -> bytes:
-    kind = str(machine.settings["samples_format"]).lower()
+    kind = str(machine.options["samples_format"]).lower()
     if kind == "png":
-        return encode_png(pixels, {"parameters": text} if text else None, level=machine.png_level)
+        return encode_png(pixels, {"parameters": text} if text else None, level=machine.behaviour.png_level)
     if kind in _CONTENT_TYPES:
-        quality = int(machine.settings["jpeg_quality"])
+        quality = int(machine.options["jpeg_quality"])
         return encode_with_exif(pixels, text, kind=kind, quality=quality)
     raise Refused(500, "Invalid image format")
 
 
-def _answer(machine: Machine, job: Job, shown: Fields) -> Answer:
-    """Return the answer of a finished job: [grid], results, extras, details."""
-    fields = job.fields
-    texts = [infotext(job.facts, index) for index in range(len(job.results))]
+def _answer(machine: Machine, done: _Done, shown: Fields) -> HttpAnswer:
+    """Return the answer of a finished call: [grid], results, extras, details."""
+    fields, results = done.call.fields, done.results
+    texts = [infotext(done.facts, index) for index in range(len(results.pictures))]
     pictures: list[tuple[Pixels, str | None]] = []
-    for index, pixels in enumerate(job.results):
+    for index, pixels in enumerate(results.pictures):
         pictures.append((pixels, texts[index]))
-        pictures += [(extra, None) for extra in job.after[index]]
-    has_grid = fields["save_images"] and len(job.results) > 1
+        pictures += [(extra, None) for extra in results.after[index]]
+    has_grid = fields["save_images"] and len(results.pictures) > 1
     if has_grid:
-        pictures.insert(0, (_grid(job.results), texts[0]))
+        pictures.insert(0, (_grid(results.pictures), texts[0]))
         texts.insert(0, texts[0])
-    images = _encode_all(machine, job, pictures) if fields["send_images"] else []
-    info = info_json(job.facts, infotexts=texts, first=int(has_grid))
+    images = _encode_all(machine, done, pictures) if fields["send_images"] else []
+    info = info_json(done.facts, infotexts=texts, first=int(has_grid))
     return images_answer("images", images, {"parameters": shown, "info": info})
 
 
-def _encode_all(machine: Machine, job: Job, pictures: list[tuple[Pixels, str | None]]) -> list[bytes]:
+def _encode_all(machine: Machine, done: _Done, pictures: list[tuple[Pixels, str | None]]) -> list[bytes]:
     """Return the results and the extras after them in base64; encoding releases the GIL, so side by side."""
-    subject = job.unit.subject if job.unit.shows_subject else None
-    if subject is not None and machine.ndarray_bug:
+    unit = done.call.unit
+    subject = unit.subject if unit.shows_subject else None
+    if subject is not None and machine.behaviour.ndarray_bug:
         raise Crashed("AttributeError", "'numpy.ndarray' object has no attribute 'info'")
     extras = [] if subject is None else [on_grey(subject)]
-    wanted = [*pictures, *((pixels, None) for pixels in [*extras, *job.details])]
+    wanted = [*pictures, *((pixels, None) for pixels in [*extras, *done.results.details])]
 
     def encode(item: tuple[Pixels, str | None]) -> bytes:
         return to_base64(_encoded(machine, *item))
@@ -345,7 +416,7 @@ def _encode_all(machine: Machine, job: Job, pictures: list[tuple[Pixels, str | N
         return [encode(wanted[0])]
     with ThreadPoolExecutor(ENCODERS) as pool:
         images = list(pool.map(encode, wanted))
-    if subject is not None and machine.false_strings:
+    if subject is not None and machine.behaviour.false_strings:
         images[len(pictures)] = b"False"
     return images
 

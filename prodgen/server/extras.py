@@ -1,6 +1,6 @@
-"""The extras tab's routes and /png-info: upscaling without a model, and reading what a picture says.
+"""The extras tab's routes and /png-info: upscaling, and reading what a picture says.
 
-Upscalers here are resampling only, and named so; alpha is kept.
+Plain resampling is done here; every other upscaler is the engine's. Alpha is kept.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from prodgen.codecs import READABLE
+from prodgen.server.engine import Engine
 from prodgen.server.fields import (
     EXTRA_BATCH,
     EXTRA_SINGLE,
@@ -24,15 +25,15 @@ from prodgen.server.fields import (
     read_fields,
 )
 from prodgen.server.infotext import read_infotext, with_invented_defaults
-from prodgen.server.inventory import SHARP, UPSCALERS
+from prodgen.server.listings import PLAIN_UPSCALERS
 from prodgen.server.state import Machine
 from prodgen.server.wire import (
-    Answer,
     Crashed,
+    HttpAnswer,
     Invalid,
-    Picture,
     Pixels,
     Refused,
+    UploadedPicture,
     answer,
     base64_bytes,
     encode_png,
@@ -44,17 +45,14 @@ from prodgen.server.wire import (
 MAX_UPSCALED_PX = 300_000_000
 """Larger results fail as an allocator does."""
 
-SHARPENING = 0.6
-"""Gain of prodgen-sharp's unsharp mask after each doubling; the result stays between its neighbours."""
-
 _NOT_SHOWN = {"jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi", "exif", "loop", "background"}
 _NOT_SHOWN |= {"timestamp", "duration", "progressive", "progression", "icc_profile", "chromaticity"}
 _NOT_SHOWN |= {"photoshop", "parameters", "interlace", "gamma", "srgb", "transparency", "xmp"}
 """Entries of a file that are about its format."""
 
 
-def single(machine: Machine, body: dict[str, Any]) -> Answer:
-    """Answer POST /sdapi/v1/extra-single-image.
+def single(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
+    """HttpAnswer POST /sdapi/v1/extra-single-image.
 
     Raises:
         Invalid, Refused, Crashed: As the real server does.
@@ -62,13 +60,13 @@ def single(machine: Machine, body: dict[str, Any]) -> Answer:
     fields = read_fields(EXTRA_SINGLE, body)
     picture = read_picture(fields["image"])
     with machine.lock.held():
-        pixels, said = _processed(picture, fields)
-    data = encode_png(pixels, {"postprocessing": said}, level=machine.png_level)
+        pixels, said = _processed(machine, picture, fields)
+    data = encode_png(pixels, {"postprocessing": said}, level=machine.behaviour.png_level)
     return images_answer("image", to_base64(data), _html_info(said), last=True)
 
 
-def batch(machine: Machine, body: dict[str, Any]) -> Answer:
-    """Answer POST /sdapi/v1/extra-batch-images; each entry needs data and name.
+def batch(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
+    """HttpAnswer POST /sdapi/v1/extra-batch-images; each entry needs data and name.
 
     Raises:
         Invalid, Refused, Crashed: As the real server does.
@@ -87,8 +85,8 @@ def batch(machine: Machine, body: dict[str, Any]) -> Answer:
     images, said = [], ""
     with machine.lock.held():
         for picture in pictures:
-            pixels, said = _processed(picture, fields)
-            data = encode_png(pixels, {"postprocessing": said}, level=machine.png_level)
+            pixels, said = _processed(machine, picture, fields)
+            data = encode_png(pixels, {"postprocessing": said}, level=machine.behaviour.png_level)
             images.append(to_base64(data))
     return images_answer("images", images, _html_info(said), last=True)
 
@@ -97,10 +95,10 @@ def _html_info(said: str) -> dict[str, str]:
     return {"html_info": f"<p>{html.escape(said)}</p>"}
 
 
-def _processed(picture: Picture, fields: Fields) -> tuple[Pixels, str]:
+def _processed(machine: Machine, picture: UploadedPicture, fields: Fields) -> tuple[Pixels, str]:
     """Return a picture after upscaling, and what was done, as the postprocessing text has it."""
     for name in (fields["upscaler_1"], fields["upscaler_2"]):
-        if name not in UPSCALERS:
+        if name not in (*PLAIN_UPSCALERS, *machine.inventory.upscalers):
             raise Crashed("AssertionError", f"could not find upscaler named {name}")
     first, second = fields["upscaler_1"], fields["upscaler_2"]
     if first == "None":
@@ -115,17 +113,17 @@ def _processed(picture: Picture, fields: Fields) -> tuple[Pixels, str]:
     else:
         said["Postprocess upscale by"] = fields["upscaling_resize"]
     said["Postprocess upscaler"] = first
-    result = _cropped(upscaled(picture.pixels, width, height, first), crop)
+    result = _cropped(upscaled(machine.engine, picture.pixels, width, height, first), crop)
     visible = fields["extras_upscaler_2_visibility"]
     if second != "None" and visible > 0:
         said["Postprocess upscaler 2"] = second
-        other = _cropped(upscaled(picture.pixels, width, height, second), crop)
+        other = _cropped(upscaled(machine.engine, picture.pixels, width, height, second), crop)
         mixed = result + (other.astype(np.float32) - result) * np.float32(visible)
         result = np.rint(mixed).astype(np.uint8)
     return result, ", ".join(f"{key}: {value}" for key, value in said.items())
 
 
-def _target(picture: Picture, fields: Fields) -> tuple[int, int, tuple[int, int] | None]:
+def _target(picture: UploadedPicture, fields: Fields) -> tuple[int, int, tuple[int, int] | None]:
     """Return width, height, and what to crop the result to."""
     wide, high = picture.size
     crop = None
@@ -153,47 +151,33 @@ def _cropped(pixels: Pixels, size: tuple[int, int] | None) -> Pixels:
     return np.ascontiguousarray(pixels[top : top + height, left : left + width])
 
 
-def upscaled(pixels: Pixels, width: int, height: int, name: str) -> Pixels:
-    """Return a picture at another size, by one of `UPSCALERS`; alpha is resampled like a colour."""
+def upscaled(engine: Engine, pixels: Pixels, width: int, height: int, name: str) -> Pixels:
+    """Return a picture at another size; alpha is resampled like a colour.
+
+    Args:
+        engine: Enlarges by its own upscalers. What gets smaller is averaged, whatever the name.
+        pixels: The picture.
+        width: Wanted width in pixels.
+        height: Wanted height in pixels.
+        name: "Lanczos", "Nearest", or one of the engine's.
+    """
     if pixels.shape[1::-1] == (width, height):
         return pixels
-    shrinks = width <= pixels.shape[1] and height <= pixels.shape[0]
     if name == "Nearest":
         return _resized(pixels, width, height, cv2.INTER_NEAREST)
-    if shrinks:
+    if width <= pixels.shape[1] and height <= pixels.shape[0]:
         return _resized(pixels, width, height, cv2.INTER_AREA)
-    if name != SHARP:
+    if name in PLAIN_UPSCALERS:
         return _resized(pixels, width, height, cv2.INTER_LANCZOS4)
-    while pixels.shape[1] * 2 <= width and pixels.shape[0] * 2 <= height:
-        pixels = _sharpened(_without_ringing(pixels, pixels.shape[1] * 2, pixels.shape[0] * 2))
-    if pixels.shape[1::-1] == (width, height):
-        return pixels
-    return _sharpened(_without_ringing(pixels, width, height))
-
-
-def _without_ringing(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Return a Lanczos enlargement that stays in the range of each pixel's 3 x 3 neighbours."""
-    near = np.ones((3, 3), np.uint8)
-    low = _resized(np.asarray(cv2.erode(pixels, near), np.uint8), width, height, cv2.INTER_LINEAR)
-    high = _resized(np.asarray(cv2.dilate(pixels, near), np.uint8), width, height, cv2.INTER_LINEAR)
-    return np.clip(_resized(pixels, width, height, cv2.INTER_LANCZOS4), low, high)
+    return engine.upscale(pixels, width, height, name)
 
 
 def _resized(pixels: Pixels, width: int, height: int, how: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
 
 
-def _sharpened(pixels: Pixels) -> Pixels:
-    """Return an unsharp mask that never leaves the range of its 3 x 3 neighbourhood, so without halos."""
-    near = np.ones((3, 3), np.uint8)
-    low, high = cv2.erode(pixels, near), cv2.dilate(pixels, near)
-    soft = cv2.GaussianBlur(pixels, (0, 0), 1.2)
-    sharp = cv2.addWeighted(pixels, 1 + SHARPENING, soft, -SHARPENING, 0)
-    return np.asarray(np.clip(sharp, low, high), np.uint8)
-
-
-def png_info(body: dict[str, Any]) -> Answer:
-    """Answer POST /sdapi/v1/png-info.
+def png_info(body: dict[str, Any]) -> HttpAnswer:
+    """HttpAnswer POST /sdapi/v1/png-info.
 
     Raises:
         Invalid, Refused: As the real server does.
@@ -225,8 +209,8 @@ def read_texts(data: bytes) -> tuple[str, dict[str, str]]:
     return (info if isinstance(info, str) else ""), items
 
 
-def interrogate(body: dict[str, Any]) -> Answer:
-    """Answer POST /sdapi/v1/interrogate: there is no captioning network, and it says so.
+def interrogate(body: dict[str, Any]) -> HttpAnswer:
+    """HttpAnswer POST /sdapi/v1/interrogate: there is no captioning network, and it says so.
 
     Raises:
         Invalid, Refused, Crashed: Always one of them.

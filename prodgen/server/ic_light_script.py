@@ -1,6 +1,6 @@
 """IC-Light as A1111 runs it: three spellings of the arguments, and what each swallows in silence.
 
-Owns the meaning of the arguments and the extra pictures. The light itself is the renderer's. What is
+Owns the meaning of the arguments and the extra pictures. The light itself is the engine's. What is
 wrong in the arguments never becomes an error here, because on A1111 it does not: the extension's
 exceptions are caught and logged, and an un-relit picture comes back with 200.
 """
@@ -13,10 +13,13 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from prodgen.images import Matte, RgbImage, from_uint8, to_uint8
-from prodgen.server.inventory import IC_LIGHT_MODELS
-from prodgen.server.wire import Crashed, Picture, Pixels, Refused, read_picture
+from prodgen.server.wire import Crashed, Pixels, Refused, UploadedPicture, read_picture
+
+IC_LIGHT_MODELS = ["IC-Light.SD15.FC", "IC-Light.SD15.FBC"]
+"""Foreground only, and foreground with background, as the extension names them."""
 
 IcLightDialect = Literal["v1", "v2", "v15"]
 """One dict (huchenlei); 13 positional values (Haoming02 2.0); 15 positional values (in between)."""
@@ -81,13 +84,13 @@ class IcLightUnit:
 
     enabled: bool = False
     model_type: str | None = None
-    subject: Picture | None = None
+    subject: UploadedPicture | None = None
     """The picture that is cut out, RGB or RGBA; in img2img with v2 it is the init image."""
 
-    light_map: Picture | None = None
+    light_map: UploadedPicture | None = None
     """img2img only: whose light it shall have."""
 
-    background: Picture | None = None
+    background: UploadedPicture | None = None
     background_source: str = _SOURCES[0]
     reinforce: bool = False
     detail: bool = False
@@ -97,7 +100,7 @@ class IcLightUnit:
     """Whether the foreground on grey comes back as an extra picture."""
 
     relights: bool = False
-    """Whether the renderer is asked for light at all."""
+    """Whether the engine is asked for light at all."""
 
     @property
     def is_fbc(self) -> bool:
@@ -108,6 +111,39 @@ class IcLightUnit:
     def channels(self) -> int:
         """Input channels of the model's first convolution, for the text of the n_iter failure."""
         return 12 if self.is_fbc else 8
+
+    def conditions(self, width: int, height: int) -> Conditions | None:
+        """Return the pictures that the light depends on, at this size; None without a subject."""
+        if self.subject is None:
+            return None
+        subject = crop_to(self.subject.pixels, width, height)
+        has_alpha = subject.shape[2] == 4
+        light_map = None
+        if self.light_map is not None:
+            light_map = crop_to(self.light_map.over(255, 255, 255), width, height)
+        return Conditions(
+            foreground=np.ascontiguousarray(subject[..., :3]),
+            matte=subject[..., 3] if has_alpha else np.full((height, width), 255, np.uint8),
+            background=background_pixels(self, width, height),
+            light_map=light_map,
+        )
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The pictures that relighting depends on, all of one size, uint8."""
+
+    foreground: Pixels
+    """The product, (H, W, 3); outside the matte it means nothing."""
+
+    matte: NDArray[np.uint8]
+    """(H, W), 255 = product."""
+
+    background: Pixels | None
+    """The picture that FBC composes onto; None for FC."""
+
+    light_map: Pixels | None
+    """img2img: the picture whose light the product shall have."""
 
 
 OFF = IcLightUnit()
@@ -123,7 +159,7 @@ class IcLightScript:
 
     _stored: IcLightUnit = field(default=OFF, repr=False)
 
-    def read(self, arguments: object, init: Picture | None) -> IcLightUnit:
+    def read(self, arguments: object, init: UploadedPicture | None) -> IcLightUnit:
         """Return what will run for this call's arguments.
 
         Args:
@@ -143,7 +179,7 @@ class IcLightScript:
         self._stored = unit
         return unit
 
-    def _read_v1(self, args: Sequence[object], init: Picture | None) -> IcLightUnit:
+    def _read_v1(self, args: Sequence[object], init: UploadedPicture | None) -> IcLightUnit:
         given = args[0] if args else {}
         if not isinstance(given, Mapping):
             raise _Swallowed
@@ -161,7 +197,7 @@ class IcLightScript:
             return replace(unit, relights=False, shows_subject=False)
         return unit
 
-    def _read_list(self, args: Sequence[object], init: Picture | None) -> IcLightUnit:
+    def _read_list(self, args: Sequence[object], init: UploadedPicture | None) -> IcLightUnit:
         order = _V2_ORDER if self.dialect == "v2" else _V15_ORDER
         values = {**_POSITIONAL_DEFAULTS, **dict(zip(order, args, strict=False))}
         if not values["enabled"]:
@@ -177,7 +213,7 @@ class IcLightScript:
         known = values["model_type"] in IC_LIGHT_MODELS
         return replace(unit, relights=known and (not unit.is_fbc or _has_background(unit)))
 
-    def _read_v15(self, values: Mapping[str, Any], init: Picture | None) -> IcLightUnit:
+    def _read_v15(self, values: Mapping[str, Any], init: UploadedPicture | None) -> IcLightUnit:
         """Read the 15 values; in img2img they always fail over the API, where the light map is text."""
         model = _model(values["model_type"])
         subject = self._cut_out(_sent(values), values)
@@ -187,17 +223,21 @@ class IcLightScript:
         unit = self._unit(values, model, subject, None)
         return replace(unit, relights=not unit.is_fbc or _has_background(unit))
 
-    def _cut_out(self, picture: Picture | None, values: Mapping[str, Any]) -> Picture | None:
+    def _cut_out(self, picture: UploadedPicture | None, values: Mapping[str, Any]) -> UploadedPicture | None:
         """Return the subject with its matte as alpha, if remove_bg is asked for."""
         if picture is None or not values["remove_bg"]:
             return picture
         if self.segment is None:
             raise _Swallowed
         rgb = picture.pixels[..., :3]
-        return Picture(np.dstack([rgb, to_uint8(self.segment(from_uint8(rgb)))]), "RGBA")
+        return UploadedPicture(np.dstack([rgb, to_uint8(self.segment(from_uint8(rgb)))]), "RGBA")
 
     def _unit(
-        self, values: Mapping[str, Any], model: str, subject: Picture, light_map: Picture | None
+        self,
+        values: Mapping[str, Any],
+        model: str,
+        subject: UploadedPicture,
+        light_map: UploadedPicture | None,
     ) -> IcLightUnit:
         return IcLightUnit(
             enabled=True,
@@ -215,9 +255,9 @@ class IcLightScript:
         )
 
 
-def _or_grey(subject: Picture | None) -> Picture:
+def _or_grey(subject: UploadedPicture | None) -> UploadedPicture:
     """Return the subject, or one grey pixel where there is none; it is never shown."""
-    return subject or Picture(np.full((1, 1, 3), GREY, np.uint8), "RGB")
+    return subject or UploadedPicture(np.full((1, 1, 3), GREY, np.uint8), "RGB")
 
 
 def _model(name: object) -> str:
@@ -233,7 +273,7 @@ def _radius(value: object) -> int:
         raise _Swallowed from None
 
 
-def _optional(text: object) -> Picture | None:
+def _optional(text: object) -> UploadedPicture | None:
     if text is None:
         return None
     try:
@@ -242,7 +282,7 @@ def _optional(text: object) -> Picture | None:
         raise _Swallowed from None
 
 
-def _sent(values: Mapping[str, Any]) -> Picture | None:
+def _sent(values: Mapping[str, Any]) -> UploadedPicture | None:
     """Return input_fg; grey and palette pictures fail."""
     picture = _optional(values["input_fg"])
     if picture is not None and picture.mode not in ("RGB", "RGBA"):
@@ -254,7 +294,7 @@ def _has_background(unit: IcLightUnit) -> bool:
     return unit.background is not None or unit.background_source in _LIGHTS
 
 
-def on_grey(picture: Picture) -> Pixels:
+def on_grey(picture: UploadedPicture) -> Pixels:
     """Return the foreground as it comes back: alpha blended onto grey 127, (H, W, 3)."""
     return picture.over(GREY, GREY, GREY)
 

@@ -17,7 +17,7 @@ _SIZE = re.compile(r"^(\d+)x(\d+)$")
 
 
 @dataclass(frozen=True)
-class Facts:
+class CallFacts:
     """What is said about one call's pictures; all prompts of a call are the same here."""
 
     prompt: str
@@ -45,7 +45,7 @@ def quote(value: object) -> str:
     return json.dumps(text, ensure_ascii=False) if any(c in text for c in ",\n:") else text
 
 
-def infotext(facts: Facts, index: int) -> str:
+def infotext(facts: CallFacts, index: int) -> str:
     """Return the infotext of the picture at `index`."""
     fields, extra = facts.fields, facts.extra
     strength = fields["subseed_strength"] or 0
@@ -75,7 +75,7 @@ def infotext(facts: Facts, index: int) -> str:
     return f"{facts.prompt}{negative}\n{line}".strip()
 
 
-def info_json(facts: Facts, *, infotexts: Sequence[str], first: int) -> str:
+def info_json(facts: CallFacts, *, infotexts: Sequence[str], first: int) -> str:
     """Return the `info` of an answer: a text that holds JSON, with the keys of 1.10.1 in their order."""
     fields = facts.fields
     count = len(facts.seeds)

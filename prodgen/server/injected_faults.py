@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from prodgen.server.wire import Answer, Crashed, error_answer
+from prodgen.server.wire import Crashed, HttpAnswer, error_answer
 
 FaultKind = Literal[
     "refuse",  # nobody listens
@@ -88,15 +88,15 @@ def at_random(
     return decide
 
 
-def answer_without_work(fault: Fault | None) -> Answer | None:
+def answer_without_work(fault: Fault | None) -> HttpAnswer | None:
     """Return the answer of a fault that keeps the server from working, or None if it works."""
     if fault is None:
         return None
     match fault.kind:
         case "refuse":
-            return Answer(cut="refuse")
+            return HttpAnswer(cut="refuse")
         case "cut_before":
-            return Answer(cut="before")
+            return HttpAnswer(cut="before")
         case "busy":
             return _page(503, "Service Unavailable", {"retry-after": "1"})
         case "too_many":
@@ -118,12 +118,12 @@ def answer_without_work(fault: Fault | None) -> Answer | None:
             return None
 
 
-def _page(status: int, title: str, headers: dict[str, str] | None = None) -> Answer:
+def _page(status: int, title: str, headers: dict[str, str] | None = None) -> HttpAnswer:
     body = _PAGE % (title.encode(), title.encode())
-    return Answer(status, body, "text/html; charset=utf-8", headers or {})
+    return HttpAnswer(status, body, "text/html; charset=utf-8", headers or {})
 
 
-def spoil(answer: Answer, fault: Fault | None) -> Answer:
+def spoil(answer: HttpAnswer, fault: Fault | None) -> HttpAnswer:
     """Return what becomes of an answer whose work was done."""
     if fault is None:
         return answer

@@ -1,13 +1,12 @@
 """Masks as A1111 reads and applies them: polarity, blur, fills, the crop of "only masked", the paste back.
 
 What is kept comes back bit-identical, so everything here is uint8. White (255) is repainted. What is
-painted into the hole is the renderer's; how much of the old picture shows through is the fill's and
-the denoising strength's.
+painted into the hole is the engine's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen import masks
-from prodgen.images import from_uint8, to_uint8
 from prodgen.server.ic_light_script import crop_to
-from prodgen.server.wire import Crashed, Picture, Pixels
+from prodgen.server.wire import Crashed, Pixels, UploadedPicture
 
 Mask = NDArray[np.uint8]
 """(H, W) uint8, 255 = repaint."""
@@ -26,14 +23,8 @@ Mask = NDArray[np.uint8]
 CELL_PX = 8
 """Pixels of one latent cell, on which a repainted zone is rounded."""
 
-NOTHING_LEFT = 0.75
-"""Denoising strength from which on nothing of the old picture shows in a repainted zone."""
 
-FILL, ORIGINAL = 0, 1
-"""Values of inpainting_fill that keep something of the old picture; 2 and 3 (latent) keep nothing."""
-
-
-def mask_of(picture: Picture, *, rounded: bool) -> Mask:
+def mask_of(picture: UploadedPicture, *, rounded: bool) -> Mask:
     """Return the mask that a picture means: its alpha where that varies, else its luminance."""
     alpha = picture.alpha
     if picture.mode == "RGBA" and alpha is not None and alpha.min() != 255:
@@ -96,8 +87,8 @@ def _grown(low: int, high: int, length: int, limit: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One init image made ready: what the renderer starts from, and how its result is put back."""
+class RepaintPlan:
+    """One init image made ready: what the engine starts from, and how its result is put back."""
 
     start: Pixels
     """The part that is sampled, at the sampled size, (h, w, 3)."""
@@ -128,8 +119,8 @@ class Plan:
 
 
 def plan(
-    init: Picture, mask: Mask | None, fields: dict[str, Any], size: tuple[int, int], ground: str
-) -> Plan:
+    init: UploadedPicture, mask: Mask | None, fields: Mapping[str, Any], size: tuple[int, int], ground: str
+) -> RepaintPlan:
     """Make one init image ready for img2img.
 
     Args:
@@ -146,24 +137,24 @@ def plan(
     mode = fields["resize_mode"] or 0
     flat = init.over(*_rgb(ground))
     if mask is None:
-        return Plan(resized(flat, width, height, mode))
+        return RepaintPlan(resized(flat, width, height, mode))
     soft = blurred(mask, *blur_px(fields))
     rounded = fields["mask_round"] is not False
     if not fields["inpaint_full_res"]:
         start, sampled = resized(flat, width, height, mode), resized(soft, width, height, mode)
         overlay = np.minimum(sampled.astype(np.uint16) * 2, 255).astype(np.uint8)
-        return Plan(start, _zone(sampled, blur_px(fields), rounded=rounded), start, overlay)
+        return RepaintPlan(start, _zone(sampled, blur_px(fields), rounded=rounded), start, overlay)
     # The crop is computed in the mask's coordinates and applied to the init, right or wrong.
     region = crop_region(soft, max(0, fields["inpaint_full_res_padding"] or 0), width, height)
     if region is None:
-        return Plan(resized(flat, width, height, mode))
+        return RepaintPlan(resized(flat, width, height, mode))
     region = _inside(region, *init.size)
     left, top, right, bottom = region
     start = _scaled(flat[top:bottom, left:right], width, height)
     window = soft[top:bottom, left:right]  # empty where the mask is smaller than the init
     zone = _zone(_scaled(window, width, height), blur_px(fields), rounded=rounded) if window.size else None
     overlay = soft if soft.shape == flat.shape[:2] else _scaled(soft, *init.size)
-    return Plan(start, zone, flat, overlay, region)
+    return RepaintPlan(start, zone, flat, overlay, region)
 
 
 def _inside(region: tuple[int, int, int, int], width: int, height: int) -> tuple[int, int, int, int]:
@@ -171,7 +162,7 @@ def _inside(region: tuple[int, int, int, int], width: int, height: int) -> tuple
     return left, top, max(left + 1, min(region[2], width)), max(top + 1, min(region[3], height))
 
 
-def blur_px(fields: dict[str, Any]) -> tuple[int, int]:
+def blur_px(fields: Mapping[str, Any]) -> tuple[int, int]:
     """Return the mask's blur along x and y: mask_blur sets both."""
     if fields["mask_blur"] is not None:
         return fields["mask_blur"], fields["mask_blur"]
@@ -203,38 +194,3 @@ def _zone(mask: Mask, blur: tuple[int, int], *, rounded: bool) -> Mask:
     near = cv2.dilate(full, np.ones((1, reach), np.uint8))
     near = cv2.dilate(near, np.ones((reach, 1), np.uint8))
     return np.where((near > 0) & (mask > 0), 255, 0).astype(np.uint8)
-
-
-Draw = Callable[[Pixels], Pixels]
-"""Draws a new picture; given is what it may be like, at the same size."""
-
-
-def repaint(ready: Plan, draw: Draw, *, fill: int, denoising_strength: float) -> Pixels:
-    """Return the sampled part: what the renderer draws, mixed into what the fill leaves of the old.
-
-    A diffusion model at a low strength keeps the old picture's layout; the embedded renderer has no such
-    middle, so the two pictures are mixed.
-
-    Args:
-        ready: The plan.
-        draw: The renderer.
-        fill: inpainting_fill; only with a zone.
-        denoising_strength: 0 keeps `start`, `NOTHING_LEFT` and above replace it.
-
-    Returns:
-        (h, w, 3), equal to `start` to the bit where it is not repainted.
-    """
-    start = ready.start
-    hole = np.ones(start.shape[:2], np.float32) if ready.zone is None else from_uint8(ready.zone)
-    strength = min(max(denoising_strength / NOTHING_LEFT, 0.0), 1.0)
-    if not hole.any() or (strength == 0 and (ready.zone is None or fill == ORIGINAL)):
-        return start
-    if ready.zone is not None and fill not in (FILL, ORIGINAL):
-        strength = 1.0
-    under = from_uint8(start)
-    if ready.zone is not None and fill == FILL and hole.min() < 1:
-        under = masks.fill(under, np.minimum(hole, 1))
-    painted = from_uint8(draw(start)) if strength > 0 else under
-    mixed = under + (painted - under) * np.float32(strength)
-    result = to_uint8(from_uint8(start) + (mixed - from_uint8(start)) * hole[..., None])
-    return np.where(hole[..., None] > 0, result, start)

@@ -48,7 +48,7 @@ class FifoLock:
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: the picture as it is comes back
-    """Raised through the renderer when a running job is interrupted or skipped."""
+    """Raised through the engine when a running job is interrupted or skipped."""
 
 
 @dataclass

@@ -1,28 +1,25 @@
-"""One job: from request fields to pictures, with progress, delay, interrupts and the failures of sampling.
+"""One drawing call, from checked fields to pictures: batches, progress, delay, interrupts, failures.
 
-Owns the order of things inside the global lock. Knows the renderer as a function; draws nothing.
+Owns the order of things inside the global lock. What a picture looks like is the engine's business.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
 import numpy as np
 
-from prodgen.engines.ibl.looks import apply_looks
-from prodgen.images import RgbImage, from_uint8, to_uint8
 from prodgen.server import inpainting
-from prodgen.server.ic_light_script import OFF, IcLightUnit, background_pixels, crop_to, detail_picture
-from prodgen.server.infotext import Facts
-from prodgen.server.inventory import LATENT_MODES, UPSCALERS, ModelFile
-from prodgen.server.order import Rendering, RenderOrder
-from prodgen.server.queueing import Stopped
+from prodgen.server.engine import BatchOrder, DrawnPicture, HiresPass, ModelFile
+from prodgen.server.ic_light_script import OFF, IcLightUnit, detail_picture
+from prodgen.server.listings import LATENT_MODES, PLAIN_UPSCALERS
+from prodgen.server.queueing import JobState, Stopped
 from prodgen.server.state import Machine, RenderRecord
-from prodgen.server.wire import Crashed, Picture, Pixels
+from prodgen.server.wire import Crashed, Pixels, UploadedPicture
 
 MODEL_WIDTH = 320
 """Channels of Stable Diffusion 1.5's first convolution; stands in the text of IC-Light's n_iter failure."""
@@ -34,44 +31,58 @@ PREVIEW_SHRINK = 4
 """The cheap preview has a quarter of the result's size."""
 
 
-@dataclass
-class Job:
-    """What is to be sampled, and what came of it."""
+@dataclass(frozen=True)
+class DrawingCall:
+    """What one call asks for, read and checked."""
 
     route: str
+    """"txt2img" or "img2img"."""
+
     task: str
-    fields: dict[str, Any]
+    fields: Mapping[str, Any]
+    """The request's fields with their defaults, as they are echoed."""
+
     prompt: str
-    """Without tags, for the renderer."""
+    """Without comments, with its tags: what infotexts show."""
 
     negative_prompt: str
+    words: str
+    """The prompt without comments and tags: what is drawn."""
+
+    negative_words: str
+    loras: tuple[tuple[ModelFile, float], ...]
     seeds: Sequence[int]
+    subseeds: Sequence[int]
     size: tuple[int, int]
-    loras: list[tuple[ModelFile, float]] = field(default_factory=list)
+    """Width and height of the first pass."""
+
+    hires: HiresPass | None
+    sampler: str
+    schedule: str | None
+    clip_skip: int
+    checkpoint: ModelFile
+    vae: ModelFile | None
     unit: IcLightUnit = OFF
-    inits: Sequence[Picture] = ()
+    inits: Sequence[UploadedPicture] = ()
     mask: inpainting.Mask | None = None
-    results: list[Pixels] = field(default_factory=list)
+
+
+@dataclass
+class CallResults:
+    """The pictures of one call; they grow in number while it runs."""
+
+    pictures: list[Pixels] = field(default_factory=list)
     after: list[list[Pixels]] = field(default_factory=list)
     """Pictures that follow each result at once: its mask and composite, where asked for."""
 
     details: list[Pixels] = field(default_factory=list)
-    scene: Rendering | None = None
-    _facts: Facts | None = None
+    """IC-Light's pictures with the foreground's detail, after all results."""
 
-    @property
-    def facts(self) -> Facts:
-        """What is said about the pictures; there once they were sampled."""
-        if self._facts is None:
-            raise Crashed("RuntimeError", "nothing was sampled")
-        return self._facts
-
-    @facts.setter
-    def facts(self, facts: Facts) -> None:
-        self._facts = facts
+    story: Mapping[str, object] = field(default_factory=dict)
+    """What the engine tells about the last picture."""
 
 
-def floored(fields: dict[str, Any]) -> tuple[int, int]:
+def floored(fields: Mapping[str, Any]) -> tuple[int, int]:
     """Return the sampled size: each side floored to a multiple of 8, silently.
 
     Raises:
@@ -97,7 +108,7 @@ def floored(fields: dict[str, Any]) -> tuple[int, int]:
     return width * 8, height * 8
 
 
-def check_numbers(fields: dict[str, Any]) -> None:
+def check_numbers(fields: Mapping[str, Any]) -> None:
     """Fail for numbers that no sampler works with, in the words that the real server has for them.
 
     Raises:
@@ -120,8 +131,12 @@ def check_numbers(fields: dict[str, Any]) -> None:
         raise Crashed("NansException", text)
 
 
-def hires_size(fields: dict[str, Any]) -> tuple[int, int] | None:
-    """Return the size of the second pass, or None without one.
+def hires_pass(fields: Mapping[str, Any], upscalers: Sequence[str]) -> HiresPass | None:
+    """Return the second pass, or None without one.
+
+    Args:
+        fields: The request's fields; those of img2img have no second pass.
+        upscalers: Names that the engine enlarges by, beside the server's own.
 
     Raises:
         Crashed: Without a denoising strength, or for an unknown upscaler.
@@ -129,7 +144,7 @@ def hires_size(fields: dict[str, Any]) -> tuple[int, int] | None:
     if not fields.get("enable_hr"):
         return None
     name = fields["hr_upscaler"]
-    if name is not None and name not in (*LATENT_MODES, *UPSCALERS):
+    if name is not None and name not in (*LATENT_MODES, *PLAIN_UPSCALERS, *upscalers):
         raise Crashed("Exception", f"could not find upscaler named {name}")
     if fields["denoising_strength"] is None:
         raise Crashed("TypeError", "'>' not supported between instances of 'NoneType' and 'int'")
@@ -141,35 +156,37 @@ def hires_size(fields: dict[str, Any]) -> tuple[int, int] | None:
         y = x * height // width
     elif not x:
         x = y * width // height
-    return floored({**fields, "width": x, "height": y})
+    width, height = floored({**fields, "width": x, "height": y})
+    return HiresPass(width, height, name, fields["hr_second_pass_steps"] or 0, fields["denoising_strength"])
 
 
-def run(machine: Machine, job: Job) -> None:
-    """Sample all pictures of a job, into it.
+def run(machine: Machine, call: DrawingCall) -> CallResults:
+    """Draw all pictures of a call.
 
     Raises:
         Crashed: Where sampling fails.
     """
-    fields, state = job.fields, machine.state
+    fields, state, results = call.fields, machine.state, CallResults()
     batch, rounds = fields["batch_size"], fields["n_iter"]
-    passes = 2 if fields.get("enable_hr") else 1
+    passes = 1 if call.hires is None else 2
     state.sampling_steps = fields["steps"]
     state.job_count = rounds * passes
     for iteration in range(rounds):
         if state.interrupted:
             break
-        if iteration and job.unit.relights:
-            _fail_second_iteration(job)
-        _run_batch(machine, job, range(iteration * batch, (iteration + 1) * batch))
+        if iteration and call.unit.relights:
+            _fail_second_iteration(call)
+        _run_batch(machine, call, range(iteration * batch, (iteration + 1) * batch), results)
         for _ in range(passes):
             state.next_picture()
+    return results
 
 
-def _fail_second_iteration(job: Job) -> None:
-    channels = job.unit.channels
+def _fail_second_iteration(call: DrawingCall) -> None:
+    channels = call.unit.channels
     extra = channels - 4  # what the extension concatenates, a second time now
-    height, width = job.size[1] // 8, job.size[0] // 8
-    shape = f"{2 * job.fields['batch_size']}, {channels + extra}, {height}, {width}"
+    height, width = call.size[1] // 8, call.size[0] // 8
+    shape = f"{2 * call.fields['batch_size']}, {channels + extra}, {height}, {width}"
     text = (
         f"Given groups=1, weight of size [{MODEL_WIDTH}, {channels}, 3, 3], expected input[{shape}]"
         f" to have {channels} channels, but got {channels + extra} channels instead"
@@ -177,135 +194,136 @@ def _fail_second_iteration(job: Job) -> None:
     raise Crashed("RuntimeError", text)
 
 
-def _run_batch(machine: Machine, job: Job, indices: range) -> None:
-    stopped = False
+def _run_batch(machine: Machine, call: DrawingCall, indices: range, results: CallResults) -> None:
+    order = _order(machine, call, indices)
+    progress = _Progress(machine.state, call.fields["steps"], len(indices), machine.behaviour.delay_s)
+    drawn = machine.engine.draw(order, progress.report)
+    is_stopped = False
     for place, index in enumerate(indices):
-        ready = _plan(machine, job, index)
-        picture = _unfinished(job, ready)
-        if not stopped:
+        start = order.starts[place] if order.starts else None
+        picture = _unfinished(order) if start is None else start.start
+        is_partial = is_stopped
+        if not is_stopped:
             try:
-                picture = _paint(machine, job, ready, job.seeds[index], (place, len(indices)))
+                one = _next(drawn)
+                results.story = one.story or results.story
+                is_partial = one.is_partial
+                if not is_partial:
+                    progress.finish(place, one.pixels)
+                picture = one.pixels
             except Stopped:
-                stopped = True
+                is_stopped = is_partial = True
                 preview = machine.state.preview
                 if preview is not None:
                     picture = np.asarray(cv2.resize(preview, picture.shape[1::-1]), np.uint8)
-        final = ready.finish(picture) if ready else picture
-        _keep(machine, job, final, ready)
-        record = RenderRecord(job.task, job.route, job.seeds[index], final.shape[1], final.shape[0])
-        machine.note(replace(record, outcome="interrupted") if stopped else record)
+        final = picture if start is None else start.finish(picture)
+        _keep(machine, call, final, start, results)
+        record = RenderRecord(call.task, call.route, call.seeds[index], final.shape[1], final.shape[0])
+        machine.note(replace(record, outcome="interrupted") if is_partial else record)
 
 
-def _plan(machine: Machine, job: Job, index: int) -> inpainting.Plan | None:
-    if not job.inits:
-        return None
-    init = job.inits[index % job.fields["batch_size"] % len(job.inits)]
-    ground = str(machine.settings["img2img_background_color"])
-    return inpainting.plan(init, job.mask, job.fields, job.size, ground)
+def _order(machine: Machine, call: DrawingCall, indices: range) -> BatchOrder:
+    """Return what the engine is asked for one batch."""
+    fields = call.fields
+    ground = str(machine.options["img2img_background_color"])
+    starts = tuple(
+        inpainting.plan(_init_of(call, index), call.mask, fields, call.size, ground)
+        for index in (indices if call.inits else ())
+    )
+    return BatchOrder(
+        prompt=call.words,
+        negative_prompt=call.negative_words,
+        seeds=tuple(call.seeds[index] % 2**64 for index in indices),
+        width=call.size[0],
+        height=call.size[1],
+        checkpoint=call.checkpoint,
+        steps=fields["steps"],
+        cfg_scale=fields["cfg_scale"],
+        sampler=call.sampler,
+        schedule=call.schedule or "Automatic",
+        subseeds=tuple(call.subseeds[index] % 2**64 for index in indices),
+        subseed_strength=fields["subseed_strength"],
+        clip_skip=call.clip_skip,
+        vae=call.vae,
+        loras=call.loras,
+        hires=call.hires,
+        starts=starts,
+        denoising_strength=float(fields["denoising_strength"]) if starts else 1.0,
+        inpainting_fill=(fields["inpainting_fill"] or 0) if starts else 0,
+        relight=call.unit if call.unit.relights else None,
+    )
 
 
-def _unfinished(job: Job, ready: inpainting.Plan | None) -> Pixels:
+def _init_of(call: DrawingCall, index: int) -> UploadedPicture:
+    batch: int = call.fields["batch_size"]
+    return call.inits[index % batch % len(call.inits)]
+
+
+def _unfinished(order: BatchOrder) -> Pixels:
     """Return what an interrupted picture looks like before anything was drawn."""
-    width, height = hires_size(job.fields) or job.size
-    return np.full((height, width, 3), 127, np.uint8) if ready is None else ready.start
+    width, height = order.final_size
+    return np.full((height, width, 3), 127, np.uint8)
 
 
-def _paint(
-    machine: Machine, job: Job, ready: inpainting.Plan | None, seed: int, share: tuple[int, int]
-) -> Pixels:
-    """Draw one picture; `share` is its place in the batch and the batch's size, for the progress."""
-    steps, state = job.fields["steps"], machine.state
-    place, count = share
-    drawing = 0.5 if machine.delay_s else 1.0
-
-    def step(fraction: float) -> int:
-        return int(steps * (place + min(max(fraction, 0.0), 1.0)) / count)
-
-    def report(fraction: float) -> None:
-        state.advance(step(fraction * drawing))
-
-    report(0.0)
-    width, height = hires_size(job.fields) or job.size
-    order = RenderOrder(
-        prompt=job.prompt,
-        negative_prompt=job.negative_prompt,
-        seed=seed % 2**64,
-        width=width,
-        height=height,
-        progress=report,
-    )
-    if ready is None or job.unit.relights:
-        picture = _draw(machine, job, _lit(order, job.unit, ready))
-    else:
-        strength = float(job.fields["denoising_strength"])
-        like = ready
-
-        def draw(start: Pixels) -> Pixels:
-            return _draw(machine, job, _around(order, like, start))
-
-        picture = inpainting.repaint(
-            ready, draw, fill=job.fields["inpainting_fill"] or 0, denoising_strength=strength
-        )
-    preview = np.ascontiguousarray(picture[::PREVIEW_SHRINK, ::PREVIEW_SHRINK])
-    if machine.delay_s:
-        _wait(machine, [step(0.5 + 0.5 * (n + 1) / steps) for n in range(steps)], preview)
-    else:
-        state.advance(step(1.0), preview)
-    return picture
+def _next(drawn: Iterator[DrawnPicture]) -> DrawnPicture:
+    one = next(drawn, None)
+    if one is None:
+        raise Crashed("RuntimeError", "the engine drew fewer pictures than were asked for")
+    return one
 
 
-def _wait(machine: Machine, steps: Sequence[int], preview: Pixels) -> None:
-    """Take the delay, step by step, as a slow GPU would."""
-    for step in steps:
-        machine.state.advance(step, preview)
-        machine.state.stop.wait(machine.delay_s / len(steps))
-    machine.state.advance(steps[-1])
+class _Progress:
+    """Turns the share of a batch that is drawn into A1111's sampling steps."""
+
+    def __init__(self, state: JobState, steps: int, count: int, delay_s: float) -> None:
+        self._state, self._steps, self._count, self._delay_s = state, steps, count, delay_s
+        self._done = 0
+        self._drawing = 0.5 if delay_s else 1.0
+        """Share of a picture's progress that drawing stands for; the delay is the rest."""
+
+    def report(self, share: float) -> None:
+        """Note how much of the batch is drawn.
+
+        Raises:
+            Stopped: If the call was interrupted or skipped.
+        """
+        of_picture = min(max(share * self._count - self._done, 0.0), float(self._count - self._done))
+        self._state.advance(self._step(of_picture * self._drawing))
+
+    def finish(self, place: int, pixels: Pixels) -> None:
+        """Note that the picture at `place` is drawn, show its preview, and take the delay.
+
+        Raises:
+            Stopped: If the call was interrupted or skipped.
+        """
+        preview = np.ascontiguousarray(pixels[::PREVIEW_SHRINK, ::PREVIEW_SHRINK])
+        self._done = place
+        waits = self._steps if self._delay_s else 0
+        for n in range(waits):  # step by step, as a slow GPU would
+            self._state.advance(self._step(0.5 + 0.5 * (n + 1) / waits), preview)
+            self._state.stop.wait(self._delay_s / waits)
+        self._state.advance(self._step(1.0), None if waits else preview)
+        self._done = place + 1
+
+    def _step(self, of_picture: float) -> int:
+        return int(self._steps * (self._done + of_picture) / self._count)
 
 
-def _draw(machine: Machine, job: Job, order: RenderOrder) -> Pixels:
-    job.scene = machine.renderer(order)
-    image = apply_looks(job.scene.image, job.loras) if job.loras else job.scene.image
-    return to_uint8(image)
-
-
-def _lit(order: RenderOrder, unit: IcLightUnit, ready: inpainting.Plan | None) -> RenderOrder:
-    """Return the order with IC-Light's pictures in it."""
-    if not unit.relights or unit.subject is None:
-        return order
-    width, height = order.width, order.height
-    subject = crop_to(unit.subject.pixels, width, height)
-    opaque = subject.shape[2] == 3
-    background = background_pixels(unit, width, height)
-    light_map: RgbImage | None = None
-    if unit.light_map is not None and ready is not None:
-        light_map = from_uint8(crop_to(unit.light_map.over(255, 255, 255), width, height))
-    return replace(
-        order,
-        foreground=from_uint8(np.ascontiguousarray(subject[..., :3])),
-        matte=np.ones((height, width), np.float32) if opaque else from_uint8(subject[..., 3]),
-        background=None if background is None else from_uint8(background),
-        light_map=light_map,
-    )
-
-
-def _around(order: RenderOrder, ready: inpainting.Plan, start: Pixels) -> RenderOrder:
-    """Return the order for a repaint: what is kept is the product, so that the scene fits around it."""
-    height, width = start.shape[:2]
-    order = replace(order, width=width, height=height)
-    if ready.zone is None:
-        return replace(order, light_map=from_uint8(start))
-    return replace(order, foreground=from_uint8(start), matte=1 - from_uint8(ready.zone))
-
-
-def _keep(machine: Machine, job: Job, final: Pixels, ready: inpainting.Plan | None) -> None:
-    job.results.append(final)
+def _keep(
+    machine: Machine,
+    call: DrawingCall,
+    final: Pixels,
+    start: inpainting.RepaintPlan | None,
+    results: CallResults,
+) -> None:
+    results.pictures.append(final)
     following = []
-    if ready is not None and ready.overlay is not None:
-        if machine.settings["return_mask"]:
-            following.append(np.repeat(ready.overlay[..., None], 3, axis=2))
-        if machine.settings["return_mask_composite"]:
-            following.append(np.dstack([final, ready.overlay]))
-    job.after.append(following)
-    if job.unit.enabled and job.unit.detail:
-        detail = detail_picture(job.unit, final)
-        job.details += [] if detail is None else [detail]
+    if start is not None and start.overlay is not None:
+        if machine.options["return_mask"]:
+            following.append(np.repeat(start.overlay[..., None], 3, axis=2))
+        if machine.options["return_mask_composite"]:
+            following.append(np.dstack([final, start.overlay]))
+    results.after.append(following)
+    if call.unit.enabled and call.unit.detail:
+        detail = detail_picture(call.unit, final)
+        results.details += [] if detail is None else [detail]

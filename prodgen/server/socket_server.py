@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prodgen.errors import SettingError
-from prodgen.server.app import MAX_BODY_BYTES, EmbeddedServer, Request
-from prodgen.server.wire import Answer, answer
+from prodgen.server.app import MAX_BODY_BYTES, ApiServer, HttpRequest
+from prodgen.server.wire import HttpAnswer, answer
 
 PORT = 7860
 """A1111's own, so that clients find it without being told."""
@@ -54,7 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_meant_for_us():
             self._write(answer({"detail": "this Host is not served; use 127.0.0.1 or --api-auth"}, 403))
             return
-        request = Request.of(self.command, self.path, dict(self.headers.items()), body)
+        request = HttpRequest.of(self.command, self.path, dict(self.headers.items()), body)
         self._write(self.server.embedded.answer(request))
 
     # The base class looks these names up, one for each method; which of them are allowed is the server's.
@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
             parts.append(self.rfile.read(size))
             self.rfile.readline(8)
 
-    def _write(self, result: Answer) -> None:
+    def _write(self, result: HttpAnswer) -> None:
         if result.cut in ("refuse", "before", "after"):
             self._hang_up()
             return
@@ -153,7 +153,7 @@ class _Listener(ThreadingHTTPServer):
     request_queue_size = 128
     allow_reuse_address = True
 
-    def __init__(self, host: str, port: int, embedded: EmbeddedServer, *, compresses: bool) -> None:
+    def __init__(self, host: str, port: int, embedded: ApiServer, *, compresses: bool) -> None:
         self.embedded = embedded
         self.compresses = compresses
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -187,12 +187,12 @@ def read_api_auth(text: str) -> dict[str, str]:
 
 @contextmanager
 def listening(
-    server: EmbeddedServer | None = None, *, host: str = "127.0.0.1", port: int = 0, compresses: bool = True
+    server: ApiServer, *, host: str = "127.0.0.1", port: int = 0, compresses: bool = True
 ) -> Iterator[str]:
     """Serve in the background for the length of a with block, and give its address.
 
     Args:
-        server: The server; a new one, if not given.
+        server: The server.
         host: Where to listen; other than this computer's own addresses need `auth` in the server.
         port: 0 takes any free one.
         compresses: Whether answers are gzipped for clients that accept it, as a real server's are.
@@ -203,7 +203,7 @@ def listening(
     Raises:
         SettingError: If the address is open to others without authentication, or cannot be had.
     """
-    listener = _listen(server or EmbeddedServer(), host, port, compresses=compresses)
+    listener = _listen(server, host, port, compresses=compresses)
     thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -215,7 +215,7 @@ def listening(
 
 
 def serve(
-    server: EmbeddedServer | None = None,
+    server: ApiServer,
     *,
     host: str = "127.0.0.1",
     port: int = PORT,
@@ -225,7 +225,7 @@ def serve(
     """Serve until interrupted (Ctrl-C); see `listening`.
 
     Args:
-        server: The server; a new one, if not given.
+        server: The server.
         host: Where to listen.
         port: A1111's 7860, if not given; 0 takes any free one.
         compresses: Whether answers are gzipped for clients that accept it.
@@ -234,7 +234,7 @@ def serve(
     Raises:
         SettingError: As for `listening`.
     """
-    listener = _listen(server or EmbeddedServer(), host, port, compresses=compresses)
+    listener = _listen(server, host, port, compresses=compresses)
     try:
         if on_ready is not None:
             on_ready(_url(listener))
@@ -245,7 +245,7 @@ def serve(
         listener.server_close()
 
 
-def _listen(server: EmbeddedServer, host: str, port: int, *, compresses: bool) -> _Listener:
+def _listen(server: ApiServer, host: str, port: int, *, compresses: bool) -> _Listener:
     if server.auth is None and not is_loopback(host):
         raise SettingError(
             f"{host} is open to other computers: give names and passwords with --api-auth user:password,"

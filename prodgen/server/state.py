@@ -1,4 +1,4 @@
-"""The parts of one embedded server that its routes share: one renderer, one lock, one store of everything.
+"""The parts of one server that its routes share: one engine, one lock, one store of everything.
 
 Owns state only. Saved pictures are kept in memory under the names a real server would give them;
 nothing is written to a disk.
@@ -9,21 +9,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from prodgen.errors import SettingError
+from prodgen.server.behaviour import Behaviour
+from prodgen.server.engine import Engine, EngineInventory
 from prodgen.server.ic_light_script import IcLightScript
-from prodgen.server.inventory import ModelFile
-from prodgen.server.order import Rendering, RenderOrder
+from prodgen.server.options_store import OptionsStore
 from prodgen.server.queueing import FifoLock, JobState, Tasks
-from prodgen.server.settings import Settings
-
-Renderer = Callable[[RenderOrder], Rendering]
-"""Draws one picture; calls `order.progress` with 0 to 1, and lets through what that raises."""
-
-Release = Literal["1.10", "1.9"]
-"""Whose quirks are shown: 1.10.1, or 1.9.4, where IC-Light does nothing and unknown samplers are 404."""
 
 KEPT_FILES = 64
 """Saved pictures kept for /file=, the oldest go first."""
@@ -75,22 +69,40 @@ class SavedFiles:
 class Machine:
     """Everything that the routes of one server work on."""
 
-    renderer: Renderer
-    checkpoints: tuple[ModelFile, ...]
-    loras: tuple[ModelFile, ...]
-    settings: Settings
+    engine: Engine
+    inventory: EngineInventory
+    behaviour: Behaviour
+    options: OptionsStore
     ic_light: IcLightScript
-    version: str
-    release: Release = "1.10"
-    ndarray_bug: bool = False
-    false_strings: bool = False
-    delay_s: float = 0.0
-    png_level: int = 1
     state: JobState = field(default_factory=JobState)
     tasks: Tasks = field(default_factory=Tasks)
     lock: FifoLock = field(default_factory=FifoLock)
     files: SavedFiles = field(default_factory=SavedFiles)
     render_log: list[RenderRecord] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, engine: Engine, behaviour: Behaviour) -> Machine:
+        """Return the machine of a server that was just started.
+
+        Raises:
+            SettingError: If the engine has no checkpoint.
+        """
+        inventory = engine.inventory()
+        if not inventory.checkpoints:
+            raise SettingError("the engine has no checkpoint; a server needs at least one")
+        store = OptionsStore(inventory.checkpoints, leaky=behaviour.leaky_overrides)
+        script = IcLightScript(behaviour.ic_light, behaviour.segment)
+        return cls(engine, inventory, behaviour, store, script)
+
+    @property
+    def version(self) -> str:
+        """What `info.version` says."""
+        return self.behaviour.version or self.inventory.version
+
+    def refresh(self) -> None:
+        """Ask the engine again what it has."""
+        self.inventory = self.engine.inventory()
+        self.options.checkpoints = self.inventory.checkpoints
 
     def note(self, record: RenderRecord) -> None:
         """Write into the render log."""

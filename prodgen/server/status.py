@@ -10,12 +10,12 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from prodgen.server import inventory
+from prodgen.server import listings
 from prodgen.server.fields import TASK_PROGRESS, read_fields, read_query_bool
+from prodgen.server.options_store import command_line_flags
 from prodgen.server.queueing import progress_answer, task_progress_answer
-from prodgen.server.settings import command_line_flags
 from prodgen.server.state import Machine
-from prodgen.server.wire import Answer, answer, encode_png, to_base64
+from prodgen.server.wire import HttpAnswer, answer, encode_png, to_base64
 
 PREVIEW_AFTER_STEPS = 10
 """The option show_progress_every_n_steps: no preview before so many steps."""
@@ -23,26 +23,26 @@ PREVIEW_AFTER_STEPS = 10
 
 def options(machine: Machine) -> dict[str, Any]:
     """Return all options."""
-    return machine.settings.shown()
+    return machine.options.shown()
 
 
-def post_options(machine: Machine, body: dict[str, Any]) -> Answer:
+def post_options(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
     """Store options; a change of checkpoint waits for the running generation."""
     if "sd_model_checkpoint" in body:
         with machine.lock.held():
-            machine.settings.post(body)
+            machine.options.post(body)
     else:
-        machine.settings.post(body)
+        machine.options.post(body)
     return answer(None)
 
 
-def progress(machine: Machine, query: Mapping[str, str]) -> Answer:
+def progress(machine: Machine, query: Mapping[str, str]) -> HttpAnswer:
     """Return how far whatever runs is; without a caller's name."""
     skips_picture = read_query_bool(query, "skip_current_image", default=False)
     return answer(progress_answer(machine.state, None if skips_picture else _preview(machine)))
 
 
-def task_progress(machine: Machine, body: dict[str, Any]) -> Answer:
+def task_progress(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
     """Return how far one task is."""
 
     def preview() -> str | None:
@@ -58,7 +58,7 @@ def _preview(machine: Machine) -> str | None:
     pixels = state.preview
     if pixels is None or state.sampling_step < PREVIEW_AFTER_STEPS:
         return None
-    return to_base64(encode_png(pixels, level=machine.png_level)).decode()
+    return to_base64(encode_png(pixels, level=machine.behaviour.png_level)).decode()
 
 
 def _interrupt(machine: Machine) -> dict[str, Any]:
@@ -78,15 +78,25 @@ def _reloaded(machine: Machine) -> dict[str, Any]:
     return {}
 
 
+def _unload(machine: Machine) -> dict[str, Any]:
+    with machine.lock.held():
+        machine.engine.unload()
+    return {}
+
+
 def _refresh(machine: Machine) -> None:
     with machine.lock.held():
-        pass  # everything there is was there from the start
+        machine.refresh()
 
 
 def _memory(machine: Machine) -> dict[str, Any]:
     total, free = _ram()
     ram = {"free": free, "used": int(total - free), "total": total}
-    return {"ram": ram, "cuda": {"error": "unavailable"}}
+    there = machine.engine.memory()
+    if there is None:
+        return {"ram": ram, "cuda": {"error": "unavailable"}}
+    system = {"free": there.free, "used": there.total - there.free, "total": there.total}
+    return {"ram": ram, "cuda": {"system": system}}
 
 
 def _ram() -> tuple[float, float]:
@@ -125,21 +135,25 @@ def _face_restorers(machine: Machine) -> list[dict[str, Any]]:
 
 
 LISTS: dict[str, Callable[[Machine], object]] = {
-    "/sdapi/v1/samplers": lambda machine: inventory.samplers(machine.release),
-    "/sdapi/v1/schedulers": lambda machine: inventory.schedulers(machine.release),
-    "/sdapi/v1/upscalers": lambda machine: inventory.upscalers(),
-    "/sdapi/v1/latent-upscale-modes": lambda machine: [{"name": name} for name in inventory.LATENT_MODES],
-    "/sdapi/v1/sd-models": lambda machine: inventory.checkpoints(machine.checkpoints),
-    "/sdapi/v1/sd-vae": lambda machine: [],
-    "/sdapi/v1/loras": lambda machine: inventory.loras(machine.loras),
+    "/sdapi/v1/samplers": lambda machine: listings.samplers(
+        machine.behaviour.release, drawn_with=machine.inventory.samplers
+    ),
+    "/sdapi/v1/schedulers": lambda machine: listings.schedulers(
+        machine.behaviour.release, drawn_with=machine.inventory.schedulers
+    ),
+    "/sdapi/v1/upscalers": lambda machine: listings.upscalers(machine.inventory.upscalers),
+    "/sdapi/v1/latent-upscale-modes": lambda machine: [{"name": name} for name in listings.LATENT_MODES],
+    "/sdapi/v1/sd-models": lambda machine: listings.checkpoints(machine.inventory.checkpoints),
+    "/sdapi/v1/sd-vae": lambda machine: listings.vaes(machine.inventory.vaes),
+    "/sdapi/v1/loras": lambda machine: listings.loras(machine.inventory.loras),
     "/sdapi/v1/embeddings": lambda machine: {"loaded": {}, "skipped": {}},
     "/sdapi/v1/hypernetworks": lambda machine: [],
     "/sdapi/v1/face-restorers": _face_restorers,
     "/sdapi/v1/realesrgan-models": lambda machine: [],
     "/sdapi/v1/prompt-styles": lambda machine: [],
-    "/sdapi/v1/scripts": lambda machine: inventory.scripts(machine.ic_light.dialect),
-    "/sdapi/v1/script-info": lambda machine: inventory.script_info(
-        machine.ic_light.dialect, machine.checkpoints
+    "/sdapi/v1/scripts": lambda machine: listings.scripts(machine.ic_light.dialect),
+    "/sdapi/v1/script-info": lambda machine: listings.script_info(
+        machine.ic_light.dialect, machine.inventory.checkpoints
     ),
     "/sdapi/v1/extensions": _extensions,
     "/sdapi/v1/memory": _memory,
@@ -158,7 +172,7 @@ LISTS: dict[str, Callable[[Machine], object]] = {
 ACTIONS: dict[str, Callable[[Machine], object]] = {
     "/sdapi/v1/interrupt": _interrupt,
     "/sdapi/v1/skip": _skip,
-    "/sdapi/v1/unload-checkpoint": _reloaded,
+    "/sdapi/v1/unload-checkpoint": _unload,
     "/sdapi/v1/reload-checkpoint": _reloaded,
     "/sdapi/v1/refresh-checkpoints": _refresh,
     "/sdapi/v1/refresh-vae": _refresh,
@@ -168,21 +182,21 @@ ACTIONS: dict[str, Callable[[Machine], object]] = {
 """POST routes that take nothing."""
 
 
-def saved_file(machine: Machine, path: str) -> Answer:
+def saved_file(machine: Machine, path: str) -> HttpAnswer:
     """Return a picture that save_images kept, as Gradio's /file= route does."""
     found = machine.files.get(path.removeprefix("/file="))
     if found is None:
         return answer({"detail": f"File not found: {path.removeprefix('/file=')}."}, 404)
     content_type, data = found
-    return Answer(200, data, content_type)
+    return HttpAnswer(200, data, content_type)
 
 
-def front_page(machine: Machine) -> Answer:
+def front_page(machine: Machine) -> HttpAnswer:
     """Return the page at /: there is no user interface, and it says so."""
     text = (
         "<!DOCTYPE html><html><head><title>prodgen</title></head><body><h1>prodgen's embedded backend</h1>"
         f"<p>{html.escape(machine.version)}. It answers the API of AUTOMATIC1111 under /sdapi/v1 and draws"
-        " by image-based lighting, without a diffusion model. There is no user interface here.</p>"
+        f" {html.escape(machine.inventory.description)}. There is no user interface here.</p>"
         "</body></html>"
     )
-    return Answer(200, text.encode(), "text/html; charset=utf-8")
+    return HttpAnswer(200, text.encode(), "text/html; charset=utf-8")

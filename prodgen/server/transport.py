@@ -1,4 +1,4 @@
-"""The embedded server behind httpx, inside one process: same client, same requests, no socket.
+"""A server behind httpx, inside one process: same client, same requests, no socket.
 
 Time-outs, broken connections and the server going on after its client gave up are as over a network,
 because the same retry code meets them.
@@ -12,22 +12,22 @@ from collections.abc import Iterator
 
 import httpx
 
-from prodgen.server.app import MAX_BODY_BYTES, EmbeddedServer, Request
-from prodgen.server.wire import Answer
+from prodgen.server.app import MAX_BODY_BYTES, ApiServer, HttpRequest
+from prodgen.server.wire import HttpAnswer
 
 SLOW_PATHS = ("2img", "extra-single-image", "extra-batch-images", "options")
 """Ends of the paths whose answer may take long; only they are worth a thread."""
 
 
-class EmbeddedTransport(httpx.BaseTransport):
-    """A transport for `httpx.Client` that hands every request to an embedded server.
+class ApiTransport(httpx.BaseTransport):
+    """A transport for `httpx.Client` that hands every request to a server in this process.
 
     Args:
-        server: The server; a new one, if not given. Several clients may share one.
+        server: The server. Several clients may share one.
     """
 
-    def __init__(self, server: EmbeddedServer | None = None) -> None:
-        self.server = server or EmbeddedServer()
+    def __init__(self, server: ApiServer) -> None:
+        self.server = server
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return the server's response.
@@ -39,16 +39,16 @@ class EmbeddedTransport(httpx.BaseTransport):
         """
         body = request.read()
         target = request.url.raw_path.decode("ascii")
-        asked = Request.of(request.method, target, dict(request.headers), body)
+        asked = HttpRequest.of(request.method, target, dict(request.headers), body)
         if len(body) > MAX_BODY_BYTES:
-            return _response(Answer(413, b'{"detail":"Request Entity Too Large"}'), request)
+            return _response(HttpAnswer(413, b'{"detail":"Request Entity Too Large"}'), request)
         if self.server.faults is None and not asked.path.endswith(SLOW_PATHS):
             return _response(self.server.answer(asked), request)
         return _response(self._wait(asked, request), request)
 
-    def _wait(self, asked: Request, request: httpx.Request) -> Answer:
+    def _wait(self, asked: HttpRequest, request: httpx.Request) -> HttpAnswer:
         """Let another thread work, so that this one can stop waiting while the server goes on."""
-        box: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        box: queue.SimpleQueue[HttpAnswer] = queue.SimpleQueue()
         threading.Thread(target=lambda: box.put(self.server.answer(asked)), daemon=True).start()
         limit = request.extensions.get("timeout", {}).get("read")
         try:
@@ -70,7 +70,7 @@ class _Broken(httpx.SyncByteStream):
         raise httpx.RemoteProtocolError(message, request=self._request)
 
 
-def _response(answer: Answer, request: httpx.Request) -> httpx.Response:
+def _response(answer: HttpAnswer, request: httpx.Request) -> httpx.Response:
     if answer.cut == "refuse":
         raise httpx.ConnectError("[Errno 111] Connection refused", request=request)
     if answer.cut in ("before", "after"):

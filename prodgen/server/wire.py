@@ -34,7 +34,7 @@ _COMPRESSION = cv2.IMWRITE_PNG_COMPRESSION
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """One HTTP answer, or the way in which there is none (`cut`)."""
 
     status: int = 200
@@ -75,12 +75,12 @@ def to_json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def answer(value: object, status: int = 200) -> Answer:
+def answer(value: object, status: int = 200) -> HttpAnswer:
     """Return an answer with `value` as JSON."""
-    return Answer(status, to_json(value))
+    return HttpAnswer(status, to_json(value))
 
 
-def error_answer(error: Refused | Crashed | Invalid) -> Answer:
+def error_answer(error: Refused | Crashed | Invalid) -> HttpAnswer:
     """Return the body that the real server gives for an error of this kind."""
     if isinstance(error, Invalid):
         return answer({"detail": error.faults}, 422)
@@ -92,7 +92,7 @@ def error_answer(error: Refused | Crashed | Invalid) -> Answer:
 
 def images_answer(
     key: str, images: Sequence[bytes] | bytes, rest: Mapping[str, object], *, last: bool = False
-) -> Answer:
+) -> HttpAnswer:
     """Return an answer whose `key` holds base64 pictures, which are spliced in unparsed: they are large.
 
     Args:
@@ -107,7 +107,7 @@ def images_answer(
     pictures = b'"' + images + b'"' if isinstance(images, bytes) else _json_list(images)
     field_ = b'"%s":%s' % (key.encode(), pictures)
     others = to_json(rest)[1:-1]
-    return Answer(200, b"{%s,%s}" % ((others, field_) if last else (field_, others)))
+    return HttpAnswer(200, b"{%s,%s}" % ((others, field_) if last else (field_, others)))
 
 
 def _json_list(images: Sequence[bytes]) -> bytes:
@@ -115,7 +115,7 @@ def _json_list(images: Sequence[bytes]) -> bytes:
 
 
 @dataclass(frozen=True)
-class Picture:
+class UploadedPicture:
     """A picture as it came: its pixels and the mode of its file."""
 
     pixels: Pixels
@@ -177,7 +177,7 @@ def base64_bytes(text: object) -> bytes:
         raise Refused(500, "Invalid encoded image") from None
 
 
-def read_picture(text: object) -> Picture:
+def read_picture(text: object) -> UploadedPicture:
     """Return the picture in a request field, upright; a truncated one is completed, as the server does.
 
     Raises:
@@ -187,7 +187,7 @@ def read_picture(text: object) -> Picture:
     return decode_picture(base64_bytes(text))
 
 
-def decode_picture(data: bytes) -> Picture:
+def decode_picture(data: bytes) -> UploadedPicture:
     """Return the picture in `data`; see `read_picture`.
 
     Raises:
@@ -211,7 +211,7 @@ def _check_size(width: int, height: int) -> None:
         raise Refused(500, "Invalid encoded image")
 
 
-def _decode_png(data: bytes) -> Picture | None:
+def _decode_png(data: bytes) -> UploadedPicture | None:
     """Return an 8-bit RGB or RGBA PNG by the fast decoder; None for the kinds that need Pillow's care."""
     width, height, depth, kind = struct.unpack(">IIBB", data[16:26])
     _check_size(width, height)
@@ -221,10 +221,10 @@ def _decode_png(data: bytes) -> Picture | None:
     if pixels is None or pixels.ndim != 3:
         return None
     order = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
-    return Picture(np.asarray(cv2.cvtColor(pixels, order), np.uint8), "RGB" if kind == 2 else "RGBA")
+    return UploadedPicture(np.asarray(cv2.cvtColor(pixels, order), np.uint8), "RGB" if kind == 2 else "RGBA")
 
 
-def _from_pillow(picture: Image.Image) -> Picture:
+def _from_pillow(picture: Image.Image) -> UploadedPicture:
     _check_size(*picture.size)
     mode = picture.mode
     try:
@@ -233,7 +233,7 @@ def _from_pillow(picture: Image.Image) -> Picture:
         picture.tile = []  # type: ignore[attr-defined]  # what was read stays, the rest is black
     upright = ImageOps.exif_transpose(picture)
     has_alpha = mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
-    return Picture(np.array(upright.convert("RGBA" if has_alpha else "RGB")), mode)
+    return UploadedPicture(np.array(upright.convert("RGBA" if has_alpha else "RGB")), mode)
 
 
 def encode_png(pixels: Pixels, text: Mapping[str, str] | None = None, *, level: int = 1) -> bytes:

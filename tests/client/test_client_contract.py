@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from prodgen.client import Client
+from prodgen.engines import embedded_server
 from prodgen.errors import UnknownNameError
 from prodgen.schema import ICLight, Img2Img, Lora, Txt2Img, Upscale
-from prodgen.server import EmbeddedServer, EmbeddedTransport
+from prodgen.server import ApiTransport, Behaviour
 from prodgen.server.socket_server import listening
 
 SPELLINGS = ("v1", "v2", "v15", "without its page", "behind a socket, with a password")
@@ -17,13 +18,13 @@ SPELLINGS = ("v1", "v2", "v15", "without its page", "behind a socket, with a pas
 @pytest.fixture(params=SPELLINGS)
 def client(request):
     if "socket" in request.param:
-        secured = EmbeddedServer(auth={"ann": "s3cret"})
+        secured = embedded_server(Behaviour(auth={"ann": "s3cret"}))
         with listening(secured, port=0) as address, Client(address, auth=("ann", "s3cret")) as far:
             yield far
         return
     nowebui = request.param not in ("v1", "v2", "v15")
-    server = EmbeddedServer(ic_light="v1" if nowebui else request.param, nowebui=nowebui)
-    with Client("embedded://", transport=EmbeddedTransport(server)) as embedded:
+    server = embedded_server(Behaviour(ic_light="v1" if nowebui else request.param, nowebui=nowebui))
+    with Client("embedded://", transport=ApiTransport(server)) as embedded:
         yield embedded
 
 

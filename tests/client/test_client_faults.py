@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from prodgen.client import Client
+from prodgen.engines import embedded_server
 from prodgen.errors import BackendError, BackendOutOfMemoryError, BackendTimeoutError
 from prodgen.schema import ICLight, Txt2Img
-from prodgen.server import EmbeddedServer, EmbeddedTransport
+from prodgen.server import ApiTransport, Behaviour
 from prodgen.server.injected_faults import EVERY_KIND, Fault, in_turn
 
 WORK_LOST = frozenset({"cut_during", "cut_after", "garbage", "half_json", "no_images"})
@@ -25,7 +26,7 @@ UNSEEN = frozenset({"hang"})
 
 def client_of(server, **options):
     options.setdefault("sleep", lambda _: None)
-    return Client("embedded://", transport=EmbeddedTransport(server), **options)
+    return Client("embedded://", transport=ApiTransport(server), **options)
 
 
 def cat(**fields):
@@ -35,7 +36,7 @@ def cat(**fields):
 def test_over_200_faults_no_picture_is_lost_and_none_is_drawn_in_vain():
     rng = np.random.default_rng(11)
     plan = [str(kind) for kind in rng.permutation(np.repeat(EVERY_KIND, 15))][:200]
-    server = EmbeddedServer()
+    server = embedded_server()
     server.faults = in_turn([Fault(kind, hang_s=0.01) for kind in plan])
     told = Counter()
     delivered = []
@@ -59,7 +60,7 @@ def test_over_200_faults_no_picture_is_lost_and_none_is_drawn_in_vain():
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
 def test_each_single_fault_is_survived_or_named(kind):
-    server = EmbeddedServer()
+    server = embedded_server()
     server.faults = in_turn([Fault(kind, hang_s=0.01)])
     with client_of(server) as client:
         try:
@@ -72,7 +73,7 @@ def test_each_single_fault_is_survived_or_named(kind):
 
 
 def test_a_server_that_was_restarted_is_asked_again():
-    server = EmbeddedServer()
+    server = embedded_server()
     server.faults = in_turn(["cut_before"])
     naps = []
 
@@ -89,7 +90,7 @@ def test_a_server_that_was_restarted_is_asked_again():
 
 
 def test_out_of_memory_offers_a_smaller_size():
-    server = EmbeddedServer(faults=in_turn(["out_of_memory"]))
+    server = embedded_server(Behaviour(faults=in_turn(["out_of_memory"])))
 
     with client_of(server) as client, pytest.raises(BackendOutOfMemoryError, match="768x512"):
         client.txt2img(cat(width=1024, height=704))
@@ -103,12 +104,12 @@ def light():
 
 @pytest.mark.parametrize("ic_light", ["v1", "v2", "v15"])
 def test_ic_light_is_proven_in_every_spelling(ic_light):
-    with client_of(EmbeddedServer(ic_light=ic_light)) as client:
+    with client_of(embedded_server(Behaviour(ic_light=ic_light))) as client:
         assert client.txt2img(cat(ic_light=light())).applied.ic_light is True
 
 
 def test_pictures_that_cannot_be_sent_are_fetched_one_by_one():
-    plain, broken = EmbeddedServer(), EmbeddedServer(ndarray_bug=True)
+    plain, broken = embedded_server(), embedded_server(Behaviour(ndarray_bug=True))
     request = cat(ic_light=light(), batch_size=2)
 
     with client_of(plain) as client:
@@ -131,7 +132,7 @@ def test_progress_of_pictures_that_are_fetched_is_that_of_all(monkeypatch):
     monkeypatch.setattr(tasks, "POLL_S", 0.01)
     seen = []
 
-    with client_of(EmbeddedServer(ndarray_bug=True, delay_s=0.3)) as client:
+    with client_of(embedded_server(Behaviour(ndarray_bug=True, delay_s=0.3))) as client:
         request = cat(ic_light=light(), batch_size=2, steps=20)
         client.txt2img(request)  # by now it is known that pictures must be fetched
         client.txt2img(request, on_progress=seen.append)
@@ -147,14 +148,14 @@ def test_progress_carries_previews_where_they_are_wanted(monkeypatch):
     monkeypatch.setattr(tasks, "POLL_S", 0.02)
     seen = []
 
-    with client_of(EmbeddedServer(delay_s=0.6), previews=True) as client:
+    with client_of(embedded_server(Behaviour(delay_s=0.6)), previews=True) as client:
         client.txt2img(cat(steps=20), on_progress=seen.append)
 
     assert any(progress.preview is not None and progress.preview.shape[2] == 3 for progress in seen)
 
 
 def test_overrides_do_not_leak_even_from_a_fresh_install():
-    server = EmbeddedServer(leaky_overrides=True)
+    server = embedded_server(Behaviour(leaky_overrides=True))
     with client_of(server) as client:
         before = client.options()
         client.txt2img(cat(clip_skip=2))
@@ -164,7 +165,7 @@ def test_overrides_do_not_leak_even_from_a_fresh_install():
 
 
 def test_a_time_out_stops_the_work_on_the_server():
-    server = EmbeddedServer(delay_s=3)
+    server = embedded_server(Behaviour(delay_s=3))
     with client_of(server, timeout_s=0.5) as client:
         client.capabilities  # noqa: B018 - not part of the time-out
         with pytest.raises(BackendTimeoutError, match="its work was stopped"):
@@ -174,7 +175,7 @@ def test_a_time_out_stops_the_work_on_the_server():
 def test_cancelling_stops_our_own_work_only():
     from prodgen.errors import Interrupted
 
-    server = EmbeddedServer(delay_s=2)
+    server = embedded_server(Behaviour(delay_s=2))
     ours, theirs = client_of(server, sleep=time.sleep), client_of(server, sleep=time.sleep)
     ended = {}
 
@@ -199,8 +200,8 @@ def test_cancelling_stops_our_own_work_only():
 
 
 def test_a_run_that_somebody_else_stopped_is_told():
-    server = EmbeddedServer(delay_s=1)
-    other = httpx.Client(transport=EmbeddedTransport(server), base_url="http://x")
+    server = embedded_server(Behaviour(delay_s=1))
+    other = httpx.Client(transport=ApiTransport(server), base_url="http://x")
     stop = threading.Timer(0.4, lambda: other.post("/sdapi/v1/interrupt", json={}))
 
     with client_of(server) as client:
@@ -211,7 +212,7 @@ def test_a_run_that_somebody_else_stopped_is_told():
 
 
 def test_45_queued_calls_of_others_only_make_ours_wait():
-    server = EmbeddedServer(delay_s=0.02)
+    server = embedded_server(Behaviour(delay_s=0.02))
     others = [
         threading.Thread(target=lambda seed=seed: client_of(server).txt2img(cat(seed=seed)))
         for seed in range(45)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from prodgen.client import Client
+from prodgen.engines import embedded_transport
 from prodgen.errors import BackendFaultError, NotABackendError
 from prodgen.images import from_uint8
 
@@ -180,9 +181,8 @@ def shape_of(value):
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_the_embedded_backend_answers_in_the_shape_of_a_real_one(captured, route):
-    from prodgen.server import EmbeddedTransport
 
-    with httpx.Client(transport=EmbeddedTransport(), base_url="http://x") as client:
+    with httpx.Client(transport=embedded_transport(), base_url="http://x") as client:
         ours = client.get(f"/sdapi/v1/{route}")
 
     theirs = captured(ROUTES[route])["response"]["json"]
@@ -205,10 +205,9 @@ def test_the_embedded_backend_answers_in_the_shape_of_a_real_one(captured, route
     [("txt2img", "iclight-v1/nobug-disabled"), ("img2img", "core/img2img-mask-fill1")],
 )
 def test_the_embedded_backend_draws_in_the_shape_of_a_real_one(captured, path, recording):
-    from prodgen.server import EmbeddedTransport
 
     asked = captured(recording)["request"]["json"]
-    with httpx.Client(transport=EmbeddedTransport(), base_url="http://x") as client:
+    with httpx.Client(transport=embedded_transport(), base_url="http://x") as client:
         ours = client.post(f"/sdapi/v1/{path}", json=asked).json()
 
     theirs = captured(recording)["response"]["json"]

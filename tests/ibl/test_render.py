@@ -21,12 +21,15 @@ from prodgen.engines.ibl.panorama import (
     small_panorama,
 )
 from prodgen.engines.ibl.plane import make_plane
-from prodgen.engines.ibl.render import render, repaint
+from prodgen.engines.ibl.render import render
+from prodgen.engines.ibl.render_order import RenderOrder
+from prodgen.engines.ibl.repainting import repaint
 from prodgen.engines.ibl.sets import surroundings
 from prodgen.engines.ibl.tone import exposure_gain, hold_back, roll_off
 from prodgen.engines.ibl.words import _vocabulary, read
 from prodgen.errors import ImageError, Interrupted, ProdgenError
-from prodgen.server.order import RenderOrder
+from prodgen.images import to_uint8
+from prodgen.server.inpainting import RepaintPlan
 
 SIZE = 96
 GREY = 0.5
@@ -205,22 +208,28 @@ def test_a_given_background_stays_as_it_is_around_the_product():
     np.testing.assert_array_equal(result.image[matte == 0], background[matte == 0])
 
 
-def test_repaint_keeps_what_the_mask_does_not_name():
+def plan_of(init: np.ndarray, matte: np.ndarray) -> RepaintPlan:
+    """The whole picture is repainted outside the matte."""
+    return RepaintPlan(to_uint8(init), zone=to_uint8(1 - matte))
+
+
+def test_repainting_keeps_what_the_mask_does_not_name_to_the_bit():
     init, matte = product((0.8, 0.2, 0.2))
-    order = RenderOrder(prompt="oak, cafe", width=SIZE, height=SIZE)
+    plan = plan_of(init, matte)
 
-    image = repaint(order, init, 1 - matte, 1.0).image
+    drawn = repaint(plan, lambda start: 255 - start, fill=1, denoising_strength=1.0)
 
-    np.testing.assert_array_equal(image[matte == 1], init[matte == 1])
-    assert np.abs(image - init)[matte == 0].mean() > 0.05
+    np.testing.assert_array_equal(drawn[matte == 1], plan.start[matte == 1])
+    np.testing.assert_array_equal(drawn[matte == 0], 255 - plan.start[matte == 0])
 
 
-def test_repaint_without_denoising_changes_nothing():
-    init, matte = product()
+def test_repainting_the_original_without_denoising_draws_nothing():
+    plan = plan_of(*product())
 
-    image = repaint(RenderOrder(prompt="oak", width=SIZE, height=SIZE), init, 1 - matte, 0.0).image
+    def draw(start: np.ndarray) -> np.ndarray:
+        raise AssertionError("drawn in vain")
 
-    np.testing.assert_allclose(image, init, atol=1e-6)
+    np.testing.assert_array_equal(repaint(plan, draw, fill=1, denoising_strength=0.0), plan.start)
 
 
 def test_unusable_orders_say_what_is_wrong():

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from prodgen.client import Client
+from prodgen.engines import embedded_transport
 from prodgen.errors import NotAppliedError
 from prodgen.schema import ICLight, Txt2Img
-from prodgen.server.transport import EmbeddedTransport
 
 
 class WithBridge(httpx.BaseTransport):
     """The embedded server, with what the bridge extension puts into an answer."""
 
     def __init__(self, **told: str) -> None:
-        self.inner = EmbeddedTransport()
+        self.inner = embedded_transport()
         self.told = {key.replace("_", " ").replace("IC ", "IC-"): value for key, value in told.items()}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from prodgen.server import EmbeddedServer
+from prodgen.engines import embedded_server
+from prodgen.server import Behaviour
 from prodgen.server.socket_server import listening
 
 
@@ -30,15 +31,15 @@ def run(address: str | None) -> str:
 
 @pytest.mark.skipif("PRODGEN_LIVE_BACKEND" in os.environ, reason="a real server is being asked already")
 def test_a_server_that_has_nearly_everything_passes_and_is_left_as_it_was():
-    server = EmbeddedServer(auth={"ann": "s3cret"}, leaky_overrides=True)
-    before = server.machine.settings.shown()
+    server = embedded_server(Behaviour(auth={"ann": "s3cret"}, leaky_overrides=True))
+    before = server.machine.options.shown()
     with listening(server) as address:
         told = run(address)
 
     assert "(prodgen-ibl, no diffusion)" in told
     assert " lacks =" in told
     assert "* ControlNet" in told
-    assert server.machine.settings.shown() == before
+    assert server.machine.options.shown() == before
     assert max(record.width for record in server.render_log) <= 128
     assert len(server.render_log) < 60
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from hypothesis import strategies as st
 from prodgen import files
 from prodgen.client import Client
 from prodgen.dialects import infotexts
+from prodgen.engines.ibl.ibl_engine import CHECKPOINT, IblEngine
 from prodgen.errors import ImageError, SettingError
 from prodgen.replaying import RecordedJob, read_recorded, replay
 from prodgen.replaying.fitting import fit_to_server
-from prodgen.server import EmbeddedServer, EmbeddedTransport
+from prodgen.server import ApiServer, ApiTransport
 from prodgen.server.infotext import quote
 from prodgen.text2image import draw_all, new_job
 
@@ -28,8 +30,8 @@ LINE = "Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 6.5, See
 """The least that an infotext says."""
 
 
-def client_of(**switches: object) -> Client:
-    return Client("http://server", transport=EmbeddedTransport(EmbeddedServer(**switches)))  # type: ignore[arg-type]
+def client_of(*, checkpoints: Sequence[str] = (CHECKPOINT,)) -> Client:
+    return Client("http://server", transport=ApiTransport(ApiServer(IblEngine(checkpoints=checkpoints))))
 
 
 def told(text: str, tmp_path: Path) -> RecordedJob:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prodgen.server.app import EmbeddedServer
-from prodgen.server.order import Rendering, RenderOrder
-from prodgen.server.transport import EmbeddedTransport
+from prodgen.engines.ibl.ibl_engine import CHECKPOINT, IblEngine
+from prodgen.engines.ibl.render_order import Rendering, RenderOrder
+from prodgen.server.app import ApiServer
+from prodgen.server.behaviour import Behaviour
+from prodgen.server.transport import ApiTransport
 
 SMALL = {"prompt": "a cat", "steps": 2, "width": 64, "height": 64, "seed": 42}
 
@@ -33,12 +35,22 @@ def draw_noise(order: RenderOrder) -> Rendering:
     return Rendering(image=image.astype(np.float32), scene="noise", floor="none", unknown_words=unknown)
 
 
+def drawing_noise(
+    *,
+    renderer: Callable[[RenderOrder], Rendering] = draw_noise,
+    checkpoints: Sequence[str] = (CHECKPOINT,),
+    **switches: Any,
+) -> ApiServer:
+    """A server with the embedded engine's inventory and another renderer."""
+    return ApiServer(IblEngine(renderer=renderer, checkpoints=checkpoints), Behaviour(**switches))
+
+
 class Caller:
     """An httpx client with the few calls that tests make again and again."""
 
-    def __init__(self, server: EmbeddedServer, **more: Any) -> None:
+    def __init__(self, server: ApiServer, **more: Any) -> None:
         self.server = server
-        self.http = httpx.Client(transport=EmbeddedTransport(server), base_url="http://embedded", **more)
+        self.http = httpx.Client(transport=ApiTransport(server), base_url="http://embedded", **more)
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self.http.get(path, **more)
@@ -59,7 +71,7 @@ def call() -> Iterator[Callable[..., Caller]]:
     made: list[Caller] = []
 
     def make(**switches: Any) -> Caller:
-        made.append(Caller(EmbeddedServer(**{"renderer": draw_noise, **switches})))
+        made.append(Caller(drawing_noise(**switches)))
         return made[-1]
 
     yield make
@@ -68,9 +80,9 @@ def call() -> Iterator[Callable[..., Caller]]:
 
 
 @pytest.fixture
-def noise_server() -> Callable[..., EmbeddedServer]:
+def noise_server() -> Callable[..., ApiServer]:
     """Makes a server that draws noise."""
-    return lambda **switches: EmbeddedServer(**{"renderer": draw_noise, **switches})
+    return drawing_noise
 
 
 def as_text(pixels: np.ndarray, kind: str = "PNG", **more: Any) -> str:

@@ -21,8 +21,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prodgen.server.app import EmbeddedServer
-from prodgen.server.transport import EmbeddedTransport
+from prodgen.engines.ibl.ibl_engine import IblEngine
+from prodgen.server.app import ApiServer
+from prodgen.server.behaviour import Behaviour
+from prodgen.server.transport import ApiTransport
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
 FOLDERS = ("core", "errors", "auth", "iclight-v1", "iclight-v2", "nowebui", "v1.9.4", "progress-queue")
@@ -82,7 +84,7 @@ def recordings(folder: Path) -> Iterator[Recording]:
                 yield found
 
 
-def server_like(name: str, renderer: Callable[..., Any]) -> EmbeddedServer:
+def server_like(name: str, renderer: Callable[..., Any]) -> ApiServer:
     """A server with the switches of the one that was recorded."""
     folder, file = name.split("/")
     switches: dict[str, Any] = {
@@ -90,9 +92,7 @@ def server_like(name: str, renderer: Callable[..., Any]) -> EmbeddedServer:
     }
     if "remove_bg.json" in file:
         switches["segment"] = lambda rgb: np.ones(rgb.shape[:2], np.float32)
-    return EmbeddedServer(
-        renderer=renderer,
-        checkpoints=("tiny-sd15", "zz tiny second"),
+    behaviour = Behaviour(
         version="v1.9.4" if folder == "v1.9.4" else "v1.10.1",
         release="1.9" if folder == "v1.9.4" else "1.10",
         auth={"user": "secret"} if folder == "auth" else None,
@@ -102,13 +102,14 @@ def server_like(name: str, renderer: Callable[..., Any]) -> EmbeddedServer:
         leaky_overrides="leak" in file,
         **switches,
     )
+    return ApiServer(IblEngine(renderer=renderer, checkpoints=("tiny-sd15", "zz tiny second")), behaviour)
 
 
-def send(server: EmbeddedServer, request: dict[str, Any]) -> httpx.Response:
+def send(server: ApiServer, request: dict[str, Any]) -> httpx.Response:
     body = request.get("raw")
     if body is None and request.get("json") is not None:
         body = json.dumps(request["json"])
-    with httpx.Client(transport=EmbeddedTransport(server), base_url="http://embedded") as client:
+    with httpx.Client(transport=ApiTransport(server), base_url="http://embedded") as client:
         return client.request(
             request["method"], request["path"], headers=request.get("headers") or {}, content=body
         )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from prodgen.server.order import Rendering, RenderOrder
+from prodgen.engines.ibl.render_order import Rendering, RenderOrder
 
 FC, FBC = "IC-Light.SD15.FC", "IC-Light.SD15.FBC"
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from prodgen.engines.ibl.render_order import Rendering, RenderOrder
 from prodgen.server.inpainting import crop_region, resized
-from prodgen.server.order import Rendering, RenderOrder
 
 
 @pytest.fixture

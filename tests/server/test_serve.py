@@ -257,8 +257,9 @@ def test_webuiapi_upscales_and_reads_the_lists_progress_and_options_unchanged(ot
 
 
 SCRIPT = """
+from prodgen.engines import embedded_server
 from prodgen.server.socket_server import serve
-serve(port=0, on_ready=lambda url: print(url, flush=True))
+serve(embedded_server(), port=0, on_ready=lambda url: print(url, flush=True))
 """
 
 

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from prodgen.engines import embedded_server
+from prodgen.engines.ibl.ibl_engine import IblEngine
 from prodgen.errors import SettingError
-from prodgen.server import EmbeddedServer
+from prodgen.server import ApiServer, Behaviour
 from prodgen.server.wire import decode_picture, encode_png
 
 FILES = {"samples_filename_pattern": "token", "save_images_add_number": False, "save_to_dirs": False}
@@ -192,7 +194,7 @@ def test_the_renderer_never_sees_tags_or_comments(call, draw):
 
     call(renderer=watching).txt2img(prompt="a cat <lora:nobody:1> # secret\nat home", negative_prompt="dog")
 
-    assert orders[0].prompt == "a cat  \nat home"
+    assert orders[0].prompt == "a cat \nat home"
     assert orders[0].negative_prompt == "dog"
 
 
@@ -317,9 +319,9 @@ def test_every_answer_says_how_long_it_took(call):
 
 def test_a_server_without_checkpoints_or_with_an_unknown_ic_light_is_refused():
     with pytest.raises(SettingError, match="checkpoint"):
-        EmbeddedServer(checkpoints=())
+        ApiServer(IblEngine(checkpoints=()))
     with pytest.raises(SettingError, match="v15"):
-        EmbeddedServer(ic_light="v3")
+        embedded_server(Behaviour(ic_light="v3"))
 
 
 def test_the_answer_is_what_json_would_have_made_of_it(call):

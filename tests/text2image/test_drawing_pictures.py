@@ -11,9 +11,11 @@ import pytest
 
 from prodgen import files, provenance
 from prodgen.client import Client
+from prodgen.engines import embedded_server
+from prodgen.engines.ibl.ibl_engine import IblEngine
 from prodgen.errors import ImageError, MissingExtensionError, SettingError, UnknownNameError
 from prodgen.replaying import read_recorded
-from prodgen.server import EmbeddedServer, EmbeddedTransport
+from prodgen.server import ApiServer, ApiTransport
 from prodgen.text2image import draw_all, new_job, presets, seeds_of
 from prodgen.text2image.planned_pictures import planned_pictures
 
@@ -22,8 +24,8 @@ class Around(httpx.BaseTransport):
     """An embedded server with some routes missing and others answered here."""
 
     def __init__(self, *, missing: tuple[str, ...] = (), **answers: object) -> None:
-        self.server = EmbeddedServer(checkpoints=["sd_xl_base_1.0"])
-        self.inner = EmbeddedTransport(self.server)
+        self.server = ApiServer(IblEngine(checkpoints=["sd_xl_base_1.0"]))
+        self.inner = ApiTransport(self.server)
         self.missing, self.answers = missing, answers
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -36,8 +38,8 @@ class Around(httpx.BaseTransport):
 
 
 def client_of(*checkpoints: str) -> Client:
-    server = EmbeddedServer(checkpoints=checkpoints) if checkpoints else EmbeddedServer()
-    return Client("http://server", transport=EmbeddedTransport(server))
+    server = ApiServer(IblEngine(checkpoints=checkpoints)) if checkpoints else embedded_server()
+    return Client("http://server", transport=ApiTransport(server))
 
 
 def test_a_preset_is_announced_and_one_that_nothing_speaks_for_says_so():
@@ -111,8 +113,8 @@ def test_a_latent_enlargement_is_redrawn_more_than_a_true_one():
 
 def test_controlnet_is_refused_before_anything_is_sent_where_there_is_none(tmp_path):
     files.save(tmp_path / "pose.png", np.zeros((64, 64, 3), np.float32))
-    server = EmbeddedServer()
-    client = Client("http://server", transport=EmbeddedTransport(server))
+    server = embedded_server()
+    client = Client("http://server", transport=ApiTransport(server))
     job = new_job({"prompt": "a", "controlnet": [f"openpose:{tmp_path / 'pose.png'}:1.0"]})
 
     with pytest.raises(MissingExtensionError, match="ControlNet"):
@@ -123,8 +125,8 @@ def test_controlnet_is_refused_before_anything_is_sent_where_there_is_none(tmp_p
 
 def test_everything_is_checked_before_the_first_picture_is_drawn(tmp_path):
     (tmp_path / "thing.txt").write_text("cup\n__missing__\n")
-    server = EmbeddedServer()
-    client = Client("http://server", transport=EmbeddedTransport(server))
+    server = embedded_server()
+    client = Client("http://server", transport=ApiTransport(server))
     job = new_job({"prompt": "__thing__", "wildcards": tmp_path, "count": 20, "size": "64x64", "seed": 0})
 
     with pytest.raises(UnknownNameError):

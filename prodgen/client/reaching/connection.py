@@ -320,9 +320,9 @@ def _base_url(address: Address) -> str:
 
 def _transport(address: Address) -> httpx.BaseTransport | None:
     if address.is_embedded:
-        from prodgen.server import EmbeddedTransport
+        from prodgen.engines import embedded_transport
 
-        return EmbeddedTransport()
+        return embedded_transport()
     return httpx.HTTPTransport(uds=address.socket) if address.socket is not None else None
 
 

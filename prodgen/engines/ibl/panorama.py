@@ -263,3 +263,9 @@ def studio(light: KeyLight, *, backdrop: Array, fill: float) -> Environment:
         irradiance=light.irradiance * 0.25 * fill,
     )
     return add_light(add_light(base, replace(opposite, softness=1.0)), light)
+
+
+def forget() -> None:
+    """Give back the memory of the panoramas that were read; the next picture reads its own again."""
+    for cached in (load, _sphere, small_panorama):
+        cached.cache_clear()

@@ -22,12 +22,12 @@ from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_materials import FINISHES
 from prodgen.engines.ibl.floor_view import Edge, Product
 from prodgen.engines.ibl.panorama import Environment, KeyLight
+from prodgen.engines.ibl.render_order import Rendering, RenderOrder
 from prodgen.engines.ibl.words import Reading, read
 from prodgen.errors import ImageError
 from prodgen.images import Matte, RgbImage
 from prodgen.light.relighting import relight_on
 from prodgen.masks import bounding_box, composite
-from prodgen.server.order import Rendering, RenderOrder
 
 Array = NDArray[np.float32]
 
@@ -82,28 +82,6 @@ def render(order: RenderOrder) -> Rendering:
     image = _develop(scene, product, stage, order)
     tell(1.0)
     return _rendering(image, stage.reading, stage.environment.key)
-
-
-def repaint(order: RenderOrder, init: RgbImage, inpaint_mask: Matte, denoising_strength: float) -> Rendering:
-    """Draw the prompt's scene where the mask says, and keep `init` elsewhere.
-
-    What is kept is taken for the product: the scene is drawn around it, with its shadow and reflection.
-
-    Args:
-        order: Prompt, seed and size; its foreground and matte are not looked at.
-        init: (H, W, 3), sRGB.
-        inpaint_mask: (H, W), 1 = repaint.
-        denoising_strength: 0 keeps `init`, from 0.75 on nothing of it shows where it is repainted.
-
-    Returns:
-        The picture; where the mask is 0 it is `init` to the bit.
-    """
-    matte = np.clip(1 - inpaint_mask, 0, 1).astype(np.float32)
-    drawn = render(replace(order, foreground=init, matte=matte, background=None))
-    share = float(np.clip(denoising_strength / 0.75, 0, 1))
-    mixed = drawn.image if share >= 1 else init * (1 - share) + drawn.image * share
-    image = composite(mixed.astype(np.float32), init, np.clip(inpaint_mask, 0, 1).astype(np.float32))
-    return replace(drawn, image=image)
 
 
 def _silent(_share: float) -> None:

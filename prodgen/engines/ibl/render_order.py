@@ -1,16 +1,17 @@
-"""What the embedded server asks of the renderer, and what it gets."""
+"""What the renderer is asked for one picture, and what it gives."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from prodgen.engines.ibl.panorama import KeyLight
 from prodgen.images import Matte, RgbImage
 
 
 @dataclass(frozen=True)
 class RenderOrder:
-    """One picture to draw."""
+    """One picture to draw; all pictures in it have its own size."""
 
     prompt: str
     negative_prompt: str = ""
@@ -21,7 +22,10 @@ class RenderOrder:
     matte: Matte | None = None
     background: RgbImage | None = None
     light_map: RgbImage | None = None
+    """A picture whose bright side says where the light comes from."""
+
     progress: Callable[[float], None] | None = None
+    """Called with the share that is drawn, 0 to 1; what it raises is let through."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,14 @@ class Rendering:
 
     image: RgbImage
     scene: str
+    """The place of words.toml that was drawn."""
+
     floor: str
+    """The material of words.toml that the product stands on."""
+
     unknown_words: tuple[str, ...] = ()
+    """Words of the prompt that name nothing which can be drawn."""
+
     understood: tuple[str, ...] = ()
-    light: object = None
+    light: KeyLight | None = None
+    """The scene's main light; None on a given background, whose light is estimated."""

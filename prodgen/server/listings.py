@@ -1,23 +1,19 @@
-"""What the embedded server says it has: samplers, schedulers, upscalers, models, scripts.
+"""What A1111 lists, in its shapes: samplers, schedulers, upscalers, models, scripts.
 
-The samplers and schedulers are those of A1111 1.10.1, so that a client's choice passes as it would
-there; the renderer has no diffusion and does not use them. Everything else is only what is there.
+Samplers and schedulers are those of A1111 1.10.1, less those that an engine does not draw with. What there
+is beside them is the engine's own (`EngineInventory`).
 """
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-CHECKPOINT = "prodgen-ibl (no diffusion)"
-"""The one checkpoint's name: nobody shall take these pictures for a diffusion model's."""
-
-VERSION = "prodgen-embedded v0.1.0"
-"""What stands in `info.version` and the infotext, where a real server has "v1.10.1"."""
+from prodgen.server.engine import ModelFile
+from prodgen.server.ic_light_script import IC_LIGHT_MODELS
 
 ROOT = "/prodgen-embedded"
-"""The server's folder in answers. It is a name only: nothing is read from or written to a disk."""
+"""The server's folder in answers. It is a name only: no path of this computer is told."""
 
 _SECOND, _BROWN = {"second_order": "True"}, {"brownian_noise": "True"}
 _ENSD, _DISCARD = {"uses_ensd": "True"}, {"discard_next_to_last_sigma": "True"}
@@ -63,10 +59,9 @@ SCHEDULERS: dict[str, tuple[str, float, bool]] = {
 }
 """Label: name, default rho, whether it needs the inner model."""
 
-SHARP = "prodgen-sharp"
-"""Our own upscaler: Lanczos in steps with a bounded sharpening."""
+PLAIN_UPSCALERS = ("None", "Lanczos", "Nearest")
+"""Resampling, which the server does itself."""
 
-UPSCALERS = ("None", "Lanczos", "Nearest", SHARP)
 LATENT_MODES = (
     "Latent",
     "Latent (antialiased)",
@@ -77,44 +72,18 @@ LATENT_MODES = (
 )
 
 
-@dataclass(frozen=True)
-class ModelFile:
-    """A checkpoint, LoRA or VAE, by the names the API has for it."""
-
-    name: str
-
-    @property
-    def sha256(self) -> str:
-        """64 hexadecimal digits that stand for the file's; made of its name, there is no file."""
-        return hashlib.sha256(f"prodgen embedded {self.name}".encode()).hexdigest()
-
-    @property
-    def short_hash(self) -> str:
-        """The ten digits that stand in `info` and titles."""
-        return self.sha256[:10]
-
-    @property
-    def title(self) -> str:
-        """Name and hash, as lists show it."""
-        return f"{self.name} [{self.short_hash}]"
-
-    def is_named(self, name: str) -> bool:
-        """Whether `name` means this model: title, name, hash or file name alike."""
-        return name in (self.title, self.name, self.short_hash, self.sha256, f"{self.name}.safetensors")
-
-
-def samplers(release: str = "1.10") -> list[dict[str, Any]]:
-    """Return the answer of /samplers."""
+def samplers(release: str = "1.10", *, drawn_with: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Return the answer of /samplers: those of the release that the engine draws with (None: all)."""
     later = {"DDIM CFG++"} if release == "1.9" else set()
     return [
         {"name": name, "aliases": list(aliases), "options": dict(options)}
         for name, (aliases, options) in SAMPLERS.items()
-        if name not in later
+        if name not in later and (drawn_with is None or name in drawn_with)
     ]
 
 
-def schedulers(release: str = "1.10") -> list[dict[str, Any]]:
-    """Return the answer of /schedulers; 1.9 had the first six."""
+def schedulers(release: str = "1.10", *, drawn_with: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Return the answer of /schedulers: the engine's (None: all) among those of the release."""
     known = list(SCHEDULERS.items())[: 6 if release == "1.9" else None]
     return [
         {
@@ -125,13 +94,14 @@ def schedulers(release: str = "1.10") -> list[dict[str, Any]]:
             "need_inner_model": inner,
         }
         for label, (name, rho, inner) in known
+        if drawn_with is None or label in drawn_with
     ]
 
 
-def upscalers() -> list[dict[str, Any]]:
-    """Return the answer of /upscalers."""
+def upscalers(names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the answer of /upscalers: the server's own, and these of the engine."""
     nothing = {"model_name": None, "model_path": None, "model_url": None}
-    return [{"name": name, **nothing, "scale": 4.0} for name in UPSCALERS]
+    return [{"name": name, **nothing, "scale": 4.0} for name in (*PLAIN_UPSCALERS, *names)]
 
 
 def checkpoints(models: tuple[ModelFile, ...]) -> list[dict[str, Any]]:
@@ -149,15 +119,19 @@ def checkpoints(models: tuple[ModelFile, ...]) -> list[dict[str, Any]]:
     ]
 
 
+def vaes(models: Sequence[ModelFile]) -> list[dict[str, Any]]:
+    """Return the answer of /sd-vae."""
+    return [{"model_name": model.name, "filename": f"{ROOT}/models/VAE/{model.name}"} for model in models]
+
+
 def loras(models: tuple[ModelFile, ...]) -> list[dict[str, Any]]:
     """Return the answer of /loras."""
-    said = {"ss_base_model_version": "prodgen-ibl", "prodgen": "a fixed filter of the embedded renderer"}
     return [
         {
             "name": model.name,
             "alias": model.name,
             "path": f"{ROOT}/models/Lora/{model.name}",
-            "metadata": said,
+            "metadata": dict(model.metadata),
         }
         for model in models
     ]
@@ -198,7 +172,6 @@ def _built_in(models: tuple[ModelFile, ...]) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-IC_LIGHT_MODELS = ["IC-Light.SD15.FC", "IC-Light.SD15.FBC"]
 _REMBG_MODELS = ["u2net_human_seg", "isnet-anime"]
 _RAW = '\nUse the input before the background removal as the "Original" to restore details from\n'
 
@@ -246,22 +219,31 @@ def script_info(ic_light: str | None, models: tuple[ModelFile, ...]) -> list[dic
     return result
 
 
-def resolve_sampler(name: str | None, fallback: str, scheduler: str | None) -> tuple[str, str]:
+def resolve_sampler(
+    name: str | None, fallback: str, scheduler: str | None, *, drawn_with: Sequence[str] | None = None
+) -> tuple[str, str]:
     """Return the sampler and the schedule's label that run when these names are asked for.
 
-    As 1.10.1 does: names of before 1.9 ("DPM++ 2M Karras") are split, an unknown sampler silently
-    becomes the first, an unknown scheduler "Automatic", and that the sampler's own, if it has one.
+    A1111 1.10.1 splits names of before 1.9 ("DPM++ 2M Karras"); an unknown sampler silently becomes the
+    first, an unknown scheduler "Automatic", and that the sampler's own, if it has one.
+
+    Args:
+        name: The sampler's name in the request.
+        fallback: Its name in `sampler_index`, used where `name` is missing.
+        scheduler: The schedule's name or label in the request.
+        drawn_with: The samplers that the engine draws with; None is all.
 
     Returns:
         Sampler's name and schedule's label.
     """
     asked = name or fallback
+    known = [sampler for sampler in SAMPLERS if drawn_with is None or sampler in drawn_with]
     labels = {word: label for label, (low, _, _) in SCHEDULERS.items() for word in (label, low)}
     found = None
     for word, label in labels.items():
-        if asked not in SAMPLERS and asked.endswith(f" {word}"):
+        if asked not in known and asked.endswith(f" {word}"):
             asked, found = asked[: -len(word) - 1], label
-    sampler = asked if asked in SAMPLERS else next(iter(SAMPLERS))
+    sampler = asked if asked in known else known[0]
     schedule = labels.get(scheduler or "", "Automatic")
     if schedule == "Automatic" and found and scheduler is None:
         schedule = found

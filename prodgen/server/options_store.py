@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from prodgen.server.inventory import ModelFile
+from prodgen.server.engine import ModelFile
 from prodgen.server.wire import Crashed
 
 
@@ -30,14 +30,16 @@ def command_line_flags() -> dict[str, Any]:
     return dict(_defaults()["cmd_flags"])
 
 
-class Settings:
+class OptionsStore:
     """The options of one server; keys are those of A1111 1.10.1."""
 
     def __init__(self, checkpoints: tuple[ModelFile, ...], *, leaky: bool = False) -> None:
         self._defaults = dict(_defaults()["options"])
         self._defaults["sd_model_checkpoint"] = checkpoints[0].title
         self._defaults["sd_checkpoint_hash"] = checkpoints[0].sha256
-        self._checkpoints = checkpoints
+        self.checkpoints = checkpoints
+        """Those that can be named; replaced after a refresh."""
+
         self._values: dict[str, Any] = {} if leaky else dict(self._defaults)
 
     def __getitem__(self, key: str) -> Any:
@@ -46,11 +48,11 @@ class Settings:
     @property
     def checkpoint(self) -> ModelFile:
         """The checkpoint that is loaded."""
-        return self.find_checkpoint(self["sd_model_checkpoint"]) or self._checkpoints[0]
+        return self.find_checkpoint(self["sd_model_checkpoint"]) or self.checkpoints[0]
 
     def find_checkpoint(self, name: object) -> ModelFile | None:
         """Return the checkpoint that `name` means, if there is one."""
-        return next((model for model in self._checkpoints if model.is_named(str(name))), None)
+        return next((model for model in self.checkpoints if model.is_named(str(name))), None)
 
     def shown(self) -> dict[str, Any]:
         """Return the answer of GET /options.

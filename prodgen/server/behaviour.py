@@ -1,0 +1,65 @@
+"""How one server behaves: which A1111 it resembles, whom it lets in, and what goes wrong on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from prodgen.errors import SettingError
+from prodgen.server.ic_light_script import IcLightDialect, Segment
+from prodgen.server.injected_faults import Faults
+
+WORKER_THREADS = 40
+"""Requests worked on at once, as many as in A1111's thread pool (anyio's default); all others wait."""
+
+Release = Literal["1.10", "1.9"]
+"""Whose quirks are shown: 1.10.1, or 1.9.4, where IC-Light does nothing and unknown samplers are 404."""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """The switches of one server; without any it is a healthy A1111 1.10.1 with IC-Light."""
+
+    ic_light: IcLightDialect | None = "v1"
+    """The spelling of IC-Light's arguments: "v1" one dict, "v2" 13 values, "v15" 15 values, None not
+    installed."""
+
+    segment: Segment | None = None
+    """Cuts out what IC-Light is sent with remove_bg. None is a server without the network's weights: it then
+    does not relight, and does not say so."""
+
+    ndarray_bug: bool = False
+    """Whether IC-Light's extra picture makes answers fail, as on an unpatched A1111."""
+
+    false_strings: bool = False
+    """Whether that picture is the text "False" instead, as with the first patch for it."""
+
+    nowebui: bool = False
+    """Whether /internal, /file= and the like are missing, as with --nowebui."""
+
+    auth: Mapping[str, str] | None = None
+    """Names and passwords that are let in, as --api-auth; None lets everybody in."""
+
+    leaky_overrides: bool = False
+    """Whether override_settings stay, as on a fresh install."""
+
+    release: Release = "1.10"
+    version: str | None = None
+    """What `info.version` says; None leaves it to the engine."""
+
+    delay_s: float = 0.0
+    """Seconds that each picture takes longer."""
+
+    faults: Faults | None = None
+    """What goes wrong; asked once for each request."""
+
+    png_level: int = 1
+    """zlib's level for answers."""
+
+    worker_threads: int = WORKER_THREADS
+    """Requests worked on at once."""
+
+    def __post_init__(self) -> None:
+        if self.ic_light is not None and self.ic_light not in get_args(IcLightDialect):
+            raise SettingError(f"ic_light is 'v1', 'v2', 'v15' or None, not {self.ic_light!r}")

@@ -1,0 +1,201 @@
+"""What draws behind the wire: the protocol of an engine, and what is handed over between server and engine.
+
+The server owns the wire: routes, fields, the queue, progress, masks, IC-Light's arguments, infotexts. An
+engine owns what there is to draw with (`EngineInventory`) and how a picture comes about. It sees no HTTP, no
+base64, no prompt tags and no quirk of A1111. Pictures are uint8 arrays, as they are on the wire, so that what
+must stay the same to the bit can.
+
+An engine is one class with the methods of `Engine`, in a module of `prodgen.engines`, and one line in the
+table `prodgen.engines.ENGINES`. It may draw by itself, on a GPU, or ask another program; the server calls it
+from one thread at a time, and never draws itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from prodgen.server.ic_light_script import IcLightUnit
+from prodgen.server.inpainting import RepaintPlan
+from prodgen.server.wire import Pixels
+
+ReportProgress = Callable[[float], None]
+"""Called with the share of the batch that is drawn, 0 to 1. Raises `queueing.Stopped` after an interrupt."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A checkpoint, LoRA or VAE, by the names that the API has for it."""
+
+    name: str
+    digest: str = ""
+    """SHA-256 of the file, 64 hexadecimal digits; without one it is made of the name."""
+
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What a list shows about a LoRA, under the keys of its training program."""
+
+    @property
+    def sha256(self) -> str:
+        """The file's digest, or 64 digits that stand for it where there is no file."""
+        return self.digest or hashlib.sha256(f"prodgen embedded {self.name}".encode()).hexdigest()
+
+    @property
+    def short_hash(self) -> str:
+        """The ten digits that stand in `info` and titles."""
+        return self.sha256[:10]
+
+    @property
+    def title(self) -> str:
+        """Name and hash, as lists show it."""
+        return f"{self.name} [{self.short_hash}]"
+
+    def is_named(self, name: str) -> bool:
+        """Whether `name` means this model: title, name, hash or file name alike."""
+        return name in (self.title, self.name, self.short_hash, self.sha256, f"{self.name}.safetensors")
+
+
+@dataclass(frozen=True)
+class EngineInventory:
+    """What an engine has. The server lists it, and refuses or ignores other names as A1111 does."""
+
+    version: str
+    """Shown as `info.version` and in each infotext, where A1111 has "v1.10.1"."""
+
+    description: str
+    """How it draws: the end of the front page's sentence "It answers ... and draws"."""
+
+    checkpoints: tuple[ModelFile, ...]
+    """At least one; the first is loaded at the start."""
+
+    loras: tuple[ModelFile, ...] = ()
+    vaes: tuple[ModelFile, ...] = ()
+    upscalers: tuple[str, ...] = ()
+    """Names for `Engine.upscale`, beside the server's own Lanczos and Nearest."""
+
+    samplers: tuple[str, ...] | None = None
+    """Those of A1111's samplers that make a difference here; None lists all, and none does."""
+
+    schedulers: tuple[str, ...] | None = None
+    """Labels of the schedules that make a difference here; None lists all, and none does."""
+
+
+@dataclass(frozen=True)
+class HiresPass:
+    """A second, larger pass over what was drawn from words."""
+
+    width: int
+    height: int
+    upscaler: str | None
+    """One of the server's latent modes or of its upscalers; None leaves the choice to the engine."""
+
+    steps: int
+    """0 means as many as in the first pass."""
+
+    denoising_strength: float
+
+
+@dataclass(frozen=True)
+class BatchOrder:
+    """One batch of pictures to draw; they differ in their seeds, and in img2img in what they start from."""
+
+    prompt: str
+    """Words only: comments and tags are taken out."""
+
+    negative_prompt: str
+    seeds: tuple[int, ...]
+    """One for each picture, 0 to 2**64 - 1."""
+
+    width: int
+    height: int
+    """Size of the first pass in pixels, multiples of 8."""
+
+    checkpoint: ModelFile
+    steps: int = 20
+    cfg_scale: float = 7.0
+    sampler: str = "Euler"
+    schedule: str = "Automatic"
+    """The schedule's label in /schedulers."""
+
+    subseeds: tuple[int, ...] = ()
+    subseed_strength: float = 0.0
+    clip_skip: int = 1
+    vae: ModelFile | None = None
+    loras: tuple[tuple[ModelFile, float], ...] = ()
+    """LoRAs of the inventory with their weights, in the order of the prompt's tags."""
+
+    hires: HiresPass | None = None
+    starts: tuple[RepaintPlan, ...] = ()
+    """img2img: for each picture its `start` and the `zone` to repaint. The server itself puts the rest
+    back."""
+
+    denoising_strength: float = 1.0
+    """img2img: 0 keeps what it starts from, 1 replaces it."""
+
+    inpainting_fill: int = 0
+    """What the zone holds at first: 0 its surroundings, 1 the original, 2 noise, 3 nothing."""
+
+    relight: IcLightUnit | None = None
+    """IC-Light's arguments, where it is to run; `relight.conditions(width, height)` are its pictures."""
+
+    @property
+    def final_size(self) -> tuple[int, int]:
+        """Width and height of the pictures that are handed back."""
+        return (self.width, self.height) if self.hires is None else (self.hires.width, self.hires.height)
+
+
+@dataclass(frozen=True)
+class DrawnPicture:
+    """One picture of a batch."""
+
+    pixels: Pixels
+    """(H, W, 3), of the order's `final_size`; in img2img of the plan's `start`."""
+
+    story: Mapping[str, object] = field(default_factory=dict)
+    """What the infotext tells besides, under keys of the engine's own, in that order."""
+
+    is_partial: bool = False
+    """Whether an interrupt ended it early."""
+
+
+@dataclass(frozen=True)
+class AcceleratorMemory:
+    """Memory of the device that an engine draws on, in bytes."""
+
+    free: int
+    total: int
+
+
+class Engine(Protocol):
+    """Draws pictures for a server. No method is called while another one runs, but for `memory`."""
+
+    def inventory(self) -> EngineInventory:
+        """Return what there is now; asked at the start and after each refresh. Loads nothing."""
+        ...
+
+    def draw(self, order: BatchOrder, progress: ReportProgress) -> Iterator[DrawnPicture]:
+        """Draw a batch, and hand over each picture once it is done, in the order of the seeds.
+
+        `progress` may be called as often as the engine likes. After an interrupt it raises `Stopped`: an
+        engine that lets it pass gets the pictures so far delivered, and the one under way replaced by the
+        last preview. One that can show what it has catches it and yields `DrawnPicture(..., is_partial=True)`
+        for the rest.
+
+        Raises:
+            wire.Crashed: With the class name and text of the answer, where it fails in a way that clients
+            know.
+        """
+        ...
+
+    def upscale(self, pixels: Pixels, width: int, height: int, name: str) -> Pixels:
+        """Return a picture, (H, W, 3 or 4), enlarged by one of the inventory's upscalers; alpha is kept."""
+        ...
+
+    def unload(self) -> None:
+        """Give back the memory that can be had again; the next picture loads what it needs."""
+        ...
+
+    def memory(self) -> AcceleratorMemory | None:
+        """Return the accelerator's memory, or None without one."""
+        ...
