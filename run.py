@@ -50,7 +50,7 @@ OTHER_PICTURES = (".gif", ".bmp", ".avif", ".heic", ".psd", ".jxl", ".pdf")
 def main(ctx: click.Context, /, **values: Any) -> None:
     """Put the product of one photograph into a scene; print what was used and measured."""
     from prodgen.cli.progress_bar import progress_bar
-    from prodgen.cli.telling import Failure, tell, tell_stopped
+    from prodgen.cli.telling import Failure, Printer, tell_shot, tell_stopped
     from prodgen.client import Client
     from prodgen.errors import ProdgenError
     from prodgen.shots import Recipe, shoot
@@ -81,9 +81,10 @@ def main(ctx: click.Context, /, **values: Any) -> None:
     except KeyboardInterrupt:
         tell_stopped("prodgen: ")
         ctx.exit(130)
-    tell(result, as_json=False)
+    to = Printer()
+    tell_shot(result, to)
     for note in left_out:
-        click.echo(f"note      {note}")
+        to.note(note)
     _print_parameters(values, result.frame.seed, {lora.name: lora.weight for lora in loras})
 
 

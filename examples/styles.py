@@ -34,7 +34,7 @@ def page() -> str:
         " the backend; the grade is applied to the finished scene and to nothing else: a look may change a"
         " mood, not a product. What the product takes of it comes as light, through the measured light field"
         " ([identity.md](identity.md)).",
-        '```console\nprodgen shoot mug.jpg --prompt "on a wooden table, sunset" --style cinematic\n```',
+        '```console\nprodgen shoot mug.jpg --prompt "on a wooden table, sunset" --look cinematic\n```',
         "![every style on one photograph](images/styles.jpg)",
         f'The embedded backend, prompt "{PROMPT}", seed {SEED}, made by `python examples/styles.py`.'
         " It renders by image-based lighting and knows nothing of lenses and film, so the sheet shows little"

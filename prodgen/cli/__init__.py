@@ -1,42 +1,86 @@
-"""The command line: options in, one library call, lines out. One file per command group.
+"""The command line: options in, one library call, lines out. One file per command.
 
-Nothing heavy is imported here or at the top of a command's module, so that --help stays fast.
+A command is added by one file and one line in `COMMANDS`. Commands are imported when they are asked for,
+and nothing heavy at the top of their modules, so that --help stays fast.
 """
 
 from __future__ import annotations
 
 import errno
 import logging
+from importlib import import_module
 
 import click
 
 from prodgen import __version__
-from prodgen.cli.again import again
-from prodgen.cli.doctor import doctor
-from prodgen.cli.generate import generate
-from prodgen.cli.inspect import inspect
-from prodgen.cli.licences import licences
-from prodgen.cli.listing import COMMANDS as LISTS
-from prodgen.cli.pieces import blend, segment, upscale
-from prodgen.cli.recipes import recipes
-from prodgen.cli.serve import serve
-from prodgen.cli.shoot import shoot
-from prodgen.cli.show import show
-from prodgen.cli.telling import Failure, tell_stopped
+from prodgen.cli import refusal
+from prodgen.cli.parameters import EVERYWHERE
+from prodgen.cli.telling import Failure, Misuse, printer, tell_stopped
 from prodgen.errors import ProdgenError
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-"""Of the group and of each command alike, so that help reads the same however a command is reached."""
+"""Click's settings of the group and of each command, so that all help reads the same."""
+
+COMMANDS = {
+    "shoot": "prodgen.cli.shoot:shoot",
+    "generate": "prodgen.cli.generate:generate",
+    "inspect": "prodgen.cli.inspect:inspect",
+    "replay": "prodgen.cli.replay:replay",
+    "show": "prodgen.cli.show:show",
+    "segment": "prodgen.cli.segment:segment",
+    "blend": "prodgen.cli.blend:blend",
+    "upscale": "prodgen.cli.upscale:upscale",
+    "list": "prodgen.cli.listing:list_names",
+    "recipe": "prodgen.cli.recipe:recipe",
+    "licences": "prodgen.cli.licences:licences",
+    "doctor": "prodgen.cli.doctor:doctor",
+    "serve": "prodgen.cli.serve:serve",
+    "completion": "prodgen.cli.completion:completion",
+}
+"""Name of each command and where it is, in the order in which --help shows them."""
 
 
 class _Prodgen(click.Group):
-    """A group that turns our errors into one line and exit code 1."""
+    """A group that imports a command when it is needed, and says each error as one sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *(name for name in self.commands if name not in COMMANDS)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            module, _, attribute = COMMANDS[cmd_name].partition(":")
+            command: click.Command = getattr(import_module(module), attribute)
+            command.context_settings = {**SETTINGS, **command.context_settings}
+            command.params = [*command.params, *EVERYWHERE]
+            self.commands[cmd_name] = command
+        return self.commands.get(cmd_name)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
+    ) -> click.Context:
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            raise Misuse(refusal.of_usage(error)) from error
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None:
+            raise click.UsageError(refusal.unknown("command", args[0], self.list_commands(ctx)), ctx)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+        except click.exceptions.Exit:
+            printer(ctx).open_what_was_made()
+            raise
+        except click.UsageError as error:
+            raise Misuse(refusal.of_usage(error)) from error
         except ProdgenError as error:
-            raise Failure(error) from error
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            raise Failure(refusal.of_work(error, command)) from error
         except OSError as error:
             # What reads or writes pictures has said it already; this is a full disk behind `> file`.
             if error.errno != errno.ENOSPC:
@@ -45,35 +89,21 @@ class _Prodgen(click.Group):
         except KeyboardInterrupt:
             tell_stopped("prodgen: ")
             ctx.exit(130)
+        printer(ctx).open_what_was_made()
+        return result
 
 
 @click.group(cls=_Prodgen, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="prodgen")
-@click.option("-v", "--verbose", is_flag=True, help="Say more on stderr, such as what is fetched or retried.")
-def main(*, verbose: bool) -> None:
+def main() -> None:
     """Put a real product photograph into a generated scene; keep it the same product, measured.
 
     \b
         prodgen shoot mug.jpg --prompt "on a wooden table, sunset"
     """
-    logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO if verbose else logging.WARNING)
+    logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    printer().set_log_level()
 
 
-for _command in (
-    doctor,
-    *LISTS,
-    shoot,
-    generate,
-    again,
-    segment,
-    blend,
-    upscale,
-    recipes,
-    show,
-    inspect,
-    serve,
-    licences,
-):
-    _command.context_settings = {**SETTINGS, **_command.context_settings}
-    main.add_command(_command)
+main.params = [*main.params, *EVERYWHERE]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from prodgen.cli.parameters import BACKEND, dialect_option
+from prodgen.cli.telling import printer
+from prodgen.cli.values import File, Number
 
 if TYPE_CHECKING:
     from prodgen.doctor import Report
@@ -19,9 +22,10 @@ MARK_WIDTH = len("warning")
 
 
 @click.command()
-@click.argument("url", required=False)
+@click.argument("url", required=False, type=BACKEND)
 @click.option(
     "--backend",
+    type=BACKEND,
     metavar="auto|embedded://|URL",
     help="The same as URL. Default: auto, as for `prodgen shoot`.",
 )
@@ -30,22 +34,21 @@ MARK_WIDTH = len("warning")
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(1, 3600),
+    type=Number(1, 3600),
     default=180.0,
     show_default=True,
     metavar="SECONDS",
     help="For one tiny picture; the server may load a model first.",
 )
-@click.option("--dialect", metavar="NAME", help="The kind of server, if it should not be found out.")
+@dialect_option
 @click.option(
     "--output",
     "outputs",
-    type=click.Path(path_type=Path),
+    type=File(),
     default=Path("outputs"),
     show_default=True,
     help="The folder that pictures will go to.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(
     url: str | None,
     backend: str | None,
@@ -54,9 +57,10 @@ def doctor(
     timeout_s: float,
     dialect: str | None,
     outputs: Path,
-    as_json: bool,
 ) -> None:
-    """Examine the server at URL, what it has, and this machine; say what to do about what is wrong.
+    """Say what is wrong with a set-up, and the remedy.
+
+    The server at URL is examined, what it has, and this machine.
 
     A few tiny pictures are drawn, unless the server works for another caller. Its options stay as they
     are. Exit code 1 if something is broken; warnings do not count.
@@ -70,14 +74,14 @@ def doctor(
     if url and backend and url != backend:
         raise click.UsageError("URL and --backend name two servers; give one of them")
     how = How(dialect=dialect, draws=not quick, timeout_s=timeout_s, outputs=outputs)
-    with _waiting(quiet=as_json):
+    to = printer()
+    with _waiting(quiet=to.hides_progress):
         report = examine(url or backend or "auto", how=how, fixes=fix)
-    if as_json:
-        click.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=1))
-    elif sys.stdout.isatty():
+    to.data(report.as_dict(), indent=1)
+    if sys.stdout.isatty() and not (to.as_json or to.quiet):
         _paint(report)
     else:
-        click.echo("\n".join(_lines(report)))
+        to.text("\n".join(_lines(report, only_faults=to.quiet)))
     if not report.is_sound:
         click.get_current_context().exit(1)
 
@@ -107,11 +111,13 @@ def _summary(report: Report) -> str:
     return told
 
 
-def _lines(report: Report) -> list[str]:
+def _lines(report: Report, *, only_faults: bool) -> list[str]:
     """Return the report for files and pipes: a line a finding, a line a remedy, neither wrapped."""
     width = max(len(finding.name) for finding in report.findings)
-    lines = [_headline(report)]
+    lines = [] if only_faults else [_headline(report)]
     for finding in report.findings:
+        if only_faults and finding.status == "OK":
+            continue
         lines.append(f"{finding.status:<{MARK_WIDTH}}  {finding.name:<{width}}  {finding.what}")
         if finding.remedy:
             lines.append(f"{'':<{MARK_WIDTH}}  {'':<{width}}  remedy: {finding.remedy}")

@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from prodgen.cli.parameters import PHOTO
+from prodgen.cli.parameters import MadeFile, matte_option, profile_option, segmenter_option
+from prodgen.cli.telling import Printer, printer
+from prodgen.cli.values import File
 
 if TYPE_CHECKING:
     from prodgen.inspecting import Inspection
 
 
 @click.command()
-@click.argument("photo", type=PHOTO)
-@click.argument("result", type=PHOTO)
-@click.option("--matte", type=PHOTO, help="The product in PHOTO, white = product. Default: cut out here.")
-@click.option("--model", default="auto", show_default=True, help="Segmenter; see `prodgen segment --help`.")
+@click.argument("photo", type=File())
+@click.argument("result", type=File())
+@matte_option
+@segmenter_option
+@profile_option
 @click.option(
-    "--profile", default="editorial", show_default=True, metavar="catalogue|editorial", help="Whose limits."
+    "--html",
+    cls=MadeFile,
+    type=File(),
+    metavar="FILE",
+    help="Write a page with slider, heat map and numbers.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--html", type=PHOTO, metavar="FILE", help="Write a page with slider, heat map and numbers.")
 @click.pass_context
 def inspect(
     ctx: click.Context,
     photo: Path,
     result: Path,
     matte: Path | None,
-    model: str,
-    profile: str,
-    as_json: bool,
+    segmenter: str | None,
+    profile: str | None,
     html: Path | None,
 ) -> None:
-    """Measure whether the product in RESULT is the product in PHOTO, whatever made RESULT.
+    """Measure whether RESULT shows the product of PHOTO.
 
+    Whatever made RESULT.
     RESULT may have another size, and show the product elsewhere, larger or smaller: it is looked for.
     Exit code 0: pass or warn; 1: fail, or the product cannot be found, or a file cannot be used.
 
@@ -46,34 +50,36 @@ def inspect(
     from prodgen import files
     from prodgen.inspecting import inspect as inspect_pictures
 
+    to = printer()
+    if html is None and to.opens:
+        raise click.UsageError("--open: the page is made with --html FILE; give that too", ctx)
     if html is not None:
         files.refuse_overwriting(html, photo, result, matte)
-    found = inspect_pictures(photo, result, matte=matte, profile=profile, segmenter=model)
+    found = inspect_pictures(
+        photo, result, matte=matte, profile=profile or "editorial", segmenter=segmenter or "auto"
+    )
     if html is not None:
         found.page(html)
-    if as_json:
-        story = {"photo": str(photo), "result": str(result), **found.as_dict()}
-        click.echo(json.dumps(story, ensure_ascii=False))
-    else:
-        _tell(found, html)
+    to.data({"photo": str(photo), "result": str(result), **found.as_dict()})
+    _tell(found, to)
+    if html is not None:
+        to.made("page", html)
     ctx.exit(0 if found.passes else 1)
 
 
-def _tell(found: Inspection, html: Path | None) -> None:
+def _tell(found: Inspection, to: Printer) -> None:
     from prodgen.identity import headline, reasons
     from prodgen.inspecting import shown_number, status_of
 
     profile = found.verdict.profile
-    click.echo(f"verdict   {found.verdict.status}: {headline(found.verdict, found.identity)}  ({profile})")
+    to.text(f"verdict   {found.verdict.status}: {headline(found.verdict, found.identity)}  ({profile})")
     for reason in reasons(found.verdict):
-        click.echo(f"because   {reason}")
+        to.fact("because", reason)
     if found.identity is not None:
         for name in type(found.identity).model_fields:
             status = status_of(found.identity, name, profile)
             if status not in ("no limit", "not measured"):
                 value = shown_number(getattr(found.identity, name))
-                click.echo(f"  {name.replace('_', ' '):<28}{value:>8}  {status}")
+                to.fact("", f"{name.replace('_', ' '):<28}{value:>8}  {status}")
     for notice in found.notices:
-        click.echo(f"note      {notice}")
-    if html is not None:
-        click.echo(f"page      {html}")
+        to.note(notice)

@@ -1,4 +1,4 @@
-"""`prodgen models`, `loras`, `samplers` and so on: what a backend has, by the names that it takes."""
+"""`prodgen list`: names that other commands take, of the server and of prodgen itself."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prodgen.cli.parameters import backend_option, dialect_option
+from prodgen.cli.telling import Printer, printer
+from prodgen.cli.values import OneOf, Text
 
 if TYPE_CHECKING:
     from prodgen.client import Client, Refreshable
@@ -19,18 +21,17 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """One list: its name as a command, what it holds, and how it is asked for."""
+class _OnServer:
+    """One list that a server has."""
 
-    name: str
     what: str
     """In the plural, for sentences."""
-    explained: str
     rows: Callable[[Client], list[Row]]
     refresh: Refreshable | None = None
+    """What the server calls it when it is to read its folder again."""
 
 
-def _models(client: Client) -> list[Row]:
+def _checkpoints(client: Client) -> list[Row]:
     chosen = client.capabilities.checkpoint
     return [
         {"name": x.model_name, "hash": x.hash or "", "chosen": "chosen" if chosen in x.names else ""}
@@ -95,82 +96,126 @@ def _scripts(client: Client) -> list[Row]:
     return list(found.values())
 
 
-_KINDS = (
-    _Kind(
-        "models",
-        "models",
-        "List the backend's models (checkpoints), for `--checkpoint`.",
-        _models,
-        "checkpoints",
-    ),
-    _Kind(
-        "vaes",
-        "VAEs",
-        "List the backend's VAEs.",
-        lambda client: [{"name": x} for x in client.capabilities.vaes],
-        "vae",
-    ),
-    _Kind("loras", "LoRAs", "List the backend's LoRAs, for `--lora`.", _loras, "loras"),
-    _Kind(
+def _segmenters() -> list[Row]:
+    from prodgen.cutout import NAMES, available
+
+    here = available()
+    return [
+        {"name": name, "here": "" if name in here else "weights are not on this machine"} for name in NAMES
+    ]
+
+
+def _looks() -> list[Row]:
+    from prodgen.shots.stages.style import looks
+
+    return [{"name": name, "adds": look.prompt} for name, look in looks().items()]
+
+
+def _recipes() -> list[Row]:
+    from prodgen.shots import builtin_recipes
+
+    return [
+        {
+            "name": name,
+            "stages": " > ".join(stage["stage"] for stage in fields["stages"]),
+            "description": fields["description"],
+        }
+        for name, fields in builtin_recipes().items()
+    ]
+
+
+def _profiles() -> list[Row]:
+    from prodgen.identity import profiles
+
+    return [{"name": name} for name in profiles()]
+
+
+_ON_SERVER = {
+    "checkpoints": _OnServer("checkpoints", _checkpoints, "checkpoints"),
+    "loras": _OnServer("LoRAs", _loras, "loras"),
+    "samplers": _OnServer("samplers", _samplers),
+    "schedulers": _OnServer("schedulers", _schedulers),
+    "upscalers": _OnServer("upscalers", _upscalers),
+    "vaes": _OnServer("VAEs", lambda client: [{"name": x} for x in client.capabilities.vaes], "vae"),
+    "embeddings": _OnServer(
         "embeddings",
-        "embeddings",
-        "List the backend's embeddings (textual inversions), which are words in a prompt.",
         lambda client: [{"name": x} for x in client.capabilities.embeddings],
         "embeddings",
     ),
-    _Kind("samplers", "samplers", "List the backend's samplers, for `--sampler`.", _samplers),
-    _Kind("schedulers", "schedulers", "List the backend's noise schedules, for `--scheduler`.", _schedulers),
-    _Kind("upscalers", "upscalers", "List the backend's upscalers.", _upscalers),
-    _Kind("styles", "styles", "List the prompt styles that are saved on the backend.", _styles),
-    _Kind(
-        "scripts",
-        "scripts",
-        "List the backend's scripts and extensions. With a script's whole name: its arguments.",
-        _scripts,
-    ),
-)
+    "styles": _OnServer("styles", _styles),
+    "scripts": _OnServer("scripts", _scripts),
+}
+"""What the server knows, by the word of `prodgen list`."""
+
+_OURS = {"looks": _looks, "recipes": _recipes, "profiles": _profiles, "segmenters": _segmenters}
+"""What comes with prodgen; no server is asked."""
 
 
-def _command(kind: _Kind) -> click.Command:
-    def run(
-        word: str | None, backend: str, dialect: str | None, as_json: bool, refresh: bool = False
-    ) -> None:
-        from prodgen.client import Client
-        from prodgen.errors import NotABackendError
+@click.command("list")
+@click.argument("what", type=OneOf("list", lambda: [*_ON_SERVER, *_OURS]))
+@click.argument("word", required=False, type=Text())
+@click.option("--refresh", is_flag=True, help="Have the server read its folder again first.")
+@backend_option
+@dialect_option
+@click.pass_context
+def list_names(
+    ctx: click.Context, what: str, word: str | None, refresh: bool, backend: str, dialect: str | None
+) -> None:
+    """List names that other commands take.
 
-        with Client(backend, dialect=dialect) as client:
-            for notice in client.notices:
-                click.echo(notice, err=True)
-            try:
-                if refresh and kind.refresh is not None:
-                    client.service.refresh(kind.refresh)
-                rows = kind.rows(client)
-            except NotABackendError:
-                # This kind of server has no such list; a server that has none at all fails earlier.
-                _ = client.capabilities
-                rows = []
-            name = client.name
-        chosen = [row for row in rows if word is None or word.lower() in str(row["name"]).lower()]
-        if as_json:
-            click.echo(json.dumps(chosen, ensure_ascii=False, indent=1))
-        elif not chosen:
-            what = f"{kind.what} with {word!r} in the name" if word and rows else kind.what
-            click.echo(f"there are no {what} on the {name}", err=True)
-        elif kind.name == "scripts" and word and any(row["name"].lower() == word.lower() for row in chosen):
-            _tell_arguments(next(row for row in chosen if row["name"].lower() == word.lower()))
-        else:
-            click.echo("\n".join(_columns(chosen)))
+    WORD leaves only names that hold it.
 
-    command = click.argument("word", required=False)(run)
-    if kind.refresh is not None:
-        command = click.option("--refresh", is_flag=True, help="Have it read its folder again first.")(
-            command
-        )
-    command = click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")(command)
-    command = dialect_option(backend_option(command))
-    example = f"\b\n    prodgen {kind.name} --backend http://127.0.0.1:7860"
-    explained = f"{kind.explained}\n\nWORD leaves only names that hold it.\n\n{example}"
-    return click.command(kind.name, help=explained)(command)
+    \b
+    of the server   checkpoints, loras, samplers, schedulers, upscalers, vaes,
+                    embeddings, styles (for --server-style), scripts
+    of prodgen      looks, recipes, profiles, segmenters
+
+    `prodgen list scripts NAME`, with a script's whole name, prints its arguments.
+
+    \b
+        prodgen list loras detail
+        prodgen list samplers --backend http://127.0.0.1:7860
+    """
+    to = printer()
+    if refresh and (what in _OURS or _ON_SERVER[what].refresh is None):
+        can = ", ".join(name for name, kind in _ON_SERVER.items() if kind.refresh)
+        raise click.UsageError(f"--refresh: {what} are in no folder of the server's; possible: {can}", ctx)
+    if what in _OURS:
+        rows, owner, plural = _OURS[what](), "prodgen", what
+    else:
+        rows, owner = _ask(_ON_SERVER[what], backend, dialect, to, refresh=refresh)
+        plural = _ON_SERVER[what].what
+    chosen = [row for row in rows if word is None or word.lower() in str(row["name"]).lower()]
+    to.data(chosen, indent=1)
+    whole = next((row for row in chosen if word and row["name"].lower() == word.lower()), None)
+    if not chosen:
+        named = f"{plural} with {word!r} in the name" if word and rows else plural
+        to.warn(f"there are no {named} on the {owner}" if what in _ON_SERVER else f"there are no {named}")
+    elif to.quiet:
+        to.text("\n".join(str(row["name"]) for row in chosen))
+    elif what == "scripts" and whole is not None:
+        _tell_arguments(whole, to)
+    else:
+        to.text("\n".join(_columns(chosen)))
+
+
+def _ask(
+    kind: _OnServer, backend: str, dialect: str | None, to: Printer, *, refresh: bool
+) -> tuple[list[Row], str]:
+    """Return a list of the server's, and the server's name; a kind of server without it has none of it."""
+    from prodgen.client import Client
+    from prodgen.errors import NotABackendError
+
+    with Client(backend, dialect=dialect) as client:
+        for notice in client.notices:
+            to.warn(notice)
+        try:
+            if refresh and kind.refresh is not None:
+                client.service.refresh(kind.refresh)
+            return kind.rows(client), client.name
+        except NotABackendError:
+            _ = client.capabilities  # a server that has no list at all fails here
+            return [], client.name
 
 
 def _columns(rows: Iterable[Row]) -> list[str]:
@@ -181,10 +226,10 @@ def _columns(rows: Iterable[Row]) -> list[str]:
     return ["  ".join(f"{row[key]:<{widths[key]}}" for key in keys).rstrip() for row in shown]
 
 
-def _tell_arguments(row: Row) -> None:
-    click.echo(f"{row['name']}: {row['kind']}, in {row['in']}, takes {row['takes']}")
+def _tell_arguments(row: Row, to: Printer) -> None:
+    to.text(f"{row['name']}: {row['kind']}, in {row['in']}, takes {row['takes']}")
     for number, argument in enumerate(row["arguments"]):
-        click.echo(f"{number:>3}  {argument['label'] or '(no label)'}: {_span(argument)}")
+        to.text(f"{number:>3}  {argument['label'] or '(no label)'}: {_span(argument)}")
 
 
 def _span(argument: Mapping[str, Any]) -> str:
@@ -196,7 +241,3 @@ def _span(argument: Mapping[str, Any]) -> str:
         more = f", ... ({len(choices)} in all)" if len(choices) > 8 else ""
         parts.append(f"one of {', '.join(map(repr, choices[:8]))}{more}")
     return "; ".join(parts)
-
-
-COMMANDS = tuple(_command(kind) for kind in _KINDS)
-"""One command a list."""

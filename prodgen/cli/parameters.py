@@ -1,20 +1,100 @@
-"""Options that several commands share, and how their words become values."""
+"""Options that several commands share, each declared once, and the four that every command has."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from prodgen.cli.telling import printer
+from prodgen.cli.values import Checked, File, OneOf, Text, Whole
+
 F = TypeVar("F", bound=Callable[..., Any])
 
-PHOTO = click.Path(path_type=Path)
-"""Not `exists=True`: what is wrong with a file is said by the one place that knows pictures."""
+MAX_SEED = 2**32 - 1
+"""Seeds have 32 bits, as A1111 shows them."""
+
+
+class MadeFile(click.Option):
+    """An option that says where the file goes that a command makes; --open shows that file."""
+
+
+def _looks() -> Iterable[str]:
+    from prodgen.shots.stages.style import looks
+
+    return looks()
+
+
+def _recipes() -> Iterable[str]:
+    from prodgen.shots import builtin_recipes
+
+    return builtin_recipes()
+
+
+def _profiles() -> Iterable[str]:
+    from prodgen.identity import profiles
+
+    return profiles()
+
+
+def _segmenters() -> Iterable[str]:
+    from prodgen.cutout import NAMES
+
+    return NAMES
+
+
+def _dialects() -> Iterable[str]:
+    from prodgen.dialects import DIALECTS
+
+    return DIALECTS
+
+
+def _read_backend(text: str) -> None:
+    from prodgen.client import parse_address
+
+    if text != "auto":
+        parse_address(text)
+
+
+def _read_size(text: str) -> None:
+    from prodgen.placement import parse_size
+
+    parse_size(text, (1024, 1024))
+
+
+def _read_upscale(text: str) -> None:
+    from prodgen.client import target_size
+
+    target_size(text, 64, 64)
+
+
+def _read_light(text: str) -> None:
+    from prodgen.light import Light
+
+    Light.parse(text)
+
+
+def _read_lora(text: str) -> None:
+    from prodgen.text2image.picture_job import read_lora
+
+    read_lora(text)
+
+
+LOOK = OneOf("look", _looks)
+RECIPE = OneOf("recipe", _recipes, or_file=".toml")
+SEGMENTER = OneOf("segmenter", _segmenters)
+PROFILE = OneOf("profile", _profiles)
+SIZE = Checked("size", _read_size)
+UPSCALE = Checked("factor or size", _read_upscale)
+LIGHT = Checked("direction", _read_light)
+
+BACKEND = Checked("backend", _read_backend)
 
 backend_option = click.option(
     "--backend",
+    type=BACKEND,
     default="auto",
     show_default=True,
     metavar="auto|embedded://|URL",
@@ -23,11 +103,54 @@ backend_option = click.option(
 
 dialect_option = click.option(
     "--dialect",
-    metavar="NAME",
+    type=OneOf("dialect", _dialects),
     help="The kind of server, such as a1111 or forge, if it should not be found out.",
 )
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture.")
+matte_option = click.option(
+    "--matte", type=File(), help="The product's cut-out, white = product, of the photograph's size."
+)
+
+segmenter_option = click.option(
+    "--segmenter",
+    type=SEGMENTER,
+    help="What cuts the product out; see `prodgen list segmenters`. Default: the best that is here.",
+)
+
+profile_option = click.option(
+    "--profile", type=PROFILE, help="Limits that the product is judged by: editorial, or catalogue (strict)."
+)
+
+upscaler_option = click.option(
+    "--upscaler", type=Text(), help="What enlarges, as `prodgen list upscalers` has it. Default: the best."
+)
+
+lora_option = click.option(
+    "--lora",
+    "loras",
+    multiple=True,
+    type=Checked("lora", _read_lora),
+    metavar="NAME:WEIGHT",
+    help="A LoRA of the server; may be repeated.",
+)
+
+seed_option = click.option(
+    "--seed", type=Whole(0, MAX_SEED), help="Decides the picture. Default: drawn, and printed."
+)
+
+
+def output_option(*, metavar: str, default: str = "", required: bool = False) -> Callable[[F], F]:
+    """Return the option -o/--output; `default` says in words where the file goes without it."""
+    text = f"Default: {default}" if default else None
+    return click.option(
+        "-o",
+        "--output",
+        cls=MadeFile,
+        type=File(),
+        metavar=metavar,
+        required=required,
+        help=text,
+    )
 
 
 def _read_box(
@@ -35,10 +158,12 @@ def _read_box(
 ) -> tuple[int, int, int, int] | None:
     if value is None:
         return None
-    try:
-        left, top, right, bottom = (int(part) for part in value.split(","))
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is not LEFT,TOP,RIGHT,BOTTOM in pixels", ctx, param) from error
+    parts = value.split(",")
+    if len(parts) != 4 or not all(part.strip().isdecimal() and len(part) < 10 for part in parts):
+        raise click.BadParameter(
+            f"{value[:60]!r} is not LEFT,TOP,RIGHT,BOTTOM in pixels, such as 40,20,600,580", ctx, param
+        )
+    left, top, right, bottom = map(int, parts)
     return left, top, right, bottom
 
 
@@ -55,3 +180,45 @@ def output_pattern(output: Path | None, source: Path, count: int, *, folder: Pat
         is_enough = count == 1 or seeds.PLACEHOLDER in output.name
         return output if is_enough else output.with_stem(f"{output.stem}-{seeds.PLACEHOLDER}")
     return (output or folder) / f"{source.stem}-{seeds.PLACEHOLDER}{ending}"
+
+
+def _switch(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Take one of the four switches, before or after the command's word."""
+    chosen = printer(ctx)
+    if value:
+        setattr(chosen, str(param.name), True)
+    if chosen.verbose and chosen.quiet:
+        raise click.UsageError("--verbose and --quiet exclude each other", ctx)
+    is_command = not isinstance(ctx.command, click.Group)
+    if chosen.opens and is_command and not any(isinstance(x, MadeFile) for x in ctx.command.params):
+        raise click.UsageError(f"--open: {ctx.info_name} makes no file that could be opened", ctx)
+    chosen.set_log_level()
+
+
+EVERYWHERE: tuple[click.Option, ...] = (
+    click.Option(
+        ["-v", "--verbose"],
+        is_flag=True,
+        expose_value=False,
+        callback=_switch,
+        help="Say more on stderr, such as what is fetched or retried.",
+    ),
+    click.Option(
+        ["-q", "--quiet"],
+        is_flag=True,
+        expose_value=False,
+        callback=_switch,
+        help="Print only what was made or found.",
+    ),
+    click.Option(
+        ["--json", "as_json"], is_flag=True, expose_value=False, callback=_switch, help="Print JSON."
+    ),
+    click.Option(
+        ["--open", "opens"],
+        is_flag=True,
+        expose_value=False,
+        callback=_switch,
+        help="Open what was made in its usual program.",
+    ),
+)
+"""On every command, and before its word as well; their state is in `telling.printer()`."""

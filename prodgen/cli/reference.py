@@ -18,7 +18,10 @@ def reference() -> str:
         "Exit codes: 0 done; 1 it could not be done, and one sentence on stderr says why and what to do;"
         " 2 wrong usage; 130 stopped by Ctrl-C (`serve`: 0).",
     ]
-    for name, command in sorted(main.commands.items()):
+    group = click.Context(main)
+    for name in sorted(main.list_commands(group)):
+        command = main.get_command(group, name)
+        assert command is not None  # noqa: S101 - it is listed
         with click.Context(
             command, info_name=f"prodgen {name}", terminal_width=100, **command.context_settings
         ) as ctx:

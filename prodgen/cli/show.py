@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from prodgen.cli.parameters import PHOTO
+from prodgen.cli.telling import printer
+from prodgen.cli.values import File
 
 SHOWN = ("prompt", "negative_prompt", "seed", "light", "background", "source", "backend", "checkpoint")
 """Facts of a story in the order in which they are told."""
 
 
 @click.command()
-@click.argument("picture", type=PHOTO)
-@click.option("--json", "as_json", is_flag=True, help="The whole story as JSON.")
-def show(picture: Path, as_json: bool) -> None:
-    """Print how PICTURE was made: prompt, seed, recipe, backend, measured identity, AI marking.
+@click.argument("picture", type=File())
+def show(picture: Path) -> None:
+    """Print how PICTURE was made.
+
+    Prompt, seed, recipe, server, what was measured, and whether it is marked as generated.
 
     \b
         prodgen show outputs/mug-1234.png
@@ -28,17 +29,16 @@ def show(picture: Path, as_json: bool) -> None:
 
     chunks = files.read_text(picture)
     story = provenance.read_story(chunks)
-    if as_json:
-        click.echo(json.dumps(story, ensure_ascii=False, indent=1))
-        return
+    to = printer()
+    to.data(story, indent=1)
     for line in _lines(story):
-        click.echo(line)
-    click.echo(_line("source type", provenance.read_source_type(chunks) or "not marked"))
+        to.text(line)
+    to.text(_line("source type", provenance.read_source_type(chunks) or "not marked"))
     notices = story.get("notices")
     for notice in notices if isinstance(notices, list) else []:
-        click.echo(_line("note", notice))
+        to.text(_line("note", notice))
     if chunks.get("parameters"):
-        click.echo(_line("infotext", chunks["parameters"]))
+        to.text(_line("infotext", chunks["parameters"]))
 
 
 def _lines(story: dict[str, Any]) -> Iterator[str]:
@@ -59,5 +59,4 @@ def _lines(story: dict[str, Any]) -> Iterator[str]:
 
 
 def _line(name: str, value: object, width: int = 16) -> str:
-    """Return one fact as a line; what would steer the terminal is shown, not sent."""
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in f"{name:<{width}} {value}")
+    return f"{name:<{width}} {value}"

@@ -44,7 +44,7 @@ def samplers(facts: Facts) -> Finding | None:
             "samplers",
             "broken",
             f"{_names(missing)} is not there, which the recipes {_names(recipes)} ask for",
-            "update the server, or choose others of `prodgen samplers` with --sampler and --scheduler",
+            "update the server, or choose others of `prodgen list samplers` with --sampler and --scheduler",
         )
     return Finding("samplers", "OK", f"{_names(samplers)} with {_names(schedulers)}")
 

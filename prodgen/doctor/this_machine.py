@@ -14,7 +14,7 @@ LITTLE_DISK = 1 << 30
 NO_DISK = 64 << 20
 """A few pictures; then writing fails."""
 
-INSTALL_REMBG = "pip install 'prodgen[rembg]', then once: --model isnet-general-use (180 MB)"
+INSTALL_REMBG = "pip install 'prodgen[rembg]', then once: --segmenter isnet-general-use (180 MB)"
 
 INSTALL_OCR = "apt install tesseract-ocr"
 
@@ -47,7 +47,7 @@ def segmentation(facts: Facts) -> Finding:
         # What belongs to a first try without a server: nothing to install, nothing to download.
         return Finding("cut-out", "OK", what)
     why = "; rembg is installed, but has no weights yet" if facts.here.has_rembg else ""
-    remedy = "once: --model isnet-general-use (180 MB)" if facts.here.has_rembg else INSTALL_REMBG
+    remedy = "once: --segmenter isnet-general-use (180 MB)" if facts.here.has_rembg else INSTALL_REMBG
     return Finding("cut-out", "warning", what + why, remedy)
 
 

@@ -25,7 +25,7 @@ class Recipe(BaseModel):
     """What `--recipe` calls it."""
 
     description: str = ""
-    """One line for `prodgen recipes`."""
+    """One line for `prodgen list recipes`."""
 
     negative_prompt: str = ""
     """Used where none is given with the shot."""

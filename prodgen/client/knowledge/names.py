@@ -63,7 +63,7 @@ def check_upscale(request: Upscale, capabilities: Capabilities) -> None:
     """
     for name in (request.upscaler_1, request.upscaler_2):
         if name == "None":
-            raise SettingError("upscaler 'None' enlarges nothing; choose one from `prodgen upscalers`")
+            raise SettingError("upscaler 'None' enlarges nothing; choose one from `prodgen list upscalers`")
         _one_of("upscaler", name, "upscalers", capabilities.upscalers, capabilities)
 
 

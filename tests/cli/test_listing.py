@@ -16,11 +16,21 @@ from prodgen.server.app import HttpRequest
 from prodgen.server.socket_server import listening
 from prodgen.server.wire import HttpAnswer, answer
 
-LISTS = ("models", "vaes", "loras", "embeddings", "samplers", "schedulers", "upscalers", "styles", "scripts")
+LISTS = (
+    "checkpoints",
+    "vaes",
+    "loras",
+    "embeddings",
+    "samplers",
+    "schedulers",
+    "upscalers",
+    "styles",
+    "scripts",
+)
 
 
 def listed(name: str, *arguments: str, backend: str = "embedded://") -> Result:
-    return CliRunner().invoke(main, [name, "--backend", backend, *arguments])
+    return CliRunner().invoke(main, ["list", name, "--backend", backend, *arguments])
 
 
 class Furnished(ApiServer):
@@ -61,7 +71,7 @@ def test_every_list_can_be_had_as_text_and_as_json(name):
 @pytest.mark.parametrize(
     ("name", "entry"),
     [
-        ("models", "prodgen-ibl"),
+        ("checkpoints", "prodgen-ibl"),
         ("loras", "more_details"),
         ("samplers", "DPM++ 2M SDE"),
         ("schedulers", "Karras"),
@@ -84,8 +94,8 @@ def test_a_style_of_several_lines_takes_one(furnished):
     assert listed("styles", backend=furnished[1]).stdout == "moody  dark, rainy\n"
 
 
-def test_the_chosen_model_is_marked(furnished):
-    lines = listed("models", backend=furnished[1]).stdout.splitlines()
+def test_the_chosen_checkpoint_is_marked(furnished):
+    lines = listed("checkpoints", backend=furnished[1]).stdout.splitlines()
 
     assert [line.endswith("chosen") for line in lines] == [True, False]
 

@@ -1,0 +1,63 @@
+"""`prodgen blend`: the product's own pixels into a picture that a model relit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from prodgen.cli.parameters import output_option
+from prodgen.cli.telling import printer
+from prodgen.cli.values import File, Number
+
+
+@click.command()
+@click.argument("original", type=File())
+@click.argument("relit", type=File())
+@click.option("--matte", type=File(), required=True, help="The product in ORIGINAL, white = product.")
+@output_option(metavar="FILE", required=True)
+@click.option(
+    "--strength", type=Number(0, 1), default=1.0, show_default=True, help="How much of the light to take."
+)
+@click.option(
+    "--ambience",
+    type=Number(0, 1),
+    default=1.0,
+    show_default=True,
+    help="How much of its colour cast to take.",
+)
+def blend(original: Path, relit: Path, matte: Path, output: Path, strength: float, ambience: float) -> None:
+    """Give the product in RELIT its own pixels back.
+
+    They come from ORIGINAL; the new light stays.
+    Both pictures show the product at the same place; RELIT may have another resolution.
+
+    \b
+        prodgen blend mug.jpg relit.png --matte mug-matte.png -o mug-relit.png
+    """
+    from prodgen import files, identity, ocr
+    from prodgen.cutout import cut_out
+
+    files.refuse_overwriting(output, original, relit, matte)
+    cut = cut_out(original, matte=matte)
+    picture, measured = identity.restore(
+        cut.photo.rgb,
+        files.load(relit).rgb,
+        cut.matte,
+        strength=strength,
+        ambience=ambience,
+        reader=ocr.tesseract(),
+    )
+    files.save(output, picture)
+    likeness = measured.likeness
+    verdict = likeness.verdict()
+    to = printer()
+    to.data(
+        {
+            "picture": str(output),
+            "verdict": verdict.status,
+            "identity": likeness.model_dump(mode="json"),
+        }
+    )
+    to.made("picture", output, f"{picture.shape[1]}x{picture.shape[0]}")
+    to.fact("product", identity.summary(verdict, likeness))

@@ -1,0 +1,83 @@
+"""What is wrong with a call, as one sentence that names the option, the value and what is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from prodgen.errors import ProdgenError, UnknownNameError
+
+SHOWN_CHARACTERS = 60
+"""Of a value that is repeated in a sentence."""
+
+SHOWN_NAMES = 16
+"""How many possible names a sentence lists."""
+
+
+def shown(value: object) -> str:
+    """Return a value in quotes, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 4]}...{text[-1]}"
+
+
+def unknown(kind: str, name: str, known: Iterable[str], hint: str = "", *, lists: bool = True) -> str:
+    """Say that there is no `kind` of that name, what is nearest to it, and what there is."""
+    error = UnknownNameError(kind, name, known)
+    said = f"there is no {kind} {shown(name)}"
+    if error.nearest:
+        said += f"; did you mean {' or '.join(map(repr, error.nearest))}?"
+    if lists and error.known:
+        more = ", ..." if len(error.known) > SHOWN_NAMES else ""
+        said += f"{'' if error.nearest else ';'} possible: {', '.join(error.known[:SHOWN_NAMES])}{more}"
+    elif not error.known:
+        said += "; there is none here"
+    return f"{said} {hint}".rstrip()
+
+
+def name_of(param: click.Parameter) -> str:
+    """Return what a user types for a parameter: its longest option, or the argument's name."""
+    if isinstance(param, click.Option):
+        return max(param.opts, key=len)
+    return param.make_metavar(click.Context(click.Command("x")))
+
+
+def of_usage(error: click.UsageError) -> str:
+    """Return one sentence for wrong usage, with where to read on."""
+    where = f"; see {error.ctx.command_path} --help" if error.ctx is not None else ""
+    return f"{_usage(error)}{where}"
+
+
+def _usage(error: click.UsageError) -> str:
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        return f"{name_of(error.param)} is missing"
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        return f"{name_of(error.param)}: {error.message}"
+    if isinstance(error, click.NoSuchOption):
+        params = [] if error.ctx is None else error.ctx.command.params
+        known = [name for param in params for name in param.opts if name.startswith("--")]
+        return unknown("option", error.option_name, known, lists=False)
+    return error.message[:1].lower() + error.message[1:].rstrip(".")
+
+
+def of_work(error: ProdgenError, command: click.Command | None) -> str:
+    """Return the sentence of an error of ours, with the option that the wrong value came from."""
+    option = None if command is None else _option_of(error, command)
+    if isinstance(error, UnknownNameError):
+        said = unknown(error.kind, error.name, error.known, error.hint)
+        return said if option is None else f"{option}: {said}"
+    return str(error)
+
+
+def _option_of(error: ProdgenError, command: click.Command) -> str | None:
+    """Return the option whose value the error is about, if the error knows."""
+    if not isinstance(error, UnknownNameError):
+        return None
+    wanted = f"--{error.kind.lower()}"
+    return next((wanted for param in command.params if wanted in param.opts), None)
+
+
+def option_of(field: str) -> str:
+    """Return the option of the command under way that sets this field."""
+    params = click.get_current_context().command.params
+    return next(name_of(param) for param in params if param.name == field)

@@ -1,0 +1,45 @@
+"""`prodgen upscale`: a finished picture, larger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from prodgen.cli.parameters import UPSCALE, backend_option, dialect_option, output_option, upscaler_option
+from prodgen.cli.telling import printer
+from prodgen.cli.values import File
+
+
+@click.command()
+@click.argument("picture", type=File())
+@output_option(metavar="FILE", required=True)
+@click.option(
+    "--upscale", type=UPSCALE, default="2", show_default=True, metavar="2|4|WxH", help="Factor or size."
+)
+@upscaler_option
+@backend_option
+@dialect_option
+def upscale(
+    picture: Path, output: Path, upscale: str, upscaler: str | None, backend: str, dialect: str | None
+) -> None:
+    """Enlarge PICTURE with the server's upscaler.
+
+    \b
+        prodgen upscale scene.png --upscale 2 -o scene-2x.png
+    """
+    from prodgen import files
+    from prodgen.client import Client, enlarge, target_size
+
+    files.refuse_overwriting(output, picture)
+    source = files.load(picture)
+    width, height = target_size(upscale, source.rgb.shape[1], source.rgb.shape[0])
+    with Client(backend, dialect=dialect) as client:
+        large, name = enlarge(source.rgb, width, height, upscaler=upscaler or "auto", client=client)
+        server = client.name
+    files.save(output, large)
+    to = printer()
+    size = [large.shape[1], large.shape[0]]
+    to.data({"picture": str(output), "size": size, "upscaler": name, "backend": server})
+    to.made("picture", output, f"{size[0]}x{size[1]}, by {name}")
+    to.fact("backend", server)
