@@ -86,13 +86,19 @@ def shown_value(value: object) -> str:
 
 
 class UnknownNameError(SettingError):
-    """`name` is not one of the known `kind`s; the nearest known ones are suggested."""
+    """`name` is not one of the known `kind`s; the nearest known ones are suggested.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+    `setting` is the field that it was given for, if it was one.
+    """
+
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], hint: str = "", *, setting: str = ""
+    ) -> None:
         self.kind = kind
         self.name = name
         self.known = tuple(known)
         self.hint = hint
+        self.setting = setting
         super().__init__(kind, name, self.known, hint)
 
     @property

@@ -90,7 +90,7 @@ def _refusal_of(fault: ErrorDetails, model: type[BaseModel] | None) -> SettingEr
     if kind == "extra_forbidden":
         known = model.model_fields if model is not None and len(path) == 1 else ()
         hint = "" if known else f"(there is no setting {setting!r})"
-        return UnknownNameError("setting", path[-1], known, hint)
+        return UnknownNameError("setting", path[-1], known, hint, setting=setting)
     if kind == "union_tag_invalid":
         tags = [name.strip("' ") for name in str(facts["expected_tags"]).split(",")]
         return UnknownNameError("stage", str(facts["tag"]), tags, f"(in {setting})" if setting else "")

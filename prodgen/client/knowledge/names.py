@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from prodgen.errors import SettingError, UnknownNameError
+from prodgen.errors import UnknownNameError, WrongValueError
 from prodgen.schema import Capabilities, Checkpoint, ControlNetUnit, Drawing, Txt2Img, Upscale, prompts
 
 PREFERRED_UPSCALERS = ("R-ESRGAN 4x+", "RealESRGAN_x4plus", "prodgen-sharp", "ESRGAN_4x", "Lanczos")
@@ -37,22 +37,23 @@ def check_drawing(request: Drawing, capabilities: Capabilities) -> None:
     """Refuse a request that names something which this server does not have.
 
     Raises:
-        UnknownNameError: For the first such name; it carries the nearest known ones.
+        UnknownNameError: For the first such name; it carries the field and the nearest known ones.
     """
-    _one_of("sampler", request.sampler_name, "samplers", capabilities.samplers, capabilities)
-    _scheduler(request.scheduler, capabilities)
-    known_loras = (*capabilities.loras, *capabilities.lora_aliases)
+    have = capabilities
+    _one_of("sampler_name", "sampler", request.sampler_name, "samplers", have.samplers, have)
+    _scheduler("scheduler", request.scheduler, have)
+    known_loras = (*have.loras, *have.lora_aliases)
     in_tags = [tag.name for tag in prompts.network_tags(request.prompt) if tag.is_lora]
     for name in (*(lora.name for lora in request.loras), *in_tags):
-        _one_of("LoRA", name, "loras", known_loras, capabilities)
+        _one_of("loras", "LoRA", name, "loras", known_loras, have)
     for style in request.styles:
-        _one_of("style", style, "styles", capabilities.styles, capabilities)
-    _checkpoint(request.checkpoint, capabilities)
-    _checkpoint(request.refiner_checkpoint, capabilities)
-    vaes = ("Automatic", "None", *capabilities.vaes)
-    _one_of("VAE", request.vae, "vaes" if "vaes" in capabilities.answered else "modules", vaes, capabilities)
+        _one_of("styles", "style", style, "styles", have.styles, have)
+    _checkpoint("checkpoint", request.checkpoint, have)
+    _checkpoint("refiner_checkpoint", request.refiner_checkpoint, have)
+    vaes = ("Automatic", "None", *have.vaes)
+    _one_of("vae", "VAE", request.vae, "vaes" if "vaes" in have.answered else "modules", vaes, have)
     if isinstance(request, Txt2Img):
-        _second_pass(request, capabilities)
+        _second_pass(request, have)
 
 
 def check_upscale(request: Upscale, capabilities: Capabilities) -> None:
@@ -61,10 +62,12 @@ def check_upscale(request: Upscale, capabilities: Capabilities) -> None:
     Raises:
         SettingError: If so.
     """
-    for name in (request.upscaler_1, request.upscaler_2):
+    for setting in ("upscaler_1", "upscaler_2"):
+        name = getattr(request, setting)
         if name == "None":
-            raise SettingError("upscaler 'None' enlarges nothing; choose one from `prodgen list upscalers`")
-        _one_of("upscaler", name, "upscalers", capabilities.upscalers, capabilities)
+            reason = "must enlarge (`prodgen list upscalers` shows those that do)"
+            raise WrongValueError(setting, name, reason)
+        _one_of(setting, "upscaler", name, "upscalers", capabilities.upscalers, capabilities)
 
 
 def check_controlnet(
@@ -83,38 +86,39 @@ def check_controlnet(
             raise UnknownNameError("ControlNet module", unit.module, modules)
 
 
-def _second_pass(request: Txt2Img, capabilities: Capabilities) -> None:
-    both = (*capabilities.latent_upscale_modes, *capabilities.upscalers)
-    _one_of("upscaler", request.hr_upscaler, "upscalers", both, capabilities)
+def _second_pass(request: Txt2Img, have: Capabilities) -> None:
+    both = (*have.latent_upscale_modes, *have.upscalers)
+    _one_of("hr_upscaler", "upscaler", request.hr_upscaler, "upscalers", both, have)
     if request.hr_checkpoint_name != "Use same checkpoint":
-        _checkpoint(request.hr_checkpoint_name, capabilities)
+        _checkpoint("hr_checkpoint_name", request.hr_checkpoint_name, have)
     if request.hr_sampler_name != "Use same sampler":
-        _one_of("sampler", request.hr_sampler_name, "samplers", capabilities.samplers, capabilities)
+        _one_of("hr_sampler_name", "sampler", request.hr_sampler_name, "samplers", have.samplers, have)
     if request.hr_scheduler != "Use same scheduler":
-        _scheduler(request.hr_scheduler, capabilities)
+        _scheduler("hr_scheduler", request.hr_scheduler, have)
 
 
 def _one_of(
-    kind: str, name: str | None, listed_as: str, known: Iterable[str], capabilities: Capabilities
+    setting: str, kind: str, name: str | None, listed_as: str, known: Iterable[str], have: Capabilities
 ) -> None:
     choices = tuple(known)
-    if name is None or listed_as not in capabilities.answered or name in choices:
+    if name is None or listed_as not in have.answered or name in choices:
         return
     hint = ""
     if kind == "sampler" and any(name.startswith(f"{choice} ") for choice in choices):
         hint = "(the schedule, such as Karras, is a setting of its own: scheduler)"
-    raise UnknownNameError(kind, name, choices, hint)
+    raise UnknownNameError(kind, name, choices, hint, setting=setting)
 
 
-def _scheduler(name: str | None, capabilities: Capabilities) -> None:
-    if name is None or "schedulers" not in capabilities.answered:
+def _scheduler(setting: str, name: str | None, have: Capabilities) -> None:
+    if name is None or "schedulers" not in have.answered:
         return
-    if scheduler_key(name) not in map(scheduler_key, capabilities.schedulers):
-        raise UnknownNameError("scheduler", name, capabilities.schedulers)
+    if scheduler_key(name) not in map(scheduler_key, have.schedulers):
+        raise UnknownNameError("scheduler", name, have.schedulers, setting=setting)
 
 
-def _checkpoint(name: str | None, capabilities: Capabilities) -> None:
-    if name is None or "checkpoints" not in capabilities.answered:
+def _checkpoint(setting: str, name: str | None, have: Capabilities) -> None:
+    if name is None or "checkpoints" not in have.answered:
         return
-    if find_checkpoint(name, capabilities) is None:
-        raise UnknownNameError("checkpoint", name, [x.model_name for x in capabilities.checkpoints])
+    if find_checkpoint(name, have) is None:
+        known = [x.model_name for x in have.checkpoints]
+        raise UnknownNameError("checkpoint", name, known, setting=setting)

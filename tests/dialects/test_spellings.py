@@ -30,7 +30,7 @@ from prodgen.schema import (
     Upscale,
 )
 
-CAPTURES = Path(__file__).parent / "captures"
+CAPTURES = Path(__file__).parents[1] / "captures"
 GREY = np.full((64, 64, 3), 0.5, np.float32)
 MATTE = np.ones((64, 64), np.float32)
 
