@@ -69,11 +69,11 @@ def doctor(
         prodgen doctor http://127.0.0.1:7860
         prodgen doctor --backend embedded:// --json
     """
-    from prodgen.doctor import How, examine
+    from prodgen.doctor import ExamineOptions, examine
 
     if url and backend and url != backend:
         raise click.UsageError("URL and --backend name two servers; give one of them")
-    how = How(dialect=dialect, draws=not quick, timeout_s=timeout_s, outputs=outputs)
+    how = ExamineOptions(dialect=dialect, draws=not quick, timeout_s=timeout_s, outputs=outputs)
     to = printer()
     with _waiting(quiet=to.hides_progress):
         report = examine(url or backend or "auto", how=how, fixes=fix)

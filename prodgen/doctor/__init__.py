@@ -1,10 +1,10 @@
-"""What is wrong with a set-up, and its remedy: the server, the models on it, and this machine.
+"""Examines a set-up (the server, its models, this machine) and says what is wrong and what to do about it.
 
     report = examine("http://127.0.0.1:7860")
 
-First the facts are gathered (`gathering`, and `trials` for what only a picture shows), then each
-check judges them (`server`, `relighting`, `needs`, `machine`). It never hangs, never stops another
-caller's work, and leaves the server's options as they were.
+`gathering` collects the facts, with `trials` for those that only a picture shows; then the checks in
+`health`, `relight_checks`, `needs` and `this_machine` judge them. An examination never hangs, never stops
+another caller's work, and leaves the server's options as they were.
 """
 
 from __future__ import annotations
@@ -12,55 +12,65 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from prodgen.doctor import health, needs, relight_checks, this_machine
-from prodgen.doctor.facts import Facts
+from prodgen.doctor.facts import SetupFacts
 from prodgen.doctor.fixing import fix
-from prodgen.doctor.gathering import ASKING_S, QUICK_S, How, gather, within
+from prodgen.doctor.gathering import ASKING_S, QUICK_S, ExamineOptions, gather, within
 from prodgen.doctor.report import Finding, Report, Status
 from prodgen.errors import BackendError
 
-CHECKS: tuple[Callable[[Facts], Finding | None], ...] = (
+CHECKS: tuple[Callable[[SetupFacts], Finding | None], ...] = (
     *health.CHECKS,
     *relight_checks.CHECKS,
     *needs.CHECKS,
     *this_machine.CHECKS,
 )
-"""In the order in which they are told."""
+"""All checks, in the order of the report."""
 
 
-def examine(address: str = "auto", *, how: How | None = None, fixes: bool = False) -> Report:
+def examine(address: str = "auto", *, how: ExamineOptions | None = None, fixes: bool = False) -> Report:
     """Examine a set-up.
 
     Args:
-        address: Of the server, as for `Client`.
+        address: Address of the server, as for `Client`.
         how: Passwords, time limits, whether to draw.
-        fixes: Whether to put right what can be put right over the server's API, and look again.
+        fixes: Whether to repair what the server's API can repair, and to examine again afterwards.
 
     Raises:
-        SettingError: If it is no address, or the dialect is unknown. What is wrong with the server is no
-            error but a finding.
+        SettingError: If it is no address, or the dialect is unknown. A fault of the server is a finding
+            in the report, not an error.
     """
-    how = how or How()
+    how = how or ExamineOptions()
     report = judge(gather(address, how))
     wanted = [finding.fix for finding in report.findings if finding.fix]
     if not (fixes and wanted):
         return report
 
-    def put_right() -> tuple[str, ...]:
+    def repair() -> tuple[str, ...]:
         with how.client(address, QUICK_S) as client:
             return fix(client, wanted)
 
     try:
-        done = within(ASKING_S, report.address, put_right)
+        done = within(ASKING_S, report.address, repair)
     except BackendError as error:
         done = (f"could not finish: {error.reason}",)
     again = judge(gather(address, how))
     return Report(again.address, again.backend, again.findings, done)
 
 
-def judge(facts: Facts) -> Report:
-    """Return what all checks say of these facts."""
-    found = [check(facts) for check in CHECKS]
-    return Report(facts.address, facts.backend, tuple(finding for finding in found if finding is not None))
+def judge(facts: SetupFacts) -> Report:
+    """Return the findings of all checks on these facts."""
+    findings = [check(facts) for check in CHECKS]
+    return Report(facts.address, facts.backend, tuple(one for one in findings if one is not None))
 
 
-__all__ = ["CHECKS", "Facts", "Finding", "How", "Report", "Status", "examine", "gather", "judge"]
+__all__ = [
+    "CHECKS",
+    "ExamineOptions",
+    "Finding",
+    "Report",
+    "SetupFacts",
+    "Status",
+    "examine",
+    "gather",
+    "judge",
+]

@@ -1,7 +1,6 @@
-"""What is known of a set-up before anything is judged: the server's answers, and this machine.
+"""The facts about a set-up that the checks judge: the server's answers, trial pictures, and this machine.
 
-Filled by `gathering` and `trials`, judged by the checks, which are pure functions of it. None means
-that it was not, or could not be, found out.
+`gathering` and `trials` fill them in; the checks are pure functions of them. A field that is None is unknown.
 """
 
 from __future__ import annotations
@@ -18,71 +17,71 @@ from prodgen.schema import Capabilities
 
 
 @dataclass(frozen=True)
-class Relit:
-    """How one attempt to relight ended."""
+class RelightTrial:
+    """Outcome of one attempt to relight a tiny picture with IC-Light."""
 
     error: ProdgenError | None = None
     is_proven: bool = False
-    """Whether our own foreground came back with the picture."""
+    """Whether IC-Light returned the foreground that was sent, which proves that it ran."""
     is_plain: bool = False
-    """Whether the picture is the one that comes without IC-Light."""
+    """Whether the picture equals the one drawn without IC-Light."""
     was_fetched: bool = False
-    """Whether the server could not send the picture, and it was saved there and fetched."""
+    """Whether the server could not send the picture, so that its file was fetched."""
     is_patched: bool = False
-    """Whether the text "False" came in a picture's place, as from an old patch of api.py."""
+    """Whether the text "False" stood in a picture's place, as after an old patch of api.py."""
 
 
 @dataclass(frozen=True)
-class Trials:
-    """What came of a few tiny pictures."""
+class DrawingTrials:
+    """Outcome of drawing a few tiny pictures."""
 
     why_not: str = ""
-    """Why none was drawn; "" if they were."""
+    """Why no picture was drawn; "" if some were."""
     error: ProdgenError | None = None
-    """Why a plain picture failed; the others were then not tried."""
+    """Why the plain picture failed; no other was tried then."""
     version: str | None = None
-    """As the server names itself in its answer."""
+    """Version of the server's program, from its answer."""
     tried_options: tuple[str, ...] = ()
-    """Those that were overridden for one call."""
+    """Server options that were overridden for one call."""
     has_leaked: bool = False
-    """Whether one was still overridden after the call (and was put back by us)."""
-    relit: Mapping[str, Relit] = field(default_factory=dict)
-    """By mode: fc, fbc."""
+    """Whether an option was still overridden after the call; it was set back then."""
+    relit: Mapping[str, RelightTrial] = field(default_factory=dict)
+    """IC-Light's mode (fc or fbc) -> outcome."""
 
 
 @dataclass(frozen=True)
-class Here:
-    """This machine."""
+class LocalFacts:
+    """SetupFacts about this machine."""
 
     outputs: Path
     outputs_error: str = ""
-    """Why pictures cannot be written there."""
+    """Why pictures cannot be written to `outputs`; "" if they can."""
     free_bytes: int | None = None
     segmenters: tuple[str, ...] = ()
-    """Those that would run now, without a download."""
+    """Segmenters that run now, without a download."""
     has_rembg: bool = False
     ocr: str | None = None
-    """The program that reads print, as it names itself; "" if one is there but does not run; None: none."""
+    """Name and version of the program that reads print; "": it does not run; None: there is none."""
     scenes: int = 0
-    """How many panoramas the embedded backend could read."""
+    """Number of the embedded backend's panoramas that can be read."""
     scene_errors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Everything that the checks look at."""
+class SetupFacts:
+    """All facts about a set-up."""
 
     address: str
-    here: Here
+    here: LocalFacts
     is_embedded: bool = False
     notices: tuple[str, ...] = ()
-    """Why a server was passed over."""
+    """Why another server was not taken."""
     was_looked_for: bool = False
-    """Whether no address was named, and the backend was chosen by what is there."""
+    """Whether the address was "auto"."""
     error: ProdgenError | None = None
-    """Why no usable server answers; then everything below is unknown."""
+    """Why no usable server answers; the fields below are then unknown."""
     hint: str = ""
-    """What a second look found, such as a server at the neighbouring port."""
+    """Where a server may be instead, such as at the neighbouring port; "" if nothing is known."""
     answered_in_s: float = 0.0
     dialect: A1111 | None = None
     capabilities: Capabilities | None = None
@@ -92,8 +91,8 @@ class Facts:
     memory: Memory | None = None
     is_idle: bool | None = None
     clock_ahead_s: float | None = None
-    """Of the server's clock, against ours."""
-    trials: Trials = field(default_factory=Trials)
+    """Seconds by which the server's clock is ahead of ours."""
+    trials: DrawingTrials = field(default_factory=DrawingTrials)
 
     @property
     def backend(self) -> str:

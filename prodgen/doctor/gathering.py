@@ -1,7 +1,7 @@
-"""Finding the facts: every question to the server and to this machine, each with a time limit.
+"""Collects the facts about a set-up, with a time limit on every question to the server.
 
-Never hangs: questions have short time-outs, and the whole has a deadline that holds even against a
-server which sends its answer in drops. Changes nothing; what draws is in `trials`.
+Questions have short time-outs, and all together have a deadline that holds even against a server which sends
+its answer byte by byte. Nothing is changed; drawing is in `trials`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from prodgen.client import Client, is_listening, parse_address
 from prodgen.dialects import A1111, by_name, by_version
 from prodgen.doctor import trials
-from prodgen.doctor.facts import Facts, Here, Trials
+from prodgen.doctor.facts import DrawingTrials, LocalFacts, SetupFacts
 from prodgen.errors import (
     BackendError,
     BackendTimeoutError,
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 QUICK_S = 10.0
-"""For a question that needs no drawing. They are answered in milliseconds, unless all threads wait."""
+"""Time limit of a question that needs no drawing. Chosen: servers answer it in milliseconds unless busy."""
 
 ASKING_S = 90.0
-"""For all such questions together."""
+"""Time limit of all such questions together. Chosen: nine questions of `QUICK_S` each."""
 
 PAGE_PORT, NO_PAGE_PORT = 7860, 7861
-"""Where A1111 listens with its page, and with --nowebui."""
+"""Ports of A1111 with its page and with --nowebui. Source: A1111 1.10.1, modules/cmd_args.py and webui.py."""
 
 
 @dataclass(frozen=True)
-class How:
-    """How to examine a set-up."""
+class ExamineOptions:
+    """Options of an examination."""
 
     auth: tuple[str, str] | str | None = None
     headers: Mapping[str, str] | None = None
@@ -56,7 +56,7 @@ class How:
     draws: bool = True
     """Whether a few tiny pictures are drawn, without which most faults of IC-Light do not show."""
     timeout_s: float = 180.0
-    """For one such picture; the server may load a model first."""
+    """Time limit of one such picture; the server may have to load a model first."""
     outputs: Path = Path("outputs")
 
     def client(self, address: str, timeout_s: float) -> Client:
@@ -77,11 +77,11 @@ class How:
         )
 
 
-def gather(address: str, how: How) -> Facts:
-    """Return everything that can be found out about `address` and this machine.
+def gather(address: str, how: ExamineOptions) -> SetupFacts:
+    """Return all facts about the server at `address` and about this machine.
 
     Args:
-        address: As for `Client`; "auto" included.
+        address: Address of the server, as for `Client`; "auto" included.
         how: Time limits, passwords, whether to draw.
 
     Raises:
@@ -95,14 +95,14 @@ def gather(address: str, how: How) -> Facts:
     try:
         client = within(ASKING_S, shown, lambda: how.client(address, quick_s))
     except BackendError as error:
-        return Facts(error.url, here, error=error, hint=_second_look(error.url, None, error))
+        return SetupFacts(error.url, here, error=error, hint=_second_look(error.url, None, error))
     with client:
         where = client.address
         try:
-            facts = within(ASKING_S, where, lambda: _ask(client, Facts(where, here)))
+            facts = within(ASKING_S, where, lambda: _ask(client, SetupFacts(where, here)))
         except ProdgenError as error:
             hint = "" if client.is_inside else _second_look(where, client, error)
-            return Facts(where, here, notices=client.notices, error=error, hint=hint)
+            return SetupFacts(where, here, notices=client.notices, error=error, hint=hint)
         facts = replace(facts, notices=client.notices, was_looked_for=address == "auto")
         tried = _try_out(facts, how, client)
     # The client does so too: the routes cannot tell every relative of A1111 from it, the version can.
@@ -135,7 +135,7 @@ def within(seconds: float, url: str, work: Callable[[], T]) -> T:
     return results[0]
 
 
-def _ask(client: Client, facts: Facts) -> Facts:
+def _ask(client: Client, facts: SetupFacts) -> SetupFacts:
     started = time.monotonic()
     client.service.samplers()
     took = time.monotonic() - started
@@ -161,7 +161,7 @@ def _ask(client: Client, facts: Facts) -> Facts:
 
 
 def _or_none(question: Callable[[], T]) -> T | None:
-    """Return the answer to a question that not every server can be asked."""
+    """Return the answer to a question, or None if this server cannot answer it."""
     try:
         return question()
     except BackendError:
@@ -169,7 +169,7 @@ def _or_none(question: Callable[[], T]) -> T | None:
 
 
 def _second_look(url: str, client: Client | None, error: ProdgenError) -> str:
-    """Return a sentence on what may be the matter with an address where no API answers."""
+    """Return a sentence on where the API may be instead of the address that does not answer."""
     parts = urlsplit(url)
     may_be_beside = isinstance(error, BackendUnreachableError) and parts.port == PAGE_PORT
     if may_be_beside and parts.hostname and is_listening(parts.hostname, NO_PAGE_PORT):
@@ -184,26 +184,26 @@ def _second_look(url: str, client: Client | None, error: ProdgenError) -> str:
     return ""
 
 
-def _try_out(facts: Facts, how: How, client: Client) -> Trials:
-    """Draw, if that is wanted and disturbs nobody; what goes wrong is a fact too."""
+def _try_out(facts: SetupFacts, how: ExamineOptions, client: Client) -> DrawingTrials:
+    """Draw, if that is wanted and disturbs nobody; a failure is one of the facts."""
     if not how.draws:
-        return Trials(why_not="nothing was drawn, as asked")
+        return DrawingTrials(why_not="nothing was drawn, as asked")
     if facts.is_idle is False:
-        return Trials(why_not="the server works for another caller now")
+        return DrawingTrials(why_not="the server works for another caller now")
 
-    def draw() -> Trials:
-        # A guarded option cannot leak, and whether options leak is to be seen.
+    def draw() -> DrawingTrials:
+        # The client guards options against leaks, and the trial is to show whether the server leaks them.
         with client.sibling(timeout_s=how.timeout_s, guards_options=False) as drawing:
             return trials.draw(drawing, facts.options or {})
 
     try:
         return within(trials.MOST_PICTURES * how.timeout_s, facts.address, draw)
     except ProdgenError as error:
-        return Trials(error=error)
+        return DrawingTrials(error=error)
 
 
-def look_around(outputs: Path) -> Here:
-    """Return what this machine offers; `outputs` is where pictures will go, if it exists or not."""
+def look_around(outputs: Path) -> LocalFacts:
+    """Return the facts about this machine; `outputs` is the folder for pictures, which need not exist."""
     from prodgen import cutout, ocr
     from prodgen.cutout.networks import is_installed
 
@@ -219,7 +219,7 @@ def look_around(outputs: Path) -> Here:
         free = shutil.disk_usage(existing if existing.is_dir() else existing.parent).free
     scenes, errors = _scenes()
     program = ocr.find_program()
-    return Here(
+    return LocalFacts(
         outputs,
         problem,
         free,

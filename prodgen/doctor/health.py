@@ -1,6 +1,6 @@
-"""Checks of the server as such: does it answer, what is it, does it leak, has it memory, is it on time.
+"""Checks of the server itself: does it answer, which version is it, does it leak options, has it memory.
 
-Each is a pure function of the facts; None means that it does not apply.
+Each check is a pure function of the facts; it returns None where it does not apply.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 
 from prodgen.client import AUTH_VARIABLE, DEFAULT_URL, EMBEDDED
 from prodgen.dialects import by_version
-from prodgen.doctor.facts import Facts
+from prodgen.doctor.facts import SetupFacts
 from prodgen.doctor.report import Finding
 from prodgen.errors import (
     BackendAuthError,
@@ -23,17 +23,17 @@ from prodgen.errors import (
 
 GIB = 1 << 30
 
-LITTLE_VRAM = 4 * GIB
-"""An SD 1.5 model with IC-Light and a picture of 0.5 megapixels takes about as much in half precision."""
+MIN_VRAM = 4 * GIB
+"""VRAM below which a warning is given. Chosen: SD 1.5 with IC-Light in half precision needs about as much."""
 
-LITTLE_FREE_VRAM = 1 * GIB
-"""What a picture of 0.5 megapixels needs beside a loaded model."""
+MIN_FREE_VRAM = 1 * GIB
+"""Free VRAM below which a warning is given. Chosen: a picture of 0.5 megapixels needs about as much."""
 
-CLOCK_S = 120.0
-"""Beyond this, dates in file names and logs of the two machines no longer fit together."""
+MAX_CLOCK_DIFFERENCE_S = 120.0
+"""Difference of the two clocks above which a warning is given. Chosen: logs show minutes."""
 
 
-def reachable(facts: Facts) -> Finding:
+def reachable(facts: SetupFacts) -> Finding:
     """Is there a server that speaks the API?"""
     name = "address"
     if facts.error is not None:
@@ -72,7 +72,7 @@ def _remedy(error: ProdgenError) -> str:
     return "look at the server's console; what it answers cannot be used"
 
 
-def dialect(facts: Facts) -> Finding | None:
+def dialect(facts: SetupFacts) -> Finding | None:
     """What kind of server is it, and which version?"""
     if facts.dialect is None:
         return None
@@ -102,8 +102,8 @@ def release(version: str | None) -> tuple[int, ...]:
     return tuple(numbers) if numbers else (99,)
 
 
-def page(facts: Facts) -> Finding | None:
-    """Can our own work be told from others', and saved files be fetched?"""
+def page(facts: SetupFacts) -> Finding | None:
+    """Can our own work be distinguished from other callers', and saved files be fetched?"""
     if facts.capabilities is None or facts.dialect is None or not facts.dialect.task("id"):
         return None
     if facts.capabilities.has_task_progress:
@@ -116,7 +116,7 @@ def page(facts: Facts) -> Finding | None:
     )
 
 
-def drawing(facts: Facts) -> Finding | None:
+def drawing(facts: SetupFacts) -> Finding | None:
     """Does it draw at all?"""
     if facts.capabilities is None:
         return None
@@ -125,14 +125,14 @@ def drawing(facts: Facts) -> Finding | None:
         remedy = "" if facts.is_idle is not False else "run this again when it is idle; nothing was tried now"
         return Finding("drawing", "OK" if not remedy else "warning", trials.why_not, remedy)
     if trials.error is not None:
-        said = str(getattr(trials.error, "reason", trials.error))
+        reason = getattr(trials.error, "reason", trials.error)
         return Finding(
-            "drawing", "broken", f"a plain 64x64 picture failed: {said}", "look at the server's console"
+            "drawing", "broken", f"a plain 64x64 picture failed: {reason}", "look at the server's console"
         )
     return Finding("drawing", "OK", "a plain 64x64 picture came whole")
 
 
-def option_store(facts: Facts) -> Finding | None:
+def option_store(facts: SetupFacts) -> Finding | None:
     """Can its options be read?"""
     if not facts.options_error:
         return None
@@ -144,7 +144,7 @@ def option_store(facts: Facts) -> Finding | None:
     )
 
 
-def leaks(facts: Facts) -> Finding | None:
+def leaks(facts: SetupFacts) -> Finding | None:
     """Do options that one call overrides stay for the next?"""
     if not facts.trials.tried_options:
         return None
@@ -159,33 +159,33 @@ def leaks(facts: Facts) -> Finding | None:
     )
 
 
-def memory(facts: Facts) -> Finding | None:
+def gpu_memory(facts: SetupFacts) -> Finding | None:
     """Has it a GPU, with enough memory?"""
-    told = facts.memory
-    if told is None:
+    memory = facts.memory
+    if memory is None:
         return None
     if facts.is_embedded:
         return Finding("memory", "OK", "no GPU is needed")
-    if told.vram_total is None:
+    if memory.vram_total is None:
         return Finding(
             "memory", "warning", "it draws without a GPU, which takes minutes a picture", "run it on a GPU"
         )
-    free = told.vram_total - (told.vram_used or 0)
-    what = f"{free / GIB:.1f} of {told.vram_total / GIB:.1f} GiB of VRAM are free"
-    if told.vram_total < LITTLE_VRAM:
+    free = memory.vram_total - (memory.vram_used or 0)
+    what = f"{free / GIB:.1f} of {memory.vram_total / GIB:.1f} GiB of VRAM are free"
+    if memory.vram_total < MIN_VRAM:
         return Finding("memory", "warning", what, "start it with --medvram, and keep to 0.4 megapixels")
-    if free < LITTLE_FREE_VRAM:
+    if free < MIN_FREE_VRAM:
         remedy = "close what else uses the GPU, or unload the model for a moment"
         return Finding("memory", "warning", what, remedy, "free memory")
     return Finding("memory", "OK", what)
 
 
-def clock(facts: Facts) -> Finding | None:
+def clock(facts: SetupFacts) -> Finding | None:
     """Do the two clocks agree?"""
     ahead = facts.clock_ahead_s
     if ahead is None:
         return None
-    if abs(ahead) <= CLOCK_S:
+    if abs(ahead) <= MAX_CLOCK_DIFFERENCE_S:
         return Finding("clock", "OK", "the server's clock and ours agree")
     side = "ahead of" if ahead > 0 else "behind"
     return Finding(
@@ -196,4 +196,4 @@ def clock(facts: Facts) -> Finding | None:
     )
 
 
-CHECKS = (reachable, dialect, page, drawing, option_store, leaks, memory, clock)
+CHECKS = (reachable, dialect, page, drawing, option_store, leaks, gpu_memory, clock)

@@ -1,33 +1,33 @@
 """Checks of names: does the server have what the built-in recipes and `run.py` ask it for?
 
-Each is a pure function of the facts; None means that it does not apply.
+Each check is a pure function of the facts; it returns None where it does not apply.
 """
 
 from __future__ import annotations
 
 from prodgen.client import PREFERRED_UPSCALERS, scheduler_key
-from prodgen.doctor.facts import Facts
+from prodgen.doctor.facts import SetupFacts
 from prodgen.doctor.report import Finding
 from prodgen.shots import Recipe, builtin_recipes
 
 OPTIONAL_LORAS = ("more_details", "SDXLrender_v2.0")
-"""Those that `run.py` uses where they are."""
+"""LoRAs that `run.py` applies where the server has them."""
 
 GET_LORAS = "fetch them with download_weights.sh, or put the files into models/Lora; they are optional"
 
 
 def _asked_for(field: str) -> dict[str, list[str]]:
-    """Return every value that a stage of a built-in recipe has in `field` -> the recipes' names."""
-    found: dict[str, list[str]] = {}
+    """Map every value of `field` in the built-in recipes' stages to the names of these recipes."""
+    recipes_by_value: dict[str, list[str]] = {}
     for name in builtin_recipes():
         for stage in Recipe.load(name).stages:
             value = getattr(stage, field, None)
-            if isinstance(value, str) and name not in found.setdefault(value, []):
-                found[value].append(name)
-    return found
+            if isinstance(value, str) and name not in recipes_by_value.setdefault(value, []):
+                recipes_by_value[value].append(name)
+    return recipes_by_value
 
 
-def samplers(facts: Facts) -> Finding | None:
+def samplers(facts: SetupFacts) -> Finding | None:
     """Are the recipes' samplers and schedules there?"""
     have = facts.capabilities
     if have is None:
@@ -49,7 +49,7 @@ def samplers(facts: Facts) -> Finding | None:
     return Finding("samplers", "OK", f"{_names(samplers)} with {_names(schedulers)}")
 
 
-def upscaler(facts: Facts) -> Finding | None:
+def upscaler(facts: SetupFacts) -> Finding | None:
     """Is there an upscaler that does better than interpolation?"""
     have = facts.capabilities
     if have is None or "upscalers" not in have.answered:
@@ -66,7 +66,7 @@ def upscaler(facts: Facts) -> Finding | None:
     return Finding("upscaler", "OK", f"{best!r} enlarges scenes")
 
 
-def loras(facts: Facts) -> Finding | None:
+def loras(facts: SetupFacts) -> Finding | None:
     """Are the LoRAs there that `run.py` uses?"""
     have = facts.capabilities
     if have is None or "loras" not in have.answered:
@@ -85,7 +85,7 @@ def loras(facts: Facts) -> Finding | None:
     return Finding("LoRAs", "OK", _names(OPTIONAL_LORAS))
 
 
-def checkpoint(facts: Facts) -> Finding | None:
+def checkpoint(facts: SetupFacts) -> Finding | None:
     """Is a model loaded, and one for inpainting there?"""
     have = facts.capabilities
     if have is None or "checkpoints" not in have.answered:

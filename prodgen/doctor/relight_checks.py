@@ -1,23 +1,23 @@
 """Checks of IC-Light: is it there, does it relight, can its results be sent, is the bridge there.
 
-Each is a pure function of the facts; None means that it does not apply.
+Each check is a pure function of the facts; it returns None where it does not apply.
 """
 
 from __future__ import annotations
 
 from prodgen.dialects.a1111 import IC_LIGHT_REMEDY
 from prodgen.dialects.ic_light import TITLE
-from prodgen.doctor.facts import Facts
+from prodgen.doctor.facts import SetupFacts
 from prodgen.doctor.health import release
 from prodgen.doctor.report import Finding
 from prodgen.errors import BRIDGE_REMEDY, ResultNotSentError
 
 BRIDGE_TITLE = "prodgen bridge"
 BRIDGE_VERSION = "1.0.0"
-"""Of the extension that comes with this prodgen."""
+"""Version of the extension that comes with this prodgen."""
 
 FIRST_RELEASE = (1, 10)
-"""Of A1111 with the hook that IC-Light works in (process_before_every_sampling)."""
+"""First release of A1111 with the hook that IC-Light needs, process_before_every_sampling."""
 
 SPELLINGS = {
     "dict": "one dict (huchenlei's)",
@@ -26,7 +26,7 @@ SPELLINGS = {
 }
 
 
-def extension(facts: Facts) -> Finding | None:
+def extension(facts: SetupFacts) -> Finding | None:
     """Is IC-Light there, in a spelling that is known?"""
     have = facts.capabilities
     if have is None or facts.dialect is None:
@@ -53,13 +53,13 @@ def extension(facts: Facts) -> Finding | None:
     )
 
 
-def _folder(facts: Facts, part: str) -> str | None:
+def _folder(facts: SetupFacts, part: str) -> str | None:
     """Return the extension's folder whose name holds `part`, if the server lists one that is switched on."""
     names = [x.name for x in facts.extensions or () if x.is_enabled]
     return next((name for name in names if part in name.lower().replace("_", "-")), None)
 
 
-def _did_not_load(facts: Facts) -> Finding:
+def _did_not_load(facts: SetupFacts) -> Finding:
     light, patcher = _folder(facts, "ic-light"), _folder(facts, "model-patcher")
     what = f"its folder {light!r} is there, but its script did not load"
     if patcher is None:
@@ -74,22 +74,22 @@ def _did_not_load(facts: Facts) -> Finding:
     return Finding("IC-Light", "broken", what, "the server's console says why at its start")
 
 
-def relights_to_prompt(facts: Facts) -> Finding | None:
+def relights_to_prompt(facts: SetupFacts) -> Finding | None:
     """Does IC-Light truly relight to a prompt (FC)?"""
     return _relights(facts, "fc")
 
 
-def relights_to_background(facts: Facts) -> Finding | None:
+def relights_to_background(facts: SetupFacts) -> Finding | None:
     """Does IC-Light truly relight for a background (FBC)?"""
-    found = _relights(facts, "fbc")
-    if found is None or found.status != "broken":
-        return found
+    finding = _relights(facts, "fbc")
+    if finding is None or finding.status != "broken":
+        return finding
     # Only pictures with --background need it.
-    remedy = f"{found.remedy}; without it, --background does not work with the recipe 'relight'"
-    return Finding(found.name, "warning", found.what, remedy)
+    remedy = f"{finding.remedy}; without it, --background does not work with the recipe 'relight'"
+    return Finding(finding.name, "warning", finding.what, remedy)
 
 
-def _relights(facts: Facts, mode: str) -> Finding | None:
+def _relights(facts: SetupFacts, mode: str) -> Finding | None:
     tried = facts.trials.relit.get(mode)
     if tried is None or _cannot_send(facts, mode):
         return None
@@ -102,8 +102,8 @@ def _relights(facts: Facts, mode: str) -> Finding | None:
             name, "broken", f"on A1111 {version} IC-Light does nothing at all", "update the web UI to 1.10.1"
         )
     if tried.error is not None:
-        said = str(getattr(tried.error, "reason", tried.error))
-        return Finding(name, "broken", said, _why_not(facts, model))
+        reason = str(getattr(tried.error, "reason", tried.error))
+        return Finding(name, "broken", reason, _why_not(facts, model))
     if tried.is_plain:
         return Finding(
             name,
@@ -115,7 +115,7 @@ def _relights(facts: Facts, mode: str) -> Finding | None:
     return Finding(name, "OK", f"{proof}the picture differs from a plain one")
 
 
-def _why_not(facts: Facts, model: str) -> str:
+def _why_not(facts: SetupFacts, model: str) -> str:
     loaded = facts.capabilities.checkpoint if facts.capabilities else None
     if "xl" in (loaded or "").lower():
         return f"load an SD 1.5 checkpoint: IC-Light is made for SD 1.5, and {loaded!r} is an SDXL one"
@@ -125,14 +125,14 @@ def _why_not(facts: Facts, model: str) -> str:
     )
 
 
-def _cannot_send(facts: Facts, mode: str) -> bool:
+def _cannot_send(facts: SetupFacts, mode: str) -> bool:
     tried = facts.trials.relit.get(mode)
     if tried is None or tried.error is None:
         return False
     return isinstance(tried.error, ResultNotSentError)
 
 
-def sending(facts: Facts) -> Finding | None:
+def sending(facts: SetupFacts) -> Finding | None:
     """Can the server send IC-Light's results, or at least save them and hand the files out?"""
     tried = facts.trials.relit.get("fc")
     if tried is None:
@@ -165,11 +165,11 @@ def sending(facts: Facts) -> Finding | None:
     return Finding("results", "OK", "IC-Light's results are sent whole")
 
 
-def _has_page(facts: Facts) -> bool:
+def _has_page(facts: SetupFacts) -> bool:
     return facts.capabilities is not None and facts.capabilities.has_task_progress
 
 
-def bridge(facts: Facts) -> Finding | None:
+def bridge(facts: SetupFacts) -> Finding | None:
     """Is prodgen's bridge extension there, and new enough?"""
     have = facts.capabilities
     if have is None or facts.is_embedded or have.ic_light is None:

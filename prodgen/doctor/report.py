@@ -1,4 +1,4 @@
-"""What a check found, and all of them together. Plain values; nothing here looks at anything."""
+"""The findings of an examination, as plain values."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ Status = Literal["OK", "warning", "broken"]
 """OK: works. warning: works, but worse than it could. broken: something that prodgen does will fail."""
 
 FixName = Literal["save options", "refresh lists", "free memory"]
-"""What `--fix` can do about a finding, over the server's own API."""
+"""Repairs that `--fix` can do over the server's own API."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found."""
+    """Result of one check."""
 
     name: str
-    """What was looked at, in a word or two."""
+    """Name of the check's subject, one or two words."""
     status: Status
     what: str
-    """What is so, in one sentence without a full stop."""
+    """Observation, one sentence without a full stop."""
     remedy: str = ""
-    """What to do about it; "" if nothing needs doing."""
+    """Advice; "" if nothing needs doing."""
     fix: FixName | None = None
-    """Set if `--fix` can do it."""
+    """Repair that `--fix` can do; None: there is none."""
 
 
 @dataclass(frozen=True)

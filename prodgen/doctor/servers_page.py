@@ -1,4 +1,4 @@
-"""The page "Servers and what they can do", found by asking the dialects, so that it cannot be wrong.
+"""Writes the page "Servers and what they can do" by asking the dialects, so that it agrees with the code.
 
 python -m prodgen.doctor.servers_page > docs/servers.md
 """
@@ -35,7 +35,7 @@ IC_LIGHT_FEATURES: Mapping[str, tuple[ICLight, bool]] = {
         True,
     ),
 }
-"""What is wanted -> the unit, and whether there is a light map."""
+"""Feature -> an IC-Light unit that needs it, and whether a light map is sent."""
 
 INTRODUCTION = """\
 # Servers and what they can do
@@ -121,8 +121,8 @@ def _difference(dialect: A1111) -> str:
     """Return the first sentence of a dialect's own description."""
     if type(dialect) is A1111:
         return "the reference, in versions 1.9 and 1.10."
-    said = " ".join((dialect.__doc__ or "").split("\n\n")[0].split())
-    return said[:1].lower() + said[1:]
+    sentence = " ".join((dialect.__doc__ or "").split("\n\n")[0].split())
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _lists(dialect: A1111) -> str:

@@ -1,25 +1,25 @@
 """Checks of this machine: can pictures be written, products be cut out, the embedded scenes be read?
 
-Each is a pure function of the facts.
+Each check is a pure function of the facts.
 """
 
 from __future__ import annotations
 
-from prodgen.doctor.facts import Facts
+from prodgen.doctor.facts import SetupFacts
 from prodgen.doctor.report import Finding
 
-LITTLE_DISK = 1 << 30
-"""A hundred pictures of 4 megapixels take about as much."""
+MIN_FREE_DISK = 1 << 30
+"""Free bytes below which a warning is given. Chosen: about a hundred pictures of 4 megapixels."""
 
-NO_DISK = 64 << 20
-"""A few pictures; then writing fails."""
+MIN_WRITABLE_DISK = 64 << 20
+"""Free bytes below which writing counts as broken. Chosen: a few pictures."""
 
 INSTALL_REMBG = "pip install 'prodgen[rembg]', then once: --segmenter isnet-general-use (180 MB)"
 
 INSTALL_OCR = "apt install tesseract-ocr"
 
 
-def outputs(facts: Facts) -> Finding:
+def outputs(facts: SetupFacts) -> Finding:
     """Can pictures be written, and is there room?"""
     here = facts.here
     name = "outputs"
@@ -30,21 +30,21 @@ def outputs(facts: Facts) -> Finding:
     if here.free_bytes is None:
         return Finding(name, "OK", f"{here.outputs} can be written to")
     free = f"{here.free_bytes / (1 << 30):.1f} GiB are free for {here.outputs}"
-    if here.free_bytes < NO_DISK:
+    if here.free_bytes < MIN_WRITABLE_DISK:
         return Finding(name, "broken", free, "make room, or choose another disk with --output")
-    if here.free_bytes < LITTLE_DISK:
+    if here.free_bytes < MIN_FREE_DISK:
         return Finding(name, "warning", free, "make room before a large run")
     return Finding(name, "OK", free)
 
 
-def segmentation(facts: Facts) -> Finding:
+def segmentation(facts: SetupFacts) -> Finding:
     """What cuts out the product?"""
     networks = [name for name in facts.here.segmenters if name not in ("auto", "classical")]
     if networks:
         return Finding("cut-out", "OK", f"by {networks[0]!r}" + _others(networks[1:]))
     what = "by the classical segmenter, which is made for plain backdrops and needs no weights"
     if facts.is_embedded:
-        # What belongs to a first try without a server: nothing to install, nothing to download.
+        # A first try without a server must not ask for anything to be installed or downloaded.
         return Finding("cut-out", "OK", what)
     why = "; rembg is installed, but has no weights yet" if facts.here.has_rembg else ""
     remedy = "once: --segmenter isnet-general-use (180 MB)" if facts.here.has_rembg else INSTALL_REMBG
@@ -55,7 +55,7 @@ def _others(names: list[str]) -> str:
     return f"; also {', '.join(names)}" if names else ""
 
 
-def print_reading(facts: Facts) -> Finding:
+def print_reading(facts: SetupFacts) -> Finding:
     """Can the letters on a product be read, and so compared?"""
     ocr = facts.here.ocr
     if ocr:
@@ -68,7 +68,7 @@ def print_reading(facts: Facts) -> Finding:
     return Finding("print", "OK", f"is compared by its strokes; to have it read as well: {INSTALL_OCR}")
 
 
-def scenes(facts: Facts) -> Finding:
+def scenes(facts: SetupFacts) -> Finding:
     """Can the embedded backend's panoramas be read?"""
     here = facts.here
     if here.scene_errors or not here.scenes:

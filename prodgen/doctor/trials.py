@@ -1,8 +1,8 @@
-"""A few tiny pictures that show what no list tells: whether IC-Light relights, whether options leak.
+"""Draws a few tiny pictures to see whether IC-Light relights and whether options leak: no list shows that.
 
-At most `MOST_PICTURES` of 64 x 64 in two steps. Other callers' work is neither stopped nor passed by,
-and every option that was overridden is afterwards as it was, also after an error. Where a server
-can only save its pictures, files prodgen-*.png stay in its output folder.
+At most `MOST_PICTURES` pictures of 64 x 64 pixels in two steps. Other callers' work is neither stopped nor
+overtaken, and every option that was overridden is set back, also after an error. On a server that can only
+save its pictures, files prodgen-*.png stay in its output folder.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from prodgen.client import Client
-from prodgen.doctor.facts import Relit, Trials
+from prodgen.doctor.facts import DrawingTrials, RelightTrial
 from prodgen.errors import BackendError, ProdgenError, UnsupportedFeatureError
 from prodgen.images import RgbImage
 from prodgen.schema import Capabilities, ICLight, Txt2Img
@@ -28,7 +28,9 @@ STEPS = 2
 MOST_PICTURES = 6
 
 SAME_LEVELS = 0.5
-"""Mean 8-bit levels between two pictures that are the same; a GPU's arithmetic may differ in the last bit."""
+"""Mean difference, in 8-bit levels, below which two pictures count as the same.
+
+Chosen: a GPU's arithmetic may differ in the last bit."""
 
 HARMLESS_WORDS: Mapping[str, str] = {
     "grid_text_active_color": "#010101",
@@ -42,7 +44,7 @@ HARMLESS_WORDS: Mapping[str, str] = {
     "profiling_filename": "trace-1.json",
     "gallery_height": "1",
 }
-"""Options of A1111's page that no picture of anybody depends on -> a value to override them with."""
+"""Options of A1111's page that change no picture -> a value to override them with."""
 
 HARMLESS_SWITCHES = (
     "canvas_auto_expand", "canvas_blur_prompt", "canvas_show_tooltip", "compact_prompt_box",
@@ -54,28 +56,30 @@ HARMLESS_SWITCHES = (
     "js_modal_lightbox_initially_zoomed", "keyedit_move", "notification_audio", "samplers_in_dropdown",
     "show_gradio_deprecation_warnings", "show_progress_in_title", "txt2img_settings_accordion",
 )  # fmt: skip
-"""More of the kind, that are on or off."""
+"""Options of A1111's page that change no picture and are on or off."""
 
-AT_A_TIME = 3
-"""Putting an option back saves it, after which it leaks no more, though all others do: each time some
-are drawn by lot, or a second look would find a healthy server."""
+OPTIONS_PER_TRIAL = 3
+"""Number of options that are overridden, drawn at random each time.
+
+Setting an option back saves it, and a saved option no longer leaks while all others still do: with fixed
+options the second examination would find a healthy server."""
 
 
-def draw(client: Client, options: Mapping[str, Any]) -> Trials:
+def draw(client: Client, options: Mapping[str, Any]) -> DrawingTrials:
     """Draw the pictures and return what they show.
 
     Args:
-        client: Of a server that answers; it must not guard options.
-        options: The server's, as they are.
+        client: Client of a server that answers; it must not guard options.
+        options: The server's options, as they are now.
 
     Raises:
-        BackendError: If what was overridden cannot be put back.
+        BackendError: If overridden options cannot be set back.
     """
     plain = _plain(client, options)
     relit = {}
     if plain.picture is not None and client.capabilities.ic_light is not None and _relights(client):
         relit = {mode: _relit(client, unit, plain.picture) for mode, unit in _units().items()}
-    return Trials("", plain.error, client.version, plain.options, plain.has_leaked, relit)
+    return DrawingTrials("", plain.error, client.version, plain.options, plain.has_leaked, relit)
 
 
 @dataclass(frozen=True)
@@ -117,12 +121,12 @@ def _overrides(before: Mapping[str, Any]) -> dict[str, Any]:
     """Return another value for a few harmless options, of those that the server has."""
     known: dict[str, Any] = {k: v for k, v in HARMLESS_WORDS.items() if isinstance(before.get(k), str)}
     known |= {key: not before[key] for key in HARMLESS_SWITCHES if isinstance(before.get(key), bool)}
-    drawn = random.sample(sorted(known), min(AT_A_TIME, len(known)))
+    drawn = random.sample(sorted(known), min(OPTIONS_PER_TRIAL, len(known)))
     return {key: known[key] for key in drawn}
 
 
 def _put_back(client: Client, values: Mapping[str, Any]) -> bool:
-    """Set options back to `values`; returns whether that was needed."""
+    """Set options back to `values` and return whether that was needed."""
     try:
         now = client.options()
     except BackendError as error:
@@ -136,7 +140,7 @@ def _put_back(client: Client, values: Mapping[str, Any]) -> bool:
 
 
 def _relights(client: Client) -> bool:
-    """Whether this kind of server runs IC-Light at all."""
+    """Return whether this kind of server runs IC-Light at all."""
     try:
         client.dialect.ic_light(_units()["fc"], client.capabilities, light_map=None)
     except UnsupportedFeatureError:
@@ -159,13 +163,13 @@ def _units() -> dict[str, ICLight]:
     }
 
 
-def _relit(client: Client, unit: ICLight, plain: RgbImage) -> Relit:
+def _relit(client: Client, unit: ICLight, plain: RgbImage) -> RelightTrial:
     try:
         drawn = client.txt2img(_request(client.capabilities, ic_light=unit))
     except ProdgenError as error:
-        return Relit(error)
+        return RelightTrial(error)
     difference = np.abs(drawn.image - plain).mean() * 255 if drawn.image.shape == plain.shape else np.inf
-    return Relit(
+    return RelightTrial(
         is_proven=drawn.applied.ic_light is True,
         is_plain=bool(difference < SAME_LEVELS),
         was_fetched=drawn.was_fetched,

@@ -17,8 +17,8 @@ from click.testing import CliRunner
 
 from prodgen.cli import main
 from prodgen.client import Extension, Memory
-from prodgen.doctor import Facts, How, Report, examine, gather, judge
-from prodgen.doctor.facts import Relit, Trials
+from prodgen.doctor import ExamineOptions, Report, SetupFacts, examine, gather, judge
+from prodgen.doctor.facts import DrawingTrials, RelightTrial
 from prodgen.doctor.gathering import within
 from prodgen.doctor.servers_page import page
 from prodgen.engines import load_engine
@@ -54,7 +54,9 @@ class Altered(ApiServer):
 def examined(server: ApiServer, *, fixes: bool = False, **how: object) -> Report:
     """The report on a server that does not call itself embedded, as far as its address goes."""
     transport = ApiTransport(server)
-    return examine("http://127.0.0.1:1", how=How(transport=transport, timeout_s=20, **how), fixes=fixes)
+    return examine(
+        "http://127.0.0.1:1", how=ExamineOptions(transport=transport, timeout_s=20, **how), fixes=fixes
+    )
 
 
 def real(*, renderer: Callable[[RenderOrder], Rendering] = render, **switches: object) -> ApiServer:
@@ -64,9 +66,9 @@ def real(*, renderer: Callable[[RenderOrder], Rendering] = render, **switches: o
 
 
 @pytest.fixture(scope="module")
-def facts() -> Facts:
+def facts() -> SetupFacts:
     """Of a server in good health that passes for a real one; tests make it ill."""
-    found = gather("http://127.0.0.1:1", How(transport=ApiTransport(real()), timeout_s=20))
+    found = gather("http://127.0.0.1:1", ExamineOptions(transport=ApiTransport(real()), timeout_s=20))
     assert found.capabilities is not None
     bridge = ScriptInfo("prodgen bridge", True, False, (ScriptArgument("version", "1.0.0"),))
     have = dataclasses.replace(found.capabilities, scripts=(*found.capabilities.scripts, bridge))
@@ -75,11 +77,11 @@ def facts() -> Facts:
     return dataclasses.replace(found, capabilities=have, here=here, memory=memory)
 
 
-def ill(facts: Facts, **changes: object) -> Report:
+def ill(facts: SetupFacts, **changes: object) -> Report:
     return judge(dataclasses.replace(facts, **changes))
 
 
-def having(facts: Facts, **changes: object) -> Report:
+def having(facts: SetupFacts, **changes: object) -> Report:
     assert facts.capabilities is not None
     return ill(facts, capabilities=dataclasses.replace(facts.capabilities, **changes))
 
@@ -128,7 +130,7 @@ def test_an_unknown_host_is_told_from_a_refused_connection():
 def test_a_server_that_accepts_and_never_answers_is_given_up_on():
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         started = time.monotonic()
-        report = examine(f"http://127.0.0.1:{silent.getsockname()[1]}", how=How(timeout_s=1))
+        report = examine(f"http://127.0.0.1:{silent.getsockname()[1]}", how=ExamineOptions(timeout_s=1))
 
     assert report.named("address").status == "broken"
     assert "hangs" in report.named("address").remedy
@@ -150,7 +152,7 @@ def test_a_server_that_answers_in_drops_for_ever_is_given_up_on(monkeypatch):
         dripping = threading.Thread(target=drip, args=(listener,))
         dripping.start()
         try:
-            report = examine(f"http://127.0.0.1:{listener.getsockname()[1]}", how=How(timeout_s=1))
+            report = examine(f"http://127.0.0.1:{listener.getsockname()[1]}", how=ExamineOptions(timeout_s=1))
         finally:
             over.set()
             dripping.join()
@@ -165,7 +167,7 @@ def test_whatever_goes_wrong_is_a_finding_and_options_stay_as_they_were(kind):
     before = server.machine.options.shown()
     transport = ApiTransport(server)
 
-    report = examine("http://127.0.0.1:1", how=How(transport=transport, timeout_s=2))
+    report = examine("http://127.0.0.1:1", how=ExamineOptions(transport=transport, timeout_s=2))
 
     assert report.findings
     assert server.machine.options.shown() == before
@@ -192,7 +194,7 @@ def test_a_missing_password_is_asked_for_and_a_wrong_one_corrected(monkeypatch):
 
 def test_a_server_with_a_password_in_its_address_is_examined_and_the_password_not_told():
     with listening(real(auth={"ann": "s3cret"})) as url:
-        report = examine(url.replace("://", "://ann:s3cret@"), how=How(timeout_s=20), fixes=True)
+        report = examine(url.replace("://", "://ann:s3cret@"), how=ExamineOptions(timeout_s=20), fixes=True)
 
     assert report.named("drawing").status == "OK"
     assert report.named("clock").status == "OK"
@@ -255,14 +257,14 @@ def test_a_server_that_sends_our_foreground_back_but_draws_as_without_it_is_caug
 
 
 def test_a_picture_that_equals_the_plain_one_is_not_relit(facts):
-    trials = dataclasses.replace(facts.trials, relit={"fc": Relit(is_proven=True, is_plain=True)})
+    trials = dataclasses.replace(facts.trials, relit={"fc": RelightTrial(is_proven=True, is_plain=True)})
 
     assert ill(facts, trials=trials).named("relights fc").status == "broken"
 
 
 def test_an_sdxl_checkpoint_is_named_as_the_reason(facts):
     error = NotAppliedError("http://x", "IC-Light did not run: no foreground", feature="IC-Light")
-    trials = dataclasses.replace(facts.trials, relit={"fc": Relit(error)})
+    trials = dataclasses.replace(facts.trials, relit={"fc": RelightTrial(error)})
     have = dataclasses.replace(facts.capabilities, checkpoint="sdxl_base [1234]")
 
     assert "SD 1.5" in ill(facts, trials=trials, capabilities=have).named("relights fc").remedy
@@ -391,7 +393,7 @@ def test_a_server_that_hangs_while_it_draws_is_given_up_on():
     server = real(faults=in_turn([Fault("hang", hang_s=3)]))
     started = time.monotonic()
 
-    report = examine("http://127.0.0.1:1", how=How(transport=ApiTransport(server), timeout_s=1))
+    report = examine("http://127.0.0.1:1", how=ExamineOptions(transport=ApiTransport(server), timeout_s=1))
 
     assert report.named("drawing").status == "broken"
     assert time.monotonic() - started < 8
@@ -433,7 +435,7 @@ def test_a_clock_that_is_wrong_is_told(facts):
 
 
 def test_a_version_that_contradicts_the_dialect_is_told(facts):
-    trials = Trials(version="classic")
+    trials = DrawingTrials(version="classic")
 
     assert "forge-classic" in ill(facts, trials=trials).named("version").remedy
 
