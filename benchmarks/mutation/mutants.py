@@ -35,6 +35,7 @@ ROOMS = "identity,shading,cutout,client"
 @click.option("--sample", type=click.IntRange(min=0), help="How many changes are tried; without it, all.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Chooses the sample.")
 @click.option("--floor", type=click.FloatRange(0, 100), default=0.0, help="Least percentage that is noticed.")
+@click.option("--budget", "budget_s", type=click.FloatRange(min=1), help="Seconds; no trial begins after.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option("--coverage", "coverage_file", type=Path, default=TREE / ".coverage", show_default=True)
 @click.option("--junit", type=Path, default=TREE / "junit.xml", show_default=True)
@@ -44,6 +45,7 @@ def main(
     sample: int | None,
     seed: int,
     floor: float,
+    budget_s: float | None,
     jobs: int,
     coverage_file: Path,
     junit: Path,
@@ -60,10 +62,12 @@ def main(
     warm_up()
     began = time.monotonic()
     lost = report("named", try_all(named, covering, jobs, cut=False))
-    survivors = report("sample" if sample else "all", try_all(chosen, covering, jobs, cut=sample is not None))
-    score = 100 * (1 - len(survivors) / max(len(chosen), 1))
+    until = None if budget_s is None else began + budget_s
+    tried = try_all(chosen, covering, jobs, cut=sample is not None, until=until)
+    survivors = report("sample" if sample else "all", tried)
+    score = 100 * (1 - len(survivors) / max(len(tried), 1))
     print(
-        f"mutation score {score:.0f} % of {len(chosen)} changes (floor {floor:.0f} %),"
+        f"mutation score {score:.0f} % of {len(tried)} changes (floor {floor:.0f} %),"
         f" {len(named) - len(lost)} of {len(named)} named ones noticed, {time.monotonic() - began:.0f} s"
     )
     sys.exit(1 if lost or score < floor else 0)
@@ -108,8 +112,10 @@ def draw(everything: list[Mutant], sample: int | None, seed: int) -> list[Mutant
     return dice.sample(sorted(everything, key=lambda mutant: mutant.rank), min(sample, len(everything)))
 
 
-def try_all(chosen: list[Mutant], covering: Covering, jobs: int, *, cut: bool) -> list[Outcome]:
-    """Try each change, `jobs` at a time, each in a copy of its own."""
+def try_all(
+    chosen: list[Mutant], covering: Covering, jobs: int, *, cut: bool, until: float | None = None
+) -> list[Outcome]:
+    """Try each change, `jobs` at a time, each in a copy of its own; after `until`, begin none."""
     tests = [covering.tests(mutant.path, mutant.line) for mutant in chosen]
     if cut:
         tests = [affordable(those, covering.seconds, ENOUGH_S) for those in tests]
@@ -122,7 +128,9 @@ def try_all(chosen: list[Mutant], covering: Covering, jobs: int, *, cut: bool) -
                 raise click.ClickException("the coverage file names tests that are gone: make it anew")
             copies.put(copy)
 
-        def one(mutant: Mutant, tests: list[str]) -> Outcome:
+        def one(mutant: Mutant, tests: list[str]) -> Outcome | None:
+            if until is not None and time.monotonic() > until:
+                return None
             copy = copies.get()
             try:
                 return judge.outcome(copy, mutant, (TREE / mutant.path).read_text("utf-8"), tests)
@@ -130,7 +138,7 @@ def try_all(chosen: list[Mutant], covering: Covering, jobs: int, *, cut: bool) -
                 copies.put(copy)
 
         with ThreadPoolExecutor(jobs) as pool:
-            return list(pool.map(one, chosen, tests))
+            return [tried for tried in pool.map(one, chosen, tests) if tried is not None]
     finally:
         for copy in made:
             copy.remove()
