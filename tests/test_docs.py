@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def test_python_in_the_docs_runs(page, root, monkeypatch, tmp_path):
 def test_links_between_pages_lead_to_files(page):
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text("utf-8")):
         assert (page.parent / target).exists(), f"{page.name} points to {target}, which is not there"
+
+
+def test_the_layers_on_the_map_are_those_that_are_checked(root):
+    contracts = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["name"] == "imports go one way")
+    drawn = (root / "docs" / "design.md").read_text("utf-8").split("## Layers")[1].split("\n## ")[0]
+
+    lines = re.findall(r"^    (\w+(?: \| \w+)*)", drawn, flags=re.MULTILINE)
+    assert lines == [layer for layer in layers if not layer.startswith("(")]
 
 
 @pytest.mark.filterwarnings("default")
