@@ -36,7 +36,9 @@ def test_links_between_pages_lead_to_files(page):
 
 
 def test_the_layers_on_the_map_are_those_that_are_checked(root):
-    contracts = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
     layers = next(contract["layers"] for contract in contracts if contract["name"] == "imports go one way")
     drawn = (root / "docs" / "design.md").read_text("utf-8").split("## Layers")[1].split("\n## ")[0]
 

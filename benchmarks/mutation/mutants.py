@@ -15,7 +15,7 @@ import sys
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -56,14 +56,14 @@ def main(
     if only_list:
         print(Counter(mutant.kind for mutant in everything))
         return
-    named = list(once_unnoticed())
+    named = dict(once_unnoticed())
     chosen = draw(everything, sample, seed)
     covering = Covering(TREE, coverage_file, junit)
     warm_up()
     began = time.monotonic()
-    lost = report("named", try_all(named, covering, jobs, cut=False))
+    lost = report("named", try_all(list(named), covering, jobs, among=named))
     until = None if budget_s is None else began + budget_s
-    tried = try_all(chosen, covering, jobs, cut=sample is not None, until=until)
+    tried = try_all(chosen, covering, jobs, enough_s=None if sample is None else ENOUGH_S, until=until)
     survivors = report("sample" if sample else "all", tried)
     score = 100 * (1 - len(survivors) / max(len(tried), 1))
     print(
@@ -90,8 +90,8 @@ def places(rooms: Iterable[str]) -> Iterable[Mutant]:
         raise click.ClickException(f"unchanging.toml names changes that are no longer possible:\n{stale}")
 
 
-def once_unnoticed() -> Iterable[Mutant]:
-    """Yield the changes of named.toml, at the places where they stand today."""
+def once_unnoticed() -> Iterable[tuple[Mutant, tuple[str, ...]]]:
+    """Yield the changes of named.toml, at the places where they stand today, and where their tests are."""
     for entry in tomllib.loads((HERE / "named.toml").read_text("utf-8"))["mutant"]:
         text = (TREE / entry["file"]).read_text("utf-8") if (TREE / entry["file"]).is_file() else ""
         if text.count(entry["before"]) != 1:
@@ -100,8 +100,9 @@ def once_unnoticed() -> Iterable[Mutant]:
                 " times instead of once; say where the code is now"
             )
         start = text.index(entry["before"])
-        line = text.count("\n", 0, start + entry["before"].count("\n", 0, 1)) + 1
-        yield Mutant(entry["file"], line, entry["name"], start, entry["before"], entry["after"])
+        line = text.count("\n", 0, start) + 1
+        change = Mutant(entry["file"], line, entry["name"], start, entry["before"], entry["after"])
+        yield change, tuple(entry["tests"])
 
 
 def draw(everything: list[Mutant], sample: int | None, seed: int) -> list[Mutant]:
@@ -113,12 +114,32 @@ def draw(everything: list[Mutant], sample: int | None, seed: int) -> list[Mutant
 
 
 def try_all(
-    chosen: list[Mutant], covering: Covering, jobs: int, *, cut: bool, until: float | None = None
+    chosen: list[Mutant],
+    covering: Covering,
+    jobs: int,
+    *,
+    among: Mapping[Mutant, tuple[str, ...]] | None = None,
+    enough_s: float | None = None,
+    until: float | None = None,
 ) -> list[Outcome]:
-    """Try each change, `jobs` at a time, each in a copy of its own; after `until`, begin none."""
+    """Try each change, `jobs` at a time, each in a copy of its own.
+
+    Args:
+        chosen: The changes.
+        covering: Which tests reach which line.
+        jobs: How many are tried at the same time.
+        among: For each change, beginnings of the paths of the only tests that are run.
+        enough_s: Seconds of tests that are run for each change, at most.
+        until: Reading of the monotonic clock after which no trial begins.
+    """
     tests = [covering.tests(mutant.path, mutant.line) for mutant in chosen]
-    if cut:
-        tests = [affordable(those, covering.seconds, ENOUGH_S) for those in tests]
+    if among is not None:
+        tests = [
+            [test for test in those if test.startswith(among[m])]
+            for m, those in zip(chosen, tests, strict=True)
+        ]
+    if enough_s is not None:
+        tests = [affordable(those, covering.seconds, enough_s) for those in tests]
     judge = Judge(covering.seconds)
     copies: SimpleQueue[Copy] = SimpleQueue()
     made = [Copy(TREE) for _ in range(jobs)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,13 @@ def test_a_change_for_another_version_of_the_file_is_refused(sites):
     mutant = next(iter(sites.mutants("toy.py", SOURCE)))
     with pytest.raises(ValueError, match="changed since"):
         mutant.applied_to("#" + SOURCE)
+
+
+def test_each_change_that_once_went_unnoticed_still_has_its_place():
+    entries = tomllib.loads((ROOT / "benchmarks" / "mutation" / "named.toml").read_text("utf-8"))["mutant"]
+    texts = {entry["file"]: (ROOT / entry["file"]).read_text("utf-8") for entry in entries}
+
+    assert len(entries) >= 14
+    for entry in entries:
+        found = texts[entry["file"]].count(entry["before"])
+        assert found == 1, f"{entry['name']}: its text stands {found} times in {entry['file']}, not once"
