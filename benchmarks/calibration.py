@@ -128,7 +128,7 @@ def moved(value: Any, factor: float) -> Any:
     if isinstance(value, float | np.floating | np.ndarray):
         return value * type(value)(factor) if not isinstance(value, np.ndarray) else value * factor
     if isinstance(value, dict):
-        return {key: moved(one, factor) for key, one in value.items()}
+        return {key: moved(one, factor) if isinstance(one, float) else one for key, one in value.items()}
     if isinstance(value, tuple | list) and type(value) in (tuple, list):
         return type(value)(moved(one, factor) for one in value)
     return value

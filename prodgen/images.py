@@ -21,6 +21,9 @@ RgbImage = NDArray[np.float32]
 Matte = NDArray[np.float32]
 """(H, W) float32, 1 = product, 0 = not, soft in between."""
 
+Plane = NDArray[np.float32]
+"""Any float32 array of pixels, (H, W), (H, W, C) or (n, C); the docstring at hand says what it holds."""
+
 
 @dataclass(frozen=True)
 class Photo:

@@ -1,8 +1,8 @@
 """How much of the product's texture, edges and print is still there. Compares; never repairs.
 
-Both pictures must already be in the same light (see `measure`): then what differs is not light.
-Owns three subjects that would drown in one number: print (strong and small), edges (strong and
-anywhere), and texture, which is faint and is only heard where the other two are silent.
+Both pictures must already be in the same light (see `measure`), so that what differs is not light. Measures
+three things apart, since the stronger would mask the weaker in one number: print, which is strong and
+small; edges, strong and anywhere; and texture, which is faint and measured only away from the other two.
 """
 
 from __future__ import annotations
@@ -13,42 +13,63 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen.images import Matte
+from prodgen.images import Matte, Plane
 from prodgen.masks import normalised_blur
 
-Plane = NDArray[np.float32]
-
 DETAIL_SCALE = 0.012
-"""Sigma of the high-pass, in product extents: print, seams and texture, not shading."""
+"""Sigma of the high-pass, in product extents (square root of area). Chosen: texture passes, shading not."""
 
 EDGE = 5.0
-"""L* per pixel from which on something is an edge, and no texture: `gradient` and print speak for it."""
+"""L* per pixel from which on something is an edge and no texture. Chosen: `gradient` and print measure it."""
+
+SIMILARITY_CONSTANT = 9.0
+"""Constant of the gradient similarity, squared L* per pixel.
+
+Source: Xue et al. 2014 take 170 for 8-bit values, about 26 for L*. Chosen smaller: faint stripes count.
+"""
 
 VISIBLE_TEXTURE = 0.8
-"""L*, deviation of texture below which it is noise of a sensor or of JPEG, and not compared."""
+"""Deviation of L* below which texture is noise of a sensor or of JPEG, and not compared. Chosen."""
 
-LOUDEST_TEXTURE = 3.0
-"""L*, deviation from which on texture counts no more: a grille shall not outvote the fabric around it."""
+LARGEST_TEXTURE_WEIGHT = 3.0
+"""Deviation of L* beyond which texture gets no more weight. Guard: a grille shall not outvote the fabric."""
 
-MOSTLY_PLAIN = 0.02
-"""Share of the product that counts as plain and kept, so that three odd pixels are not a verdict."""
+PRIOR_PLAIN = 0.02
+"""Share of the product that counts as plain and kept, as a prior. Guard: three odd pixels are no verdict."""
 
 PRINT_CONTRAST = 22.0
-"""L* between ink and ground, within a stroke's reach, from which on it is print."""
+"""L* between ink and ground, within a stroke's reach, from which on it is print. Chosen."""
+
+WIDEST_STROKE = 0.035
+"""Diameter, in product extents, of the disc whose top-hat finds strokes. Chosen: letters of a headline."""
 
 TILE_SHARE = 0.06
-"""Side of the tiles in which print is compared, in product extents: about a word of a headline."""
+"""Side of the tiles in which print is compared, in product extents: about a word of a headline. Chosen."""
+
+TILE_INK = 0.12
+"""Share of a tile that must be print for the tile to be compared. Guard."""
+
+FEWEST_PRINT_PX = 60
+"""Pixels of print below which there is none. Guard."""
+
+WORST_TILES_PERCENT = 10
+"""Percentage of the tiles whose best correlation is the print's. Chosen: a changed word in ten must show."""
 
 LINE_LENGTH, LINE_INK = 0.25, 0.06
-"""A stroke longer than this (product extents), with less ink than this share of its length squared,
-is a crease, a seam or a piping: light changes at folds, and print is known by its letters."""
+"""Length, in product extents, and ink, share of the length squared, of a stroke that is no print.
+
+Chosen: longer and thinner strokes are creases, seams and pipings, where light changes at folds.
+"""
 
 SLIP_PX = 1
-"""How far print may lie off, in pixels as measured: less than anybody sees, and more than resizing does."""
+"""How far print may lie off, in pixels as measured. Chosen: resizing moves it less, and nobody sees that."""
+
+FLAT_POWER, POWER_FLOOR = 0.1, 0.05
+"""Mean square of L* below which there is no detail to lose, and the least to be divided by. Guard."""
 
 
 class Detail(NamedTuple):
-    """What `compare` found; 1 is the same everywhere."""
+    """What `compare` measured; 1 is the same everywhere."""
 
     texture: float
     gradient: float
@@ -82,8 +103,9 @@ def compare(expected: Plane, found: Plane, inside: Matte) -> Detail:
         core = inside
     fine_expected = (expected - normalised_blur(expected, inside, sigma)) * core
     fine_found = (found - normalised_blur(found, inside, sigma)) * core
-    slope_expected, slope_found = _gradient(expected) * core, _gradient(found) * core
-    similarity = (2 * slope_expected * slope_found + 9) / (slope_expected**2 + slope_found**2 + 9)
+    slope_expected, slope_found = gradient(expected) * core, gradient(found) * core
+    product = 2 * slope_expected * slope_found + SIMILARITY_CONSTANT
+    similarity = product / (slope_expected**2 + slope_found**2 + SIMILARITY_CONSTANT)
     weight = np.maximum(slope_expected, slope_found) + 1e-3 * core
     print_mask = find_print(expected, core)
     busy = np.maximum(slope_expected, slope_found) > EDGE
@@ -96,11 +118,18 @@ def compare(expected: Plane, found: Plane, inside: Matte) -> Detail:
     )
 
 
+def gradient(values: Plane) -> Plane:
+    """Gradient magnitude, (h, w), per pixel, by Sobel's filter."""
+    across = cv2.Sobel(values, cv2.CV_32F, 1, 0, ksize=3) / 8
+    down = cv2.Sobel(values, cv2.CV_32F, 0, 1, ksize=3) / 8
+    return np.asarray(np.hypot(across, down), np.float32)
+
+
 def _texture(expected: Plane, found: Plane, core: Matte, busy: NDArray[np.bool_], sigma: float) -> float:
     """Mean local correlation of texture, 1 where there is none; see `compare`."""
     reach = 2 * max(1, round(sigma)) + 1
     quiet = core * (1 - cv2.dilate(busy.astype(np.float32), np.ones((reach, reach), np.uint8)))
-    plain = MOSTLY_PLAIN * float(core.sum())
+    plain = PRIOR_PLAIN * float(core.sum())
     if quiet.sum() < plain:
         return 1.0
     fine_expected = (expected - normalised_blur(expected, quiet, sigma)) * quiet
@@ -111,8 +140,8 @@ def _texture(expected: Plane, found: Plane, core: Matte, busy: NDArray[np.bool_]
     )
     noise = VISIBLE_TEXTURE**2
     agreement = common / np.sqrt(np.maximum(before, noise) * np.maximum(after, noise))
-    loudness = np.sqrt(np.maximum(before, after))
-    weight = quiet * (loudness > VISIBLE_TEXTURE) * np.minimum(loudness, LOUDEST_TEXTURE)
+    deviation = np.sqrt(np.maximum(before, after))
+    weight = quiet * (deviation > VISIBLE_TEXTURE) * np.minimum(deviation, LARGEST_TEXTURE_WEIGHT)
     return float(((agreement * weight).sum() + plain) / (weight.sum() + plain))
 
 
@@ -123,7 +152,7 @@ def find_print(lightness: Plane, inside: Matte) -> Matte:
     but not the edge of a face or of a label.
     """
     extent = float(np.sqrt(inside.sum()))
-    side = max(5, round(0.035 * extent)) | 1
+    side = max(5, round(WIDEST_STROKE * extent)) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     # The surroundings of the product must not look like ink: they take the product's mean.
     mean = float((lightness * inside).sum() / max(float(inside.sum()), 1.0))
@@ -150,8 +179,9 @@ def _lines(strokes: NDArray[np.bool_], extent: float) -> NDArray[np.bool_]:
 def _print(
     fine_expected: Plane, fine_found: Plane, slope_expected: Plane, slope_found: Plane, where: Matte
 ) -> tuple[float | None, float | None]:
+    """Correlation and sharpness of print; see `compare`."""
     total = float(where.sum())
-    if total < 60:
+    if total < FEWEST_PRINT_PX:
         return None, None
     sharpness = float((slope_found * where).sum() / max(float((slope_expected * where).sum()), 1e-6))
     tile = max(12, round(TILE_SHARE * float(np.sqrt(where.size))))
@@ -162,27 +192,21 @@ def _print(
     for top in range(0, where.shape[0], tile):
         for left in range(0, where.shape[1], tile):
             part = (slice(top, top + tile), slice(left, left + tile))
-            if where[part].sum() > 0.12 * tile * tile:
+            if where[part].sum() > TILE_INK * tile * tile:
                 around = cv2.dilate(where[part], np.ones((5, 5), np.uint8)).astype(np.float32)
                 scores.append(max(_correlation(fine_expected[part], slip[part], around) for slip in laid))
     if not scores:
         return max(_correlation(fine_expected, slip, where) for slip in laid), sharpness
-    return float(np.percentile(scores, 10)), sharpness
-
-
-def _gradient(values: Plane) -> Plane:
-    across = cv2.Sobel(values, cv2.CV_32F, 1, 0, ksize=3) / 8
-    down = cv2.Sobel(values, cv2.CV_32F, 0, 1, ksize=3) / 8
-    return np.asarray(np.hypot(across, down), np.float32)
+    return float(np.percentile(scores, WORST_TILES_PERCENT)), sharpness
 
 
 def _correlation(a: Plane, b: Plane, weight: Matte) -> float:
+    """Weighted correlation; 1 where neither has any detail."""
     total = float(weight.sum())
     a = a - float((a * weight).sum()) / total
     b = b - float((b * weight).sum()) / total
     product = float((a * b * weight).sum()) / total
     power_a, power_b = float((a * a * weight).sum()) / total, float((b * b * weight).sum()) / total
-    # Below a third of an L* step there is no detail to lose.
-    if power_a < 0.1 and power_b < 0.1:
+    if power_a < FLAT_POWER and power_b < FLAT_POWER:
         return 1.0
-    return product / float(np.sqrt(max(power_a, 0.05) * max(power_b, 0.05)))
+    return product / float(np.sqrt(max(power_a, POWER_FLOOR) * max(power_b, POWER_FLOOR)))

@@ -1,7 +1,7 @@
 """Whether what is printed on a product still reads the same: letters, where `detail` compares strokes.
 
-Asks whatever can read (a `Reader`, such as `prodgen.ocr.tesseract`) and owns what is done about its
-doubts: readers slip on small, curved and shaded print, and a slip must not look like another product.
+A `Reader`, such as `prodgen.ocr.tesseract`, reads both pictures. Readers make mistakes on small, curved and
+shaded print, and a mistake must not look like another product; this module owns how they are ruled out.
 Light is taken out before reading, so that it cannot change what is read.
 """
 
@@ -14,41 +14,47 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen.images import Matte, RgbImage, resize
+from prodgen.images import Matte, Plane, RgbImage, resize
 from prodgen.ocr import Reader, Word
 
-Plane = NDArray[np.float32]
-
-
 READ_SIDE_PX = 1200
-"""Longest side of the product while it is read: letters of 1 % of the product become 12 pixels high."""
+"""Longest side of the product while it is read. Chosen: letters of 1 % of it become 12 pixels high."""
 
 MOST_ENLARGED = 3.0
-"""Beyond, there is nothing left to be read better."""
+"""Largest factor of enlargement. Chosen: interpolation shows no more of a letter."""
 
-SURE = 80.0
-"""Confidence from which on a word of the photograph counts as read."""
+LEAST_CONFIDENCE = 80.0
+"""Confidence from which on a word of the photograph counts as read. Chosen; Tesseract's scale is 0 to 100."""
 
-SHORTEST = 3
-"""Letters and digits of a word that can count; shorter ones are read into any texture."""
+SHORTEST_WORD = 3
+"""Letters and digits of a word that can count. Chosen: shorter ones are read into any texture."""
 
 INK = 0.06
-"""Side of the square that takes out the ground, in product extents: wider strokes are no print."""
+"""Side of the square that takes out the ground, in product extents. Chosen: wider strokes are no print."""
 
-FAINTEST = 12.0
-"""L* between ink and ground that is drawn as full black at the least, so that grain stays faint."""
+WIDER_INK = 1.6
+"""Factor of `INK` in one of the four looks at a word. Chosen."""
+
+LOOK_BLUR_PX = 0.6
+"""Sigma of the blur in one of the four looks at a word. Chosen: nobody would notice it."""
+
+FAINTEST_INK = 12.0
+"""Least L* between ink and ground that is drawn as full black. Chosen: grain stays faint."""
+
+SAME_PLACE = 0.3
+"""Overlap, share of the smaller box, from which on two words are in one place. Chosen."""
 
 LINE_PX = 40
-"""Height of a word in its own crop; Tesseract itself works on lines of 36 pixels."""
+"""Height of a word in its own crop. Source: Tesseract's network works on lines of 36 pixels."""
 
 MOST_DOUBTS = 16
-"""Words that get a second look; the surest ones. More change the share little and cost time."""
+"""Words that get a second look, the surest first. Speed: more change the share little."""
 
-FEWEST = 12
-"""Characters that the share is taken of at the least: one slip on a label of a word is no new label."""
+LEAST_TOTAL = 12
+"""Least number of characters that the share is taken of. Chosen: one mistake on one word is no new label."""
 
 LOOKALIKES = str.maketrans("01i|", "olll")
-"""One shape in most typefaces."""
+"""Characters of one shape in most typefaces."""
 
 
 def text_errors_percent(photo: Plane, found: Plane, inside: Matte, reader: Reader) -> float | None:
@@ -58,8 +64,8 @@ def text_errors_percent(photo: Plane, found: Plane, inside: Matte, reader: Reade
     characters), with the photograph as its reference. Only letters and digits count, in either case.
 
     A word that does not read the same at once is looked at again on its own. It counts only if it reads
-    the same in four harmless looks at the photograph: as it is, half a pixel aside, slightly blurred and
-    with its ground taken out more widely. It is forgiven what any such look at the result reads right.
+    the same in four harmless variations of the photograph: as it is, half a pixel aside, slightly blurred
+    and with its ground taken out more widely. Of the result's four variations the one read best counts.
 
     Args:
         photo: (h, w), L*, 0 to 100: the photograph as shot.
@@ -80,7 +86,6 @@ def text_errors_percent(photo: Plane, found: Plane, inside: Matte, reader: Reade
         return None
     doubtful = [word for word in words if not _reads_there(word, read)]
     right = sum(len(letters(word.text)) for word in words if word not in doubtful)
-    # The surest first: each second look costs time, and the share is clear long before the last.
     doubtful = doubtful[:MOST_DOUBTS]
     texts = _reread(doubtful, sheets.looks(photo), reader) if doubtful else []
     if texts is None:
@@ -91,7 +96,7 @@ def text_errors_percent(photo: Plane, found: Plane, inside: Matte, reader: Reade
         return None
     wrong = sum(_fewest_edits(word, seen) for word, seen in zip(certain, texts, strict=True))
     total = right + sum(len(letters(word.text)) for word in certain)
-    return 100 * wrong / max(total, FEWEST) if total else None
+    return 100 * wrong / max(total, LEAST_TOTAL) if total else None
 
 
 def letters(text: str) -> str:
@@ -118,7 +123,9 @@ def edits(word: str, text: str) -> int:
 
 def _reads_there(word: Word, read: Sequence[Word]) -> bool:
     """Whether the same word is read at the same place."""
-    return any(letters(word.text) == letters(other.text) and _overlap(word, other) > 0.3 for other in read)
+    return any(
+        letters(word.text) == letters(other.text) and _overlap(word, other) > SAME_PLACE for other in read
+    )
 
 
 def _is_in_all(word: Word, texts: Sequence[str]) -> bool:
@@ -130,7 +137,7 @@ def _fewest_edits(word: Word, texts: Sequence[str]) -> int:
 
 
 class _Sheets:
-    """Draws print as a reader likes it: black on white, evenly, whatever the light and the ground were.
+    """Draws print for a reader: black on white, evenly, whatever the light and the ground were.
 
     A drawing is (2 h, w): the dark strokes above, the light ones below. A stroke is what closing or
     opening takes away (black and white top-hat), in proportion to the strongest around it.
@@ -156,8 +163,8 @@ class _Sheets:
         """The drawing, and three more that differ by nothing that a person would notice."""
         return (
             self.draw(lightness),
-            self.draw(lightness, ink=1.6 * INK),
-            self.draw(np.asarray(cv2.GaussianBlur(lightness, (0, 0), 0.6), np.float32)),
+            self.draw(lightness, ink=WIDER_INK * INK),
+            self.draw(np.asarray(cv2.GaussianBlur(lightness, (0, 0), LOOK_BLUR_PX), np.float32)),
             self.draw(_aside(lightness)),
         )
 
@@ -165,30 +172,30 @@ class _Sheets:
         strokes = cv2.morphologyEx(lightness, operation, kernel)
         strongest = cv2.dilate(strokes, np.ones((2 * len(kernel) + 1,) * 2, np.uint8))
         strongest = cv2.GaussianBlur(strongest, (0, 0), len(kernel) / 2)
-        share = strokes / np.maximum(0.9 * strongest, FAINTEST)
+        share = strokes / np.maximum(0.9 * strongest, FAINTEST_INK)
         return np.asarray(1 - resize(np.clip(share, 0, 1).astype(np.float32), *self._size), np.float32)
 
 
 def _legible(read: Sequence[Word] | None) -> list[Word]:
-    """Words that count, the surest where several lie in one place: a counter is a light stroke too."""
+    """Words that count, the surest where several lie in one place (the inside of an O is a light stroke)."""
     kept: list[Word] = []
     for word in sorted(read or (), key=lambda word: -word.confidence):
-        if word.confidence < SURE or len(letters(word.text)) < SHORTEST:
+        if word.confidence < LEAST_CONFIDENCE or len(letters(word.text)) < SHORTEST_WORD:
             continue
         here = word if word.top < 0.5 else _other_half(word)
-        if all(_overlap(here, other) < 0.3 and _overlap(_other_half(here), other) < 0.3 for other in kept):
+        if all(max(_overlap(here, other), _overlap(_other_half(here), other)) < SAME_PLACE for other in kept):
             kept.append(word)
     return kept
 
 
 def _other_half(word: Word) -> Word:
-    """The same place among the strokes of the other kind."""
+    """A word's place among the strokes of the other kind, dark or light."""
     step = 0.5 if word.top < 0.5 else -0.5
     return word._replace(top=word.top + step, bottom=word.bottom + step)
 
 
 def _overlap(a: Word, b: Word) -> float:
-    """Common area, as share of the smaller word's."""
+    """Common area of two words, as share of the smaller one's."""
     wide = min(a.right, b.right) - max(a.left, b.left)
     tall = min(a.bottom, b.bottom) - max(a.top, b.top)
     smaller = min((x.right - x.left) * (x.bottom - x.top) for x in (a, b))
@@ -218,7 +225,7 @@ def _reread(words: Sequence[Word], looks: Sequence[Plane], reader: Reader) -> li
 
 
 def _only(words: Sequence[Word], drawing: Plane) -> Plane:
-    """The drawing with nothing but what stands where those words are: reading the rest would cost time."""
+    """The drawing with everything but the places of those words blanked, which saves reading time."""
     blank = np.ones_like(drawing)
     for word in words:
         blank[_window(word, drawing)] = drawing[_window(word, drawing)]

@@ -20,28 +20,35 @@ from prodgen.identity.hues import hue_error_deg
 from prodgen.identity.lettering import text_errors_percent
 from prodgen.identity.outline import growth_percent, halo
 from prodgen.identity.verdict import Likeness
-from prodgen.images import Matte, RgbImage, resize
+from prodgen.images import Matte, Plane, RgbImage, resize
 from prodgen.ocr import Reader
 from prodgen.shading.field import LightField, read_field
 from prodgen.shading.materials import material_shift
 from prodgen.shading.working_pair import INSIDE, Region, pair_pictures
 
-Plane = NDArray[np.float32]
-
 MEASURED_SIDE_PX = 760
-"""Longest side of the product while it is measured: letters of 1 % of the product are still 7 pixels."""
+"""Longest side of the product while it is measured. Speed: letters of 1 % of it are still 7 pixels."""
 
 REGIONS = 5
-"""Regions along each side of the product."""
+"""Regions along each side of the product. Chosen: a patch of a twenty-fifth is seen at once."""
+
+SMALLEST_REGION = 0.005
+"""Share of the product that a region must hold to be judged. Guard: a few pixels of an outline."""
 
 WHITE, BLACK = 254.5 / 255, 2.5 / 255
-"""All channels beyond: nothing can be told apart any more in print or on a screen."""
+"""sRGB values beyond which, in all channels, nothing is distinguishable in 8 bits. By definition."""
 
 NOT_CLIPPED = 0.94
-"""Value below which at least one channel of the photograph had room left before clipping."""
+"""sRGB value below which a channel of the photograph had detail to lose to clipping. Chosen."""
 
 FLAT_LIGHT = 0.03
-"""Deviation of log light over the product below which it has no shape to speak of."""
+"""Deviation of log light over the product below which it has no shape. Chosen: a twentieth of a stop."""
+
+LEAST_CONTRAST = 0.15
+"""`Likeness.light_contrast` below which the light has no direction. Chosen: a fifth of a stop."""
+
+LEAST_SIDEWAYS = 0.3
+"""Length of the asked direction in the picture plane below which it has no angle there. Chosen."""
 
 
 @dataclass(frozen=True)
@@ -214,12 +221,12 @@ def light_direction(gain: Plane, inside: Matte) -> tuple[float | None, float]:
 def _angle_error(
     angle: float | None, contrast: float, azimuth_deg: float | None, elevation_deg: float
 ) -> float | None:
-    """Degrees between found and asked; None if either has no direction in the picture plane."""
-    if angle is None or azimuth_deg is None or contrast < 0.15:
+    """Degrees between the light's angle and the asked one; None if either has none in the picture plane."""
+    if angle is None or azimuth_deg is None or contrast < LEAST_CONTRAST:
         return None
     azimuth, elevation = math.radians(azimuth_deg), math.radians(elevation_deg)
     x, y = math.cos(elevation) * math.sin(azimuth), math.sin(elevation)
-    if math.hypot(x, y) < 0.3:
+    if math.hypot(x, y) < LEAST_SIDEWAYS:
         return None
     return abs((angle - math.degrees(math.atan2(y, x)) + 180) % 360 - 180)
 
@@ -231,7 +238,7 @@ def _worst_region(heat: Plane, where: NDArray[np.bool_]) -> tuple[float, tuple[f
     index = (rows * REGIONS // height) * REGIONS + columns * REGIONS // width
     count = np.bincount(index, minlength=REGIONS**2)
     total = np.bincount(index, weights=heat[where], minlength=REGIONS**2)
-    large = count >= max(20, 0.005 * len(rows))
+    large = count >= max(20, SMALLEST_REGION * len(rows))
     mean = np.where(large, total / np.maximum(count, 1), 0)
     worst = int(mean.argmax())
     return float(mean[worst]), ((worst % REGIONS + 0.5) / REGIONS, (worst // REGIONS + 0.5) / REGIONS)
@@ -244,13 +251,13 @@ def _newly_clipped(now: Plane, before: Plane, limit: float) -> float:
 
 
 def _light_kept(gain: Plane, relit_gain: Plane, inside: Matte) -> float:
-    """Correlation of two gains' log luminance over the product: light against light, free of albedo."""
+    """Correlation of two gains' log luminance over the product; 1 if both are flat."""
     size = gain.shape[1::-1]
     fitted = cv2.resize(relit_gain, size, interpolation=cv2.INTER_LINEAR)
     a, b = (np.log(np.maximum(x @ LUMA, 1e-3))[inside > 0] for x in (gain, fitted))
     if a.std() < FLAT_LIGHT and b.std() < FLAT_LIGHT:
         return 1.0
-    # A light that is flat on one side only has not been kept.
+    # Where only one of the two is flat the floor lowers the correlation: such light was not kept.
     return float(
         ((a - a.mean()) * (b - b.mean())).mean() / (max(a.std(), FLAT_LIGHT) * max(b.std(), FLAT_LIGHT))
     )

@@ -1,7 +1,7 @@
-"""Where the product ends in the result, against where it ended in the photograph; and fringes there.
+"""Where the product ends in the result, against where it ended in the photograph; and fringes at that edge.
 
-Owns the comparison of outlines without a segmenter: the matte's contour says where to look, the
-pictures say where the edge is.
+Compares outlines without a segmenter: along the normals of the matte's contour the edge is located in
+both pictures.
 """
 
 from __future__ import annotations
@@ -10,19 +10,38 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen.images import Matte
+from prodgen.images import Matte, Plane
 from prodgen.masks import blur, fill, normalised_blur
 
-Plane = NDArray[np.float32]
-
 REACH = 0.035
-"""How far from the contour an edge is looked for, in product extents."""
+"""How far from the contour an edge is looked for, in product extents (square root of area). Chosen."""
 
 FAR_REACH = 0.2
-"""The same where an edge that the photograph has is nowhere near: the product may have grown a lot."""
+"""How far outwards, in product extents, it is looked for where the photograph's edge is not near. Chosen."""
 
 CLEAR_EDGE = 6.0
-"""L*a*b* steps per pixel from which on an edge is one."""
+"""L*a*b* steps per pixel from which on a change of colour is an edge. Chosen: above JPEG's noise."""
+
+LEAST_SEEN = 0.1
+"""Share of the contour that must have a clear edge in both pictures. Guard."""
+
+SAME_DISTANCE = 0.25
+"""Interquartile range of far edges, share of their median, up to which they are one outline that grew.
+
+Chosen: a grown product has its outline equally far out all along; a dark scene has edges anywhere.
+"""
+
+EDGE_PRIOR = 0.5
+"""Width of the Gaussian prior on an edge's distance from the contour, share of the reach. Chosen."""
+
+FAINT_EDGE_WEIGHT = 1e-3
+"""Weight of edges below `CLEAR_EDGE`: they count only where there is no clear one. Guard."""
+
+RIM = 0.006
+"""Width of the bands in which a fringe is measured, in product extents. Chosen: a pixel or two."""
+
+OUTER_MATTE, INNER_MATTE = 0.02, 0.98
+"""Matte values that bound the soft edge. Chosen: mattes are noisy."""
 
 
 def growth_percent(before: Plane, after: Plane, matte: Matte) -> float | None:
@@ -70,10 +89,9 @@ def growth_percent(before: Plane, after: Plane, matte: Matte) -> float | None:
         outwards = np.arange(-2, far + 0.01, 0.5)
         away, clear_away = _edge_position(after, points[lost], normal[lost], outwards)
         quarters = np.percentile(away[clear_away], (25, 50, 75)) if clear_away.mean() > 0.5 else (0, 0, 0)
-        # A product that grew has its outline equally far out all along; a dark scene has edges anywhere.
-        if quarters[1] > reach / 2 and quarters[2] - quarters[0] < 0.25 * quarters[1] + 1:
+        if quarters[1] > reach / 2 and quarters[2] - quarters[0] < SAME_DISTANCE * quarters[1] + 1:
             second[lost], clear[lost] = away, clear_away
-    if clear.sum() < max(20, 0.1 * len(points)):
+    if clear.sum() < max(20, LEAST_SEEN * len(points)):
         return None
     moved = (second - first)[clear]
     perimeter = sum(cv2.arcLength(c, True) for c in contours)
@@ -90,13 +108,13 @@ def _edge_position(
     # The step across two pixels: strong on an outline, weak on noise.
     change = np.linalg.norm(profile[:, 4:] - profile[:, :-4], axis=-1) / 2
     at = steps[2:-2]
-    # Close to the matte's contour is likelier than far: an edge of print may lie further in.
-    score = change * np.exp(-((at / (0.5 * steps[-1])) ** 2))
+    # An edge close to the matte's contour is likelier than a far one, which may be print further in.
+    score = change * np.exp(-((at / (EDGE_PRIOR * steps[-1])) ** 2))
     # A clear edge far off is the outline; a faint one at the contour is where the light ends.
-    score = np.where(change > CLEAR_EDGE, score, 1e-3 * score)
+    score = np.where(change > CLEAR_EDGE, score, FAINT_EDGE_WEIGHT * score)
     rows = np.arange(len(score))
     best = np.clip(score.argmax(axis=1), 1, len(at) - 2)
-    # What is likelier draws the peak towards the contour: it chooses the edge, the edge says where it is.
+    # The prior shifts the peak towards the contour: it chooses the edge, whose own maximum is then located.
     for _ in range(2):
         best = np.clip(
             best - 1 + np.stack([change[rows, best + k] for k in (-1, 0, 1)]).argmax(axis=0), 1, len(at) - 2
@@ -120,13 +138,13 @@ def halo(expected: Plane, found: Plane, matte: Matte) -> float:
         found: (h, w, 3), L*a*b*, the result.
         matte: (h, w), 1 = product.
     """
-    product = (matte > 0.02).astype(np.float32)
+    product = (matte > OUTER_MATTE).astype(np.float32)
     extent = float(np.sqrt(product.sum()))
-    near = max(1, round(0.006 * extent))
+    near = max(1, round(RIM * extent))
     kernel = np.ones((2 * near + 1, 2 * near + 1), np.uint8)
     grown = cv2.dilate(product, kernel).astype(np.float32)
     outer = (grown > 0) & (product == 0)
-    solid = (matte > 0.98).astype(np.float32)
+    solid = (matte > INNER_MATTE).astype(np.float32)
     deep = cv2.erode(solid, kernel).astype(np.float32)
     inner = (solid > 0) & (deep == 0)
     if outer.sum() < 10 or inner.sum() < 10 or deep.sum() < 10:
@@ -140,7 +158,7 @@ def halo(expected: Plane, found: Plane, matte: Matte) -> float:
 
 
 def _excess(found: Plane, one: Plane, other: Plane) -> float:
-    """How far (n, 3) colours lie from every mixture of `one` and `other`, all in the same direction."""
+    """Distance of (n, 3) colours from the nearest mixtures of `one` and `other`, as a median vector."""
     apart = other - one
     length = np.maximum((apart**2).sum(axis=-1), 1e-3)
     share = np.clip(((found - one) * apart).sum(axis=-1) / length, 0, 1)

@@ -1,7 +1,6 @@
-"""The photographed product, in the new light, in its scene: edges, and nothing else.
+"""Puts the photographed product, lit by a light field, into its scene: how the two meet at the edge.
 
-Owns how product and scene meet. Outside the matte the scene is not touched; inside, every pixel is
-the photograph's own times the light field.
+Outside the matte the scene is not touched; inside, every pixel is the photograph's own times the light field.
 """
 
 from __future__ import annotations
@@ -16,7 +15,19 @@ from prodgen.masks import bounding_box, fill
 from prodgen.shading.field import LightField, apply, light_field
 
 FILL_SIDE_PX = 640
-"""Longest side at which colours are filled in across an edge: they are smooth, and this is quick."""
+"""Longest side at which colours are filled in across an edge. Speed: they are smooth."""
+
+SURE_BACKGROUND, SURE_PRODUCT = 0.02, 0.98
+"""Matte values up to, and from, which a pixel is background or product alone. Chosen: mattes are noisy."""
+
+THINNEST = 0.1
+"""Least matte value that a mixed colour is divided by. Guard: below it the result is noise."""
+
+INNER_BELOW, SOLVED_FROM = 0.2, 0.8
+"""Matte values between which an edge's colour goes from filled in to solved for. Chosen."""
+
+MARGIN_PX = 16
+"""Rim around the product from which colours are filled in. Chosen: wider than any soft edge."""
 
 
 def blend(
@@ -40,7 +51,7 @@ def blend(
         ambience: Share of the light's colour, 0 (white light) to 1 (as found).
         foreground: The photograph's colours without the old background at soft edges, (H, W, 3).
             None: estimated here, simply.
-        field: A light field made before, instead of one made here; strength and ambience are its own.
+        field: A light field made before; strength and ambience are then its own. None: estimated here.
 
     Returns:
         (H, W, 3), sRGB, [0, 1].
@@ -60,8 +71,8 @@ def blend(
     cut, there = matte[window], scene[window]
     before = edge_colors(original[window], cut) if foreground is None else foreground[window]
     lit = apply(before, field.within(window, matte.shape), cut)
-    # Only the product is exchanged: relit = cut * relit product + (1 - cut) * scene, whatever the
-    # scene behind the edge may be. It need not be known, so it cannot be guessed wrong.
+    # Only the product is exchanged: relit = cut * relit product + (1 - cut) * scene. The scene behind the
+    # edge cancels, so it need not be known and cannot be guessed wrong.
     exchanged = there + cut[..., None] * (lit - edge_colors(there, cut))
     exchanged = np.where((cut >= 1)[..., None], lit, np.clip(exchanged, 0, 1))
     np.copyto(result[window], exchanged, where=(cut > 0)[..., None])
@@ -81,7 +92,10 @@ def scene_behind(scene: RgbImage, matte: Matte) -> RgbImage:
         (H, W, 3), sRGB.
     """
     box = bounding_box(matte, threshold=0)
-    window = (slice(max(0, box.top - 16), box.bottom + 16), slice(max(0, box.left - 16), box.right + 16))
+    window = (
+        slice(max(0, box.top - MARGIN_PX), box.bottom + MARGIN_PX),
+        slice(max(0, box.left - MARGIN_PX), box.right + MARGIN_PX),
+    )
     cut, there = matte[window][..., None], scene[window]
     rest = np.clip(there - cut * edge_colors(there, matte[window]), 0, 1 - cut)
     result = scene.copy()
@@ -90,20 +104,20 @@ def scene_behind(scene: RgbImage, matte: Matte) -> RgbImage:
 
 
 def edge_colors(original: RgbImage, matte: Matte) -> RgbImage:
-    """The product's own colours at its soft edge, with the old background taken out; the rest as it is.
+    """The product's own colours at its soft edge, with the old background taken out; other pixels stay.
 
     A pixel at the edge is matte * product + (1 - matte) * background; the background is filled in
-    from outside and subtracted. Where the matte is thin that is all noise, and the product's
+    from outside and subtracted. Where the matte is thin the difference is noise, and the product's
     colours are filled in from inside instead.
     """
     rows, columns = np.nonzero((matte > 0) & (matte < 1))
     if not len(rows):
         return original
-    background = _filled_at(original, matte <= 0.02, rows, columns)
-    inner = _filled_at(original, matte >= 0.98, rows, columns)
-    alpha, seen = matte[rows, columns, None], original[rows, columns]
-    solved = np.clip(background + (seen - background) / np.maximum(alpha, 0.1), 0, 1)
-    ramp = np.clip((alpha - 0.2) / 0.6, 0, 1)
+    background = _filled_at(original, matte <= SURE_BACKGROUND, rows, columns)
+    inner = _filled_at(original, matte >= SURE_PRODUCT, rows, columns)
+    alpha, mixed = matte[rows, columns, None], original[rows, columns]
+    solved = np.clip(background + (mixed - background) / np.maximum(alpha, THINNEST), 0, 1)
+    ramp = np.clip((alpha - INNER_BELOW) / (SOLVED_FROM - INNER_BELOW), 0, 1)
     result = original.copy()
     result[rows, columns] = inner + (solved - inner) * ramp
     return result
@@ -112,7 +126,7 @@ def edge_colors(original: RgbImage, matte: Matte) -> RgbImage:
 def _filled_at(
     image: RgbImage, known: NDArray[np.bool_], rows: NDArray[np.intp], columns: NDArray[np.intp]
 ) -> RgbImage:
-    """Colours of the known pixels nearby, at these places, (n, 3); what is filled in is smooth, so small."""
+    """Colours of the known pixels nearby, at these places, (n, 3); worked out at a reduced size."""
     height, width = known.shape
     scale = min(1.0, FILL_SIDE_PX / max(height, width))
     size = max(2, round(width * scale)), max(2, round(height * scale))
@@ -123,7 +137,7 @@ def _filled_at(
     small = fill(mean, (share < 0.05).astype(np.float32))
     x = ((columns + 0.5) * (size[0] / width) - 0.5).astype(np.float32)
     y = ((rows + 0.5) * (size[1] / height) - 0.5).astype(np.float32)
-    # remap takes at most 32767 places a row.
+    # OpenCV's remap takes at most 32767 places a row.
     pieces = [
         cv2.remap(
             small,
@@ -138,10 +152,10 @@ def _filled_at(
 
 
 def _window(matte: Matte, field: LightField) -> tuple[slice, slice]:
-    """The product, a rim for filling, and all of the field."""
+    """Rows and columns that hold the product with its rim, and all of the field."""
     box = bounding_box(matte, threshold=0)
     lit = field.region.pixels(*matte.shape)
-    pad = 16
+    pad = MARGIN_PX
     return (
         slice(
             max(0, min(box.top - pad, lit[0].start)), min(matte.shape[0], max(box.bottom + pad, lit[0].stop))

@@ -1,9 +1,9 @@
 """The light field: what the new light does to the product, as a bounded gain for each colour channel.
 
-The photograph's own pixels times this gain are the product in the scene. The gain's luminance is as
-fine as the light can be seen: fine where the photograph is plain (a reflection may wander over a
-lid), coarse where it has print and texture, which no light can have changed. Its colour is coarse
-everywhere. Owns the estimate and its application; knows nothing of edges and scenes (see `blend`).
+The photograph's own pixels times this gain are the product in the scene. The gain's luminance is fine where
+the photograph is plain (a reflection may move over a lid) and coarse where it has print and texture, which
+no light can have changed. Its colour is coarse everywhere. Owns the estimate and its application; knows
+nothing of edges and scenes (see `blend`).
 """
 
 from __future__ import annotations
@@ -16,40 +16,84 @@ from numpy.typing import NDArray
 
 from prodgen.color import LUMA, brightest, to_linear, to_srgb
 from prodgen.errors import ImageError
-from prodgen.images import Matte, RgbImage
+from prodgen.images import Matte, Plane, RgbImage
 from prodgen.masks import normalised_blur
-from prodgen.shading.illuminant import Illuminant, read_illuminant
+from prodgen.shading.illuminant import Illuminant, fit_illuminant
 from prodgen.shading.materials import material_offset
+from prodgen.shading.veil_model import PHOTO_WHITE
 from prodgen.shading.working_pair import Region, WorkingPair, pair_pictures, soften
 
-Plane = NDArray[np.float32]
+COARSEST_SCALE = 0.15
+"""Sigma of the luminance gain that is estimated everywhere, print or not, in product extents. Chosen."""
 
 SCALES = (0.10, 0.05, 0.03, 0.02, 0.013, 0.008)
-"""Gaussian sigmas of the luminance gain, coarse to fine, in product extents (square root of area)."""
+"""Sigmas of the luminance gain, coarse to fine, in product extents (square root of the product's area).
+
+Chosen: steps of about 1.6; the finest is 3 pixels at the working size.
+"""
+
+LEAST_WEIGHT = 0.03
+"""Weight, share of a scale's Gaussian, that the coarser scale has against the plain pixels there. Chosen."""
 
 COLOR_SCALE = 0.03
-"""Sigma of the gain's colour, in product extents."""
+"""Sigma of the gain's colour, in product extents. Chosen: a lamp beside a window, and no finer."""
+
+COLOR_WEIGHT = 0.1
+"""Weight of the light's mean colour against the pixels' own under `COLOR_SCALE`. Chosen."""
+
+COLOR_OFFSET = 0.15
+"""Added to colours of luminance 1 before their logarithm. Guard: stabilises the log of small values."""
 
 PRINT_EDGE = 0.12
-"""Change of log luminance within 1 % of the product's extent that is taken to be print."""
+"""Change of log luminance within 1 % of the product's extent at which a pixel has half its weight as plain.
 
-FLOOR = 0.004
-"""Linear light added before dividing: sensor and model noise, half of the darkest printed black."""
+Chosen: less is texture in raking light, more is print.
+"""
+
+GAIN_FLOOR = 0.004
+"""Linear light added before dividing. Chosen: sensor and model noise, half of the darkest printed black."""
 
 PRINT_FLOOR = 0.03
-"""Linear light added before looking for print: what differs in black is noise."""
+"""Linear light added before looking for print: what differs in black is noise. Chosen."""
 
 LOWEST, HIGHEST = 1 / 16, 6.0
-"""Bounds of the luminance gain: four stops down is night, 2.6 up is sun on a packshot's shadow."""
+"""Bounds of the luminance gain: four stops down is night, 2.6 up is sun on a packshot's shadow. Chosen."""
 
 MOST_TINT = 0.5
-"""Largest log ratio of a channel from the light's mean colour: a 2700 K lamp beside daylight."""
+"""Largest natural log of a channel's ratio to the light's mean colour.
+
+Source: the Planckian locus; a 2700 K lamp beside daylight.
+"""
 
 WHITE_FROM = 0.65
-"""Luminance from which on the relit product is on its way to white, and its colour to nothing."""
+"""Luminance from which on the relit product tends to white, and its tint to nothing. Chosen."""
+
+CLIPPED_FROM = 0.93
+"""Linear light of the brightest channel from which on a pixel counts as more and more clipped.
+
+Chosen below 1: a relit picture is soft, and its clipped values are spread.
+"""
+
+MOST_UNCLIPPED = 1.4
+"""Largest factor by which a clipped luminance is raised from its unclipped channels. Guard."""
+
+DIM_BELOW = 0.7, 0.8
+"""Relit luminance between which a pixel's colour loses its weight for the local tint. Chosen."""
+
+NOISY_BELOW = 0.02
+"""Relit luminance below which a pixel's colour loses weight for the local tint. Chosen: 8-bit noise."""
+
+REDRAWN_SHARE = 0.4
+"""Share of colour lost at which the product counts as wholly redrawn. Chosen."""
+
+LEAST_LOCAL_CONFIDENCE = 0.05
+"""Confidence below which no local tint is estimated. Speed: it would be multiplied by less than that."""
+
+PIECE_BLUR_PX = 4.0
+"""Sigma, in working pixels, over which the lights of two products that stand apart are mixed. Chosen."""
 
 BAND_ROWS = 512
-"""Rows of the photograph lit at a time: bounds the memory at 4096 and keeps it in the cache."""
+"""Rows of the photograph lit at a time. Speed: bounds the memory at 4096 and keeps it in the cache."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +107,10 @@ class LightField:
     """Where in the frame it lies."""
 
     illuminant: Illuminant
-    """What was found about the light's colour."""
+    """The colour of the light, and how far it can be trusted."""
 
     strength: float
-    """0 means that nothing is changed, exactly."""
+    """Share of the new light, 0 to 1; 0 changes nothing, exactly."""
 
     def at(self, height: int, width: int) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
         """Rows and columns in a frame of this size, and the gain there, (rows, columns, 3)."""
@@ -80,7 +124,7 @@ class LightField:
         return replace(self, gain=np.power(self.gain, fitted[..., None]).astype(np.float32))
 
     def within(self, window: tuple[slice, slice], shape: tuple[int, int]) -> LightField:
-        """Return the same field as seen from a part of the frame: rows and columns of (height, width)."""
+        """Return this field in the shares of a part of the frame: rows and columns of (height, width)."""
         (rows, columns), (height, width) = window, shape
         tall, wide = rows.stop - rows.start, columns.stop - columns.start
         region = Region(
@@ -113,20 +157,20 @@ def light_field(
 
 
 def read_field(pair: WorkingPair, *, strength: float = 1.0, ambience: float = 1.0) -> LightField:
-    """Estimate the light field of pictures that are reduced already; as `light_field`."""
-    illuminant = read_illuminant(pair)
+    """Estimate the light field of a working pair; `strength` and `ambience` are those of `light_field`."""
+    illuminant = fit_illuminant(pair)
     if strength == 0:
         flat = np.ones((2, 2, 3), np.float32)
         return LightField(flat, pair.region, illuminant, 0.0)
     log_gain = np.zeros((*pair.weight.shape, 3), np.float32)
-    claimed = np.zeros_like(pair.weight)
+    total = np.zeros_like(pair.weight)
     for piece in pair.pieces:
         part = _log_gain(pair, piece, illuminant, ambience)
-        # Each product owns what is nearest to it, so that soft edges have their own light too.
-        nearness = normalised_blur(piece, np.ones_like(piece), 4.0) + 1e-6
+        # Each product's light also holds nearest to it, so that soft edges have a light too.
+        nearness = normalised_blur(piece, np.ones_like(piece), PIECE_BLUR_PX) + 1e-6
         log_gain += part * nearness[..., None]
-        claimed += nearness
-    log_gain /= claimed[..., None]
+        total += nearness
+    log_gain /= total[..., None]
     return LightField(np.exp(strength * log_gain), pair.region, illuminant, strength)
 
 
@@ -167,12 +211,12 @@ def _log_gain(pair: WorkingPair, piece: Matte, illuminant: Illuminant, ambience:
     lit: Plane = photo * illuminant.light
     clipped = _clipped(pair.relit_linear, piece)
     relit_luminance = _unclipped_luminance(relit, lit, clipped, illuminant)
-    observed = np.log(relit_luminance + FLOOR) - np.log(lit @ LUMA + FLOOR)
+    observed = np.log(relit_luminance + GAIN_FLOOR) - np.log(lit @ LUMA + GAIN_FLOOR)
     observed -= material_offset(
         observed, piece * (1 - clipped), pair, extent_px=extent, trust=_redrawn(illuminant)
     )
     plain = piece * _plainness(lit @ LUMA, piece, extent)
-    # Clipped light is only known to be at least so bright; its unclipped surroundings know more.
+    # Clipped light is at least as bright as observed; its surroundings may show that it is brighter.
     around = _coarse_to_fine(observed, plain * (1 - clipped), piece, extent)
     observed = observed + clipped * np.maximum(around - observed, 0)
     luminance = np.clip(_coarse_to_fine(observed, plain, piece, extent), np.log(LOWEST), np.log(HIGHEST))
@@ -188,30 +232,32 @@ def _log_gain(pair: WorkingPair, piece: Matte, illuminant: Illuminant, ambience:
 
 
 def _redrawn(illuminant: Illuminant) -> float:
-    """How far the model is seen to have redrawn the product's colours, 0 to 1."""
-    kept = illuminant.confidence * np.clip(1 - (1 - illuminant.share) / 0.4, 0, 1)
+    """How far the model redrew the product's colours, by the fit: 0 to 1."""
+    kept = illuminant.confidence * np.clip(1 - (1 - illuminant.share) / REDRAWN_SHARE, 0, 1)
     return float(1 - kept)
 
 
 def _clipped(relit_linear: Plane, piece: Matte) -> Plane:
     """(h, w), 0 to 1: how far the relit picture is over-exposed there."""
-    return normalised_blur(_ramp((brightest(relit_linear) - 0.93) / 0.07), piece, 1.0) * piece
+    clipped = _ramp((brightest(relit_linear) - CLIPPED_FROM) / (1 - CLIPPED_FROM))
+    return normalised_blur(clipped, piece, 1.0) * piece
 
 
 def _ramp(x: Plane) -> Plane:
-    """From 0 to 1 smoothly as x does."""
+    """Smoothstep: from 0 to 1 as x goes from 0 to 1."""
     x = np.clip(x, 0, 1)
     return np.asarray(x * x * (3 - 2 * x), np.float32)
 
 
 def _unclipped_luminance(relit: Plane, lit: Plane, clipped: Plane, illuminant: Illuminant) -> Plane:
-    """Luminance of the relit product, told by the channels that are not clipped."""
+    """Luminance of the relit product, estimated from the channels that are not clipped."""
     expected = illuminant.share * lit / np.maximum(lit @ LUMA, 1e-4)[..., None]
     expected = np.maximum(expected + (1 - illuminant.share) * illuminant.veil, 0.05) ** illuminant.confidence
     expected /= (expected @ LUMA)[..., None]
-    told = brightest(np.where(relit < 0.93, relit / expected, 0))
-    seen = relit @ LUMA
-    return np.asarray(np.maximum(seen, seen + clipped * (np.minimum(told, 1.4 * seen) - seen)), np.float32)
+    unclipped = brightest(np.where(relit < CLIPPED_FROM, relit / expected, 0))
+    observed = relit @ LUMA
+    raised = observed + clipped * (np.minimum(unclipped, MOST_UNCLIPPED * observed) - observed)
+    return np.asarray(np.maximum(observed, raised), np.float32)
 
 
 def _plainness(luminance: Plane, piece: Matte, extent: float) -> Plane:
@@ -222,15 +268,24 @@ def _plainness(luminance: Plane, piece: Matte, extent: float) -> Plane:
     return np.asarray(1 / (1 + (busy / PRINT_EDGE) ** 2), np.float32)
 
 
-def _coarse_to_fine(values: Plane, trust: Plane, piece: Matte, extent: float) -> Plane:
-    """Smooth `values` as finely as there is trust: each scale corrects the one before where it may."""
-    result = normalised_blur(values, trust + 1e-3 * piece, 0.15 * extent)
-    everywhere = np.ones_like(piece)
+def _coarse_to_fine(values: Plane, weight: Plane, piece: Matte, extent: float) -> Plane:
+    """Smooth `values` as finely as their weight allows: each scale refines the one before."""
+    result = normalised_blur(values, weight + 1e-3 * piece, COARSEST_SCALE * extent)
     for scale in SCALES:
-        heard = normalised_blur(trust, everywhere, scale * extent)
-        said = normalised_blur(trust * values, everywhere, scale * extent)
-        result = (said + 0.03 * result) / (heard + 0.03)
+        result = _smoothed(values, weight, scale * extent, prior=result, prior_weight=LEAST_WEIGHT)
     return result
+
+
+def _smoothed(
+    values: Plane, weight: Plane, sigma_px: float, *, prior: Plane | float, prior_weight: float
+) -> Plane:
+    """Gaussian mean of `values` by `weight`, with a prior mean where there is little of it."""
+    everywhere = np.ones_like(weight)
+    total = normalised_blur(weight, everywhere, sigma_px) + prior_weight
+    if values.ndim == 3:
+        weight, total = weight[..., None], total[..., None]
+    weighted = normalised_blur(weight * values, everywhere, sigma_px)
+    return np.asarray((weighted + prior_weight * prior) / total, np.float32)
 
 
 def _local_tint(
@@ -240,20 +295,16 @@ def _local_tint(
 
     The veil is taken off the relit colours; what then remains against the photograph is light.
     """
-    if illuminant.local_confidence < 0.05:
+    if illuminant.local_confidence < LEAST_LOCAL_CONFIDENCE:
         return np.zeros_like(lit)
     relit_color = relit / (relit_luminance + 1e-4)[..., None]
     unveiled = np.maximum((relit_color - (1 - illuminant.share) * illuminant.veil) / illuminant.share, 0.02)
     expected = lit / np.maximum(lit @ LUMA, 1e-4)[..., None]
-    # The offset keeps the nearly empty channel of a saturated colour from shouting.
-    ratio = np.log(unveiled + 0.15) - np.log(expected + 0.15)
-    # By luminance: it stays when a model turns the hues, the largest channel does not.
-    dim = 1 - _ramp((pair.relit_linear @ LUMA - 0.7) / 0.1)
-    told = dim * (brightest(pair.photo_linear) < 0.99)
-    trust = piece * told * np.minimum(relit_luminance / 0.02, 1)
-    everywhere = np.ones_like(piece)
+    ratio = np.log(unveiled + COLOR_OFFSET) - np.log(expected + COLOR_OFFSET)
+    # By luminance, which a turn of the hues leaves alone; the largest channel would change with it.
+    dim, bright = DIM_BELOW
+    weight = piece * (1 - _ramp((pair.relit_linear @ LUMA - dim) / (bright - dim)))
+    weight *= (brightest(pair.photo_linear) < PHOTO_WHITE) * np.minimum(relit_luminance / NOISY_BELOW, 1)
     sigma = COLOR_SCALE * float(np.sqrt(piece.sum()))
-    heard = normalised_blur(trust, everywhere, sigma)
-    said = normalised_blur(ratio * trust[..., None], everywhere, sigma)
-    found = said / (heard + 0.1)[..., None] * np.float32(illuminant.local_confidence)
-    return np.clip(found, -MOST_TINT, MOST_TINT)
+    tint = _smoothed(ratio, weight, sigma, prior=0.0, prior_weight=COLOR_WEIGHT)
+    return np.asarray(np.clip(tint * np.float32(illuminant.local_confidence), -MOST_TINT, MOST_TINT))

@@ -1,8 +1,7 @@
-"""The colour of the new light, read from what survived of the product's own colours.
+"""The colour of the new light, estimated from what survived of the product's own colours.
 
-Explains the product's colours before and after by light and veil (see `explain`), and says how far that
-is to be believed. Where nothing fits, the relit product's colours are an invention, and are not used.
-Owns that judgement, and nothing spatial.
+Fits the veil model to the product's colours before and after, and weighs how far the fit can be trusted.
+Where nothing fits, the relit product's colours are an invention, and are not used. Knows nothing of places.
 """
 
 from __future__ import annotations
@@ -12,28 +11,40 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen.shading.explain import (
-    FEWEST_WITNESSES,
+from prodgen.shading.veil_model import (
+    FEWEST_PIXELS,
     color_at,
-    explain,
-    of_luminance_1,
+    fit_veil,
     position_of,
-    witnesses,
+    sample_pixels,
+    with_luminance_1,
 )
 from prodgen.shading.working_pair import WorkingPair
 
-TRUSTED_MISFIT = 0.2
-"""Median misfit at which the fitted colours are trusted half."""
+HALF_TRUSTED_MISFIT = 0.2
+"""Median misfit at which the fitted light gets half its weight.
 
-TRUSTED_LOCALLY = 0.11
-"""Median misfit at which colours are trusted half to tell the light of one side from the other's."""
+Chosen between a good fit, 0.1, and an invention, 0.3.
+"""
 
-TRUSTED_AMPLIFIED = 0.35
-"""The same for the misfit divided by the surviving share."""
+HALF_TRUSTED_LOCAL_MISFIT = 0.11
+"""Median misfit at which colours get half their weight for telling one side's light from the other's.
+
+Chosen below `HALF_TRUSTED_MISFIT`, since local colours are averaged over fewer pixels.
+"""
+
+HALF_TRUSTED_AMPLIFIED_MISFIT = 0.35
+"""Misfit divided by the surviving share at which local colours get half their weight.
+
+Chosen: taking the veil off divides by the share, and multiplies the misfit.
+"""
 
 BLUEST, REDDEST = -0.65, 1.05
-"""Log of red over blue at which light is believed half: open shade by a blue sky (12000 K and more),
-and a lamp of 2700 K, each after the camera has balanced half of it away."""
+"""Log of red over blue at which a light gets half its weight.
+
+Source: the Planckian locus. Open shade by a blue sky has 12000 K and more, a lamp 2700 K, each after the
+camera has balanced half of it away.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,55 +52,52 @@ class Illuminant:
     """What was done to the product's colours, apart from making them lighter or darker."""
 
     light: NDArray[np.float32]
-    """(3,), linear sRGB, luminance 1: the colour of the new light, already drawn to white by distrust."""
+    """(3,), linear sRGB, luminance 1: the colour of the new light, shrunk towards white by `confidence`."""
 
     veil: NDArray[np.float32]
     """(3,), linear sRGB, luminance 1: the colour that the model drew the product to."""
 
     share: float
-    """How much of the product's own colour survived, 0 to 1."""
+    """Share of the product's own colour that survived, 0 to 1."""
 
     misfit: float
-    """Median distance between relit colours and this explanation; 0.1 is good, 0.3 an invention."""
+    """Median relative residual of the fit; 0.1 is good, 0.3 an invention."""
 
     raw_light: NDArray[np.float32]
-    """(3,), the light's colour as it was fitted, before distrust."""
+    """(3,), the light's colour as it was fitted, before shrinking."""
 
     confidence: float
-    """0 to 1: how far the colours of the relit product may be used at all."""
+    """Weight of the relit product's colours, 0 (not used at all) to 1."""
 
     @property
     def local_confidence(self) -> float:
-        """0 to 1: how far they may be used to tell one side's light from the other's."""
-        absolute = 1 / (1 + (self.misfit / TRUSTED_LOCALLY) ** 6)
-        # Taking the veil off divides by the share, and multiplies what was misread.
-        relative = 1 / (1 + (self.misfit / max(self.share, 1e-3) / TRUSTED_AMPLIFIED) ** 6)
-        return float(self.plausibility * absolute * relative)
-
-    @property
-    def plausibility(self) -> float:
-        """0 to 1: whether such light exists; a hue turned by the model looks like light that does not."""
-        return _plausibility(float(np.log(self.raw_light[0] / self.raw_light[2])))
+        """Weight of the relit product's colours for telling one side's light from the other's, 0 to 1."""
+        absolute = 1 / (1 + (self.misfit / HALF_TRUSTED_LOCAL_MISFIT) ** 6)
+        relative = 1 / (1 + (self.misfit / max(self.share, 1e-3) / HALF_TRUSTED_AMPLIFIED_MISFIT) ** 6)
+        return float(_plausibility(self.raw_light) * absolute * relative)
 
 
-def _plausibility(log_red_over_blue: float) -> float:
-    """1 for light as it occurs, falling steeply to 0 beyond `BLUEST` and `REDDEST`."""
+def _plausibility(light: NDArray[np.float32]) -> float:
+    """Weight of a light by its colour: 1 as light occurs, falling steeply beyond `BLUEST` and `REDDEST`.
+
+    A hue that the model turned looks like a light that does not exist.
+    """
+    log_red_over_blue = float(np.log(light[0] / light[2]))
     limit = REDDEST if log_red_over_blue > 0 else BLUEST
     return float(1 / (1 + (log_red_over_blue / limit) ** 8))
 
 
-def read_illuminant(pair: WorkingPair) -> Illuminant:
+def fit_illuminant(pair: WorkingPair) -> Illuminant:
     """Fit light, veil and surviving share to the product's colours before and after.
 
     Never fails: where the colours cannot be explained, the light is white and the confidence 0.
     """
-    photo, relit = witnesses(pair.photo_linear, pair.relit_linear, pair.weight)
+    photo, relit = sample_pixels(pair.photo_linear, pair.relit_linear, pair.weight)
     white = np.ones(3, np.float32)
-    if len(photo) < FEWEST_WITNESSES:
+    if len(photo) < FEWEST_PIXELS:
         return Illuminant(white, pair.scene_color, 1.0, 1.0, white, 0.0)
-    found = explain(of_luminance_1(photo), of_luminance_1(relit)[None], pair.scene_color)[0]
-    raw_light = found.light.astype(np.float32)
-    confidence = _plausibility(float(np.log(raw_light[0] / raw_light[2])))
-    confidence /= 1 + (found.misfit / TRUSTED_MISFIT) ** 4
+    fit = fit_veil(with_luminance_1(photo), with_luminance_1(relit)[None], pair.scene_color)[0]
+    raw_light = fit.light.astype(np.float32)
+    confidence = _plausibility(raw_light) / (1 + (fit.misfit / HALF_TRUSTED_MISFIT) ** 4)
     light = color_at(confidence * position_of(raw_light)).astype(np.float32)
-    return Illuminant(light, found.veil.astype(np.float32), found.share, found.misfit, raw_light, confidence)
+    return Illuminant(light, fit.veil.astype(np.float32), fit.share, fit.misfit, raw_light, confidence)

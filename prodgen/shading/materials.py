@@ -1,86 +1,110 @@
 """Which colours the relighting model made darker or lighter than any light could.
 
-A model that redraws a product turns blue bags black and red mugs pink: every material of that
-colour is off by one factor, wherever it lies. Light is smooth; so what jumps exactly where the
-photograph's colour jumps is not light. Owns the materials (by hue) and the fit of their factors:
-for taking them out of an estimate of light, and for telling how far they are off.
+A model that redraws a product turns blue bags black and red mugs pink: every place of that colour is off by
+one factor, wherever it lies. Light is smooth, so a gain that jumps exactly where the photograph's colour
+jumps is not light. Materials are told apart by hue; their factors come from a robust ridge regression of
+the high-passed log gain on the high-passed memberships. Owns the materials and that regression, for taking
+the factors out of an estimate of light, and for measuring how far they are off.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.color import LUMA, brightest, linear_to_lab
+from prodgen.images import Matte, Plane
 from prodgen.masks import blur, normalised_blur
 from prodgen.shading.working_pair import WorkingPair, soften
 
 MOST_MATERIALS = 5
-"""Hues looked for; a product of more colours shares them."""
+"""Largest number of hues that are materials of their own; a product of more colours shares them. Speed."""
 
 FULL_CHROMA = 30.0
-"""L*a*b* chroma from which a colour is all hue. Neutrals are the anchor: their factor is 1."""
+"""L*a*b* chroma from which on a colour belongs wholly to its hue; neutrals have the factor 1. Chosen."""
+
+LEAST_CHROMA = 14.0
+"""L*a*b* chroma of a pixel that counts when hues are looked for. Chosen: below it hue is mostly noise."""
+
+HUE_WIDTH_DEG = 25.0
+"""Gaussian width of a material's membership in hue. Chosen: paints of one name vary by about as much."""
 
 SMALLEST_SHARE = 0.01
-"""Of the product's area, for a hue to count as a material."""
+"""Share of the product's area that makes a hue a material. Guard against a regression on a few pixels."""
+
+HIGH_PASS_SCALE = 0.1
+"""Sigma of the high-pass, product extents (square root of area). Chosen: light is smoother, print finer."""
+
+OUTLIER_STOPS = 0.3
+"""Residual, natural log, at which a pixel has half its weight in the regression. Chosen."""
+
+RIDGE = 0.002
+"""Ridge of the regression, in squared membership. Guard against memberships that hardly vary."""
+
+REGRESSION_STEPS = 6
+"""Reweighting steps. Speed."""
 
 TRUST = 0.7
-"""Share of the found factor that is taken out: print in the same light as its ground is an
-assumption, and gloss breaks it."""
+"""Share of the fitted factor that is taken out.
+
+Chosen below 1: that print lies in the light of its ground is an assumption, and gloss breaks it.
+"""
 
 DEAD_ZONE = 0.04
-"""Factors within 4 % of 1 are left alone: smooth light over a pattern fakes as much."""
+"""Natural log of a factor that is left alone: smooth light over a pattern imitates 4 %. Chosen."""
 
 LARGEST = 0.6
-"""In natural log: no material is taken to be off by more than 0.87 stops."""
+"""Largest factor taken out, natural log, 0.87 stops. Guard against a misread material."""
 
-MOST_TOLD, LEAST_TOLD = 0.95, 0.006
-"""Linear light between which a ratio of two pictures means something."""
+MOST_LIGHT, LEAST_LIGHT = 0.95, 0.006
+"""Linear light between which the ratio of two pictures means something. Guard: clipping, and 8-bit noise."""
 
-SMALLEST_WITNESS = 0.02
-"""Of the product's area, for a material to be judged, and for its neighbours to be judged against."""
-
-LN2 = 0.6931
+SMALLEST_JUDGED = 0.02
+"""Share of the product's area for a material to be judged, and for others to be judged against it. Chosen."""
 
 
-def _memberships(pair: WorkingPair) -> NDArray[np.float32]:
+def _memberships(pair: WorkingPair) -> Plane:
     """(h, w, n), how much each pixel of the photograph is of each hue, 0 to 1."""
     lab = linear_to_lab(blur(pair.photo_linear, 0.7))
     chroma = np.hypot(lab[..., 1], lab[..., 2])
     hue = np.degrees(np.arctan2(lab[..., 2], lab[..., 1])) % 360
     inside = pair.weight > 0
-    bins = np.bincount((hue[inside & (chroma > 14)] / 10).astype(int) % 36, minlength=36).astype(float)
-    around = np.convolve(np.r_[bins[-2:], bins, bins[:2]], [0.25, 0.75, 1, 0.75, 0.25], "valid")
+    histogram = hue_histogram(hue[inside & (chroma > LEAST_CHROMA)])
+    around = smooth_histogram(histogram)
     strength = np.clip(chroma / np.float32(FULL_CHROMA), 0, 1)
-    found: list[NDArray[np.float32]] = []
-    while len(found) < MOST_MATERIALS and around.max() > SMALLEST_SHARE * inside.sum():
+    members: list[Plane] = []
+    while len(members) < MOST_MATERIALS and around.max() > SMALLEST_SHARE * inside.sum():
         peak = int(around.argmax())
-        apart = np.abs((hue - (peak * 10 + 5) + 180) % 360 - 180)
-        found.append((np.exp(-((apart / 25) ** 2)) * strength).astype(np.float32))
+        apart = (hue - (peak * 10 + 5) + 180) % 360 - 180
+        members.append((np.exp(-((apart / HUE_WIDTH_DEG) ** 2)) * strength).astype(np.float32))
         around[[(peak + k) % 36 for k in range(-4, 5)]] = 0
-    if not found:
+    if not members:
         return np.zeros((*chroma.shape, 0), np.float32)
-    stack = np.stack(found, axis=-1)
+    stack = np.stack(members, axis=-1)
     return np.asarray(stack / np.maximum(stack.sum(axis=-1, keepdims=True), 1), np.float32)
 
 
-def material_offset(
-    log_gain: NDArray[np.float32],
-    told: NDArray[np.float32],
-    pair: WorkingPair,
-    *,
-    extent_px: float,
-    trust: float = 1.0,
-) -> NDArray[np.float32]:
-    """The part of a log gain that follows the photograph's colours instead of its surfaces.
+def hue_histogram(hue_deg: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(36,), how many hues, degrees from 0 to 360, lie in each 10 degrees."""
+    return np.bincount((hue_deg / 10).astype(int) % 36, minlength=36).astype(float)
 
-    Both the gain and the memberships are high-passed, so that light cancels, and the gain is then
-    regressed on the memberships, robustly and with a ridge.
+
+def smooth_histogram(histogram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(36,), each bin of a hue histogram with its neighbours, around the circle."""
+    return np.convolve(np.r_[histogram[-2:], histogram, histogram[:2]], (0.25, 0.75, 1, 0.75, 0.25), "valid")
+
+
+def material_offset(
+    log_gain: Plane, weight: Matte, pair: WorkingPair, *, extent_px: float, trust: float = 1.0
+) -> Plane:
+    """The part of a log gain that follows the photograph's colours instead of its surfaces.
 
     Args:
         log_gain: (h, w), natural log of relit over photographed luminance.
-        told: (h, w), 1 where `log_gain` can be believed.
-        pair: The same reduced pictures.
+        weight: (h, w), 1 where `log_gain` is reliable.
+        pair: The reduced pictures that it was taken from.
         extent_px: Size of the product, the square root of its area.
         trust: 0 where the model kept the product's colours, so that its luminance is likely kept too.
 
@@ -88,7 +112,7 @@ def material_offset(
         (h, w), to be subtracted from `log_gain`; 0 on neutral colours.
     """
     members = _memberships(pair)
-    factor = _factors(log_gain, told, members, extent_px)
+    factor = _log_factors(log_gain, weight, members, extent_px)
     if not len(factor):
         return np.zeros_like(log_gain)
     factor = np.sign(factor) * np.maximum(np.abs(factor) - DEAD_ZONE, 0)
@@ -107,43 +131,35 @@ def material_shift(pair: WorkingPair) -> float | None:
     """
     photo = soften(pair.photo_linear, pair.weight)
     relit = soften(pair.relit_linear, pair.weight)
-    # Clipped and black pixels tell no ratio.
-    told = pair.weight * (
-        (brightest(relit) < MOST_TOLD) & (brightest(photo) < MOST_TOLD) & (photo @ LUMA > LEAST_TOLD)
-    )
-    log_gain = np.log(relit @ LUMA + LEAST_TOLD) - np.log(photo @ LUMA + LEAST_TOLD)
+    is_usable = (brightest(relit) < MOST_LIGHT) & (brightest(photo) < MOST_LIGHT)
+    is_usable &= (photo @ LUMA > LEAST_LIGHT) & (pair.weight > 0)
+    if not is_usable.any():
+        return None
+    log_gain = np.log(relit @ LUMA + LEAST_LIGHT) - np.log(photo @ LUMA + LEAST_LIGHT)
     members = _memberships(pair)
     extent_px = float(np.sqrt(pair.weight.sum()))
-    factor = _factors(log_gain, told.astype(np.float32), members, extent_px)
-    inside = told > 0
-    if not len(factor) or not inside.any():
+    factor = _log_factors(log_gain, is_usable.astype(np.float32), members, extent_px)
+    neutral = float((1 - np.minimum(members.sum(axis=-1), 1))[is_usable].mean())
+    shares = np.append(members[is_usable].mean(axis=0), neutral)
+    if not len(factor) or (shares > SMALLEST_JUDGED).sum() < 2:
         return None
-    rest = float((1 - np.minimum(members.sum(axis=-1), 1))[inside].mean())
-    shares = np.append(members[inside].mean(axis=0), rest)
-    if (shares > SMALLEST_WITNESS).sum() < 2:
-        return None
-    return float(np.abs(factor[shares[:-1] > SMALLEST_WITNESS]).max(initial=0)) / LN2
+    return float(np.abs(factor[shares[:-1] > SMALLEST_JUDGED]).max(initial=0)) / math.log(2)
 
 
-def _factors(
-    log_gain: NDArray[np.float32],
-    told: NDArray[np.float32],
-    members: NDArray[np.float32],
-    extent_px: float,
-) -> NDArray[np.float64]:
-    """(n,), natural log of each material's factor; empty if nothing can be told."""
-    inside = told > 0.5
+def _log_factors(log_gain: Plane, weight: Matte, members: Plane, extent_px: float) -> NDArray[np.float64]:
+    """(n,), natural log of each material's factor; empty if there are no materials or too few pixels."""
+    inside = weight > 0.5
     count = members.shape[-1]
     if not count or inside.sum() < 50:
         return np.zeros(0)
-    sigma = 0.1 * extent_px
-    target = (log_gain - normalised_blur(log_gain, told, sigma))[inside].astype(np.float64)
+    sigma = HIGH_PASS_SCALE * extent_px
+    target = (log_gain - normalised_blur(log_gain, weight, sigma))[inside].astype(np.float64)
     sources = np.stack(
-        [(m - normalised_blur(m, told, sigma))[inside] for m in np.moveaxis(members, -1, 0)], axis=-1
+        [(m - normalised_blur(m, weight, sigma))[inside] for m in np.moveaxis(members, -1, 0)], axis=-1
     ).astype(np.float64)
     factor: NDArray[np.float64] = np.zeros(count)
-    for _ in range(6):
-        weight = 1 / (1 + ((target - sources @ factor) / 0.3) ** 2)
-        curvature = (sources * weight[:, None]).T @ sources / len(target) + 0.002 * np.eye(count)
-        factor = np.asarray(np.linalg.solve(curvature, (sources * weight[:, None]).T @ target / len(target)))
+    for _ in range(REGRESSION_STEPS):
+        pixel_weight = 1 / (1 + ((target - sources @ factor) / OUTLIER_STOPS) ** 2)
+        weighted = (sources * pixel_weight[:, None]).T / len(target)
+        factor = np.asarray(np.linalg.solve(weighted @ sources + RIDGE * np.eye(count), weighted @ target))
     return factor

@@ -1,8 +1,8 @@
 """Find the relit product where the model put it: a few pixels off, a few per cent larger.
 
-Light is read pixel against pixel, so the two products must lie on one another first. What light
-leaves in place are edges; they are aligned by maximising their correlation (Evangelidis and
-Psarakis, "Parametric image alignment using enhanced correlation coefficient maximization", 2008).
+Light is estimated pixel against pixel, so the two products must lie on one another first. Light leaves
+edges where they are; their correlation is maximised (Evangelidis and Psarakis, "Parametric image alignment
+using enhanced correlation coefficient maximization", 2008, ECC for short).
 """
 
 from __future__ import annotations
@@ -15,24 +15,34 @@ from numpy.typing import NDArray
 
 from prodgen.color import LUMA
 from prodgen.errors import IdentityError
-from prodgen.images import Matte
-
-Plane = NDArray[np.float32]
+from prodgen.images import Matte, Plane
 
 SIDE_PX = 256
-"""Longest side while aligning: ECC is exact to a tenth of a pixel there, which is enough for light."""
+"""Longest side while aligning. Speed: ECC is exact to a tenth of a pixel there, which is enough for light."""
 
-WORTH_MOVING = 0.004
-"""Displacement, in product extents, below which nothing is moved: it could be a fluke."""
+LEAST_DISPLACEMENT = 0.004
+"""Displacement, in product extents (square root of area), below which nothing is moved.
 
-WORTH_GAIN = 0.02
-"""Growth of the correlation below which nothing is moved."""
+Chosen: half of the finest light that is estimated, see `field.SCALES`.
+"""
 
-FARTHEST = 0.08
-"""Displacement, in product extents, above which it is no longer a slip but another pose."""
+LEAST_GAIN = 0.02
+"""Growth of the correlation below which nothing is moved. Guard against chance."""
+
+MOST_DISPLACEMENT = 0.08
+"""Displacement, in product extents, above which it is another pose. Chosen: models slide by a few %."""
 
 LEAST_CORRELATION = 0.25
-"""Correlation of edges below which the relit picture does not show this product at this place."""
+"""Correlation of edges below which the relit picture does not show this product at this place. Chosen."""
+
+LEAST_EDGES = 0.004
+"""Deviation of the photograph's edges below which a product is too plain to be aligned. Guard."""
+
+EDGE_FLOOR = 0.03
+"""Linear light added before the logarithm: noise in the dark is no edge. Chosen as `field.PRINT_FLOOR`."""
+
+STRONGEST_EDGE = 0.15
+"""Change of log luminance per pixel at which edges saturate: an outline shall not outvote print. Chosen."""
 
 
 class Alignment(NamedTuple):
@@ -45,7 +55,7 @@ class Alignment(NamedTuple):
     """Largest over the product's corners, in product extents."""
 
     correlation: float
-    """Of the edges after alignment, -1 to 1."""
+    """Correlation of the edges after alignment, -1 to 1."""
 
 
 def align(photo_linear: Plane, relit_linear: Plane, weight: Matte, *, is_refusing: bool = True) -> Alignment:
@@ -64,7 +74,7 @@ def align(photo_linear: Plane, relit_linear: Plane, weight: Matte, *, is_refusin
     scale = min(1.0, SIDE_PX / max(height, width))
     size = max(8, round(width * scale)), max(8, round(height * scale))
     small = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-    # A little of the surroundings, so that the outline counts too.
+    # A little of the surroundings is taken in, so that the outline counts too.
     mask = cv2.dilate((small > 0.5).astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.uint8)
     before, after = (
         _edges(cv2.resize(x, size, interpolation=cv2.INTER_AREA).astype(np.float32))
@@ -73,17 +83,16 @@ def align(photo_linear: Plane, relit_linear: Plane, weight: Matte, *, is_refusin
     extent = float(np.sqrt(max(float(small.sum()), 1.0)))
     still = np.eye(2, 3, dtype=np.float32)
     at_rest = _correlation(before, after, mask)
-    # A product without edges cannot be aligned, and need not be: it has nothing to be displaced.
-    if before[mask > 0].std() < 0.004:
+    # A product without edges cannot be aligned, and need not be: nothing on it is displaced.
+    if before[mask > 0].std() < LEAST_EDGES:
         return Alignment(still, 0.0, 1.0)
-    warp = still.copy()
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-4)
     try:
-        reached, found = cv2.findTransformECC(before, after, warp, cv2.MOTION_AFFINE, criteria, mask, 3)
+        _, found = cv2.findTransformECC(before, after, still.copy(), cv2.MOTION_AFFINE, criteria, mask, 3)
     except cv2.error:
-        # ECC says by an error that it does not converge: then the pictures are judged as they lie.
-        reached, found = at_rest, still
-    warp = _slide_and_grow(np.asarray(found, np.float32), size)
+        # OpenCV raises where ECC does not converge: then the pictures are judged as they lie.
+        found = still
+    warp = _shift_and_scale(np.asarray(found, np.float32), size)
     laid = cv2.warpAffine(after, warp, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     reached = _correlation(before, np.asarray(laid, np.float32), mask)
     corners = np.array([[0, 0, 1], [size[0], 0, 1], [0, size[1], 1], [size[0], size[1], 1]], np.float32)
@@ -93,9 +102,9 @@ def align(photo_linear: Plane, relit_linear: Plane, weight: Matte, *, is_refusin
             f"the relit picture does not show this product at this place (edges correlate {at_rest:.2f});"
             " use the same framing for both, or check the matte"
         )
-    if reached < at_rest + WORTH_GAIN or displacement < WORTH_MOVING:
+    if reached < at_rest + LEAST_GAIN or displacement < LEAST_DISPLACEMENT:
         return Alignment(still, 0.0, at_rest)
-    if displacement > FARTHEST:
+    if displacement > MOST_DISPLACEMENT:
         if at_rest >= 2 * LEAST_CORRELATION or not is_refusing:
             return Alignment(still, 0.0, at_rest)
         raise IdentityError(
@@ -118,8 +127,8 @@ def move(picture: Plane, alignment: Alignment) -> Plane:
     return np.asarray(moved, np.float32)
 
 
-def _slide_and_grow(warp: Plane, size: tuple[int, int]) -> Plane:
-    """Reduce an affine warp to a shift and one scale: models slide and grow products, and shear none."""
+def _shift_and_scale(warp: Plane, size: tuple[int, int]) -> Plane:
+    """Reduce an affine warp to a shift and one scale: models move and enlarge products, and shear none."""
     scale = float(np.sqrt(abs(np.linalg.det(warp[:, :2]))))
     centre = np.array([size[0] / 2, size[1] / 2], np.float32)
     shift = warp[:, :2] @ centre + warp[:, 2] - scale * centre
@@ -127,11 +136,10 @@ def _slide_and_grow(warp: Plane, size: tuple[int, int]) -> Plane:
 
 
 def _edges(linear: Plane) -> Plane:
-    """Gradient magnitude of log luminance: the same under any smooth light."""
-    log = cv2.GaussianBlur(np.log(linear @ LUMA + 0.03), (0, 0), 1.0)
+    """Gradient magnitude of log luminance, which smooth light leaves alone; saturated by tanh."""
+    log = cv2.GaussianBlur(np.log(linear @ LUMA + EDGE_FLOOR), (0, 0), 1.0)
     across, down = cv2.Sobel(log, cv2.CV_32F, 1, 0, ksize=3), cv2.Sobel(log, cv2.CV_32F, 0, 1, ksize=3)
-    # Compressed, so that the outline against the scene does not outvote all print.
-    return np.asarray(np.tanh(np.hypot(across, down) / 8 / 0.15) * 0.15, np.float32)
+    return np.asarray(np.tanh(np.hypot(across, down) / 8 / STRONGEST_EDGE) * STRONGEST_EDGE, np.float32)
 
 
 def _correlation(a: Plane, b: Plane, mask: NDArray[np.uint8]) -> float:

@@ -1,14 +1,14 @@
-"""Whether the relighting model turned the product's hues, and the turn taken back.
+"""Whether the relighting model turned the product's hues, and how the turn is taken back.
 
-A model that paints a red mug green has not found green light. Hues are turned in one of two ways: in
-the a*b* plane about grey, where lightness stays, or around the hexagon of HSV, where a colour's largest
-and smallest channel stay and its lightness does not. Each possible turn is taken back on some pixels of
-the product, and what is left is explained by light and veil (see `explain`): light alone cannot
-explain a turn, so the one after which the least has to be explained away is the one that was made.
-Where a strong veil hides it, all colours turning alike about one cast tell it.
-Taking it back first makes all that is read afterwards independent of it. What a turn pushed out of
-sRGB was cut off there; it is completed from the explanation.
-Owns the search, the turning and the completion.
+A model that paints a red mug green has not found green light. Hues are turned in one of two ways: in the
+a*b* plane about grey, where lightness stays, or around the hexagon of HSV, where a colour's largest and
+smallest channel stay and its lightness does not. Each angle of a search is taken back on a sample of
+pixels, and the veil model is fitted to the result. Light and veil cannot imitate a turn, so the angle that
+leaves the smallest cost is the one that was made. Under a strong veil that cost is flat; then a robust
+similarity fit in the a*b* plane finds the angle.
+
+The turn is taken back before anything else is estimated. Channels that a turn pushed out of sRGB were cut
+off; they are completed from the fitted model.
 """
 
 from __future__ import annotations
@@ -21,76 +21,112 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.color import from_lab_linear, linear_to_lab, to_linear, to_srgb
-from prodgen.images import Matte
-from prodgen.shading.explain import FEWEST_WITNESSES, Explanation, explain, lack_of, of_luminance_1, witnesses
+from prodgen.images import Matte, Plane
+from prodgen.shading.veil_model import (
+    FEWEST_PIXELS,
+    VeilFit,
+    fit_veil,
+    residual_cost,
+    sample_pixels,
+    with_luminance_1,
+)
 
-Plane = NDArray[np.float32]
-Way = Literal["lab", "hsv"]
+Space = Literal["lab", "hsv"]
+Array = NDArray[np.float64]
 
-WORTH_TURNING = 10.0
-"""How much better, by `Explanation.cost`, a turn must explain the colours than none: light's own turns
-(up to 10 degrees on path-traced products) stay well below."""
+EXPLAINED_COST = 2.0
+"""Cost below which colours count as explained by light and veil, and no turn is looked for.
 
-WORTH_SHARE = 0.4
-"""The same for colours that are explained almost wholly: what remains of their cost."""
+Chosen: `veil_model.EFFECTIVE_SAMPLES` samples, each off by 2 %, which nobody sees.
+"""
 
-EXPLAINED = 2.0
-"""Cost below which colours are explained, and nothing more is looked for."""
+LEAST_GAIN = 10.0
+"""Smallest reduction of the cost for which a turn is accepted.
 
-WORTH_HSV = 10.0
-"""The same for the turn around the hexagon against the one in the a*b* plane: the two differ little on a
-product of one hue, and taking the wrong one changes its lightness."""
+Measured on path-traced products: light's own turns, up to 10 degrees, reduce it by less.
+"""
+
+ACCEPTED_REMAINDER = 0.4
+"""Share of the cost without a turn that may remain; below it a turn is accepted whatever `LEAST_GAIN` says.
+
+Chosen for colours that are explained almost wholly, whose cost is too small to fall by `LEAST_GAIN`.
+"""
+
+HSV_PENALTY = 10.0
+"""Cost added to turns in HSV.
+
+Chosen equal to `LEAST_GAIN`: on a product of one hue the two kinds differ little, and taking the wrong one
+changes its lightness.
+"""
 
 SAME_TURN_DEG = 25.0
-"""Within which two findings are of the same turn."""
+"""Largest difference of two estimates of one turn.
 
-HONEST_DEG = 15.0
-"""A turn of all colours alike that light itself may make; path-traced products show up to 10."""
+Chosen a little above `COARSE_DEG`: beyond it they have found different minima.
+"""
 
-TOLD = 2.0
-"""Size of the colours that turned alike over those that did not, from which on such a turn is believed."""
+LIGHTS_OWN_TURN_DEG = 15.0
+"""Turn of all colours alike that light itself may make. Measured on path-traced products: up to 10."""
+
+MIN_SIGNAL_TO_NOISE = 2.0
+"""Smallest ratio of the colours' turned spread to the residuals, for the similarity fit to be used.
+
+Chosen: two standard deviations.
+"""
+
+SIMILARITY_NOISE = 0.03
+"""Noise floor of the similarity fit, in a*b* over L*. Guard against a perfect fit."""
+
+RESIDUAL_OFFSET = 0.01
+"""Added to the median residual before dividing by it. Guard against division by zero."""
 
 SMALL_DEG = np.array([-10.0, -5.0, 5.0, 10.0])
-"""Turns tried first beside those around the circle."""
+"""Angles tried first beside those around the circle. Speed."""
 
 COARSE_DEG, FINEST_DEG = 20.0, 0.5
-"""Step of the first search, around the circle, and of the last; each is a quarter of the one before."""
+"""Steps of the first search, around the circle, and of the last; each is a quarter of the last one. Speed."""
 
-SHARES = (0.6,)
-"""Of surviving colour, that fits begin with; one is enough to compare turns."""
+STARTS = (0.6,)
+"""Share of surviving colour that fits begin with. Speed: one is enough to compare angles."""
 
 COARSE_SAMPLES, FINE_SAMPLES = 100, 250
-"""Pixels of the product that are asked first, and when a turn is refined."""
+"""Pixels of the product in the first search, and when an angle is refined. Speed."""
 
 ROUNDS = 3
-"""Times that what was cut off is completed from the explanation, and the explanation from that."""
+"""Times that cut-off channels are completed from the fit, and the fit from them. Speed."""
 
-LOST = 0.0008
-"""Linear light, 2.6 in 8 bits, below which a channel was cut off at the edge of sRGB, and its hue with it."""
+CUT_OFF = 0.0008
+"""Distance from 0 or 1, linear light, within which a channel was cut off at the edge of sRGB.
 
-LOST_WEIGHT = 0.3
-"""Of such a pixel: its hue is off by 10 degrees or so, but strong colours may leave no other pixels."""
+Standard: 2.6 of 255 in sRGB (IEC 61966-2-1), twice the rounding of 8 bits.
+"""
+
+CUT_OFF_WEIGHT = 0.3
+"""Weight of a pixel with a cut-off channel.
+
+Chosen: its hue is off by 10 degrees or so, but strong colours may leave no other pixels.
+"""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What was done to the product's hues."""
+    """A rotation of all hues of the product."""
 
     angle_deg: float
-    """To be taken back; 0 if the colours are as light leaves them, or say nothing."""
+    """The angle that was made, and must be taken back; 0 if none was found."""
 
-    way: Way = "lab"
+    space: Space = "lab"
     """lab: in the a*b* plane of CIE L*a*b*; hsv: around the hexagon of sRGB."""
 
-    explanation: Explanation | None = None
-    """What the colours look like after the turn was taken back."""
+    fit: VeilFit | None = None
+    """The veil model of the colours after the turn was taken back."""
 
     cost: float = 0.0
-    """To compare turns of the same pixels with."""
+    """Cost of that fit, to compare turns of the same pixels; smaller is better."""
 
 
 def find_turn(photo_linear: Plane, relit_linear: Plane, weight: Matte, scene_color: Plane) -> Turn:
-    """Find by how much, and in which way, the hues of the product were turned.
+    """Find by how much, and in which space, the hues of the product were turned.
 
     Args:
         photo_linear: (h, w, 3), linear light, the reduced photograph.
@@ -98,33 +134,34 @@ def find_turn(photo_linear: Plane, relit_linear: Plane, weight: Matte, scene_col
         weight: (h, w), 1 = product.
         scene_color: (3,), colour of the scene around the product.
     """
-    photo, relit = witnesses(photo_linear, relit_linear, weight, COARSE_SAMPLES)
-    if len(photo) < FEWEST_WITNESSES:
+    photo, relit = sample_pixels(photo_linear, relit_linear, weight, COARSE_SAMPLES)
+    if len(photo) < FEWEST_PIXELS:
+        return Turn(0.0)
+    at_rest = _best_of(photo, relit, np.zeros(1), "lab", scene_color).cost
+    if at_rest < EXPLAINED_COST:
         return Turn(0.0)
     circle = np.arange(COARSE_DEG, 360, COARSE_DEG)
-    ways: tuple[Way, ...] = ("lab", "hsv")
-    at_rest = _try(photo, relit, np.zeros(1), "lab", scene_color).cost
-    if at_rest < EXPLAINED:
-        return Turn(0.0)
-    coarse = [_try(photo, relit, np.r_[SMALL_DEG, circle], way, scene_color) for way in ways]
-    photo, relit = witnesses(photo_linear, relit_linear, weight, FINE_SAMPLES)
-    plain = _plain_turn(photo, relit)
-    if min(turn.cost for turn in coarse) > max(at_rest - WORTH_TURNING, WORTH_SHARE * at_rest):
-        if plain is None or abs(plain) < HONEST_DEG:
+    spaces: tuple[Space, ...] = ("lab", "hsv")
+    coarse = [_best_of(photo, relit, np.r_[SMALL_DEG, circle], space, scene_color) for space in spaces]
+    photo, relit = sample_pixels(photo_linear, relit_linear, weight, FINE_SAMPLES)
+    similar = _similarity_turn(photo, relit)
+    if min(turn.cost for turn in coarse) > max(at_rest - LEAST_GAIN, ACCEPTED_REMAINDER * at_rest):
+        if similar is None or abs(similar) < LIGHTS_OWN_TURN_DEG:
             return Turn(0.0)
-        coarse = [Turn(plain)]
+        coarse = [Turn(similar)]
     else:
-        # Where most was cut off, the completed colours may tell of another turn than what is left of them.
-        coarse.append(_try(photo, relit, circle, "lab", scene_color, rounds=ROUNDS))
-    found = min((_refined(photo, relit, turn, scene_color) for turn in coarse), key=lambda turn: turn.cost)
-    if found.way == "hsv" or plain is None or found.cost < EXPLAINED:
-        return found
-    # Light explains away a little of a turn, and is itself a little of one: the two ways err oppositely.
-    apart = (plain - found.angle_deg + 180) % 360 - 180
+        # Where most channels were cut off, the completed colours may have their minimum elsewhere.
+        coarse.append(_best_of(photo, relit, circle, "lab", scene_color, rounds=ROUNDS))
+    best = min((_refined(photo, relit, turn, scene_color) for turn in coarse), key=lambda turn: turn.cost)
+    if best.space == "hsv" or similar is None or best.cost < EXPLAINED_COST:
+        return best
+    # Light absorbs a little of a turn, and is itself a little of one: the two estimates are biased in
+    # opposite directions, so their mean is taken.
+    apart = (similar - best.angle_deg + 180) % 360 - 180
     if abs(apart) > SAME_TURN_DEG:
-        return found
-    between = np.array([found.angle_deg + apart / 2])
-    return _try(photo, relit, between, "lab", scene_color, rounds=ROUNDS)
+        return best
+    between = np.array([best.angle_deg + apart / 2])
+    return _best_of(photo, relit, between, "lab", scene_color, rounds=ROUNDS)
 
 
 def turn_back(relit_linear: Plane, turn: Turn, photo_linear: Plane) -> Plane:
@@ -137,15 +174,15 @@ def turn_back(relit_linear: Plane, turn: Turn, photo_linear: Plane) -> Plane:
     """
     if turn.angle_deg == 0:
         return relit_linear
-    if turn.way == "lab" and turn.explanation is not None:
-        expected = turn.explanation.colors(photo_linear)
+    if turn.space == "lab" and turn.fit is not None:
+        expected = turn.fit.colors(photo_linear)
         relit_linear = _completed(relit_linear, turned(expected, turn.angle_deg, "lab"))
-    return np.clip(turned(relit_linear, -turn.angle_deg, turn.way), 0, 1)
+    return np.clip(turned(relit_linear, -turn.angle_deg, turn.space), 0, 1)
 
 
-def turned(linear: Plane, angle_deg: float, way: Way) -> Plane:
+def turned(linear: Plane, angle_deg: float, space: Space) -> Plane:
     """Turn the hues of colours (..., 3), linear light; "lab" may leave sRGB, "hsv" cannot."""
-    if way == "hsv":
+    if space == "hsv":
         hsv = cv2.cvtColor(to_srgb(linear).reshape(1, -1, 3), cv2.COLOR_RGB2HSV)
         hsv[..., 0] = (hsv[..., 0] + np.float32(angle_deg)) % 360
         rgb = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32, copy=False)
@@ -156,26 +193,27 @@ def turned(linear: Plane, angle_deg: float, way: Way) -> Plane:
     return from_lab_linear(lab)
 
 
-def _plain_turn(photo: Plane, relit: Plane) -> float | None:
+def _similarity_turn(photo: Plane, relit: Plane) -> float | None:
     """Degrees by which all colours turned and shrank alike about one cast; None if they did not.
 
-    With z a colour's a* + i b* over its lightness, after = c * before + d is fitted robustly; the angle of c
-    is the turn. It misses what light does, but sees a turn that a strong veil nearly hides.
+    With z a colour's a* + i b* over its lightness, after = c * before + d is fitted by iteratively reweighted
+    least squares; the angle of c is the turn. Light biases it, but it sees a turn under a strong veil.
     """
     before, after = linear_to_lab(photo), linear_to_lab(relit)
     x, y = ((lab[:, 1] + 1j * lab[:, 2]) / np.maximum(lab[:, 0], 1) for lab in (before, after))
-    certain = np.where((relit.min(axis=-1) < LOST) | (relit.max(axis=-1) > 1 - LOST), LOST_WEIGHT, 1.0)
-    heard = certain
+    prior_weight = np.where(_is_cut_off(relit), CUT_OFF_WEIGHT, 1.0)
+    weight = prior_weight
     c, distance = 1 + 0j, np.zeros(len(x))
     for _ in range(8):
-        middle = (heard * x).sum() / heard.sum(), (heard * y).sum() / heard.sum()
+        middle = (weight * x).sum() / weight.sum(), (weight * y).sum() / weight.sum()
         offset = x - middle[0]
-        c = (heard * offset.conj() * (y - middle[1])).sum() / ((heard * abs(offset) ** 2).sum() + 1e-6)
+        c = (weight * offset.conj() * (y - middle[1])).sum() / ((weight * abs(offset) ** 2).sum() + 1e-6)
         distance = abs(y - middle[1] - c * offset)
-        heard = certain / (1 + (distance / max(0.03, 1.5 * float(np.median(distance)))) ** 2)
-    spread = float(np.sqrt((heard * abs(x - middle[0]) ** 2).sum() / heard.sum()))
-    is_told = abs(c) * spread > TOLD * (float(np.median(distance)) + 0.01)
-    return float(np.degrees(np.angle(c))) if is_told else None
+        noise = max(SIMILARITY_NOISE, 1.5 * float(np.median(distance)))
+        weight = prior_weight / (1 + (distance / noise) ** 2)
+    spread = float(np.sqrt((weight * abs(x - middle[0]) ** 2).sum() / weight.sum()))
+    is_clear = abs(c) * spread > MIN_SIGNAL_TO_NOISE * (float(np.median(distance)) + RESIDUAL_OFFSET)
+    return float(np.degrees(np.angle(c))) if is_clear else None
 
 
 def _refined(photo: Plane, relit: Plane, turn: Turn, scene_color: Plane) -> Turn:
@@ -184,46 +222,45 @@ def _refined(photo: Plane, relit: Plane, turn: Turn, scene_color: Plane) -> Turn
     while step > FINEST_DEG:
         step /= 4
         around = turn.angle_deg + np.linspace(-4, 4, 9) * step
-        turn = _try(photo, relit, around, turn.way, scene_color, rounds=ROUNDS)
+        turn = _best_of(photo, relit, around, turn.space, scene_color, rounds=ROUNDS)
     return turn
 
 
-def _try(
-    photo: Plane, relit: Plane, angles: NDArray[np.float64], way: Way, scene_color: Plane, *, rounds: int = 1
+def _best_of(
+    photo: Plane, relit: Plane, angles: Array, space: Space, scene_color: Plane, *, rounds: int = 1
 ) -> Turn:
-    """Take each turn back, and return the one after which light and veil explain the most."""
-    is_cut = (relit.min(axis=-1) < LOST) | (relit.max(axis=-1) > 1 - LOST)
-    weight = np.where(is_cut & (way == "lab"), LOST_WEIGHT, 1.0)
-    is_completing = way == "lab" and rounds > 1
-    full = [_completed(relit, turned(photo, a, way)) if is_completing else relit for a in angles]
-    for left in reversed(range(rounds if way == "lab" else 1)):
-        back = np.stack([turned(x, -angle, way) for x, angle in zip(full, angles, strict=True)])
-        found = explain(
-            of_luminance_1(photo), of_luminance_1(back), scene_color, weight=weight, shares=SHARES
+    """Take each turn back, fit the veil model, and return the turn whose fit costs least."""
+    weight = np.where(_is_cut_off(relit) & (space == "lab"), CUT_OFF_WEIGHT, 1.0)
+    is_completing = space == "lab" and rounds > 1
+    full = [_completed(relit, turned(photo, a, space)) if is_completing else relit for a in angles]
+    for left in reversed(range(rounds if space == "lab" else 1)):
+        back = np.stack([turned(x, -angle, space) for x, angle in zip(full, angles, strict=True)])
+        fits = fit_veil(
+            with_luminance_1(photo), with_luminance_1(back), scene_color, weight=weight, starts=STARTS
         )
+        expected = [turned(fit.colors(photo), angle, space) for fit, angle in zip(fits, angles, strict=True)]
         if left:
-            full = [
-                _completed(relit, turned(explained.colors(photo), angle, way))
-                for explained, angle in zip(found, angles, strict=True)
-            ]
-    costs = [explained.cost + (WORTH_HSV if way == "hsv" else 0) for explained in found]
-    if way == "lab":
-        # What was cut off is compared as it is seen, cut off: completed it would agree with anything.
-        expected = np.stack(
-            [
-                turned(explained.colors(photo), angle, way)
-                for explained, angle in zip(found, angles, strict=True)
-            ]
+            full = [_completed(relit, colors) for colors in expected]
+    if space == "lab":
+        # Cut-off channels are compared as they were observed: completed they would agree with any angle.
+        residual = residual_cost(
+            with_luminance_1(np.stack(expected)), with_luminance_1(relit), np.ones(len(relit))
         )
-        lacks = lack_of(of_luminance_1(expected), of_luminance_1(relit), np.ones(len(relit)))
-        costs = [explained.strain + float(lack) for explained, lack in zip(found, lacks, strict=True)]
+        costs = [fit.prior_cost + float(cost) for fit, cost in zip(fits, residual, strict=True)]
+    else:
+        costs = [fit.cost + HSV_PENALTY for fit in fits]
     best = int(np.argmin(costs))
-    return Turn((float(angles[best]) + 180) % 360 - 180, way, found[best], costs[best])
+    return Turn((float(angles[best]) + 180) % 360 - 180, space, fits[best], costs[best])
+
+
+def _is_cut_off(linear: Plane) -> NDArray[np.bool_]:
+    """(n,), whether a colour has a channel at 0 or 1."""
+    return np.asarray((linear.min(axis=-1) < CUT_OFF) | (linear.max(axis=-1) > 1 - CUT_OFF))
 
 
 def _completed(relit: Plane, expected: Plane) -> Plane:
     """Channels that were cut off at 0 or 1, continued as expected from the channels that were not."""
-    low, high = relit < LOST, relit > 1 - LOST
+    low, high = relit < CUT_OFF, relit > 1 - CUT_OFF
     seen = np.where(low | high, 0, np.maximum(expected, 0))
     scale = (seen * relit).sum(axis=-1) / np.maximum((seen * seen).sum(axis=-1), 1e-4)
     full = expected * scale[..., None]

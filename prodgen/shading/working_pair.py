@@ -1,8 +1,7 @@
-"""What photograph, relit picture and matte have to say about the light, at a size fit to listen.
+"""Crops, aligns and shrinks photograph and relit picture to the pair that the light is estimated from.
 
-The light is smooth, so it is looked for in a reduced picture of the product alone. Owns that
-reduction: the crop, the working size, linear light, which pixels count, and the scene's colour
-around the product. Judges nothing.
+Light is smooth, so a reduced picture of the product alone is enough. Owns that reduction: the crop, the
+working size, linear light, which pixels count, and the scene's colour around the product. Judges nothing.
 """
 
 from __future__ import annotations
@@ -12,23 +11,38 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from prodgen.color import LUMA, to_linear
 from prodgen.errors import IdentityError, ImageError
-from prodgen.images import Matte, RgbImage, resize
+from prodgen.images import Matte, Plane, RgbImage, resize
 from prodgen.masks import bounding_box, normalised_blur
 from prodgen.shading.register import align, move
 from prodgen.shading.turn import Turn, find_turn, turn_back
 
 WORKING_SIDE_PX = 480
-"""Longest side of the product while the light is estimated; the finest light carried is 3 pixels there."""
+"""Longest side of the product while the light is estimated. Speed: the finest light is 3 pixels there."""
 
 INSIDE = 0.9
-"""Matte from which on a pixel is product alone, and may bear witness."""
+"""Matte above which a pixel counts as product alone. Chosen below 1, since mattes are noisy."""
 
 SMALLEST_PRODUCT_PX = 24
-"""Inner pixels, at working size, below which nothing can be said."""
+"""Inner pixels, at working size, below which no light is estimated. Guard."""
+
+PADDING = 0.04
+"""Rim around the product, share of its longer side: room for a product that moved. Chosen: half of
+`register.MOST_DISPLACEMENT`."""
+
+PIECE_GAP = 0.03
+"""Gap, share of the crop's longer side, that does not part one product: a strap and its bag. Chosen."""
+
+SMALLEST_PIECE = 0.04
+"""Share of all product pixels for a piece to have a light of its own; others join the largest. Chosen."""
+
+RING = 0.09
+"""Width of the ring around the product whose median is the scene's colour, in product extents. Chosen."""
+
+RING_SIDE_PX = 360
+"""Longest side of the picture while the scene's colour is taken. Speed."""
 
 
 class Region(NamedTuple):
@@ -53,27 +67,27 @@ class WorkingPair:
     region: Region
     """Where in the frame this is."""
 
-    photo_linear: NDArray[np.float32]
+    photo_linear: Plane
     """(h, w, 3), the photograph."""
 
-    relit_linear: NDArray[np.float32]
+    relit_linear: Plane
     """(h, w, 3), the relit picture in the same place."""
 
     weight: Matte
     """(h, w), 1 where the pixel is certainly product."""
 
     pieces: tuple[Matte, ...]
-    """`weight`, cut into the products of the frame that do not touch one another."""
+    """`weight`, one mask for each product of the frame that stands apart; they add up to `weight`."""
 
-    scene_color: NDArray[np.float32]
+    scene_color: Plane
     """(3,), colour of the scene around the product, luminance 1."""
 
     turn: Turn
-    """What the model did to the product's hues; taken back in `relit_linear` already."""
+    """The rotation of the product's hues; it is taken back in `relit_linear` already."""
 
 
-def product_region(matte: Matte, *, padding: float = 0.04) -> Region:
-    """The part of the frame that holds the product, with a rim of `padding` times its longer side.
+def product_region(matte: Matte) -> Region:
+    """The part of the frame that holds the product, with a rim of `PADDING` times its longer side.
 
     Raises:
         IdentityError: If the matte is empty.
@@ -84,7 +98,7 @@ def product_region(matte: Matte, *, padding: float = 0.04) -> Region:
         raise IdentityError("the matte marks no product, so there is nothing to keep") from error
     height, width = matte.shape
     # The long side decides, so that a thin product keeps room to move.
-    pad = padding * max(box.width, box.height) + 2
+    pad = PADDING * max(box.width, box.height) + 2
     return Region(
         max(0.0, (box.left - pad) / width),
         max(0.0, (box.top - pad) / height),
@@ -148,19 +162,20 @@ def pair_pictures(
     )
 
 
-def soften(linear: NDArray[np.float32], weight: Matte) -> NDArray[np.float32]:
+def soften(linear: Plane, weight: Matte) -> Plane:
     """Blur by one working pixel inside the product: a relit picture is softer than a photograph."""
     return normalised_blur(linear, weight, 1.0)
 
 
 def _pieces(weight: Matte) -> tuple[Matte, ...]:
-    """Products that stand apart, largest first; crumbs go with the largest."""
-    # Parts of one product nearly touch (a strap and its bag): a small gap does not part them.
-    reach = max(3, round(0.03 * max(weight.shape))) | 1
+    """Products that stand apart, largest first; small pieces go with the largest."""
+    reach = max(3, round(PIECE_GAP * max(weight.shape))) | 1
     joined = cv2.morphologyEx(weight.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     count, labels = cv2.connectedComponents(joined, connectivity=8)
     areas = [(float(weight[labels == label].sum()), label) for label in range(1, count)]
-    large = [label for area, label in sorted(areas, reverse=True) if area > 0.04 * float(weight.sum())]
+    large = [
+        label for area, label in sorted(areas, reverse=True) if area > SMALLEST_PIECE * float(weight.sum())
+    ]
     if len(large) < 2:
         return (weight,)
     masks = [(weight * (labels == label)).astype(np.float32) for label in large]
@@ -168,13 +183,13 @@ def _pieces(weight: Matte) -> tuple[Matte, ...]:
     return tuple(masks)
 
 
-def _scene_color(relit: RgbImage, matte: Matte) -> NDArray[np.float32]:
+def _scene_color(relit: RgbImage, matte: Matte) -> Plane:
     """Median colour of the scene in a ring around the product, luminance 1; grey if there is none."""
     height, width = relit.shape[:2]
-    scale = min(1.0, 360 / max(height, width))
+    scale = min(1.0, RING_SIDE_PX / max(height, width))
     size = max(4, round(width * scale)), max(4, round(height * scale))
     small, cut = resize(relit, *size), resize(matte, *size)
-    radius = max(3, round(0.09 * float(np.sqrt((cut > 0.5).sum()))))
+    radius = max(3, round(RING * float(np.sqrt((cut > 0.5).sum()))))
     kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
     ring = (cv2.dilate((cut > 0.5).astype(np.uint8), kernel) > 0) & (cut < 0.1)
     if ring.sum() < 8:
