@@ -1,8 +1,8 @@
 """Colour arithmetic in float32: linear light, CIE L*a*b*, CIEDE2000, colour temperature.
 
-Pure functions on arrays whose last axis is R, G, B (or L, a, b). Own code because it is on the
-path of every picture: OpenCV's float Lab is off by up to 0.43, and scikit-image works in float64
-and takes seconds where this takes tenths. Tested against scikit-image.
+Functions on arrays whose last axis is R, G, B (or L, a, b). They are written here because every picture
+passes through them: OpenCV's float Lab is off by up to 0.43, and scikit-image works in float64 and takes
+seconds where this takes tenths. The tests compare with scikit-image.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from prodgen.images import RgbImage
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-"""Luminance of linear sRGB primaries (IEC 61966-2-1, that is BT.709)."""
+"""Luminance of the linear sRGB primaries. Standard: IEC 61966-2-1, BT.709."""
 
 _XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]],
     np.float64,
 )
 _WHITE = np.array([0.95047, 1.0, 1.08883], np.float64)
-"""D65, 2 degree observer."""
+"""XYZ of D65 for the 2 degree observer. Standard: IEC 61966-2-1."""
 
 _TO_CONE = (_XYZ / _WHITE[:, None]).astype(np.float32)
 _FROM_CONE = np.linalg.inv(_XYZ / _WHITE[:, None]).astype(np.float32)
@@ -36,9 +36,9 @@ def _linear_table() -> NDArray[np.float32]:
 
 
 def to_linear(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Linear light of sRGB values in [0, 1]; values outside are clipped.
+    """Return the linear light of sRGB values in [0, 1]; values outside are clipped.
 
-    By table with linear interpolation: at most 1e-6 from the formula of IEC 61966-2-1.
+    A table is interpolated linearly: at most 1e-6 from the formula of IEC 61966-2-1.
     """
     table = _linear_table()
     position = np.clip(rgb, 0, 1).astype(np.float32, copy=False) * np.float32(_STEPS)
@@ -51,7 +51,7 @@ def to_linear(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def to_srgb(linear: NDArray[np.float32]) -> NDArray[np.float32]:
-    """SRGB values in [0, 1] of linear light; light below 0 and above 1 is clipped."""
+    """Return the sRGB values in [0, 1] of linear light; light below 0 and above 1 is clipped."""
     x = np.clip(linear, 0, 1).astype(np.float32, copy=False)
     return np.where(
         x <= 0.0031308,
@@ -61,7 +61,7 @@ def to_srgb(linear: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def luminance(linear: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Relative luminance Y of linear light, (..., 3) -> (...)."""
+    """Return the relative luminance Y of linear light, (..., 3) -> (...)."""
     result: NDArray[np.float32] = linear.astype(np.float32, copy=False) @ LUMA
     return result
 
@@ -72,7 +72,7 @@ def _lab_curve(t: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def linear_to_lab(linear: NDArray[np.float32]) -> NDArray[np.float32]:
-    """CIE L*a*b* (D65, 2 degrees) of linear light; L in 0..100."""
+    """Return CIE L*a*b* (D65, 2 degrees) of linear light; L in 0..100."""
     f = _lab_curve(linear.astype(np.float32, copy=False) @ _TO_CONE.T)
     lab = np.empty_like(f)
     lab[..., 0] = 116 * f[..., 1] - 16
@@ -82,12 +82,12 @@ def linear_to_lab(linear: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def to_lab(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
-    """CIE L*a*b* (D65, 2 degrees) of sRGB values in [0, 1]; L in 0..100."""
+    """Return CIE L*a*b* (D65, 2 degrees) of sRGB values in [0, 1]; L in 0..100."""
     return linear_to_lab(to_linear(rgb))
 
 
 def from_lab_linear(lab: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Linear light of CIE L*a*b* (D65); below 0 or above 1 where a colour is outside sRGB."""
+    """Return the linear light of CIE L*a*b* (D65); below 0 or above 1 where a colour is outside sRGB."""
     fy = (lab[..., 0] + 16) / 116
     f = np.stack([fy + lab[..., 1] / 500, fy, fy - lab[..., 2] / 200], axis=-1)
     cone = np.where(f > 6 / 29, f**3, (f - 16 / 116) / 7.787037).astype(np.float32)
@@ -95,20 +95,20 @@ def from_lab_linear(lab: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def from_lab(lab: NDArray[np.float32]) -> RgbImage:
-    """SRGB values in [0, 1] of CIE L*a*b* (D65); colours outside sRGB are clipped."""
+    """Return the sRGB values in [0, 1] of CIE L*a*b* (D65); colours outside sRGB are clipped."""
     return to_srgb(from_lab_linear(lab))
 
 
 def brightest(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Largest of the three channels, (..., 3) -> (...); NumPy's max is slow over so short an axis."""
+    """Return the largest of the three channels, (..., 3) -> (...); NumPy's max is slow over a short axis."""
     return np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
 
 
 def delta_e(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """CIEDE2000 colour difference of two arrays of L*a*b* values, (..., 3) -> (...).
+    """Return the CIEDE2000 colour difference of two arrays of L*a*b* values, (..., 3) -> (...).
 
-    Source: Sharma, Wu, Dalal, "The CIEDE2000 color-difference formula", 2005. About 1 is just
-    visible side by side; kL = kC = kH = 1. Worked off in rows of tiles, so that the
+    Source: Sharma, Wu, Dalal, "The CIEDE2000 color-difference formula", 2005, with kL = kC = kH = 1. A
+    difference of 1 is just visible side by side. The arrays are processed in tiles, so that the
     intermediate arrays stay in the cache.
     """
     flat_a = np.ascontiguousarray(a, np.float32).reshape(-1, 3)
@@ -159,7 +159,7 @@ def _delta_e(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float
 
 
 def kelvin_to_linear(temperature_k: float) -> NDArray[np.float32]:
-    """Colour of a black body in linear sRGB with luminance 1, (3,).
+    """Return the colour of a black body in linear sRGB with luminance 1, (3,).
 
     Source: the cubic fit of the Planckian locus by Kim et al., US patent 7024034 (2006), good
     from 1667 K to 25000 K; the temperature is clipped to that range.

@@ -1,7 +1,7 @@
 """Arithmetic on masks and smooth fields: boxes, growing, blurring, filling, compositing.
 
-Pure and free of meaning: a mask is any (H, W) float32 array in [0, 1]. Its polarity (matte:
-1 = product; inpaint_mask: 1 = repaint) is the caller's business and in the caller's names.
+A mask is any (H, W) float32 array in [0, 1]. Its polarity (matte: 1 = product; inpaint_mask: 1 = repaint)
+stands in the caller's names.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Box(NamedTuple):
 
 
 def bounding_box(mask: Matte, *, threshold: float = 0.5) -> Box:
-    """Smallest box that holds every pixel above `threshold`.
+    """Return the smallest box that holds every pixel above `threshold`.
 
     Raises:
         ImageError: If no pixel is above it.
@@ -68,10 +68,10 @@ def erode(mask: Matte, radius_px: float) -> Matte:
 
 
 def blur(field: Field, sigma_px: float) -> Field:
-    """Gaussian blur; the field is reflected at its border.
+    """Return the field after a Gaussian blur; it is reflected at its border.
 
-    A large sigma is done at a reduced size (the band that matters is low): within 0.002 of the
-    exact one for values in [0, 1], and a hundred times faster at sigma 60.
+    A large sigma is computed at a reduced size. Measured for values in [0, 1]: within 0.002 of the exact
+    blur, and a hundred times faster at sigma 60.
     """
     if sigma_px < 0.3:
         return field.astype(np.float32, copy=True)
@@ -81,12 +81,12 @@ def blur(field: Field, sigma_px: float) -> Field:
     height, width = field.shape[:2]
     pad = math.ceil(2 * sigma_px / factor) * factor
     extra_x, extra_y = -(width + 2 * pad) % factor, -(height + 2 * pad) % factor
-    # A border wider than the picture is reflected again and again, so any sigma is allowed.
+    # copyMakeBorder reflects repeatedly, so the border may be wider than the picture.
     padded = cv2.copyMakeBorder(field, pad, pad + extra_y, pad, pad + extra_x, cv2.BORDER_REFLECT)
     small = cv2.resize(
         padded, (padded.shape[1] // factor, padded.shape[0] // factor), interpolation=cv2.INTER_AREA
     )
-    # Box reduction and linear enlargement blur by themselves: factor^2/12 and factor^2/6 of variance.
+    # Box reduction and linear enlargement add factor^2/12 and factor^2/6 to the variance.
     rest = math.sqrt(max(sigma_px**2 - factor**2 / 4, 0.01)) / factor
     small = cv2.GaussianBlur(small, (0, 0), rest, borderType=cv2.BORDER_REFLECT)
     large = cv2.resize(small, (padded.shape[1], padded.shape[0]), interpolation=cv2.INTER_LINEAR)
@@ -94,7 +94,7 @@ def blur(field: Field, sigma_px: float) -> Field:
 
 
 def _across(mask: Matte, field: Field) -> Field:
-    """The mask in a shape that multiplies `field`."""
+    """Return the mask in a shape that can be multiplied with `field`."""
     return mask if field.ndim == 2 else mask[..., None]
 
 
@@ -103,9 +103,9 @@ def _scaled(field: Field, size: tuple[int, int], interpolation: int) -> Field:
 
 
 def normalised_blur(field: Field, weight: Matte, sigma_px: float) -> Field:
-    """Gaussian blur of `field` that knows only where `weight` is: blur(field * weight) / blur(weight).
+    """Return the weighted Gaussian blur of a field: blur(field * weight) / blur(weight).
 
-    Nothing leaks in from where the weight is 0; far from any weight the result tends to 0.
+    Pixels of weight 0 have no influence; far from any weight the result tends to 0.
     """
     total = np.maximum(blur(weight, sigma_px), np.float32(1e-5))
     result: Field = blur(field * _across(weight, field), sigma_px) / _across(total, field)
@@ -129,7 +129,7 @@ def fill(image: Field, hole: Matte) -> Field:
     for colours, weight in reversed(levels):
         coarse = _scaled(result, (weight.shape[1], weight.shape[0]), cv2.INTER_LINEAR)
         known_here = _across(weight, image)
-        # A cell a quarter known is trusted; with less, what the coarser level knows is mixed in.
+        # A cell that is a quarter known is used alone; with less the coarser level is mixed in.
         share = np.minimum(known_here * 4, 1)
         near = colours / np.maximum(known_here, 1e-6)
         result = (near * share + coarse * (1 - share)).astype(np.float32, copy=False)
@@ -138,7 +138,7 @@ def fill(image: Field, hole: Matte) -> Field:
 
 
 def composite(foreground: RgbImage, background: RgbImage, matte: Matte) -> RgbImage:
-    """`foreground` over `background` by the matte, in sRGB values, as cameras and editors mix edges.
+    """Return `foreground` over `background` by the matte, mixed in sRGB values as image editors do.
 
     Where the matte is 0 the background stays to the bit, where it is 1 the foreground does.
 
@@ -156,7 +156,12 @@ def composite(foreground: RgbImage, background: RgbImage, matte: Matte) -> RgbIm
 
 
 def hole_count(matte: Matte, *, smallest_share: float = 0.0005) -> int:
-    """Pieces of background that the product encloses (a mug's handle), above a share of the picture."""
+    """Count the pieces of background that the product encloses, such as the hole of a mug's handle.
+
+    Args:
+        matte: (H, W), 1 = product.
+        smallest_share: Least area of a piece, as a share of the picture.
+    """
     count, labels, stats, _ = cv2.connectedComponentsWithStats((matte < 0.5).astype(np.uint8), connectivity=4)
     border = set(np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])).tolist())
     large = stats[:, cv2.CC_STAT_AREA] > smallest_share * matte.size

@@ -1,8 +1,7 @@
-"""Reads print with the Tesseract program, where that is installed. Optional: without it nothing is read.
+"""Reads print with the Tesseract program, if that is installed; without it nothing is read.
 
-Owns finding the program, running it (as its own process, with a time limit, on one thread) and
-understanding what it prints. What the words are compared with is `prodgen.identity`'s business.
-Looks for nothing and runs nothing when imported.
+The program is found, run as its own process with a time limit and on one thread, and its table is parsed.
+`prodgen.identity` compares the words. Importing this module looks for nothing and runs nothing.
 """
 
 from __future__ import annotations
@@ -24,40 +23,39 @@ logger = logging.getLogger(__name__)
 
 
 class Word(NamedTuple):
-    """A word that was read."""
+    """A word that was read, with its box in shares of the picture's width and height."""
 
     text: str
     confidence: float
-    """The reader's own, 0 to 100."""
+    """Confidence of the reader, 0 to 100."""
     left: float
-    """As share of the picture's width, like `right`; `top` and `bottom` of its height."""
     top: float
     right: float
     bottom: float
 
 
 Reader = Callable[[RgbImage], Sequence[Word] | None]
-"""Reads all words of a picture, (H, W, 3), sRGB, [0, 1], dark on light; None if it could not work."""
+"""Returns all words of a picture, (H, W, 3), sRGB, [0, 1], dark on light; None if reading failed."""
 
 PROGRAM = "PRODGEN_TESSERACT"
-"""Environment variable: path or name of the program; "off" means that nothing is to be read."""
+"""Environment variable with the program's path or name; "off" turns reading off."""
 
 TIMEOUT_S = 20.0
-"""For one picture; it takes well under a second on one core."""
+"""Time limit for one picture. Guard: reading takes well under a second on one core."""
 
 TRIES = 3
-"""Failures in a row after which it is left alone for the rest of the process."""
+"""Failures in a row after which the program is no longer run in this process. Guard."""
 
 REMEDY = "apt install tesseract-ocr"
 
 SPARSE_TEXT = "11"
-"""Page segmentation: as much text as possible, in no particular order. Labels are no pages."""
+"""Tesseract's page segmentation mode for text in no particular order, as labels have it."""
 
 
 def tesseract() -> Reader | None:
-    """Return a reader that asks Tesseract, or None if there is no such program.
+    """Return a reader that runs Tesseract, or None if there is no such program.
 
-    The same reader each time, so that a program that does not work is told of once and then left alone.
+    Each call returns one and the same reader, so that a program that does not work is reported once.
     """
     program = find_program()
     return None if program is None else _reader(program)
@@ -68,14 +66,14 @@ def find_program() -> str | None:
     named = os.environ.get(PROGRAM, "").strip()
     if named.lower() == "off":
         return None
-    found = shutil.which(named or "tesseract")
-    if named and found is None:
+    program = shutil.which(named or "tesseract")
+    if named and program is None:
         _warn_once(f"{PROGRAM} names {named!r}, which is no program that can be run: print is not read")
-    return found
+    return program
 
 
 def version(program: str, *, timeout_s: float = 5.0) -> str | None:
-    """Return what the program calls itself, such as "tesseract 5.3.0"; None if it does not run."""
+    """Return the program's name and version, such as "tesseract 5.3.0"; None if it does not run."""
     try:
         done = subprocess.run(
             [program, "--version"],
@@ -86,7 +84,7 @@ def version(program: str, *, timeout_s: float = 5.0) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    # Version 3 told it on the other channel.
+    # Version 3 prints it on stderr.
     lines = (done.stdout or done.stderr).decode("utf-8", "replace").splitlines()
     return lines[0].strip() if lines and lines[0].lower().startswith("tesseract") else None
 
@@ -111,8 +109,8 @@ class Tesseract:
             picture: (H, W, 3), sRGB, [0, 1].
 
         Returns:
-            Its words, in the program's order; None if the program failed, took too long or printed what
-            cannot be understood, which is logged the first time.
+            Its words, in the program's order; None if the program failed, took too long or printed no
+            table, which is logged the first time.
         """
         if self._failures >= TRIES:
             return None
@@ -120,13 +118,15 @@ class Tesseract:
             words = parse(self._run(picture))
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             self._failures += 1
-            _warn_once(f"{self._program} cannot read print, so it is not measured by reading: {_told(error)}")
+            _warn_once(
+                f"{self._program} cannot read print, so it is not measured by reading: {_reason(error)}"
+            )
             return None
         self._failures = 0
         return words
 
     def _run(self, picture: RgbImage) -> str:
-        # One channel, unpacked: print is drawn grey, and packing would take longer than reading it back.
+        # Grey and uncompressed: colour adds nothing, and compressing takes longer than it saves.
         grey = cv2.cvtColor(to_uint8(picture), cv2.COLOR_RGB2GRAY)
         header = f"P5\n{grey.shape[1]} {grey.shape[0]}\n255\n".encode()
         done = subprocess.run(
@@ -135,14 +135,14 @@ class Tesseract:
             capture_output=True,
             check=True,
             timeout=self._timeout_s,
-            # Its threads only get in one another's way on pictures as small as these.
+            # On small pictures several threads are slower than one.
             env={**os.environ, "OMP_THREAD_LIMIT": "1"},
         )
         return done.stdout.decode("utf-8", "replace")
 
 
 def parse(tsv: str) -> tuple[Word, ...]:
-    """Understand Tesseract's table: level, four counters, left, top, width, height, confidence, text.
+    """Parse Tesseract's table: level, four counters, left, top, width, height, confidence, text.
 
     Raises:
         ValueError: If it is no such table.
@@ -168,12 +168,12 @@ def parse(tsv: str) -> tuple[Word, ...]:
     return tuple(words)
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, subprocess.TimeoutExpired):
         return f"it did not finish within {error.timeout:.0f} s"
     if isinstance(error, subprocess.CalledProcessError):
-        said = (error.stderr or b"").decode("utf-8", "replace").strip().splitlines()
-        return f"it ended with {error.returncode}" + (f": {said[-1][:200]}" if said else "")
+        lines = (error.stderr or b"").decode("utf-8", "replace").strip().splitlines()
+        return f"it ended with {error.returncode}" + (f": {lines[-1][:200]}" if lines else "")
     return str(error)
 
 

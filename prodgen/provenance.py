@@ -1,7 +1,6 @@
-"""The story that a picture carries: A1111's infotext, our recipe as JSON, and the IPTC source type.
+"""The story that a picture's file carries: A1111's infotext, our facts as JSON, and the IPTC source type.
 
-Pure: makes and reads text. What is in the story is the caller's business; where it is kept in a
-file is `images`' business.
+Makes and reads text only. Callers decide what the story says; `codecs` stores it in the file.
 """
 
 from __future__ import annotations
@@ -16,19 +15,19 @@ from prodgen.errors import ImageError
 _CODES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 COMPOSITE_WITH_TRAINED_MEDIA = f"{_CODES}compositeWithTrainedAlgorithmicMedia"
-"""A real product in a scene that a trained model drew (IPTC NewsCodes): our usual case."""
+"""IPTC source type of a real product in a scene that a trained model drew."""
 
 TRAINED_MEDIA = f"{_CODES}trainedAlgorithmicMedia"
-"""A picture that a trained model drew from words, with no photograph in it."""
+"""IPTC source type of a picture that a trained model drew from words, with no photograph in it."""
 
 COMPOSITE_SYNTHETIC = f"{_CODES}compositeSynthetic"
-"""A real product in a scene computed without a trained model: the embedded backend."""
+"""IPTC source type of a real product in a scene computed without a trained model (embedded backend)."""
 
 ALGORITHMICALLY_ENHANCED = f"{_CODES}algorithmicallyEnhanced"
-"""The photograph itself, cut out and put on an even ground: the packshot."""
+"""IPTC source type of a photograph that was cut out and put on an even ground (packshot)."""
 
 KEY = "prodgen"
-"""Name of the text chunk that holds our story."""
+"""Name of the PNG text chunk that holds our story."""
 
 XMP_KEY = "XML:com.adobe.xmp"
 
@@ -52,7 +51,7 @@ def text_chunks(story: Mapping[str, Any], *, infotext: str, source_type: str) ->
 def xmp_packet(source_type: str, story: str) -> str:
     """Return an XMP packet with the IPTC digital source type, the tool, and our story.
 
-    The story rides in XMP as well because JPEG and WebP have no text chunks.
+    The story is stored in XMP as well because JPEG and WebP have no text chunks.
     Source: IPTC Photo Metadata Standard 2023.1, property "Digital Source Type" (Iptc4xmpExt).
     """
     return (

@@ -1,7 +1,7 @@
-"""What light a scene has: one setting that drives light map, prompt words and shadow.
+"""Light: one setting for light map, prompt and shadow; its estimate from a picture; relighting by it.
 
-Owns the direction words, the light map for IC-Light, and the estimate of a light from one
-8-bit picture. Knows no product pixels and draws no shadow.
+`setting` reads and writes a light, `estimating` finds the light of a background picture, `relighting` puts a
+product into that light without a diffusion model. Shadows are in `prodgen.shadows`.
 """
 
 from prodgen.light.estimating import Surroundings, estimate_light, estimate_surroundings

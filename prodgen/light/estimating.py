@@ -1,7 +1,8 @@
-"""What light a place has, estimated from one ordinary picture of it.
+"""Estimates the light at a place from one ordinary picture of it.
 
-One 8-bit picture cannot give the light; it bounds it. Every rule here starts from what is usual and
-leaves it only as far as paint, the other explanation, cannot reach.
+One 8-bit picture does not determine the light, it bounds it: a dark floor may be dark paint or little light.
+The estimate starts from a prior, ordinarily exposed floors and backdrops, and leaves it only as far as paint
+cannot explain the picture. How far each number moves the result: docs/calibration/light.md.
 """
 
 from __future__ import annotations
@@ -19,26 +20,112 @@ from prodgen.light.setting import NEUTRAL_K, Light
 from prodgen.masks import dilate, fill
 
 USUAL_FLOOR, USUAL_BACKDROP = 0.3, 0.2
-"""Linear luminance of floor and backdrop in an ordinarily exposed picture: path-traced tables in real
-places show floors of 0.16 to 0.9 and backdrops of 0.1 to 0.3."""
+"""Prior mean of the linear luminance of floor and backdrop in an ordinarily exposed picture.
+
+Measured on path-traced tables in real places: floors of 0.16 to 0.9, backdrops of 0.1 to 0.3."""
+
+FLOOR_PAINT_SPAN, BACKDROP_PAINT_SPAN = 1.15, 0.8
+"""Natural log of the factor by which paint alone makes a floor or a backdrop darker or brighter than usual.
+
+Chosen: exp(1.15) = 3.2 covers the measured floors around `USUAL_FLOOR`; backdrops vary less."""
 
 USUAL_FLOOR_CHROMA = np.array([0.2, -0.3], np.float32)
-"""log(R/G), log(B/G) of the albedo of floors and tables: wood, stone and earth are warm, none is blue."""
+"""Prior mean of log(R/G), log(B/G) of the albedo of floors and tables: wood, stone and earth are warm."""
 
-FLOOR_TRUST = 0.33
-"""Share of a floor's colour cast that is light, not paint: var(light) / (var(light) + var(albedo)) in log
-chroma, with standard deviations of 0.35 (front light of eight real panoramas: 0.4) and 0.5."""
+FLOOR_WEIGHT, GLARE_WEIGHT = 0.33, 0.9
+"""Share of a floor's colour cast that is the light's and not the paint's: on a dull floor, and in glare.
+
+Measured for the dull floor: var(light) / (var(light) + var(albedo)) in log chroma, with standard deviations
+of 0.35 (front light of eight real panoramas: 0.4) and 0.5. Chosen by eye for glare, which has the light's
+colour."""
+
+MAX_LOG_CHROMA = 0.6
+"""Largest log(R/G) or log(B/G) of the estimated light. Guard: candle light has about 0.6."""
 
 ROWS = 96
-"""Height of the picture that the light is estimated from."""
+"""Height, in pixels, at which a picture is analysed. Speed: light is smooth, so more rows add nothing."""
 
 FRONT_SHARE = 0.9
-"""Light on a surface facing the camera over light on the floor, where nothing speaks of a light behind."""
+"""Light on a surface that faces the camera over light on the floor, where no light stands behind.
+
+Chosen by eye."""
+
+FLOOR_REFLECTION = 0.5
+"""Share of a standing surface's view that is floor. By definition: half of its half sphere."""
+
+BACKDROP_WEIGHT = 0.5
+"""Share of a backdrop's darkness, beyond paint, that the front's light shares. Chosen by eye."""
+
+SHADE_BEHIND = 0.65
+"""Share of the front's light that is lost when the light certainly stands behind. Chosen by eye."""
+
+SPOT_CERTAINTY, GLARE_CERTAINTY = 0.8, 0.9
+"""Certainty of a light behind that blown spots and glare give at most. Chosen by eye."""
+
+MAX_BOUNCE = 0.4
+"""Largest share of the front's light colour that comes from the floor. Guard against bright red floors."""
+
+BOUNCE_PER_FLOOR = 0.3
+"""Share of the front's colour that the floor gives, per floor luminance over front light. Chosen by eye."""
+
+SKY_TINT = np.array([0.96, 1.0, 1.05], np.float32)
+"""Colour of shade under an open sky, R, G, B; applied twice where the light surely stands behind.
+
+Chosen by eye."""
+
+SIDE_GAIN = 0.35
+"""Difference of the light on the two sides per unit of the backdrop's log difference. Chosen by eye."""
+
+RIM_LIGHT = 0.2
+"""Light on the sides, per floor light, from a light that certainly stands behind. Chosen by eye."""
+
+FLOOR_UNDERSIDE = 0.8
+"""Light from below per floor luminance; less than 1 because the product shades its own floor.
+
+Chosen by eye."""
+
+AWAY_BASE = 0.5
+"""Light on the side away from the camera per front light, without a light behind. Chosen by eye."""
+
+AWAY_CHROMA_POWER = 0.3
+"""Share, in log chroma, of the backdrop's colour in the light from behind. Chosen by eye."""
+
+EDGE_DELTA_E, EDGE_STEP_ROWS = 9.0, 5
+"""Distance in L*a*b* of two rows so many rows apart, beyond which the floor ends between them.
+
+Measured: a floor's own gradient stays under 9 on the path-traced tables."""
+
+SWEEP_ROWS = 30
+"""Rows above the foot where a floor without an edge is taken to end, about an eye-level horizon.
+
+Chosen by eye."""
+
+GLARE_START, GLARE_SPAN = 0.12, 0.45
+"""Natural log of far over near floor luminance at which glare begins, and over which it becomes certain.
+
+Chosen by eye; Fresnel reflection grows towards grazing view, paint does not."""
+
+BLOWN_START, BLOWN_SPAN = 0.8, 0.15
+"""Luminance at which a pixel begins to count as blown, and over which it counts fully. Chosen by eye."""
+
+SPOT_SHARE = 0.008
+"""Share of blown pixels at which a lamp, sun or window is 63 % certain. Chosen by eye."""
+
+WALL_START, WALL_SPAN = 0.2, 0.3
+"""Share of blown pixels at which a bright wall becomes likely instead, and over which it becomes certain.
+
+Chosen by eye."""
+
+MAX_SIDE_BALANCE = 0.3
+"""Largest estimated difference between left and right, and its gain. Chosen: a weak sign only."""
+
+BEHIND_THRESHOLD = 0.25
+"""Certainty of a light behind from which it is the main light of the shadow. Chosen by eye."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What one picture tells of the light at the place where a product is to stand."""
+    """The estimated light at the place where a product is to stand."""
 
     cube: NDArray[np.float32]
     """(6, 3): linear light of a white surface that faces right, left, up, down, the camera, away from it."""
@@ -69,20 +156,20 @@ def estimate_surroundings(
 ) -> Surroundings:
     """Estimate the light at a place from one ordinary picture of it.
 
-    One 8-bit picture cannot give the light; it bounds it. What is used, and why:
+    Four observations are used:
 
-    * A picture is exposed so that its floor shows as usual. The light is taken to differ from
-      the usual only as far as the floor is darker or brighter than paint can explain.
-    * The floor's colour cast is shared out between light and paint by their usual spread.
-    * A light behind the product shows as glare (a floor brighter towards the horizon, in the
+    * Floor luminance. A picture is exposed for its floor, so the light differs from the usual only as far
+      as the floor is darker or brighter than paint can explain.
+    * Floor colour. Its cast is divided between light and paint by their variances.
+    * A light behind the product. It shows as glare (a floor that brightens towards the horizon, in the
       light's own colour) or as blown spots in the backdrop; the front is then in shade.
-    * The backdrop faces the camera as the product's front does: if it is much darker than
-      paint explains, so is the light on the front.
+    * Backdrop luminance. The backdrop faces the camera as the product's front does: if it is much darker
+      than paint explains, so is the light on the front.
 
     Args:
         background: (H, W, 3), sRGB.
         matte: (H, W), 1 = product: says where the floor is; None takes the lower middle.
-        holds_product: Whether the product is already in the picture; it is then looked past.
+        holds_product: Whether the product is already in the picture; it is then filled from around it.
 
     Returns:
         The estimate; linear light in the picture's own exposure.
@@ -94,28 +181,28 @@ def estimate_surroundings(
     floor_y, backdrop_y = _lum(floor_rgb), _lum(backdrop_rgb)
     glare = _glare(small[floor_top + 3 :])
     spots, spot_x = _blown_spots(backdrop)
-    behind = 1 - (1 - 0.8 * spots) * (1 - 0.9 * glare)
+    behind = 1 - (1 - SPOT_CERTAINTY * spots) * (1 - GLARE_CERTAINTY * glare)
 
-    level = math.exp(_beyond(math.log((floor_y + 1e-3) / USUAL_FLOOR), 1.15))
-    gloom = _beyond(math.log((backdrop_y + 1e-3) / (USUAL_BACKDROP * level)), 0.8)
-    # Half of what a standing surface sees is floor: a pale one lights it, a dark one does not.
-    usual = FRONT_SHARE * level + 0.5 * (min(floor_y, level) - USUAL_FLOOR * level)
-    front = usual * math.exp(0.5 * min(gloom, 0.0)) * (1 - 0.65 * behind)
+    level = math.exp(_outside(math.log((floor_y + 1e-3) / USUAL_FLOOR), FLOOR_PAINT_SPAN))
+    gloom = _outside(math.log((backdrop_y + 1e-3) / (USUAL_BACKDROP * level)), BACKDROP_PAINT_SPAN)
+    # A pale floor lights a standing surface, a dark one does not.
+    usual = FRONT_SHARE * level + FLOOR_REFLECTION * (min(floor_y, level) - USUAL_FLOOR * level)
+    front = usual * math.exp(BACKDROP_WEIGHT * min(gloom, 0.0)) * (1 - SHADE_BEHIND * behind)
     tint = _light_tint(floor_rgb, glare)
-    # In the shade of a light behind it is the sky that shines; and the floor gives its own colour.
-    bounce = min(0.3 * floor_y / max(front, 1e-3), 0.4)
-    shade = tint * np.array([0.96, 1.0, 1.05], np.float32) ** (2 * spots)
+    # With a light behind, the front is lit by the sky and by the floor, each in its own colour.
+    bounce = min(BOUNCE_PER_FLOOR * floor_y / max(front, 1e-3), MAX_BOUNCE)
+    shade = tint * SKY_TINT ** (2 * spots)
     shade_tint = _balanced(_balanced(shade) * (1 - bounce) + _balanced(floor_rgb + 1e-3) * bounce)
     sides = _side_balance(backdrop)
-    away = _balanced(backdrop_rgb + 1e-3) ** 0.3 * tint
+    away = _balanced(backdrop_rgb + 1e-3) ** AWAY_CHROMA_POWER * tint
     cube = np.stack(
         [
-            shade_tint * (front * (1 - 0.35 * sides) + 0.2 * behind * level),
-            shade_tint * (front * (1 + 0.35 * sides) + 0.2 * behind * level),
+            shade_tint * (front * (1 - SIDE_GAIN * sides) + RIM_LIGHT * behind * level),
+            shade_tint * (front * (1 + SIDE_GAIN * sides) + RIM_LIGHT * behind * level),
             tint * level,
-            floor_rgb * 0.8,
+            floor_rgb * FLOOR_UNDERSIDE,
             shade_tint * front,
-            _balanced(away) * (0.5 * front + behind * level),
+            _balanced(away) * (AWAY_BASE * front + behind * level),
         ]
     ).astype(np.float32)
     scale = background.shape[0] / small.shape[0]
@@ -133,7 +220,7 @@ def estimate_light(background: RgbImage, matte: Matte | None = None, *, holds_pr
         holds_product: Whether the product is already in the picture.
 
     Returns:
-        The light; an even one (strength near 0) where nothing in the picture tells.
+        The light; an even one (strength near 0) where the picture shows none.
     """
     return estimate_surroundings(background, matte, holds_product=holds_product).light
 
@@ -157,61 +244,63 @@ def _small(
 def _floor_edge(small: NDArray[np.float32], foot: int) -> int:
     """Return the first row of the floor: the nearest break in row colour above the foot.
 
-    The break may be blurred, so rows a few apart are compared; a floor's own gradient stays under 9
-    in L*a*b*.
+    The break may be blurred, so rows `EDGE_STEP_ROWS` apart are compared.
     """
     rows = linear_to_lab(np.median(small, axis=1)[None])[0]
-    step = 5
+    step = EDGE_STEP_ROWS
     for row in range(min(foot, len(rows) - step) - 1, step, -1):
-        if np.linalg.norm(rows[row] - rows[row - step]) > 9:
+        if np.linalg.norm(rows[row] - rows[row - step]) > EDGE_DELTA_E:
             return max(row - 1, step)
-    # No edge to be seen: a sweep. The floor then ends about where an eye-level horizon would be.
-    return max(foot - 30, step)
+    return max(foot - SWEEP_ROWS, step)  # no edge: a studio sweep
 
 
 def _glare(floor: NDArray[np.float32]) -> float:
-    """Return 0 to 1: how surely a light behind the scene is mirrored in the floor.
+    """Return the certainty, 0 to 1, that the floor mirrors a light behind the scene.
 
-    Mirroring grows towards grazing view (Fresnel), so the floor brightens towards the horizon.
+    Reflection grows towards grazing view (Fresnel), so the floor brightens towards the horizon.
     """
     if len(floor) < 9:
         return 0.0
     third = len(floor) // 3
     far, near = _lum(_mean(floor[:third])), _lum(_mean(floor[-third:]))
-    return float(np.clip((math.log((far + 1e-3) / (near + 1e-3)) - 0.12) / 0.45, 0, 1))
+    return float(np.clip((math.log((far + 1e-3) / (near + 1e-3)) - GLARE_START) / GLARE_SPAN, 0, 1))
 
 
 def _blown_spots(backdrop: NDArray[np.float32]) -> tuple[float, float]:
-    """Return how surely blown spots mean a light behind, 0 to 1, and where they are, -1 left to 1 right.
+    """Return the certainty, 0 to 1, that blown spots are a light behind, and their place, -1 left to 1 right.
 
     A few per cent of blown pixels are a sun, a lamp or a window; a wholly white backdrop is a wall.
     """
-    bright = np.clip((luminance(backdrop) - 0.8) / 0.15, 0, 1)
+    bright = np.clip((luminance(backdrop) - BLOWN_START) / BLOWN_SPAN, 0, 1)
     share = float(bright.mean())
     columns = np.linspace(-1, 1, backdrop.shape[1])
     middle = float((bright.sum(axis=0) * columns).sum() / max(float(bright.sum()), 1e-6))
-    wall = float(np.clip((share - 0.2) / 0.3, 0, 1))
-    return (1 - math.exp(-share / 0.008)) * (1 - wall), middle
+    wall = float(np.clip((share - WALL_START) / WALL_SPAN, 0, 1))
+    return (1 - math.exp(-share / SPOT_SHARE)) * (1 - wall), middle
 
 
 def _light_tint(floor_rgb: NDArray[np.float32], glare: float) -> NDArray[np.float32]:
     """Return the light's colour, (3,), luminance 1, from the floor's.
 
-    Glare has the light's own colour: a floor without metal mirrors without colouring.
+    Glare has the light's own colour: a floor that is not metal reflects without colouring.
     """
     rgb = floor_rgb + 2e-3
-    seen = np.log(rgb[[0, 2]] / rgb[1])
+    observed = np.log(rgb[[0, 2]] / rgb[1])
     paint = USUAL_FLOOR_CHROMA * (1 - glare)
-    trust = FLOOR_TRUST + (0.9 - FLOOR_TRUST) * glare
-    chroma = np.clip(trust * (seen - paint), -0.6, 0.6)
+    weight = FLOOR_WEIGHT + (GLARE_WEIGHT - FLOOR_WEIGHT) * glare
+    chroma = np.clip(weight * (observed - paint), -MAX_LOG_CHROMA, MAX_LOG_CHROMA)
     return _balanced(np.array([math.exp(chroma[0]), 1.0, math.exp(chroma[1])], np.float32))
 
 
 def _side_balance(backdrop: NDArray[np.float32]) -> float:
-    """Return how much brighter the left of the backdrop is than the right, -0.3 to 0.3; a weak sign."""
+    """Return how much brighter the left of the backdrop is than the right, +-`MAX_SIDE_BALANCE`."""
     half = backdrop.shape[1] // 2
     left, right = _lum(_mean(backdrop[:, :half])), _lum(_mean(backdrop[:, half:]))
-    return float(np.clip(0.3 * math.log((left + 0.02) / (right + 0.02)), -0.3, 0.3))
+    return float(
+        np.clip(
+            MAX_SIDE_BALANCE * math.log((left + 0.02) / (right + 0.02)), -MAX_SIDE_BALANCE, MAX_SIDE_BALANCE
+        )
+    )
 
 
 def _main_light(
@@ -223,9 +312,12 @@ def _main_light(
     tint: NDArray[np.float32],
     level: float,
 ) -> Light:
-    """Return the light behind if there is one, else a weak one from the brighter side."""
+    """Return the light behind if there is one, else a weak light from the brighter side.
+
+    Its elevation, softness and strength are chosen by eye: a mirrored light stands lower than a lamp.
+    """
     kelvin = _kelvin(tint)
-    if behind > 0.25:
+    if behind > BEHIND_THRESHOLD:
         azimuth = 180 - 18 * spot_x * (1 if spots > 0.3 else 0)
         mirrored = glare / max(glare + spots, 1e-6)
         return Light(
@@ -255,9 +347,9 @@ def _kelvin(tint: NDArray[np.float32]) -> float:
     return float(choices[int(np.argmin(far))])
 
 
-def _beyond(value: float, free: float) -> float:
-    """Return how far `value` lies outside [-free, free]; paint explains what is inside."""
-    return math.copysign(max(abs(value) - free, 0.0), value)
+def _outside(value: float, span: float) -> float:
+    """Return how far `value` lies outside [-span, span], with its sign; 0 inside."""
+    return math.copysign(max(abs(value) - span, 0.0), value)
 
 
 def _mean(region: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,8 +1,7 @@
-"""Relighting a product for a given picture, without a diffusion model.
+"""Relights a product for a given background, without a diffusion model.
 
-The picture gives the light (`prodgen.light`), the matte gives rough normals, and their product is
-what the photograph's colours are multiplied with. Owns no scene: the background comes in and
-stays as it is outside the product.
+The background gives the light, the matte gives rough normals; the irradiance on these normals multiplies the
+photograph's colours. Outside the product the background stays as it is.
 """
 
 from __future__ import annotations
@@ -16,15 +15,37 @@ from prodgen.images import Matte, RgbImage
 from prodgen.light import Surroundings, estimate_surroundings
 from prodgen.masks import composite
 
-DETAIL_PX = 160
-"""Long side at which normals and light are worked out; both are smooth."""
+NORMALS_SIDE_PX = 160
+"""Long side, in pixels, at which normals and irradiance are computed. Speed: both are smooth."""
 
-MOST_VEIL = 0.05
-"""Largest linear reflectance taken for studio gloss: dielectrics mirror 4 to 5 per cent head-on (Fresnel)."""
+MAX_GLOSS = 0.05
+"""Largest linear reflectance that is taken for studio gloss.
+
+Source: Fresnel; dielectrics of index 1.5 to 1.6 reflect 4 to 5 per cent at normal incidence."""
+
+BLACKEST_PAINT = 0.005
+"""Linear reflectance of the blackest paint; what is above it in the darkest parts is gloss. Chosen by eye."""
 
 MIRRORED_SHARE = 0.4
-"""What a glossy front mirrors in an ordinary place, over the light that falls on it: the camera's side of
-a room or street is darker than its sky; a studio is white all round."""
+"""Luminance that a glossy front mirrors in an ordinary place, over that of a studio. Chosen by eye.
+
+A studio is white all round; the camera's side of a room or street is darker than its sky."""
+
+RIM = 0.3
+"""Width of the rounded rim, as a share of the body's greatest half thickness. Chosen by eye."""
+
+FOOT_SHADE, FOOT_REACH = 0.12, 0.06
+"""Light lost at the product's foot, and the height, in product heights, over which 63 % of it returns.
+
+Chosen by eye: the product hides its own floor there."""
+
+FOOT_CLEARANCE = 0.15
+"""Height over the ground, in product heights, from which an underside no longer counts as a foot.
+
+Chosen by eye."""
+
+HIGHLIGHT_KNEE = 0.85
+"""Linear light above which highlights are compressed smoothly to stay under 1. Chosen by eye."""
 
 
 def relight_on(
@@ -36,7 +57,7 @@ def relight_on(
         foreground: The product as photographed, (H, W, 3), sRGB; its surroundings do not matter.
         matte: (H, W), 1 = product.
         background: The place, (H, W, 3), sRGB.
-        holds_product: Whether the product is in that picture already; it is then looked past.
+        holds_product: Whether the product is in that picture already; it is then filled from around it.
 
     Returns:
         (H, W, 3), sRGB: the background, with the relit product over it.
@@ -49,7 +70,7 @@ def relight_on(
 
 
 def relight(foreground: RgbImage, matte: Matte, surroundings: Surroundings) -> RgbImage:
-    """Return the product under this light, alone; pixels outside the matte mean nothing.
+    """Return the product alone under this light; pixels outside the matte are undefined.
 
     Args:
         foreground: (H, W, 3), sRGB, photographed in an even white light.
@@ -60,7 +81,7 @@ def relight(foreground: RgbImage, matte: Matte, surroundings: Surroundings) -> R
         (H, W, 3), sRGB.
     """
     height, width = matte.shape
-    scale = min(1.0, DETAIL_PX / max(height, width))
+    scale = min(1.0, NORMALS_SIDE_PX / max(height, width))
     size = (max(round(width * scale), 8), max(round(height * scale), 8))
     small = np.asarray(cv2.resize(matte, size, interpolation=cv2.INTER_AREA), np.float32)
     gain = surroundings.irradiance(normals_from_matte(small)) * _foot_shade(small)[..., None]
@@ -71,19 +92,18 @@ def relight(foreground: RgbImage, matte: Matte, surroundings: Surroundings) -> R
     return to_srgb(_roll_off(lit))
 
 
-def normals_from_matte(matte: Matte, *, rim: float = 0.3) -> NDArray[np.float32]:
+def normals_from_matte(matte: Matte) -> NDArray[np.float32]:
     """Return unit normals of the body that the outline suggests: flat in front, rounded at the rim.
 
     Args:
         matte: (H, W), 1 = product.
-        rim: Width of the rounded rim, as a share of the body's greatest half thickness.
 
     Returns:
         (H, W, 3): X right, Y up, Z to the camera.
     """
     inside = (matte > 0.5).astype(np.uint8)
     depth = np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 5), np.float32)
-    radius = max(rim * float(depth.max()), 1.5)
+    radius = max(RIM * float(depth.max()), 1.5)
     near = np.clip(depth / radius, 0, 1)
     height = radius * np.sqrt(np.maximum(1 - (1 - near) ** 2, 0))
     height = cv2.GaussianBlur(height.astype(np.float32), (0, 0), max(0.25 * radius, 0.8))
@@ -93,34 +113,34 @@ def normals_from_matte(matte: Matte, *, rim: float = 0.3) -> NDArray[np.float32]
     return np.asarray(normals / np.linalg.norm(normals, axis=-1, keepdims=True), np.float32)
 
 
-def _foot_shade(matte: Matte, *, depth: float = 0.12, reach: float = 0.06) -> NDArray[np.float32]:
-    """Return (H, W): how much less light reaches the product's foot, where it hides its own floor."""
+def _foot_shade(matte: Matte) -> NDArray[np.float32]:
+    """Return (H, W): the factor on the light at the product's foot, where the product hides its own floor."""
     solid = matte > 0.5
     rows = np.arange(matte.shape[0], dtype=np.float32)[:, None]
     lowest = np.where(solid.any(axis=0), matte.shape[0] - 1 - np.argmax(solid[::-1], axis=0), matte.shape[0])
     tall = max(int(solid.any(axis=1).sum()), 1)
     bottom = float(np.flatnonzero(solid.any(axis=1))[-1]) if solid.any() else float(matte.shape[0])
     # A handle's underside is not a foot: only columns that come near the ground count.
-    stands = np.clip(1 - (bottom - lowest) / (0.15 * tall), 0, 1)[None]
+    stands = np.clip(1 - (bottom - lowest) / (FOOT_CLEARANCE * tall), 0, 1)[None]
     above = np.maximum(lowest[None] - rows, 0)
-    return np.asarray(1 - depth * stands * np.exp(-above / (reach * tall)), np.float32)
+    return np.asarray(1 - FOOT_SHADE * stands * np.exp(-above / (FOOT_REACH * tall)), np.float32)
 
 
 def _studio_gloss(linear: NDArray[np.float32], matte: Matte) -> float:
-    """Return the linear haze that a white studio's mirror image lays over the product.
+    """Return the linear veil of gloss that a white studio lays over the product.
 
-    Nothing painted is blacker than about half a per cent; the darkest channel of the product's
-    darkest parts is therefore mostly haze.
+    No paint is blacker than `BLACKEST_PAINT`, so the darkest channel of the darkest parts is mostly gloss.
     """
     inside = linear[matte > 0.95]
     if len(inside) < 50:
         return 0.0
     darkest = np.percentile(inside.min(axis=1)[::7], 5)
-    return float(np.clip(darkest - 0.005, 0, MOST_VEIL))
+    return float(np.clip(darkest - BLACKEST_PAINT, 0, MAX_GLOSS))
 
 
-def _roll_off(linear: NDArray[np.float32], knee: float = 0.85) -> NDArray[np.float32]:
-    """Return light above `knee` bent smoothly under 1, hue kept, as film does instead of clipping."""
+def _roll_off(linear: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the light with highlights compressed under 1 instead of clipped; hues are kept."""
+    knee = HIGHLIGHT_KNEE
     peak = linear.max(axis=-1, keepdims=True)
     over = np.maximum(peak - knee, 0)
     room = 1 - knee

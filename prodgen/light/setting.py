@@ -1,4 +1,4 @@
-"""One light as a setting: the words people use for it, the words a prompt gets, the map IC-Light gets."""
+"""One light as a setting: read from words, written as words of a prompt, drawn as IC-Light's light map."""
 
 from __future__ import annotations
 
@@ -34,26 +34,29 @@ _NAMED: dict[str, tuple[float, float]] = {
 _SOFTNESS_WORDS = {"hard": 0.05, "soft": 0.7}
 _TEMPERATURE_WORDS = {"warm": 3600.0, "cool": 7800.0, "cold": 9000.0, "neutral": 5500.0}
 
-_SECTORS = (
-    "the front",
-    "the front right",
-    "the right",
-    "the back right",
-    "behind",
-    "the back left",
-    "the left",
-    "the front left",
-)
-
 USUAL_ELEVATION_DEG = 30.0
-"""Height of a light of which nothing but its side is said."""
+"""Elevation, in degrees, of a light whose height is not given. Chosen: a lamp or window beside a table."""
 
 NEUTRAL_K = 5500.0
-"""Kelvin. Photographic daylight: where neither "warm" nor "cool" is said."""
+"""Colour temperature, in kelvin, of a light whose colour is not given. Standard: photographic daylight."""
+
+WARM_BELOW_K, COOL_ABOVE_K = 4300.0, 7000.0
+"""Colour temperatures below and above which a prompt calls a light warm or cool. Chosen by eye."""
+
+AMBIENT_BELOW = 0.08
+"""Strength below which a prompt speaks of ambient light without a direction. Chosen by eye."""
+
+SOFT_FROM, HARD_TO = 0.45, 0.15
+"""Softness from which a prompt says "soft", and up to which it says "hard". Chosen by eye."""
+
+ABOVE_FROM_DEG, TOP_FROM_DEG, BELOW_TO_DEG = 50.0, 70.0, -50.0
+"""Elevations from which a prompt adds "and above", says "from above", and below which "from below".
+
+Chosen."""
 
 
 class Light(BaseModel):
-    """One light and how much of the whole it is; the rest comes evenly from all around."""
+    """One light and its share of all light; the rest comes evenly from all around."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -117,19 +120,20 @@ def words(light: Light) -> str:
     Returns:
         A few words without commas.
     """
-    tone = "warm " if light.temperature_k < 4300 else "cool " if light.temperature_k > 7000 else ""
-    if light.strength < 0.08:
+    is_warm, is_cool = light.temperature_k < WARM_BELOW_K, light.temperature_k > COOL_ABOVE_K
+    tone = "warm " if is_warm else "cool " if is_cool else ""
+    if light.strength < AMBIENT_BELOW:
         return f"soft even {tone}ambient light"
-    kind = "soft " if light.softness >= 0.45 else "hard " if light.softness <= 0.15 else ""
+    kind = "soft " if light.softness >= SOFT_FROM else "hard " if light.softness <= HARD_TO else ""
     return f"{kind}{tone}light {_from(light)}"
 
 
 def light_map(light: Light, width: int, height: int) -> RgbImage:
-    """Return the picture that tells IC-Light where light comes from, as its first latent.
+    """Return the light map from which IC-Light starts: bright where light comes from.
 
-    The extension's own maps are ramps from white to black over the picture (left, right, top, bottom)
-    and flat mid grey for ambient; this is the same ramp turned to the light's direction, flatter the
-    more it comes from the camera's axis, and in the light's colour.
+    Source: the extension's own maps are ramps from white to black (left, right, top, bottom), and mid grey
+    for ambient light. Here the ramp follows the light's direction, is flatter the nearer the light is to the
+    camera's axis, and has the light's colour.
 
     Args:
         light: The light.
@@ -140,11 +144,11 @@ def light_map(light: Light, width: int, height: int) -> RgbImage:
         (height, width, 3), sRGB.
     """
     x, _y, _z = light.direction
-    # Light from the left usually comes from a little above too; that much counts as level.
+    # Up to the usual elevation a light counts as level, so that "left" gives the extension's own map.
     y = math.sin(math.radians(max(light.elevation_deg - USUAL_ELEVATION_DEG, -90)))
     v, u = np.meshgrid(np.linspace(1, -1, height), np.linspace(-1, 1, width), indexing="ij")
     sideways = math.hypot(x, y)
-    # An oblique ramp must reach its ends in the corners, as a level one does at the sides.
+    # An oblique ramp reaches its ends in the corners, a level one at the sides.
     length = max(abs(x) + abs(y), 1e-6)
     slope = min(1.0, 2 * light.strength) * min(1.0, 1.2 * sideways)
     spread = 0.75 + 0.5 * light.softness
@@ -189,9 +193,9 @@ def _word_order(part: str) -> int:
 
 def _from(light: Light) -> str:
     """Return "from the left", "from above" and so on."""
-    if light.elevation_deg >= 70:
+    if light.elevation_deg >= TOP_FROM_DEG:
         return "from above"
-    if light.elevation_deg <= -50:
+    if light.elevation_deg <= BELOW_TO_DEG:
         return "from below"
     sector = round(light.azimuth_deg / 45) % 8
     side = [
@@ -204,5 +208,5 @@ def _from(light: Light) -> str:
         "the left",
         "the front left",
     ][sector]
-    above = " and above" if light.elevation_deg >= 50 else ""
+    above = " and above" if light.elevation_deg >= ABOVE_FROM_DEG else ""
     return f"from {side}{above}"

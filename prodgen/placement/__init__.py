@@ -1,7 +1,7 @@
-"""Where the product stands on the canvas, and how large.
+"""Where the product stands on the canvas, and how large: sizes, boxes, and the resampling of the photograph.
 
-Arithmetic of sizes and boxes, plus the one resampling that puts a photograph there. Owns the
-canvas size and the working size; knows nothing about light or scenes.
+`canvas_sizes` decides the sizes of canvases and of what a model draws, `canvas` the product's place. Nothing
+here knows light or scenes.
 """
 
 from prodgen.placement.canvas import DEFAULT_FILL, PLACES, Placement, apply, place, product_crop

@@ -1,4 +1,4 @@
-"""The product's place on the canvas, and the one resampling that puts the photograph there."""
+"""The product's place on the canvas, and the resampling that puts the photograph there."""
 
 from __future__ import annotations
 
@@ -25,23 +25,32 @@ PLACES: dict[str, tuple[float, float]] = {
     "low": (0.5, 0.84),
     "high": (0.5, 0.60),
 }
-"""Name -> (middle of the product, contact line), as shares of the canvas. A contact line at 0.62 to
-0.72 of the height reads as eye level in most scenes, and leaves floor for a shadow."""
+"""Name -> (middle of the product, contact line), as shares of the canvas.
+
+Chosen by eye: a contact line at 0.6 to 0.7 looks like eye level in most scenes and leaves floor for a
+shadow."""
 
 DEFAULT_FILL = 0.58
-"""Share of the canvas that the product's larger side takes: room for light and shadow around it."""
+"""Share of the canvas that the product's larger side takes.
+
+Chosen by eye: room for light and shadow around it."""
 
 DEFAULT_LEAST_SIDE = 768
-"""Pixels. A canvas that nobody asked for is not made smaller: models draw nothing good below."""
+"""Smallest side, in pixels, of a canvas whose size was not asked for. Chosen: models draw poorly below."""
 
 MARGIN = 0.02
-"""Share of the canvas kept free around a product that is placed by name."""
+"""Share of the canvas kept free around a product that is placed by name. Chosen by eye."""
+
+SNAP_TO_ORIGINAL = 0.02
+"""Difference of the scale from 1 up to which the product keeps its own pixels.
+
+Chosen: resampling costs more."""
 
 
 class Placement(BaseModel):
     """A canvas and the photograph's place on it.
 
-    The corner (x, y) of a photograph's pixel lands on scale * (x, y) + offset.
+    A photograph's pixel with corner (x, y) is at scale * (x, y) + offset on the canvas.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -53,10 +62,10 @@ class Placement(BaseModel):
     """Canvas height, pixels."""
 
     photo_width: int = Field(ge=1)
-    """Width of the photograph this was computed for."""
+    """Width of the photograph that the placement was computed for."""
 
     photo_height: int = Field(ge=1)
-    """Height of that photograph."""
+    """Height of the photograph that the placement was computed for."""
 
     scale: float = Field(gt=0)
     """Canvas pixels per photograph pixel; 1 keeps the product's own pixels."""
@@ -96,7 +105,7 @@ class Placement(BaseModel):
 
     @property
     def is_original(self) -> bool:
-        """True if the photograph lies on the canvas pixel for pixel."""
+        """Whether the photograph lies on the canvas pixel for pixel."""
         return (
             self.scale == 1
             and self.offset_x == 0
@@ -105,9 +114,9 @@ class Placement(BaseModel):
         )
 
     def at_size(self, width: int, height: int) -> Placement:
-        """Return the same composition on a canvas of another size (an upscaled one, for instance).
+        """Return this composition on a canvas of another size, such as an upscaled one.
 
-        The product grows with the canvas's height; a slightly different ratio moves its middle, never
+        The product scales with the canvas's height; a slightly different ratio moves its middle and leaves
         its shape.
         """
         by, across = height / self.height, width / self.width
@@ -144,8 +153,7 @@ def place(
             or None give a canvas on which the product keeps its own pixels and fills its share.
         where: A name of `PLACES`, "middle" (as much room above as below, for a packshot), "original"
             (the product stays where it is in the photograph; a canvas of another ratio is filled about
-            its middle) or "X,Y": middle and contact line as shares
-            of the canvas, such as "0.4,0.8".
+            its middle) or "X,Y": middle and contact line as shares of the canvas, such as "0.4,0.8".
         fill: Share of the canvas that the product's larger side takes, 0.05 to 1; None is `DEFAULT_FILL`.
         enlarge: Whether the product may be drawn larger than it was photographed.
 
@@ -169,8 +177,8 @@ def place(
     scale = min(share * size[0] / product.width, share * size[1] / product.height)
     room = min((1 - 2 * MARGIN) * size[0] / product.width, (down - MARGIN) * size[1] / product.height)
     scale = min(scale, room, scale if enlarge else 1.0)
-    if abs(scale - 1) < 0.02 and room >= 1:
-        scale = 1.0  # Nearly its own size: then exactly its own pixels.
+    if abs(scale - 1) < SNAP_TO_ORIGINAL and room >= 1:
+        scale = 1.0
     if is_middle:
         down = 0.5 + product.height * scale / size[1] / 2
     return _at(photo, product, size, scale, across, down)
@@ -212,14 +220,14 @@ def apply(
 def product_crop(placement: Placement, picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the part of a canvas-sized picture that lies under the photograph, at the photograph's size.
 
-    The inverse of `apply`: what was under photograph pixel (x, y) is at (x, y).
+    This is the inverse of `apply`: the canvas's pixel under photograph pixel (x, y) comes to (x, y).
 
     Args:
         placement: From `place`.
-        picture: (H, W) or (H, W, 3) of the canvas's size; its edge goes on outside.
+        picture: (H, W) or (H, W, 3) of the canvas's size; outside, its edge is repeated.
 
     Returns:
-        The same kind, (photo_height, photo_width[, 3]).
+        (photo_height, photo_width) or (photo_height, photo_width, 3).
 
     Raises:
         PlacementError: If the picture is not of the canvas's size.
@@ -233,14 +241,18 @@ def product_crop(placement: Placement, picture: NDArray[np.float32]) -> NDArray[
         return picture
     grid = _matrix(placement)
     size = (placement.photo_width, placement.photo_height)
-    # WARP_INVERSE_MAP reads the matrix as photograph -> canvas, which is the way it is written.
+    # WARP_INVERSE_MAP takes the matrix in the direction photograph -> canvas.
     flags = (cv2.INTER_LINEAR if placement.scale <= 2 else cv2.INTER_AREA) | cv2.WARP_INVERSE_MAP
     back = cv2.warpAffine(picture, grid, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.clip(back, 0, 1).astype(np.float32)
 
 
 def _product_box(matte: Matte) -> Box:
-    """Return the product's box, or say that there is none."""
+    """Return the product's box.
+
+    Raises:
+        PlacementError: If the matte is empty.
+    """
     try:
         return bounding_box(matte)
     except ImageError as error:
@@ -249,7 +261,7 @@ def _product_box(matte: Matte) -> Box:
 
 
 def _canvas_size(canvas: Size | str | None, photo: Size, product: Box, share: float) -> Size:
-    """Return the canvas; where only its ratio is asked for, one on which the product at 1:1 fills `share`."""
+    """Return the canvas's size; for a ratio alone, the size on which the product at 1:1 fills `share`."""
     ratio = parse_ratio(canvas) if isinstance(canvas, str) else photo[0] / photo[1]
     if isinstance(canvas, tuple):
         return canvas
@@ -296,24 +308,25 @@ def _at(photo: Size, product: Box, size: Size, scale: float, across: float, down
 
 
 def _original(photo: Size, product: Box, size: Size | None) -> Placement:
-    """Return the photograph as it lies, filling a canvas of another size about its middle."""
+    """Return the placement that leaves the photograph as it is and fills another canvas about its middle."""
     if size is None or size == photo:
         return _placement(photo, product, photo, 1.0, 0.0, 0.0)
     scale = max(size[0] / photo[0], size[1] / photo[1])
     offset_x, offset_y = (size[0] - photo[0] * scale) / 2, (size[1] - photo[1] * scale) / 2
-    found = _placement(photo, product, size, scale, offset_x, offset_y)
-    if found.left < -0.5 or found.top < -0.5 or found.right > size[0] + 0.5 or found.bottom > size[1] + 0.5:
+    placed = _placement(photo, product, size, scale, offset_x, offset_y)
+    is_cut_across = placed.left < -0.5 or placed.right > size[0] + 0.5
+    if is_cut_across or placed.top < -0.5 or placed.bottom > size[1] + 0.5:
         raise PlacementError(
             f"at its original place the product would be cut off by a canvas of {size[0]}x{size[1]};"
             " use place auto, or the photograph's ratio"
         )
-    return found
+    return placed
 
 
 def _placement(
     photo: Size, product: Box, size: Size, scale: float, offset_x: float, offset_y: float
 ) -> Placement:
-    """Return the placement with the product's box worked out."""
+    """Return the placement with the product's box computed."""
     return Placement(
         width=size[0],
         height=size[1],
@@ -339,7 +352,7 @@ def _matrix(placement: Placement) -> NDArray[np.float64]:
 def _warp(
     placement: Placement, picture: NDArray[np.float32], edge: tuple[float, float, float]
 ) -> NDArray[np.float32]:
-    """Resample a picture onto the canvas; shrinking is filtered first, so that nothing shimmers."""
+    """Resample a picture onto the canvas; before shrinking it is low-pass filtered, which avoids moire."""
     grid = _matrix(placement)
     if placement.scale < 1:
         sigma = 0.5 * math.sqrt(max(1 / placement.scale**2 - 1, 0))

@@ -1,4 +1,4 @@
-"""Sizes of canvases: what a text asks for, and what a model can draw."""
+"""Sizes of canvases: read from a text, and rounded to what a model can draw."""
 
 from __future__ import annotations
 
@@ -11,10 +11,23 @@ Size = tuple[int, int]
 """(width, height) in pixels."""
 
 LEAST_SIDE, MOST_SIDE = 64, 8192
-"""Pixels. Below, nothing is to be seen; above, one float picture takes a gigabyte."""
+"""Smallest and largest side of a canvas, in pixels. Guard: at 8192 one float picture takes 0.8 GB."""
 
 DEFAULT_MOST_SIDE = 4096
-"""Pixels. A canvas that nobody asked for is not made larger than this."""
+"""Largest side, in pixels, of a canvas whose size was not asked for. Chosen: a screen of 4k."""
+
+SD15_MEGAPIXELS = 0.6
+"""Area, in megapixels, at which Stable Diffusion 1.5 draws a canvas.
+
+Chosen: 768x768 is the largest usual size."""
+
+MAX_RATIO_ERROR = 0.02
+"""Deviation of a working size's ratio from the canvas's above which multiples of 8 are taken.
+
+Chosen by eye."""
+
+AREA_WEIGHT = 0.15
+"""Weight of the area's log deviation beside the ratio's, when a working size is chosen. Chosen by eye."""
 
 _RATIO = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
 
@@ -70,12 +83,11 @@ def _ratio(match: re.Match[str], text: str) -> float:
     return across / down
 
 
-def working_size(width: int, height: int, *, megapixels: float = 0.6, multiple: int = 64) -> Size:
-    """Return the size a Stable Diffusion 1.5 model should draw a canvas at.
+def working_size(width: int, height: int, *, megapixels: float = SD15_MEGAPIXELS, multiple: int = 64) -> Size:
+    """Return the size that a Stable Diffusion 1.5 model should draw a canvas at.
 
-    Among the multiples of `multiple` near the wanted area, the pair whose ratio is closest to the
-    canvas's; where the ratio would be off by over 2 %, multiples of 8 are taken instead, which such
-    models accept too.
+    It is the pair of multiples of `multiple` near the wanted area whose ratio is closest to the canvas's.
+    Where that ratio is off by more than `MAX_RATIO_ERROR`, multiples of 8 are taken, which models accept too.
 
     Args:
         width: Canvas width.
@@ -97,13 +109,13 @@ def working_size(width: int, height: int, *, megapixels: float = 0.6, multiple: 
     scale = min(1.0, math.sqrt(megapixels * 1e6 / (width * height)))
     ideal = (width * scale, height * scale)
     best = _nearest_steps(ideal, multiple)
-    if abs(math.log(best[0] / best[1] * height / width)) > math.log(1.02):
+    if abs(math.log(best[0] / best[1] * height / width)) > math.log(1 + MAX_RATIO_ERROR):
         best = _nearest_steps(ideal, 8)
     return best
 
 
 def _nearest_steps(ideal: tuple[float, float], step: int) -> Size:
-    """Return the pair of multiples near `ideal` with the best ratio, area counting a little."""
+    """Return the pair of multiples near `ideal` with the best ratio; the area has a small weight."""
     low = max(64, step)
 
     def near(side: float) -> list[int]:
@@ -113,12 +125,12 @@ def _nearest_steps(ideal: tuple[float, float], step: int) -> Size:
     def cost(size: Size) -> float:
         ratio = abs(math.log(size[0] / size[1] * ideal[1] / ideal[0]))
         area = abs(math.log(size[0] * size[1] / (ideal[0] * ideal[1])))
-        return ratio + 0.15 * area
+        return ratio + AREA_WEIGHT * area
 
     return min(((w, h) for w in near(ideal[0]) for h in near(ideal[1])), key=cost)
 
 
 def of_ratio(ratio: float, long_side: float) -> Size:
-    """Return the size of that width/height ratio with that long side."""
+    """Return the size with this ratio of width to height and this long side."""
     width, height = (long_side, long_side / ratio) if ratio >= 1 else (long_side * ratio, long_side)
     return max(round(width), 1), max(round(height), 1)

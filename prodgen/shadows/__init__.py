@@ -1,7 +1,8 @@
-"""The shadow a product throws on what it stands on, and its place in a picture.
+"""The shadow of a product on the floor: computed, found in a picture, kept from a photograph.
 
-A shadow is given as *transmission*: (H, W), 1 = untouched, to be multiplied in linear light.
-Owns no scene and knows no backend; which light there is comes from the caller.
+A shadow is given as transmission: (H, W), 1 = no shadow, to be multiplied in linear light. `slices` makes a
+rough body of the outline, `casting` computes what it hides, `pictures` reads and writes pictures. The light
+comes from the caller.
 """
 
 from prodgen.shadows.casting import (

@@ -1,7 +1,7 @@
-"""What a product hides of the light on the floor: contact, sky and cast shadow.
+"""Computes how much of the floor's light a product hides: contact shadow, ambient occlusion, cast shadow.
 
-Contact shadow, ambient occlusion and cast shadow are three choices of lights over one set of slices,
-not three tricks. Knows no scene; which light there is comes from the caller.
+All three use the same slices of the product with different sets of lights. The light comes from the caller;
+no scene is looked at. How far each number moves the result: docs/calibration/shadows.md.
 """
 
 from __future__ import annotations
@@ -17,20 +17,40 @@ from prodgen.masks import blur
 from prodgen.shadows.slices import Slices, Transmission, cut, enlarge, hidden_share
 
 CAMERA_PITCH_DEG = 18.0
-"""How far a product camera usually looks down; used where the picture does not tell."""
+"""Angle, in degrees, by which the camera looks down, where the picture does not show it.
+
+Chosen: a usual tripod."""
 
 FLOOR_BOUNCE = 0.1
-"""Share of the blocked sky light that the product's own surface gives back to the floor."""
+"""Share of the hidden sky light that the product's own surface reflects onto the floor. Chosen by eye."""
 
-UNSEEN = 0.008
-"""Darkening under which a shadow is taken as none: under one step of 8-bit sRGB."""
+INVISIBLE = 0.008
+"""Darkening below which there is no shadow. Standard: under one step of 8-bit sRGB in the mid tones."""
 
-FAINT = 0.07
-"""Darkening around which a shadow fades out. The faint skirt of a sky's shadow reaches over half the picture,
-where no eye misses it and a given background should stay as it is."""
+FADE_OUT = 0.07
+"""Darkening around which a shadow fades out.
 
-CONTACT_DEPTH = 0.5
-"""Opacity of the thin dark line at the contact, on top of the sky's occlusion."""
+Chosen by eye: the faint skirt of a sky's shadow reaches over half the picture, where a background that was
+given should stay as it is."""
+
+CONTACT_OPACITY, CONTACT_WIDTH = 0.5, 0.012
+"""Opacity of the thin dark line at the contact, and its sigma in product sizes. Chosen by eye."""
+
+MIN_ELEVATION_DEG = 8.0
+"""Lowest elevation of a light, in degrees. Guard: a shadow grows without bound towards the horizon."""
+
+SUN_RADIUS_DEG, SOFTEST_RADIUS_DEG, SOFTNESS_POWER = 1.0, 30.0, 1.5
+"""Angular radius of a light of softness 0 and 1, in degrees, and the power of softness in between.
+
+Chosen by eye: the sun with its halo, and a window wall."""
+
+HORIZON_GLOW = 0.3
+"""Sine of elevation added in 1 / (sine + glow), the radiance of a usual surrounding over elevation.
+
+Chosen: on path-traced tables it fits better than an even dome; windows, lit walls and low sky are bright."""
+
+FLOOR_FADE = 0.03
+"""Rows, as a share of the picture's height, over which a shadow ends at the floor's end. Chosen by eye."""
 
 
 def ground_shadow(
@@ -43,12 +63,12 @@ def ground_shadow(
     camera_pitch_deg: float = CAMERA_PITCH_DEG,
     floor_top: float | None = None,
 ) -> Transmission:
-    """Return the whole shadow of a product under one light and the sky around it.
+    """Return the whole shadow of a product under one light and an even sky.
 
     Args:
         matte: (H, W), 1 = product.
-        azimuth_deg: Where the light comes from: 0 camera, 90 right, -90 left, 180 behind.
-        elevation_deg: Height of the light over the horizon.
+        azimuth_deg: Azimuth of the light: 0 camera, 90 right, -90 left, 180 behind.
+        elevation_deg: Elevation of the light over the horizon.
         softness: 0 (sun) to 1 (wide window); widens the shadow with distance.
         strength: Share of the floor's light that comes from this light, 0 to 1; the rest is
             an even sky.
@@ -83,13 +103,13 @@ def cast_shadow(
 
     Args:
         matte: (H, W), 1 = product.
-        azimuth_deg: Where the light comes from: 0 camera, 90 right, -90 left, 180 behind.
-        elevation_deg: Its height over the horizon; taken as at least 8 degrees.
-        softness: 0 (sun, half a degree wide) to 1 (a light 60 degrees wide).
+        azimuth_deg: Azimuth of the light: 0 camera, 90 right, -90 left, 180 behind.
+        elevation_deg: Elevation over the horizon; at least `MIN_ELEVATION_DEG` is used.
+        softness: 0 (sun) to 1 (a light 60 degrees wide).
         camera_pitch_deg: How far the camera looks down.
 
     Returns:
-        (H, W): 0 where the light is hidden entirely, 1 where it is seen whole.
+        (H, W): 0 where the light is hidden entirely, 1 where all of it is visible.
 
     Raises:
         PlacementError: If the matte is empty.
@@ -106,7 +126,7 @@ def ambient_occlusion(
     bounce: float = FLOOR_BOUNCE,
     camera_pitch_deg: float = CAMERA_PITCH_DEG,
 ) -> Transmission:
-    """Return how much of an even sky each floor point sees past the product.
+    """Return the share of an even sky that each floor point sees past the product.
 
     Args:
         matte: (H, W), 1 = product.
@@ -127,7 +147,7 @@ def ambient_occlusion(
 def contact_shadow(
     matte: Matte,
     *,
-    opacity: float = CONTACT_DEPTH,
+    opacity: float = CONTACT_OPACITY,
     camera_pitch_deg: float = CAMERA_PITCH_DEG,
 ) -> Transmission:
     """Return the thin dark line where product and floor meet.
@@ -190,8 +210,8 @@ def sky_directions(count: int = 64) -> NDArray[np.float32]:
 def _sky_hidden(slices: Slices) -> NDArray[np.float32]:
     """Return the share of an ordinary sky that the product hides, (h, w).
 
-    A sky of single directions leaves faint streaks far from the foot, where a real one has none: there it
-    is blurred, near the foot not.
+    A sky of single directions leaves faint streaks far from the foot, which are blurred away; near the foot
+    nothing is blurred. The three blurs are chosen by eye.
     """
     lights = sky_directions()
     hidden = hidden_share(slices, lights, _sky_weights(lights))
@@ -204,17 +224,14 @@ def _sky_hidden(slices: Slices) -> NDArray[np.float32]:
 
 
 def _sky_weights(directions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the radiance of an ordinary surrounding: brighter towards the horizon than overhead.
-
-    Windows, lit walls and the low sky make it so; against path-traced tables this fits better
-    than an even dome.
-    """
-    return np.asarray(1 / (directions[:, 1] + 0.3), np.float32)
+    """Return the radiance of a usual surrounding, which is brighter towards the horizon than overhead."""
+    return np.asarray(1 / (directions[:, 1] + HORIZON_GLOW), np.float32)
 
 
 def _cone(azimuth_deg: float, elevation_deg: float, softness: float, count: int = 24) -> NDArray[np.float32]:
     """Return directions filling the disc of one light, (count, 3)."""
-    azimuth, elevation = math.radians(azimuth_deg), math.radians(float(np.clip(elevation_deg, 8, 90)))
+    azimuth = math.radians(azimuth_deg)
+    elevation = math.radians(float(np.clip(elevation_deg, MIN_ELEVATION_DEG, 90)))
     to_light = np.array(
         [
             math.cos(elevation) * math.sin(azimuth),
@@ -225,7 +242,8 @@ def _cone(azimuth_deg: float, elevation_deg: float, softness: float, count: int 
     side = np.cross(to_light, [0.0, 1.0, 0.0] if abs(to_light[1]) < 0.95 else [1.0, 0.0, 0.0])
     side /= np.linalg.norm(side)
     over = np.cross(side, to_light)
-    radius = math.tan(math.radians(1.0 + 29 * float(np.clip(softness, 0, 1)) ** 1.5))
+    widening = (SOFTEST_RADIUS_DEG - SUN_RADIUS_DEG) * float(np.clip(softness, 0, 1)) ** SOFTNESS_POWER
+    radius = math.tan(math.radians(SUN_RADIUS_DEG + widening))
     index = np.arange(count)
     out, turn = radius * np.sqrt((index + 0.5) / count), index * math.pi * (3 - math.sqrt(5))
     lights = to_light + (out * np.cos(turn))[:, None] * side + (out * np.sin(turn))[:, None] * over
@@ -236,18 +254,18 @@ def _cone(azimuth_deg: float, elevation_deg: float, softness: float, count: int 
 def _contact_line(slices: Slices, opacity: float) -> NDArray[np.float32]:
     """Return the transmission of the thin dark line around the lowest slice."""
     foot = slices.planes[0].astype(np.float32) / 255
-    tight = cv2.GaussianBlur(foot, (0, 0), max(0.012 * slices.long_side, 0.6))
+    tight = cv2.GaussianBlur(foot, (0, 0), max(CONTACT_WIDTH * slices.long_side, 0.6))
     return np.asarray(1 - opacity * tight, np.float32)
 
 
 def _finish(slices: Slices, hidden: NDArray[np.float32], floor_top: float | None) -> Transmission:
-    """Add the contact line, end the floor where it ends, and enlarge."""
-    hidden = hidden * hidden**3 / (hidden**3 + FAINT**3)
-    small = (1 - hidden) * _contact_line(slices, CONTACT_DEPTH)
-    small = 1 - np.maximum(1 - small - UNSEEN, 0) / (1 - UNSEEN)
+    """Fade out faint shadow, add the contact line, end at the floor's end, and enlarge."""
+    hidden = hidden * hidden**3 / (hidden**3 + FADE_OUT**3)
+    small = (1 - hidden) * _contact_line(slices, CONTACT_OPACITY)
+    small = 1 - np.maximum(1 - small - INVISIBLE, 0) / (1 - INVISIBLE)
     if floor_top is not None:
         window = slices.window
         rows = window.top + (np.arange(len(small)) + 0.5) * window.height / len(small)
-        floor = np.clip((rows - floor_top) / max(0.03 * slices.shape[0], 1), 0, 1)[:, None]
+        floor = np.clip((rows - floor_top) / max(FLOOR_FADE * slices.shape[0], 1), 0, 1)[:, None]
         small = 1 - (1 - small) * floor
     return enlarge(small.astype(np.float32), slices)

@@ -1,6 +1,6 @@
-"""Shadows in pictures: multiplying one on, finding the one that is there, keeping a photograph's own.
+"""Shadows in pictures: multiplying one onto a scene, estimating one in a scene, keeping a photograph's own.
 
-Also the mirror image on a glossy floor. Reads and writes pictures; how a product hides light is
+The mirror image on a glossy floor is made here too. How a product hides light is in
 `prodgen.shadows.casting`.
 """
 
@@ -16,21 +16,43 @@ from prodgen.images import Matte, RgbImage
 from prodgen.masks import Box, blur, dilate, fill, normalised_blur
 from prodgen.shadows.slices import Transmission, bounds
 
-DETAIL_PX = 256
-"""Long side of a picture while shadows are looked for in it."""
+SEARCH_SIDE_PX = 256
+"""Long side of a picture, in pixels, at which shadows are estimated. Speed: shadows have no finer detail."""
 
 GRAIN = 0.06
-"""Log brightness by which a floor's own grain dips; less is no shadow."""
+"""Noise floor, in natural log of luminance: a floor's own grain is darker by so much. Chosen by eye."""
 
-PLAIN_SHARE = 0.4
-"""Least share of a plain backdrop that no shadow reaches."""
+MIN_PLAIN_SHARE = 0.4
+"""Share of the backdrop that must be free of shadow, or it counts as patterned. Chosen by eye."""
 
-STEEPEST = 0.5
-"""Rise of a product's lower outline, pixels per column, above which it leaves the floor: a box seen from the
-corner stays under it; the side of a round jar, and the way up to a handle, do not."""
+MAX_BACKDROP_DEVIATION = 0.06
+"""Median deviation, in natural log of luminance, above which a backdrop counts as patterned.
 
-UNEVEN = 0.06
-"""Median deviation in log brightness over which a backdrop is not plain: a studio sweep stays under 0.02."""
+Measured: a studio sweep stays under 0.02."""
+
+MAX_FOOT_SLOPE = 0.5
+"""Slope of a product's lower outline, in rows per column, above which it has left the floor.
+
+Chosen: a box seen from its corner stays below; the side of a round jar and the way up to a handle do not."""
+
+FLOOR_FORESHORTENING = 2.5
+"""Length on the floor over its height in the picture. Chosen: 1 / sin(24 degrees), a usual camera pitch."""
+
+SHADOW_WEIGHT = 0.02
+"""Weight, in the fit of the backdrop, of pixels that are probably shadow. Chosen: nearly none."""
+
+SHADOW_Z_SCORE = 1.5
+"""Median deviations below the fit from which a pixel is probably shadow. Chosen by eye."""
+
+FADE_START, FADE_END = 1.6, 2.4
+"""Distances from the foot, in product sizes, between which a kept shadow fades out.
+
+Chosen by eye: no studio's shadow reaches farther, but its vignette does."""
+
+ROW_QUANTILE = 65
+"""Percentile of a row's brightness that is the backdrop's.
+
+Chosen: above the median, as shadows are darker."""
 
 
 def apply_shadow(
@@ -86,7 +108,7 @@ def reflection(
     """Mirror the product about its contact line, for a glossy floor.
 
     Every column is mirrored about the line where the product stands, so that a curved base meets its
-    image, and what hangs over (a handle) has its own as far below the floor as it is above.
+    image, and a handle's image is as far below the floor as the handle is above.
 
     Args:
         foreground: The product, (H, W, 3), sRGB.
@@ -120,7 +142,7 @@ def reflection(
     sigma = roughness * tall / 8
     soft = blur(seen, sigma)
     colour = blur(np.asarray(image * seen[..., None], np.float32), sigma) / np.maximum(soft, 1e-3)[..., None]
-    # Sharp where the product touches its image, blurred further down: rough floors do that.
+    # A rough floor's image is sharp at the contact and blurs with distance from it.
     near = np.exp(-np.maximum(below, 0) / (0.08 * tall))
     mirrored[first:last] = np.clip(near[..., None] * image + (1 - near[..., None]) * colour, 0, 1)
     share = (near * seen + (1 - near) * soft) * np.exp(-np.maximum(below, 0) / max(fade * tall, 1.0))
@@ -131,12 +153,12 @@ def reflection(
 def existing_shadow(scene: RgbImage, matte: Matte) -> Transmission:
     """Estimate the shadow that a scene already has around the product's foot.
 
-    A generated scene often brings its own contact shadow. The floor near the foot is compared with a
-    plane of log brightness fitted to the floor beside it, one to two product sizes away.
+    A generated scene often has a contact shadow of its own. The floor near the foot is compared with a
+    plane of log luminance fitted to the floor beside it, one to two product sizes away.
 
     Args:
         scene: (H, W, 3), sRGB, with or without the product in it.
-        matte: (H, W), 1 = product; what is under it is not looked at.
+        matte: (H, W), 1 = product; pixels under it are ignored.
 
     Returns:
         (H, W) transmission; divide a computed shadow by it (and clip) to add what is missing.
@@ -157,7 +179,7 @@ def existing_shadow(scene: RgbImage, matte: Matte) -> Transmission:
     plain = _surface(log_light, beside, order=1)
     near = floor * np.clip(1.6 - away, 0, 1)
     darker = np.minimum(normalised_blur(log_light - plain, free, 1.2) + GRAIN, 0) * near
-    # Behind the outline's soft edge the floor's shadow goes on.
+    # The shadow continues under the outline's soft edge.
     darker = fill(darker.astype(np.float32), 1 - free) * (ys > foot_y - 0.4 * reach)
     return _to_size(np.exp(darker), matte)
 
@@ -165,16 +187,16 @@ def existing_shadow(scene: RgbImage, matte: Matte) -> Transmission:
 def keep_original_shadow(photo: RgbImage, matte: Matte) -> Transmission:
     """Take the product's real shadow out of a photograph on a plain backdrop.
 
-    The backdrop without the product is modelled as brightness that bends across (order 2) and runs
-    freely from top to bottom, as a studio sweep's does. Fitted in rounds: what is darker than
-    the fit is taken for shadow and loses its say. The shadow is the photograph over the backdrop.
+    The backdrop without the product is modelled as log luminance that is a polynomial across (order 2) and
+    free from top to bottom, as a studio sweep's is. It is fitted by iterative reweighting: pixels darker
+    than the fit are probably shadow and lose their weight. The shadow is the photograph over the backdrop.
 
     Args:
         photo: The photograph, (H, W, 3), sRGB.
         matte: (H, W), 1 = product.
 
     Returns:
-        (H, W) transmission; 1 well inside the product, where there is nothing to be seen.
+        (H, W) transmission; 1 well inside the product, where no floor is visible.
 
     Raises:
         PlacementError: If the matte is empty, or the backdrop is not plain enough to tell
@@ -187,36 +209,35 @@ def keep_original_shadow(photo: RgbImage, matte: Matte) -> Transmission:
             "the photograph shows too little backdrop to keep its shadow; use a computed one"
         )
     away = _from_foot(product, free.shape, scale)
-    # What lies near the foot says little of the backdrop, at any brightness.
-    say = free * np.clip(away - 0.3, 0.02, 1)
-    weight = say.astype(np.float32)
+    # Pixels near the foot are probably in shadow, whatever their brightness.
+    prior = free * np.clip(away - 0.3, SHADOW_WEIGHT, 1)
+    weight = prior.astype(np.float32)
     rows = _row_level(log_light, weight)
     for _round in range(8):
         across = _surface(log_light - rows, weight, order=2)
         rows = _row_level(log_light - across, weight)
-        rest = log_light - across - rows
+        residual = log_light - across - rows
         trusted = weight > 0.3
-        spread = max(float(np.median(np.abs(rest[trusted]))) if trusted.any() else 1.0, 0.004)
-        weight = (say * np.where(rest < -1.5 * spread, 0.02, 1)).astype(np.float32)
-    far_off = float((free * (np.abs(rest) > 4 * UNEVEN)).sum() / free.sum())
-    if spread > UNEVEN or far_off > 1 - PLAIN_SHARE:
+        spread = max(float(np.median(np.abs(residual[trusted]))) if trusted.any() else 1.0, 0.004)
+        weight = (prior * np.where(residual < -SHADOW_Z_SCORE * spread, SHADOW_WEIGHT, 1)).astype(np.float32)
+    far_off = float((free * (np.abs(residual) > 4 * MAX_BACKDROP_DEVIATION)).sum() / free.sum())
+    if spread > MAX_BACKDROP_DEVIATION or far_off > 1 - MIN_PLAIN_SHARE:
         raise PlacementError(
-            "the photograph's backdrop is not plain, so its shadow cannot be told from a pattern;"
-            " use a computed shadow"
+            "the photograph's backdrop is not plain, so shadow and pattern look alike; use a computed shadow"
         )
-    # Farther than two product sizes no studio's shadow reaches, but its vignette does.
-    darker = np.minimum(rest + 2 * spread, 0) * np.clip((2.4 - away) / 0.8, 0, 1)
+    fade = np.clip((FADE_END - away) / (FADE_END - FADE_START), 0, 1)
+    darker = np.minimum(residual + 2 * spread, 0) * fade
     return _to_size(np.exp(fill(darker.astype(np.float32), 1 - free)), matte)
 
 
 def _small_floor(picture: RgbImage, matte: Matte) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Return log brightness and where the product is not (1 = free), at `DETAIL_PX`, and the scale."""
+    """Return log luminance and the mask of free floor (1 = no product), both small, and the scale."""
     if picture.shape[:2] != matte.shape:
         raise PlacementError(
             f"the matte is {matte.shape[1]}x{matte.shape[0]}, the picture"
             f" {picture.shape[1]}x{picture.shape[0]}; make the matte from this picture"
         )
-    scale = min(1.0, DETAIL_PX / max(matte.shape))
+    scale = min(1.0, SEARCH_SIDE_PX / max(matte.shape))
     size = (max(round(matte.shape[1] * scale), 4), max(round(matte.shape[0] * scale), 4))
     small = to_linear(np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32))
     product = np.asarray(cv2.resize(matte, size, interpolation=cv2.INTER_AREA), np.float32)
@@ -225,11 +246,10 @@ def _small_floor(picture: RgbImage, matte: Matte) -> tuple[NDArray[np.float32], 
 
 
 def _from_foot(product: Box, shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:
-    """Return how far each pixel's floor point is from the foot, in the product's long sides, (h, w)."""
+    """Return each pixel's distance on the floor from the foot, in the product's long sides, (h, w)."""
     ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
     across = xs - (product.left + product.right) / 2 * scale
-    # Depth on the floor shows at about two fifths of its length.
-    along = (ys - product.bottom * scale) * 2.5
+    along = (ys - product.bottom * scale) * FLOOR_FORESHORTENING
     return np.asarray(
         np.hypot(across, along) / max(max(product.width, product.height) * scale, 1.0), np.float32
     )
@@ -243,32 +263,32 @@ def _to_size(small: NDArray[np.float32], matte: Matte) -> Transmission:
 
 
 def _row_level(rest: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what each row is brighter than the fit, smoothed over rows, (h, 1); shadows do not count."""
+    """Return the residual brightness of each row, smoothed over rows, (h, 1), without its shadows."""
     levels = np.zeros(len(rest), np.float32)
     known = np.zeros(len(rest), np.float32)
     for index, (row, seen) in enumerate(zip(rest, weight > 0.3, strict=True)):
         if seen.sum() >= 5:
-            levels[index], known[index] = np.percentile(row[seen], 65), 1
+            levels[index], known[index] = np.percentile(row[seen], ROW_QUANTILE), 1
     return normalised_blur(levels[:, None], known[:, None], 3.0)
 
 
 def _contact_line(matte: Matte) -> NDArray[np.float32]:
     """Return the row in which every column stands on the floor, (W,).
 
-    It starts at the lowest place and follows the lower outline to both sides as long as that rises no
-    faster than `STEEPEST`; from there on it stays level.
+    The line starts at the lowest place and follows the lower outline to both sides as long as that rises no
+    faster than `MAX_FOOT_SLOPE`; from there on it stays level.
     """
     product = bounds(matte)
     solid = matte > 0.5
     lowest = np.where(solid.any(axis=0), matte.shape[0] - 1 - np.argmax(solid[::-1], axis=0), -1)
     line = np.full(matte.shape[1], product.bottom - 1, np.float32)
     deepest = np.flatnonzero(lowest == lowest.max())
-    # A slope shows over some columns only; one alone may be a step of the matte.
+    # A slope is measured over several columns: one alone may be a step of the matte.
     reach = max(2, round(product.width / 60))
     for way in (np.arange(deepest[-1], product.right), np.arange(deepest[0], product.left - 1, -1)):
         rows = np.minimum.accumulate(lowest[way])  # a foot farther on stands behind, so higher
         ahead = rows[np.minimum(np.arange(len(way)) + reach, len(way) - 1)]
-        leaves = np.flatnonzero(rows - ahead > STEEPEST * reach + 1)
+        leaves = np.flatnonzero(rows - ahead > MAX_FOOT_SLOPE * reach + 1)
         end = leaves[0] if len(leaves) else len(way) - 1
         line[way[:end]], line[way[end:]] = rows[:end], rows[end]
     smooth: NDArray[np.float32] = blur(line[None, :], max(product.width / 200, 0.5))[0]

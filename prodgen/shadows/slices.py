@@ -1,12 +1,12 @@
-"""A product as a stack of thin horizontal slices over the floor, made from its outline alone.
+"""Models a product as a stack of thin horizontal slices over the floor, made from its outline alone.
 
-The visible bottom edge is the front half of the footprint, its point reflection the hidden half (exact
-for a round base and for a box seen at an angle), and every row higher up is that footprint scaled
-to the row's runs, so handles, straps and feet keep their holes. A light moves each slice over
-the floor by its height; the union is what it hides.
+The visible bottom edge is the front half of the footprint and its point reflection the hidden half, which is
+exact for a round base and for a box seen at an angle. Every row higher up is that footprint scaled to the
+row's runs, so handles, straps and feet keep their holes. A light shifts each slice over the floor by its
+height; the union of the shifted slices is the shadow.
 
-All of it happens in the picture's own plane, at a small size: depth on the floor is rows times
-the sine of the camera's pitch.
+The work is done in the picture's own plane, at a small size: depth on the floor is rows times the sine of the
+camera's pitch.
 """
 
 from __future__ import annotations
@@ -25,33 +25,40 @@ from prodgen.masks import Box, bounding_box
 Transmission = NDArray[np.float32]
 """(H, W) float32 in [0, 1]: the share of linear light that a shadow leaves."""
 
-DETAIL_PX = 128
-"""Long side of the product while its shadow is worked out; a shadow has no finer detail."""
+SHADOW_SIDE_PX = 128
+"""Long side of the product, in pixels, at which its shadow is computed.
+
+Speed: shadows have no finer detail."""
 
 REACH = 2.5
-"""How far a shadow is followed around the product, in its long sides."""
+"""Distance from the product, in its long sides, up to which a shadow is computed. Speed."""
 
 SLICES = 40
-"""Horizontal slices of the product; their steps must stay under the depth of a thin product."""
+"""Number of slices. Chosen: their steps must stay below the depth of a thin product."""
 
-LEAST_DEPTH = 0.35
-"""A product's depth is at least this share of its width, where its bottom edge does not show it."""
+MIN_DEPTH = 0.35
+"""Least depth of a product over its width, where its bottom edge does not show it. Chosen by eye."""
+
+MIN_PITCH_DEG, MAX_PITCH_DEG = 5, 60
+"""Bounds of the camera's pitch, in degrees. Guard: outside, the bottom edge says nothing of the footprint."""
 
 
 @dataclass(frozen=True)
 class Slices:
-    """A product as horizontal slices, drawn where each would lie on the floor in the picture.
-
-    `planes` is (N, h, w) uint8, 0 or 255, of a window of the picture at a small size; `heights`
-    (N,) in pixels of that size.
-    """
+    """A product as horizontal slices, each drawn where it would lie on the floor in the picture."""
 
     planes: NDArray[np.uint8]
+    """(N, h, w), 0 or 255: the slices in a window of the picture, at a small size."""
     heights: NDArray[np.float32]
+    """(N,): height of each slice over the floor, in pixels of the small size."""
     sin_pitch: float
+    """Sine of the camera's pitch."""
     long_side: float
+    """Long side of the product, in pixels of the small size."""
     window: Box
+    """The window, in pixels of the picture."""
     shape: tuple[int, int]
+    """Height and width of the picture."""
 
 
 def cut(matte: Matte, camera_pitch_deg: float) -> Slices:
@@ -59,7 +66,7 @@ def cut(matte: Matte, camera_pitch_deg: float) -> Slices:
 
     Args:
         matte: (H, W), 1 = product.
-        camera_pitch_deg: How far the camera looks down; held between 5 and 60 degrees.
+        camera_pitch_deg: Angle by which the camera looks down; clipped to a range that can be used.
 
     Returns:
         The slices, over a window of the picture that its shadow can reach.
@@ -70,20 +77,20 @@ def cut(matte: Matte, camera_pitch_deg: float) -> Slices:
     product = bounds(matte)
     long_side = max(product.width, product.height)
     window = _window(product, long_side, (matte.shape[0], matte.shape[1]))
-    scale = min(1.0, DETAIL_PX / long_side)
+    scale = min(1.0, SHADOW_SIDE_PX / long_side)
     size = (max(round(window.width * scale), 2), max(round(window.height * scale), 2))
     part = matte[window.top : window.bottom, window.left : window.right]
     small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-    # A wire may be thinner than a small pixel; it is solid all the same.
+    # A wire thinner than a small pixel must count as solid too.
     solid = np.asarray(small > min(0.5, 0.5 * float(small.max())), np.bool_)
     inside = np.flatnonzero(solid.any(axis=1))
     top, bottom = int(inside[0]), int(inside[-1])
-    pitch = math.radians(float(np.clip(camera_pitch_deg, 5, 60)))
+    pitch = math.radians(float(np.clip(camera_pitch_deg, MIN_PITCH_DEG, MAX_PITCH_DEG)))
     outline, centre_y, clear_row = _footprint(solid, bottom, math.sin(pitch))
     rows = np.linspace(centre_y, top, SLICES)
     planes = np.zeros((SLICES, *solid.shape), np.uint8)
     for plane, row in zip(planes, rows, strict=True):
-        # Under `clear_row` the outline is cut short by the front edge of the foot.
+        # Below `clear_row` the front edge of the foot hides part of the outline.
         seen = solid[int(np.clip(round(min(row, clear_row)), top, bottom))]
         for first, last in _runs(seen):
             half = (last - first + 1) / 2
@@ -141,7 +148,7 @@ def bounds(matte: Matte) -> Box:
 
 
 def _window(product: Box, long_side: int, shape: tuple[int, int]) -> Box:
-    """Return the part of the picture that a shadow can reach: small products must not cost whole pictures."""
+    """Return the part of the picture that a shadow can reach, so that small products cost little time."""
     reach = round(REACH * long_side)
     return Box(
         max(product.left - reach, 0),
@@ -158,7 +165,7 @@ def _footprint(
 
     The lowest pixel of each column is where the foot's front edge meets the floor; turned by half a
     circle about the middle of its two ends it is the back edge too. Depth is at most that of a
-    round foot, and at least `LEAST_DEPTH` of it, whatever a rounded or flat bottom suggests.
+    round foot, and at least `MIN_DEPTH` of it, whatever a rounded or flat bottom suggests.
     """
     first, last, lowest = _base_span(solid, bottom)
     first, last = _widest_foot(first, last, bottom - lowest, sin_pitch)
@@ -168,8 +175,8 @@ def _footprint(
     across = (columns - (first + last) / 2) / half
     middle = np.linspace(rise[:3].mean(), rise[-3:].mean(), len(columns))
     front = np.clip(middle - rise, 0, half * sin_pitch)
-    # A bottom seen as a straight line hides its depth; then it is taken as a rounded bar behind that line.
-    bar = LEAST_DEPTH * half * sin_pitch * np.clip(1 - across**4, 0, 1)
+    # A straight bottom edge does not show its depth: a rounded bar behind that edge is assumed.
+    bar = MIN_DEPTH * half * sin_pitch * np.clip(1 - across**4, 0, 1)
     lift = max(float(bar.max() - front.max()), 0.0)
     front = np.maximum(front, bar) - (middle - middle.mean())
     edge = np.stack([across, front / half], axis=1)
@@ -178,7 +185,7 @@ def _footprint(
 
 
 def _widest_foot(first: int, last: int, rise: NDArray[np.float32], sin_pitch: float) -> tuple[int, int]:
-    """Return the widest of the feet between two columns: between the legs of a chair nothing stands."""
+    """Return the widest of the feet between two columns: a chair does not stand between its legs."""
     limit = (last - first + 1) / 2 * sin_pitch + max(float(rise[first]), float(rise[last]))
     standing = _runs(np.asarray(rise[first : last + 1] <= limit, np.bool_))
     start, end = max(standing, key=lambda run: run[1] - run[0], default=(0, last - first))
@@ -188,8 +195,8 @@ def _widest_foot(first: int, last: int, rise: NDArray[np.float32], sin_pitch: fl
 def _base_span(solid: NDArray[np.bool_], bottom: int) -> tuple[int, int, NDArray[np.float32]]:
     """Return the first and last column that stand on the floor, and the lowest row of all columns.
 
-    From the lowest pixel outwards as long as the outline's lower edge is flatter than 45 degrees:
-    at a side wall, a rounded corner or a handle it is not.
+    The base extends from the lowest pixel outwards as long as the outline's lower edge is flatter than 45
+    degrees, which ends it at a side wall, a rounded corner or a handle.
     """
     lowest = np.where(solid.any(axis=0), solid.shape[0] - 1 - np.argmax(solid[::-1], axis=0), -1).astype(
         np.float32
@@ -215,7 +222,7 @@ def _runs(row: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _lay(target: NDArray[np.uint8], plane: NDArray[np.uint8], right: int, down: int) -> None:
-    """Lay `plane`, moved by whole pixels, onto `target` by the greater value."""
+    """Combine `plane`, shifted by whole pixels, with `target` by the greater value."""
     height, width = target.shape
     if abs(right) >= width or abs(down) >= height:
         return

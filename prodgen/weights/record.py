@@ -16,7 +16,7 @@ RECORD_NAME = ".prodgen-weights.json"
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedFile:
     """One file that passed its checks."""
 
     name: str
@@ -33,10 +33,10 @@ class Record:
     def __init__(self, folder: Path) -> None:
         self._path = folder / RECORD_NAME
         self._lock = threading.Lock()
-        self._files: dict[str, Checked] = {}
+        self._files: dict[str, CheckedFile] = {}
         try:
             content = json.loads(self._path.read_text(encoding="utf-8"))
-            self._files = {file: Checked(**entry) for file, entry in content["files"].items()}
+            self._files = {file: CheckedFile(**entry) for file, entry in content["files"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass  # none yet, or damaged: everything is checked again
 
@@ -52,7 +52,7 @@ class Record:
         """Record that the file at `path` passed, and write the record to disk."""
         state = path.stat()
         with self._lock:
-            self._files[file] = Checked(name, state.st_size, state.st_mtime_ns, sha256, source)
+            self._files[file] = CheckedFile(name, state.st_size, state.st_mtime_ns, sha256, source)
             content = {"files": {key: asdict(value) for key, value in sorted(self._files.items())}}
             temporary = self._path.with_name(f"{RECORD_NAME}.{os.getpid()}")
             temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
