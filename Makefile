@@ -11,6 +11,7 @@ SAMPLE ?= 200
 ## make shot: install, then render PHOTO into a scene (the main job)
 shot: $(VENV)/.installed
 	$(BIN)/python run.py --input_path "$(PHOTO)" --prompt "$(PROMPT)"
+	@command -v prodgen >/dev/null || echo 'next      . $(BIN)/activate    (puts the command prodgen on your path)'
 
 ## make test: install with what the tests need, then run them
 test: $(VENV)/.developing

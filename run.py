@@ -28,7 +28,10 @@ OTHER_PICTURES = (".gif", ".bmp", ".avif", ".heic", ".psd", ".jxl", ".pdf")
 @click.option(
     "--input_path", required=True, type=click.Path(path_type=Path), help="The product's photograph."
 )
-@click.option("--output_filename", help="Name in outputs/run; default: the time, DDMMYYYY-HHMMSS.png.")
+@click.option(
+    "--output_filename",
+    help="File, or a directory for DDMMYYYY-HHMMSS.png. Default: outputs/run.",
+)
 @click.option("--prompt", required=True, help="The scene, in words.")
 @click.option(
     "--seed", type=click.IntRange(-1, 2**32 - 1), default=-1, show_default=True, help="-1 draws one."
@@ -103,20 +106,18 @@ def _loras(values: dict[str, Any], known: tuple[str, ...]) -> tuple[list[Lora], 
     return chosen, left_out
 
 
-def _output(name: str | None) -> Path:
+def _output(given: str | None) -> Path:
+    """Return the file to write: the one given, or one named by the time in the directory given."""
     from prodgen.codecs import FORMATS
     from prodgen.errors import SettingError
 
-    if name is None:
-        return FOLDER / f"{datetime.now().astimezone():%d%m%Y-%H%M%S}.png"
-    if Path(name).name != name or name == "..":
-        raise SettingError(f"--output_filename {name!r} must be a plain name; pictures go to {FOLDER}")
-    ending = Path(name).suffix.lower()
-    if ending in FORMATS:
-        return FOLDER / name
+    path = FOLDER if given is None else Path(given)
+    ending = "" if path.is_dir() or str(given).endswith(("/", "\\")) else path.suffix.lower()
     if ending in OTHER_PICTURES:
-        raise SettingError(f"--output_filename {name!r}: the ending must be one of {', '.join(FORMATS)}")
-    return FOLDER / f"{name}.png"  # without an ending, or with a dot in the name
+        raise SettingError(f"--output_filename {given!r}: the ending must be one of {', '.join(FORMATS)}")
+    if ending in FORMATS:
+        return path
+    return path / f"{datetime.now().astimezone():%d%m%Y-%H%M%S}.png"
 
 
 def _print_parameters(values: dict[str, Any], seed: int, loras: dict[str, float]) -> None:

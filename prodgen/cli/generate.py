@@ -12,6 +12,7 @@ from prodgen.cli.parameters import (
     SIZE,
     UPSCALE,
     backend_option,
+    controlnet_option,
     dialect_option,
     lora_option,
     output_option,
@@ -45,13 +46,7 @@ def _presets() -> list[str]:
 @click.option("--checkpoint", type=Text(), help="A checkpoint of the server. Default: the one it has loaded.")
 @click.option("--vae", type=Text(), help="A VAE of the server, Automatic or None.")
 @lora_option
-@click.option(
-    "--controlnet",
-    type=Text(),
-    multiple=True,
-    metavar="MODEL[+MODULE]:FILE[:WEIGHT]",
-    help="A control picture, such as openpose:pose.png:1.0; with +MODULE the server makes it of a photo.",
-)
+@controlnet_option
 @click.option(
     "--server-style",
     "server_styles",

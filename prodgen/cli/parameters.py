@@ -82,6 +82,12 @@ def _read_lora(text: str) -> None:
     read_lora(text)
 
 
+def _read_control(text: str) -> None:
+    from prodgen.text2image import read_control
+
+    read_control(text)
+
+
 LOOK = OneOf("look", _looks)
 RECIPE = OneOf("recipe", _recipes, or_file=".toml")
 SEGMENTER = OneOf("segmenter", _segmenters)
@@ -132,6 +138,14 @@ lora_option = click.option(
     type=Checked("lora", _read_lora),
     metavar="NAME:WEIGHT",
     help="A LoRA of the server; may be repeated.",
+)
+
+controlnet_option = click.option(
+    "--controlnet",
+    multiple=True,
+    type=Checked("control picture", _read_control),
+    metavar="MODEL[+MODULE]:FILE[:WEIGHT]",
+    help="A control picture, such as openpose:pose.png:1.0; with +MODULE the server makes it of a photo.",
 )
 
 seed_option = click.option(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from prodgen.errors import ProdgenError, UnknownNameError
+from prodgen.errors import ProdgenError, UnknownNameError, WrongValueError, shown_value
 
 SHOWN_CHARACTERS = 60
 """Of a value that is repeated in a sentence."""
@@ -66,15 +66,20 @@ def of_work(error: ProdgenError, command: click.Command | None) -> str:
     if isinstance(error, UnknownNameError):
         said = unknown(error.kind, error.name, error.known, error.hint)
         return said if option is None else f"{option}: {said}"
+    if isinstance(error, WrongValueError) and option is not None:
+        return f"{option} {error.reason}{shown_value(error.value)}"
     return str(error)
 
 
 def _option_of(error: ProdgenError, command: click.Command) -> str | None:
     """Return the option whose value the error is about, if the error knows."""
-    if not isinstance(error, UnknownNameError):
-        return None
-    wanted = f"--{error.kind.lower()}"
-    return next((wanted for param in command.params if wanted in param.opts), None)
+    if isinstance(error, UnknownNameError):
+        wanted = f"--{error.kind.lower()}"
+        return next((wanted for param in command.params if wanted in param.opts), None)
+    if isinstance(error, WrongValueError):
+        field = error.setting.rpartition(".")[2]
+        return next((name_of(param) for param in command.params if param.name == field), None)
+    return None
 
 
 def option_of(field: str) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from prodgen.cli.parameters import backend_option, dialect_option, output_option
+from prodgen.cli.parameters import backend_option, controlnet_option, dialect_option, output_option
 from prodgen.cli.telling import printer, tell_picture, tell_shot
-from prodgen.cli.values import File, Text
+from prodgen.cli.values import File
 
 
 @click.command()
@@ -16,13 +16,7 @@ from prodgen.cli.values import File, Text
 @click.option("--photo", type=File(), help="The product's photograph, for a picture of `prodgen shoot`.")
 @click.option("--matte", type=File(), help="Its cut-out mask, where such a shot had one.")
 @click.option("--background", type=File(), help="The background picture, where such a shot had one.")
-@click.option(
-    "--controlnet",
-    type=Text(),
-    multiple=True,
-    metavar="MODEL[+MODULE]:FILE[:WEIGHT]",
-    help="The control picture; an infotext names it but does not hold it.",
-)
+@controlnet_option
 @click.option("--strict", is_flag=True, help="Refuse (exit 1) if anything would have to differ.")
 @backend_option
 @dialect_option

@@ -7,10 +7,13 @@ from typing import Literal
 
 import click
 
+from prodgen.cli.telling import printer
+from prodgen.cli.values import OneOf, Whole
+
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=7860, show_default=True)
+@click.option("--port", type=Whole(0, 65535), default=7860, show_default=True)
 @click.option(
     "--api-auth",
     metavar="USER:PASSWORD",
@@ -19,7 +22,8 @@ import click
 )
 @click.option(
     "--ic-light",
-    type=click.Choice(["v1", "v2", "none"]),
+    type=OneOf("dialect of IC-Light", lambda: ("v1", "v2", "none")),
+    metavar="v1|v2|none",
     default="v1",
     show_default=True,
     help="Dialect to speak.",
@@ -45,7 +49,8 @@ def serve(host: str, port: int, api_auth: str | None, ic_light: Literal["v1", "v
     server = embedded_server(behaviour)
     try:
         with listening(server, host=host, port=port) as address:
-            click.echo(f"embedded backend (no diffusion) at {address}; Ctrl-C stops it")
+            printer().data({"address": address})
+            printer().text(f"embedded backend (no diffusion) at {address}; Ctrl-C stops it")
             threading.Event().wait()
     except KeyboardInterrupt:  # the way to end it, so no failure
-        click.echo("stopped")
+        printer().text("stopped")

@@ -27,7 +27,7 @@ from prodgen.cli.parameters import (
 )
 from prodgen.cli.refusal import option_of
 from prodgen.cli.telling import printer, tell_shot
-from prodgen.cli.values import File, Number, Text, Whole
+from prodgen.cli.values import File, Number, OneOf, Text, Whole
 
 if TYPE_CHECKING:
     from prodgen.shots import Recipe
@@ -85,7 +85,8 @@ FIELDS = {"segmenter": "model", "matte": "matte_file", "place": "where", "look":
 @click.option("--tries", type=Whole(), help="Seeds to try until the product is inside its limits.")
 @click.option(
     "--on-failure",
-    type=click.Choice(["warn", "fail"]),
+    type=OneOf("way to end", lambda: ("warn", "fail")),
+    metavar="warn|fail",
     help="warn: deliver with a warning; fail: keep the picture aside, exit 1.",
 )
 @seed_option

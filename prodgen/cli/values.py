@@ -6,6 +6,7 @@ Nothing of the library is imported until a value must be read or completed.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     _Type = click.ParamType[Any]
 else:
     _Type = click.ParamType  # generic in new versions of click only
+
+MAX_CHARACTERS = 1000
+"""Of a value with a grammar; the longest that means something has some forty."""
+
+MAX_NAME_BYTES, MAX_PATH_BYTES = 255, 4095
+"""What Linux takes as one name and as one path; other systems take less, and say so themselves."""
 
 Names = Callable[[], Iterable[str]]
 """Gives the possible words, when they are needed."""
@@ -93,7 +100,7 @@ class OneOf(_Type):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the word, if it is one of those."""
         known = list(self.names())
-        is_path = bool(self.or_file) and (value.endswith(self.or_file) or Path(value).is_file())
+        is_path = bool(self.or_file) and value.endswith(self.or_file)
         if value not in known and not is_path:
             hint = f"(or a {self.or_file} file)" if self.or_file else ""
             self.fail(unknown(self.kind, value, known, hint), param, ctx)
@@ -118,6 +125,8 @@ class Checked(_Type):
         """Return the text, if it can be read."""
         from prodgen.errors import ProdgenError
 
+        if len(value) > MAX_CHARACTERS:
+            self.fail(f"{shown(value)} is too long to be one", param, ctx)
         try:
             self.read(value)
         except ProdgenError as error:
@@ -132,9 +141,13 @@ class File(_Type):
 
     def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return the path."""
-        if not str(value) or "\0" in str(value):
-            self.fail(f"{shown(str(value))} is no path of a file", param, ctx)
-        return Path(value)
+        text = str(value)
+        if not text or "\0" in text:
+            self.fail(f"{shown(text)} is no path of a file", param, ctx)
+        longest = max(len(os.fsencode(part)) for part in Path(text).parts or (".",))
+        if longest > MAX_NAME_BYTES or len(os.fsencode(text)) > MAX_PATH_BYTES:
+            self.fail(f"{shown(text)} is too long to be a file's name", param, ctx)
+        return Path(text)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str

@@ -11,6 +11,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from prodgen.errors import SettingError, UnknownNameError
+from prodgen.schema.refusals import refusal
 from prodgen.shots.stages import AnyStage
 
 MAX_RECIPE_BYTES = 1 << 20
@@ -76,7 +77,7 @@ class Recipe(BaseModel):
                 update={"stages": tuple(stage.with_settings(settings) for stage in self.stages)}
             )
         except ValidationError as error:
-            raise SettingError(first_fault(error)) from error
+            raise refusal(error) from error
 
 
 _PLAINER = {

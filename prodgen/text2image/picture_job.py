@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import Field, JsonValue
 
-from prodgen.errors import SettingError, UnknownNameError
+from prodgen.errors import SettingError, UnknownNameError, WrongValueError
 from prodgen.placement import Size
 from prodgen.schema import MAX_SEED, Lora, Request
 from prodgen.text2image.controls import Control, read_control
@@ -170,7 +170,7 @@ class PictureJob(Request):
                 len(sides) == 2
                 and all(x.isascii() and x.isdigit() and len(x) < 6 and int(x) % 8 == 0 for x in sides)
             ):
-                raise ValueError(f"{name} {text!r} is not WIDTHxHEIGHT in multiples of 8, such as 768x512")
+                raise WrongValueError(name, text, "must be WIDTHxHEIGHT in multiples of 8, such as 768x512")
         if (self.subseed is None) != (self.subseed_strength is None):
             raise ValueError("subseed and subseed_strength must be given together")
         if (self.refiner is None) != (self.refiner_at is None):
