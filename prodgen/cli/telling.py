@@ -14,7 +14,7 @@ import click
 
 if TYPE_CHECKING:
     from prodgen.shots import Result
-    from prodgen.text2image import DrawnPicture
+    from prodgen.text2image import GeneratedPicture
 
 STOP_S = 3.0
 """How long the embedded backend is given to come to the end of the step that it is in."""
@@ -135,7 +135,7 @@ def tell_shot(result: Result, to: Printer, *, more: dict[str, Any] | None = None
         to.note(notice)
 
 
-def tell_picture(picture: DrawnPicture, to: Printer, *, more: dict[str, Any] | None = None) -> None:
+def tell_picture(picture: GeneratedPicture, to: Printer, *, more: dict[str, Any] | None = None) -> None:
     """Print where a picture drawn from words is and how it was made; `more` goes into the JSON."""
     to.data({**picture.as_dict(), **(more or {})})
     height, width = picture.image.shape[:2]

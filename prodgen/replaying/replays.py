@@ -16,7 +16,7 @@ from prodgen.replaying.fitting import fit_to_server
 from prodgen.replaying.recorded import RecordedJob, infotext_values, read_recorded
 from prodgen.replaying.shots_again import shot_again
 from prodgen.shots import Result, shoot_all
-from prodgen.text2image import Control, DrawnPicture, draw_all, read_control
+from prodgen.text2image import Control, GeneratedPicture, draw_all, read_control
 
 if TYPE_CHECKING:
     from prodgen.client import Client
@@ -32,8 +32,8 @@ OnProgress = Callable[[str, float], None]
 class Replay:
     """A picture that was made once more."""
 
-    picture: Result | DrawnPicture
-    """The new picture: a `Result` of a product shot, a `DrawnPicture` of one drawn from words."""
+    picture: Result | GeneratedPicture
+    """The new picture: a `Result` of a product shot, a `GeneratedPicture` of one drawn from words."""
     differences: tuple[Difference, ...]
     """What is not as it was; empty: the same to the bit (or, of a text file, to the infotext)."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from prodgen.text2image.controls import Control, read_control
 from prodgen.text2image.drawing_pictures import draw_all, seeds_of
-from prodgen.text2image.drawn_picture import KIND, DrawnPicture
+from prodgen.text2image.generated_picture import KIND, GeneratedPicture
 from prodgen.text2image.generating import generate
 from prodgen.text2image.picture_job import PictureJob, new_job, read_config, read_lora
 from prodgen.text2image.presets import Preset, presets
@@ -18,7 +18,7 @@ from prodgen.text2image.presets import Preset, presets
 __all__ = [
     "KIND",
     "Control",
-    "DrawnPicture",
+    "GeneratedPicture",
     "PictureJob",
     "Preset",
     "draw_all",

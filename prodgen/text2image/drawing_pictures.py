@@ -15,7 +15,7 @@ from prodgen.images import RgbImage
 from prodgen.schema import Generation, Progress
 from prodgen.schema.seeds import siblings
 from prodgen.text2image import size_plan
-from prodgen.text2image.drawn_picture import DrawnPicture
+from prodgen.text2image.generated_picture import GeneratedPicture
 from prodgen.text2image.picture_job import PictureJob
 from prodgen.text2image.planned_pictures import INTERPOLATION, PlannedPicture, planned_pictures
 
@@ -48,7 +48,7 @@ def draw_all(
     seeds: Sequence[int] | None = None,
     outputs: Sequence[Path] | None = None,
     on_progress: OnProgress | None = None,
-) -> Iterator[DrawnPicture]:
+) -> Iterator[GeneratedPicture]:
     """Draw a job's pictures one after another, each saved before the next is begun.
 
     Args:
@@ -77,7 +77,7 @@ def draw_all(
 
 def _draw(
     planned: PlannedPicture, number: int, client: Client, on_progress: OnProgress | None
-) -> DrawnPicture:
+) -> GeneratedPicture:
     report = on_progress or (lambda picture, fraction: None)
     started = time.perf_counter()
     report(number, 0.0)
@@ -93,7 +93,7 @@ def _draw(
             notices.append(NO_TILING)
     image = _at_size(generation.image, planned, client, notices)
     report(number, 1.0)
-    return DrawnPicture(
+    return GeneratedPicture(
         image=image,
         planned=planned,
         generation=generation,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 from prodgen.schema import Lora
 from prodgen.text2image.controls import Control
 from prodgen.text2image.drawing_pictures import OnProgress, draw_all, seeds_of
-from prodgen.text2image.drawn_picture import DrawnPicture
+from prodgen.text2image.generated_picture import GeneratedPicture
 from prodgen.text2image.picture_job import new_job
 
 if TYPE_CHECKING:
@@ -48,9 +48,11 @@ class GenerateSettings(TypedDict, total=False):
 
 
 @overload
-def generate(prompt: str, *, count: None = None, **settings: Unpack[GenerateSettings]) -> DrawnPicture: ...
+def generate(
+    prompt: str, *, count: None = None, **settings: Unpack[GenerateSettings]
+) -> GeneratedPicture: ...
 @overload
-def generate(prompt: str, *, count: int, **settings: Unpack[GenerateSettings]) -> list[DrawnPicture]: ...
+def generate(prompt: str, *, count: int, **settings: Unpack[GenerateSettings]) -> list[GeneratedPicture]: ...
 def generate(
     prompt: str,
     *,
@@ -80,7 +82,7 @@ def generate(
     backend: str | Client = "auto",
     dialect: str | None = None,
     on_progress: OnProgress | None = None,
-) -> DrawnPicture | list[DrawnPicture]:
+) -> GeneratedPicture | list[GeneratedPicture]:
     """Draw a picture from words, or with `count` several.
 
         generate("a red mug on a wooden table").save("mug.png")

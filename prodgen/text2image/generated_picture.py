@@ -17,7 +17,7 @@ KIND = "generate"
 
 
 @dataclass(frozen=True, eq=False)
-class DrawnPicture:
+class GeneratedPicture:
     """One finished picture."""
 
     image: RgbImage
@@ -107,7 +107,7 @@ class DrawnPicture:
 
     def __repr__(self) -> str:
         height, width = self.image.shape[:2]
-        return f"<DrawnPicture {width}x{height}, seed {self.seed}, {self.planned.request.prompt[:60]!r}>"
+        return f"<GeneratedPicture {width}x{height}, seed {self.seed}, {self.planned.request.prompt[:60]!r}>"
 
     def _repr_png_(self) -> bytes:
         """Return the picture as a notebook shows it."""
