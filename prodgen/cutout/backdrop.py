@@ -1,8 +1,8 @@
-"""What the studio's backdrop would look like with no product in front of it. Pure; knows no matte.
+"""The studio's backdrop as it would be with no product in front of it. Pure arrays; knows no matte.
 
-A backdrop bends: light falls off, the floor sweeps up into the wall, a lens darkens the corners.
-So it is modelled as a smooth colour surface, fitted robustly from the picture's border inwards;
-what stands out from it (the product, its shadow) is left over as a residual.
+A backdrop is not flat: light falls off, the floor sweeps up into the wall, a lens darkens the corners. So
+it is modelled as a smooth colour surface, fitted robustly from the picture's border inwards. The product
+and its shadow are left over as residuals.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ ROWS, COLUMNS = 12, 4
 where a backdrop only fades. Few terms across, because the product hides the middle."""
 
 STIFFNESS = (2e-4, 1e-3, 5e-3, 1.5e-2)
-"""Penalty on the second difference along y of each term across; higher terms are held tighter."""
+"""Penalty on the second difference along y, for each of the terms across; higher terms are held tighter."""
 
 FRAME = 0.05
-"""The outer share of the picture, of its shorter side, where the fit starts."""
+"""Share of the shorter side that is the border, where the fit starts."""
 
+PASSES = 10
+"""Passes of the reweighted fit, each with weights from the residuals of the last; the first three fit the
+border only."""
 
-STEPS = 10
-"""Fits, each with the weights of the last; the first three see the border only."""
-
-OTHER = 35.0
-"""L*a*b* units from the border's median colour from which a place on it is product until shown otherwise."""
+OUTLIER = 35.0
+"""L*a*b* units from the border's median colour beyond which a place on the border starts with weight 0: it is
+taken for product."""
 
 LARGEST_SPREAD = 4.0
-"""L*a*b* units. A border that agrees less with any smooth surface is no plain backdrop."""
+"""Upper bound of the spread, L*a*b* units: a border that varies more is no plain backdrop."""
 
 
 class Backdrop(NamedTuple):
-    """The fitted surface and how well it holds."""
+    """A fitted surface and how well the picture's border agrees with it."""
 
     lab: NDArray[np.float32]
     """(H, W, 3) L*a*b*: the backdrop as it would be everywhere."""
@@ -69,35 +70,35 @@ def fit_backdrop(lab: NDArray[np.float32], *, outside: NDArray[np.bool_] | None 
     scale = min(1.0, FIT_PX / max(height, width))
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
     small = cv2.resize(lab, size, interpolation=cv2.INTER_AREA).astype(np.float64)
-    seeds, depth = _seeds(size)
+    trusted, depth = _border(size)
     if outside is not None:
-        seeds |= cv2.resize(outside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+        trusted |= cv2.resize(outside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
     basis_y, basis_x = _splines(size[1]), _polynomials(size[0])
     basis = np.einsum("yi,xj->yxij", basis_y, basis_x).reshape(-1, ROWS * COLUMNS)
     values, penalty = small.reshape(-1, 3), _penalty() * len(basis)
-    weight = seeds.ravel().astype(np.float64)
-    # A border that the product touches has two colours: the median decides which one is the backdrop.
+    weight = trusted.ravel().astype(np.float64)
+    # Where the product touches the border there are two colours; the median is the backdrop's.
     middle = np.median(values[weight > 0], axis=0)
     first = np.sqrt(((values - middle) ** 2).sum(axis=1))
-    weight *= (first < OTHER) / (1 + (first / 20) ** 2) ** 2
+    weight *= (first < OUTLIER) / (1 + (first / 20) ** 2) ** 2
     spread, residual = LARGEST_SPREAD, first
-    for step in range(STEPS):
+    for turn in range(PASSES):
         weighted = basis * weight[:, None]
         normal = _product(weighted, basis, transpose=True) + penalty * max(weight.mean(), 0.05)
         coefficients = np.linalg.solve(normal, _product(weighted, values, transpose=True))
         residual = np.sqrt((((values - _product(basis, coefficients)) ** 2) * (1, 2, 2)).sum(axis=1))
-        measured = float(1.48 * np.median(residual[seeds.ravel()]))
-        spread = max(0.4, min(measured, spread if step else LARGEST_SPREAD))  # it may only shrink
-        cut = max(spread, 0.6) * (5 if step < 5 else 3)
-        reach = FRAME + 0.08 * max(0, step - 2)
-        near = (depth.ravel() <= reach) | seeds.ravel()
+        measured = float(1.48 * np.median(residual[trusted.ravel()]))
+        spread = max(0.4, min(measured, spread if turn else LARGEST_SPREAD))  # it may only shrink
+        cut = max(spread, 0.6) * (5 if turn < 5 else 3)
+        reach = FRAME + 0.08 * max(0, turn - 2)
+        near = (depth.ravel() <= reach) | trusted.ravel()
         weight = near * (residual < 3 * cut) / (1 + (residual / cut) ** 2) ** 2
     across = np.ascontiguousarray(_polynomials(width).T)
     surface = [
         _product(_product(_splines(height), c.reshape(ROWS, COLUMNS)), across)
         for c in np.ascontiguousarray(coefficients.T)
     ]
-    agreeing = float((residual[seeds.ravel()] < max(6 * spread, 4)).mean())
+    agreeing = float((residual[trusted.ravel()] < max(6 * spread, 4)).mean())
     return Backdrop(np.stack(surface, axis=-1).astype(np.float32), spread, agreeing)
 
 
@@ -112,7 +113,7 @@ def _product(
     return np.asarray(cv2.gemm(a, b, 1.0, np.empty((0, 0)), 0.0, flags=cv2.GEMM_1_T if transpose else 0))
 
 
-def _seeds(size: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+def _border(size: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """The border frame, and every pixel's depth below the border as a share of the shorter side."""
     x, y = np.arange(size[0]), np.arange(size[1])[:, None]
     depth = np.minimum(np.minimum(x, size[0] - 1 - x), np.minimum(y, size[1] - 1 - y)) / min(size)

@@ -1,6 +1,6 @@
 """Segmentation of studio photographs without a network: no weights, no download, a second of work.
 
-Owns the way from photograph to soft matte by known means: evidence against a fitted backdrop, a
+Owns the way from photograph to soft matte by known means: contrast against a fitted backdrop, a
 silhouette from that, GrabCut for the outline's last pixels, a soft edge from the photograph itself.
 It is made for a product before a plain backdrop, which may be lit unevenly, curved, coloured, or in
 shadow. Before a busy one its matte is a guess; the log says so.
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from prodgen import color
 from prodgen.cutout.completion import complete_outline
+from prodgen.cutout.contrast import Contrast, Mask, measure_contrast, without_shadows
 from prodgen.cutout.doubts import REMEDY, Doubt, Segmentation
-from prodgen.cutout.evidence import Evidence, Flags, measure, without_shadow
 from prodgen.cutout.hints import Point, Rectangle, check_hints, clear_outside
 from prodgen.cutout.matting import refine
 from prodgen.cutout.silhouette import Binary, disc, silhouette
@@ -81,16 +81,16 @@ class ClassicalSegmenter:
         is_blocky = _is_blocky(rgb)
         small = resize(_dithered(rgb) if is_blocky else rgb, size[0], size[1])
         background, product = _known(rgb.shape, size, box, points)
-        evidence = measure(color.to_lab(small), outside=background if box else None)
-        is_busy = evidence.backdrop.border_share < PLAIN
-        outline = silhouette(evidence, background=background, product=product)
+        contrast = measure_contrast(color.to_lab(small), outside=background if box else None)
+        is_busy = contrast.backdrop.border_share < PLAIN
+        outline = silhouette(contrast, background=background, product=product)
         if not outline.any():
-            evidence = without_shadow(evidence)
-            outline = silhouette(evidence, background=background, product=product, has_shadow=False)
+            contrast = without_shadows(contrast)
+            outline = silhouette(contrast, background=background, product=product, has_shadow=False)
         if not outline.any():
             raise SegmentationError(f"nothing stands out from the backdrop; {REMEDY}")
-        features = _features(evidence)
-        solid = _cut(evidence, features, outline, background, product)
+        features = _features(contrast)
+        solid = _cut(contrast, features, outline, background, product)
         if not solid.any():
             raise SegmentationError(f"no product could be told from the backdrop; {REMEDY}")
         if is_blocky:
@@ -131,7 +131,7 @@ def _known(
     size: tuple[int, int],
     box: Rectangle | None,
     points: Sequence[Point],
-) -> tuple[Flags, Flags]:
+) -> tuple[Mask, Mask]:
     """What the user says: surely background, surely product, at working size."""
     height, width = shape[:2]
     ratio = np.array([size[0] / width, size[1] / height])
@@ -150,19 +150,19 @@ def _known(
     return background > 0, (product > 0) & ~(background > 0)
 
 
-def _features(evidence: Evidence) -> Binary:
+def _features(contrast: Contrast) -> Binary:
     """The picture with the backdrop taken off, as 8 bit, on a scale that spreads small differences.
 
     So one colour model holds for all of an unevenly lit backdrop, and white before white still shows.
     """
-    spread = np.sign(evidence.flat) * np.abs(evidence.flat) ** 0.65
+    spread = np.sign(contrast.difference) * np.abs(contrast.difference) ** 0.65
     return np.clip(128 + spread * np.array([6, 8, 8], np.float32), 0, 255).astype(np.uint8)
 
 
-def _cut(evidence: Evidence, features: Binary, outline: Binary, background: Flags, product: Flags) -> Binary:
+def _cut(contrast: Contrast, features: Binary, outline: Binary, background: Mask, product: Mask) -> Binary:
     """Move the outline to where colours and edges want it, by GrabCut within a band (Rother et al., 2004)."""
     unit = max(outline.shape) / 640
-    trimap = _trimap(evidence, outline, unit)
+    trimap = _trimap(contrast, outline, unit)
     trimap[product], trimap[background] = cv2.GC_FGD, cv2.GC_BGD
     window = _window(outline, round(40 * unit))
     labels = np.ascontiguousarray(trimap[window])
@@ -211,13 +211,13 @@ def _smoothed(outline: Matte) -> Matte:
     return np.asarray(np.clip(smooth / EDGE_PX + 0.5, 0, 1), np.float32)
 
 
-def _trimap(evidence: Evidence, outline: Binary, unit: float) -> NDArray[np.uint8]:
+def _trimap(contrast: Contrast, outline: Binary, unit: float) -> NDArray[np.uint8]:
     trimap = np.full(outline.shape, cv2.GC_BGD, np.uint8)
     trimap[cv2.dilate(outline, disc(BAND * unit)) > 0] = cv2.GC_PR_BGD
     trimap[outline > 0] = cv2.GC_PR_FGD
     trimap[cv2.erode(outline, disc(2 * BAND * unit)) > 0] = cv2.GC_FGD
     # Grey and dark near the outline may be a shadow on the floor, so it stays open further in.
-    shadowy = (evidence.flat[..., 0] < -4) & (evidence.chroma < 6 - 0.15 * evidence.flat[..., 0])
+    shadowy = (contrast.difference[..., 0] < -4) & (contrast.chroma < 6 - 0.15 * contrast.difference[..., 0])
     rim = cv2.erode(outline, disc(24 * unit)) == 0
     trimap[(trimap == cv2.GC_FGD) & shadowy & rim] = cv2.GC_PR_FGD
     return trimap

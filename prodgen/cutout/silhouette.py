@@ -1,9 +1,11 @@
-"""From evidence to the product's outline: what the backdrop reaches, which holes it shows through. Pure.
+"""The product's rough outline: everything that the backdrop does not reach. Pure arrays.
 
-The backdrop is flooded from the picture's border, by a ball that does not fit through the small gaps
-in an outline. What the ball cannot enter is judged as a chamber: the view through a handle looks
-like the backdrop around the product, a white label does not. Last, the dark line where the product
+The backdrop is flooded from the picture's border, by a disc too large for the small gaps in an outline. A
+place that the disc cannot enter is an enclosure, which is product or a hole: the view through a handle
+looks like the backdrop around the product, a white label does not. Last, the dark strip where the product
 touches the floor is taken off, as far as it fades softly and ends at a sharp edge.
+
+Lengths are in units of 1/640 of the picture's longer side.
 """
 
 from __future__ import annotations
@@ -12,56 +14,56 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen.cutout.evidence import Evidence, Flags
+from prodgen.cutout.contrast import Contrast, Mask
 from prodgen.masks import fill
 
 Binary = NDArray[np.uint8]
 
-BALL = 14.0
-"""Radius that floods the backdrop, in units of 1/640 of the longer side: larger than gaps in an outline."""
+FLOOD_RADIUS = 14.0
+"""Radius of the disc that floods the backdrop: larger than the gaps in an outline."""
 
-SMALL_BALL = 3.0
-"""Radius that tells a nook from a closed chamber."""
+NOOK_RADIUS = 3.0
+"""Radius of the smaller disc that can still enter a nook, but no closed hole."""
 
-SMALLEST_CHAMBER = 0.0003
-"""Share of the picture below which a chamber is filled: the inside of a printed letter."""
+SMALLEST_HOLE = 0.0003
+"""Share of the picture below which an enclosure is filled: the inside of a printed letter."""
 
-SKIN = 12.0
-"""A wall thinner than this is no more than an edge, blurred twice."""
+THINNEST_WALL = 12.0
+"""An enclosure nearer than this to the backdrop has no wall around it but the outline's own edge."""
 
-DUST = 6.0
-"""A lesser piece whose colour is nearer to the backdrop than this many of its spreads is dust, too."""
+LEAST_DIFFERENCE = 6.0
+"""A smaller piece nearer in colour to the backdrop than this many of its deviations is a speck."""
 
 SMALLEST_PIECE = 0.02
-"""Share of the largest piece below which a piece is dust."""
+"""Share of the largest piece below which a piece is a speck."""
 
 CONTACT_REACH = 24.0
-"""How far a contact shadow reaches from the floor around it."""
+"""How far a contact shadow reaches inwards from the floor around it."""
 
 CONTACT_DEPTH = 10.0
-"""Lightness below the backdrop from which a shadow may be a contact shadow."""
+"""L* units below the backdrop from which a shadow may be a contact shadow."""
 
 
-def silhouette(evidence: Evidence, *, background: Flags, product: Flags, has_shadow: bool = True) -> Binary:
+def silhouette(contrast: Contrast, *, background: Mask, product: Mask, has_shadow: bool = True) -> Binary:
     """The product, roughly: (H, W), 1 = product, right to a few pixels.
 
     Args:
-        evidence: Of the picture.
+        contrast: The picture's, measured.
         background: (H, W); where the user knows that there is none.
         product: (H, W); where the user knows that there is some.
-        has_shadow: Whether to take a contact shadow off; without clear edges it cannot be told.
+        has_shadow: Whether to take a contact shadow off; without clear edges it cannot be recognised.
     """
     unit = max(background.shape) / 640
-    quiet = (~(evidence.edges | evidence.strong) & ~product | background).astype(np.uint8)
-    around = _flood(quiet, BALL * unit) | background
-    behind = around | _chambers(evidence, quiet, around.astype(np.uint8), background, product, unit)
+    like_backdrop = (~(contrast.edges | contrast.off_backdrop) & ~product | background).astype(np.uint8)
+    around = _flood(like_backdrop, FLOOD_RADIUS * unit) | background
+    behind = around | _holes(contrast, like_backdrop, around.astype(np.uint8), background, product, unit)
     outline = (~behind).astype(np.uint8)
-    outline = _without_threads(outline, evidence.strong, 5 * unit)
-    outline = _without_dust(outline, evidence)
+    outline = _without_thin_parts(outline, contrast.off_backdrop, 5 * unit)
+    outline = _without_specks(outline, contrast)
     if has_shadow:
-        outline[_contact_shadow(evidence, outline, unit) & ~product] = 0
-    vivid = (evidence.chroma > 12) | (evidence.flat[..., 0] > 8)
-    return _without_threads(outline, vivid, 4 * unit) | product
+        outline[_contact_shadow(contrast, outline, unit) & ~product] = 0
+    vivid = (contrast.chroma > 12) | (contrast.difference[..., 0] > 8)
+    return _without_thin_parts(outline, vivid, 4 * unit) | product
 
 
 def disc(radius: float) -> Binary:
@@ -70,66 +72,70 @@ def disc(radius: float) -> Binary:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8)
 
 
-def _flood(quiet: Binary, radius: float) -> Flags:
-    """What a ball rolls over that comes in from the border and stays on `quiet`."""
+def _flood(like_backdrop: Binary, radius: float) -> Mask:
+    """What a disc covers that comes in from the border and stays on `like_backdrop`."""
     pad = round(radius) + 2
-    wide = cv2.copyMakeBorder(quiet, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
+    wide = cv2.copyMakeBorder(like_backdrop, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     centres = cv2.erode(wide, disc(radius), borderType=cv2.BORDER_REPLICATE)
     _, labels = cv2.connectedComponents(centres, connectivity=4)
     rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     reached = np.isin(labels, np.setdiff1d(rim, [0])).astype(np.uint8)
-    return np.asarray((cv2.dilate(reached, disc(radius))[pad:-pad, pad:-pad] > 0) & (quiet > 0))
+    return np.asarray((cv2.dilate(reached, disc(radius))[pad:-pad, pad:-pad] > 0) & (like_backdrop > 0))
 
 
-def _chambers(
-    evidence: Evidence, quiet: Binary, around: Binary, background: Flags, product: Flags, unit: float
-) -> Flags:
-    """Quiet places that the ball did not reach, and that show the backdrop.
+def _holes(
+    contrast: Contrast, like_backdrop: Binary, around: Binary, background: Mask, product: Mask, unit: float
+) -> Mask:
+    """Places like the backdrop that the flood did not reach, and through which the backdrop is seen.
 
-    A chamber right behind the outline's own edge, with nothing thick around it, is most likely the
-    product itself, in nearly the backdrop's colour; so it must look more like the backdrop to be a hole.
+    An enclosure right behind the outline's own edge, with nothing thick around it, is most likely the
+    product itself in nearly the backdrop's colour; so it must look more like the backdrop to be a hole.
     """
-    nooks = _flood(quiet, SMALL_BALL * unit)
+    nooks = _flood(like_backdrop, NOOK_RADIUS * unit)
     to_around = cv2.distanceTransform(1 - around, cv2.DIST_L2, 5)
-    expected = cv2.GaussianBlur(fill(evidence.flat, 1 - around.astype(np.float32)), (0, 0), 6 * unit)
-    inner = cv2.erode(quiet & (1 - around), disc(1))
+    expected = cv2.GaussianBlur(fill(contrast.difference, 1 - around.astype(np.float32)), (0, 0), 6 * unit)
+    inner = cv2.erode(like_backdrop & (1 - around), disc(1))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(inner, connectivity=4)
     result = np.zeros(around.shape, np.bool_)
     for label in range(1, count):
         left, top, width, height, area = stats[label]
-        if area < SMALLEST_CHAMBER * around.size:
+        if area < SMALLEST_HOLE * around.size:
             continue
         window = np.s_[top : top + height, left : left + width]
         inside = labels[window] == label
         if product[window][inside].any():
             continue
-        flat = evidence.flat[window][inside]
+        difference = contrast.difference[window][inside]
         rim = inside & (_eroded(inside) == 0)
-        is_skin = bool(np.median(to_around[window][rim]) < SKIN * unit)
+        is_thin_walled = bool(np.median(to_around[window][rim]) < THINNEST_WALL * unit)
         is_nook = bool(nooks[window][inside].mean() > 0.5)
-        # Seen through a handle is the backdrop, either shaded as next to the product or not.
-        strangeness = min(
-            _strangeness(flat, is_nook=is_nook),
-            _strangeness(flat - expected[window][inside], is_nook=is_nook),
+        # The backdrop behind a handle may be shaded as it is beside the product, or not.
+        dissimilarity = min(
+            _dissimilarity(difference, is_nook=is_nook),
+            _dissimilarity(difference - expected[window][inside], is_nook=is_nook),
         )
-        allowed = max(1.0, evidence.backdrop.spread) * (0.3 if is_skin and not is_nook else 1.0)
-        if strangeness < allowed or background[window][inside].any():
+        allowed = max(1.0, contrast.backdrop.spread) * (0.3 if is_thin_walled and not is_nook else 1.0)
+        if dissimilarity < allowed or background[window][inside].any():
             result[window] |= inside
     grown = cv2.dilate(result.astype(np.uint8), disc(1))
-    return np.asarray((grown > 0) & (quiet > 0))
+    return np.asarray((grown > 0) & (like_backdrop > 0))
 
 
-def _eroded(inside: Flags) -> Binary:
+def _eroded(inside: Mask) -> Binary:
     """Without its outermost pixels, also where it touches the window."""
     padded = cv2.copyMakeBorder(inside.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     return np.asarray(cv2.erode(padded, disc(1))[1:-1, 1:-1], np.uint8)
 
 
-def _strangeness(off: NDArray[np.float32], *, is_nook: bool) -> float:
-    """How unlike the backdrop a chamber's pixels are, (N, 3) L*a*b* off it; below 1 is alike.
+def _dissimilarity(off: NDArray[np.float32], *, is_nook: bool) -> float:
+    """How unlike the backdrop an enclosure's pixels are; below 1 is alike.
 
-    Darker is more easily forgiven than brighter or coloured (a shadow), most of all in a nook, which
-    is open to the floor. Uneven counts too: what is behind a product is smooth.
+    Darker counts less than brighter or coloured, since it may be a shadow, and least in a nook, which is
+    open to the floor. Unevenness counts too: a backdrop is smooth.
+
+    Args:
+        off: (N, 3), the pixels' L*a*b* less the backdrop's.
+        is_nook: Whether the smaller disc can enter from outside.
     """
     middle = np.median(off, axis=0)
     uneven = float(np.median(np.abs(off - middle), axis=0).sum())
@@ -137,17 +143,17 @@ def _strangeness(off: NDArray[np.float32], *, is_nook: bool) -> float:
     return float(np.hypot(middle[1], middle[2])) / 2.5 + uneven / 3 + brighter
 
 
-def _contact_shadow(evidence: Evidence, outline: Binary, unit: float) -> Flags:
-    """The dark strip at the outline's inside that fades out softly and is the product's shadow.
+def _contact_shadow(contrast: Contrast, outline: Binary, unit: float) -> Mask:
+    """The dark strip along the inside of the outline that fades softly: the product's shadow.
 
-    It may take the product's colour (light that the product throws on the floor), more so the darker
-    it is; the product itself begins with an edge that is sharp for its height.
+    It may have some of the product's colour, reflected onto the floor, the more the darker it is. The
+    product itself begins with an edge that is sharp for its height.
     """
-    height = cv2.GaussianBlur(evidence.fine, (0, 0), 1.0)
-    sharp = (evidence.steps > 0.35 * height) & (evidence.steps > 2 * evidence.faint)
-    below = -evidence.flat[..., 0]
+    height = cv2.GaussianBlur(contrast.edge_strength, (0, 0), 1.0)
+    sharp = (contrast.sharpness > 0.35 * height) & (contrast.sharpness > 2 * contrast.noise_floor)
+    below = -contrast.difference[..., 0]
     near = cv2.distanceTransform(outline, cv2.DIST_L2, 5) < CONTACT_REACH * unit
-    dim = near & ~sharp & (below > CONTACT_DEPTH) & (evidence.chroma < 8 + 0.27 * below)
+    dim = near & ~sharp & (below > CONTACT_DEPTH) & (contrast.chroma < 8 + 0.27 * below)
     outside = outline == 0
     zone = (dim | outside).astype(np.uint8)
     centres = cv2.erode(zone, disc(2 * unit))
@@ -156,14 +162,14 @@ def _contact_shadow(evidence: Evidence, outline: Binary, unit: float) -> Flags:
     return np.asarray((cv2.dilate(connected, disc(2 * unit)) > 0) & (zone > 0) & ~outside)
 
 
-def _without_threads(outline: Binary, vivid: Flags, radius: float) -> Binary:
-    """The outline less its thin parts, unless they are vivid: a shadow's edge goes, a strap stays."""
+def _without_thin_parts(outline: Binary, vivid: Mask, radius: float) -> Binary:
+    """The outline less its thin parts, unless they are vivid: a shadow's rim goes, a strap stays."""
     solid = cv2.morphologyEx(outline, cv2.MORPH_OPEN, disc(radius)) > 0
     near_vivid = cv2.dilate(vivid.astype(np.uint8), disc(2)) > 0
     return np.asarray(solid | ((outline > 0) & near_vivid), np.uint8)
 
 
-def _without_dust(outline: Binary, evidence: Evidence) -> Binary:
+def _without_specks(outline: Binary, contrast: Contrast) -> Binary:
     """The largest piece, and those others that are large or plainly not backdrop."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(outline, connectivity=8)
     if count < 3:
@@ -171,10 +177,10 @@ def _without_dust(outline: Binary, evidence: Evidence) -> Binary:
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
     kept = areas >= SMALLEST_PIECE * areas.max()
-    distance = np.abs(evidence.flat).sum(axis=2)
+    distance = np.abs(contrast.difference).sum(axis=2)
     for label in np.flatnonzero(kept & (areas < areas.max())):
         left, top, width, height, _ = stats[label]
         window = np.s_[top : top + height, left : left + width]
         middle = float(np.median(distance[window][labels[window] == label]))
-        kept[label] = middle > DUST * max(0.6, evidence.backdrop.spread)
+        kept[label] = middle > LEAST_DIFFERENCE * max(0.6, contrast.backdrop.spread)
     return np.asarray(kept[labels], np.uint8)

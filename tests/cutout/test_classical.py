@@ -8,7 +8,7 @@ from PIL import Image
 from prodgen import codecs, color, files, images, masks
 from prodgen.cutout.backdrop import fit_backdrop
 from prodgen.cutout.classical import ClassicalSegmenter
-from prodgen.cutout.evidence import measure
+from prodgen.cutout.contrast import measure_contrast
 from prodgen.cutout.silhouette import silhouette
 from prodgen.errors import SegmentationError, SettingError
 
@@ -51,7 +51,7 @@ def photograph(matte, product, backdrop, *, shadow=0.4, noise=0.004):
 def rough(photo, **how):
     """The silhouette before GrabCut and the soft edge."""
     nothing = np.zeros(photo.shape[:2], np.bool_)
-    return silhouette(measure(color.to_lab(photo)), background=nothing, product=nothing, **how)
+    return silhouette(measure_contrast(color.to_lab(photo)), background=nothing, product=nothing, **how)
 
 
 def cut(photo, **hints):
