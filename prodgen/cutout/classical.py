@@ -1,9 +1,9 @@
-"""Segmentation of studio photographs without a network: no weights, no download, a second of work.
+"""Cuts out studio photographs without a network: no weights, no download, a second of work.
 
-Owns the way from photograph to soft matte by known means: contrast against a fitted backdrop, a
-silhouette from that, GrabCut for the outline's last pixels, a soft edge from the photograph itself.
-It is made for a product before a plain backdrop, which may be lit unevenly, curved, coloured, or in
-shadow. Before a busy one its matte is a guess; the log says so.
+From photograph to soft matte by known means: contrast against a fitted backdrop, a rough outline from that,
+GrabCut for the outline's last pixels, a soft edge from the photograph itself. It is made for a product before
+a plain backdrop, which may be lit unevenly, curved, coloured, or in shadow. Before a busy one its matte is a
+guess, and is doubted as such.
 """
 
 from __future__ import annotations
@@ -28,33 +28,31 @@ WORK_PX = 640
 """Longest side at which the product is found; the edge is then fitted at full size."""
 
 BAND = 4.0
-"""How far GrabCut may move the outline, outwards; inwards twice that. In 1/640 of the longer side."""
+"""How far outwards GrabCut may move the outline, in 1/640 of the longer side; inwards twice that."""
 
 SNAP = 3.0
-"""How far the outline may move to the steepest place of an edge, in the same unit."""
+"""How far the outline may move to the steepest place of an edge, in 1/640 of the longer side."""
 
-MOST_CHROMA = 45
-"""Steps of colour that count where the outline of a JPEG is put: it records colour half as sharply as
-lightness, and bleeds strong ones over the edge."""
-
-STAIRS = 2.0
-"""Gaussian scale, working pixels, that takes the stairs off the outline: they are one to three pixels."""
+STAIRS_SIGMA_PX = 2.0
+"""Gaussian scale that smooths the stairs of a pixel outline, which are one to three working pixels."""
 
 EDGE_PX = 1.6
 """Width of the soft edge in working pixels, before it is fitted to the photograph."""
 
-BLOCKY = 1.05
-"""Steps on JPEG's grid over those between from which blocks show, in rows and in columns. Renderings with
-and without noise give up to 1.02; a JPEG of quality 75 to 98 gives 1.2 to 2.1, with noise of a level 1.06."""
+BLOCKINESS = 1.05
+"""Steps on JPEG's grid over those between, from which blocks show, in rows and in columns.
+Measured: renderings with and without noise give up to 1.02; a JPEG of quality 75 to 98 gives 1.2 to 2.1, with
+noise of a level 1.06."""
 
-DITHER = 1.0
-"""Deviation in 8-bit levels: about the steps of a JPEG of quality 75."""
+DITHER_LEVELS = 1.0
+"""Standard deviation, in 8-bit levels, of the noise in which blocks drown.
+Chosen: about as large as the steps in a JPEG of quality 75."""
 
 PLAIN = 0.6
 """Share of the border that must agree with one smooth surface for a backdrop to be called plain."""
 
 POINT_RADIUS = 0.008
-"""A user's point stands for a disc of this radius, of the longer side."""
+"""Radius of the disc that a user's point stands for, as a share of the longer side."""
 
 
 class ClassicalSegmenter:
@@ -93,8 +91,6 @@ class ClassicalSegmenter:
         solid = _cut(contrast, features, outline, background, product)
         if not solid.any():
             raise SegmentationError(f"no product could be told from the backdrop; {REMEDY}")
-        if is_blocky:
-            features[..., 1:] = np.clip(features[..., 1:], 128 - MOST_CHROMA, 128 + MOST_CHROMA)
         matte = resize(_smoothed(_snap(features, solid)), width, height)
         if not points:  # who says where the product is has the last word
             matte = complete_outline(rgb, matte)
@@ -111,18 +107,18 @@ def _is_blocky(rgb: RgbImage) -> bool:
         # Edges of things count no more than a step of the backdrop.
         steps = np.minimum(np.abs(np.diff(plane, axis=1)), np.float32(3 / 255))
         phases = [float(steps[:, phase::8].mean()) for phase in range(8)]
-        if max(phases) < BLOCKY * float(np.median(phases)):
+        if max(phases) < BLOCKINESS * float(np.median(phases)):
             return False
     return True
 
 
 def _dithered(rgb: RgbImage) -> RgbImage:
-    """The picture with noise of `DITHER`, always the same, in which steps between JPEG's blocks drown.
+    """The picture with a little noise, always the same, in which the steps between JPEG's blocks drown.
 
-    A camera's own noise hides them; in a rendering or a denoised photo each one in a soft shadow would be
+    A camera's own noise hides them. In a rendering or a denoised photo each one in a soft shadow would be
     the sharpest edge around, and the shadow be taken for product.
     """
-    noise = np.random.default_rng(1).standard_normal(rgb.shape, np.float32) * np.float32(DITHER / 255)
+    noise = np.random.default_rng(1).standard_normal(rgb.shape, np.float32) * np.float32(DITHER_LEVELS / 255)
     return np.clip(rgb + noise, 0, 1)
 
 
@@ -132,7 +128,7 @@ def _known(
     box: Rectangle | None,
     points: Sequence[Point],
 ) -> tuple[Mask, Mask]:
-    """What the user says: surely background, surely product, at working size."""
+    """Where the user's box and points say background, and where product, as masks of working size."""
     height, width = shape[:2]
     ratio = np.array([size[0] / width, size[1] / height])
     background = np.zeros(size[::-1], np.uint8)
@@ -151,16 +147,17 @@ def _known(
 
 
 def _features(contrast: Contrast) -> Binary:
-    """The picture with the backdrop taken off, as 8 bit, on a scale that spreads small differences.
+    """The difference from the backdrop as 8 bit, on a scale that spreads small differences.
 
-    So one colour model holds for all of an unevenly lit backdrop, and white before white still shows.
+    With the backdrop taken off one colour model holds for all of an unevenly lit one, and white before
+    white still shows.
     """
     spread = np.sign(contrast.difference) * np.abs(contrast.difference) ** 0.65
     return np.clip(128 + spread * np.array([6, 8, 8], np.float32), 0, 255).astype(np.uint8)
 
 
 def _cut(contrast: Contrast, features: Binary, outline: Binary, background: Mask, product: Mask) -> Binary:
-    """Move the outline to where colours and edges want it, by GrabCut within a band (Rother et al., 2004)."""
+    """Move the outline within a band to where colours and edges fit best: GrabCut (Rother et al., 2004)."""
     unit = max(outline.shape) / 640
     trimap = _trimap(contrast, outline, unit)
     trimap[product], trimap[background] = cv2.GC_FGD, cv2.GC_BGD
@@ -198,20 +195,21 @@ def _snap(features: Binary, solid: Binary) -> Matte:
 
 
 def _smoothed(outline: Matte) -> Matte:
-    """The same outline without the stairs of its pixels: a soft edge about its smoothed signed distance.
+    """A soft edge along the outline, without the stairs of its pixels.
 
-    A distance, unlike the outline itself, is smoothed without thin parts and holes going away.
+    What is smoothed is the signed distance to the outline, so that thin parts and holes do not go away.
     """
     distance = np.zeros(outline.shape, np.float32)
     for solid in (outline >= 0.5, outline > 0.5):  # half product is the line itself
         inside = solid.astype(np.uint8)
         distance += cv2.distanceTransform(inside, cv2.DIST_L2, 5)
         distance -= cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
-    smooth = cv2.GaussianBlur(distance / 2, (0, 0), STAIRS)
+    smooth = cv2.GaussianBlur(distance / 2, (0, 0), STAIRS_SIGMA_PX)
     return np.asarray(np.clip(smooth / EDGE_PX + 0.5, 0, 1), np.float32)
 
 
 def _trimap(contrast: Contrast, outline: Binary, unit: float) -> NDArray[np.uint8]:
+    """GrabCut's labels: sure background, sure product, and a band about the outline that is open."""
     trimap = np.full(outline.shape, cv2.GC_BGD, np.uint8)
     trimap[cv2.dilate(outline, disc(BAND * unit)) > 0] = cv2.GC_PR_BGD
     trimap[outline > 0] = cv2.GC_PR_FGD
@@ -224,6 +222,7 @@ def _trimap(contrast: Contrast, outline: Binary, unit: float) -> NDArray[np.uint
 
 
 def _window(outline: Binary, margin: int) -> tuple[slice, slice]:
+    """The outline's bounding box with a margin: GrabCut needs no more."""
     left, top, width, height = cv2.boundingRect(outline)
     return (
         slice(max(0, top - margin), min(outline.shape[0], top + height + margin)),

@@ -16,14 +16,16 @@ from prodgen.errors import ImageError
 from prodgen.images import Matte, RgbImage
 from prodgen.masks import Box, bounding_box
 
-_CLOSE = 0.03**2
-"""Squared distance in sRGB between product and background colours from which they decide the edge."""
+CLOSE_COLOURS = 0.03**2
+"""Squared distance in sRGB between the colours of product and background at which photograph and matte have
+equal weight in deciding the edge."""
 
-_REDUCTION = 4
-"""How much smaller the picture is in which far colours are looked for."""
+UNEVENNESS_WEIGHT = 50.0
+"""How much the variance of the colours beside the edge lowers the photograph's weight: a rim that shines
+pale is still product."""
 
-_UNEVEN = 50.0
-"""How much an uneven colour beside the edge takes from that: a rim that shines pale is still product."""
+REDUCTION = 4
+"""Factor by which a picture is reduced to look for colours far away. Speed: the result is blurred anyway."""
 
 
 def estimate_foreground(rgb: RgbImage, matte: Matte) -> RgbImage:
@@ -52,10 +54,9 @@ def estimate_foreground(rgb: RgbImage, matte: Matte) -> RgbImage:
     box = _grow(bounding_box(soft.astype(np.float32)), 2 * wide, matte.shape)
     window = np.s_[box.top : box.bottom, box.left : box.right]
     image, alpha = rgb[window], matte[window]
-    # The first pass looks for colours far away, so it may do so in a smaller picture.
-    reduced = (max(1, box.width // _REDUCTION), max(1, box.height // _REDUCTION))
+    reduced = (max(1, box.width // REDUCTION), max(1, box.height // REDUCTION))
     small, small_alpha = resized(image, reduced), resized(alpha, reduced)
-    guess = _blur_fusion(small, small, small, small_alpha, max(2, wide // _REDUCTION))
+    guess = _blur_fusion(small, small, small, small_alpha, max(2, wide // REDUCTION))
     colour, behind = (resized(x, (box.width, box.height)) for x in guess)
     colour, _ = _blur_fusion(image, colour, behind, alpha, max(2, wide // 8))
     result[window] = np.where(soft[window][..., None], colour, image)
@@ -65,7 +66,7 @@ def estimate_foreground(rgb: RgbImage, matte: Matte) -> RgbImage:
 def _blur_fusion(
     image: RgbImage, colour: RgbImage, behind: RgbImage, alpha: Matte, radius_px: int
 ) -> tuple[RgbImage, RgbImage]:
-    """One pass: mean product and background colours near by, then the share of the misfit for each."""
+    """One pass of blur fusion: the new product colours, and the mean background colours near by."""
     size = (2 * radius_px + 1, 2 * radius_px + 1)
     weight = alpha[..., None]
     near, far = cv2.blur(alpha, size)[..., None], cv2.blur(1 - alpha, size)[..., None]
@@ -81,8 +82,8 @@ def refine(rgb: RgbImage, matte: Matte, *, band_px: float | None = None) -> Matt
     Near the edge a pixel is a mixture of the product's colour beside it and the background's; its share
     is the projection of the pixel on the line between the two (the compositing equation solved for
     alpha, as in Chuang et al., "A Bayesian approach to digital matting", 2001, with local means in
-    place of Gaussians). Where the two colours are too alike, or too uneven, to tell, the matte stays as
-    it was. Nothing is thresholded.
+    place of Gaussians). The more alike, or the more uneven, the two colours are, the more the matte stays
+    as it was.
 
     Args:
         rgb: (H, W, 3), sRGB, [0, 1].
@@ -108,32 +109,32 @@ def refine(rgb: RgbImage, matte: Matte, *, band_px: float | None = None) -> Matt
     axis = product - behind
     length = np.einsum("yxc,yxc->yx", axis, axis)
     share = np.einsum("yxc,yxc->yx", image - behind, axis) / np.maximum(length, 1e-6)
-    trust = length / (length + _CLOSE + _UNEVEN * (uneven + uneven_behind))
+    trust = length / (length + CLOSE_COLOURS + UNEVENNESS_WEIGHT * (uneven + uneven_behind))
     mixed = before + (np.clip(share, 0, 1) - before) * trust
     result = matte.copy()
     result[window] = np.where(known.unknown[window], mixed, before)
     return result
 
 
-class _Band(NamedTuple):
-    """What is surely product, surely background, and the band between."""
+class _EdgeBand(NamedTuple):
+    """Where is surely product, where surely background, and the band between."""
 
     inside: NDArray[np.bool_]
     outside: NDArray[np.bool_]
     unknown: NDArray[np.bool_]
 
 
-def _band(matte: Matte, band_px: float) -> _Band:
+def _band(matte: Matte, band_px: float) -> _EdgeBand:
     solid = (matte > 0.5).astype(np.uint8)
     to_outside = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
     to_inside = cv2.distanceTransform(1 - solid, cv2.DIST_L2, 5)
     inside = (to_outside > band_px) & (matte > 0.9)
     outside = (to_inside > band_px) & (matte < 0.1)
-    return _Band(inside, outside, (to_outside <= band_px) & (to_inside <= band_px))
+    return _EdgeBand(inside, outside, (to_outside <= band_px) & (to_inside <= band_px))
 
 
 def _near_mean(image: RgbImage, where: NDArray[np.bool_], band_px: float) -> tuple[RgbImage, Matte]:
-    """Mean and variance of the nearest colours `where` something is known, for all pixels."""
+    """Mean and variance of the nearest colours inside a mask, for every pixel of the picture."""
     weight = where.astype(np.float32)[..., None]
     features = np.concatenate([image * weight, (image * image).sum(axis=2, keepdims=True) * weight], axis=2)
     size = (image.shape[1], image.shape[0])
@@ -155,7 +156,7 @@ def _near_mean(image: RgbImage, where: NDArray[np.bool_], band_px: float) -> tup
 
 
 def resized(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """By area when it shrinks; linear, so without overshoot at edges, when it grows."""
+    """Values at another size: by area to shrink; linear to grow, which does not overshoot at edges."""
     shrinks = size[0] <= values.shape[1] and size[1] <= values.shape[0]
     way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(values, size, interpolation=way), np.float32)
