@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Literal
 
 import click
@@ -18,7 +17,7 @@ from prodgen.cli.values import OneOf, Whole
     "--api-auth",
     metavar="USER:PASSWORD",
     envvar="PRODGEN_SERVE_AUTH",
-    help="Needed on any host but loopback.",
+    help="Needed on any host but loopback; several are joined by commas.",
 )
 @click.option(
     "--ic-light",
@@ -35,22 +34,16 @@ def serve(host: str, port: int, api_auth: str | None, ic_light: Literal["v1", "v
         prodgen serve --port 7860
     """
     from prodgen.engines import embedded_server
-    from prodgen.errors import SettingError
-    from prodgen.server import Behaviour
-    from prodgen.server.socket_server import listening
+    from prodgen.server import Behaviour, socket_server
 
-    accounts: dict[str, str] = {}
-    for pair in filter(None, (api_auth or "").split(",")):
-        user, colon, password = pair.partition(":")
-        if not (user and colon and password):
-            raise SettingError("--api-auth must be USER:PASSWORD; several are joined by commas")
-        accounts[user] = password
-    behaviour = Behaviour(ic_light=None if ic_light == "none" else ic_light, auth=accounts or None)
-    server = embedded_server(behaviour)
-    try:
-        with listening(server, host=host, port=port) as address:
-            printer().data({"address": address})
-            printer().text(f"embedded backend (no diffusion) at {address}; Ctrl-C stops it")
-            threading.Event().wait()
-    except KeyboardInterrupt:  # the way to end it, so no failure
-        printer().text("stopped")
+    behaviour = Behaviour(
+        ic_light=None if ic_light == "none" else ic_light,
+        auth=socket_server.read_api_auth(api_auth) if api_auth else None,
+    )
+
+    def on_ready(address: str) -> None:
+        printer().data({"address": address})
+        printer().text(f"embedded backend (no diffusion) at {address}; Ctrl-C stops it")
+
+    socket_server.serve(embedded_server(behaviour), host=host, port=port, on_ready=on_ready)
+    printer().text("stopped")

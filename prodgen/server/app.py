@@ -17,15 +17,13 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from prodgen.server import drawing_routes, extras, status
+from prodgen.server.admission import MAX_BODY_BYTES, too_large
 from prodgen.server.behaviour import Behaviour
 from prodgen.server.engine import Engine
 from prodgen.server.fields import read_body
 from prodgen.server.injected_faults import answer_without_work, spoil
 from prodgen.server.state import Machine, RenderRecord
 from prodgen.server.wire import Crashed, HttpAnswer, Invalid, Refused, answer, error_answer
-
-MAX_BODY_BYTES = 256 * 1024 * 1024
-"""Larger requests are refused with 413; a real server has no limit."""
 
 OPEN_PATHS = ("/sdapi/v1/loras", "/sdapi/v1/refresh-loras", "/openapi.json", "/internal/", "/file=")
 """Not covered by authentication, there as here."""
@@ -94,17 +92,31 @@ class ApiServer:
         took = {"x-process-time": f"{time.perf_counter() - started:.4f}", **result.headers}
         return HttpAnswer(result.status, result.body, result.content_type, took, result.cut)
 
+    def refusal(self, request: HttpRequest) -> HttpAnswer | None:
+        """Return the answer to a request that is not let in, from its head alone; None lets it in.
+
+        So no stranger's body is ever read, and no request for a route that is not there.
+        """
+        try:
+            self._route(request)
+            self._authenticate(request)
+        except Refused as error:
+            return error_answer(error)
+        except _NoRoute as error:
+            return error.answer
+        return None
+
     def _work(self, request: HttpRequest) -> HttpAnswer:
         try:
             route = self._route(request)
             self._authenticate(request)
             if len(request.body) > MAX_BODY_BYTES:
-                return answer({"detail": "Request Entity Too Large"}, 413)
+                return too_large()
             return route(request)
         except (Refused, Crashed, Invalid) as error:
             return error_answer(error)
         except _NoRoute as error:
-            return answer({"detail": error.args[1]}, error.args[0])
+            return error.answer
         except Exception as error:  # noqa: BLE001 - a server answers 500 with the exception's name, it does not die
             return error_answer(Crashed(type(error).__name__, str(error)))
 
@@ -136,13 +148,15 @@ class ApiServer:
             raise Refused(401, "Invalid authentication credentials") from None
         if not colon:
             raise Refused(401, "Invalid authentication credentials")
-        expected = self.auth.get(user)
-        if expected is None or not hmac.compare_digest(expected.encode(), password.encode()):
+        is_right = hmac.compare_digest(self.auth.get(user, "").encode(), password.encode())
+        if user not in self.auth or not is_right:
             raise Refused(401, "Incorrect username or password")
 
 
 class _NoRoute(Exception):  # noqa: N818 - internal: FastAPI's own short form of an error
-    pass
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(status, detail)
+        self.answer = answer({"detail": detail}, status)
 
 
 Handler = Callable[[Machine, HttpRequest], HttpAnswer]

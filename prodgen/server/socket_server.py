@@ -1,23 +1,39 @@
-"""The embedded server behind a socket: for other programs, other processes and load tests.
+"""A server behind a socket: for other programs, other processes and load tests.
 
-The standard library's threading HTTP server is enough: one thread a connection, all rendering behind
-one lock. It listens on this computer only, unless names and passwords are given.
+The standard library's threading HTTP server is enough: one thread a connection, all drawing behind one lock.
+It listens on this computer only, unless names and passwords are given. Who may speak to it is `admission`'s
+business and is asked before a body is read; how long a client may take is `patient_reading`'s.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gzip
-import ipaddress
+import io
+import signal
 import socket
 import struct
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import FrameType
 
 from prodgen.errors import SettingError
-from prodgen.server.app import MAX_BODY_BYTES, ApiServer, HttpRequest
-from prodgen.server.wire import HttpAnswer, answer
+from prodgen.server.admission import MAX_BODY_BYTES, body_length, is_loopback, refusal, too_large
+from prodgen.server.app import ApiServer, HttpRequest
+from prodgen.server.patient_reading import (
+    BODY_GRACE_S,
+    HEAD_S,
+    IDLE_S,
+    MAX_HEAD_BYTES,
+    SLOWEST_BYTES_S,
+    CutOffError,
+    PatientReader,
+    read_chunks,
+)
+from prodgen.server.wire import HttpAnswer
 
 PORT = 7860
 """A1111's own, so that clients find it without being told."""
@@ -25,8 +41,18 @@ PORT = 7860
 GZIP_FROM_BYTES = 1000
 """Answers of this size are compressed for clients that accept it, as the real server does."""
 
-IDLE_S = 30.0
-"""Seconds that an idle connection is kept."""
+MAX_CONNECTIONS = 256
+"""Connections at once, hence threads. When more come, the one that has kept us waiting longest is closed.
+Guard: six times the requests that are worked on at once."""
+
+ANSWER_GRACE_S = 60.0
+"""Seconds that a client may take to read an answer, beside what its size needs at `SLOWEST_BYTES_S`."""
+
+LINGER_S = 1.0
+"""Seconds in which the body of a refused request is read and dropped, so that the refusal arrives."""
+
+LINGER_BYTES = 4 * 1024 * 1024
+"""Bytes of such a body that are dropped; after these the connection is cut."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -35,90 +61,102 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "prodgen-embedded"
     sys_version = ""
-    timeout = IDLE_S
     wbufsize = -1
     disable_nagle_algorithm = True
     server: _Listener
 
+    def setup(self) -> None:
+        """Put the clock between the socket and the base class, which reads from `rfile`."""
+        super().setup()
+        self.rfile.close()
+        self._reader = PatientReader(self.connection)
+        self.rfile = self._stream = io.BufferedReader(self._reader)
+
     def handle_one_request(self) -> None:
-        """Read a request line; a dead server hangs up at once."""
-        if self.server.embedded.is_dead:
+        """Wait for a request and read its head; a dead server hangs up at once."""
+        if self.server.api.is_dead:
             self._hang_up()
             return
-        super().handle_one_request()
+        self._reader.expect(IDLE_S)
+        with contextlib.suppress(CutOffError, ConnectionError):
+            if self._stream.peek(1):
+                self._reader.expect(HEAD_S, max_bytes=MAX_HEAD_BYTES)
+                super().handle_one_request()
+                return
+        self.close_connection = True
+
+    def handle_expect_100(self) -> bool:
+        """Ask for no body yet: `_answer` does, once the request is let in."""
+        return True
 
     def _answer(self) -> None:
-        body = self._read_body()
+        head = HttpRequest.of(self.command, self.path, dict(self.headers.items()), b"")
+        api = self.server.api
+        refused = refusal(self.headers, is_open=api.auth is None) or api.refusal(head)
+        length = body_length(self.headers)
+        if isinstance(length, HttpAnswer):
+            refused = refused or length
+        if refused is not None:
+            self._refuse(refused, has_body=length != 0)
+            return
+        body = self._read_body(length if isinstance(length, int) else None)
         if body is None:
             return
-        if not self._is_meant_for_us():
-            self._write(answer({"detail": "this Host is not served; use 127.0.0.1 or --api-auth"}, 403))
-            return
-        request = HttpRequest.of(self.command, self.path, dict(self.headers.items()), body)
-        self._write(self.server.embedded.answer(request))
+        with self.server.working(self.connection):
+            result = api.answer(HttpRequest(head.method, head.path, head.query, head.headers, body))
+        self._write(result)
 
     # The base class looks these names up, one for each method; which of them are allowed is the server's.
     do_GET = do_POST = do_HEAD = _answer  # noqa: N815
     do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _answer  # noqa: N815
 
-    def _is_meant_for_us(self) -> bool:
-        """Whether the Host header names this computer: web pages elsewhere must not get in by DNS tricks."""
-        if self.server.embedded.auth is not None:
-            return True
-        host = self.headers.get("host", "127.0.0.1")
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-        return is_loopback(name.strip("[]"))
+    def _refuse(self, refused: HttpAnswer, *, has_body: bool) -> None:
+        """Answer without having read the body, drop a little of it, and close."""
+        self.close_connection = self.close_connection or has_body
+        self._write(refused)
+        if not has_body:
+            return
+        self.wfile.flush()
+        # Closing with unread bytes resets the connection, and the client may lose the answer.
+        self._reader.expect(LINGER_S, max_bytes=LINGER_BYTES)
+        with contextlib.suppress(CutOffError, OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            while self._stream.read(65536):
+                pass
 
-    def _read_body(self) -> bytes | None:
-        """Return the request's body, or None if it was refused or cut off."""
-        if "chunked" in self.headers.get("transfer-encoding", "").lower():
-            return self._read_chunks()
-        try:
-            length = int(self.headers.get("content-length", 0))
-        except ValueError:
-            length = -1
-        if not 0 <= length <= MAX_BODY_BYTES:
-            self.close_connection = True
-            self._write(answer({"detail": "Request Entity Too Large"}, 413))
-            return None
-        body = self.rfile.read(length)
+    def _read_body(self, length: int | None) -> bytes | None:
+        """Return a body of this length, or of chunks (None); None if it was refused or cut off."""
+        if self.headers.get("expect", "").lower() == "100-continue":
+            self.send_response_only(100)
+            self.end_headers()
+            self.wfile.flush()
+        self._reader.expect(BODY_GRACE_S, slowest=SLOWEST_BYTES_S)
+        if length is None:
+            body = read_chunks(self._stream, MAX_BODY_BYTES)
+            if body is None:
+                self._refuse(too_large(), has_body=True)
+            return body
+        body = self._stream.read(length)
         if len(body) < length:
             self.close_connection = True
             return None
         return body
-
-    def _read_chunks(self) -> bytes | None:
-        parts: list[bytes] = []
-        total = 0
-        while True:
-            try:
-                size = int(self.rfile.readline(64).split(b";")[0], 16)
-            except ValueError:
-                size = -1
-            total += size
-            if size < 0 or total > MAX_BODY_BYTES:
-                self.close_connection = True
-                self._write(answer({"detail": "Request Entity Too Large"}, 413))
-                return None
-            if size == 0:
-                while self.rfile.readline(8192).strip():
-                    pass  # trailers
-                return b"".join(parts)
-            parts.append(self.rfile.read(size))
-            self.rfile.readline(8)
 
     def _write(self, result: HttpAnswer) -> None:
         if result.cut in ("refuse", "before", "after"):
             self._hang_up()
             return
         body = result.body
-        zipped = len(body) > GZIP_FROM_BYTES and "gzip" in self.headers.get("accept-encoding", "")
-        if zipped and self.server.compresses:
+        zips = len(body) > GZIP_FROM_BYTES and "gzip" in self.headers.get("accept-encoding", "")
+        if zips and self.server.compresses:
             body = gzip.compress(body, compresslevel=1)
+        self.connection.settimeout(ANSWER_GRACE_S + len(body) / SLOWEST_BYTES_S)
         self.send_response(result.status)
         self.send_header("content-type", result.content_type)
         self.send_header("content-length", str(len(body)))
-        if zipped and self.server.compresses:
+        self.send_header("x-content-type-options", "nosniff")
+        self.send_header("cross-origin-resource-policy", "same-origin")
+        if zips and self.server.compresses:
             self.send_header("content-encoding", "gzip")
             self.send_header("vary", "Accept-Encoding")
         for name, value in result.headers.items():
@@ -126,14 +164,13 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("connection", "close")
         self.end_headers()
+        self.wfile.flush()
         if self.command == "HEAD":
             return
+        # `sendall` counts the whole time, however slowly the client reads.
+        self.connection.sendall(body[: len(body) // 2] if result.cut == "during" else body)
         if result.cut == "during":
-            self.wfile.write(body[: len(body) // 2])
-            self.wfile.flush()
             self._hang_up()
-            return
-        self.wfile.write(body)
 
     def _hang_up(self) -> None:
         """Reset the connection, so that the client sees it at once."""
@@ -147,30 +184,64 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Listener(ThreadingHTTPServer):
-    """Accepts connections for one embedded server."""
+    """Accepts connections for one server, not more than `MAX_CONNECTIONS` at once."""
 
     daemon_threads = True
     request_queue_size = 128
     allow_reuse_address = True
 
-    def __init__(self, host: str, port: int, embedded: ApiServer, *, compresses: bool) -> None:
-        self.embedded = embedded
+    def __init__(self, host: str, port: int, api: ApiServer, *, compresses: bool) -> None:
+        self.api = api
         self.compresses = compresses
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._waited_for: OrderedDict[socket.socket, None] = OrderedDict()
+        """Connections from which something is awaited, the longest first."""
+
+        self._count = 0
+        self._changed = threading.Lock()
         super().__init__((host, port), _Handler)
+
+    def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+        """Start a thread for a connection; make room for it first."""
+        with self._changed:
+            self._count += 1
+            self._waited_for[request] = None
+            crowded = self._count > MAX_CONNECTIONS
+            oldest = self._waited_for.popitem(last=False)[0] if crowded else None
+        if oldest is not None:
+            with contextlib.suppress(OSError):
+                oldest.shutdown(socket.SHUT_RDWR)  # wakes its thread, which then ends
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # the system has no thread to spare
+            self._gone(request)
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+        """Serve one connection until it ends."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._gone(request)
+
+    def _gone(self, request: socket.socket) -> None:
+        with self._changed:
+            self._count -= 1
+            self._waited_for.pop(request, None)
+
+    @contextmanager
+    def working(self, connection: socket.socket) -> Iterator[None]:
+        """Inside, the connection waits for us, and is not the one to close."""
+        with self._changed:
+            self._waited_for.pop(connection, None)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._waited_for[connection] = None
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Take a client's hanging up for what it is; everything else is answered already."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or name means this computer."""
-    if host.lower() == "localhost" or host.lower().endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def read_api_auth(text: str) -> dict[str, str]:
@@ -222,7 +293,7 @@ def serve(
     compresses: bool = True,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until interrupted (Ctrl-C); see `listening`.
+    """Serve until Ctrl-C or SIGTERM (`docker stop`, systemd) ends it; see `listening`.
 
     Args:
         server: The server.
@@ -234,15 +305,31 @@ def serve(
     Raises:
         SettingError: As for `listening`.
     """
-    listener = _listen(server, host, port, compresses=compresses)
+    ended = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        ended.set()
+
+    is_main = threading.current_thread() is threading.main_thread()  # no other may handle signals
+    heeded = [number for number in _ENDING if is_main and _is_heeded(number)]
+    before = {number: signal.signal(number, end) for number in heeded}
     try:
-        if on_ready is not None:
-            on_ready(_url(listener))
-        listener.serve_forever(poll_interval=0.2)
-    except KeyboardInterrupt:
-        pass  # the way to stop it
+        with listening(server, host=host, port=port, compresses=compresses) as url:
+            if on_ready is not None:
+                on_ready(url)
+            while not ended.wait(0.5):
+                pass  # Windows delivers Ctrl-C between two waits only
     finally:
-        listener.server_close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+def _is_heeded(number: signal.Signals) -> bool:
+    """Whether a signal is not ignored: `nohup` and shells ask that of programs in the background."""
+    return signal.getsignal(number) not in (signal.SIG_IGN, None)
 
 
 def _listen(server: ApiServer, host: str, port: int, *, compresses: bool) -> _Listener:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import httpx
 
-from prodgen.server.app import MAX_BODY_BYTES, ApiServer, HttpRequest
+from prodgen.server.admission import MAX_BODY_BYTES, too_large
+from prodgen.server.app import ApiServer, HttpRequest
 from prodgen.server.wire import HttpAnswer
 
 SLOW_PATHS = ("2img", "extra-single-image", "extra-batch-images", "options")
@@ -41,7 +42,7 @@ class ApiTransport(httpx.BaseTransport):
         target = request.url.raw_path.decode("ascii")
         asked = HttpRequest.of(request.method, target, dict(request.headers), body)
         if len(body) > MAX_BODY_BYTES:
-            return _response(HttpAnswer(413, b'{"detail":"Request Entity Too Large"}'), request)
+            return _response(too_large(), request)
         if self.server.faults is None and not asked.path.endswith(SLOW_PATHS):
             return _response(self.server.answer(asked), request)
         return _response(self._wait(asked, request), request)

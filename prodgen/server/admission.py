@@ -1,0 +1,117 @@
+"""Who may speak to a server behind a socket: decided from a request's head, before any of its body is read.
+
+A web page anywhere can make the browser of whoever reads it send requests to 127.0.0.1. So a request that
+says it comes from another site is refused, and so is a Host that is not this computer's (which stops pages
+that point a name of their own here, "DNS rebinding"). No CORS header is ever sent: no page of another site
+may read an answer. What A1111's clients send has none of these headers.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from email.message import Message
+from urllib.parse import urlsplit
+
+from prodgen.server.wire import HttpAnswer, answer
+
+MAX_BODY_BYTES = 256 * 1024 * 1024
+"""Larger requests are refused with 413. A1111 has no limit; ten init images of 24 megapixels fit."""
+
+FOREIGN = "this request comes from another web site; programs and this server's own pages may use it"
+WRONG_HOST = "this Host is not served; use 127.0.0.1 or --api-auth"
+
+
+def refusal(headers: Message, *, is_open: bool) -> HttpAnswer | None:
+    """Return the answer to a request that must not be worked on, or None if it may go on.
+
+    Args:
+        headers: The request's.
+        is_open: Whether everybody is let in without a password: then only this computer's names are served.
+    """
+    hosts = headers.get_all("host") or []
+    if len(hosts) > 1:
+        return answer({"detail": "more than one Host"}, 400)
+    host = hosts[0].strip() if hosts else "127.0.0.1"
+    if is_open and not is_loopback(_name_of(host)):
+        return answer({"detail": WRONG_HOST}, 403)
+    lower = {name.lower(): value for name, value in headers.items()}
+    if is_from_another_site(lower, host):
+        return answer({"detail": FOREIGN}, 403)
+    return None
+
+
+def is_from_another_site(headers: Mapping[str, str], host: str) -> bool:
+    """Whether a browser says that a page of another site makes this request.
+
+    Args:
+        headers: The request's, names in lower case.
+        host: Its Host header.
+    """
+    # "none" is an address that somebody typed; "same-site" is another port or a sister domain.
+    if headers.get("sec-fetch-site", "none").strip().lower() not in ("none", "same-origin"):
+        return True
+    origin = headers.get("origin")
+    if origin is None:
+        origin = headers.get("referer")  # from browsers that leave out the Origin
+    return origin is not None and not _is_at(origin, host)
+
+
+def body_length(headers: Message) -> int | HttpAnswer | None:
+    """Return the length of a request's body in bytes, None for one in chunks, or the answer that refuses it.
+
+    A request that states its length twice, or in two ways, is refused: a proxy might have read it otherwise.
+    """
+    lengths = {value.strip() for value in headers.get_all("content-length") or []}
+    coding = headers.get("transfer-encoding")
+    if coding is not None:
+        if lengths or coding.strip().lower() != "chunked":
+            return answer({"detail": "cannot tell where this body ends"}, 400)
+        return None
+    if len(lengths) > 1 or not all(_is_plain_number(value) for value in lengths):
+        return answer({"detail": "Content-Length is no number"}, 400)
+    length = int(lengths.pop()) if lengths else 0
+    return length if length <= MAX_BODY_BYTES else too_large()
+
+
+def too_large() -> HttpAnswer:
+    """Return the answer to a body over `MAX_BODY_BYTES`."""
+    return answer({"detail": "Request Entity Too Large"}, 413)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name means this computer."""
+    name = host.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _name_of(host: str) -> str:
+    """Return a Host header's name or address, without its port."""
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdigit() else host).removeprefix("[").removesuffix("]")
+
+
+def _is_at(address: str, host: str) -> bool:
+    """Whether a page's address or origin is served under this Host header."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return False
+    if parts.scheme not in ("http", "https"):
+        return False  # "null", a file, an extension's page
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    of_page = (parts.hostname or "", port or usual)
+    number = host.rpartition(":")[2]
+    of_host = (_name_of(host).lower(), int(number) if number.isdigit() and ":" in host else usual)
+    return of_page == of_host
+
+
+def _is_plain_number(text: str) -> bool:
+    """Whether a text is digits only; `int` alone would take "+5", "1_0" and "٣"."""
+    return text.isascii() and text.isdigit() and len(text) < 20

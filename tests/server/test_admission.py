@@ -1,0 +1,368 @@
+"""Strangers at the door of `prodgen serve`: pages of other sites, false names, slow and endless requests."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from prodgen.server import socket_server
+from prodgen.server.socket_server import listening
+
+BODY = {"prompt": "a cat", "steps": 2, "width": 64, "height": 64, "seed": 42}
+DRAW = b"POST /sdapi/v1/txt2img HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@contextmanager
+def connected(url: str) -> Iterator[socket.socket]:
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        yield connection
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    """Everything that comes until the server closes."""
+    received = b""
+    try:
+        while chunk := connection.recv(65536):
+            received += chunk
+    except ConnectionError:
+        pass
+    return received
+
+
+def answer_to(url: str, request: bytes) -> bytes:
+    """What comes back for these bytes while the client stays and waits."""
+    with connected(url) as connection:
+        connection.sendall(request)
+        return connection.recv(65536)
+
+
+def status_of(answer: bytes) -> int:
+    return int(answer.split(b" ")[1])
+
+
+FOREIGN = {
+    "another site": {"origin": "https://evil.example"},
+    "a page without an address": {"origin": "null"},
+    "a file": {"origin": "file://"},
+    "another port of this computer": {"origin": "http://127.0.0.1:3000"},
+    "a name that begins like ours": {"origin": "http://127.0.0.1.evil.example:{port}"},
+    "a name behind an account": {"origin": "http://127.0.0.1:{port}@evil.example"},
+    "no address at all": {"origin": "http://[::"},
+    "fetch metadata alone": {"sec-fetch-site": "cross-site"},
+    "a sister site": {"sec-fetch-site": "same-site"},
+    "a referrer alone": {"referer": "https://evil.example/page.html"},
+}
+
+
+@pytest.fixture(scope="module")
+def door() -> Iterator[tuple[str, object]]:
+    """A server that lets programs on this computer in, and its address."""
+    from prodgen.engines import embedded_server
+
+    server = embedded_server()
+    with listening(server) as url:
+        yield url, server
+
+
+def filled(headers: dict[str, str], url: str) -> dict[str, str]:
+    return {name: value.replace("{port}", str(urlsplit(url).port)) for name, value in headers.items()}
+
+
+@pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/sdapi/v1/options", b'{"samples_format": "xyz"}'),
+        ("POST", "/sdapi/v1/interrupt", b""),
+        ("POST", "/sdapi/v1/txt2img", json.dumps(BODY).encode()),
+        ("GET", "/sdapi/v1/progress", b""),
+        ("OPTIONS", "/sdapi/v1/txt2img", b""),
+    ],
+)
+def test_a_page_of_another_site_can_neither_draw_nor_change_nor_stop_anything(
+    door, headers, method, path, body
+):
+    url, server = door
+    before = server.machine.options.shown(), len(server.render_log)
+
+    response = httpx.request(method, url + path, content=body, headers=filled(headers, url))
+
+    assert response.status_code == 403
+    assert not [name for name in response.headers if name.startswith("access-control")]
+    assert (server.machine.options.shown(), len(server.render_log)) == before
+    assert not server.machine.state.interrupted
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"origin": "http://127.0.0.1:{port}"},
+        {"origin": "http://127.0.0.1:{port}", "sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "none"},
+        {"referer": "http://127.0.0.1:{port}/docs"},
+    ],
+)
+def test_programs_and_the_servers_own_pages_go_on(door, headers):
+    url, _ = door
+    response = httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY, headers=filled(headers, url))
+
+    assert response.status_code == 200
+    assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+def test_a_password_does_not_let_pages_of_other_sites_in(noise_server):
+    """A browser sends a password that it knows along with the requests of any page."""
+    with listening(noise_server(auth={"ann": "x"})) as url:
+        response = httpx.post(
+            f"{url}/sdapi/v1/interrupt", auth=("ann", "x"), headers={"origin": "https://evil.example"}
+        )
+
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("evil.example", 403),
+        ("evil.example:7860", 403),
+        ("localhost.evil.example", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("127.0.0.1:7860@evil.example", 403),
+        ("0.0.0.0", 403),
+        ("192.168.1.5:7860", 403),
+        ("localhost:7860", 200),
+        ("LOCALHOST.", 200),
+        ("[::1]:7860", 200),
+    ],
+)
+def test_a_name_that_somebody_pointed_here_is_not_served(door, host, status):
+    assert httpx.get(f"{door[0]}/sdapi/v1/samplers", headers={"host": host}).status_code == status
+
+
+def test_two_hosts_in_one_request_are_refused(door):
+    request = b"GET /sdapi/v1/samplers HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"
+    assert status_of(answer_to(door[0], request)) == 400
+
+
+def test_behind_a_password_any_name_is_served(noise_server):
+    with listening(noise_server(auth={"a": "b"})) as url:
+        response = httpx.get(f"{url}/sdapi/v1/samplers", auth=("a", "b"), headers={"host": "gpu.example"})
+
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 120000000\r\n", b"Transfer-Encoding: chunked\r\n"])
+@pytest.mark.parametrize(
+    ("start", "status"),
+    [
+        (b"POST /sdapi/v1/txt2img HTTP/1.1\r\nHost: localhost\r\n", 401),
+        (b"POST /sdapi/v1/txt2img HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic YTpj\r\n", 401),
+        (b"POST /sdapi/v1/nothing HTTP/1.1\r\nHost: localhost\r\n", 404),
+        (b"POST /sdapi/v1/txt2img HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n", 403),
+    ],
+)
+def test_whoever_is_refused_is_told_before_a_byte_of_the_body_is_read(noise_server, start, status, framing):
+    with listening(noise_server(auth={"a": "b"})) as url:
+        answer = answer_to(url, start + framing + b"Expect: 100-continue\r\n\r\n")
+
+    assert status_of(answer) == status
+    assert b"connection: close" in answer
+
+
+def test_a_false_host_is_refused_before_a_byte_of_the_body_is_read(door):
+    request = b"POST /sdapi/v1/txt2img HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 120000000\r\n\r\n"
+    assert status_of(answer_to(door[0], request)) == 403
+
+
+def test_a_refusal_reaches_a_caller_who_sends_a_large_body_all_the_same(noise_server):
+    with listening(noise_server(auth={"a": "b"})) as url:
+        response = httpx.post(f"{url}/sdapi/v1/txt2img", content=b"x" * 2_000_000)
+
+    assert response.status_code == 401
+
+
+def test_a_caller_who_asks_first_is_told_to_go_on(door):
+    body = json.dumps(BODY).encode()
+    with connected(door[0]) as connection:
+        connection.sendall(DRAW + b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % len(body))
+        first = connection.recv(65536)
+        connection.sendall(body)
+        second = connection.recv(65536)
+
+    assert (status_of(first), status_of(second)) == (100, 200)
+
+
+@pytest.mark.parametrize(
+    ("framing", "status"),
+    [
+        (b"Content-Length: 999999999999\r\n", 413),
+        (b"Content-Length: -1\r\n", 400),
+        (b"Content-Length: +5\r\n", 400),
+        (b"Content-Length: 1_0\r\n", 400),
+        (b"Content-Length: x\r\n", 400),
+        (b"Content-Length: 5\r\nContent-Length: 6\r\n", 400),
+        (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", 400),
+        (b"Transfer-Encoding: gzip, chunked\r\n", 400),
+    ],
+)
+def test_a_body_whose_end_cannot_be_told_is_refused_before_reading(door, framing, status):
+    assert status_of(answer_to(door[0], DRAW + framing + b"\r\n")) == status
+
+
+@pytest.mark.parametrize("chunk", [b"-5\r\nhello\r\n", b"0x5\r\nhello\r\n", b"2\r\nhello\r\n", b"zz\r\n"])
+def test_what_is_no_chunk_cuts_the_connection_and_starts_no_work(noise_server, chunk):
+    server = noise_server()
+    with listening(server) as url, connected(url) as connection:
+        connection.sendall(DRAW + b"Transfer-Encoding: chunked\r\n\r\n" + chunk + b"0\r\n\r\n")
+        assert until_closed(connection) == b""
+
+    assert server.render_log == []
+
+
+def drip(connection: socket.socket, data: bytes, pause_s: float) -> None:
+    """Send byte by byte until all is sent or the other side has had enough."""
+    try:
+        for place in range(len(data)):
+            connection.sendall(data[place : place + 1])
+            time.sleep(pause_s)
+    except OSError:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("limit", "before", "dripped"),
+    [
+        ("HEAD_S", b"", DRAW + b"X-Slow: " + b"x" * 200),
+        ("HEAD_S", DRAW, b"X: y\r\n" * 40),
+        ("BODY_GRACE_S", DRAW + b"Content-Length: 200\r\n\r\n", b" " * 200),
+        ("BODY_GRACE_S", DRAW + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n" * 30),
+        ("IDLE_S", b"", b""),
+    ],
+    ids=["first line", "headers", "body", "chunks", "nothing at all"],
+)
+def test_a_client_that_drips_is_cut_off_and_others_are_served_meanwhile(
+    noise_server, monkeypatch, limit, before, dripped
+):
+    monkeypatch.setattr(socket_server, limit, 0.4)
+    server = noise_server()
+    with listening(server) as url, connected(url) as connection:
+        started = time.monotonic()
+        connection.sendall(before)
+        slow = threading.Thread(target=drip, args=(connection, dripped, 0.02))
+        slow.start()
+        other = httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY)
+        assert until_closed(connection) == b""
+        took_s = time.monotonic() - started
+        slow.join()
+
+    assert other.status_code == 200
+    assert 0.3 < took_s < 3
+    assert len(server.render_log) == 1
+
+
+def test_a_large_body_may_take_long_as_long_as_it_keeps_coming(noise_server, monkeypatch):
+    monkeypatch.setattr(socket_server, "BODY_GRACE_S", 0.3)
+    monkeypatch.setattr(socket_server, "SLOWEST_BYTES_S", 500)
+    body = json.dumps(BODY).encode().ljust(1000)
+    with listening(noise_server()) as url, connected(url) as connection:
+        connection.sendall(DRAW + b"Content-Length: 1000\r\n\r\n")
+        for start in range(0, 1000, 100):
+            connection.sendall(body[start : start + 100])
+            time.sleep(0.08)
+
+        assert status_of(connection.recv(65536)) == 200
+
+
+@pytest.mark.parametrize("line", [b"X: " + b"y" * 1000 + b"\r\n", b"A: b\r\n"])
+def test_headers_without_end_are_cut_off(door, line):
+    with connected(door[0]) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+        thread = threading.Thread(target=endless, args=(connection, line))
+        thread.start()
+        answer = until_closed(connection)
+        thread.join(5)
+
+    assert not thread.is_alive()
+    assert answer == b"" or status_of(answer) == 431
+
+
+def endless(connection: socket.socket, line: bytes) -> None:
+    try:
+        for _ in range(100_000):
+            connection.sendall(line * 10)
+    except OSError:
+        pass
+
+
+def serving_threads() -> int:
+    return sum("process_request_thread" in thread.name for thread in threading.enumerate())
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 5
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def test_idle_connections_without_number_do_not_keep_others_out(noise_server, monkeypatch):
+    monkeypatch.setattr(socket_server, "MAX_CONNECTIONS", 4)
+    before = serving_threads()
+    with listening(noise_server()) as url:
+        crowd = [socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=5) for _ in range(12)]
+        response = httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY)
+        wait_until(lambda: serving_threads() - before <= 4)
+        assert crowd[0].recv(1) == b""  # the one that has waited longest was closed
+        for connection in crowd:
+            connection.close()
+
+    assert response.status_code == 200
+
+
+def test_a_connection_that_is_drawn_for_is_not_closed_for_idle_ones(noise_server, monkeypatch):
+    monkeypatch.setattr(socket_server, "MAX_CONNECTIONS", 2)
+    server = noise_server(delay_s=0.5)
+    statuses: list[int] = []
+    with listening(server) as url:
+
+        def post() -> None:
+            statuses.append(httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY).status_code)
+
+        thread = threading.Thread(target=post)
+        thread.start()
+        wait_until(lambda: server.machine.state.job != "")
+        crowd = [socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=5) for _ in range(5)]
+        thread.join()
+        for connection in crowd:
+            connection.close()
+
+    assert statuses == [200]
+
+
+def test_a_client_that_does_not_read_its_answer_is_given_up(noise_server, monkeypatch):
+    monkeypatch.setattr(socket_server, "ANSWER_GRACE_S", 0.3)
+    monkeypatch.setattr(socket_server, "SLOWEST_BYTES_S", 10**9)
+    before = serving_threads()
+    body = json.dumps({**BODY, "width": 1024, "height": 1024, "batch_size": 3}).encode()
+    with listening(noise_server()) as url, connected(url) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sendall(DRAW + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        wait_until(lambda: serving_threads() > before)
+        wait_until(lambda: serving_threads() == before)
+
+
+def test_answers_say_that_they_are_what_they_say_and_not_for_other_sites(door):
+    headers = httpx.get(f"{door[0]}/").headers
+
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
