@@ -1,7 +1,7 @@
 """Spellings of /sdapi/v1: what kinds of servers there are, and how they are told apart.
 
-A dialect turns a request into fields and refuses what its kind of server would ignore. It sends
-nothing; a new one is a subclass of `A1111` with the differences only, listed in `DIALECTS`.
+A dialect turns a request into fields and refuses what its kind of server would ignore. It sends nothing. A
+new one is a file with a subclass of `A1111`, which holds the differences only, and a line in `DIALECTS`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,18 @@ from prodgen.dialects.sdnext import SDNext
 from prodgen.errors import UnknownNameError
 
 DIALECTS: dict[str, type[A1111]] = {
-    dialect.name: dialect for dialect in (A1111, Forge, ForgeClassic, ReForge, SDNext, StableDiffusionCpp)
+    dialect.name: dialect
+    for dialect in (
+        A1111,
+        Forge,
+        ForgeClassic,
+        ReForge,
+        SDNext,
+        StableDiffusionCpp,
+    )
 }
-"""Name -> dialect."""
+"""Name -> dialect: the one table that a new dialect is entered into. The first that recognises a server is
+taken, so a narrower kind stands above a wider one."""
 
 
 def by_name(name: str) -> A1111:
@@ -34,18 +43,9 @@ def by_name(name: str) -> A1111:
 
 
 def by_version(version: str) -> A1111 | None:
-    """Return the dialect that a server's own version text belongs to; None if it tells nothing."""
-    marks: dict[str, type[A1111]] = {
-        "f2.": Forge,
-        "f1.": ReForge,
-        "f0.": Forge,
-        "classic": ForgeClassic,
-        "neo": ForgeClassic,
-        "stable-diffusion.cpp": StableDiffusionCpp,
-        "v1.": A1111,
-    }
-    for mark, dialect in marks.items():
-        if version.startswith(mark):
+    """Return the dialect that a server's own version text belongs to; None if it belongs to none."""
+    for dialect in DIALECTS.values():
+        if version.startswith(dialect.version_marks):
             return dialect()
     return None
 
@@ -53,15 +53,11 @@ def by_version(version: str) -> A1111 | None:
 def by_routes(routes: Collection[str]) -> A1111:
     """Return the dialect that fits the names of `ROUTES` which a server answered.
 
-    Forge has modules; stable-diffusion.cpp has no progress; Forge Classic has scripts but no
-    schedulers. Everything else is taken for A1111, whose API the others imitate.
+    What no dialect recognises is taken for A1111, whose API all others imitate.
     """
-    if "modules" in routes:
-        return Forge()
-    if "progress" not in routes and "scripts" not in routes:
-        return StableDiffusionCpp()
-    if "schedulers" not in routes:
-        return ForgeClassic() if "scripts" in routes else SDNext()
+    for dialect in DIALECTS.values():
+        if dialect.has_these_routes(routes):
+            return dialect()
     return A1111()
 
 

@@ -6,7 +6,7 @@ nothing, decodes no picture, and asks nothing of a server but what `Capabilities
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from prodgen.dialects import ic_light
@@ -69,6 +69,9 @@ class A1111:
     title: ClassVar[str] = "A1111"
     """How it is called in sentences."""
 
+    version_marks: ClassVar[tuple[str, ...]] = ("v1.",)
+    """How the version that such a server names begins."""
+
     picture_formats: ClassVar[frozenset[str]] = frozenset({"bmp", "tiff", "webp", "png"})
     """Lossless formats that the server decodes as sent (checked to the bit on A1111 1.10)."""
 
@@ -83,6 +86,11 @@ class A1111:
 
     checkpoint_option: ClassVar[str] = "sd_model_checkpoint"
     clip_skip_option: ClassVar[str] = "CLIP_stop_at_last_layers"
+
+    @classmethod
+    def has_these_routes(cls, routes: Collection[str]) -> bool:
+        """Whether a server that answered these of `ROUTES`, and no others, is surely of this kind."""
+        return False
 
     def txt2img(self, request: Txt2Img, capabilities: Capabilities, *, task_id: str) -> Payload:
         """Spell a request to draw from a prompt.

@@ -5,6 +5,7 @@ Read in their sources, none was run.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from prodgen.dialects.a1111 import A1111
@@ -17,8 +18,14 @@ class Forge(A1111):
 
     name: ClassVar[str] = "forge"
     title: ClassVar[str] = "Forge"
+    version_marks: ClassVar[tuple[str, ...]] = ("f2.", "f0.")
     missing_routes: ClassVar[frozenset[str]] = frozenset({"vaes"})
     names_its_errors: ClassVar[bool] = False
+
+    @classmethod
+    def has_these_routes(cls, routes: Collection[str]) -> bool:
+        """Return True where modules are listed, which stand for VAEs here alone."""
+        return "modules" in routes
 
     def vae(self, name: str) -> dict[str, Any]:
         """Return the VAE as the one additional module; "Automatic" is none."""
@@ -30,7 +37,13 @@ class ForgeClassic(A1111):
 
     name: ClassVar[str] = "forge-classic"
     title: ClassVar[str] = "Forge Classic"
+    version_marks: ClassVar[tuple[str, ...]] = ("classic", "neo")
     missing_routes: ClassVar[frozenset[str]] = frozenset({"schedulers", "modules"})
+
+    @classmethod
+    def has_these_routes(cls, routes: Collection[str]) -> bool:
+        """Return True where scripts are listed, but no schedulers."""
+        return "scripts" in routes and not {"schedulers", "modules"} & set(routes)
 
     def _drawing(self, request: Drawing, capabilities: Any, *, is_img2img: bool) -> dict[str, Any]:
         fields = super()._drawing(request, capabilities, is_img2img=is_img2img)
@@ -46,7 +59,8 @@ class ForgeClassic(A1111):
 
 
 class ReForge(A1111):
-    """Differs from A1111 in nothing that we use."""
+    """Differs from A1111 in nothing that prodgen uses; only its version tells it apart."""
 
     name: ClassVar[str] = "reforge"
     title: ClassVar[str] = "reForge"
+    version_marks: ClassVar[tuple[str, ...]] = ("f1.",)

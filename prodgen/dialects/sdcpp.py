@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from prodgen.dialects.a1111 import A1111
@@ -17,6 +18,7 @@ class StableDiffusionCpp(A1111):
 
     name: ClassVar[str] = "sdcpp"
     title: ClassVar[str] = "stable-diffusion.cpp"
+    version_marks: ClassVar[tuple[str, ...]] = ("stable-diffusion.cpp",)
     # Its decoder (stb_image) reads neither TIFF nor WebP.
     picture_formats: ClassVar[frozenset[str]] = frozenset({"bmp", "png"})
     missing_routes: ClassVar[frozenset[str]] = frozenset(
@@ -32,6 +34,11 @@ class StableDiffusionCpp(A1111):
         }
     )
     tells_extra_parameters: ClassVar[bool] = False
+
+    @classmethod
+    def has_these_routes(cls, routes: Collection[str]) -> bool:
+        """Return True where there is neither progress nor a list of scripts."""
+        return not {"progress", "scripts", "modules"} & set(routes)
 
     def prompt(self, prompt: str, loras: tuple[Lora, ...]) -> dict[str, Any]:
         """Return LoRAs as a list; this server ignores tags inside a prompt.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from prodgen.dialects.a1111 import A1111
@@ -15,8 +16,14 @@ class SDNext(A1111):
 
     name: ClassVar[str] = "sdnext"
     title: ClassVar[str] = "SD.Next"
+    version_marks: ClassVar[tuple[str, ...]] = ()
     missing_routes: ClassVar[frozenset[str]] = frozenset({"schedulers", "modules", "latent_upscale_modes"})
     tells_extra_parameters: ClassVar[bool] = False
+
+    @classmethod
+    def has_these_routes(cls, routes: Collection[str]) -> bool:
+        """Return True where there is progress, but neither schedulers nor scripts."""
+        return "progress" in routes and not {"schedulers", "scripts", "modules"} & set(routes)
 
     def ic_light(
         self, unit: ICLight, capabilities: Capabilities, *, light_map: Any

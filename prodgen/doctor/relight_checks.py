@@ -6,6 +6,7 @@ Each check is a pure function of the facts; it returns None where it does not ap
 from __future__ import annotations
 
 from prodgen.dialects.a1111 import IC_LIGHT_REMEDY
+from prodgen.dialects.abilities import can
 from prodgen.dialects.ic_light import TITLE
 from prodgen.doctor.facts import SetupFacts
 from prodgen.doctor.health import release
@@ -44,7 +45,7 @@ def extension(facts: SetupFacts) -> Finding | None:
         )
     if _folder(facts, "ic-light"):
         return _did_not_load(facts)
-    if facts.dialect.name in ("sdcpp", "sdnext"):
+    if not can(facts.dialect, "IC-Light (with the extension)"):
         return Finding(
             "IC-Light", "warning", f"{facts.dialect.title} cannot run it", "use --recipe inpaint there"
         )

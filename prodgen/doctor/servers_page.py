@@ -59,12 +59,11 @@ fetches the file, which needs the server's page (no `--nowebui`)."""
 OUTCOMES = """\
 ## How it is told apart
 
-By the lists that a server answers, in this order:
+By the lists that a server answers:
 
-1. `/sdapi/v1/sd-modules` is there: Forge.
-2. Neither progress nor scripts: stable-diffusion.cpp.
-3. No `/sdapi/v1/schedulers`: Forge Classic if it has scripts, else SD.Next.
-4. Everything else is A1111, or imitates it; the version in its first answer then tells reForge and others."""
+{told_apart}
+
+Everything else is A1111, or imitates it; the version in its first answer then tells reForge and others."""
 
 
 def page() -> str:
@@ -102,7 +101,7 @@ def page() -> str:
                 **{feature: [_yes(_spells(x, feature)) for x in SPELLINGS] for feature in IC_LIGHT_FEATURES},
             },
         ),
-        OUTCOMES,
+        OUTCOMES.format(told_apart="\n".join(filter(None, map(_recognised_by, DIALECTS.values())))),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -123,6 +122,14 @@ def _difference(dialect: A1111) -> str:
         return "the reference, in versions 1.9 and 1.10."
     sentence = " ".join((dialect.__doc__ or "").split("\n\n")[0].split())
     return sentence[:1].lower() + sentence[1:]
+
+
+def _recognised_by(dialect: type[A1111]) -> str:
+    """Return how a dialect recognises its servers, in the words of its own method; "" if it does not."""
+    own = dialect.__dict__.get("has_these_routes")
+    if own is None or dialect is A1111:
+        return ""
+    return f"* {dialect.title}: {' '.join((own.__func__.__doc__ or '').split()).removeprefix('Return True ')}"
 
 
 def _lists(dialect: A1111) -> str:
