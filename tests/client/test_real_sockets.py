@@ -142,6 +142,36 @@ def test_a_server_at_an_ipv6_address_is_spoken_to():
         assert client.address == f"http://[::1]:{server.server_port}"
 
 
+# Proxies from the environment.
+
+
+@pytest.fixture
+def proxy(monkeypatch):
+    """A proxy that HTTP_PROXY names; it answers everything by itself, and notes what it was asked."""
+    for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with serving() as server:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{server.server_port}")
+        yield server
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_server_on_this_machine_is_never_reached_through_a_proxy(proxy, host):
+    with serving() as server, Client(f"http://{host}:{server.server_port}") as client:
+        assert client.options() == {"a": 1}
+
+        assert len(server.heard) == 1
+    assert proxy.heard == []
+
+
+@pytest.mark.parametrize("host", ["gpu.invalid", "192.0.2.7"])
+def test_a_server_elsewhere_is_reached_through_the_proxy(proxy, host):
+    with Client(f"http://{host}:7860") as client:
+        assert client.options() == {"a": 1}
+
+    assert [headers["Host"] for headers in proxy.heard] == [f"{host}:7860"]
+
+
 # Headers from the environment.
 
 

@@ -38,7 +38,7 @@ info_keys = [
     "sd_model_name",
     "version",
 ]
-many = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 REQUEST = Txt2Img(prompt="a cat", steps=1, width=64, height=64, seed=42)
 LISTS = [
     "samplers",
@@ -102,7 +102,7 @@ def test_half_an_answer_is_told_with_what_to_do(recorded):
 
 
 @pytest.mark.parametrize("route", LISTS)
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(answer=anything)
 def test_any_json_for_a_list_is_survived(recorded, route, answer):
     server = recorded(**{route: lambda _: httpx.Response(200, json=answer)}, txt2img="core/txt2img-min")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 
 import httpx
@@ -11,10 +10,13 @@ import numpy as np
 import pytest
 
 from prodgen.client import Client
+from prodgen.client.work import tasks
 from prodgen.engines import embedded_server
-from prodgen.errors import BackendError, BackendOutOfMemoryError, BackendTimeoutError
+from prodgen.engines.ibl.ibl_engine import IblEngine
+from prodgen.engines.ibl.render import render
+from prodgen.errors import BackendError, BackendOutOfMemoryError, BackendTimeoutError, Interrupted
 from prodgen.schema import ICLight, Txt2Img
-from prodgen.server import ApiTransport, Behaviour
+from prodgen.server import ApiServer, ApiTransport, Behaviour
 from prodgen.server.injected_faults import EVERY_KIND, Fault, in_turn
 
 WORK_LOST = frozenset({"cut_during", "cut_after", "garbage", "half_json", "no_images"})
@@ -127,8 +129,6 @@ def test_pictures_that_cannot_be_sent_are_fetched_one_by_one():
 
 
 def test_progress_of_pictures_that_are_fetched_is_that_of_all(monkeypatch):
-    from prodgen.client.work import tasks
-
     monkeypatch.setattr(tasks, "POLL_S", 0.01)
     seen = []
 
@@ -143,8 +143,6 @@ def test_progress_of_pictures_that_are_fetched_is_that_of_all(monkeypatch):
 
 
 def test_progress_carries_previews_where_they_are_wanted(monkeypatch):
-    from prodgen.client.work import tasks
-
     monkeypatch.setattr(tasks, "POLL_S", 0.02)
     seen = []
 
@@ -164,34 +162,57 @@ def test_overrides_do_not_leak_even_from_a_fresh_install():
     assert after["CLIP_stop_at_last_layers"] == before["CLIP_stop_at_last_layers"]
 
 
+class Held:
+    """An embedded server whose pictures of some seeds are never done until they are let go or stopped."""
+
+    def __init__(self, *seeds):
+        self.begun = {seed: threading.Event() for seed in seeds}
+        self.let_go = {seed: threading.Event() for seed in seeds}
+        self.server = ApiServer(IblEngine(renderer=self._render))
+
+    def _render(self, order):
+        if order.seed in self.begun:
+            self.begun[order.seed].set()
+            while not self.let_go[order.seed].wait(0.01):
+                order.progress(0.1)  # raises once the job is interrupted
+        return render(order)
+
+
 def test_a_time_out_stops_the_work_on_the_server():
-    server = embedded_server(Behaviour(delay_s=3))
-    with client_of(server, timeout_s=0.5) as client:
+    held = Held(7)
+    with client_of(held.server, timeout_s=0.3) as client:
         client.capabilities  # noqa: B018 - not part of the time-out
         with pytest.raises(BackendTimeoutError, match="its work was stopped"):
-            client.txt2img(cat(steps=50))
+            client.txt2img(cat())
+
+    assert held.begun[7].is_set()
 
 
-def test_cancelling_stops_our_own_work_only():
-    from prodgen.errors import Interrupted
-
-    server = embedded_server(Behaviour(delay_s=2))
-    ours, theirs = client_of(server, sleep=time.sleep), client_of(server, sleep=time.sleep)
+def test_cancelling_stops_our_own_work_only(monkeypatch):
+    monkeypatch.setattr(tasks, "POLL_S", 0.01)
+    held = Held(1, 2)
+    theirs, ours = client_of(held.server), client_of(held.server)
+    is_queued = threading.Event()
     ended = {}
 
-    def run(name, client, seed):
+    def run(name, client, seed, on_progress=None):
         try:
-            ended[name] = client.txt2img(cat(seed=seed, steps=20)).seeds
+            ended[name] = client.txt2img(cat(seed=seed), on_progress=on_progress).seeds
         except Interrupted as error:
             ended[name] = str(error)
 
+    def watch(progress):
+        if progress.queued:
+            is_queued.set()
+
     first = threading.Thread(target=run, args=("theirs", theirs, 1))
-    second = threading.Thread(target=run, args=("ours", ours, 2))
+    second = threading.Thread(target=run, args=("ours", ours, 2, watch))
     first.start()
-    time.sleep(0.3)
+    assert held.begun[1].wait(20)
     second.start()
-    time.sleep(0.3)
-    ours.cancel()  # it only waits for theirs by now; it is stopped as soon as it begins
+    assert is_queued.wait(20)
+    assert ours.cancel()  # it only waits for theirs by now; it is stopped as soon as it begins
+    held.let_go[1].set()
     first.join(20)
     second.join(20)
 
@@ -200,13 +221,18 @@ def test_cancelling_stops_our_own_work_only():
 
 
 def test_a_run_that_somebody_else_stopped_is_told():
-    server = embedded_server(Behaviour(delay_s=1))
-    other = httpx.Client(transport=ApiTransport(server), base_url="http://x")
-    stop = threading.Timer(0.4, lambda: other.post("/sdapi/v1/interrupt", json={}))
+    held = Held(7)
+    other = httpx.Client(transport=ApiTransport(held.server), base_url="http://x")
 
-    with client_of(server) as client:
-        stop.start()
-        generation = client.txt2img(cat(steps=20))
+    def stop():
+        held.begun[7].wait(20)
+        other.post("/sdapi/v1/interrupt", json={})
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    with client_of(held.server) as client:
+        generation = client.txt2img(cat())
+    stopping.join(20)
 
     assert any("told to stop" in notice for notice in generation.notices)
 

@@ -1,0 +1,213 @@
+"""What is sent again and what never, how work is waited for and stopped, and how far it is meanwhile."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+
+from prodgen.client.reaching.connection import TRIES
+from prodgen.errors import (
+    BackendBusyError,
+    BackendFaultError,
+    BackendTimeoutError,
+    BackendUnreachableError,
+)
+from prodgen.schema import Txt2Img
+
+
+def cat(**fields):
+    return Txt2Img(**({"prompt": "a cat", "steps": 1, "width": 64, "height": 64, "seed": 42} | fields))
+
+
+def test_a_refused_connection_is_tried_again(recorded):
+    failures = [httpx.ConnectError("refused"), httpx.ConnectError("refused")]
+
+    def sometimes(request):
+        if failures:
+            raise failures.pop()
+        return httpx.Response(200, json={"a": 1})
+
+    assert recorded(options=sometimes).client().options() == {"a": 1}
+
+
+def test_a_server_that_is_not_there_is_given_up_soon(recorded):
+    server = recorded(options=httpx.ConnectError("refused"))
+
+    with pytest.raises(BackendUnreachableError):
+        server.client().options()
+
+    assert len(server.calls) == TRIES
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_asked_again_and_then_left(recorded, status):
+    _, waits = None, []
+    server = recorded(txt2img=lambda _: httpx.Response(status, json={"detail": "full"}))
+
+    with pytest.raises(BackendBusyError, match="full"):
+        server.client(sleep=waits.append).txt2img(cat())
+
+    assert len(server.sent("txt2img")) == TRIES
+    assert waits == sorted(waits)
+
+
+def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(recorded):
+    waits = []
+    answers = [httpx.Response(503, headers={"retry-after": seconds}) for seconds in ("7", "900")]
+    server = recorded(options=lambda _: answers.pop(0) if answers else httpx.Response(200, json={}))
+
+    server.client(sleep=waits.append).options()
+
+    assert waits == [7, 30]
+
+
+@pytest.mark.parametrize("status", [500, 504])
+def test_a_server_that_failed_is_not_asked_twice(recorded, status):
+    server = recorded(txt2img=lambda _: httpx.Response(status, text="Internal Server Error"))
+
+    with pytest.raises(BackendFaultError):
+        server.client().txt2img(cat())
+
+    assert len(server.sent("txt2img")) == 1
+
+
+def test_a_time_out_is_not_tried_again_but_the_work_is_stopped(recorded):
+    server = recorded(
+        txt2img=httpx.ReadTimeout("slow"), interrupt={}, progress="progress-queue/queue-progress"
+    )
+    server["/internal/progress"] = "progress-queue/queue-internal-progress-Q1"
+
+    with pytest.raises(BackendTimeoutError, match="its work was stopped"):
+        server.client().txt2img(cat())
+
+    assert len(server.sent("txt2img")) == 1
+    assert len(server.sent("interrupt")) == 1
+
+
+def test_ctrl_c_stops_our_own_work_on_the_server(recorded):
+    def pressed(request):
+        raise KeyboardInterrupt
+
+    server = recorded(txt2img=pressed, interrupt={}, progress="progress-queue/queue-progress")
+    server["/internal/progress"] = "progress-queue/queue-internal-progress-Q1"
+
+    with pytest.raises(KeyboardInterrupt):
+        server.client().txt2img(cat())
+
+    asked = [body["id_task"] for body in server.sent("/internal/progress")]
+    assert asked == [server.sent("txt2img")[0]["force_task_id"]]
+    assert len(server.sent("interrupt")) == 1
+
+
+def test_ctrl_c_never_stops_another_callers_work(recorded):
+    def pressed(request):
+        raise KeyboardInterrupt
+
+    server = recorded(txt2img=pressed, interrupt={}, progress="progress-queue/queue-progress")
+    server["/internal/progress"] = "progress-queue/queue-internal-progress-Q2"  # ours is only queued
+
+    with pytest.raises(KeyboardInterrupt):
+        server.client().txt2img(cat())
+
+    assert not server.sent("interrupt")
+
+
+def test_after_a_broken_connection_the_work_is_waited_out_before_it_is_asked_for_again(recorded):
+    states = ["Q1", "Q1", "after", "after"]
+    sent_while_running = []
+
+    def broken_once(request):
+        if len(server.sent("txt2img")) == 1:
+            raise httpx.ReadError("reset")
+        sent_while_running.append(bool(states))
+        return httpx.Response(200, json=json_of("core/txt2img-min"))
+
+    def told(request):
+        return httpx.Response(
+            200, json={"active": states.pop(0) == "Q1", "queued": False, "completed": False}
+        )
+
+    server = recorded(txt2img=broken_once, progress="progress-queue/queue-progress")
+    server["/internal/progress"] = told
+
+    generation = server.client().txt2img(cat())
+
+    assert len(server.sent("txt2img")) == 2
+    assert sent_while_running == [False]
+    assert any("connection broke" in notice for notice in generation.notices)
+
+
+def json_of(name):
+    from pathlib import Path
+
+    path = Path(__file__).resolve().parent.parent / "captures" / f"{name}.json"
+    return json.loads(path.read_text())["response"]["json"]
+
+
+def test_a_job_that_failed_inside_is_not_waited_for_though_it_stays_active(recorded):
+    calls = []
+
+    def broken_once(request):
+        calls.append(1)
+        if len(calls) == 1:
+            raise httpx.RemoteProtocolError("Server disconnected")
+        return httpx.Response(200, json=json_of("core/txt2img-min"))
+
+    server = recorded(txt2img=broken_once, progress="progress-queue/progress-after-failed")
+    server["/internal/progress"] = "progress-queue/internal-progress-of-failed-task"
+
+    server.client().txt2img(cat())
+
+    assert len(calls) == 2
+
+
+def test_progress_is_told_meanwhile_and_is_our_own(recorded, monkeypatch):
+    import threading
+
+    from prodgen.client.work import tasks
+
+    monkeypatch.setattr(tasks, "POLL_S", 0.01)
+    told = threading.Event()
+    seen = []
+
+    def slow(request):
+        told.wait(5)
+        return httpx.Response(200, json=json_of("core/txt2img-min"))
+
+    server = recorded(txt2img=slow)
+    server["/internal/progress"] = "progress-queue/queue-internal-progress-Q2"
+
+    def on_progress(progress):
+        seen.append(progress)
+        told.set()
+
+    server.client().txt2img(cat(), on_progress=on_progress)
+
+    assert seen[0].queued
+    assert seen[0].is_ours
+    assert seen[0].text == "In queue: 1/2"
+
+
+def test_an_error_in_the_callback_reaches_the_caller(recorded, monkeypatch):
+    import threading
+
+    from prodgen.client.work import tasks
+
+    monkeypatch.setattr(tasks, "POLL_S", 0.01)
+    told = threading.Event()
+
+    def slow(request):
+        told.wait(5)
+        return httpx.Response(200, json=json_of("core/txt2img-min"))
+
+    def on_progress(progress):
+        told.set()
+        raise ZeroDivisionError
+
+    server = recorded(txt2img=slow)
+    server["/internal/progress"] = "progress-queue/queue-internal-progress-Q2"
+
+    with pytest.raises(ZeroDivisionError):
+        server.client().txt2img(cat(), on_progress=on_progress)
