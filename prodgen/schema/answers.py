@@ -246,7 +246,7 @@ class Capabilities:
     scripts: tuple[ScriptInfo, ...] = ()
     ic_light: ICLightSpelling | None = None
     ic_light_models: tuple[str, ...] = ()
-    """As the extension lists them; empty where it does not (the dict spelling)."""
+    """Names of its models, if the extension lists them; the dict spelling does not."""
     controlnet: bool = False
     checkpoint: str | None = None
     """Title of the one that is configured now."""

@@ -34,7 +34,7 @@ class Drawing(Request):
     """What to avoid; without effect at cfg_scale 1."""
 
     seed: Seed
-    """Of the first picture; picture i of a batch has seed + i."""
+    """Decides the first picture; picture i of a batch has seed + i."""
 
     width: Side
     """Pixels, a multiple of 8."""
@@ -49,10 +49,10 @@ class Drawing(Request):
     """How closely the prompt is followed; the server's default is 7."""
 
     sampler_name: Name | None = None
-    """As the server lists it, to the letter: A1111 replaces unknown names silently."""
+    """A name from the server's list, to the letter: A1111 replaces unknown names silently."""
 
     scheduler: Name | None = None
-    """As the server lists it; unset: the sampler's own."""
+    """A name or label from the server's list; unset: the sampler's own schedule."""
 
     batch_size: int = Field(default=1, ge=1, le=64)
     """Pictures drawn at once, with seed, seed + 1, ..."""

@@ -14,7 +14,7 @@ class Upscale(Request):
     """The picture, sRGB, [0, 1]."""
 
     upscaler_1: Name
-    """As the server lists it. There is no default: A1111's is "None", which enlarges nothing."""
+    """A name from the server's list. There is no default: A1111's is "None", which enlarges nothing."""
 
     upscaling_resize: float | None = Field(default=None, gt=0, le=16)
     """Factor; instead of a size."""

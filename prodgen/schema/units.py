@@ -13,16 +13,16 @@ from pydantic import Field, JsonValue
 from prodgen.schema.request import MatteField, Name, Request, RgbField, Share
 
 IC_LIGHT_CFG_SCALE = 2.0
-"""As IC-Light's own demo (gradio_demo.py): above about 3 the light burns and colours shift."""
+"""Guidance of IC-Light's own demo (gradio_demo.py); above about 3 the light burns and colours shift."""
 
 IC_LIGHT_STEPS = 25
-"""As IC-Light's own demo."""
+"""Sampling steps of IC-Light's own demo."""
 
 IC_LIGHT_SAMPLER = "DPM++ 2M SDE"
-"""As IC-Light's own demo (DPMSolverMultistep, sde-dpmsolver++)."""
+"""Sampler of IC-Light's own demo (DPMSolverMultistep, sde-dpmsolver++)."""
 
 IC_LIGHT_SCHEDULER = "Karras"
-"""As IC-Light's own demo (use_karras_sigmas)."""
+"""Noise schedule of IC-Light's own demo (use_karras_sigmas)."""
 
 LightSide = Literal["left", "right", "top", "bottom", "ambient"]
 """Where IC-Light's built-in backdrops put the light."""
@@ -205,7 +205,7 @@ class Script(Request):
     """
 
     title: Name
-    """As `/sdapi/v1/scripts` lists it; case does not matter."""
+    """A title from `/sdapi/v1/scripts`; case does not matter."""
 
     args: tuple[JsonValue, ...] = ()
     """In the order of script-info; missing ones at the end keep the server's default."""

@@ -47,18 +47,18 @@ class ToyUI(A1111):
 
 
 @pytest.fixture
-def toy(tmp_path, monkeypatch):
+def toy(tmp_path):
     file = tmp_path / "toy_ui.py"
     file.write_text(THE_FILE)
     spec = importlib.util.spec_from_file_location("toy_ui", file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    table = {"toy": module.ToyUI, **DIALECTS}  # the table line
-    for name in list(DIALECTS):
-        monkeypatch.delitem(DIALECTS, name)
-    for name, dialect in table.items():
-        monkeypatch.setitem(DIALECTS, name, dialect)
-    return module.ToyUI
+    before = dict(DIALECTS)
+    DIALECTS.clear()
+    DIALECTS.update({"toy": module.ToyUI, **before})  # the table line
+    yield module.ToyUI
+    DIALECTS.clear()
+    DIALECTS.update(before)
 
 
 def toy_server(sent):
