@@ -21,7 +21,8 @@ def test_an_installed_prodgen_knows_the_version_it_was_installed_as():
         installed = metadata.version("prodgen")
     except metadata.PackageNotFoundError:
         pytest.skip("prodgen runs from its source tree and is not installed")
-    assert prodgen.__version__ == installed
+    # An editable installation keeps the commit of its day; the release is the same.
+    assert prodgen.__version__.split(".dev")[0] == installed.split(".dev")[0]
 
 
 def test_the_version_is_not_written_down_a_second_time(project):
@@ -39,5 +40,5 @@ def test_a_source_distribution_holds_all_that_its_tests_read(project, root):
 
     assert [name for name in packed if not (root / name).exists()] == []
     assert (
-        sorted({name.split("/")[0] for name in named} - {*packed, "pyproject.toml", ".github", ".ci"}) == []
+        sorted({name.split("/")[0] for name in named} - {*packed, "pyproject.toml"}) == []
     )
