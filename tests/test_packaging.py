@@ -39,6 +39,4 @@ def test_a_source_distribution_holds_all_that_its_tests_read(project, root):
     }
 
     assert [name for name in packed if not (root / name).exists()] == []
-    assert (
-        sorted({name.split("/")[0] for name in named} - {*packed, "pyproject.toml"}) == []
-    )
+    assert sorted({name.split("/")[0] for name in named} - {*packed, "pyproject.toml"}) == []
