@@ -88,7 +88,7 @@ def main(ctx: click.Context, /, **values: Any) -> None:
     tell_shot(result, to)
     for note in left_out:
         to.note(note)
-    _print_parameters(values, result.frame.seed, {lora.name: lora.weight for lora in loras})
+    _print_parameters(values, result.seed, {lora.name: lora.weight for lora in loras})
 
 
 def _loras(values: dict[str, Any], known: tuple[str, ...]) -> tuple[list[Lora], list[str]]:

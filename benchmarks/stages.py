@@ -22,7 +22,8 @@ import numpy as np
 from PIL import Image
 
 from prodgen import files
-from prodgen.shots import Recipe, shoot
+from prodgen.cutout import CutOut
+from prodgen.shots import shoot
 
 
 def photograph(width: int, height: int) -> np.ndarray:
@@ -59,14 +60,14 @@ def main() -> None:
         folder = Path(name)
         files.save(folder / "photo.png", photograph(width, height))
         first = shoot(folder / "photo.png", "wooden table, sunset", backend="embedded://", seed=1,
-                      settings={"where": "original", "model": "classical"})  # fmt: skip
-        files.save_matte(folder / "matte.png", first.frame.photo_matte)
-        settings = {"where": "original", "matte_file": str(folder / "matte.png")}
+                      settings={"place": "original", "segmenter": "classical"})  # fmt: skip
+        files.save_matte(folder / "matte.png", first.frame[CutOut].matte)
+        settings = {"place": "original"}
         rows: dict[str, list[float]] = {}
         for _ in range(args.rounds):
             begun = time.perf_counter()
             done = shoot(folder / "photo.png", "wooden table, sunset", output=folder / "out.png", backend="embedded://",
-                         seed=1, recipe=Recipe.load("relight"), settings=settings)  # fmt: skip
+                         seed=1, matte=folder / "matte.png", settings=settings)  # fmt: skip
             rows.setdefault("everything", []).append(time.perf_counter() - begun)
             for stage, seconds in done.seconds.items():
                 rows.setdefault(stage, []).append(seconds)

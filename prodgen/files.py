@@ -75,7 +75,13 @@ def load_matte(source: PictureSource) -> Matte:
         ImageError: For the reasons for which `load` raises it.
     """
     photo = load(source)
-    return photo.matte if photo.matte is not None else np.ascontiguousarray(photo.rgb.mean(axis=2))
+    if photo.matte is not None:
+        return photo.matte
+    is_grey = np.array_equal(photo.rgb[..., 0], photo.rgb[..., 1]) and np.array_equal(
+        photo.rgb[..., 0], photo.rgb[..., 2]
+    )
+    # The mean of three equal numbers is not always that number: a matte given as an array stays as it is.
+    return np.ascontiguousarray(photo.rgb[..., 0] if is_grey else photo.rgb.mean(axis=2))
 
 
 def _content(file: BinaryIO) -> bytes:

@@ -14,7 +14,7 @@ SHARED_ON_PURPOSE = ("cli/", "shots/stages/")
 """Folders whose files are named after what they call: a command after the library's verb (`cli/doctor.py`
 runs `prodgen.doctor`), a stage after the room that does its work (`stages/identity.py`)."""
 
-CLASSES_TO_RENAME: frozenset[str] = frozenset({"Checked", "Finish", "Upscale"})
+CLASSES_TO_RENAME: frozenset[str] = frozenset()
 """Classes that still share a name. May only shrink."""
 
 MODULES_TO_RENAME: frozenset[str] = frozenset({"words"})

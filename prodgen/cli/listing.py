@@ -106,7 +106,7 @@ def _segmenters() -> list[Row]:
 
 
 def _looks() -> list[Row]:
-    from prodgen.shots.stages.style import looks
+    from prodgen.shots.stages.look import looks
 
     return [{"name": name, "adds": look.prompt} for name, look in looks().items()]
 

@@ -22,7 +22,7 @@ class MadeFile(click.Option):
 
 
 def _looks() -> Iterable[str]:
-    from prodgen.shots.stages.style import looks
+    from prodgen.shots.stages.look import looks
 
     return looks()
 

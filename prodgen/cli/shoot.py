@@ -32,9 +32,6 @@ from prodgen.cli.values import File, Number, OneOf, Text, Whole
 if TYPE_CHECKING:
     from prodgen.shots import Recipe
 
-FIELDS = {"segmenter": "model", "matte": "matte_file", "place": "where", "look": "style", "upscale": "to"}
-"""Options whose setting in a recipe has another name."""
-
 
 @click.command()
 @click.argument("photo", type=File())
@@ -99,6 +96,8 @@ def shoot(
     prompt: str,
     negative_prompt: str | None,
     background: Path | None,
+    matte: Path | None,
+    box: tuple[int, int, int, int] | None,
     light: str | None,
     recipe: str,
     loras: tuple[str, ...],
@@ -123,17 +122,22 @@ def shoot(
     from prodgen.text2image.picture_job import read_lora
 
     to = printer()
+    idle = [option_of(name) for name, value in (("segmenter", settings["segmenter"]), ("box", box)) if value]
+    if matte is not None and idle:
+        raise click.UsageError(f"--matte is the cut-out itself; leave out {' and '.join(idle)}")
     pattern = output_pattern(output, photo, count, folder=Path("outputs"), ending=".png")
     chosen = _set(Recipe.load(recipe), {name: x for name, x in settings.items() if x is not None})
     shots = [
         new_shot(
-            source=photo,
-            prompt=prompt,
+            photo,
+            prompt,
             negative_prompt=negative_prompt,
             seed=number,
             output=pattern,
             recipe=chosen,
             background=background,
+            matte=matte,
+            box=box,
             light=light,
             loras=tuple(read_lora(text) for text in loras),
         )
@@ -149,18 +153,11 @@ def _set(recipe: Recipe, given: dict[str, Any]) -> Recipe:
     """Return the recipe with these options set.
 
     Raises:
-        click.UsageError: If two of them exclude each other.
         SettingError: If the recipe has no stage for one of them.
     """
     from prodgen.errors import SettingError
 
-    if "matte" in given:
-        given["matte"] = str(given["matte"])
-        idle = [option_of(name) for name in ("segmenter", "box") if name in given]
-        if idle:
-            raise click.UsageError(f"--matte is the cut-out itself; leave out {' and '.join(idle)}")
-    known = {name for stage in recipe.stages for name in type(stage).model_fields}
-    idle = [option_of(name) for name in given if FIELDS.get(name, name) not in known]
+    idle = [option_of(name) for name in given if name not in recipe.settings]
     if idle:
         raise SettingError(f"recipe {recipe.name!r} has no stage for {' and '.join(idle)}; leave that out")
-    return recipe.with_settings({FIELDS.get(name, name): value for name, value in given.items()})
+    return recipe.with_settings(given)

@@ -11,7 +11,7 @@ import click
 from prodgen.cli.telling import printer
 from prodgen.cli.values import File
 
-SHOWN = ("prompt", "negative_prompt", "seed", "light", "background", "source", "backend", "checkpoint")
+SHOWN = ("photo", "matte", "background", "prompt", "negative_prompt", "seed", "backend", "checkpoint")
 """Facts of a story in the order in which they are told."""
 
 
@@ -43,10 +43,12 @@ def show(picture: Path) -> None:
 
 def _lines(story: dict[str, Any]) -> Iterator[str]:
     """Yield what a story tells; it came with a file from anywhere, so nothing in it is sure to be there."""
+    asked, sent = (part if isinstance(part := story.get(name), dict) else {} for name in ("asked", "sent"))
+    facts = {**asked, **{name: value for name, value in sent.items() if value not in (None, "")}, **story}
     for name in SHOWN:
-        if story.get(name) not in (None, ""):
-            yield _line(name.replace("_", " "), story[name])
-    recipe = story.get("recipe")
+        if facts.get(name) not in (None, ""):
+            yield _line(name.replace("_", " "), facts[name])
+    recipe = facts.get("recipe")
     if isinstance(recipe, dict):
         stages = recipe.get("stages")
         named = [x.get("stage") for x in stages if isinstance(x, dict)] if isinstance(stages, list) else []

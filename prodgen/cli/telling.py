@@ -127,10 +127,10 @@ def tell_shot(result: Result, to: Printer, *, more: dict[str, Any] | None = None
     to.data({**result.as_dict(), **(more or {})})
     height, width = result.image.shape[:2]
     took = sum(result.seconds.values())
-    to.made("picture", result.path or "-", f"{width}x{height}, seed {result.frame.seed}, {took:.1f} s")
-    if result.frame.identity is not None:
+    to.made("picture", result.path or "-", f"{width}x{height}, seed {result.seed}, {took:.1f} s")
+    if result.identity is not None:
         to.fact("product", result.summary)
-    to.fact("backend", result.frame.origin.backend)
+    to.fact("backend", result.origin.backend)
     for notice in result.notices:
         to.note(notice)
 

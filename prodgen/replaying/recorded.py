@@ -15,6 +15,7 @@ from prodgen.dialects import infotexts
 from prodgen.errors import ImageError
 from prodgen.replaying.differences import Difference
 from prodgen.replaying.meanings import job_fields
+from prodgen.shots.result import KIND as SHOT_KIND
 from prodgen.text2image import KIND, Control, PictureJob, new_job
 
 MAX_TEXT_BYTES = 1 << 20
@@ -65,7 +66,7 @@ def read_recorded(path: Path) -> RecordedJob | RecordedShot:
     infotext = chunks.get("parameters", "")
     if story.get("kind") == KIND:
         return _from_story(story, infotext, path)
-    if isinstance(story.get("recipe"), dict):
+    if story.get("kind") == SHOT_KIND:
         return RecordedShot(story, path)
     if not infotext:
         if {"workflow", "prompt"} & chunks.keys():

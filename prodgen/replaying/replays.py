@@ -16,6 +16,7 @@ from prodgen.replaying.fitting import fit_to_server
 from prodgen.replaying.recorded import RecordedJob, infotext_values, read_recorded
 from prodgen.replaying.shots_again import shot_again
 from prodgen.shots import Result, shoot_all
+from prodgen.shots.result import without_folder
 from prodgen.text2image import Control, GeneratedPicture, draw_all, read_control
 
 if TYPE_CHECKING:
@@ -108,8 +109,8 @@ def replay(
             server = (
                 stack.enter_context(_connected(backend, dialect)) if isinstance(backend, str) else backend
             )
-            if server.name != before:
-                differences.append(Difference("backend", f"backend: {before} then, {server.name} now"))
+            if (now := without_folder(server.name)) != before:
+                differences.append(Difference("backend", f"backend: {before} then, {now} now"))
         _refuse_if(strict, differences)
         (result,) = shoot_all([shot], backend=server, on_progress=on_progress)
     return Replay(result, (*differences, *pixel_differences(recorded.path, result.image)))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from prodgen.errors import ImageError, SettingError
 from prodgen.replaying.differences import Difference
 from prodgen.replaying.recorded import RecordedShot
-from prodgen.shots import Recipe, Shot
-from prodgen.shots.shot import new_shot
+from prodgen.schema import seeds
+from prodgen.shots import Shot
 
 
 def shot_again(
@@ -28,61 +27,40 @@ def shot_again(
         SettingError: If a file that the picture was made of is not given.
         ImageError: If the story is damaged.
     """
-    story = recorded.story
+    asked = recorded.story.get("asked")
+    if not isinstance(asked, dict):
+        raise ImageError(f"the prodgen story in {str(recorded.path)!r} is damaged")
     if photo is None:
         raise SettingError(
-            f"this is a product shot of {story.get('source')!r}; give that photograph: --photo FILE"
+            f"this is a product shot of {asked.get('photo')!r}; give that photograph: --photo FILE"
         )
-    if story.get("background") and background is None:
-        raise SettingError(f"it was put into {story['background']!r}; give that picture: --background FILE")
+    for name, given in (("background", background), ("matte", matte)):
+        if asked.get(name) and given is None:
+            raise SettingError(f"its {name} was {asked[name]!r}; give that picture: --{name} FILE")
     try:
-        recipe = Recipe.model_validate(story["recipe"])
-    except ValidationError as error:
-        raise ImageError(f"the recipe in {str(recorded.path)!r} is damaged or of another version") from error
-    if matte is not None:
-        recipe = recipe.with_settings({"matte_file": str(matte)})
-    shot = new_shot(
-        source=photo,
-        seed=story.get("seed"),
-        output=output,
-        recipe=recipe,
-        background=background,
-        light=story.get("light"),
-        **_before_the_style(story, recipe),
-    )
-    return shot, _renamed(recorded, shot)
+        shot = Shot.from_story(asked, photo=photo, background=background, matte=matte, output=output)
+    except SettingError as error:
+        raise ImageError(
+            f"the story in {str(recorded.path)!r} is damaged or of another version: {error}"
+        ) from error
+    return _of_the_seed_used(shot, recorded.story), _renamed(asked, shot)
 
 
-def _renamed(recorded: RecordedShot, shot: Shot) -> list[Difference]:
+def _of_the_seed_used(shot: Shot, story: Mapping[str, Any]) -> Shot:
+    """Return the shot with the seed that the picture was drawn of, where the one asked for was given up."""
+    sent = story.get("sent")
+    used = sent.get("seed") if isinstance(sent, dict) else None
+    if not isinstance(used, int) or used == shot.seed:
+        return shot
+    once = shot.recipe.model_copy(update={"tries": 1})
+    return shot.model_copy(update={"seed": used % seeds.SEEDS, "recipe": once})
+
+
+def _renamed(asked: Mapping[str, Any], shot: Shot) -> list[Difference]:
     """Return which files have other names than those that the picture was made of."""
-    pairs = {
-        name: (recorded.story.get(name), None if path is None else path.name)
-        for name, path in {"source": shot.source, "background": shot.background}.items()
-    }
+    now = shot.story()
     return [
-        Difference(name, f"{name}: {before!r} then, {after!r} now")
-        for name, (before, after) in pairs.items()
-        if before != after
+        Difference(name, f"{name}: {asked.get(name)!r} then, {now[name]!r} now")
+        for name in shot.pictures
+        if asked.get(name) != now[name]
     ]
-
-
-def _before_the_style(story: Any, recipe: Recipe) -> dict[str, Any]:
-    """Return prompts and LoRAs as they were given; the story has them with the look's own added."""
-    from prodgen.shots.stages.style import Style, looks
-
-    prompt, negative = str(story.get("prompt") or ""), str(story.get("negative_prompt") or "")
-    stored = story.get("loras")
-    loras: dict[str, Any] = dict(stored) if isinstance(stored, dict) else {}
-    for stage in recipe.stages:
-        if isinstance(stage, Style) and stage.style in looks():
-            look = looks()[stage.style]
-            prompt = prompt.removesuffix(look.prompt).removesuffix(", ")
-            negative = negative.removesuffix(look.negative_prompt).removesuffix(", ")
-            loras = {
-                name: weight for name, weight in loras.items() if name not in {x.name for x in look.loras}
-            }
-    return {
-        "prompt": prompt,
-        "negative_prompt": negative,
-        "loras": [{"name": name, "weight": weight} for name, weight in loras.items()],
-    }

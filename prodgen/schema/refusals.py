@@ -38,7 +38,7 @@ _OTHERS = {
 """What is wrong, by pydantic's type of fault; there is no value to show."""
 
 
-class Checked(BaseModel):
+class CheckedValue(BaseModel):
     """An immutable value, refused with a `SettingError` where it is wrong."""
 
     model_config = ConfigDict(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PlainValidator
 
-from prodgen.schema.refusals import Checked
+from prodgen.schema.refusals import CheckedValue
 from prodgen.schema.seeds import MAX_SEED
 
 MAX_SIDE = 16384
@@ -79,7 +79,7 @@ Name = Annotated[str, Field(min_length=1)]
 """A name that some server knows something by."""
 
 
-class Request(Checked):
+class Request(CheckedValue):
     """An immutable value; what is unset is left to the backend's default and is not sent."""
 
     def __eq__(self, other: object) -> bool:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from prodgen.shots.recipe import Recipe, builtin_recipes
+from prodgen.shots.recipe import Delivery, Recipe, builtin_recipes
 from prodgen.shots.result import Result
-from prodgen.shots.run import shoot, shoot_all
-from prodgen.shots.shot import Shot
+from prodgen.shots.run import complete, deliver, draw, open_tools, prepare, shoot, shoot_all
+from prodgen.shots.shot import Shot, new_shot
 
-__all__ = ["Recipe", "Result", "Shot", "builtin_recipes", "shoot", "shoot_all"]
+__all__ = [
+    "Delivery",
+    "Recipe",
+    "Result",
+    "Shot",
+    "builtin_recipes",
+    "complete",
+    "deliver",
+    "draw",
+    "new_shot",
+    "open_tools",
+    "prepare",
+    "shoot",
+    "shoot_all",
+]

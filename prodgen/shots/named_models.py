@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from prodgen.shots.recipe import Recipe
-from prodgen.shots.stages.style import Style, looks
+from prodgen.shots.stages.look import LookStage, looks
 from prodgen.weights.licensing import NamedModels
 
 
@@ -14,8 +14,8 @@ def named_models(recipe: Recipe) -> tuple[NamedModels, ...]:
     stages = []
     for stage in recipe.stages:
         names = set(_texts(stage.model_dump(mode="json")))
-        if isinstance(stage, Style) and stage.style in looks():
-            names.update(lora.name for lora in looks()[stage.style].loras)
+        if isinstance(stage, LookStage) and stage.look in looks():
+            names.update(lora.name for lora in looks()[stage.look].loras)
         stages.append(NamedModels(stage.stage, frozenset(names)))
     return tuple(stages)
 

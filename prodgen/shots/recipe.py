@@ -1,26 +1,45 @@
-"""A recipe: named, ordered stages with their parameters, read from TOML. Knows no picture."""
+"""A recipe: named, ordered stages with their parameters, and what is done with the pictures; read from TOML.
+
+It holds what two photographs can share. What belongs to one photograph is a shot's.
+"""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from prodgen.errors import SettingError, UnknownNameError
-from prodgen.schema.refusals import refusal
+from prodgen.schema.refusals import CheckedValue
+from prodgen.schema.seeds import MAX_TRIES
+from prodgen.shots.frame import Stage
+from prodgen.shots.layers import DESCRIPTIONS, Brief, Drawn, FinalScene, Given, Placed
 from prodgen.shots.stages import AnyStage
 
 MAX_RECIPE_BYTES = 1 << 20
+"""Largest file read as a recipe; real ones have less than a thousandth of that."""
+
+Setting = str | int | float | bool | None
+"""A parameter's value."""
 
 
-class Recipe(BaseModel):
-    """Ordered stages that make one picture."""
+class Delivery(CheckedValue):
+    """How a picture's file is written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    quality: int = Field(default=95, ge=1, le=100)
+    """Quality of JPEG and WebP files; a WebP of 100 is lossless."""
+
+    metadata: bool = True
+    """Whether the picture carries its story: recipe, seed, backend, measured likeness, AI marking."""
+
+
+class Recipe(CheckedValue):
+    """Ordered stages that make one picture, and what is done where the product could not be kept."""
 
     name: str = Field(min_length=1)
     """What `--recipe` calls it."""
@@ -28,11 +47,27 @@ class Recipe(BaseModel):
     description: str = ""
     """One line for `prodgen list recipes`."""
 
-    negative_prompt: str = ""
+    negative_prompt: str = Field(default="", max_length=8000)
     """Used where none is given with the shot."""
+
+    profile: Literal["editorial", "catalogue"] = "editorial"
+    """Limits that the product's likeness is judged by; catalogue is strict."""
+
+    tries: int = Field(default=1, ge=1, le=MAX_TRIES)
+    """Pictures drawn, each of another seed, until one is inside the limits."""
+
+    on_failure: Literal["warn", "fail"] = "warn"
+    """If none is: deliver the last one with a warning, or fail and keep it aside."""
+
+    delivery: Delivery = Field(default_factory=Delivery)
+    """How the file is written."""
 
     stages: tuple[AnyStage, ...] = Field(min_length=1)
     """In the order in which they are applied."""
+
+    def check(self) -> None:
+        """Refuse stages that stand in an order in which they cannot work."""
+        check_order(self.stages)
 
     @classmethod
     def load(cls, name: str | Path) -> Self:
@@ -57,53 +92,79 @@ class Recipe(BaseModel):
             raise SettingError(f"recipe {str(path)!r} is not TOML: {error}") from error
         try:
             return cls.model_validate({"name": path.stem, **fields})
-        except ValidationError as error:
-            raise SettingError(f"recipe {str(path)!r}: {first_fault(error)}") from error
+        except SettingError as error:
+            raise SettingError(f"recipe {str(path)!r}: {error}") from error
 
-    def with_settings(self, settings: dict[str, Any]) -> Self:
-        """Return the recipe with these parameters changed in every stage that has them.
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Names of all parameters that `with_settings` can change, each once."""
+        of_parts = [name for part in (self.delivery, *self.stages) for name in type(part).model_fields]
+        return tuple(sorted({*_POLICIES, *of_parts} - {"stage"}))
+
+    def with_settings(self, settings: Mapping[str, Setting]) -> Self:
+        """Return the recipe with these parameters changed: its own, and those of every stage that has them.
 
         Raises:
             SettingError: If no stage has one of them, or a value is out of range.
         """
         for name in settings:
-            if not any(name in type(stage).model_fields for stage in self.stages):
-                having = sorted(
-                    {field for stage in self.stages for field in type(stage).model_fields} - {"stage"}
-                )
-                raise UnknownNameError(f"setting of recipe {self.name!r}", name, having)
-        try:
-            return self.model_copy(
-                update={"stages": tuple(stage.with_settings(settings) for stage in self.stages)}
-            )
-        except ValidationError as error:
-            raise refusal(error) from error
+            if name not in self.settings:
+                raise UnknownNameError(f"setting of recipe {self.name!r}", name, self.settings)
+        fields = {**dict(self), "delivery": _changed(self.delivery, settings)}
+        fields |= {name: value for name, value in settings.items() if name in _POLICIES}
+        fields["stages"] = tuple(_changed(stage, settings) for stage in self.stages)
+        return type(self).model_validate(fields)
+
+    @property
+    def asks_backend(self) -> bool:
+        """Whether a stage has a backend draw, so that prompt, seed, light and LoRAs have an effect."""
+        return any(stage.asks_backend for stage in self.stages)
+
+    @property
+    def takes_background(self) -> bool:
+        """Whether a stage can put the product into a background of the user's."""
+        return any(stage.takes_background for stage in self.stages)
 
 
-_PLAINER = {
-    "union_tag_not_found": 'it does not say which stage it is; add a line such as stage = "segment"',
-    "extra_forbidden": "there is no such setting; see docs/recipes.md for those that there are",
-    "missing": "it is missing",
-    "too_short": "there must be at least one",
-    "tuple_type": "it must be a list",
-}
-"""What pydantic says in its own terms, in ours."""
+_POLICIES = ("negative_prompt", "profile", "tries", "on_failure")
+"""Fields of a recipe itself that are settings as well."""
 
 
-def first_fault(error: ValidationError) -> str:
-    """Return the first fault that pydantic found, as one sentence with the field's name."""
-    fault = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] in _PLAINER:
-        return f"{where}: {_PLAINER[fault['type']]}"
-    if fault["type"] == "union_tag_invalid":
-        known = [name.strip("' ") for name in fault["ctx"]["expected_tags"].split(",")]
-        return f"{where}: {UnknownNameError('stage', fault['ctx']['tag'], known)}"
-    message = fault["msg"].removeprefix("Value error, ")
-    shown = repr(fault["input"])
-    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-    given = f" (given: {shown})" if isinstance(fault["input"], str | int | float) else ""
-    return f"{where}: {message}{given}" if where else message
+def _changed(part: CheckedValue, settings: Mapping[str, Setting]) -> CheckedValue:
+    """Return a stage or another part with those of the settings that it has, checked."""
+    own = {name: value for name, value in settings.items() if name in type(part).model_fields}
+    return type(part).model_validate({**dict(part), **own}) if own else part
+
+
+def check_order(stages: Sequence[Stage]) -> None:
+    """Refuse stages whose layers are not there when they are needed, or would be wrong afterwards.
+
+    Raises:
+        SettingError: If a stage stands too early or too late, or nothing makes a picture; says what to do.
+    """
+    there: dict[type, str] = {Given: "", Brief: ""}
+    for stage in stages:
+        for layer in stage.takes:
+            if layer not in there:
+                raise SettingError(_missing(stage.stage, layer))
+        for layer in stage.precedes:
+            if layer in there:
+                raise SettingError(f"{stage.stage} comes too late: put it before {there[layer]!r}")
+        there |= dict.fromkeys(stage.gives, stage.stage)
+    if Placed not in there:
+        raise SettingError(_missing("the picture", Placed))
+    if Drawn in there and FinalScene not in there:
+        raise SettingError(_missing("the picture", FinalScene))
+
+
+def _missing(who: str, layer: type) -> str:
+    union, *_ = get_args(AnyStage)
+    makers = [kind for kind in get_args(union) if layer in kind.gives and layer not in kind.takes]
+    names = [repr(kind.model_fields["stage"].default) for kind in makers]
+    either = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    where = "into the recipe" if who == "the picture" else "before it"
+    noun = "the stage " if len(names) == 1 else ""
+    return f"{who} needs {DESCRIPTIONS[layer]}: put {noun}{either} {where}"
 
 
 @cache

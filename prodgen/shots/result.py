@@ -1,21 +1,34 @@
-"""What a shot became: the picture, what was measured, and its story for file and terminal."""
+"""What a shot became: the picture, what was measured, and its story for file, terminal and notebook."""
 
 from __future__ import annotations
 
+import html
 import platform
-from dataclasses import dataclass, field
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from prodgen import __version__, identity, provenance
-from prodgen.images import RgbImage
+from prodgen import __version__, codecs, files, provenance
+from prodgen import identity as likenesses
+from prodgen.identity import Likeness, Verdict
+from prodgen.images import RgbImage, resize
+from prodgen.shots.frame import Frame
+from prodgen.shots.layers import NO_BACKEND, Brief, Drawn, Kept, Origin, Placed
 from prodgen.shots.shot import Shot
-from prodgen.shots.stages import Frame
+
+KIND = "shot"
+"""What tells the stories of product shots from those of other pictures."""
+
+PREVIEW_PX = 768
+"""Longer side of the picture that a notebook shows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Result:
-    """One finished shot."""
+    """One finished shot. A notebook shows it as picture and verdict."""
 
     shot: Shot
     frame: Frame
@@ -24,58 +37,117 @@ class Result:
     """The picture, (H, W, 3), sRGB, [0, 1]."""
     path: Path | None = None
     """Where it was written, if it was."""
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
     """How long each stage took."""
+
+    @property
+    def seed(self) -> int:
+        """The seed that it was drawn of; another one than the shot's if that one had to be given up."""
+        return self.frame[Brief].seed
+
+    @property
+    def identity(self) -> Likeness | None:
+        """The measured likeness of the product; None if the recipe does not measure it."""
+        kept = self.frame.get(Kept)
+        return None if kept is None else kept.likeness
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Which limits of the recipe's profile that breaks; None if the recipe does not measure it."""
+        kept = self.frame.get(Kept)
+        return None if kept is None else kept.verdict
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether the product is beyond a limit of failure."""
+        return self.verdict is not None and self.verdict.status == "fail"
+
+    @property
+    def origin(self) -> Origin:
+        """Who drew the scene."""
+        drawn = self.frame.get(Drawn)
+        return Origin(NO_BACKEND, is_generated=False) if drawn is None else drawn.origin
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What was done another way than asked, had to be guessed, or went wrong with the product."""
-        frame = self.frame
-        if frame.identity is None or frame.verdict is None:
-            return frame.notices
-        return (*frame.notices, *identity.notices(frame.verdict, frame.identity))
+        if self.identity is None or self.verdict is None:
+            return self.frame.notices
+        return (*self.frame.notices, *likenesses.notices(self.verdict, self.identity))
 
     @property
     def summary(self) -> str:
         """Whether it still is the same product: words first, then the main numbers, in one line."""
-        frame = self.frame
-        if frame.identity is None or frame.verdict is None:
+        if self.identity is None or self.verdict is None:
             return "the product was not measured"
-        return identity.summary(frame.verdict, frame.identity)
+        return likenesses.summary(self.verdict, self.identity)
+
+    def save(self, path: str | Path) -> Result:
+        """Write the picture, with its story if the recipe says so, and return the result that knows its file.
+
+        Args:
+            path: Its ending decides the format: PNG, JPEG, WebP or TIFF.
+
+        Raises:
+            ImageError: If the ending is unknown, the file cannot be written, or is one that the shot was
+                made of.
+        """
+        target, delivery = Path(path), self.shot.recipe.delivery
+        files.refuse_overwriting(target, *self.shot.paths)
+        text = self.text() if delivery.metadata else None
+        files.save(target, self.image, text=text, quality=delivery.quality)
+        return replace(self, path=target)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the story: everything about the picture but its pixels, ready for JSON."""
-        origin, likeness, placed = self.frame.origin, self.frame.identity, self.frame.placement
+        """Return everything about the picture but its pixels, ready for JSON."""
+        seconds = {name: round(value, 3) for name, value in self.seconds.items()}
+        return {"picture": None if self.path is None else str(self.path), **self.story(), "seconds": seconds}
+
+    def story(self) -> dict[str, Any]:
+        """Return what the file tells: the shot as it was asked, what was sent for it, and what came of it."""
+        origin, likeness, placed = self.origin, self.identity, self.frame.get(Placed)
+        sent = {"prompt": origin.prompt, "negative_prompt": origin.negative_prompt, "loras": origin.loras}
         return {
-            "picture": None if self.path is None else str(self.path),
+            "kind": KIND,
             "size": [self.image.shape[1], self.image.shape[0]],
-            "source": self.shot.source.name,
-            "prompt": self.frame.prompt,
-            "negative_prompt": self.frame.negative_prompt,
-            "seed": self.frame.seed,
-            "light": self.shot.light,
-            "background": None if self.shot.background is None else self.shot.background.name,
-            "loras": {lora.name: lora.weight for lora in self.frame.loras},
-            "recipe": self.shot.recipe.model_dump(mode="json"),
-            "backend": origin.backend,
+            "asked": self.shot.story(),
+            "sent": {**sent, "seed": self.seed},
+            "backend": without_folder(origin.backend),
             "checkpoint": origin.checkpoint,
             "checkpoint_hash": origin.checkpoint_hash,
-            "product_scale": None if placed is None else round(placed.scale, 4),
-            "verdict": None if self.frame.verdict is None else self.frame.verdict.status,
+            "product_scale": None if placed is None else round(placed.placement.scale, 4),
+            "verdict": None if self.verdict is None else self.verdict.status,
             "identity": None if likeness is None else likeness.model_dump(mode="json"),
             "notices": list(self.notices),
-            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "versions": {"prodgen": __version__, "python": platform.python_version()},
         }
 
     def text(self) -> dict[str, str]:
         """Return the story as the text chunks that go into the file."""
-        origin = self.frame.origin
+        origin = self.origin
         if origin.is_generated:
             source_type = provenance.COMPOSITE_WITH_TRAINED_MEDIA
-        elif origin.backend != "none":
+        elif origin.backend != NO_BACKEND:
             source_type = provenance.COMPOSITE_SYNTHETIC
         else:
             source_type = provenance.ALGORITHMICALLY_ENHANCED
-        story = {key: value for key, value in self.as_dict().items() if key not in ("picture", "seconds")}
-        return provenance.text_chunks(story, infotext=origin.infotext, source_type=source_type)
+        return provenance.text_chunks(self.story(), infotext=origin.infotext, source_type=source_type)
+
+    def _repr_png_(self) -> bytes:
+        return codecs.encode_png(self._preview())
+
+    def _repr_html_(self) -> str:
+        picture = b64encode(codecs.encode("JPEG", self._preview(), quality=90)).decode("ascii")
+        lines = [self.summary, *self.notices]
+        text = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
+        return f'<img src="data:image/jpeg;base64,{picture}" alt="{html.escape(self.summary)}">{text}'
+
+    def _preview(self) -> RgbImage:
+        height, width = self.image.shape[:2]
+        scale = min(1.0, PREVIEW_PX / max(height, width))
+        return resize(self.image, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def without_folder(backend: str) -> str:
+    """Return a backend's name without the folder of a Unix socket: a story names no path of this machine."""
+    return re.sub(r"unix:\S*/", "unix:", backend)

@@ -3,22 +3,79 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, field_validator
 
+from prodgen import files
+from prodgen.cutout import Point, Rectangle
 from prodgen.errors import ImageError, SettingError
+from prodgen.files import PictureSource
+from prodgen.images import Photo
+from prodgen.light import Light
 from prodgen.schema import Lora, prompts, seeds
-from prodgen.shots.recipe import Recipe, first_fault
+from prodgen.schema.refusals import CheckedValue
+from prodgen.shots.recipe import Recipe, Setting
+
+IN_MEMORY = "picture in memory"
+"""What stories call a picture that has no file."""
 
 
-class Shot(BaseModel):
-    """One picture to be made. No arrays, no open files: paths and words."""
+class HeldPicture:
+    """A picture that was handed over in memory. Equal to another one if its pixels are."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    def __init__(self, photo: Photo) -> None:
+        self.photo = photo
 
-    source: Path
+    @cached_property
+    def digest(self) -> bytes:
+        """Digest of the pixels."""
+        whole = hashlib.sha256(repr(self.photo.rgb.shape).encode())
+        whole.update(self.photo.rgb.tobytes())
+        if self.photo.matte is not None:
+            whole.update(self.photo.matte.tobytes())
+        return whole.digest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HeldPicture) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+def _hold(source: object) -> Path | HeldPicture:
+    if isinstance(source, HeldPicture):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return Path(source)
+    return HeldPicture(files.load(source))  # type: ignore[arg-type]  # what is no picture is refused there
+
+
+def _as_json(picture: Path | HeldPicture) -> str:
+    if isinstance(picture, HeldPicture):
+        raise SettingError("a picture in memory cannot be written as JSON; save it and give its path")
+    return str(picture)
+
+
+ShotPicture = Annotated[
+    Path | HeldPicture, PlainValidator(_hold), PlainSerializer(_as_json, when_used="json")
+]
+"""A picture of a shot: a path stays a path; whatever else is a picture is read when the shot is made."""
+
+ShotLight = Annotated[
+    Light | None, BeforeValidator(lambda value: Light.parse(value) if isinstance(value, str) else value)
+]
+"""A light; words such as "soft left" are parsed when the shot is made."""
+
+
+class Shot(CheckedValue):
+    """One picture to be made: paths, words and numbers (and pixels only where a picture has no file)."""
+
+    photo: ShotPicture
     """The product's photograph."""
 
     prompt: str = Field(default="", max_length=8000)
@@ -36,11 +93,20 @@ class Shot(BaseModel):
     recipe: Recipe = Field(default_factory=lambda: Recipe.load("relight"))
     """How it is made."""
 
-    background: Path | None = None
+    background: ShotPicture | None = None
     """A picture of the user's to put the product into."""
 
-    light: str | None = None
-    """A direction, as `prodgen.light.Light.parse` reads it; unset: the scene's own."""
+    matte: ShotPicture | None = None
+    """A matte of the user's, white = product, of the photograph's size; spares the segmenter."""
+
+    box: Rectangle | None = None
+    """The product's box in the photograph, pixels: left, top, right, bottom; helps where it is lost."""
+
+    points: tuple[Point, ...] = ()
+    """Places that are surely product or surely background: x, y, which."""
+
+    light: ShotLight = None
+    """Where the light comes from; unset: the scene's own."""
 
     loras: tuple[Lora, ...] = ()
     """LoRAs by the backend's names."""
@@ -51,39 +117,112 @@ class Shot(BaseModel):
         return None if value is None else value.replace("\0", "").strip()
 
     @property
+    def pictures(self) -> Mapping[str, Path | HeldPicture | None]:
+        """The pictures that it is made of, by the names of their fields."""
+        return {"photo": self.photo, "matte": self.matte, "background": self.background}
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files that it is made of."""
+        return tuple(picture for picture in self.pictures.values() if isinstance(picture, Path))
+
+    @property
     def key(self) -> str:
         """Digest of everything that decides the pixels, the files' content included; not of where they are.
 
         Raises:
             ImageError: If a file cannot be read.
         """
-        words: dict[str, Any] = self.model_dump(mode="json", exclude={"source", "output", "background"})
-        stages = [dict(stage) for stage in words["recipe"]["stages"]]
-        masks = [stage.pop("matte_file", None) for stage in stages]
-        words["recipe"]["stages"] = stages
+        words = self.model_dump(mode="json", exclude={*self.pictures, "output"})
         digest = hashlib.sha256(repr(sorted(words.items())).encode())
-        files = (self.source, self.background, *(Path(mask) for mask in masks if mask is not None))
-        for path in files:
-            try:
-                digest.update(b"-" if path is None else hashlib.sha256(path.read_bytes()).digest())
-            except OSError as error:
-                raise ImageError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
+        for picture in self.pictures.values():
+            digest.update(b"-" if picture is None else _digest(picture))
         return digest.hexdigest()
 
+    @property
+    def preparation(self) -> Shot:
+        """What decides the work before the scene is drawn: all but the seed and the output."""
+        return self.model_copy(update={"seed": 0, "output": None})
 
-def new_shot(**fields: Any) -> Shot:
-    """Return a shot of these fields; those that are None keep their default.
+    def story(self) -> dict[str, Any]:
+        """Return the shot as it was asked, ready for JSON; of its pictures only the files' names."""
+        names = {what: _name(picture) for what, picture in self.pictures.items()}
+        return {**names, **self.model_dump(mode="json", exclude={*names, "output"})}
+
+    @classmethod
+    def from_story(
+        cls,
+        story: Mapping[str, Any],
+        *,
+        photo: PictureSource,
+        background: PictureSource | None = None,
+        matte: PictureSource | None = None,
+        output: str | Path | None = None,
+    ) -> Self:
+        """Return the shot that a story tells of, made of these pictures.
+
+        Raises:
+            SettingError: If the story is damaged, or of another version.
+        """
+        known = {name: value for name, value in story.items() if name in cls.model_fields}
+        pictures = {"photo": photo, "background": background, "matte": matte, "output": output}
+        return cls.model_validate({**known, **pictures})
+
+
+def new_shot(
+    photo: PictureSource,
+    prompt: str = "",
+    *,
+    negative_prompt: str | None = None,
+    seed: int | None = None,
+    output: str | Path | None = None,
+    recipe: str | Path | Recipe = "relight",
+    settings: Mapping[str, Setting] | None = None,
+    background: PictureSource | None = None,
+    matte: PictureSource | None = None,
+    box: Rectangle | None = None,
+    points: Sequence[Point] = (),
+    light: str | Light | None = None,
+    loras: Sequence[Lora] = (),
+) -> Shot:
+    """Return a shot; see `prodgen.shots.shoot` for what each part means.
 
     LoRA tags in the prompt (`<lora:name:0.5>`) become LoRAs: a server ignores unknown tags without a word,
     but an unknown LoRA is refused.
 
     Raises:
         SettingError: If a field is wrong; says which.
+        ImageError: If a picture in memory is none.
     """
-    loras = tuple(Lora.model_validate(lora) for lora in fields.get("loras") or ())
-    read = prompts.read_prompt(str(fields.get("prompt") or ""), loras=loras)
-    fields = {**fields, "prompt": read.words, "loras": read.loras}
+    chosen = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    read = prompts.read_prompt(prompt, loras=tuple(loras))
+    fields: dict[str, Any] = {
+        "photo": photo,
+        "prompt": read.words,
+        "negative_prompt": negative_prompt,
+        "seed": seed,
+        "output": output,
+        "recipe": chosen.with_settings(settings) if settings else chosen,
+        "background": background,
+        "matte": matte,
+        "box": box,
+        "points": tuple(points),
+        "light": light,
+        "loras": read.loras,
+    }
+    return Shot.model_validate({name: value for name, value in fields.items() if value is not None})
+
+
+def _name(picture: Path | HeldPicture | None) -> str | None:
+    if picture is None:
+        return None
+    return picture.name if isinstance(picture, Path) else IN_MEMORY
+
+
+def _digest(picture: Path | HeldPicture) -> bytes:
+    if isinstance(picture, HeldPicture):
+        return picture.digest
     try:
-        return Shot.model_validate({name: value for name, value in fields.items() if value is not None})
-    except ValidationError as error:
-        raise SettingError(first_fault(error)) from error
+        return hashlib.sha256(picture.read_bytes()).digest()
+    except OSError as error:
+        raise ImageError(f"{str(picture)!r} cannot be read: {error.strerror or error}") from error

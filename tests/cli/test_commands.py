@@ -90,7 +90,7 @@ def test_json_is_one_object_a_picture(photo, matte, tmp_path):
     done = prodgen("shoot", photo, *SCENE, "--matte", matte, "--count", 2, "-o", tmp_path, "--json")
 
     told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [one["seed"] for one in told] == [5, 6]
+    assert [one["sent"]["seed"] for one in told] == [5, 6]
     assert all(Path(one["picture"]).exists() for one in told)
     assert told[0]["identity"] is not None
     assert told[0]["backend"].startswith("embedded")
@@ -304,7 +304,7 @@ def test_a_story_that_others_wrote_is_shown_as_far_as_it_makes_sense(case, photo
 
 
 def test_a_story_cannot_steer_the_terminal(photo, tmp_path):
-    story = json.dumps({"prompt": "a mug\x1b[2J\x9b31m", "source": "x.png"})
+    story = json.dumps({"prompt": "a mug\x1b[2J\x9b31m", "asked": {"photo": "x.png"}})
     files.save(tmp_path / "evil.png", files.load(photo).rgb, text={"prodgen": story})
 
     done = CliRunner().invoke(main, ["show", str(tmp_path / "evil.png")], color=True)

@@ -11,13 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prodgen import cutout, files, identity, ocr
+from prodgen import files, identity, ocr
 from prodgen.color import to_linear, to_srgb
 from prodgen.identity import Word, profile_limits
 from prodgen.identity.lettering import edits, letters, text_errors_percent
 from prodgen.images import Photo
 from prodgen.inspecting import inspect_pictures
-from prodgen.shots.stages import Frame, Identity, Place, Segment, Sweep, Tools
+from prodgen.shots.layers import Brief, Given, Kept
+from prodgen.shots.stages import (
+    Frame,
+    IdentityStage,
+    PlaceStage,
+    SegmentStage,
+    SweepStage,
+    Tools,
+    UpscaleStage,
+)
 
 WORDS = ("nemomen", "ennomo", "momonee")
 """Three words in an alphabet of four shapes that a few lines of code can read: n, m, o, e."""
@@ -315,14 +324,14 @@ def test_inspect_reads_print_where_a_program_is_there(reads, caplog):
 
 def test_the_stage_reads_print_where_a_program_is_there(reads, caplog):
     photo, matte = carton(LINES)
-    offline = Tools(client=pytest.fail, segmenter=cutout.segmenter)
-    frame = Frame(photo=Photo(photo, matte), prompt="on a table", seed=1)
-    for stage in (Segment(), Place(where="original"), Sweep()):
+    offline = Tools(client=pytest.fail)
+    frame = Frame().holding(Given(Photo(photo, matte)), Brief("on a table", seed=1))
+    for stage in (SegmentStage(), PlaceStage(place="original"), SweepStage(), UpscaleStage()):
         frame = stage.apply(frame, offline)
 
-    done = Identity().apply(frame, offline)
+    done = IdentityStage().apply(frame, offline)
 
-    assert done.identity.print_agreement is not None
+    assert done[Kept].likeness.print_agreement is not None
     assert reads.exists()
     assert not caplog.records
 

@@ -14,7 +14,7 @@ from prodgen.errors import SettingError
 from prodgen.schema import Lora
 from prodgen.shots import Recipe
 from prodgen.shots.named_models import named_models
-from prodgen.shots.stages.style import Look, looks
+from prodgen.shots.stages.look import Look, looks
 from prodgen.weights import read_list
 from prodgen.weights.licensing import NamedModels, found_in, refuse_what_forbids_commerce, used_by
 
@@ -44,7 +44,7 @@ def test_a_stage_without_models_uses_none():
 def test_a_look_brings_its_loras_along(monkeypatch):
     monkeypatch.setitem(looks(), "cinematic", Look(loras=(Lora(name="more_details"),)))
     plain, cinematic = (
-        Recipe.load("relight").with_settings({"style": look}) for look in ("film", "cinematic")
+        Recipe.load("relight").with_settings({"look": look}) for look in ("film", "cinematic")
     )
 
     assert used_names_of(cinematic) - used_names_of(plain) == {"more-details"}
@@ -92,7 +92,7 @@ def test_what_must_be_asked_about_is_not_refused():
 
 def test_the_command_refuses_a_recipe_that_names_a_non_commercial_model(tmp_path):
     recipe = tmp_path / "mine.toml"
-    recipe.write_text('description = "x"\n[[stages]]\nstage = "segment"\nmodel = "bria-rmbg"\n')
+    recipe.write_text('[[stages]]\nstage = "segment"\nsegmenter = "bria-rmbg"\n[[stages]]\nstage = "place"\n')
 
     allowed = CliRunner().invoke(main, ["licences", str(recipe)])
     refused = CliRunner().invoke(main, ["licences", str(recipe), "--commercial"])
@@ -114,7 +114,9 @@ def test_the_command_prints_json_that_names_unknown_files(tmp_path):
 
 def test_the_command_warns_of_what_must_be_asked_about(tmp_path):
     recipe = tmp_path / "mine.toml"
-    recipe.write_text('[[stages]]\nstage = "segment"\nmodel = "more_details"\n')
+    recipe.write_text(
+        '[[stages]]\nstage = "segment"\nsegmenter = "more_details"\n[[stages]]\nstage = "place"\n'
+    )
 
     result = CliRunner().invoke(main, ["licences", str(recipe), "--commercial"])
 

@@ -110,7 +110,7 @@ def test_a_lora_asked_for_beside_the_prompt_and_in_it_is_refused():
 )
 def test_shoot_and_generate_read_a_prompt_alike(prompt, expected, embedded_client):
     def shot():
-        return new_shot(source=Path("mug.jpg"), prompt=prompt)
+        return new_shot(photo=Path("mug.jpg"), prompt=prompt)
 
     def order():
         return planned_pictures(new_job({"prompt": prompt}), [1], embedded_client)[0].request

@@ -10,10 +10,10 @@ import pytest
 from pydantic import Field
 
 from prodgen.errors import SettingError, UnknownNameError, WrongValueError
-from prodgen.schema.refusals import Checked
+from prodgen.schema.refusals import CheckedValue
 
 
-class Everything(Checked):
+class Everything(CheckedValue):
     """One field of each kind."""
 
     fill: float = Field(default=0.5, ge=0.05, le=1)

@@ -6,40 +6,47 @@ from typing import Annotated
 
 from pydantic import Field
 
-from prodgen.shots.frame import Frame, Grade, Origin, Stage, Tools
-from prodgen.shots.stages.background import Background
-from prodgen.shots.stages.finish import Finish
-from prodgen.shots.stages.ground import Ground
-from prodgen.shots.stages.identity import Identity
-from prodgen.shots.stages.place import Place
-from prodgen.shots.stages.relight import Relight
-from prodgen.shots.stages.segment import Segment
-from prodgen.shots.stages.style import Style, looks
-from prodgen.shots.stages.sweep import Sweep
-from prodgen.shots.stages.upscale import Upscale
+from prodgen.shots.frame import Frame, Stage, Tools
+from prodgen.shots.stages.background import BackgroundStage
+from prodgen.shots.stages.finish import FinishStage
+from prodgen.shots.stages.ground import GroundStage
+from prodgen.shots.stages.identity import IdentityStage
+from prodgen.shots.stages.look import LookStage, looks
+from prodgen.shots.stages.place import PlaceStage
+from prodgen.shots.stages.relight import RelightStage
+from prodgen.shots.stages.segment import SegmentStage
+from prodgen.shots.stages.sweep import SweepStage
+from prodgen.shots.stages.upscale import UpscaleStage
 
 AnyStage = Annotated[
-    Segment | Place | Style | Relight | Background | Sweep | Upscale | Identity | Ground | Finish,
+    SegmentStage
+    | PlaceStage
+    | LookStage
+    | RelightStage
+    | BackgroundStage
+    | SweepStage
+    | UpscaleStage
+    | IdentityStage
+    | GroundStage
+    | FinishStage,
     Field(discriminator="stage"),
 ]
 """What a recipe may be made of; the field `stage` tells which one it is."""
 
 __all__ = [
     "AnyStage",
-    "Background",
-    "Finish",
+    "BackgroundStage",
+    "FinishStage",
     "Frame",
-    "Grade",
-    "Ground",
-    "Identity",
-    "Origin",
-    "Place",
-    "Relight",
-    "Segment",
+    "GroundStage",
+    "IdentityStage",
+    "LookStage",
+    "PlaceStage",
+    "RelightStage",
+    "SegmentStage",
     "Stage",
-    "Style",
-    "Sweep",
+    "SweepStage",
     "Tools",
-    "Upscale",
+    "UpscaleStage",
     "looks",
 ]

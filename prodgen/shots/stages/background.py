@@ -11,14 +11,15 @@ from prodgen.images import Matte, RgbImage, resize
 from prodgen.light import relighting
 from prodgen.masks import composite, erode
 from prodgen.schema import Img2Img
-from prodgen.shots.frame import Frame, Origin, Tools
-from prodgen.shots.stages.scene import SceneStage
+from prodgen.shots.frame import Frame, Tools
+from prodgen.shots.layers import Brief, Drawn, Origin, Placed
+from prodgen.shots.stages.scene import SceneStage, full_prompt
 
 EDGE_PX = 1.5
 """Working pixels of the product's edge that are repainted too: they still hold the old background."""
 
 
-class Background(SceneStage):
+class BackgroundStage(SceneStage):
     """Segmentation-guided inpainting: the mask is white everywhere but on the product."""
 
     stage: Literal["background"] = "background"
@@ -46,19 +47,19 @@ class Background(SceneStage):
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with an inpainted scene, and the product as that scene would light it."""
-        original, matte = frame.on_canvas("background")
-        drawn, smaller = self.drawn(frame, tools, name="background")
+        brief, placed = frame[Brief], frame[Placed]
+        drawn, smaller = self.drawn(frame, tools)
         # The model kept the product as it was; how this scene would light it is computed from the scene.
         size = (drawn.image.shape[1], drawn.image.shape[0])
         relit = relighting.relight_on(
-            resize(original, *size), resize(matte, *size), drawn.image, holds_product=True
+            resize(placed.original, *size), resize(placed.matte, *size), drawn.image, holds_product=True
         )
         client = tools.client()
-        return frame.replace(
-            scene=drawn.image,
-            relit=relit,
-            origin=Origin.of(drawn, is_diffusion=client.capabilities.is_diffusion),
-        ).noting(*client.notices, smaller, *drawn.notices)
+        is_diffusion = client.capabilities.is_diffusion
+        origin = Origin.of(drawn, prompt=full_prompt(brief), brief=brief, is_diffusion=is_diffusion)
+        return frame.holding(Drawn(drawn.image, relit, origin)).noting(
+            *client.notices, smaller, *drawn.notices
+        )
 
     def request(self, frame: Frame, product: RgbImage, matte: Matte) -> Img2Img:
         """Return the request: grey noise to be painted around the product."""

@@ -1,33 +1,31 @@
-"""The last hand: the look's grade on the scene, and how the file is written."""
+"""The last hand: the look's grade on the scene."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
 
 from prodgen.color import luminance, to_linear, to_srgb
 from prodgen.images import RgbImage
-from prodgen.shots.frame import Frame, Grade, Stage, Tools
+from prodgen.shots.frame import Frame, Stage, Tools
+from prodgen.shots.layers import Brief, FinalScene, Grade
 
 
-class Finish(Stage):
-    """Grade the scene (never the product), and say how the file is written."""
+class FinishStage(Stage):
+    """Grade the scene, never the product."""
+
+    takes = (Brief, FinalScene)
+    gives = (FinalScene,)
 
     stage: Literal["finish"] = "finish"
 
-    quality: int = Field(default=95, ge=1, le=100)
-    """Of JPEG and WebP files; a WebP of 100 is lossless."""
-
-    metadata: bool = True
-    """Whether the picture carries its story: recipe, seed, backend, measured identity, AI marking."""
-
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with a graded scene."""
-        if frame.grade == Grade() or frame.scene is None:
-            return frame
-        return frame.replace(scene=graded(frame.scene, frame.grade))
+        grade = frame[Brief].grade
+        return (
+            frame if grade == Grade() else frame.holding(FinalScene(graded(frame[FinalScene].image, grade)))
+        )
 
 
 def graded(picture: RgbImage, grade: Grade) -> RgbImage:

@@ -9,10 +9,14 @@ from pydantic import Field
 
 from prodgen import light, shadows
 from prodgen.shots.frame import Frame, Stage, Tools
+from prodgen.shots.layers import Brief, FinalScene, Given, Kept, Placed
 
 
-class Ground(Stage):
+class GroundStage(Stage):
     """Add the shadow that is missing: contact, sky and directional, by the same light as the picture's."""
+
+    takes = (Brief, Placed, FinalScene)
+    gives = (FinalScene,)
 
     stage: Literal["ground"] = "ground"
 
@@ -27,32 +31,28 @@ class Ground(Stage):
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with a scene that the product stands in."""
-        _, matte = frame.on_canvas("ground")
-        scene = frame.in_final_scene("ground")
+        placed, kept, scene = frame[Placed], frame.get(Kept), frame[FinalScene].image
         if self.reflection > 0:
-            mirrored, share = shadows.reflection(
-                frame.product if frame.product is not None else frame.on_canvas("ground")[0],
-                matte,
-                strength=self.reflection,
-            )
+            product = placed.original if kept is None else kept.product
+            mirrored, share = shadows.reflection(product, placed.matte, strength=self.reflection)
             scene = (scene * (1 - share[..., None]) + mirrored * share[..., None]).astype(np.float32)
         if self.shadow > 0:
             scene = shadows.apply_shadow(scene, self._transmission(frame), opacity=self.shadow)
-        return frame.replace(scene=scene)
+        return frame.holding(FinalScene(scene))
 
     def _transmission(self, frame: Frame) -> shadows.Transmission:
-        _, matte = frame.on_canvas("ground")
-        scene = frame.in_scene("ground")
-        if self.keep_original_shadow and frame.placement is not None and frame.placement.is_original:
-            return shadows.keep_original_shadow(frame.photo.rgb, matte)
-        if frame.backdrop is None:
+        placed, scene = frame[Placed], frame[FinalScene].image
+        matte = placed.matte
+        if self.keep_original_shadow and placed.placement.is_original:
+            return shadows.keep_original_shadow(frame[Given].photo.rgb, matte)
+        if placed.backdrop is None:
             # The backend drew this scene with the product in it, and its shadow as it saw fit; a second
             # one from a guessed direction would contradict it. What is missing under the product is added.
             wanted = shadows.contact_shadow(matte) * shadows.ambient_occlusion(matte)
             there = shadows.existing_shadow(scene, matte)
             return np.minimum(wanted / np.maximum(there, 0.05), 1).astype(np.float32)
         place = light.estimate_surroundings(scene, matte)
-        source = frame.light or place.light
+        source = frame[Brief].light or place.light
         return shadows.ground_shadow(
             matte,
             azimuth_deg=source.azimuth_deg,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
 
 from prodgen import identity, ocr, placement, shading
-from prodgen.images import RgbImage
 from prodgen.shots.frame import Frame, Stage, Tools
+from prodgen.shots.layers import Brief, CutOut, Drawn, FinalScene, Kept, Placed
 
 
-class Identity(Stage):
+class IdentityStage(Stage):
     """Take only the light from the relit picture, and apply it to the photograph's own pixels."""
+
+    takes = (Brief, CutOut, Placed, Drawn, FinalScene)
+    gives = (FinalScene, Kept)
 
     stage: Literal["identity"] = "identity"
 
@@ -22,59 +26,46 @@ class Identity(Stage):
     ambience: float = Field(default=1.0, ge=0, le=1)
     """How much of the light's colour cast it takes."""
 
-    profile: Literal["catalogue", "editorial"] = "editorial"
-    """Which limits the likeness is judged by; catalogue is strict."""
-
-    tries: int = Field(default=1, ge=1, le=16)
-    """Pictures drawn, each of another seed, until one is inside the limits."""
-
-    on_failure: Literal["warn", "fail"] = "warn"
-    """If none is: deliver the last one with a warning, or fail and keep it aside."""
-
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with the lit product and its measured likeness, repaired where that failed."""
-        original, matte = frame.on_canvas("identity")
-        scene = frame.in_scene("identity")
-        photograph = _photograph(frame)
-        asked = None if frame.light is None or frame.light.strength == 0 else frame.light
+        brief, placed, relit, scene = frame[Brief], frame[Placed], frame[Drawn].relit, frame[FinalScene].image
+        cut, matte = frame[CutOut], placed.matte
+        # Unlike `original`, the photograph still has its own surroundings.
+        photograph, _ = placement.apply(placed.placement, cut.photo.rgb, cut.matte)
+        asked = None if brief.light is None or brief.light.strength == 0 else brief.light
 
-        def judge(made: Frame, relit: shading.LightField | None = None) -> identity.Measurement:
+        def judge(made: Frame, field: shading.LightField | None = None) -> identity.Measurement:
             return identity.measure(
                 photograph,
                 made.picture,
                 matte,
-                relit=relit,
+                relit=field,
                 asked_azimuth_deg=None if asked is None else asked.azimuth_deg,
                 asked_elevation_deg=0.0 if asked is None else asked.elevation_deg,
                 is_registered=True,
             )
 
-        if frame.relit is None:
-            kept = frame.replace(product=original)
-            return self._judged(kept, judge(kept))
-        if frame.backdrop is None:
+        if relit is None:
+            kept = frame.holding(Kept(placed.original))
+            return _judged(kept, judge(kept))
+        if placed.backdrop is None:
             # The generated product must not shine through the soft edge of the real one.
             scene = shading.scene_behind(scene, matte)
-        pair = shading.pair_pictures(original, frame.relit, matte)
+        pair = shading.pair_pictures(placed.original, relit, matte)
         field = shading.read_field(pair, strength=self.strength, ambience=self.ambience)
         # Without strength nothing of the relit light is in the field; how much was kept is still asked.
         light = field if self.strength > 0 else shading.read_field(pair)
 
         def compose(light_field: shading.LightField) -> Frame:
-            product = shading.apply(original, light_field, matte)
-            return frame.replace(scene=scene, product=product, light_field=light_field)
+            product = shading.apply(placed.original, light_field, matte)
+            return frame.holding(FinalScene(scene), Kept(product, light_field))
 
-        repaired = identity.repair(field, compose, lambda made: judge(made, light), profile=self.profile)
-        return self._judged(repaired.composite, repaired.measurement)
-
-    def _judged(self, frame: Frame, measured: identity.Measurement) -> Frame:
-        """Return the frame with its numbers and verdict; print is read here, once, on what is delivered."""
-        likeness = identity.read_print(measured, ocr.tesseract()).likeness
-        return frame.replace(identity=likeness, verdict=likeness.verdict(self.profile))
+        repaired = identity.repair(field, compose, lambda made: judge(made, light), profile=brief.profile)
+        return _judged(repaired.composite, repaired.measurement)
 
 
-def _photograph(frame: Frame) -> RgbImage:
-    """The photograph itself on the canvas: unlike `original` it still has its own surroundings."""
-    if frame.placement is None or frame.photo_matte is None:
-        return frame.on_canvas("identity")[0]
-    return placement.apply(frame.placement, frame.photo.rgb, frame.photo_matte)[0]
+def _judged(frame: Frame, measured: identity.Measurement) -> Frame:
+    """Return the frame with its numbers and verdict; print is read here, once, on what is delivered."""
+    likeness = identity.read_print(measured, ocr.tesseract()).likeness
+    verdict = likeness.verdict(frame[Brief].profile)
+    return frame.holding(replace(frame[Kept], likeness=likeness, verdict=verdict))

@@ -10,17 +10,22 @@ from prodgen import placement
 from prodgen.errors import ImageError
 from prodgen.images import RgbImage, resize
 from prodgen.shots.frame import Frame, Stage, Tools
+from prodgen.shots.layers import CutOut, Drawn, FinalScene, Given, Placed
 
 
-class Place(Stage):
+class PlaceStage(Stage):
     """Decide the canvas and the product's place on it; a background of the user's is cut to the canvas."""
+
+    takes = (Given, CutOut)
+    gives = (Placed,)
+    precedes = (Drawn, FinalScene)
 
     stage: Literal["place"] = "place"
 
     size: str | None = None
     """Canvas: "1200x1500", "4:5", "2k"; unset: as large as the product's own pixels allow."""
 
-    where: str = "auto"
+    place: str = "auto"
     """auto, original, middle, left, right, ...; or "X,Y": middle and contact line as shares of the canvas."""
 
     fill: float | None = Field(default=None, ge=0.05, le=1)
@@ -31,22 +36,20 @@ class Place(Stage):
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with product, matte and background on the canvas."""
-        foreground, photo_matte = frame.cut_out("place")
+        cut, given = frame[CutOut], frame[Given].backdrop
         canvas: str | tuple[int, int] | None = self.size
-        if canvas is None and frame.backdrop is not None and self.where != "original":
-            canvas = (frame.backdrop.shape[1], frame.backdrop.shape[0])
+        if canvas is None and given is not None and self.place != "original":
+            canvas = (given.shape[1], given.shape[0])
         chosen = placement.place(
-            photo_matte, canvas=canvas, where=self.where, fill=self.fill, enlarge=self.enlarge
+            cut.matte, canvas=canvas, where=self.place, fill=self.fill, enlarge=self.enlarge
         )
-        original, matte = placement.apply(chosen, foreground, photo_matte)
-        backdrop = None if frame.backdrop is None else _cover(frame.backdrop, chosen.width, chosen.height)
-        return frame.replace(placement=chosen, original=original, matte=matte, backdrop=backdrop).noting(
-            self._small(chosen)
-        )
+        original, matte = placement.apply(chosen, cut.foreground, cut.matte)
+        backdrop = None if given is None else _cover(given, chosen.width, chosen.height)
+        return frame.holding(Placed(chosen, original, matte, backdrop)).noting(self._small(chosen))
 
     def _small(self, chosen: placement.Placement) -> str | None:
         """Say that the product is smaller than asked, if its pixels did not suffice."""
-        if self.enlarge or self.where == "original" or chosen.scale != 1:
+        if self.enlarge or self.place == "original" or chosen.scale != 1:
             return None
         wanted = placement.DEFAULT_FILL if self.fill is None else self.fill
         fills = max((chosen.right - chosen.left) / chosen.width, (chosen.bottom - chosen.top) / chosen.height)

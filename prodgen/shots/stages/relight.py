@@ -18,15 +18,18 @@ from prodgen.schema import (
     Img2Img,
     Txt2Img,
 )
-from prodgen.shots.frame import Frame, Origin, Tools
-from prodgen.shots.stages.scene import SceneStage
+from prodgen.shots.frame import Frame, Tools
+from prodgen.shots.layers import Brief, Drawn, Origin, Placed
+from prodgen.shots.stages.scene import SceneStage, full_prompt
 
 LIGHT_MAP_DENOISING_STRENGTH = 0.9
 """How far the light map is redrawn; IC-Light's own demo (`lowres_denoise`) uses 0.9."""
 
 
-class Relight(SceneStage):
+class RelightStage(SceneStage):
     """Ask the backend for IC-Light: FC draws a scene from the prompt, FBC lights for a given background."""
+
+    takes_background = True
 
     stage: Literal["relight"] = "relight"
 
@@ -47,7 +50,7 @@ class Relight(SceneStage):
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with the backend's scene and relit product."""
-        frame.on_canvas("relight")  # before a server is sought
+        brief, placed = frame[Brief], frame[Placed]
         client = tools.client()
         have = client.capabilities
         if have.ic_light is None:
@@ -56,19 +59,21 @@ class Relight(SceneStage):
                 " or use --recipe inpaint)",
                 client.name,
             )
-        drawn, smaller = self.drawn(frame, tools, name="relight")
+        drawn, smaller = self.drawn(frame, tools)
         idle = None
         if self.denoising_strength != LIGHT_MAP_DENOISING_STRENGTH and not _has_light_map(frame):
             idle = "denoising_strength is without effect: it acts on a light map, which --light asks for"
-        scene = drawn.image if frame.backdrop is None else frame.backdrop
-        return frame.replace(
-            relit=drawn.image, scene=scene, origin=Origin.of(drawn, is_diffusion=have.is_diffusion)
-        ).noting(*client.notices, smaller, idle, *drawn.notices)
+        scene = drawn.image if placed.backdrop is None else placed.backdrop
+        origin = Origin.of(drawn, prompt=full_prompt(brief), brief=brief, is_diffusion=have.is_diffusion)
+        return frame.holding(Drawn(scene, drawn.image, origin)).noting(
+            *client.notices, smaller, idle, *drawn.notices
+        )
 
     def request(self, frame: Frame, product: RgbImage, matte: Matte) -> Txt2Img | Img2Img:
         """Return the request: from noise, or from a light map where a direction is asked for."""
         height, width = matte.shape
-        background = None if frame.backdrop is None else resize(frame.backdrop, width, height)
+        wanted, backdrop = frame[Brief].light, frame[Placed].backdrop
+        background = None if backdrop is None else resize(backdrop, width, height)
         unit = ICLight(
             mode="fc" if background is None else "fbc",
             foreground=product,
@@ -76,12 +81,12 @@ class Relight(SceneStage):
             background=background,
         )
         given = {**self.shared_fields(frame, matte), "ic_light": unit}
-        if frame.light is None or not _has_light_map(frame):
+        if wanted is None or not _has_light_map(frame):
             return Txt2Img.model_validate(given)
         return Img2Img.model_validate(
             {
                 **given,
-                "init_image": light.light_map(frame.light, width, height),
+                "init_image": light.light_map(wanted, width, height),
                 "denoising_strength": self.denoising_strength,
             }
         )
@@ -89,4 +94,4 @@ class Relight(SceneStage):
 
 def _has_light_map(frame: Frame) -> bool:
     """Whether the backend starts from a light map: a background of the user's says itself where light is."""
-    return frame.light is not None and frame.backdrop is None
+    return frame[Brief].light is not None and frame[Placed].backdrop is None

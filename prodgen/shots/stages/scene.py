@@ -16,6 +16,7 @@ from prodgen.errors import BackendOutOfMemoryError
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.schema import Generation, Img2Img, Progress, Txt2Img
 from prodgen.shots.frame import Frame, Stage, Tools
+from prodgen.shots.layers import Brief, Drawn, Placed
 
 SMALLEST_MEGAPIXELS = 0.2
 """Below, Stable Diffusion 1.5 loses the product's shape."""
@@ -27,7 +28,9 @@ SHRINK = 0.6
 class SceneStage(Stage):
     """A stage that has the backend draw a scene; the stages themselves say how it is best sampled."""
 
-    is_seeded = True
+    takes = (Brief, Placed)
+    gives = (Drawn,)
+    asks_backend = True
 
     steps: int
     """Sampling steps."""
@@ -56,34 +59,33 @@ class SceneStage(Stage):
 
     def shared_fields(self, frame: Frame, matte: Matte) -> dict[str, Any]:
         """Return what every such request says; what is unset is left out."""
-        words = [frame.prompt, "" if frame.light is None else light.words(frame.light)]
+        brief = frame[Brief]
         given = {
-            "prompt": ", ".join(filter(None, words)),
-            "negative_prompt": frame.negative_prompt or None,
-            "seed": frame.seed,
+            "prompt": full_prompt(brief),
+            "negative_prompt": brief.negative_prompt or None,
+            "seed": brief.seed,
             "steps": self.steps,
             "cfg_scale": self.cfg_scale,
             "sampler_name": self.sampler_name,
             "scheduler": self.scheduler,
             "width": matte.shape[1],
             "height": matte.shape[0],
-            "loras": frame.loras,
+            "loras": brief.loras,
             "checkpoint": self.checkpoint,
         }
         return {name: value for name, value in given.items() if value is not None}
 
-    def drawn(self, frame: Frame, tools: Tools, *, name: str) -> tuple[Generation, str | None]:
-        """Have the scene drawn, and tell the progress under the stage's `name`; see `draw_within_memory`.
+    def drawn(self, frame: Frame, tools: Tools) -> tuple[Generation, str | None]:
+        """Have the scene drawn and report the progress; see `draw_within_memory`.
 
         Raises:
-            SettingError: If the product is not on a canvas yet.
             BackendError: If the backend cannot do it.
         """
-        original, matte = frame.on_canvas(name)
+        original, matte = frame[Placed].original, frame[Placed].matte
         client = tools.client()
 
         def report(progress: Progress) -> None:
-            tools.progress(name, progress.fraction)
+            tools.progress(self.stage, progress.fraction)
 
         def draw(width: int, height: int) -> Generation:
             request = self.request(frame, resize(original, width, height), resize(matte, width, height))
@@ -97,6 +99,11 @@ class SceneStage(Stage):
             megapixels=self.megapixels or client.capabilities.native_megapixels,
             may_shrink=self.may_shrink,
         )
+
+
+def full_prompt(brief: Brief) -> str:
+    """Return the prompt that is sent: what was asked for, and the words for the light."""
+    return ", ".join(filter(None, [brief.prompt, "" if brief.light is None else light.words(brief.light)]))
 
 
 def draw_within_memory(

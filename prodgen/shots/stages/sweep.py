@@ -9,10 +9,14 @@ from PIL import ImageColor
 from pydantic import Field, field_validator
 
 from prodgen.shots.frame import Frame, Stage, Tools
+from prodgen.shots.layers import NO_BACKEND, Drawn, Origin, Placed
 
 
-class Sweep(Stage):
+class SweepStage(Stage):
     """Put the product on one even colour; white is 255 everywhere, as marketplaces ask."""
+
+    takes = (Placed,)
+    gives = (Drawn,)
 
     stage: Literal["sweep"] = "sweep"
 
@@ -22,13 +26,16 @@ class Sweep(Stage):
     @field_validator("color")
     @classmethod
     def _known(cls, value: str) -> str:
-        ImageColor.getrgb(value)  # says "unknown color specifier" by itself
+        try:
+            ImageColor.getrgb(value)
+        except ValueError as error:
+            raise ValueError(f"{value!r} is no colour; give a CSS name or #rrggbb") from error
         return value
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with an even scene."""
-        _, matte = frame.on_canvas("sweep")
+        matte = frame[Placed].matte
         red, green, blue = ImageColor.getrgb(self.color)[:3]
         scene = np.empty((*matte.shape, 3), np.float32)
         scene[:] = np.array([red, green, blue], np.float32) / 255
-        return frame.replace(scene=scene, relit=None)
+        return frame.holding(Drawn(scene, None, Origin(NO_BACKEND, is_generated=False)))

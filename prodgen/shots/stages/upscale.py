@@ -10,17 +10,22 @@ from prodgen import placement
 from prodgen.client import enlarge, target_size
 from prodgen.images import resize
 from prodgen.shots.frame import Frame, Stage, Tools
+from prodgen.shots.layers import NO_BACKEND, CutOut, Drawn, FinalScene, Kept, Placed
 
 WORTH_A_MODEL = 1.3
 """Below this factor interpolation is as good, and takes no turn on the backend."""
 
 
-class Upscale(Stage):
+class UpscaleStage(Stage):
     """Enlarge the scene with the backend's upscaler; the product never goes through one."""
+
+    takes = (CutOut, Placed, Drawn)
+    gives = (Placed, FinalScene)
+    precedes = (Kept,)
 
     stage: Literal["upscale"] = "upscale"
 
-    to: str | None = None
+    upscale: str | None = None
     """A factor ("2", "1.5") or a size ("4096x4096"); unset: just the canvas."""
 
     upscaler: str = Field(default="auto", min_length=1)
@@ -29,29 +34,29 @@ class Upscale(Stage):
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with product, matte and scene at the final size."""
         frame = self._at_final_size(frame)
-        scene = frame.in_scene("upscale")
-        _, matte = frame.on_canvas("upscale")
-        height, width = matte.shape
+        placed, drawn = frame[Placed], frame[Drawn]
+        scene = drawn.scene
+        height, width = placed.matte.shape
         factor = max(width / scene.shape[1], height / scene.shape[0])
         is_little = factor < WORTH_A_MODEL and self.upscaler == "auto"
-        if factor <= 1 or is_little or self.upscaler.lower() == "none" or frame.origin.backend == "none":
-            return frame.replace(scene=resize(scene, width, height))
-        tools.progress("upscale", 0.0)
+        is_interpolated = self.upscaler.lower() == "none" or drawn.origin.backend == NO_BACKEND
+        if factor <= 1 or is_little or is_interpolated:
+            return frame.holding(FinalScene(resize(scene, width, height)))
         large, _ = enlarge(scene, width, height, upscaler=self.upscaler, client=tools.client())
-        return frame.replace(scene=large)
+        return frame.holding(FinalScene(large))
 
     def _at_final_size(self, frame: Frame) -> Frame:
-        _, matte = frame.on_canvas("upscale")
-        width, height = target_size(self.to, matte.shape[1], matte.shape[0])
-        if (height, width) == matte.shape or frame.placement is None:
+        placed, cut = frame[Placed], frame[CutOut]
+        width, height = target_size(self.upscale, placed.matte.shape[1], placed.matte.shape[0])
+        if (height, width) == placed.matte.shape:
             return frame
-        foreground, photo_matte = frame.cut_out("upscale")
-        placed = frame.placement.at_size(width, height)
-        original, matte = placement.apply(placed, foreground, photo_matte)
+        larger = placed.placement.at_size(width, height)
+        original, matte = placement.apply(larger, cut.foreground, cut.matte)
         notice = None
-        if placed.scale > 1.02:
+        if larger.scale > 1.02:
             notice = (
-                f"the product is shown at {placed.scale:.1f} times the photograph's size: it was"
+                f"the product is shown at {larger.scale:.1f} times the photograph's size: it was"
                 " interpolated, no detail was invented"
             )
-        return frame.replace(placement=placed, original=original, matte=matte).noting(notice)
+        # The backdrop keeps its size: it is a scene to enlarge, as a drawn one is.
+        return frame.holding(Placed(larger, original, matte, placed.backdrop)).noting(notice)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from prodgen import cutout, images
+from prodgen import images
 from prodgen.client import Client
 from prodgen.engines import embedded_server
 from prodgen.errors import (
@@ -20,69 +22,72 @@ from prodgen.light import Light
 from prodgen.masks import erode
 from prodgen.schema import Generation
 from prodgen.server import ApiTransport, Behaviour
+from prodgen.shots.layers import Brief, CutOut, Drawn, FinalScene, Given, Grade, Kept, Origin, Placed
 from prodgen.shots.stages import (
-    Background,
-    Finish,
+    BackgroundStage,
+    FinishStage,
     Frame,
-    Grade,
-    Ground,
-    Identity,
-    Place,
-    Relight,
-    Segment,
-    Style,
-    Sweep,
+    GroundStage,
+    IdentityStage,
+    LookStage,
+    PlaceStage,
+    RelightStage,
+    SegmentStage,
+    SweepStage,
     Tools,
-    Upscale,
+    UpscaleStage,
 )
 from prodgen.shots.stages.finish import graded
+from prodgen.shots.stages.look import looks
 from prodgen.shots.stages.scene import draw_within_memory
-from prodgen.shots.stages.style import looks
 
 
 def no_client() -> Client:
     raise AssertionError("this stage must not need a backend")
 
 
-OFFLINE = Tools(client=no_client, segmenter=cutout.segmenter)
+OFFLINE = Tools(client=no_client)
 
 
 @pytest.fixture
 def frame(disc) -> Frame:
     """A red disc, cut out, 64 x 64."""
     rgb = np.where(disc[..., None] > 0, np.array([0.7, 0.1, 0.1]), 0.9).astype(np.float32)
-    return Frame(photo=Photo(rgb, disc), prompt="on a wooden table, sunset", seed=3)
+    return Frame().holding(Given(Photo(rgb, disc)), Brief("on a wooden table, sunset", seed=3))
+
+
+def changed(frame: Frame, kind: type, **changes: object) -> Frame:
+    """A frame with some fields of one layer changed."""
+    return frame.holding(replace(frame[kind], **changes))
+
+
+def with_scene(frame: Frame, picture: np.ndarray, relit: np.ndarray | None = None) -> Frame:
+    """A frame whose scene is drawn, and has its final size."""
+    return frame.holding(Drawn(picture, relit, Origin("none", is_generated=False)), FinalScene(picture))
 
 
 @pytest.fixture
 def placed(frame) -> Frame:
-    return Place(where="original").apply(Segment().apply(frame, OFFLINE), OFFLINE)
+    return PlaceStage(place="original").apply(SegmentStage().apply(frame, OFFLINE), OFFLINE)
 
 
 def tools_for(**switches: object) -> Tools:
     client = Client("http://127.0.0.1:7860", transport=ApiTransport(embedded_server(Behaviour(**switches))))
-    return Tools(client=lambda: client, segmenter=cutout.segmenter)
-
-
-def test_a_stage_out_of_order_says_which_stage_is_missing(frame):
-    with pytest.raises(SettingError, match="'segment' before"):
-        Place().apply(frame, OFFLINE)
-    with pytest.raises(SettingError, match="'place' before"):
-        Sweep().apply(frame, OFFLINE)
+    return Tools(client=lambda: client)
 
 
 def test_the_photographs_own_alpha_is_the_matte(frame, disc):
-    cut = Segment().apply(frame, OFFLINE)
+    cut = SegmentStage().apply(frame, OFFLINE)
 
-    np.testing.assert_array_equal(cut.photo_matte, disc)
+    np.testing.assert_array_equal(cut[CutOut].matte, disc)
 
 
 def test_a_background_is_cut_about_its_middle_never_stretched(frame):
     y, x = np.mgrid[:100, :300].astype(np.float32)
     wide = np.stack([x / 300, y / 100, x * 0], axis=-1).astype(np.float32)
-    cut = Segment().apply(frame.replace(backdrop=wide), OFFLINE)
+    cut = SegmentStage().apply(changed(frame, Given, backdrop=wide), OFFLINE)
 
-    backdrop = Place(where="original").apply(cut, OFFLINE).backdrop
+    backdrop = PlaceStage(place="original").apply(cut, OFFLINE)[Placed].backdrop
 
     assert backdrop is not None
     assert backdrop.shape == (64, 64, 3)
@@ -94,52 +99,54 @@ def test_a_background_that_is_too_small_is_refused_with_the_size_that_would_do(f
     small = np.zeros((32, 64, 3), np.float32)
 
     with pytest.raises(ImageError, match="--size 64x32"):
-        Place(where="original").apply(Segment().apply(frame.replace(backdrop=small), OFFLINE), OFFLINE)
+        PlaceStage(place="original").apply(
+            SegmentStage().apply(changed(frame, Given, backdrop=small), OFFLINE), OFFLINE
+        )
 
 
 @pytest.mark.parametrize("dialect", ["v1", "v2"])
 def test_relighting_works_with_both_spellings_of_ic_light(placed, dialect):
-    lit = Relight().apply(placed, tools_for(ic_light=dialect))
+    lit = RelightStage().apply(placed, tools_for(ic_light=dialect))
 
-    assert lit.relit is not None
-    assert lit.relit.std() > 0.05
-    assert lit.origin.checkpoint == "prodgen-ibl (no diffusion)"
-    assert not lit.origin.is_generated
+    assert lit[Drawn].relit is not None
+    assert lit[Drawn].relit.std() > 0.05
+    assert lit[Drawn].origin.checkpoint == "prodgen-ibl (no diffusion)"
+    assert not lit[Drawn].origin.is_generated
 
 
 def test_a_server_that_cannot_send_arrays_is_worked_around_and_said_so(placed):
-    lit = Relight().apply(placed, tools_for(ndarray_bug=True))
+    lit = RelightStage().apply(placed, tools_for(ndarray_bug=True))
 
-    assert lit.relit is not None
+    assert lit[Drawn].relit is not None
     assert any("saved there and fetched" in notice for notice in lit.notices)
 
 
 def test_a_server_without_ic_light_is_refused_with_both_remedies(placed):
     with pytest.raises(UnsupportedFeatureError, match=r"install_backend\.sh.*--recipe inpaint"):
-        Relight().apply(placed, tools_for(ic_light=None))
+        RelightStage().apply(placed, tools_for(ic_light=None))
 
 
 def test_inpainting_works_without_ic_light_and_keeps_the_product(placed, disc):
-    painted = Background().apply(placed, tools_for(ic_light=None))
+    painted = BackgroundStage().apply(placed, tools_for(ic_light=None))
 
-    assert painted.scene is not None
-    size = painted.scene.shape
+    assert painted[Drawn].scene is not None
+    size = painted[Drawn].scene.shape
     # The mask is blurred and lies on cells of 8 pixels, as on a real server: the core is what is kept.
     inside = images.resize(erode(disc, 12), size[1], size[0]) > 0.99
-    core = images.resize(placed.original, size[1], size[0])[inside]
-    assert np.abs(painted.scene[inside] - core).mean() < 0.02
+    core = images.resize(placed[Placed].original, size[1], size[0])[inside]
+    assert np.abs(painted[Drawn].scene[inside] - core).mean() < 0.02
 
 
 def test_light_words_and_light_map_reach_the_backend(placed):
-    from prodgen.light import Light
-
     def brightness(light: str) -> np.ndarray:
-        lit = Relight().apply(placed.replace(prompt="grey studio", light=Light.parse(light)), tools_for())
-        return lit.relit
+        lit = RelightStage().apply(
+            changed(placed, Brief, prompt="grey studio", light=Light.parse(light)), tools_for()
+        )
+        return lit[Drawn].relit
 
     left, right = brightness("left"), brightness("right")
     half = left.shape[1] // 2
-    inside = images.resize(placed.matte, left.shape[1], left.shape[0])[..., None] > 0.9
+    inside = images.resize(placed[Placed].matte, left.shape[1], left.shape[0])[..., None] > 0.9
 
     def tilt(picture: np.ndarray) -> float:
         west, east = picture[:, :half][inside[:, :half, 0]], picture[:, half:][inside[:, half:, 0]]
@@ -149,35 +156,36 @@ def test_light_words_and_light_map_reach_the_backend(placed):
 
 
 def test_the_sweep_is_exactly_the_colour(placed):
-    swept = Sweep(color="#ff8000").apply(placed, OFFLINE)
+    swept = SweepStage(color="#ff8000").apply(placed, OFFLINE)
 
-    np.testing.assert_array_equal(images.to_uint8(swept.scene)[0, 0], [255, 128, 0])
+    np.testing.assert_array_equal(images.to_uint8(swept[Drawn].scene)[0, 0], [255, 128, 0])
 
 
 def test_identity_without_a_relit_picture_leaves_the_product_as_photographed(placed):
-    done = Identity().apply(Sweep().apply(placed, OFFLINE), OFFLINE)
+    done = UpscaleStage().apply(SweepStage().apply(placed, OFFLINE), OFFLINE)
+    done = IdentityStage().apply(done, OFFLINE)
 
-    np.testing.assert_array_equal(done.product, placed.original)
-    assert done.identity is not None
-    assert done.identity.delta_e_mean < 0.5
+    np.testing.assert_array_equal(done[Kept].product, placed[Placed].original)
+    assert done[Kept].likeness is not None
+    assert done[Kept].likeness.delta_e_mean < 0.5
 
 
 def test_identity_takes_the_light_and_leaves_the_colour(placed):
-    bluish_and_dark = np.clip(placed.original[..., ::-1] * 0.5, 0, 1).astype(np.float32)
-    lit = placed.replace(relit=bluish_and_dark, scene=np.full_like(bluish_and_dark, 0.3))
+    bluish_and_dark = np.clip(placed[Placed].original[..., ::-1] * 0.5, 0, 1).astype(np.float32)
+    lit = with_scene(placed, np.full_like(bluish_and_dark, 0.3), bluish_and_dark)
 
-    done = Identity().apply(lit, OFFLINE)
+    done = IdentityStage().apply(lit, OFFLINE)
 
-    red, _, blue = done.product[32, 32]
+    red, _, blue = done[Kept].product[32, 32]
     assert red > 2 * blue
-    assert red < placed.original[32, 32, 0]
+    assert red < placed[Placed].original[32, 32, 0]
 
 
 def test_grounding_darkens_the_floor_of_a_given_background_and_nothing_else(placed):
     room = np.full((64, 64, 3), 0.7, np.float32)
-    before = placed.replace(scene=room, backdrop=room)
+    before = changed(with_scene(placed, room), Placed, backdrop=room)
 
-    after = Ground().apply(before, OFFLINE).scene
+    after = GroundStage().apply(before, OFFLINE)[FinalScene].image
 
     assert after[54:58, 24:40].mean() < 0.69
     np.testing.assert_array_equal(after[:8], room[:8])
@@ -185,8 +193,8 @@ def test_grounding_darkens_the_floor_of_a_given_background_and_nothing_else(plac
 
 def test_a_scene_that_has_its_shadow_already_gets_little_more(placed):
     room = np.full((64, 64, 3), 0.7, np.float32)
-    bare = Ground().apply(placed.replace(scene=room), OFFLINE).scene
-    twice = Ground().apply(placed.replace(scene=bare), OFFLINE).scene
+    bare = GroundStage().apply(with_scene(placed, room), OFFLINE)[FinalScene].image
+    twice = GroundStage().apply(with_scene(placed, bare), OFFLINE)[FinalScene].image
 
     first, second = (room - bare)[50:60].sum(), (bare - twice)[50:60].sum()
     assert first > 0
@@ -194,40 +202,40 @@ def test_a_scene_that_has_its_shadow_already_gets_little_more(placed):
 
 
 def test_the_scene_is_enlarged_and_the_product_taken_from_the_photograph(placed):
-    lit = placed.replace(scene=np.full((32, 32, 3), 0.4, np.float32))
+    lit = with_scene(placed, np.full((32, 32, 3), 0.4, np.float32))
 
-    done = Upscale().apply(lit, OFFLINE)
+    done = UpscaleStage().apply(lit, OFFLINE)
 
-    assert done.scene.shape == (64, 64, 3)
-    np.testing.assert_array_equal(done.original, placed.original)
+    assert done[FinalScene].image.shape == (64, 64, 3)
+    np.testing.assert_array_equal(done[Placed].original, placed[Placed].original)
 
 
 def test_a_small_enough_photograph_becomes_no_sharper_by_upscaling_and_says_so(placed):
-    done = Upscale(to="2").apply(placed.replace(scene=np.zeros((64, 64, 3), np.float32)), OFFLINE)
+    done = UpscaleStage(upscale="2").apply(with_scene(placed, np.zeros((64, 64, 3), np.float32)), OFFLINE)
 
-    assert done.matte.shape == (128, 128)
+    assert done[Placed].matte.shape == (128, 128)
     assert any("interpolated" in notice for notice in done.notices)
 
 
 @pytest.mark.parametrize("to", ["0.5", "9", "20000x20000", "wide"])
 def test_an_impossible_enlargement_is_refused(placed, to):
     with pytest.raises(SettingError):
-        Upscale(to=to).apply(placed.replace(scene=np.zeros((64, 64, 3), np.float32)), OFFLINE)
+        UpscaleStage(upscale=to).apply(with_scene(placed, np.zeros((64, 64, 3), np.float32)), OFFLINE)
 
 
 @pytest.mark.parametrize("name", sorted(looks()))
 def test_a_look_adds_words_and_a_grade_of_the_scene_only(placed, name):
-    styled = Style(style=name).apply(placed.replace(scene=np.full((64, 64, 3), 0.3, np.float32)), OFFLINE)
-    done = Finish().apply(styled, OFFLINE)
+    styled = LookStage(look=name).apply(with_scene(placed, np.full((64, 64, 3), 0.3, np.float32)), OFFLINE)
+    done = FinishStage().apply(styled, OFFLINE)
 
-    assert styled.prompt.startswith(placed.prompt + ", ")
-    assert np.abs(done.scene - styled.scene).max() > 0
-    np.testing.assert_array_equal(done.original, placed.original)
+    assert styled[Brief].prompt.startswith(placed[Brief].prompt + ", ")
+    assert np.abs(done[FinalScene].image - styled[FinalScene].image).max() > 0
+    np.testing.assert_array_equal(done[Placed].original, placed[Placed].original)
 
 
 def test_an_unknown_look_is_refused_with_the_nearest(placed):
     with pytest.raises(UnknownNameError, match="cinematic"):
-        Style(style="cinematc").apply(placed, OFFLINE)
+        LookStage(look="cinematc").apply(placed, OFFLINE)
 
 
 def test_a_grade_of_nothing_changes_nothing():
@@ -290,10 +298,10 @@ def test_a_scene_is_not_drawn_smaller_where_that_is_not_allowed_or_would_not_hel
 
 
 def test_a_product_too_small_for_the_share_asked_for_is_told(frame):
-    cut = Segment().apply(frame, OFFLINE)
+    cut = SegmentStage().apply(frame, OFFLINE)
 
-    asked = Place(size="400x400", fill=0.9).apply(cut, OFFLINE)
-    unasked = Place(size="96x96").apply(cut, OFFLINE)
+    asked = PlaceStage(size="400x400", fill=0.9).apply(cut, OFFLINE)
+    unasked = PlaceStage(size="96x96").apply(cut, OFFLINE)
 
     assert any("no more pixels" in notice for notice in asked.notices)
     assert unasked.notices == ()
@@ -301,10 +309,14 @@ def test_a_product_too_small_for_the_share_asked_for_is_told(frame):
 
 @pytest.mark.parametrize(("light", "told"), [(None, True), (Light.parse("left"), False)])
 def test_a_denoising_strength_that_has_nothing_to_act_on_is_said_to_be_idle(placed, light, told):
-    done = Relight(denoising_strength=0.4, steps=2).apply(placed.replace(light=light), tools_for())
+    done = RelightStage(denoising_strength=0.4, steps=2).apply(
+        changed(placed, Brief, light=light), tools_for()
+    )
 
     assert any("denoising_strength is without effect" in notice for notice in done.notices) is told
 
 
 def test_the_usual_denoising_strength_is_not_worth_a_word(placed):
-    assert not any("denoising" in notice for notice in Relight(steps=2).apply(placed, tools_for()).notices)
+    assert not any(
+        "denoising" in notice for notice in RelightStage(steps=2).apply(placed, tools_for()).notices
+    )

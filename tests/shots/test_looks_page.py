@@ -1,4 +1,4 @@
-"""The page of styles says what the styles' data says."""
+"""The page of looks says what the looks' data says."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import runpy
 import pytest
 from PIL import Image
 
-from prodgen.shots.stages import Grade, looks
+from prodgen.shots.layers import Grade
+from prodgen.shots.stages import looks
 
 
 @pytest.fixture(scope="module")
 def example(root):
-    return runpy.run_path(str(root / "examples" / "styles.py"))
+    return runpy.run_path(str(root / "examples" / "looks.py"))
 
 
-def test_the_page_of_styles_is_up_to_date(example, root):
-    assert (root / "docs" / "styles.md").read_text("utf-8") == example["page"](), (
-        "run: python examples/styles.py --page-only"
+def test_the_page_of_looks_is_up_to_date(example, root):
+    assert (root / "docs" / "looks.md").read_text("utf-8") == example["page"](), (
+        "run: python examples/looks.py --page-only"
     )
 
 
-def test_the_page_names_every_style_with_its_words(example):
+def test_the_page_names_every_look_with_its_words(example):
     text = example["page"]()
 
     for name, look in looks().items():
@@ -42,8 +43,8 @@ def test_a_grade_is_told_in_per_cent_with_its_direction(example):
     assert told == "contrast +12 %, saturation -10 %, cooler by 5 %, blacks lifted to 2 %"
 
 
-def test_the_sheet_of_styles_has_a_place_for_each_and_one_without(root, example):
-    with Image.open(root / "docs" / "images" / "styles.jpg") as sheet:
+def test_the_sheet_of_looks_has_a_place_for_each_and_one_without(root, example):
+    with Image.open(root / "docs" / "images" / "looks.jpg") as sheet:
         places = (sheet.width // example["SIDE"]) * (sheet.height // (example["SIDE"] + example["LABEL"]))
 
     assert places - len(looks()) - 1 in (0, 1, 2)

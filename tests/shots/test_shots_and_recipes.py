@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 
 from prodgen import files
-from prodgen.errors import SettingError, UnknownNameError
+from prodgen.errors import SettingError, UnknownNameError, WrongValueError
 from prodgen.masks import bounding_box
-from prodgen.shots import Recipe, Shot, builtin_recipes, shoot, shoot_all
-from prodgen.shots.shot import new_shot
+from prodgen.shots import Recipe, Shot, builtin_recipes, new_shot, shoot, shoot_all
+from prodgen.shots.frame import Frame
+from prodgen.shots.layers import CutOut, Placed
+
+
+def toml(*stages: str) -> str:
+    return "\n".join(f"[[stages]]\nstage = '{name}'" for name in stages)
 
 
 @pytest.mark.parametrize("name", sorted(builtin_recipes()))
@@ -21,22 +26,22 @@ def test_every_built_in_recipe_is_valid_and_described(name):
 
 
 def test_a_recipe_of_the_users_is_named_after_its_file(tmp_path):
-    (tmp_path / "mine.toml").write_text('[[stages]]\nstage = "segment"\nmodel = "classical"\n')
+    (tmp_path / "mine.toml").write_text(toml("segment", "place"))
 
     recipe = Recipe.load(tmp_path / "mine.toml")
 
-    assert (recipe.name, len(recipe.stages)) == ("mine", 1)
+    assert (recipe.name, len(recipe.stages)) == ("mine", 2)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("stages = 3", "stages"),
-        ("[[stages]]\nstage = 'segmnt'", "stages.0: unknown stage 'segmnt'; did you mean 'segment'"),
-        ("[[stages]]\nsteps = 9", "stages.0: it does not say which stage"),
-        ("stages = []", "stages: there must be at least one"),
+        ("[[stages]]\nstage = 'segmnt'", "unknown stage 'segmnt'; did you mean 'segment'.*in stages.0"),
+        ("[[stages]]\nsteps = 9", "stages.0 does not say which stage it is"),
+        ("stages = []", "stages must not be empty"),
         ("[[stages]]\nstage = 'relight'\nsteps = 0", "steps"),
-        ("[[stages]]\nstage = 'relight'\nstpes = 9", "stpes: there is no such setting"),
+        ("[[stages]]\nstage = 'relight'\nstpes = 9", "unknown setting 'stpes'; did you mean 'steps'"),
         ("a = [", "not TOML"),
         ("", "stages"),
     ],
@@ -66,7 +71,7 @@ def test_a_setting_that_no_stage_has_is_refused_with_the_nearest():
 
 
 def test_a_shot_survives_the_way_to_a_worker(tmp_path):
-    shot = Shot(source=tmp_path / "a.png", prompt="x", seed=3)
+    shot = Shot(photo=tmp_path / "a.png", prompt="x", seed=3)
 
     assert Shot.model_validate_json(shot.model_dump_json()) == shot
 
@@ -75,17 +80,17 @@ def test_the_key_of_a_shot_depends_on_what_decides_the_pixels_and_on_nothing_els
     (tmp_path / "a.png").write_bytes(b"1")
     (tmp_path / "b.png").write_bytes(b"1")
     (tmp_path / "c.png").write_bytes(b"2")
-    key = Shot(source=tmp_path / "a.png", prompt="x", seed=3).key
+    key = Shot(photo=tmp_path / "a.png", prompt="x", seed=3).key
 
-    assert Shot(source=tmp_path / "b.png", prompt="x", seed=3, output=tmp_path / "o.png").key == key
-    assert Shot(source=tmp_path / "c.png", prompt="x", seed=3).key != key
-    assert Shot(source=tmp_path / "a.png", prompt="y", seed=3).key != key
-    assert Shot(source=tmp_path / "a.png", prompt="x", seed=4).key != key
-    assert Shot(source=tmp_path / "a.png", prompt="x", seed=3, recipe=Recipe.load("packshot")).key != key
+    assert Shot(photo=tmp_path / "b.png", prompt="x", seed=3, output=tmp_path / "o.png").key == key
+    assert Shot(photo=tmp_path / "c.png", prompt="x", seed=3).key != key
+    assert Shot(photo=tmp_path / "a.png", prompt="y", seed=3).key != key
+    assert Shot(photo=tmp_path / "a.png", prompt="x", seed=4).key != key
+    assert Shot(photo=tmp_path / "a.png", prompt="x", seed=3, recipe=Recipe.load("packshot")).key != key
 
 
 def test_a_drawn_seed_is_recorded(tmp_path):
-    seeds = {Shot(source=tmp_path / "a.png").seed for _ in range(5)}
+    seeds = {Shot(photo=tmp_path / "a.png").seed for _ in range(5)}
 
     assert len(seeds) == 5
 
@@ -98,17 +103,17 @@ def photo(tmp_path, disc):
 
 
 def test_the_alpha_of_a_cut_out_photograph_is_its_matte(photo):
-    result = shoot(photo, recipe="packshot", settings={"where": "original"})
+    result = shoot(photo, recipe="packshot", settings={"place": "original"})
 
-    np.testing.assert_allclose(result.frame.matte, files.load(photo).matte)
+    np.testing.assert_allclose(result.frame[Placed].matte, files.load(photo).matte)
 
 
 def test_shots_that_differ_by_seed_share_the_cut_out(photo):
-    shots = [Shot(source=photo, prompt="wooden table, sunset", seed=seed) for seed in (1, 2)]
+    shots = [Shot(photo=photo, prompt="wooden table, sunset", seed=seed) for seed in (1, 2)]
 
     first, second = shoot_all(shots, backend="embedded://")
 
-    assert first.frame.photo_matte is second.frame.photo_matte
+    assert first.frame[CutOut] is second.frame[CutOut]
     assert np.abs(first.image - second.image).max() > 0.02
 
 
@@ -135,14 +140,14 @@ def test_progress_goes_through_the_stages_in_order(photo):
 
 
 def test_the_product_of_a_larger_picture_is_the_photographs_and_said_to_be_interpolated(photo):
-    result = shoot(photo, recipe="packshot", settings={"where": "original", "to": "2"})
+    result = shoot(photo, recipe="packshot", settings={"place": "original", "upscale": "2"})
 
     assert result.image.shape == (128, 128, 3)
     assert any("interpolated" in notice for notice in result.notices)
 
 
 def test_lora_tags_in_a_prompt_become_loras_which_a_server_must_have(photo):
-    shot = new_shot(source=photo, prompt="a mug <lora:more_details:0.5> on wood <lora:shiny>")
+    shot = new_shot(photo=photo, prompt="a mug <lora:more_details:0.5> on wood <lora:shiny>")
 
     assert shot.prompt == "a mug on wood"
     assert [(lora.name, lora.weight) for lora in shot.loras] == [("more_details", 0.5), ("shiny", 1.0)]
@@ -157,20 +162,62 @@ def test_a_fault_in_a_long_text_is_told_in_a_short_sentence(photo):
     assert len(str(caught.value)) < 200
 
 
-def test_a_recipe_that_forgets_to_bring_the_scene_to_size_says_so(photo, tmp_path):
-    stages = "\n".join(f"[[stages]]\nstage = '{name}'" for name in ("segment", "place", "relight", "ground"))
-    (tmp_path / "mine.toml").write_text(stages)
+@pytest.mark.parametrize(
+    ("stages", "sentence"),
+    [
+        (["place"], "place needs a cut-out product: put the stage 'segment' before it"),
+        (["segment", "sweep"], "sweep needs the product on a canvas: put the stage 'place' before it"),
+        (
+            ["segment", "place", "upscale"],
+            "upscale needs a scene: put 'relight', 'background' or 'sweep' before it",
+        ),
+        (
+            ["segment", "place", "relight", "ground"],
+            "ground needs the scene at its final size: put the stage 'upscale' before it",
+        ),
+        (
+            ["segment", "place", "sweep", "upscale", "identity", "upscale"],
+            "upscale comes too late: put it before 'identity'",
+        ),
+        (
+            ["segment", "place", "relight", "upscale", "look"],
+            "look comes too late: put it before 'relight'",
+        ),
+        (["segment"], "the picture needs the product on a canvas: put the stage 'place' into the recipe"),
+        (
+            ["segment", "place", "relight"],
+            "the picture needs the scene at its final size: put the stage 'upscale' into the recipe",
+        ),
+    ],
+)
+def test_stages_in_an_order_that_cannot_work_are_refused_when_the_recipe_is_loaded(
+    tmp_path, stages, sentence
+):
+    (tmp_path / "mine.toml").write_text(toml(*stages))
 
-    with pytest.raises(SettingError, match="'upscale' before"):
-        shoot(
-            photo, "sunset", backend="embedded://", recipe=tmp_path / "mine.toml", settings={"size": "90x70"}
-        )
+    with pytest.raises(SettingError) as caught:
+        Recipe.load(tmp_path / "mine.toml")
+
+    assert str(caught.value).endswith(f"mine.toml': {sentence}")
+
+
+def test_a_stage_that_lacks_a_layer_says_what_it_needs():
+    with pytest.raises(SettingError, match="needs a cut-out product"):
+        Frame()[CutOut]
+
+
+def test_policies_are_settings_of_the_recipe_itself():
+    changed = Recipe.load("packshot").with_settings({"tries": 3, "on_failure": "fail", "quality": 80})
+
+    assert (changed.tries, changed.on_failure, changed.delivery.quality) == (3, "fail", 80)
+    with pytest.raises(WrongValueError, match="tries must be from 1 to 16, not 17"):
+        changed.with_settings({"tries": 17})
 
 
 def test_a_packshot_has_as_much_room_above_the_product_as_below(photo):
     result = shoot(photo, recipe="packshot", settings={"size": "300x400"})
 
-    box = bounding_box(result.frame.matte)
+    box = bounding_box(result.frame[Placed].matte)
     assert box.top == pytest.approx(400 - box.bottom, abs=1)
     assert box.left == pytest.approx(300 - box.right, abs=1)
 
@@ -180,11 +227,11 @@ def test_a_packshot_has_as_much_room_above_the_product_as_below(photo):
 )
 def test_a_tag_that_a_server_would_ignore_is_refused(tmp_path, tag):
     with pytest.raises(SettingError, match="no LoRA tag; write <lora:NAME"):
-        new_shot(source=tmp_path / "a.png", prompt=f"{tag} sunset")
+        new_shot(photo=tmp_path / "a.png", prompt=f"{tag} sunset")
 
 
 def test_a_weight_may_be_written_without_its_zero(tmp_path):
-    (lora,) = new_shot(source=tmp_path / "a.png", prompt="<lora:shiny:.5> sunset").loras
+    (lora,) = new_shot(photo=tmp_path / "a.png", prompt="<lora:shiny:.5> sunset").loras
 
     assert (lora.name, lora.weight) == ("shiny", 0.5)
 
@@ -197,9 +244,10 @@ def test_the_key_depends_on_what_is_in_the_matte_not_on_where_it_is(tmp_path, di
 
     one, same, other = (
         Shot(
-            source=tmp_path / "a.png",
+            photo=tmp_path / "a.png",
             seed=3,
-            recipe=recipe.with_settings({"matte_file": str(tmp_path / name)}),
+            recipe=recipe,
+            matte=tmp_path / name,
         ).key
         for name in ("a.png", "moved.png", "other.png")
     )

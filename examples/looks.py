@@ -1,9 +1,9 @@
-"""Show every built-in style on one photograph, and write the page that lists them.
+"""Show every built-in look on one photograph, and write the page that lists them.
 
-    python examples/styles.py [--backend http://127.0.0.1:7860] [--photo mug.jpg]
+    python examples/looks.py [--backend http://127.0.0.1:7860] [--photo mug.jpg]
 
-One shot a style with the same prompt and seed, so that the style is all that differs. The page,
-docs/styles.md, is made of the styles' data; with --page-only no picture is rendered.
+One shot a look with the same prompt and seed, so that the look is all that differs. The page,
+docs/looks.md, is made of the looks' data; with --page-only no picture is rendered.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from prodgen import Client, files, images, shoot
-from prodgen.shots.stages import Grade, looks
+from prodgen.shots.layers import Grade
+from prodgen.shots.stages import looks
 
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parent / "docs"
@@ -27,16 +28,16 @@ SIDE, LABEL = 440, 30
 
 
 def page() -> str:
-    """Return docs/styles.md: words and grade of every built-in style."""
+    """Return docs/looks.md: words and grade of every built-in look."""
     parts = [
-        "# Styles",
-        "A style is words for the prompt, words against, LoRAs where it has any, and a grade. The words steer"
+        "# Looks",
+        "A look is words for the prompt, words against, LoRAs where it has any, and a grade. The words steer"
         " the backend; the grade is applied to the finished scene and to nothing else: a look may change a"
         " mood, not a product. What the product takes of it comes as light, through the measured light field"
         " ([identity.md](identity.md)).",
         '```console\nprodgen shoot mug.jpg --prompt "on a wooden table, sunset" --look cinematic\n```',
-        "![every style on one photograph](images/styles.jpg)",
-        f'The embedded backend, prompt "{PROMPT}", seed {SEED}, made by `python examples/styles.py`.'
+        "![every look on one photograph](images/looks.jpg)",
+        f'The embedded backend, prompt "{PROMPT}", seed {SEED}, made by `python examples/looks.py`.'
         " It renders by image-based lighting and knows nothing of lenses and film, so the sheet shows little"
         " more than the grades; a diffusion model takes the words as well.",
     ]
@@ -53,8 +54,8 @@ def page() -> str:
         "## The numbers of a grade",
         "| number | what it is |\n|---|---|\n"
         + "\n".join(f"| `{name}` | {field.description} |" for name, field in Grade.model_fields.items()),
-        "The styles are data, in `prodgen/shots/stages/styles.toml`. This page is made of them by"
-        " `python examples/styles.py --page-only`.",
+        "The looks are data, in `prodgen/shots/stages/looks.toml`. This page is made of them by"
+        " `python examples/looks.py --page-only`.",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -87,21 +88,21 @@ def labelled(name: str, picture: images.RgbImage) -> np.ndarray:
 @click.command()
 @click.option("--backend", default="embedded://", show_default=True)
 @click.option("--photo", default=HERE / "photos" / "mug.png", type=Path)
-@click.option("-o", "--output", default=DOCS / "images" / "styles.jpg", type=Path)
+@click.option("-o", "--output", default=DOCS / "images" / "looks.jpg", type=Path)
 @click.option("--page-only", is_flag=True, help="Write the page, render nothing.")
 def main(backend: str, photo: Path, output: Path, page_only: bool) -> None:
     """Write the sheet and the page."""
-    files.write_bytes(DOCS / "styles.md", page().encode())
+    files.write_bytes(DOCS / "looks.md", page().encode())
     if page_only:
         return
     tiles = []
     with Client(backend) as client:
-        for style in (None, *looks()):
+        for look in (None, *looks()):
             result = shoot(
-                photo, PROMPT, backend=client, seed=SEED, settings={"style": style} if style else None
+                photo, PROMPT, backend=client, seed=SEED, settings={"look": look} if look else None
             )
-            tiles.append(labelled(style or "no style", result.image))
-            click.echo(f"{style or 'no style':14} {result.summary}")
+            tiles.append(labelled(look or "no look", result.image))
+            click.echo(f"{look or 'no look':14} {result.summary}")
     columns = 3
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[k : k + columns]) for k in range(0, len(tiles), columns)]

@@ -15,6 +15,7 @@ from prodgen.masks import composite, dilate, fill
 from prodgen.schema import seeds
 from prodgen.server import ApiServer, ApiTransport
 from prodgen.shots import Recipe, Shot, shoot, shoot_all
+from prodgen.shots.layers import Kept
 
 GROWN_PX = 14
 
@@ -50,13 +51,21 @@ def photo(tmp_path):
 
 
 def settings(photo, **more: object) -> dict[str, object]:
-    return {"where": "original", "matte_file": str(photo.with_name("matte.png")), "shadow": 0, **more}
+    return {"place": "original", "shadow": 0, **more}
 
 
 def test_a_picture_of_a_grown_product_is_delivered_with_a_warning(photo, client, tmp_path):
-    result = shoot(photo, "x", backend=client, seed=1, output=tmp_path / "out.png", settings=settings(photo))
+    result = shoot(
+        photo,
+        "x",
+        matte=photo.with_name("matte.png"),
+        backend=client,
+        seed=1,
+        output=tmp_path / "out.png",
+        settings=settings(photo),
+    )
 
-    assert result.frame.verdict.status == "fail"
+    assert result.verdict.status == "fail"
     assert any("outline growth" in notice for notice in result.notices)
 
 
@@ -64,7 +73,15 @@ def test_it_fails_and_is_kept_aside_where_the_recipe_says_so(photo, client, tmp_
     strict = settings(photo, on_failure="fail")
 
     with pytest.raises(IdentityError, match="outline growth") as caught:
-        shoot(photo, "x", backend=client, seed=1, output=tmp_path / "out.png", settings=strict)
+        shoot(
+            photo,
+            "x",
+            matte=photo.with_name("matte.png"),
+            backend=client,
+            seed=1,
+            output=tmp_path / "out.png",
+            settings=strict,
+        )
 
     assert not (tmp_path / "out.png").exists()
     assert (tmp_path / "out.rejected.png").exists()
@@ -74,10 +91,17 @@ def test_it_fails_and_is_kept_aside_where_the_recipe_says_so(photo, client, tmp_
 def test_other_seeds_are_tried_in_order_and_the_one_used_is_recorded(photo, client):
     asked = seeds.tries(1, 5)
 
-    result = shoot(photo, "x", backend=client, seed=1, settings=settings(photo, tries=5))
+    result = shoot(
+        photo,
+        "x",
+        matte=photo.with_name("matte.png"),
+        backend=client,
+        seed=1,
+        settings=settings(photo, tries=5),
+    )
 
-    used = result.as_dict()["seed"]
-    assert result.frame.verdict.status != "fail"
+    used = result.as_dict()["sent"]["seed"]
+    assert result.verdict.status != "fail"
     assert used in asked[1:]
     assert used % 3 == 0
     told = ", ".join(map(str, asked[: asked.index(used) + 1]))
@@ -87,25 +111,39 @@ def test_other_seeds_are_tried_in_order_and_the_one_used_is_recorded(photo, clie
 def test_tries_go_on_at_the_lowest_seeds_after_the_highest(photo, client):
     seed = 2**32 - 2
 
-    result = shoot(photo, "x", backend=client, seed=seed, settings=settings(photo, tries=5))
+    result = shoot(
+        photo,
+        "x",
+        matte=photo.with_name("matte.png"),
+        backend=client,
+        seed=seed,
+        settings=settings(photo, tries=5),
+    )
 
-    assert result.as_dict()["seed"] == next(x for x in seeds.tries(seed, 5) if x % 3 == 0) < seed
+    assert result.as_dict()["sent"]["seed"] == next(x for x in seeds.tries(seed, 5) if x % 3 == 0) < seed
 
 
 def test_further_pictures_and_tries_never_write_one_picture_under_two_names(photo, client, tmp_path):
     chosen = Recipe.load("relight").with_settings(settings(photo, tries=6))
     shots = [
-        Shot(source=photo, prompt="x", seed=seed, output=tmp_path / "out-{seed}.png", recipe=chosen)
+        Shot(
+            photo=photo,
+            matte=photo.with_name("matte.png"),
+            prompt="x",
+            seed=seed,
+            output=tmp_path / "out-{seed}.png",
+            recipe=chosen,
+        )
         for seed in seeds.siblings(1, 2)
     ]
 
     made = list(shoot_all(shots, backend=client))
 
-    used = [result.as_dict()["seed"] for result in made]
+    used = [result.as_dict()["sent"]["seed"] for result in made]
     assert len(set(used)) == 2
     for result, seed in zip(made, used, strict=True):
         assert result.path == tmp_path / f"out-{seed}.png"
-        assert provenance.read_story(files.read_text(result.path))["seed"] == seed
+        assert provenance.read_story(files.read_text(result.path))["sent"]["seed"] == seed
 
 
 def test_no_try_may_overwrite_the_photograph(photo, client):
@@ -117,6 +155,7 @@ def test_no_try_may_overwrite_the_photograph(photo, client):
         shoot(
             original,
             "x",
+            matte=photo.with_name("matte.png"),
             backend=client,
             seed=1,
             output=photo.with_name("mug-{seed}.png"),
@@ -140,11 +179,19 @@ def test_light_that_was_weakened_to_keep_the_product_is_told_with_the_picture(ph
     server = ApiTransport(ApiServer(IblEngine(renderer=burn)))
     with Client("http://127.0.0.1:1", transport=server) as strong:
         strict = settings(photo, profile="catalogue")
-        result = shoot(photo, "x", backend=strong, seed=1, output=tmp_path / "out.png", settings=strict)
+        result = shoot(
+            photo,
+            "x",
+            matte=photo.with_name("matte.png"),
+            backend=strong,
+            seed=1,
+            output=tmp_path / "out.png",
+            settings=strict,
+        )
 
-    assert result.frame.identity.white_clipping_percent < 4
-    assert result.frame.identity.repaired_percent > 1
+    assert result.identity.white_clipping_percent < 4
+    assert result.identity.repaired_percent > 1
     (notice,) = [notice for notice in result.notices if "weakened" in notice]
     assert notice in result.as_dict()["notices"]
     # Nothing but the product's own light is weakened: the field that was used is the one that is kept.
-    assert result.frame.light_field.gain.max() < 2.4
+    assert result.frame[Kept].light_field.gain.max() < 2.4

@@ -1,0 +1,238 @@
+"""What goes from one step of a shot to the next: small enough for another thread or process.
+
+    prepare  -> PreparedShot  the product on its canvas: all that does not depend on the seed
+    draw     -> DrawnShot     the scene that a backend drew
+    complete -> Result        the picture, measured
+
+In one process a hand-over holds its layers. To another process goes only what is dear to find: the shot, the
+matte, and the scene at the size at which it was drawn. What is cheap (reading the photograph, colours at the
+product's edge, its place on the canvas) is done again there, and gives the same picture to the bit.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prodgen import files
+from prodgen.errors import SettingError
+from prodgen.images import from_uint8, to_uint8
+from prodgen.shots.frame import Frame, Stage, Tools
+from prodgen.shots.layers import Brief, CutOut, Drawn, Given, Placed
+from prodgen.shots.shot import HeldPicture, Shot
+
+PACKING_LEVEL = 1
+"""Level of zlib, the fastest: mattes are mostly 0 and 1, which any level packs well."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A recipe's stages in three parts."""
+
+    before: tuple[Stage, ...]
+    """Those that bring the product onto its canvas; they need no backend."""
+    drawing: tuple[Stage, ...]
+    """Those that make the scene."""
+    after: tuple[Stage, ...]
+    """All the others."""
+
+    @classmethod
+    def of(cls, stages: Sequence[Stage]) -> Self:
+        """Part stages before the first and after the last that makes a scene."""
+        making = [number for number, stage in enumerate(stages) if Drawn in stage.gives]
+        first, last = (making[0], making[-1] + 1) if making else (len(stages), len(stages))
+        return cls(tuple(stages[:first]), tuple(stages[first:last]), tuple(stages[last:]))
+
+
+class PreparedShot:
+    """A shot whose product is on its canvas; shots that differ in seed and output only can share it."""
+
+    def __init__(self, shot: Shot, frame: Frame, seconds: Mapping[str, float]) -> None:
+        self.shot = shot
+        self.seconds = dict(seconds)
+        """How long each stage took."""
+        self._frame: Frame | None = frame
+        self._packed: _PackedCutOut | None = None
+
+    @property
+    def frame(self) -> Frame:
+        """The layers; after a way to another process they are made again, from the matte, when first used."""
+        if self._frame is None:
+            self._frame = _prepared_again(self.shot, self._packed)
+        return self._frame
+
+    def for_shot(self, shot: Shot) -> PreparedShot:
+        """Return the same layers for another shot, which may differ in seed and output.
+
+        Raises:
+            SettingError: If it differs in anything else.
+        """
+        if shot.preparation != self.shot.preparation:
+            raise SettingError(
+                "shots that differ in more than seed and output cannot share their preparation"
+            )
+        return PreparedShot(shot, self.frame, self.seconds)
+
+    def __getstate__(self) -> dict[str, Any]:
+        packed = self._packed if self._frame is None else _PackedCutOut.of(self._frame)
+        return {"shot": self.shot, "seconds": self.seconds, "_frame": None, "_packed": packed}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+
+class DrawnShot:
+    """A shot whose scene is drawn, of one seed."""
+
+    def __init__(self, prepared: PreparedShot, frame: Frame, seconds: Mapping[str, float]) -> None:
+        self.prepared = prepared
+        self.frame = frame
+        self.seconds = dict(seconds)
+        """How long each stage took, those of the preparation included."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        earlier = self.prepared.frame.layers
+        new = [layer for kind, layer in self.frame.layers.items() if layer is not earlier.get(kind)]
+        backdrop = self.prepared.frame[Placed].backdrop if self.prepared.frame.get(Placed) else None
+        return {
+            "prepared": self.prepared,
+            "seconds": self.seconds,
+            "notices": self.frame.notices,
+            "layers": [_PackedDrawn.of(x, backdrop) if isinstance(x, Drawn) else x for x in new],
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.prepared, self.seconds = state["prepared"], state["seconds"]
+        before = self.prepared.frame
+        backdrop = before[Placed].backdrop if before.get(Placed) else None
+        layers = [x.unpacked(backdrop) if isinstance(x, _PackedDrawn) else x for x in state["layers"]]
+        self.frame = replace(before.holding(*layers), notices=state["notices"])
+
+
+def start(shot: Shot) -> Frame:
+    """Return the first layers of a shot: its pictures, read, and what is asked."""
+
+    def read(picture: object) -> Any:
+        return picture.photo if isinstance(picture, HeldPicture) else picture
+
+    photo, recipe = files.load(read(shot.photo)), shot.recipe
+    given = Given(
+        photo=photo,
+        matte=None if shot.matte is None else files.load_matte(read(shot.matte)),
+        box=shot.box,
+        points=shot.points,
+        backdrop=None if shot.background is None else files.load(read(shot.background)).rgb,
+    )
+    brief = Brief(
+        prompt=shot.prompt,
+        negative_prompt=recipe.negative_prompt if shot.negative_prompt is None else shot.negative_prompt,
+        seed=shot.seed,
+        light=shot.light,
+        loras=shot.loras,
+        profile=recipe.profile,
+    )
+    return Frame().holding(given, brief).noting(*photo.notices)
+
+
+def run_stages(stages: Sequence[Stage], frame: Frame, tools: Tools, seconds: dict[str, float]) -> Frame:
+    """Apply stages in their order; what each took is added to `seconds`."""
+    for stage in stages:
+        tools.progress(stage.stage, 0.0)
+        begun = time.perf_counter()
+        frame = stage.apply(frame, tools)
+        seconds[stage.stage] = seconds.get(stage.stage, 0.0) + time.perf_counter() - begun
+        tools.progress(stage.stage, 1.0)
+    return frame
+
+
+def _no_client() -> Any:
+    raise SettingError("a stage before the scene asked for a backend; put it after the scene is drawn")
+
+
+OFFLINE = Tools(client=_no_client)
+"""Tools for stages that need no backend."""
+
+
+def _prepared_again(shot: Shot, packed: _PackedCutOut | None) -> Frame:
+    first = start(shot)
+    if packed is not None:
+        first = first.holding(replace(first[Given], matte=packed.matte.unpacked()))
+    frame = run_stages(Steps.of(shot.recipe.stages).before, first, OFFLINE, {})
+    if packed is not None:
+        found = replace(frame[CutOut], segmenter=packed.segmenter, doubts=packed.doubts)
+        frame = replace(frame.holding(found), notices=packed.notices)
+    return frame
+
+
+@dataclass(frozen=True)
+class _PackedArray:
+    """A float array without loss: in 8 bit where that is exact, else as it is; compressed."""
+
+    data: bytes
+    shape: tuple[int, ...]
+    is_8_bit: bool
+
+    @classmethod
+    def of(cls, array: NDArray[np.float32]) -> Self:
+        pixels = to_uint8(array)
+        is_8_bit = np.array_equal(from_uint8(pixels), array)
+        kept = pixels if is_8_bit else np.asarray(array, np.float32)
+        return cls(zlib.compress(kept.tobytes(), PACKING_LEVEL), array.shape, is_8_bit)
+
+    def unpacked(self) -> NDArray[np.float32]:
+        data = zlib.decompress(self.data)
+        if self.is_8_bit:
+            return from_uint8(np.frombuffer(data, np.uint8).reshape(self.shape))
+        return np.frombuffer(data, np.float32).reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class _PackedCutOut:
+    """What was found of the product in the photograph, without the photograph."""
+
+    matte: _PackedArray
+    segmenter: str | None
+    doubts: tuple[Any, ...]
+    notices: tuple[str, ...]
+
+    @classmethod
+    def of(cls, frame: Frame) -> Self | None:
+        cut = frame.get(CutOut)
+        if cut is None:
+            return None
+        return cls(_PackedArray.of(cut.matte), cut.segmenter, cut.doubts, frame.notices)
+
+
+@dataclass(frozen=True)
+class _PackedDrawn:
+    """A drawn scene; one that is the user's own background is not carried."""
+
+    scene: _PackedArray | None
+    relit: _PackedArray | None
+    is_one: bool
+    """Whether scene and relit picture are the same."""
+    without_pictures: Drawn = field(repr=False)
+
+    @classmethod
+    def of(cls, drawn: Drawn, backdrop: NDArray[np.float32] | None) -> Self:
+        is_one = drawn.relit is drawn.scene
+        empty = np.empty((0, 0, 3), np.float32)
+        return cls(
+            scene=None if drawn.scene is backdrop else _PackedArray.of(drawn.scene),
+            relit=None if is_one or drawn.relit is None else _PackedArray.of(drawn.relit),
+            is_one=is_one,
+            without_pictures=replace(drawn, scene=empty, relit=None),
+        )
+
+    def unpacked(self, backdrop: NDArray[np.float32] | None) -> Drawn:
+        scene = self.scene.unpacked() if self.scene is not None else backdrop
+        if scene is None:
+            raise SettingError("a drawn scene came without its background; prepare the shot again")
+        relit = scene if self.is_one else None if self.relit is None else self.relit.unpacked()
+        return replace(self.without_pictures, scene=scene, relit=relit)

@@ -1,0 +1,188 @@
+"""The layers of a picture under way, each a type of its own, so that a stage can say what it takes and gives.
+
+    Given       the photograph and the other pictures, as they were handed in
+    Brief       what is asked of the scene; a look adds to it
+    CutOut      the product's matte in the photograph (prodgen.cutout)
+    Placed      the product on its canvas
+    Drawn       the scene as it was drawn, and the product as it was lit there
+    FinalScene  the scene at the canvas' size
+    Kept        the product's own pixels in the scene's light, measured and judged
+
+Layers are immutable. Those of the canvas' size are `Placed`, `FinalScene` and `Kept`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from pydantic import Field
+
+from prodgen.cutout import CutOut, Point, Rectangle
+from prodgen.identity import Likeness, Verdict
+from prodgen.images import Matte, Photo, RgbImage
+from prodgen.light import Light
+from prodgen.placement import Placement
+from prodgen.schema import Generation, Lora
+from prodgen.schema.refusals import CheckedValue
+from prodgen.shading import LightField
+
+NO_BACKEND = "none"
+"""`Origin.backend` of a scene that no backend drew."""
+
+
+class Grade(CheckedValue):
+    """Tone and colour of a look; the defaults change nothing."""
+
+    contrast: float = Field(default=1.0, ge=0.5, le=2)
+    """Power around middle grey in linear light."""
+
+    saturation: float = Field(default=1.0, ge=0, le=2)
+    """Factor of the distance to grey; 0 is black and white."""
+
+    warmth: float = Field(default=0.0, ge=-0.3, le=0.3)
+    """Share by which red grows and blue shrinks; negative is cooler."""
+
+    lift: float = Field(default=0.0, ge=0, le=0.2)
+    """The sRGB value that black becomes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """The pictures of one shot as they were read, and hints of where the product is."""
+
+    photo: Photo
+    """The photograph; never replaced."""
+
+    matte: Matte | None = None
+    """The product in the photograph, if the user or an earlier process has found it."""
+
+    box: Rectangle | None = None
+    """The product's box in the photograph."""
+
+    points: tuple[Point, ...] = ()
+    """Places that are surely product or surely background."""
+
+    backdrop: RgbImage | None = None
+    """The user's own background picture, of any size."""
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What is asked of the scene, and by which limits the product in it is judged."""
+
+    prompt: str
+    negative_prompt: str = ""
+    seed: int = 0
+    light: Light | None = None
+    """None leaves the light to the scene."""
+    loras: tuple[Lora, ...] = ()
+    grade: Grade = field(default_factory=Grade)
+    """Tone and colour of the scene; the last stage applies it."""
+    profile: str = "editorial"
+    """Name of the limits that the product's likeness is judged by."""
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """The product on its canvas; all pictures have the canvas' size."""
+
+    placement: Placement
+    original: RgbImage
+    """The product's own pixels; the truth that its likeness is measured against."""
+    matte: Matte
+    """The product, 1 = product."""
+    backdrop: RgbImage | None = None
+    """The user's own background, cut to the canvas."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who drew the scene, and how it can be drawn again."""
+
+    backend: str
+    """Name and address of the backend; "none" where no backend was needed."""
+    checkpoint: str | None = None
+    checkpoint_hash: str | None = None
+    infotext: str = ""
+    """A1111's own line for the picture that the scene came from."""
+    is_generated: bool = True
+    """Whether a trained model drew it: decides how the picture must be marked."""
+    prompt: str = ""
+    """The prompt that was sent: words of the look and of the light are in it."""
+    negative_prompt: str = ""
+    """The negative prompt that was sent."""
+    loras: Mapping[str, float] = field(default_factory=dict)
+    """The LoRAs that were sent, with their weights."""
+
+    @classmethod
+    def of(cls, drawn: Generation, *, prompt: str, brief: Brief, is_diffusion: bool) -> Self:
+        """Say who drew a generation, and what was sent for it."""
+        return cls(
+            backend=drawn.backend,
+            checkpoint=drawn.checkpoint,
+            checkpoint_hash=drawn.checkpoint_hash,
+            infotext=drawn.infotexts[0] if drawn.infotexts else "",
+            is_generated=is_diffusion,
+            prompt=prompt,
+            negative_prompt=brief.negative_prompt,
+            loras={lora.name: lora.weight for lora in brief.loras},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """The scene as it was drawn, at the size at which it was drawn."""
+
+    scene: RgbImage
+    """Everything but the product, of any size; inside the matte it holds whatever was there."""
+    relit: RgbImage | None
+    """The whole picture with the product as the backend lit it; None where nothing lit it."""
+    origin: Origin
+
+
+@dataclass(frozen=True, eq=False)
+class FinalScene:
+    """The scene at the canvas' size. Inside the matte it holds whatever was there."""
+
+    image: RgbImage
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The product's own pixels in the scene's light, on the canvas."""
+
+    product: RgbImage
+    light_field: LightField | None = None
+    """The light that was applied; None where the product is as photographed."""
+    likeness: Likeness | None = None
+    """The measured likeness of the product; None while it is being measured."""
+    verdict: Verdict | None = None
+    """Which limits of the profile it breaks."""
+
+
+DESCRIPTIONS: Mapping[type, str] = {
+    Given: "a photograph",
+    Brief: "a prompt",
+    CutOut: "a cut-out product",
+    Placed: "the product on a canvas",
+    Drawn: "a scene",
+    FinalScene: "the scene at its final size",
+    Kept: "the measured product",
+}
+"""What each layer is, for sentences."""
+
+__all__ = [
+    "DESCRIPTIONS",
+    "NO_BACKEND",
+    "Brief",
+    "CutOut",
+    "Drawn",
+    "FinalScene",
+    "Given",
+    "Grade",
+    "Kept",
+    "Origin",
+    "Placed",
+]
