@@ -92,6 +92,27 @@ def test_every_place_that_opens_a_picture_names_the_formats(root):
     assert unnamed == []
 
 
+CODING_BY_OPENCV = {
+    "codecs.py": "the one place for files",
+    "server/wire.py": "A1111's PNG, as it writes and reads it",
+    "client/reaching/decoding.py": "plain PNG answers, told by their head, in a twentieth of the time",
+    "engines/ibl/panorama.py": "prodgen's own panoramas (.hdr)",
+}
+"""Where OpenCV may code or decode a picture file, under prodgen/, and why."""
+
+
+def test_picture_files_are_coded_and_decoded_in_few_places_only(root):
+    found = {
+        str(path.relative_to(root / "prodgen"))
+        for path in (root / "prodgen").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+        and node.attr in ("imdecode", "imencode", "imread", "imwrite", "imreadmulti", "VideoCapture")
+    }
+
+    assert found == set(CODING_BY_OPENCV)
+
+
 def test_a_delivered_jpeg_keeps_colour_as_sharp_as_lightness():
     """4:4:4: red and blue columns one pixel wide would run into one another in 4:2:0."""
     columns = np.zeros((32, 32, 3), np.float32)
