@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.cutout.contrast import Contrast, Mask
-from prodgen.masks import fill
 
 Binary = NDArray[np.uint8]
 
@@ -27,9 +26,6 @@ NOOK_RADIUS = 3.0
 
 SMALLEST_HOLE = 0.0003
 """Share of the picture below which an enclosure is filled: the inside of a printed letter."""
-
-THINNEST_WALL = 12.0
-"""An enclosure nearer than this to the backdrop has no wall around it but the outline's own edge."""
 
 LEAST_DIFFERENCE = 6.0
 """A smaller piece nearer in colour to the backdrop than this many of its deviations is a speck."""
@@ -86,14 +82,8 @@ def _flood(like_backdrop: Binary, radius: float) -> Mask:
 def _holes(
     contrast: Contrast, like_backdrop: Binary, around: Binary, background: Mask, product: Mask, unit: float
 ) -> Mask:
-    """Places like the backdrop that the flood did not reach, and through which the backdrop is seen.
-
-    An enclosure right behind the outline's own edge, with nothing thick around it, is most likely the
-    product itself in nearly the backdrop's colour; so it must look more like the backdrop to be a hole.
-    """
+    """Places like the backdrop that the flood did not reach, and through which the backdrop is seen."""
     nooks = _flood(like_backdrop, NOOK_RADIUS * unit)
-    to_around = cv2.distanceTransform(1 - around, cv2.DIST_L2, 5)
-    expected = cv2.GaussianBlur(fill(contrast.difference, 1 - around.astype(np.float32)), (0, 0), 6 * unit)
     inner = cv2.erode(like_backdrop & (1 - around), disc(1))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(inner, connectivity=4)
     result = np.zeros(around.shape, np.bool_)
@@ -106,25 +96,12 @@ def _holes(
         if product[window][inside].any():
             continue
         difference = contrast.difference[window][inside]
-        rim = inside & (_eroded(inside) == 0)
-        is_thin_walled = bool(np.median(to_around[window][rim]) < THINNEST_WALL * unit)
         is_nook = bool(nooks[window][inside].mean() > 0.5)
-        # The backdrop behind a handle may be shaded as it is beside the product, or not.
-        dissimilarity = min(
-            _dissimilarity(difference, is_nook=is_nook),
-            _dissimilarity(difference - expected[window][inside], is_nook=is_nook),
-        )
-        allowed = max(1.0, contrast.backdrop.spread) * (0.3 if is_thin_walled and not is_nook else 1.0)
-        if dissimilarity < allowed or background[window][inside].any():
+        is_alike = _dissimilarity(difference, is_nook=is_nook) < max(1.0, contrast.backdrop.spread)
+        if is_alike or background[window][inside].any():
             result[window] |= inside
     grown = cv2.dilate(result.astype(np.uint8), disc(1))
     return np.asarray((grown > 0) & (like_backdrop > 0))
-
-
-def _eroded(inside: Mask) -> Binary:
-    """Without its outermost pixels, also where it touches the window."""
-    padded = cv2.copyMakeBorder(inside.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    return np.asarray(cv2.erode(padded, disc(1))[1:-1, 1:-1], np.uint8)
 
 
 def _dissimilarity(off: NDArray[np.float32], *, is_nook: bool) -> float:
