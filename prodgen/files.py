@@ -108,7 +108,7 @@ def _read(path: Path) -> bytes:
         if path.is_fifo() or path.is_socket():  # nobody may ever write into it
             raise ImageError(f"{str(path)!r} is not a regular file; write the picture into one first")
         with path.open("rb") as file:
-            # Not by the size that the folder tells: a device or a pipe has none, and may never end.
+            # The size in the folder does not help: a device or a pipe has none, and may never end.
             content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
         raise ImageError(f"{str(path)!r} does not exist") from error

@@ -30,10 +30,6 @@ PASSES = 10
 """Passes of the reweighted fit, each with weights from the residuals of the last; the first three fit the
 border only."""
 
-OUTLIER = 35.0
-"""L*a*b* units from the border's median colour beyond which a place on the border starts with weight 0: it is
-taken for product."""
-
 LARGEST_SPREAD = 4.0
 """Upper bound of the spread, L*a*b* units: a border that varies more is no plain backdrop."""
 
@@ -80,7 +76,7 @@ def fit_backdrop(lab: NDArray[np.float32], *, outside: NDArray[np.bool_] | None 
     # Where the product touches the border there are two colours; the median is the backdrop's.
     middle = np.median(values[weight > 0], axis=0)
     first = np.sqrt(((values - middle) ** 2).sum(axis=1))
-    weight *= (first < OUTLIER) / (1 + (first / 20) ** 2) ** 2
+    weight /= (1 + (first / 20) ** 2) ** 2
     spread, residual = LARGEST_SPREAD, first
     for turn in range(PASSES):
         weighted = basis * weight[:, None]

@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from prodgen import color
 from prodgen.cutout.edge_curves import (
     NODE_SPACING_PX,
-    Binary,
     Curve,
     Line,
-    Plane,
     Points,
     Strip,
     noise_deviation,
@@ -29,8 +27,8 @@ from prodgen.cutout.edge_curves import (
     without_slope,
 )
 from prodgen.cutout.matting import require_same_size
-from prodgen.cutout.silhouette import disc
-from prodgen.images import Matte, RgbImage, resize
+from prodgen.cutout.silhouette import Binary, disc
+from prodgen.images import Matte, Plane, RgbImage, resize
 from prodgen.masks import fill
 
 WORK_PX = 1024
@@ -106,7 +104,7 @@ def complete_outline(rgb: RgbImage, matte: Matte) -> Matte:
 
 
 def _grown(light: Plane, solid: Binary) -> tuple[Binary, Binary]:
-    """The product up to the faint edges before its outline, and where that replaces what the matte said."""
+    """The product up to the faint edges before its outline, and where that replaces the matte."""
     contours, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     outline = np.asarray(max(contours, key=cv2.contourArea), np.int32)
     bare = fill(light, _widened(solid, 4).astype(np.float32))

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.cutout.backdrop import Backdrop, fit_backdrop
+from prodgen.images import Plane
 
-Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 COLOUR_SCALE = 8.0

@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
-Binary = NDArray[np.uint8]
+from prodgen.cutout.silhouette import Binary
+from prodgen.images import Plane
+
 Points = NDArray[np.float64]
 
 NODE_SPACING_PX = 4
