@@ -5,6 +5,7 @@
         SettingError                a value or a name is wrong
             WrongValueError             the value of one setting: knows which, and what is possible
             UnknownNameError            a name: knows the nearest right ones
+            IdleSettingError            settings that would be without effect: knows which, and why
         SegmentationError           no usable matte
         PlacementError              the product does not fit the canvas
         IdentityError               the product cannot be kept the same
@@ -75,6 +76,18 @@ class WrongValueError(SettingError):
 
     def __str__(self) -> str:
         return f"{self.setting or 'it'} {self.reason}{shown_value(self.value)}"
+
+
+class IdleSettingError(SettingError):
+    """`settings` would be without effect, for `reason`; leaving them out is the remedy."""
+
+    def __init__(self, settings: Iterable[str], reason: str) -> None:
+        self.settings = tuple(settings)
+        self.reason = reason
+        super().__init__(self.settings, reason)
+
+    def __str__(self) -> str:
+        return f"{self.reason}; leave out {' and '.join(self.settings)}"
 
 
 def shown_value(value: object) -> str:

@@ -13,6 +13,7 @@ from prodgen.errors import BackendError, ProdgenError
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, ProdgenError)]
 
 FACTS = {
+    "settings": ("hires_upscaler",),
     "url": "http://gpu:7860",
     "reason": "it is on fire",
     "remedy": "Fetch water.",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from prodgen.errors import ProdgenError, UnknownNameError, WrongValueError, shown_value
+from prodgen.errors import IdleSettingError, ProdgenError, UnknownNameError, WrongValueError
 
 SHOWN_CHARACTERS = 60
 """Of a value that is repeated in a sentence."""
@@ -61,25 +61,19 @@ def _usage(error: click.UsageError) -> str:
 
 
 def of_work(error: ProdgenError, command: click.Command | None) -> str:
-    """Return the sentence of an error of ours, with the option that the wrong value came from."""
-    option = None if command is None else _option_of(error, command)
-    if isinstance(error, UnknownNameError):
-        said = unknown(error.kind, error.name, error.known, error.hint)
-        return said if option is None else f"{option}: {said}"
-    if isinstance(error, WrongValueError) and option is not None:
-        return f"{option} {error.reason}{shown_value(error.value)}"
-    return str(error)
-
-
-def _option_of(error: ProdgenError, command: click.Command) -> str | None:
-    """Return the option whose value the error is about, if the error knows."""
-    if isinstance(error, UnknownNameError):
-        wanted = f"--{error.kind.lower()}"
-        return next((wanted for param in command.params if wanted in param.opts), None)
+    """Return the sentence of an error of ours, with the options that the wrong values came from."""
+    options = {} if command is None else {param.name: name_of(param) for param in command.params}
+    if isinstance(error, IdleSettingError):
+        return str(IdleSettingError((options.get(name, name) for name in error.settings), error.reason))
     if isinstance(error, WrongValueError):
         field = error.setting.rpartition(".")[2]
-        return next((name_of(param) for param in command.params if param.name == field), None)
-    return None
+        return str(WrongValueError(options.get(field, error.setting), error.value, error.reason))
+    if isinstance(error, UnknownNameError):
+        by_kind = f"--{error.kind.lower()}"
+        option = options.get(error.setting, by_kind if by_kind in options.values() else "")
+        said = unknown(error.kind, error.name, error.known, error.hint)
+        return f"{option}: {said}" if option else said
+    return str(error)
 
 
 def option_of(field: str) -> str:

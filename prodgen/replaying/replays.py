@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prodgen import files
-from prodgen.errors import SettingError
+from prodgen.errors import IdleSettingError, SettingError
 from prodgen.images import RgbImage
 from prodgen.replaying.differences import Difference, infotext_differences, pixel_differences
 from prodgen.replaying.fitting import fit_to_server
@@ -96,11 +96,12 @@ def replay(
         files.refuse_overwriting(target, *given)
     recorded = read_recorded(source)
     if isinstance(recorded, RecordedJob):
-        if photo or matte or background:
-            raise SettingError("the picture is no product shot; leave out --photo, --matte and --background")
+        of_a_shot = {"photo": photo, "matte": matte, "background": background}
+        if idle := [name for name, file in of_a_shot.items() if file is not None]:
+            raise IdleSettingError(idle, "the picture is no product shot")
         return _draw_again(recorded, controlnet, target, backend, dialect, on_progress, strict=strict)
     if controlnet:
-        raise SettingError("a product shot has no control pictures; leave out --controlnet")
+        raise IdleSettingError(["controlnet"], "a product shot has no control pictures")
     shot, differences = shot_again(recorded, photo=photo, matte=matte, background=background, output=target)
     with ExitStack() as stack:
         before = recorded.story.get("backend")

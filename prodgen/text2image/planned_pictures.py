@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from prodgen.client import PREFERRED_UPSCALERS, find_checkpoint, scheduler_key, target_size
-from prodgen.errors import SettingError, UnknownNameError
+from prodgen.errors import IdleSettingError, SettingError, UnknownNameError
 from prodgen.placement.canvas_sizes import parse_ratio
 from prodgen.schema import Capabilities, ControlNetUnit, Txt2Img, prompts
 from prodgen.text2image import controls
@@ -261,9 +261,7 @@ def _second_pass(job: PictureJob, sizes: SizePlan, have: Capabilities) -> dict[s
         asked = [name for name in type(job).model_fields if name.startswith("hires_") and getattr(job, name)]
         asked += ["denoising_strength"] if job.denoising_strength is not None else []
         if asked:
-            raise SettingError(
-                f"{', '.join(asked)}: without effect, because there is no second pass; --hires 2 asks for one"
-            )
+            raise IdleSettingError(asked, "there is no second pass, which hires 2 would ask for")
         return {}
     upscaler = job.hires_upscaler or next(
         (name for name in PREFERRED_UPSCALERS if name in have.upscalers),
