@@ -17,7 +17,7 @@ runs `prodgen.doctor`), a stage after the room that does its work (`stages/ident
 CLASSES_TO_RENAME: frozenset[str] = frozenset()
 """Classes that still share a name. May only shrink."""
 
-MODULES_TO_RENAME: frozenset[str] = frozenset({"words"})
+MODULES_TO_RENAME: frozenset[str] = frozenset()
 """Modules that still share a file name. May only shrink."""
 
 

@@ -35,7 +35,7 @@ class Surface:
     """0 a mirror, 1 matt."""
 
 
-class Finish(NamedTuple):
+class FloorFinish(NamedTuple):
     """How a material is used."""
 
     paint: Callable[[Plane, float], Surface]
@@ -327,26 +327,26 @@ def sweep(plane: Plane, wet: float) -> Surface:
     return Surface(albedo, None, 0.0, 0.9)
 
 
-FINISHES: dict[str, Finish] = {
-    "wood": Finish(wood, True, 0.14),
-    "pine": Finish(pine, True, 0.14),
-    "walnut": Finish(walnut, True, 0.14),
-    "driftwood": Finish(driftwood, True, 0.14),
-    "marble": Finish(marble, True, 3.0),
-    "stone": Finish(stone, True, 3.0),
-    "slate": Finish(slate, True, 3.0),
-    "concrete": Finish(concrete, True, 3.0),
-    "asphalt": Finish(asphalt, False, 3.0),
-    "sand": Finish(sand, False, 0.4),
-    "snow": Finish(snow, False, 0.1),
-    "moss": Finish(moss, False, 0.04),
-    "grass": Finish(grass, False, 0.04),
-    "soil": Finish(soil, False, 3.0),
-    "linen": Finish(linen, True, 0.5),
-    "silk": Finish(silk, True, 0.8),
-    "water": Finish(water, False, 3.0),
-    "acrylic": Finish(acrylic, True, 0.0),
-    "metal": Finish(metal, True, 0.1),
-    "sweep": Finish(sweep, False, 0.0),
+FINISHES: dict[str, FloorFinish] = {
+    "wood": FloorFinish(wood, True, 0.14),
+    "pine": FloorFinish(pine, True, 0.14),
+    "walnut": FloorFinish(walnut, True, 0.14),
+    "driftwood": FloorFinish(driftwood, True, 0.14),
+    "marble": FloorFinish(marble, True, 3.0),
+    "stone": FloorFinish(stone, True, 3.0),
+    "slate": FloorFinish(slate, True, 3.0),
+    "concrete": FloorFinish(concrete, True, 3.0),
+    "asphalt": FloorFinish(asphalt, False, 3.0),
+    "sand": FloorFinish(sand, False, 0.4),
+    "snow": FloorFinish(snow, False, 0.1),
+    "moss": FloorFinish(moss, False, 0.04),
+    "grass": FloorFinish(grass, False, 0.04),
+    "soil": FloorFinish(soil, False, 3.0),
+    "linen": FloorFinish(linen, True, 0.5),
+    "silk": FloorFinish(silk, True, 0.8),
+    "water": FloorFinish(water, False, 3.0),
+    "acrylic": FloorFinish(acrylic, True, 0.0),
+    "metal": FloorFinish(metal, True, 0.1),
+    "sweep": FloorFinish(sweep, False, 0.0),
 }
 """Every floor that words.toml may name."""

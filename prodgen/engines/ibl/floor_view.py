@@ -20,7 +20,7 @@ from prodgen.engines.ibl.camera import Camera, disc_kernel
 from prodgen.engines.ibl.floor_materials import FINISHES, Surface, tinted
 from prodgen.engines.ibl.panorama import ROWS, Environment, grid_directions
 from prodgen.engines.ibl.plane import make_plane
-from prodgen.engines.ibl.words import Reading
+from prodgen.engines.ibl.prompt_reading import Reading
 from prodgen.images import Matte, RgbImage
 from prodgen.masks import blur, dilate
 from prodgen.shadows import cast_shadow, contact_shadow, reflection, shadow_under

@@ -22,8 +22,8 @@ from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_materials import FINISHES
 from prodgen.engines.ibl.floor_view import Edge, Product
 from prodgen.engines.ibl.panorama import Environment, KeyLight
+from prodgen.engines.ibl.prompt_reading import Reading, read
 from prodgen.engines.ibl.render_order import Rendering, RenderOrder
-from prodgen.engines.ibl.words import Reading, read
 from prodgen.errors import ImageError
 from prodgen.images import Matte, RgbImage
 from prodgen.light.relighting import relight_on

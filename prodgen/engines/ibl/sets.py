@@ -22,7 +22,7 @@ from prodgen.engines.ibl.panorama import (
     small_panorama,
     studio,
 )
-from prodgen.engines.ibl.words import Reading
+from prodgen.engines.ibl.prompt_reading import Reading
 
 Array = NDArray[np.float32]
 

@@ -4,7 +4,8 @@ import pytest
 
 from prodgen.engines.ibl.floor_materials import FINISHES
 from prodgen.engines.ibl.panorama import load
-from prodgen.engines.ibl.words import _vocabulary, read
+from prodgen.engines.ibl.prompt_reading import read
+from prodgen.engines.ibl.vocabulary import vocabulary
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,27 @@ def test_an_hour_of_the_day_never_gets_an_evening(prompt, scene):
 
     assert reading.scene.name == scene
     assert not {"noon", "midday"} & set(reading.unknown)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "scene", "is_darker"),
+    [
+        ("kitchen at night", "kitchen", True),
+        ("city, night", "citynight", False),
+        ("forest at night", "night", False),
+        ("city at sunset", "sunset", False),
+        ("forest, sunset", "forest", True),
+        ("night city, sunset", "citynight", True),
+        ("on grass, night", "night", False),
+        ("on sand, noonday", "beachday", False),
+        ("white background, sand", "studio", False),
+    ],
+)
+def test_an_hour_beside_a_place_changes_its_light_or_the_place(prompt, scene, is_darker):
+    reading = read(prompt)
+
+    assert reading.scene.name == scene
+    assert (reading.exposure < 1) is is_darker
 
 
 def test_a_prompt_that_says_nothing_drawable_gets_the_studio_and_its_words_are_named():
@@ -106,12 +128,12 @@ def test_the_negative_prompt_takes_places_and_floors_away():
 
 
 def test_every_word_leads_to_something_that_can_be_drawn():
-    vocabulary = _vocabulary()
-    floors = {e.name for entries in vocabulary.entries.values() for e in entries if e.kind == "floor"}
+    known = vocabulary()
+    floors = {e.name for entries in known.entries.values() for e in entries if e.kind == "floor"}
 
     assert floors <= FINISHES.keys()
-    assert {scene.floor for scene in vocabulary.scenes.values()} <= FINISHES.keys()
-    for scene in vocabulary.scenes.values():
+    assert {scene.floor for scene in known.scenes.values()} <= FINISHES.keys()
+    for scene in known.scenes.values():
         assert scene.panorama == "sweep" or load(scene.panorama).shape == (512, 1024, 3)
 
 

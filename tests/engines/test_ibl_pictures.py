@@ -21,12 +21,13 @@ from prodgen.engines.ibl.panorama import (
     small_panorama,
 )
 from prodgen.engines.ibl.plane import make_plane
+from prodgen.engines.ibl.prompt_reading import read
 from prodgen.engines.ibl.render import render
 from prodgen.engines.ibl.render_order import RenderOrder
 from prodgen.engines.ibl.repainting import repaint
 from prodgen.engines.ibl.sets import surroundings
 from prodgen.engines.ibl.tone import exposure_gain, hold_back, roll_off
-from prodgen.engines.ibl.words import _vocabulary, read
+from prodgen.engines.ibl.vocabulary import vocabulary
 from prodgen.errors import ImageError, Interrupted, ProdgenError
 from prodgen.images import to_uint8
 from prodgen.server.inpainting import RepaintPlan
@@ -67,7 +68,7 @@ def test_another_seed_gives_another_view():
     assert np.abs(one - two)[: SIZE // 4].mean() > 0.02
 
 
-@pytest.mark.parametrize("scene", sorted(_vocabulary().scenes))
+@pytest.mark.parametrize("scene", sorted(vocabulary().scenes))
 def test_every_place_can_be_drawn(scene):
     said = {"studio": "seamless", "citynight": "neon", "stage": "theatre", "day": "noon"}
     said |= {"beachday": "beach at noon", "desertday": "desert at noon"}
