@@ -217,11 +217,11 @@ class BackendTimeoutError(BackendError):
 
 
 class BackendFaultError(BackendError):
-    """The backend failed while it was working; `said` is its own text on it, "" if it gave none."""
+    """The backend failed while it was working; `server_text` is its own text on it, "" if it gave none."""
 
-    def __init__(self, url: str, reason: str, *, remedy: str | None = None, said: str = "") -> None:
+    def __init__(self, url: str, reason: str, *, remedy: str | None = None, server_text: str = "") -> None:
         super().__init__(url, reason, remedy=remedy)
-        self.said = said
+        self.server_text = server_text
 
 
 class BackendOutOfMemoryError(BackendFaultError):

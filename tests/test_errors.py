@@ -18,7 +18,7 @@ FACTS = {
     "reason": "it is on fire",
     "remedy": "Fetch water.",
     "cause": "refused",
-    "said": "help",
+    "server_text": "help",
     "feature": "IC-Light",
     "dialect": "sdcpp",
     "kind": "sampler",

@@ -74,7 +74,7 @@ class Client(Session):
             request: Everything that can be asked for, as one value; in place of the fields below.
             prompt: What to draw.
             negative_prompt: What to avoid.
-            seed: Decides the picture; unset: drawn at random, and told by the result.
+            seed: Decides the picture; unset: drawn at random, and in the result.
             width: Pixels, a multiple of 8; unset: what the server's checkpoint was made for.
             height: Pixels, a multiple of 8; unset: what the server's checkpoint was made for.
             steps: Sampling steps; unset: 20, with IC-Light 25.
@@ -150,7 +150,7 @@ class Client(Session):
             negative_prompt: What to avoid.
             denoising_strength: 0 keeps the picture, 1 ignores it; unset: the server's own, 0.75.
             inpaint_mask: White where to repaint, of the same size; unset: everywhere.
-            seed: Decides the picture; unset: drawn at random, and told by the result.
+            seed: Decides the picture; unset: drawn at random, and in the result.
             width: Pixels, a multiple of 8; unset: the init picture's, made smaller where the server's
                 checkpoint is not made for so many.
             height: Pixels, a multiple of 8; unset: as for `width`.
@@ -242,9 +242,9 @@ class Client(Session):
         payload = self.dialect.upscale(asked)
         wanted_w, wanted_h = proofs.wanted_size(asked)
         answer = self._drawer.do(Call(payload, "", int(4 * wanted_w * wanted_h), on_progress), [])
-        found = self._connection.parsed(payload.path, answer)
-        if not isinstance(found, dict) or not isinstance(found.get("image"), str):
+        answered = self._connection.parsed(payload.path, answer)
+        if not isinstance(answered, dict) or not isinstance(answered.get("image"), str):
             raise AnswerError(self.address, f"{payload.path} answered no picture")
-        picture, _ = decoding.decode(self.address, found["image"], "the enlarged picture")
+        picture, _ = decoding.decode(self.address, answered["image"], "the enlarged picture")
         proofs.check_enlarged(self.address, asked, picture)
         return Enlargement(picture, asked.upscaler_1, self.name)

@@ -64,10 +64,10 @@ class A1111:
     """The reference: other dialects override what differs, and nothing else."""
 
     name: ClassVar[str] = "a1111"
-    """How it is chosen by hand."""
+    """Name by which a user chooses this dialect."""
 
     title: ClassVar[str] = "A1111"
-    """How it is called in sentences."""
+    """Name of this kind of server in sentences."""
 
     version_marks: ClassVar[tuple[str, ...]] = ("v1.",)
     """How the version that such a server names begins."""

@@ -14,7 +14,7 @@ from prodgen.images import RgbImage
 from prodgen.schema import Capabilities, ICLight, ICLightSpelling, ScriptInfo
 
 TITLE = "IC Light"
-"""The script's title in all three."""
+"""Title of the IC-Light script, in all three extensions."""
 
 SPELLING_BY_ARGUMENTS: dict[int, ICLightSpelling] = {
     1: "dict",
@@ -108,7 +108,7 @@ def _as_dict(unit: ICLight, model: str, light_map: RgbImage | None) -> tuple[lis
 
 
 def _defaults(script: ScriptInfo | None, position: int, usual: tuple[Any, ...]) -> list[Any]:
-    """The server's own defaults from `position` on, where script-info has them, else the `usual`."""
+    """Return the server's own defaults from `position` on, where script-info has them, else the `usual`."""
     if script is None or len(script.args) < position + len(usual):
         return list(usual)
     values = [script.args[position + i].value for i in range(len(usual))]
@@ -146,7 +146,7 @@ def _as_thirteen(
 def _as_fifteen(
     unit: ICLight, model: str, light_map: RgbImage | None, script: ScriptInfo | None
 ) -> tuple[list[Any], SentPicture | None]:
-    """The fork between the two (2024-07 to 2025-04): the dict's keys, one after the other.
+    """Spell for the fork of 2024-07 to 2025-04: the dict's keys, one after the other.
 
     In img2img it takes its "foreground" for the light map without decoding it, so that over the API
     it always fails, silently; read in its source, not run.

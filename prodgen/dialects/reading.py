@@ -19,7 +19,7 @@ _SHORTEST_PICTURE = 32
 
 
 class AnswerShapeError(ValueError):
-    """The answer is not what a generation answers; the message says in which way."""
+    """An answer has not the shape of a generation's; the message says in which way."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,13 +36,13 @@ class ReadGeneration:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """What the server tells beyond its fixed keys."""
+        """What the server reports beyond its fixed keys."""
         found = self.info.get("extra_generation_params")
         return found if isinstance(found, dict) else {}
 
     @property
     def scheduler(self) -> str | None:
-        """The noise schedule that ran; None if nothing is said."""
+        """The noise schedule that ran; None if the answer does not name it."""
         named = self.parameters.get("Schedule type")
         if named:
             return str(named)
@@ -96,8 +96,8 @@ def read_generation(answer: object, *, count: int) -> ReadGeneration:
     images = [str(image) for image in answer["images"] if image]
     results, extras = images[first:last], images[last:] + images[:first]
     usable = [image for image in extras if _is_picture(image)]
-    told = info.get("infotexts")
-    infotexts = [str(text) for text in told] if isinstance(told, list) else []
+    listed = info.get("infotexts")
+    infotexts = [str(text) for text in listed] if isinstance(listed, list) else []
     return ReadGeneration(
         results=tuple(image for image in results if _is_picture(image)),
         extras=tuple(usable),
@@ -109,7 +109,7 @@ def read_generation(answer: object, *, count: int) -> ReadGeneration:
 
 
 def _whole_numbers(values: object) -> tuple[int, ...]:
-    """The numbers of a list, as far as they are some; a server that tells nonsense tells nothing."""
+    """Return the numbers in a list; whatever else is in it, or in place of it, is left out."""
     if not isinstance(values, list):
         return ()
     return tuple(int(x) for x in values if isinstance(x, int | float) and not isinstance(x, bool))

@@ -37,10 +37,10 @@ class Drawing(Request):
     """Decides the first picture; picture i of a batch has seed + i."""
 
     width: Side
-    """Pixels, a multiple of 8."""
+    """Width in pixels, a multiple of 8."""
 
     height: Side
-    """Pixels, a multiple of 8."""
+    """Height in pixels, a multiple of 8."""
 
     steps: int = Field(default=DEFAULT_STEPS, ge=1, le=1000)
     """Sampling steps."""
@@ -94,10 +94,10 @@ class Drawing(Request):
     """The server's saved prompt styles; it ignores unknown ones, so they are checked."""
 
     checkpoint: Name | None = None
-    """By title, model name, hash or file name; for this request only."""
+    """Checkpoint for this request only, by title, model name, hash or file name."""
 
     vae: Name | None = None
-    """For this request only; "Automatic" and "None" are allowed."""
+    """VAE for this request only; "Automatic" and "None" are allowed."""
 
     clip_skip: int | None = Field(default=None, ge=1, le=12)
     """Layers of the text encoder left out at its end, counted from 1 (none)."""
@@ -180,16 +180,16 @@ class Txt2Img(Drawing):
     """Factor of the enlargement; the server's default is 2."""
 
     hr_resize_x: Side | None = None
-    """Pixels; width of the enlargement, instead of `hr_scale`."""
+    """Width of the enlargement in pixels, in place of `hr_scale`."""
 
     hr_resize_y: Side | None = None
-    """Pixels; height of the enlargement, instead of `hr_scale`."""
+    """Height of the enlargement in pixels, in place of `hr_scale`."""
 
     hr_upscaler: Name | None = None
     """An upscaler or a latent mode of the server; its default is "Latent"."""
 
     hr_second_pass_steps: int | None = Field(default=None, ge=0, le=1000)
-    """0: as many as `steps`."""
+    """Steps of the second pass; 0 means as many as `steps`."""
 
     hr_checkpoint_name: Name | None = None
     """Another checkpoint for the second pass."""

@@ -17,13 +17,13 @@ class Upscale(Request):
     """A name from the server's list. There is no default: A1111's is "None", which enlarges nothing."""
 
     upscaling_resize: float | None = Field(default=None, gt=0, le=16)
-    """Factor; instead of a size."""
+    """Factor of the enlargement, in place of a size."""
 
     upscaling_resize_w: int | None = Field(default=None, ge=1, le=32768)
-    """Pixels; together with `upscaling_resize_h`."""
+    """Width of the result in pixels, together with `upscaling_resize_h`."""
 
     upscaling_resize_h: int | None = Field(default=None, ge=1, le=32768)
-    """Pixels; together with `upscaling_resize_w`."""
+    """Height of the result in pixels, together with `upscaling_resize_w`."""
 
     upscaling_crop: bool | None = None
     """With a size: cut what sticks out instead of leaving the result larger."""

@@ -109,13 +109,13 @@ class ControlNetUnit(Request):
     """1 = where the unit acts (inpaint modules)."""
 
     weight: float = Field(default=1.0, ge=0, le=2)
-    """Strength."""
+    """Strength of the unit; 0 turns it off."""
 
     guidance_start: Share = 0.0
     """Share of the steps after which the unit begins to act."""
 
     guidance_end: Share = 1.0
-    """Share of the steps after which it stops."""
+    """Share of the steps after which the unit stops to act."""
 
     control_mode: Literal["Balanced", "My prompt is more important", "ControlNet is more important"] = (
         "Balanced"
@@ -161,16 +161,16 @@ class ADetailer(Request):
     """What to repaint it as; unset: the request's prompt."""
 
     ad_negative_prompt: str | None = None
-    """Unset: the request's negative prompt."""
+    """What to avoid while repainting; unset: the request's negative prompt."""
 
     ad_confidence: Share | None = None
     """Detections below this are left alone."""
 
     ad_denoising_strength: Share | None = None
-    """How much may change."""
+    """How much may change; 0 keeps the picture."""
 
     ad_mask_blur: int | None = Field(default=None, ge=0, le=64)
-    """Pixels."""
+    """Blur of the detection's edge, in pixels."""
 
     ad_inpaint_only_masked_padding: int | None = Field(default=None, ge=0, le=256)
     """Pixels around the detection that are seen while repainting."""
@@ -186,7 +186,7 @@ class SoftInpainting(Request):
     """How strongly partly masked content is kept."""
 
     transition_contrast_boost: float = Field(default=4, ge=1, le=32)
-    """Sharpness of the transition."""
+    """Sharpness of the transition between kept and new."""
 
     mask_influence: Share = 0.0
     """How much the mask itself decides, rather than the difference."""
@@ -195,7 +195,7 @@ class SoftInpainting(Request):
     """How much a pixel may change before it counts as new."""
 
     difference_contrast: float = Field(default=2, ge=0, le=8)
-    """Sharpness of that decision."""
+    """Sharpness of the decision by `difference_threshold`."""
 
 
 class Script(Request):
@@ -208,7 +208,7 @@ class Script(Request):
     """A title from `/sdapi/v1/scripts`; case does not matter."""
 
     args: tuple[JsonValue, ...] = ()
-    """In the order of script-info; missing ones at the end keep the server's default."""
+    """Arguments in the order of script-info; those missing at the end keep the server's default."""
 
     always_on: bool = True
     """False: the one selectable script of the request, which needs all its arguments."""

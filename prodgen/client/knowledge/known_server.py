@@ -34,7 +34,7 @@ class KnownServer:
 
     @property
     def url(self) -> str:
-        """Where it is, as it may be shown."""
+        """The server's address, without a password."""
         return self.connection.url
 
     @property
@@ -60,7 +60,7 @@ class KnownServer:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it has; asked once, at first use.
+        """What the server has; asked once, at first use.
 
         Raises:
             BackendError: If it cannot be asked.
@@ -84,7 +84,7 @@ class KnownServer:
         return self._dialect
 
     def forget(self) -> None:
-        """Ask again when something is next to be known."""
+        """Forget the answers, so that the next question is asked of the server again."""
         self._capabilities = self._controlnet_names = None
         self.sends_arrays = False
 
@@ -104,11 +104,11 @@ class KnownServer:
 
     def learn_version(self, read: ReadGeneration) -> None:
         """Take the version from the first answer to a drawing; no list holds it."""
-        told = read.info.get("version") or (
+        version = read.info.get("version") or (
             infotext_value(read.infotexts[0], "Version") if read.infotexts else None
         )
-        if self._version is None and told:
-            self._version = str(told)
+        if self._version is None and version:
+            self._version = str(version)
             better = by_version(self._version)
             # The routes cannot tell reForge from A1111; the version can.
             if better is not None and type(self._dialect) is A1111:

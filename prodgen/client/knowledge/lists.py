@@ -136,19 +136,19 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
         NotABackendError: If it names no sampler.
         BackendError: If it cannot be reached, or refuses access.
     """
-    told: dict[str, Any] = {"samplers": connection.get(ROUTES["samplers"])}
-    require_samplers(told["samplers"], connection.url)
+    answers: dict[str, Any] = {"samplers": connection.get(ROUTES["samplers"])}
+    require_samplers(answers["samplers"], connection.url)
     for name, path in ROUTES.items():
         if name == "samplers" or (dialect and name in dialect.missing_routes):
             continue
         try:
-            told[name] = connection.get(path)
+            answers[name] = connection.get(path)
         except NotABackendError:
             continue  # this kind of server has no such list
         except (BackendFaultError, AnswerError) as error:
             log.warning("%s cannot be read and is left out: %s", path, error)
-    dialect = dialect or by_routes(told)
-    return _together(told, dialect, has_task_progress=_has_page(connection)), dialect
+    dialect = dialect or by_routes(answers)
+    return _together(answers, dialect, has_task_progress=_has_page(connection)), dialect
 
 
 def _has_page(connection: Connection) -> bool:
@@ -159,29 +159,29 @@ def _has_page(connection: Connection) -> bool:
     return True
 
 
-def _together(told: Mapping[str, Any], dialect: A1111, *, has_task_progress: bool) -> Capabilities:
-    options = told.get("options")
+def _together(answers: Mapping[str, Any], dialect: A1111, *, has_task_progress: bool) -> Capabilities:
+    options = answers.get("options")
     options = options if isinstance(options, dict) else {}
-    known_scripts = scripts(told.get("scripts"))
+    known_scripts = scripts(answers.get("scripts"))
     light = next((x for x in known_scripts if x.name.lower() == TITLE.lower() and not x.is_img2img), None)
-    files = loras(told.get("loras"))
-    embeddings = told.get("embeddings")
+    files = loras(answers.get("loras"))
+    embeddings = answers.get("embeddings")
     loaded = embeddings.get("loaded") if isinstance(embeddings, dict) else None
-    vaes = told.get("modules") if "modules" in told else told.get("vaes")
+    vaes = answers.get("modules") if "modules" in answers else answers.get("vaes")
     checkpoint = options.get(dialect.checkpoint_option)
-    known_checkpoints = checkpoints(told.get("checkpoints"))
+    known_checkpoints = checkpoints(answers.get("checkpoints"))
     return Capabilities(
         dialect=dialect.name,
-        samplers=tuple(x.name for x in samplers(told.get("samplers"))),
-        schedulers=tuple(x.label for x in schedulers(told.get("schedulers"))),
-        upscalers=tuple(x.name for x in upscalers(told.get("upscalers"))),
-        latent_upscale_modes=names(told.get("latent_upscale_modes")),
+        samplers=tuple(x.name for x in samplers(answers.get("samplers"))),
+        schedulers=tuple(x.label for x in schedulers(answers.get("schedulers"))),
+        upscalers=tuple(x.name for x in upscalers(answers.get("upscalers"))),
+        latent_upscale_modes=names(answers.get("latent_upscale_modes")),
         loras=tuple(x.name for x in files),
         lora_aliases=tuple(x.alias for x in files if x.alias and x.alias != x.name),
         checkpoints=known_checkpoints,
         vaes=names(vaes, "model_name"),
         embeddings=tuple(loaded) if isinstance(loaded, dict) else (),
-        styles=names(told.get("styles")),
+        styles=names(answers.get("styles")),
         scripts=known_scripts,
         ic_light=spelling_of(light),
         ic_light_models=models_of(light),
@@ -189,5 +189,5 @@ def _together(told: Mapping[str, Any], dialect: A1111, *, has_task_progress: boo
         checkpoint=str(checkpoint) if checkpoint else next((x.title for x in known_checkpoints), None),
         has_task_progress=has_task_progress,
         tells_lora_hashes=options.get("lora_add_hashes_to_infotext") is not False,
-        answered=frozenset(told),
+        answered=frozenset(answers),
     )

@@ -30,11 +30,11 @@ class Options:
         Raises:
             BackendError: If the server does not tell them.
         """
-        told = self._connection.get(PATH)
-        if not isinstance(told, dict):
+        options = self._connection.get(PATH)
+        if not isinstance(options, dict):
             raise AnswerError(self._connection.url, "its options are no list of names and values")
-        self._known = frozenset(told)
-        return told
+        self._known = frozenset(options)
+        return options
 
     def check(self, keys: Iterable[str]) -> None:
         """Refuse to override an option that does not exist; A1111 fails at it, others ignore it.
@@ -114,7 +114,7 @@ class Options:
 
 
 def _is_like(value: object, present: object) -> bool:
-    """Whether a value may replace the present one; numbers are told as floats whatever they are."""
+    """Whether a value may replace the present one; the server gives all numbers as floats."""
     if present is None or value is None:
         return True
     if isinstance(present, bool) or isinstance(value, bool):

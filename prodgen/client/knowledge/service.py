@@ -22,7 +22,7 @@ from prodgen.images import RgbImage
 from prodgen.schema import Checkpoint, LoraFile, Sampler, Scheduler, ScriptInfo, Upscaler
 
 Refreshable = Literal["checkpoints", "vae", "loras", "embeddings"]
-"""Folders that a server reads again when told to."""
+"""Folders that a server reads again on request."""
 
 MAX_PAGE_BYTES = 4 << 20
 """Most bytes of a web page that is looked at."""
@@ -102,8 +102,8 @@ class Service:
 
     def styles(self) -> Mapping[str, tuple[str, str]]:
         """Return the saved styles: name -> prompt, negative prompt."""
-        told = self._get("prompt-styles")
-        items = told if isinstance(told, list) else []
+        answer = self._get("prompt-styles")
+        items = answer if isinstance(answer, list) else []
         return {
             str(x["name"]): (str(x.get("prompt") or ""), str(x.get("negative_prompt") or ""))
             for x in items
@@ -120,8 +120,8 @@ class Service:
 
     def extensions(self) -> tuple[Extension, ...]:
         """Return the extensions that were installed by git."""
-        told = self._get("extensions")
-        items = [x for x in told if isinstance(x, dict)] if isinstance(told, list) else []
+        answer = self._get("extensions")
+        items = [x for x in answer if isinstance(x, dict)] if isinstance(answer, list) else []
         return tuple(
             Extension(
                 str(x.get("name")),
@@ -138,9 +138,9 @@ class Service:
         return _object(self._get("cmd-flags"))
 
     def memory(self) -> Memory:
-        """Return how much memory is used; on a CPU there is no VRAM to tell of."""
-        told = _object(self._get("memory"))
-        ram, cuda = _object(told.get("ram")), _object(told.get("cuda"))
+        """Return how much memory is used; on a CPU there is no VRAM."""
+        answer = _object(self._get("memory"))
+        ram, cuda = _object(answer.get("ram")), _object(answer.get("cuda"))
         system = _object(cuda.get("system"))
         return Memory(
             _bytes(ram.get("used")),
@@ -166,11 +166,11 @@ class Service:
     def pending_tasks(self) -> int | None:
         """Return how many calls wait; None where the server has no page, and so does not say."""
         try:
-            told = _object(self._connection.get("/internal/pending-tasks"))
+            answer = _object(self._connection.get("/internal/pending-tasks"))
         except NotABackendError:
             return None
-        size = told.get("size")
-        return int(size) if isinstance(size, int) else len(told.get("tasks") or ())
+        size = answer.get("size")
+        return int(size) if isinstance(size, int) else len(answer.get("tasks") or ())
 
     def refresh(self, kind: Refreshable) -> None:
         """Make the server read a folder again, after a file was put there."""
@@ -195,9 +195,9 @@ class Service:
             data: The file as it is; a decoded picture has lost its text.
         """
         fields = {"image": pybase64.b64encode_as_string(data)}
-        told = _object(self._connection.post("/sdapi/v1/png-info", fields))
+        answer = _object(self._connection.post("/sdapi/v1/png-info", fields))
         return PngInfo(
-            str(told.get("info") or ""), _object(told.get("items")), _object(told.get("parameters"))
+            str(answer.get("info") or ""), _object(answer.get("items")), _object(answer.get("parameters"))
         )
 
     def interrogate(self, picture: RgbImage, *, model: str = "clip") -> str:
@@ -223,8 +223,8 @@ class Service:
         area = sum(x.shape[0] * x.shape[1] for x in pictures) * upscaling_resize**2
         body = encoding.encode_body(fields, formats=("png",), is_local=self._connection.address.is_local)
         limit = (32 << 20) + body.size + int(5 * area)
-        told = _object(self._connection.parsed(path, self._connection.render(path, body, limit=limit)))
-        images = told.get("images")
+        answer = _object(self._connection.parsed(path, self._connection.render(path, body, limit=limit)))
+        images = answer.get("images")
         if not isinstance(images, list) or len(images) != len(pictures):
             raise AnswerError(self._connection.url, f"{path} did not answer {len(pictures)} pictures")
         return tuple(decoding.decode_all(self._connection.url, images, "enlarged picture")[0])
@@ -305,6 +305,6 @@ def _bytes(value: Any) -> int | None:
     return int(value) if isinstance(value, int | float) else None
 
 
-def _strings(told: Any, key: str) -> tuple[str, ...]:
-    items = _object(told).get(key)
+def _strings(answer: Any, key: str) -> tuple[str, ...]:
+    items = _object(answer).get(key)
     return tuple(map(str, items)) if isinstance(items, list) else ()

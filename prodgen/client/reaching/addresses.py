@@ -19,7 +19,7 @@ EMBEDDED = "embedded://"
 """The address of the backend inside prodgen."""
 
 DEFAULT_URL = "http://127.0.0.1:7860"
-"""Where A1111 is when nothing else was said."""
+"""The address that A1111 listens at unless it is started with another."""
 
 BACKEND_VARIABLE = "PRODGEN_BACKEND"
 AUTH_VARIABLE = "PRODGEN_AUTH"

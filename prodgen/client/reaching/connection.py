@@ -95,7 +95,7 @@ class Connection:
         self.address = address
         self.timeout_s = timeout_s
         self.transport = transport or _transport(address)
-        """What stands in for a network connection, to be shared by others; None for a network."""
+        """The transport in place of a network connection; None where there is a network."""
         self._sleep = sleep
         self._wanted_wait_s = 0.0
         sent = {"Accept": "application/json", "User-Agent": "prodgen", **(headers or {})}
@@ -338,19 +338,19 @@ def _certificates(address: Address, verify: str | bool) -> ssl.SSLContext | bool
 
 def translate(url: str, error: Exception, read_s: float = 0) -> BackendError:
     """Return our error for one of httpx's, which must not be seen above this package."""
-    said = f"{error}" or type(error).__name__
+    text = f"{error}" or type(error).__name__
     if isinstance(error, httpx.ConnectTimeout):
         return BackendUnreachableError(url, "no answer to a connection", cause="no answer")
     if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-        return _not_connected(url, error, said)
+        return _not_connected(url, error, text)
     if isinstance(error, httpx.PoolTimeout):
         return BackendTimeoutError(url, "all connections are in use")
     if isinstance(error, httpx.TimeoutException):
         return BackendTimeoutError(url, f"no answer within {read_s:.0f} s")
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.TooManyRedirects):
-        return NotABackendError(url, said)
+        return NotABackendError(url, text)
     if isinstance(error, httpx.DecodingError):
-        return AnswerError(url, f"its answer cannot be unpacked ({said})")
+        return AnswerError(url, f"its answer cannot be unpacked ({text})")
     if isinstance(error, httpx.LocalProtocolError):
         # What httpx says of a header repeats its value, which may be a secret.
         return BackendError(
@@ -358,12 +358,12 @@ def translate(url: str, error: Exception, read_s: float = 0) -> BackendError:
             "the request cannot be sent",
             remedy="Check headers and password: one holds a character that HTTP forbids.",
         )
-    return BackendLostError(url, f"the connection broke before the answer was whole ({said})")
+    return BackendLostError(url, f"the connection broke before the answer was whole ({text})")
 
 
-def _not_connected(url: str, error: Exception, said: str) -> BackendError:
+def _not_connected(url: str, error: Exception, text: str) -> BackendError:
     """Return what the operating system's own error at the bottom of httpx's means."""
-    found: UnreachableCause = "proxy" if isinstance(error, httpx.ProxyError) else "other"
+    cause: UnreachableCause = "proxy" if isinstance(error, httpx.ProxyError) else "other"
     for below in _causes(error):
         match below:
             case ssl.SSLCertVerificationError():
@@ -371,12 +371,12 @@ def _not_connected(url: str, error: Exception, said: str) -> BackendError:
                     url, f"its certificate is not trusted ({below.verify_message})"
                 )
             case ssl.SSLError():
-                found = "no TLS"
+                cause = "no TLS"
             case socket.gaierror():
-                found = "unknown host"
+                cause = "unknown host"
             case ConnectionRefusedError():
-                found = "refused"
-    return BackendUnreachableError(url, f"no connection ({said})", cause=found)
+                cause = "refused"
+    return BackendUnreachableError(url, f"no connection ({text})", cause=cause)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

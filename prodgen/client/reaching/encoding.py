@@ -25,7 +25,7 @@ CHUNK_BYTES = 1 << 20
 """Sent at a time: large enough to be few, small enough that a partial send copies little."""
 
 WEBP_MAX_SIDE = 16_383
-"""Pixels; the format has 14 bits."""
+"""Longest side in pixels; WebP stores it in 14 bits."""
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,12 @@ def raise_for(url: str, status: int, content_type: str, body: bytes, *, path: st
     Raises:
         BackendError: Always; the subclass says which kind.
     """
-    said = readable(content_type, body)
+    text = readable(content_type, body)
     if status in (401, 403):
-        raise BackendAuthError(url, said or f"it refuses access ({status})")
+        raise BackendAuthError(url, text or f"it refuses access ({status})")
     if status in (429, 503):
         raise BackendBusyError(
-            url, f"it refuses work for now ({status}): {said}" if said else f"busy ({status})"
+            url, f"it refuses work for now ({status}): {text}" if text else f"busy ({status})"
         )
     if status == 413:
         raise BackendFaultError(
@@ -61,33 +61,33 @@ def raise_for(url: str, status: int, content_type: str, body: bytes, *, path: st
         raise BackendFaultError(
             url, "a proxy before it gave up waiting (504)", remedy="Raise the proxy's time-out."
         )
-    if status in (404, 405) and said in ("Not Found", "Method Not Allowed", ""):
+    if status in (404, 405) and text in ("Not Found", "Method Not Allowed", ""):
         raise NotABackendError(url, f"it has no {path}")
     if "html" in content_type:
         raise NotABackendError(url, f"{path} answered a web page ({status})")
-    raise fault(url, status, said)
+    raise fault(url, status, text)
 
 
-def fault(url: str, status: int, said: str) -> BackendError:
+def fault(url: str, status: int, text: str) -> BackendError:
     """Return the error that a server's own text stands for."""
-    if _ARRAY_IN_THE_RESULT.search(said):
+    if _ARRAY_IN_THE_RESULT.search(text):
         return ResultNotSentError(
             url,
             "IC-Light ran, but A1111 cannot send a result with its extra picture (a known fault)",
-            said=said,
+            server_text=text,
         )
-    if _OUT_OF_MEMORY.search(said):
-        return BackendOutOfMemoryError(url, f"it ran out of memory ({said[:_SHOWN]})", said=said)
-    if "NansException" in said or "NaNs was produced" in said:
+    if _OUT_OF_MEMORY.search(text):
+        return BackendOutOfMemoryError(url, f"it ran out of memory ({text[:_SHOWN]})", server_text=text)
+    if "NansException" in text or "NaNs was produced" in text:
         return BackendFaultError(
             url,
             "the model's numbers broke (NaN), as half precision does on some cards",
             remedy=NANS_REMEDY,
-            said=said,
+            server_text=text,
         )
     if status == 422:
-        return BackendFaultError(url, f"it does not accept the request: {said}", said=said)
-    return BackendFaultError(url, f"it failed ({status}): {said or 'it does not say why'}", said=said)
+        return BackendFaultError(url, f"it does not accept the request: {text}", server_text=text)
+    return BackendFaultError(url, f"it failed ({status}): {text or 'it does not say why'}", server_text=text)
 
 
 def readable(content_type: str, body: bytes) -> str:
@@ -106,10 +106,10 @@ def readable(content_type: str, body: bytes) -> str:
     if isinstance(detail, list):
         return _one_line("; ".join(_field_fault(fault) for fault in detail))
     name = str(answer.get("error") or "")
-    told = str(detail or answer.get("errors") or answer.get("message") or "")
-    if told and name not in ("", "HTTPException", "server_error"):
-        told = f"{name}: {told}"
-    return _one_line(told or name)
+    message = str(detail or answer.get("errors") or answer.get("message") or "")
+    if message and name not in ("", "HTTPException", "server_error"):
+        message = f"{name}: {message}"
+    return _one_line(message or name)
 
 
 def _field_fault(fault: object) -> str:

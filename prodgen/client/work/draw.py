@@ -61,7 +61,9 @@ class Drawer:
             answer = self.do(Call(payload, task_id, results.pixels(request), on_progress), notices)
         except BackendOutOfMemoryError as error:
             remedy = f"{BackendOutOfMemoryError.remedy} {advice.smaller(request)}"
-            raise BackendOutOfMemoryError(error.url, error.reason, remedy=remedy, said=error.said) from error
+            raise BackendOutOfMemoryError(
+                error.url, error.reason, remedy=remedy, server_text=error.server_text
+            ) from error
         except BackendFaultError as error:
             if not self._is_about_arrays(request, error):
                 raise
@@ -82,7 +84,9 @@ class Drawer:
         # Without its page, the server cannot hand out files either.
         if request.ic_light is None or not self._server.capabilities.has_task_progress:
             return False
-        is_nameless = not self._server.dialect.names_its_errors and error.said == "Internal Server Error"
+        is_nameless = (
+            not self._server.dialect.names_its_errors and error.server_text == "Internal Server Error"
+        )
         return is_nameless or isinstance(error, ResultNotSentError)
 
     def _draw_and_fetch(

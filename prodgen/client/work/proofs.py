@@ -41,7 +41,7 @@ CONSOLE = "The server's console says why."
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """What was asked of whom, for comparison."""
+    """The request and the server that it went to, for comparison with the answer."""
 
     request: Drawing
     capabilities: Capabilities

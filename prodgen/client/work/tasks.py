@@ -32,23 +32,23 @@ from prodgen.schema import Progress
 log = logging.getLogger(__name__)
 
 POLL_S = 0.5
-"""Between two questions about progress."""
+"""Seconds between two questions about progress."""
 
 RESTART_S = 60.0
-"""How long a server that went away in the middle of our work is waited for."""
+"""Seconds that a server which went away in the middle of our work is waited for."""
 
 QUICK_S = 10.0
-"""For questions while work is going on."""
+"""Time-out in seconds of a question that is asked while work is going on."""
 
 
 class TaskState(Enum):
-    """What a server says of a task."""
+    """The state of a task, by the server's account."""
 
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
     UNKNOWN = "unknown to it"
-    CANNOT_TELL = "not told"
+    CANNOT_TELL = "not said"
 
 
 def new_task_id() -> str:
@@ -63,19 +63,19 @@ def whole_progress(connection: Connection, *, with_preview: bool = False) -> Pro
         BackendError: If the server cannot be asked.
     """
     query = "false" if with_preview else "true"
-    told = connection.get(f"/sdapi/v1/progress?skip_current_image={query}", timeout_s=QUICK_S)
-    told = told if isinstance(told, dict) else {}
-    state = told.get("state")
+    answer = connection.get(f"/sdapi/v1/progress?skip_current_image={query}", timeout_s=QUICK_S)
+    answer = answer if isinstance(answer, dict) else {}
+    state = answer.get("state")
     state = state if isinstance(state, dict) else {}
     return Progress(
-        fraction=_share(told.get("progress")),
-        eta_s=_positive(told.get("eta_relative")),
+        fraction=_share(answer.get("progress")),
+        eta_s=_positive(answer.get("eta_relative")),
         step=_whole(state.get("sampling_step")),
         steps=_whole(state.get("sampling_steps")),
         queued=False,
         is_ours=None,
-        text=str(told.get("textinfo") or state.get("job") or ""),
-        preview=_preview(told.get("current_image")) if with_preview else None,
+        text=str(answer.get("textinfo") or state.get("job") or ""),
+        preview=_preview(answer.get("current_image")) if with_preview else None,
     )
 
 
@@ -85,25 +85,25 @@ def is_idle(connection: Connection) -> bool:
     Raises:
         BackendError: If the server cannot be asked.
     """
-    told = connection.get("/sdapi/v1/progress?skip_current_image=true", timeout_s=QUICK_S)
-    state = told.get("state") if isinstance(told, dict) else None
+    answer = connection.get("/sdapi/v1/progress?skip_current_image=true", timeout_s=QUICK_S)
+    state = answer.get("state") if isinstance(answer, dict) else None
     if not isinstance(state, dict):
         return False
-    return not state.get("job") and state.get("job_count") in (0, None) and not told.get("progress")
+    return not state.get("job") and state.get("job_count") in (0, None) and not answer.get("progress")
 
 
 def was_interrupted(connection: Connection) -> bool:
-    """Whether the last job was told to stop, by whomever; its answer itself does not tell.
+    """Whether the last job was asked to stop, by whomever; its answer itself does not say.
 
     The server forgets it when the next job begins, and an interrupt that came just after the job
     looks the same. So True means "perhaps", False "not as far as is known".
     """
     try:
-        told = connection.get("/sdapi/v1/progress?skip_current_image=true", timeout_s=QUICK_S, tries=1)
+        answer = connection.get("/sdapi/v1/progress?skip_current_image=true", timeout_s=QUICK_S, tries=1)
     except BackendError as error:
-        log.debug("whether it was interrupted cannot be told: %s", error)
+        log.debug("whether it was interrupted cannot be known: %s", error)
         return False
-    state = told.get("state") if isinstance(told, dict) else None
+    state = answer.get("state") if isinstance(answer, dict) else None
     return isinstance(state, dict) and bool(state.get("interrupted")) and not state.get("job")
 
 
@@ -116,26 +116,26 @@ def task_progress(
         BackendError: If the server cannot be asked; NotABackendError where it has no page, and so
             does not know tasks.
     """
-    told = connection.post(
+    answer = connection.post(
         "/internal/progress", {"id_task": task_id, "live_preview": with_preview}, timeout_s=QUICK_S
     )
-    told = told if isinstance(told, dict) else {}
+    answer = answer if isinstance(answer, dict) else {}
     state = TaskState.UNKNOWN
     for key, meaning in (
         ("active", TaskState.RUNNING),
         ("queued", TaskState.QUEUED),
         ("completed", TaskState.DONE),
     ):
-        if told.get(key):
+        if answer.get(key):
             state = meaning
             break
     progress = Progress(
-        fraction=1.0 if state is TaskState.DONE else _share(told.get("progress")),
-        eta_s=_positive(told.get("eta")),
+        fraction=1.0 if state is TaskState.DONE else _share(answer.get("progress")),
+        eta_s=_positive(answer.get("eta")),
         queued=state is TaskState.QUEUED,
         is_ours=True,
-        text=str(told.get("textinfo") or ""),
-        preview=_preview(told.get("live_preview")) if with_preview else None,
+        text=str(answer.get("textinfo") or ""),
+        preview=_preview(answer.get("live_preview")) if with_preview else None,
     )
     return state, progress
 
@@ -220,7 +220,7 @@ def interrupt_ours(connection: Connection, task_id: str) -> bool:
     """Stop our own task if it is the one that runs; never another caller's.
 
     Returns:
-        Whether the server was told to stop.
+        Whether the server was asked to stop.
 
     Raises:
         BackendError: If the server cannot be asked.
@@ -232,7 +232,7 @@ def interrupt_ours(connection: Connection, task_id: str) -> bool:
 
 
 class Watch:
-    """Tells a callback how far our task is, from a second thread, while the first waits for it."""
+    """Reports our task's progress to a callback, from a second thread, while the first waits."""
 
     def __init__(
         self,
@@ -251,7 +251,7 @@ class Watch:
         self._over = Event()
         self._thread: Thread | None = None
         self.error: Exception | None = None
-        """What the callback raised, if it did."""
+        """The error that the callback raised, if it did."""
 
     def __enter__(self) -> Self:
         if self._on_progress is not None:
