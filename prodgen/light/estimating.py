@@ -68,13 +68,6 @@ MAX_BOUNCE = 0.4
 BOUNCE_PER_FLOOR = 0.3
 """Share of the front's colour that the floor gives, per floor luminance over front light. Chosen by eye."""
 
-SKY_TINT = np.array([0.96, 1.0, 1.05], np.float32)
-"""Colour of shade under an open sky, R, G, B; applied twice where the light surely stands behind.
-
-Chosen by eye."""
-
-SIDE_GAIN = 0.35
-"""Difference of the light on the two sides per unit of the backdrop's log difference. Chosen by eye."""
 
 RIM_LIGHT = 0.2
 """Light on the sides, per floor light, from a light that certainly stands behind. Chosen by eye."""
@@ -84,11 +77,6 @@ FLOOR_UNDERSIDE = 0.8
 
 Chosen by eye."""
 
-AWAY_BASE = 0.5
-"""Light on the side away from the camera per front light, without a light behind. Chosen by eye."""
-
-AWAY_CHROMA_POWER = 0.3
-"""Share, in log chroma, of the backdrop's colour in the light from behind. Chosen by eye."""
 
 EDGE_DELTA_E, EDGE_STEP_ROWS = 9.0, 5
 """Distance in L*a*b* of two rows so many rows apart, beyond which the floor ends between them.
@@ -127,8 +115,17 @@ BEHIND_THRESHOLD = 0.25
 class Surroundings:
     """The estimated light at the place where a product is to stand."""
 
-    cube: NDArray[np.float32]
-    """(6, 3): linear light of a white surface that faces right, left, up, down, the camera, away from it."""
+    front: NDArray[np.float32]
+    """(3,): linear light of a white surface that faces the camera."""
+
+    sides: NDArray[np.float32]
+    """(3,): linear light of a white surface that faces left or right."""
+
+    above: NDArray[np.float32]
+    """(3,): linear light of a white surface that faces up."""
+
+    below: NDArray[np.float32]
+    """(3,): linear light of a white surface that faces down."""
 
     light: Light
     """The strongest single light, for the shadow."""
@@ -139,16 +136,13 @@ class Surroundings:
     def irradiance(self, normals: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the light on white surfaces with these unit normals, (..., 3) -> (..., 3).
 
-        The ambient cube of McTaggart, "Half-Life 2 / Valve Source Shading", 2004: squares of the
-        normal's parts mix the three faces that it looks at.
+        Source: the ambient cube of McTaggart, "Half-Life 2 / Valve Source Shading", 2004: the squares of
+        a normal's components are the weights of the faces. Left and right are equal here: estimating their
+        difference from one picture made relighting no better on path-traced truth.
         """
-        square = normals**2
-        result = np.zeros(normals.shape, np.float32)
-        for axis in range(3):
-            plus, minus = self.cube[2 * axis], self.cube[2 * axis + 1]
-            facing = np.where(normals[..., axis, None] >= 0, plus, minus)
-            result += square[..., axis, None] * facing
-        return result
+        x, y, z = np.moveaxis(normals[..., None, :] ** 2, -1, 0)
+        vertical = np.where(normals[..., 1, None] >= 0, self.above, self.below)
+        return np.asarray(x * self.sides + y * vertical + z * self.front, np.float32)
 
 
 def estimate_surroundings(
@@ -189,25 +183,18 @@ def estimate_surroundings(
     usual = FRONT_SHARE * level + FLOOR_REFLECTION * (min(floor_y, level) - USUAL_FLOOR * level)
     front = usual * math.exp(BACKDROP_WEIGHT * min(gloom, 0.0)) * (1 - SHADE_BEHIND * behind)
     tint = _light_tint(floor_rgb, glare)
-    # With a light behind, the front is lit by the sky and by the floor, each in its own colour.
+    # The front is lit by the surroundings and by the floor, each in its own colour.
     bounce = min(BOUNCE_PER_FLOOR * floor_y / max(front, 1e-3), MAX_BOUNCE)
-    shade = tint * SKY_TINT ** (2 * spots)
-    shade_tint = _balanced(_balanced(shade) * (1 - bounce) + _balanced(floor_rgb + 1e-3) * bounce)
+    front_tint = _balanced(tint * (1 - bounce) + _balanced(floor_rgb + 1e-3) * bounce)
     sides = _side_balance(backdrop)
-    away = _balanced(backdrop_rgb + 1e-3) ** AWAY_CHROMA_POWER * tint
-    cube = np.stack(
-        [
-            shade_tint * (front * (1 - SIDE_GAIN * sides) + RIM_LIGHT * behind * level),
-            shade_tint * (front * (1 + SIDE_GAIN * sides) + RIM_LIGHT * behind * level),
-            tint * level,
-            floor_rgb * FLOOR_UNDERSIDE,
-            shade_tint * front,
-            _balanced(away) * (AWAY_BASE * front + behind * level),
-        ]
-    ).astype(np.float32)
     scale = background.shape[0] / small.shape[0]
     return Surroundings(
-        cube, _main_light(behind, glare, spots, spot_x, sides, tint, level), floor_top * scale
+        front=(front_tint * front).astype(np.float32),
+        sides=(front_tint * (front + RIM_LIGHT * behind * level)).astype(np.float32),
+        above=(tint * level).astype(np.float32),
+        below=floor_rgb * FLOOR_UNDERSIDE,
+        light=_main_light(behind, glare, spots, spot_x, sides, tint, level),
+        floor_top=floor_top * scale,
     )
 
 

@@ -36,7 +36,7 @@ def standing():
 
 
 def front(surroundings: Surroundings) -> float:
-    return float(luminance(surroundings.cube[4:5])[0])
+    return float(luminance(surroundings.front[None])[0])
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_floors_of_different_paint_do_not_change_the_light():
     dark = estimate_surroundings(place(floor=(0.15, 0.15, 0.15)), standing())
     pale = estimate_surroundings(place(floor=(0.8, 0.8, 0.8)), standing())
 
-    np.testing.assert_allclose(luminance(dark.cube[2:3]), luminance(pale.cube[2:3]), rtol=1e-4)
+    np.testing.assert_allclose(luminance(dark.above), luminance(pale.above), rtol=1e-4)
 
 
 def test_a_pale_floor_lights_the_front_more_than_a_dark_one():
@@ -178,8 +178,8 @@ def test_a_floor_that_shines_towards_the_horizon_means_a_light_behind():
 
 
 def test_a_bluish_floor_means_bluish_light_and_a_brown_one_hardly_warm_light():
-    bluish = estimate_surroundings(place(floor=(0.25, 0.25, 0.33)), standing()).cube[2]
-    brown = estimate_surroundings(place(floor=(0.4, 0.28, 0.18)), standing()).cube[2]
+    bluish = estimate_surroundings(place(floor=(0.25, 0.25, 0.33)), standing()).above
+    brown = estimate_surroundings(place(floor=(0.4, 0.28, 0.18)), standing()).above
 
     assert bluish[2] > 1.1 * bluish[0]
     assert 0.8 < brown[2] / brown[0] < 1.05
@@ -204,23 +204,27 @@ def test_a_product_in_the_picture_is_looked_past():
     without = estimate_surroundings(empty, matte)
     found = estimate_surroundings(white, matte, holds_product=True)
 
-    np.testing.assert_allclose(found.cube, without.cube, atol=0.02)
+    np.testing.assert_allclose(found.front, without.front, atol=0.02)
     assert estimate_surroundings(white, matte).light.strength > 0.3
 
 
-def test_irradiance_of_an_axis_is_that_face_of_the_cube():
+def test_each_side_of_a_body_gets_the_light_of_the_half_space_it_faces():
     found = estimate_surroundings(place(glare=2.0), standing())
-    axes = np.float32([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]])
+    axes = np.float32([[0, 1, 0], [0, -1, 0], [0, 0, 1], [1, 0, 0]])
 
-    np.testing.assert_allclose(found.irradiance(axes), found.cube, rtol=1e-6)
+    light = found.irradiance(axes)
+
+    np.testing.assert_allclose(light, [found.above, found.below, found.front, found.sides], rtol=1e-6)
+    diagonal = found.irradiance(np.float32([[0, 2**-0.5, 2**-0.5]]))[0]
+    np.testing.assert_allclose(diagonal, (found.above + found.front) / 2, rtol=1e-5)
 
 
 def test_estimates_stand_any_picture():
     for value in (0.0, 1.0):
         found = estimate_surroundings(np.full((9, 300, 3), value, np.float32))
 
-        assert np.isfinite(found.cube).all()
-        assert (found.cube >= 0).all()
+        assert np.isfinite([found.front, found.sides, found.above, found.below]).all()
+        assert min(found.front.min(), found.sides.min(), found.above.min(), found.below.min()) >= 0
 
 
 def test_neutral_light_is_the_reference_of_the_map():
