@@ -1,13 +1,18 @@
 """Puts a real product photograph into a generated scene, and keeps it the same product.
 
-    from prodgen import Client, Recipe, shoot
+    from prodgen import shoot
+
+    shoot("mug.jpg", "on a wooden table, sunset").save("mug-sunset.png")
+
+What there is to call: `shoot` and `shoot_all` (a product into a scene), `generate` (a picture from words),
+`cut_out` (a product from its photograph), `inspect` (is it still the same product?), `replay` (a picture once
+more), and `Client` (all that a Stable Diffusion server can do). Every error is a kind of `ProdgenError`.
 
 Names are imported when they are first used, so that `import prodgen` costs nothing.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 try:
@@ -17,50 +22,210 @@ except ImportError:  # a source tree on the path that was never installed
 
 if TYPE_CHECKING:
     from prodgen.client import Client
-    from prodgen.errors import ProdgenError
+    from prodgen.cutout import CutOut, cut_out
+    from prodgen.errors import (
+        AnswerError,
+        BackendAuthError,
+        BackendBusyError,
+        BackendCertificateError,
+        BackendError,
+        BackendFaultError,
+        BackendLostError,
+        BackendOutOfMemoryError,
+        BackendTimeoutError,
+        BackendUnreachableError,
+        IdentityError,
+        IdleSettingError,
+        ImageError,
+        Interrupted,
+        MissingExtensionError,
+        NotABackendError,
+        NotAppliedError,
+        PlacementError,
+        ProdgenError,
+        ResultNotSentError,
+        SegmentationError,
+        SettingError,
+        UnknownNameError,
+        UnsupportedFeatureError,
+        WrongValueError,
+    )
     from prodgen.files import load, save
+    from prodgen.identity import Likeness, Verdict
+    from prodgen.images import Photo
+    from prodgen.inspecting import Inspection, inspect
     from prodgen.light import Light
-    from prodgen.schema import ControlNetUnit, ICLight, Img2Img, Lora, Txt2Img, Upscale
-    from prodgen.shots import Recipe, Result, Shot, shoot
-
-_HOMES = {
-    "Client": "client",
-    "ControlNetUnit": "schema",
-    "ICLight": "schema",
-    "Img2Img": "schema",
-    "Light": "light",
-    "Lora": "schema",
-    "ProdgenError": "errors",
-    "Recipe": "shots",
-    "Result": "shots",
-    "Shot": "shots",
-    "Txt2Img": "schema",
-    "Upscale": "schema",
-    "load": "files",
-    "save": "files",
-    "shoot": "shots",
-}
+    from prodgen.replaying import Replay, replay
+    from prodgen.schema import (
+        ADetailer,
+        Capabilities,
+        ControlNetUnit,
+        Generation,
+        ICLight,
+        Img2Img,
+        Lora,
+        Script,
+        SoftInpainting,
+        Txt2Img,
+        Upscale,
+    )
+    from prodgen.shots import Recipe, Result, Shot, new_shot, shoot, shoot_all
+    from prodgen.text2image import GeneratedPicture, PictureJob, generate
 
 __all__ = [
+    "ADetailer",
+    "AnswerError",
+    "BackendAuthError",
+    "BackendBusyError",
+    "BackendCertificateError",
+    "BackendError",
+    "BackendFaultError",
+    "BackendLostError",
+    "BackendOutOfMemoryError",
+    "BackendTimeoutError",
+    "BackendUnreachableError",
+    "Capabilities",
     "Client",
     "ControlNetUnit",
+    "CutOut",
+    "GeneratedPicture",
+    "Generation",
     "ICLight",
+    "IdentityError",
+    "IdleSettingError",
+    "ImageError",
     "Img2Img",
+    "Inspection",
+    "Interrupted",
     "Light",
+    "Likeness",
     "Lora",
+    "MissingExtensionError",
+    "NotABackendError",
+    "NotAppliedError",
+    "Photo",
+    "PictureJob",
+    "PlacementError",
     "ProdgenError",
     "Recipe",
+    "Replay",
     "Result",
+    "ResultNotSentError",
+    "Script",
+    "SegmentationError",
+    "SettingError",
     "Shot",
+    "SoftInpainting",
     "Txt2Img",
+    "UnknownNameError",
+    "UnsupportedFeatureError",
     "Upscale",
+    "Verdict",
+    "WrongValueError",
+    "cut_out",
+    "generate",
+    "inspect",
     "load",
+    "new_shot",
+    "replay",
     "save",
     "shoot",
+    "shoot_all",
 ]
 
+_HOMES = {
+    "client": ("Client",),
+    "cutout": (
+        "CutOut",
+        "cut_out",
+    ),
+    "errors": (
+        "ProdgenError",
+        "ImageError",
+        "SegmentationError",
+        "PlacementError",
+        "IdentityError",
+        "Interrupted",
+        "SettingError",
+        "WrongValueError",
+        "IdleSettingError",
+        "UnknownNameError",
+        "BackendError",
+        "BackendUnreachableError",
+        "BackendCertificateError",
+        "BackendBusyError",
+        "BackendAuthError",
+        "NotABackendError",
+        "BackendTimeoutError",
+        "BackendFaultError",
+        "BackendOutOfMemoryError",
+        "BackendLostError",
+        "ResultNotSentError",
+        "AnswerError",
+        "NotAppliedError",
+        "UnsupportedFeatureError",
+        "MissingExtensionError",
+    ),
+    "files": (
+        "load",
+        "save",
+    ),
+    "identity": (
+        "Likeness",
+        "Verdict",
+    ),
+    "images": ("Photo",),
+    "inspecting": (
+        "Inspection",
+        "inspect",
+    ),
+    "light": ("Light",),
+    "replaying": (
+        "Replay",
+        "replay",
+    ),
+    "schema": (
+        "ADetailer",
+        "Capabilities",
+        "ControlNetUnit",
+        "Generation",
+        "ICLight",
+        "Img2Img",
+        "Lora",
+        "Script",
+        "SoftInpainting",
+        "Txt2Img",
+        "Upscale",
+    ),
+    "shots": (
+        "Recipe",
+        "Result",
+        "Shot",
+        "new_shot",
+        "shoot",
+        "shoot_all",
+    ),
+    "text2image": (
+        "GeneratedPicture",
+        "PictureJob",
+        "generate",
+    ),
+}
+"""The module that each public name comes from."""
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'prodgen' has no attribute {name!r}")
-    return getattr(import_module(f"prodgen.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:  # a type checker that saw this would believe any name to be there
+
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first used."""
+        from importlib import import_module
+
+        home = next((home for home, names in _HOMES.items() if name in names), None)
+        if home is None:
+            raise AttributeError(f"module 'prodgen' has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f"prodgen.{home}"), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    """Name everything public, imported or not."""
+    return sorted({*__all__, "__version__"})

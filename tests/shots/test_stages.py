@@ -137,6 +137,17 @@ def test_inpainting_works_without_ic_light_and_keeps_the_product(placed, disc):
     assert np.abs(painted[Drawn].scene[inside] - core).mean() < 0.02
 
 
+def test_the_rim_of_the_product_that_still_holds_the_old_background_is_painted_again(placed):
+    square = np.zeros((64, 64), np.float32)
+    square[16:48, 16:48] = 1
+
+    mask = BackgroundStage().request(placed, placed[Placed].original, square).inpaint_mask
+
+    assert mask[16, 32] == mask[47, 32] == mask[32, 16] == mask[32, 47] == 1
+    np.testing.assert_array_equal(mask[20:44, 20:44], 0)
+    np.testing.assert_array_equal(mask[square == 0], 1)
+
+
 def test_light_words_and_light_map_reach_the_backend(placed):
     def brightness(light: str) -> np.ndarray:
         lit = RelightStage().apply(

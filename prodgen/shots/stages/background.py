@@ -31,10 +31,10 @@ class BackgroundStage(SceneStage):
     """Weight of the prompt."""
 
     sampler_name: str = "DPM++ 2M"
-    """As `/sdapi/v1/samplers` lists it."""
+    """A name from `/sdapi/v1/samplers`."""
 
     scheduler: str = "Karras"
-    """As `/sdapi/v1/schedulers` lists it."""
+    """A name from `/sdapi/v1/schedulers`."""
 
     denoising_strength: float = Field(default=1.0, ge=0, le=1)
     """How much of what is not product may change; the start is pure latent noise, so 1."""

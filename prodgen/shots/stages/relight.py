@@ -40,10 +40,10 @@ class RelightStage(SceneStage):
     """Weight of the prompt; at 1 the negative prompt does nothing, above 3 IC-Light burns."""
 
     sampler_name: str = IC_LIGHT_SAMPLER
-    """As `/sdapi/v1/samplers` lists it."""
+    """A name from `/sdapi/v1/samplers`."""
 
     scheduler: str = IC_LIGHT_SCHEDULER
-    """As `/sdapi/v1/schedulers` lists it."""
+    """A name from `/sdapi/v1/schedulers`."""
 
     denoising_strength: float = Field(default=LIGHT_MAP_DENOISING_STRENGTH, ge=0, le=1)
     """How much of a light map may be redrawn; without `light` it has nothing to act on."""

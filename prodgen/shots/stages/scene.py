@@ -39,10 +39,10 @@ class SceneStage(Stage):
     """Weight of the prompt."""
 
     sampler_name: str
-    """As `/sdapi/v1/samplers` lists it."""
+    """A name from `/sdapi/v1/samplers`."""
 
     scheduler: str
-    """As `/sdapi/v1/schedulers` lists it."""
+    """A name from `/sdapi/v1/schedulers`."""
 
     megapixels: float | None = Field(default=None, ge=0.1, le=4)
     """Size of the backend's picture; unset: what the checkpoint was made for."""

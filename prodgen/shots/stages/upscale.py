@@ -29,7 +29,7 @@ class UpscaleStage(Stage):
     """A factor ("2", "1.5") or a size ("4096x4096"); unset: just the canvas."""
 
     upscaler: str = Field(default="auto", min_length=1)
-    """As `/sdapi/v1/upscalers` lists it; auto takes the best known; "none" interpolates."""
+    """A name from `/sdapi/v1/upscalers`; auto takes the best known; "none" interpolates."""
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with product, matte and scene at the final size."""
