@@ -187,7 +187,6 @@ def _room(name: str) -> ModuleType:
 
 
 def _work(room: str, constant: Constant | None, factor: float, pipe: Any) -> None:
-    cv2.setNumThreads(1)
     value = ""
     try:
         if constant is not None:
@@ -209,7 +208,11 @@ def scored(room: str, constant: Constant | None = None, factor: float = 1.0) -> 
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(room, constant, factor, sender))
+    # OpenCV's threads do not come along to a fork, which would wait for them for ever: it begins without any.
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
     process.start()
+    cv2.setNumThreads(threads)
     sender.close()
     try:
         answer: Answer = receiver.recv()

@@ -40,3 +40,12 @@ def test_a_source_distribution_holds_all_that_its_tests_read(project, root):
 
     assert [name for name in packed if not (root / name).exists()] == []
     assert sorted({name.split("/")[0] for name in named} - {*packed, "pyproject.toml"}) == []
+
+
+def test_no_page_sends_people_to_an_address_that_is_not_one(root):
+    pages = [root / "README.md", root / "CONTRIBUTING.md", *(root / "docs").rglob("*.md")]
+    assert [
+        page.name
+        for page in pages
+        if re.search(r"ADDRESS-OF|<your|example\.com/prodgen", page.read_text("utf-8"))
+    ] == []
