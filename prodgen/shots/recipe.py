@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -19,7 +19,7 @@ from prodgen.schema.refusals import CheckedValue
 from prodgen.schema.seeds import MAX_TRIES
 from prodgen.shots.frame import Stage
 from prodgen.shots.layers import DESCRIPTIONS, Brief, Drawn, FinalScene, Given, Placed
-from prodgen.shots.stages import AnyStage
+from prodgen.shots.stages import STAGES, AnyStage
 
 MAX_RECIPE_BYTES = 1 << 20
 """Largest file read as a recipe; real ones have less than a thousandth of that."""
@@ -158,8 +158,7 @@ def check_order(stages: Sequence[Stage]) -> None:
 
 
 def _missing(who: str, layer: type) -> str:
-    union, *_ = get_args(AnyStage)
-    makers = [kind for kind in get_args(union) if layer in kind.gives and layer not in kind.takes]
+    makers = [kind for kind in STAGES if layer in kind.gives and layer not in kind.takes]
     names = [repr(kind.model_fields["stage"].default) for kind in makers]
     either = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     where = "into the recipe" if who == "the picture" else "before it"

@@ -1,8 +1,10 @@
-"""The steps of a recipe. Each is a module that knows no other; `AnyStage` lists them all."""
+"""The steps of a recipe. Each is a module that knows no other; `STAGES` lists them all."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -18,22 +20,28 @@ from prodgen.shots.stages.segment import SegmentStage
 from prodgen.shots.stages.sweep import SweepStage
 from prodgen.shots.stages.upscale import UpscaleStage
 
-AnyStage = Annotated[
-    SegmentStage
-    | PlaceStage
-    | LookStage
-    | RelightStage
-    | BackgroundStage
-    | SweepStage
-    | UpscaleStage
-    | IdentityStage
-    | GroundStage
-    | FinishStage,
-    Field(discriminator="stage"),
-]
-"""What a recipe may be made of; the field `stage` tells which one it is."""
+STAGES: tuple[type[Stage], ...] = (
+    SegmentStage,
+    PlaceStage,
+    LookStage,
+    RelightStage,
+    BackgroundStage,
+    SweepStage,
+    UpscaleStage,
+    IdentityStage,
+    GroundStage,
+    FinishStage,
+)
+"""Every stage that a recipe can have. A new one is a module here, and its line in this table."""
+
+if TYPE_CHECKING:
+    AnyStage = Stage
+else:
+    AnyStage = Annotated[reduce(or_, STAGES), Field(discriminator="stage")]
+    """What a recipe may be made of; the field `stage` tells which one it is."""
 
 __all__ = [
+    "STAGES",
     "AnyStage",
     "BackgroundStage",
     "FinishStage",
