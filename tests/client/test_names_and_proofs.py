@@ -201,3 +201,64 @@ def test_an_interrupted_run_tells_that_pictures_are_missing(recorded):
 
     assert len(generation.images) == 1
     assert any("1 of 3 pictures" in notice for notice in generation.notices)
+
+
+@pytest.mark.parametrize("name", ["SGM Uniform", "sgm_uniform", "sgm uniform"])
+def test_both_names_of_a_schedule_are_known(recorded, name):
+    server = recorded(txt2img="core/txt2img-min")
+
+    with pytest.raises(NotAppliedError, match="Automatic ran"):
+        server.client().txt2img(cat(scheduler=name))
+    assert server.sent("txt2img")
+
+
+def test_a_name_from_a_list_that_the_server_does_not_have_is_left_to_the_server(recorded):
+    server = recorded(txt2img="core/txt2img-min")
+    del server.answers["/sdapi/v1/prompt-styles"]
+
+    assert server.client().txt2img(cat(styles=("anything",))).images
+
+
+def with_info(captured, name, **changes):
+    import json
+
+    answer = captured(name)["response"]["json"]
+    return {**answer, "info": json.dumps(json.loads(answer["info"]) | changes)}
+
+
+def test_the_version_in_an_answer_tells_what_the_lists_cannot(recorded, captured):
+    client = recorded(txt2img=with_info(captured, "core/txt2img-min", version="f1.0.5-v1.9.5")).client()
+
+    assert client.dialect.name == "a1111"
+    client.txt2img(cat())
+    assert client.dialect.name == "reforge"
+    assert client.version == "f1.0.5-v1.9.5"
+
+
+def test_a_dialect_that_was_chosen_by_hand_is_kept(recorded, captured):
+    answer = with_info(captured, "core/txt2img-min", version="f1.0.5-v1.9.5")
+    client = recorded(txt2img=answer).client(dialect="forge")
+
+    client.txt2img(cat())
+
+    assert client.dialect.name == "forge"
+
+
+def test_a_controlnet_unit_that_did_not_run_is_noticed(recorded, captured):
+    script = {"name": "controlnet", "is_alwayson": True, "is_img2img": False, "args": []}
+    server = recorded(txt2img="core/txt2img-min", script_info=[script])
+    server["/controlnet/model_list"] = {"model_list": ["canny"]}
+    server["/controlnet/module_list"] = "controlnet/module_list"
+    unit = ControlNetUnit(module="canny", model="canny", image=np.full((64, 64, 3), 0.5, np.float32))
+
+    with pytest.raises(NotAppliedError, match="1 ControlNet units were asked for, 0 ran"):
+        server.client().txt2img(cat(controlnet=(unit,)))
+
+
+def test_a_vae_that_was_not_used_is_noticed(recorded):
+    client = recorded(txt2img="core/txt2img-min").client()
+
+    with pytest.raises(NotAppliedError, match="VAE 'random-tiny") as failure:
+        client.txt2img(cat(vae="random-tiny.vae.safetensors"))
+
+    assert failure.value.feature == "VAE"

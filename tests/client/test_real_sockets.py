@@ -18,7 +18,13 @@ from prodgen.client import Client
 from prodgen.client.knowledge import choosing
 from prodgen.client.reaching import addresses
 from prodgen.client.reaching.access import Access
-from prodgen.errors import BackendError, BackendTimeoutError, ProdgenError, SettingError
+from prodgen.errors import (
+    BackendCertificateError,
+    BackendTimeoutError,
+    BackendUnreachableError,
+    ProdgenError,
+    SettingError,
+)
 
 SECRET = "s3cret-t0ken"
 
@@ -102,7 +108,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused_and_the_remedy_told(au
 
     with serving(tls=context) as server:
         client = Client(f"https://127.0.0.1:{server.server_port}")
-        with client, pytest.raises(BackendError, match="PRODGEN_CA_FILE"):
+        with client, pytest.raises(BackendCertificateError, match="PRODGEN_CA_FILE"):
             client.options()
 
         assert server.heard == []
@@ -302,3 +308,20 @@ def test_a_server_that_answered_in_time_is_not_cut_off_later(monkeypatch):
             assert connection.get("/x") == {"a": 1}
 
         assert len(server.heard) == 2
+
+
+def test_a_server_without_tls_at_an_https_address_is_said_to_be_one():
+    with serving() as server, Client(f"https://127.0.0.1:{server.server_port}") as client:
+        with pytest.raises(BackendUnreachableError, match="http:// instead of https://") as failure:
+            client.options()
+
+        assert failure.value.cause == "no TLS"
+
+
+def test_a_refused_connection_is_told_from_an_unknown_host():
+    with pytest.raises(BackendUnreachableError) as refused, Client("http://127.0.0.1:9") as client:
+        client.options()
+    with pytest.raises(BackendUnreachableError) as unknown, Client("http://no-such-host.invalid") as client:
+        client.options()
+
+    assert (refused.value.cause, unknown.value.cause) == ("refused", "unknown host")

@@ -225,3 +225,11 @@ def test_every_recorded_refusal_becomes_an_error_with_a_name(shared):
         assert len(str(refusal.value)) > 30, path
         checked += 1
     assert checked > 60
+
+
+def test_a_server_that_keeps_the_proportions_has_enlarged_as_asked(recorded, captured, pixels):
+    name = "core/extra-single-lanczos-x2"
+    image = from_uint8(pixels(captured(name)["request"]["json"]["image"]))
+    request = Upscale(image=image, upscaler_1="Lanczos", upscaling_resize_w=128, upscaling_resize_h=256)
+
+    assert recorded(extra_single_image=name).client().upscale(request).image.shape == (128, 128, 3)

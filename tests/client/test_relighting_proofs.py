@@ -281,3 +281,38 @@ def test_forge_which_hides_its_errors_is_asked_to_save_as_well(recorded, ic_ligh
     generation = server.client(dialect="forge").txt2img(bag(ic_light=ic_light("iclight-v1/ok-txt2img-fc")))
 
     assert len(generation.images) == 1
+
+
+def with_foreground(captured, pixels, change, kind):
+    """A recorded answer whose foreground is changed and encoded once more."""
+    import base64
+    import io
+
+    from PIL import Image
+
+    answer = captured("iclight-v1/ok-txt2img-fc")["response"]["json"]
+
+    def encoded(array):
+        buffer = io.BytesIO()
+        Image.fromarray(array).save(buffer, kind, quality=95)
+        return base64.b64encode(buffer.getvalue()).decode()
+
+    result, foreground = map(pixels, answer["images"])
+    return {**answer, "images": [encoded(result), encoded(change(foreground))]}
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_foreground_that_comes_back_in_any_format_is_recognised(recorded, ic_light, captured, pixels, kind):
+    answer = with_foreground(captured, pixels, lambda x: x, kind)
+
+    generation = recorded(txt2img=answer).client().txt2img(bag(ic_light=ic_light("iclight-v1/ok-txt2img-fc")))
+
+    assert generation.applied.ic_light is True
+
+
+@pytest.mark.parametrize(("kind", "levels"), [("PNG", 3), ("JPEG", 40)])
+def test_a_foreground_that_is_nearly_ours_is_another_one(recorded, ic_light, captured, pixels, kind, levels):
+    answer = with_foreground(captured, pixels, lambda x: np.where(x < 128, x + levels, x - levels), kind)
+
+    with pytest.raises(NotAppliedError, match="another picture than ours"):
+        recorded(txt2img=answer).client().txt2img(bag(ic_light=ic_light("iclight-v1/ok-txt2img-fc")))

@@ -211,3 +211,18 @@ def test_an_error_in_the_callback_reaches_the_caller(recorded, monkeypatch):
 
     with pytest.raises(ZeroDivisionError):
         server.client().txt2img(cat(), on_progress=on_progress)
+
+
+@pytest.mark.parametrize("error", [httpx.RemoteProtocolError("gone"), httpx.ReadError("reset")])
+def test_a_question_whose_connection_broke_is_asked_once_more(recorded, error):
+    failures = [error]
+
+    def once(request):
+        if failures:
+            raise failures.pop()
+        return httpx.Response(200, json={"a": 1})
+
+    server = recorded(options=once)
+
+    assert server.client().options() == {"a": 1}
+    assert len(server.calls) == 2

@@ -114,3 +114,25 @@ def test_uploads_over_a_network_are_small(recorded):
     local, far = (base64.b64decode(body["image"]) for body in server.sent("extra-single-image"))
     assert local[:2] == b"BM"
     assert far[8:12] == b"WEBP"
+
+
+def test_a_picture_whose_checksum_is_wrong_is_damaged_though_it_can_be_read():
+    at = GOOD.index(b"IDAT") - 4
+    end = at + 12 + int.from_bytes(GOOD[at : at + 4], "big")
+    wrong = GOOD[: end - 1] + bytes([GOOD[end - 1] ^ 1]) + GOOD[end:]
+
+    with pytest.raises(ImageError, match="damaged"):
+        decoding.decode_picture(wrong, name="it")
+
+
+def test_a_mask_goes_over_a_network_as_one_grey_channel():
+    data = encoding.encode_picture(SentPicture(matte=ALPHA), formats={"tiff", "webp", "png"}, is_local=False)
+
+    assert data.startswith(b"\x89PNG")
+    assert data[25] == 0  # colour type: grey
+
+
+def test_a_picture_too_wide_for_webp_goes_as_png():
+    wide = SentPicture(np.zeros((1, 16_384, 3), np.float32))
+
+    assert encoding.encode_picture(wide, formats={"webp", "png"}, is_local=False).startswith(b"\x89PNG")

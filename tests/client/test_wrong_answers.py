@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
+import ssl
 import struct
 import zlib
 
@@ -18,9 +20,11 @@ from prodgen.codecs import encode_png
 from prodgen.errors import (
     AnswerError,
     BackendAuthError,
+    BackendCertificateError,
     BackendError,
     BackendFaultError,
     BackendTimeoutError,
+    BackendUnreachableError,
     NotABackendError,
     SettingError,
 )
@@ -222,3 +226,32 @@ def test_a_connection_is_closed_with_its_client(recorded):
 def test_an_unreadable_certificate_file_is_an_error():
     with pytest.raises(SettingError, match="certificate"):
         Connection(addresses.parse("https://x"), timeout_s=1, verify="/no/such/file.pem")
+
+
+def below(error, cause):
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (httpx.ConnectTimeout("x"), "no answer"),
+        (httpx.ProxyError("x"), "proxy"),
+        (httpx.ConnectError("x"), "other"),
+        (below(httpx.ConnectError("x"), ConnectionRefusedError("x")), "refused"),
+        (below(httpx.ConnectError("x"), socket.gaierror("x")), "unknown host"),
+        (below(httpx.ConnectError("x"), below(OSError("x"), ssl.SSLError("x"))), "no TLS"),
+    ],
+)
+def test_in_which_way_nothing_answered_is_a_fact(error, cause):
+    found = translate("http://x", error)
+
+    assert isinstance(found, BackendUnreachableError)
+    assert found.cause == cause
+
+
+def test_a_certificate_that_is_not_trusted_is_a_kind_of_its_own():
+    error = below(httpx.ConnectError("x"), ssl.SSLCertVerificationError("x"))
+
+    assert isinstance(translate("https://x", error), BackendCertificateError)

@@ -367,9 +367,8 @@ def _not_connected(url: str, error: Exception, text: str) -> BackendError:
     for below in _causes(error):
         match below:
             case ssl.SSLCertVerificationError():
-                return BackendCertificateError(
-                    url, f"its certificate is not trusted ({below.verify_message})"
-                )
+                why = getattr(below, "verify_message", str(below))
+                return BackendCertificateError(url, f"its certificate is not trusted ({why})")
             case ssl.SSLError():
                 cause = "no TLS"
             case socket.gaierror():
