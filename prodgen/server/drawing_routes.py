@@ -174,7 +174,7 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Done:
-    """A finished call: what was asked, what came of it, and what is told about it."""
+    """A finished call: what was asked, its pictures, and the contents of their infotexts."""
 
     call: DrawingCall
     results: CallResults

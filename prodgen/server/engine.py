@@ -153,7 +153,7 @@ class DrawnPicture:
     """(H, W, 3), of the order's `final_size`; in img2img of the plan's `start`."""
 
     story: Mapping[str, object] = field(default_factory=dict)
-    """What the infotext tells besides, under keys of the engine's own, in that order."""
+    """Further entries of the infotext, under keys of the engine's own, in that order."""
 
     is_partial: bool = False
     """Whether an interrupt ended it early."""

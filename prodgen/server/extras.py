@@ -60,9 +60,9 @@ def single(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
     fields = read_fields(EXTRA_SINGLE, body)
     picture = read_picture(fields["image"])
     with machine.lock.held():
-        pixels, said = _processed(machine, picture, fields)
-    data = encode_png(pixels, {"postprocessing": said}, level=machine.behaviour.png_level)
-    return images_answer("image", to_base64(data), _html_info(said), last=True)
+        pixels, done = _processed(machine, picture, fields)
+    data = encode_png(pixels, {"postprocessing": done}, level=machine.behaviour.png_level)
+    return images_answer("image", to_base64(data), _html_info(done), last=True)
 
 
 def batch(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
@@ -82,17 +82,17 @@ def batch(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
     if faults:
         raise Invalid(faults)
     pictures = [read_picture(entry["data"]) for entry in entries]
-    images, said = [], ""
+    images, done = [], ""
     with machine.lock.held():
         for picture in pictures:
-            pixels, said = _processed(machine, picture, fields)
-            data = encode_png(pixels, {"postprocessing": said}, level=machine.behaviour.png_level)
+            pixels, done = _processed(machine, picture, fields)
+            data = encode_png(pixels, {"postprocessing": done}, level=machine.behaviour.png_level)
             images.append(to_base64(data))
-    return images_answer("images", images, _html_info(said), last=True)
+    return images_answer("images", images, _html_info(done), last=True)
 
 
-def _html_info(said: str) -> dict[str, str]:
-    return {"html_info": f"<p>{html.escape(said)}</p>"}
+def _html_info(text: str) -> dict[str, str]:
+    return {"html_info": f"<p>{html.escape(text)}</p>"}
 
 
 def _processed(machine: Machine, picture: UploadedPicture, fields: Fields) -> tuple[Pixels, str]:
@@ -103,24 +103,24 @@ def _processed(machine: Machine, picture: UploadedPicture, fields: Fields) -> tu
     first, second = fields["upscaler_1"], fields["upscaler_2"]
     if first == "None":
         return picture.pixels, ""
-    said: dict[str, object] = {}
+    steps: dict[str, object] = {}
     width, height, crop = _target(picture, fields)
     if fields["resize_mode"] == 1:
         asked = f"{fields['upscaling_resize_w']}x{fields['upscaling_resize_h']}"
-        said["Postprocess upscale to"] = asked
+        steps["Postprocess upscale to"] = asked
         if fields["upscaling_crop"]:
-            said["Postprocess crop to"] = asked
+            steps["Postprocess crop to"] = asked
     else:
-        said["Postprocess upscale by"] = fields["upscaling_resize"]
-    said["Postprocess upscaler"] = first
+        steps["Postprocess upscale by"] = fields["upscaling_resize"]
+    steps["Postprocess upscaler"] = first
     result = _cropped(upscaled(machine.engine, picture.pixels, width, height, first), crop)
     visible = fields["extras_upscaler_2_visibility"]
     if second != "None" and visible > 0:
-        said["Postprocess upscaler 2"] = second
+        steps["Postprocess upscaler 2"] = second
         other = _cropped(upscaled(machine.engine, picture.pixels, width, height, second), crop)
         mixed = result + (other.astype(np.float32) - result) * np.float32(visible)
         result = np.rint(mixed).astype(np.uint8)
-    return result, ", ".join(f"{key}: {value}" for key, value in said.items())
+    return result, ", ".join(f"{key}: {value}" for key, value in steps.items())
 
 
 def _target(picture: UploadedPicture, fields: Fields) -> tuple[int, int, tuple[int, int] | None]:

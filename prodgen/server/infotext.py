@@ -18,7 +18,7 @@ _SIZE = re.compile(r"^(\d+)x(\d+)$")
 
 @dataclass(frozen=True)
 class CallFacts:
-    """What is said about one call's pictures; all prompts of a call are the same here."""
+    """What an infotext states about one call's pictures; all prompts of a call are the same here."""
 
     prompt: str
     negative_prompt: str

@@ -13,7 +13,7 @@ from prodgen.server.engine import ModelFile
 from prodgen.server.ic_light_script import IC_LIGHT_MODELS
 
 ROOT = "/prodgen-embedded"
-"""The server's folder in answers. It is a name only: no path of this computer is told."""
+"""The server's folder in answers. It is a name only: no path of this computer is shown."""
 
 _SECOND, _BROWN = {"second_order": "True"}, {"brownian_noise": "True"}
 _ENSD, _DISCARD = {"uses_ensd": "True"}, {"discard_next_to_last_sigma": "True"}

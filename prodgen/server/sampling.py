@@ -79,7 +79,7 @@ class CallResults:
     """IC-Light's pictures with the foreground's detail, after all results."""
 
     story: Mapping[str, object] = field(default_factory=dict)
-    """What the engine tells about the last picture."""
+    """The engine's own entries for the infotext, from the last picture."""
 
 
 def floored(fields: Mapping[str, Any]) -> tuple[int, int]:

@@ -36,7 +36,7 @@ from prodgen.server.patient_reading import (
 from prodgen.server.wire import HttpAnswer
 
 PORT = 7860
-"""A1111's own, so that clients find it without being told."""
+"""A1111's own, where clients look by themselves."""
 
 GZIP_FROM_BYTES = 1000
 """Answers of this size are compressed for clients that accept it, as the real server does."""

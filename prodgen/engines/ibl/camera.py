@@ -21,19 +21,23 @@ from prodgen.engines.ibl.panorama import load
 Array = NDArray[np.float32]
 
 FOCAL_SHARE = 1.45
-"""Focal length in picture heights: 38 degrees from top to bottom, near what catalogues are shot with."""
+"""Focal length in picture heights: 38 degrees from top to bottom. Chosen by eye, near what catalogues are
+shot with."""
 
 DEFOCUS_SHARE = 0.021
-"""Radius of the blur disc at infinity, in picture sides: an 85 mm lens at f/2.8 and two metres, about."""
+"""Radius of the blur disc at infinity, in picture sides. Chosen by eye, about that of an 85 mm lens at f/2.8
+and two metres."""
 
 BACKDROP_WIDTH = 0.72
-"""The place is seen by a shorter lens than the product, so that it shows more of itself."""
+"""Focal length with which the place is seen, compared with the product's: a shorter one shows more of it.
+Chosen by eye."""
 
 BACKDROP_PX = 300
-"""Longest side on which the backdrop is blurred; behind that blur nothing finer is left."""
+"""Longest side on which the backdrop is blurred. Speed: that blur leaves nothing finer."""
 
 BRIGHTEST = 24.0
-"""Highlights are cut here (1 = white) before the blur, or the sun's disc would be a white plate."""
+"""Level at which highlights are cut before the blur, 1 = white. Guard: the sun's disc would become a
+plate."""
 
 
 @dataclass(frozen=True)

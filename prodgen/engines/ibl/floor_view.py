@@ -2,7 +2,7 @@
 
 Takes a material, puts it in perspective under the product, lays the scene's light on it, lets a polished one
 mirror what is behind and the product itself, and blurs it as the lens would. Owns the floor's light; the
-shadow's shape is `prodgen.shadows`', the pattern is `materials`'.
+shadow's shape is `prodgen.shadows`', the pattern is `floor_materials`'.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from prodgen.shadows import cast_shadow, contact_shadow, reflection, shadow_unde
 Array = NDArray[np.float32]
 
 LOWEST_SHADOW_DEG = 16.0
-"""A lower sun throws shadows out of the picture; the table then seems to float."""
+"""Elevation below which a sun throws no longer shadow. Chosen by eye: the table would seem to float."""
 
 UP = np.array([0, 1, 0], np.float32)
 
 STANDARD_MIRROR = 0.05
-"""Reflectance of stone, lacquer, water seen straight on (Fresnel, refractive index about 1.55)."""
+"""Reflectance of stone, lacquer, glass seen straight on. Source: Fresnel, at a refractive index of 1.55."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def floor_light(environment: Environment, gain: Array) -> FloorLight:
 
 
 BRIGHTEST_FLOOR = 0.50
-"""Linear level above which a pale floor is held back: marble and linen must keep their pattern."""
+"""Linear level above which a pale floor is held back. Chosen by eye: marble and linen keep their pattern."""
 
 
 def held_back(light: FloorLight, surface: Surface) -> FloorLight:
@@ -288,7 +288,7 @@ def _disc_blur(picture: Array, radius_px: float) -> Array:
         return cv2.filter2D(picture, -1, disc_kernel(radius_px), borderType=cv2.BORDER_REFLECT).astype(
             np.float32
         )
-    # Of a disc and a Gaussian of half its radius nobody sees the difference on a floor.
+    # A Gaussian of half the disc's radius has its variance, and is much faster.
     return blur(picture, radius_px / 2)
 
 

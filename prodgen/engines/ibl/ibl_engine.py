@@ -84,14 +84,14 @@ class IblEngine:
     def _drawn(self, order: BatchOrder, place: int, progress: ReportProgress) -> DrawnPicture:
         renderings: list[Rendering] = []
 
-        def tell(share: float) -> None:
+        def report(share: float) -> None:
             progress((place + share) / len(order.seeds))
 
         def developed(one: RenderOrder) -> Pixels:
             renderings.append(self._renderer(one))
             return to_uint8(apply_looks(renderings[-1].image, order.loras))
 
-        tell(0.0)
+        report(0.0)
         width, height = order.final_size
         plain = RenderOrder(
             prompt=order.prompt,
@@ -99,7 +99,7 @@ class IblEngine:
             seed=order.seeds[place],
             width=width,
             height=height,
-            progress=tell,
+            progress=report,
         )
         if order.relight is not None:
             pixels = developed(_lit(plain, order.relight))

@@ -1,8 +1,8 @@
 """What the embedded renderer makes of the LoRAs it lists: fixed filters, in place of learned ones.
 
-A LoRA that is listed and reported as applied must do something. These two do, roughly, what their
-namesakes are used for: more fine detail, and a more contrasty, saturated rendering. Their strengths are a
-matter of taste: chosen by eye, so that a weight of 1 shows without looking filtered.
+A LoRA that is listed and reported as applied must do something. These two do, roughly, what their namesakes
+are used for: more fine detail, and a more contrasty, saturated rendering. Their strengths are chosen by eye,
+so that a weight of 1 shows without looking filtered.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ RENDER_LOOK = ModelFile("SDXLrender_v2.0", metadata=_METADATA)
 LORAS = (MORE_DETAILS, RENDER_LOOK)
 
 DETAIL_SIGMA = 1 / 300
-"""Scale of fine detail, as a share of the shorter side. Taste."""
+"""Scale of fine detail, as a share of the shorter side. Chosen by eye."""
 
 DETAIL_GAIN = 0.8
-"""Gain of the unsharp mask at a weight of 1. Taste."""
+"""Gain of the unsharp mask at a weight of 1. Chosen by eye."""
 
 SATURATION_GAIN = 0.15
-"""Added to the saturation at a weight of 1. Taste."""
+"""Added to the saturation at a weight of 1. Chosen by eye."""
 
 CONTRAST_GAIN = 0.25
-"""Strength of the S-curve at a weight of 1. Taste."""
+"""Strength of the S-curve at a weight of 1. Chosen by eye."""
 
 
 def apply_looks(image: RgbImage, loras: Sequence[tuple[ModelFile, float]]) -> RgbImage:

@@ -25,14 +25,15 @@ from prodgen.errors import ProdgenError
 Array = NDArray[np.float32]
 
 ROWS, COLUMNS = 64, 128
-"""Size of the small panorama that irradiance and lights are worked out on (2.8 degrees a pixel)."""
+"""Size of the small panorama that irradiance and lights are worked out on, 2.8 degrees a pixel. Speed: nine
+coefficients hold nothing finer than 60 degrees."""
 
 BAND = np.array([math.pi, 2 * math.pi / 3, 2 * math.pi / 3, 2 * math.pi / 3] + [math.pi / 4] * 5, np.float32)
-"""Lambert's cosine in the first three bands of spherical harmonics: Ramamoorthi and Hanrahan,
+"""Lambert's cosine in the first three bands of spherical harmonics. Source: Ramamoorthi and Hanrahan,
 "An Efficient Representation for Irradiance Environment Maps", 2001, equation 8 (A0, A1, A2)."""
 
 WIDEST_LOBE_DEG = 28.0
-"""How far around its brightest direction a light may reach and still be one light."""
+"""How far around its brightest direction a light may reach and still be one light. Chosen by eye."""
 
 
 @dataclass(frozen=True)
@@ -147,10 +148,6 @@ class Environment:
         """What a white matt surface facing `normals` (..., 3) sends back: irradiance / pi, never negative."""
         weighted = self.coefficients * (BAND / np.float32(math.pi))[:, None]
         return np.maximum(harmonics(normals) @ weighted, 0.0)
-
-    def turned(self, heading_deg: float) -> Environment:
-        """The same surroundings with the camera looking at `heading_deg`."""
-        return make_environment(self.small, heading_deg)
 
     def with_floor(self, bounce: Array, share: float) -> Environment:
         """With `share` of what comes from below replaced by a floor of radiance `bounce` (3,)."""

@@ -24,10 +24,10 @@ Pattern = NDArray[np.floating[Any]]
 """Float32 at run time; sums of patterns and plain numbers are not typed so narrowly."""
 
 CELLS, CELL_PX = 64, 16
-"""The noise repeats after 64 random values each way, drawn 16 pixels apart."""
+"""The noise repeats after 64 random values each way, drawn 16 pixels apart. Speed: a sheet takes 4 MiB."""
 
 FARTHEST = 14.0
-"""Largest depth that is told apart, in depths of the product: beyond, rows repeat the last one."""
+"""Largest depth that rows resolve, in depths of the product; beyond it they repeat the last one. Guard."""
 
 
 @lru_cache(maxsize=1)

@@ -20,16 +20,16 @@ from prodgen.masks import bounding_box
 Array = NDArray[np.float32]
 
 SHAPE_PX = 112
-"""Long side on which the shape is worked out; it is smooth, and enlarged afterwards."""
+"""Long side on which the shape is worked out. Speed: it is smooth, and enlarged afterwards."""
 
 SWEEPS = 160
-"""Relaxation steps at the finest level; the coarser levels have done the rest."""
+"""Relaxation steps at the finest level. Speed: the coarser levels have done the rest."""
 
 FLATNESS = 0.75
-"""Depth of the cushion compared with a half round: most products have a front."""
+"""Depth of the cushion compared with a half round. Chosen by eye: most products have a front."""
 
 FILL, DRAMATIC_FILL = 0.22, 0.04
-"""Share of the light that a photographer's reflector evens out: a black side sells nothing."""
+"""Share of the light that a photographer's reflector evens out. Chosen by eye: a black side sells nothing."""
 
 
 def normals(matte: Matte, *, flatness: float = FLATNESS) -> tuple[Array, Array]:

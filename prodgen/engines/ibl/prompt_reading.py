@@ -2,7 +2,7 @@
 
 No model: words and phrases of a table are compared by their stems, the longest phrase first, with small
 typing mistakes forgiven. The renderer is honest by it: a word that describes nothing it can draw is reported,
-not ignored. The rules and their numbers are taste, chosen by eye on a sheet of twelve pictures.
+not ignored. The rules and their numbers are chosen by eye.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ LONGEST_PHRASE = 5
 """Words of the longest phrase in words.toml, such as "from the upper left"."""
 
 COLOUR_REACH = 2
-"""Words from a colour to what it colours: "pink paper background". Taste."""
+"""Words from a colour to what it colours: "pink paper background". Chosen by eye."""
 
 DARKER, BRIGHTER = 0.8, 1.06
-"""Factors on the exposure for words such as "moody" and "airy". Taste."""
+"""Factors on the exposure for words such as "moody" and "airy". Chosen by eye."""
 
 WARMER, COOLER = 0.25, -0.3
-"""Added to the warmth for words such as "cozy" and "icy". Taste."""
+"""Added to the warmth for words such as "cozy" and "icy". Chosen by eye."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class _Found:
             self.tints.setdefault(name, colour)
 
     def _take_rest(self, outside_product: list[str], everywhere: list[str]) -> None:
-        """Note the words that name nothing; wetness is a property of the floor, wherever it is said."""
+        """Note the words that name nothing; wetness is a property of the floor, wherever it stands."""
         wet, ignored = self.vocabulary.groups["wet"], self.vocabulary.ignored
         self.understood += [word for word in everywhere if word in wet]
         self.unknown += [

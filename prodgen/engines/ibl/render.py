@@ -32,13 +32,14 @@ from prodgen.masks import bounding_box, composite
 Array = NDArray[np.float32]
 
 LOOK_DOWN = 0.44
-"""Rows from the horizon to the product's base, in picture sides: the base is seen from 17 degrees above."""
+"""Rows from the horizon to the product's base, in picture sides: the base is seen from 17 degrees above.
+Chosen by eye."""
 
 LAMPS = {"citynight": 46, "night": 10, "city": 8}
-"""Distant lights in the picture, for the scenes that have the extra "lamps"."""
+"""Distant lights in the picture, for the scenes that have the extra "lamps". Chosen by eye."""
 
 SMALLEST_SIDE = 16
-"""Pixels; nothing can be drawn on less."""
+"""Pixels a side that are drawn on at least. Guard."""
 
 
 @dataclass(frozen=True)
@@ -66,21 +67,21 @@ def render(order: RenderOrder) -> Rendering:
         ImageError: If the sizes of the pictures in the order differ from its own.
     """
     _check(order)
-    tell = order.progress or _silent
+    report = order.progress or _silent
     reading = read(order.prompt, negative_prompt=order.negative_prompt)
-    tell(0.05)
+    report(0.05)
     product_matte = order.matte if order.foreground is not None else None
     if product_matte is not None and not (product_matte > 0.5).any():
         product_matte = None
     if order.background is not None:
-        return _on_background(order, reading, product_matte, tell)
+        return _on_background(order, reading, product_matte, report)
     stage = _set_up(order, reading, product_matte)
-    tell(0.15)
+    report(0.15)
     product = _light_product(order.foreground, product_matte, stage)
-    tell(0.35)
-    scene = _draw_scene(stage, product, tell)
+    report(0.35)
+    scene = _draw_scene(stage, product, report)
     image = _develop(scene, product, stage, order)
-    tell(1.0)
+    report(1.0)
     return _rendering(image, stage.reading, stage.environment.key)
 
 
@@ -105,16 +106,16 @@ def _check(order: RenderOrder) -> None:
 
 
 def _on_background(
-    order: RenderOrder, reading: Reading, matte: Matte | None, tell: Callable[[float], None]
+    order: RenderOrder, reading: Reading, matte: Matte | None, report: Callable[[float], None]
 ) -> Rendering:
     background = order.background
     assert background is not None  # noqa: S101 - the caller has looked
-    tell(0.3)
+    report(0.3)
     if order.foreground is None or matte is None:
         image = background.copy()
     else:
         image = relight_on(order.foreground, matte, background)
-    tell(1.0)
+    report(1.0)
     return Rendering(image=image, scene="background", floor="background", understood=reading.understood)
 
 
@@ -187,10 +188,10 @@ def _bounce(stage: _Set) -> Array:
     return np.asarray(albedo * stage.environment.irradiance(floor_view.UP[None])[0], np.float32)
 
 
-def _draw_scene(stage: _Set, product: Product | None, tell: Callable[[float], None]) -> Array:
+def _draw_scene(stage: _Set, product: Product | None, report: Callable[[float], None]) -> Array:
     camera, reading = stage.camera, stage.reading
     behind = _draw_behind(stage)
-    tell(0.5)
+    report(0.5)
     enlarged = cv2.resize(behind, (camera.width, camera.height), interpolation=cv2.INTER_CUBIC)
     picture: Array = np.maximum(enlarged, 0).astype(np.float32)
     light = floor_view.floor_light(stage.environment, stage.gain)
@@ -203,7 +204,7 @@ def _draw_scene(stage: _Set, product: Product | None, tell: Callable[[float], No
         first = max(first, int(camera.horizon + camera.drop / 12) + 1)
     rows = np.arange(first, camera.height, dtype=np.float32)
     sun, sky = floor_view.product_shadow(camera, stage.environment, light, product, first)
-    tell(0.6)
+    report(0.6)
     if is_sweep:
         share = (sun[..., None] * light.key + sky[..., None] * light.rest) / np.maximum(
             light.key + light.rest, 1e-6
@@ -212,13 +213,13 @@ def _draw_scene(stage: _Set, product: Product | None, tell: Callable[[float], No
         picture[first:] *= 1 - (1 - share) * reach
         return picture
     surface = floor_view.surface_of(reading, camera, rows, stage.rng)
-    tell(0.75)
+    report(0.75)
     dapple = floor_view.dappled(camera, rows, stage.rng) if "dapple" in reading.scene.extras else None
     light = floor_view.held_back(light, surface)
     floor = floor_view.shade(surface, light, camera, rows, sun=sun, sky=sky, dapple=dapple)
     floor = floor + floor_view.mirror(surface, camera, rows, behind, product, sky_share=sky)
     floor = floor_view.defocus(floor.astype(np.float32), camera, first)
-    tell(0.9)
+    report(0.9)
     if reading.on_podium:
         return podium.stand(
             picture, floor, surface, _podium(camera, product), stage.environment, stage.gain, first

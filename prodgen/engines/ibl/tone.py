@@ -18,17 +18,20 @@ from prodgen.masks import blur
 Array = NDArray[np.float32]
 
 METERED = np.array([[0, 0, 1], [0.64, 0.2, 0.74], [-0.64, 0.2, 0.74], [0, 0.6, 0.8], [0, 1, 0]], np.float32)
-"""Directions whose light is metered: the product's front, flanks and shoulder, and last the table."""
+"""Directions whose light is metered: the product's front, flanks and shoulder, and last the table. Chosen by
+eye."""
 
 NEUTRALISED = 0.62
-"""Share of the light's colour that white balance takes away: all of it would kill the sunset."""
+"""Share of the light's colour that white balance takes away. Chosen by eye: all of it would kill the
+sunset."""
 
 SHOULDER = 0.55
-"""Linear value from which highlights are compressed; below, the picture is as exposed."""
+"""Linear value from which highlights are compressed; below, the picture is as exposed. Chosen by eye."""
 
 
 PUNCH, VIVID = 1.14, 1.22
-"""Contrast (exponent) and saturation given back to the backdrop; bright parts bleach instead."""
+"""Contrast (exponent) and saturation given back to the backdrop, whose bright parts bleach instead. Chosen by
+eye."""
 
 
 def exposure_gain(environment: Environment, *, exposure: float, warmth: float) -> Array:
