@@ -251,3 +251,30 @@ def test_the_health_check_signs_in(mirror):
     )
 
     assert mirror.requests[0][2] == "Basic c2hvcDpnZWhlaW0="
+
+
+def test_the_folder_s_page_names_every_file_in_it():
+    page = (ROOT / "deploy/README.md").read_text()
+    names = [
+        path.name for path in (ROOT / "deploy").iterdir() if path.name not in ("README.md", "__pycache__")
+    ]
+
+    assert [name for name in names if f"`{name}`" not in page] == []
+
+
+def test_every_path_of_the_folder_that_is_named_somewhere_is_there():
+    texts = [
+        *ROOT.glob("*.*"),
+        ROOT / "Makefile",
+        *(ROOT / "docs").glob("*.md"),
+        *(path for path in (ROOT / "deploy").rglob("*") if path.is_file() and path.suffix != ".pyc"),
+    ]
+    named = {
+        match.rstrip(".")
+        for path in texts
+        if path.is_file()
+        for match in re.findall(r"(?<![\w/.-])deploy/([\w./-]+)", path.read_text("utf-8"))
+    }
+
+    assert len(named) > 5
+    assert [name for name in sorted(named) if not (ROOT / "deploy" / name).exists()] == []

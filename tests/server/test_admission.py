@@ -16,6 +16,10 @@ import pytest
 from prodgen.server import socket_server
 from prodgen.server.socket_server import listening
 
+HTTP = httpx.Client(
+    verify=False, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0), timeout=30
+)  # one for all: making each request's certificates anew takes longer than the request
+
 BODY = {"prompt": "a cat", "steps": 2, "width": 64, "height": 64, "seed": 42}
 DRAW = b"POST /sdapi/v1/txt2img HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -94,7 +98,7 @@ def test_a_page_of_another_site_can_neither_draw_nor_change_nor_stop_anything(
     url, server = door
     before = server.machine.options.shown(), len(server.render_log)
 
-    response = httpx.request(method, url + path, content=body, headers=filled(headers, url))
+    response = HTTP.request(method, url + path, content=body, headers=filled(headers, url))
 
     assert response.status_code == 403
     assert not [name for name in response.headers if name.startswith("access-control")]
@@ -114,7 +118,7 @@ def test_a_page_of_another_site_can_neither_draw_nor_change_nor_stop_anything(
 )
 def test_programs_and_the_servers_own_pages_go_on(door, headers):
     url, _ = door
-    response = httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY, headers=filled(headers, url))
+    response = HTTP.post(f"{url}/sdapi/v1/txt2img", json=BODY, headers=filled(headers, url))
 
     assert response.status_code == 200
     assert not [name for name in response.headers if name.startswith("access-control")]
@@ -123,7 +127,7 @@ def test_programs_and_the_servers_own_pages_go_on(door, headers):
 def test_a_password_does_not_let_pages_of_other_sites_in(noise_server):
     """A browser sends a password that it knows along with the requests of any page."""
     with listening(noise_server(auth={"ann": "x"})) as url:
-        response = httpx.post(
+        response = HTTP.post(
             f"{url}/sdapi/v1/interrupt", auth=("ann", "x"), headers={"origin": "https://evil.example"}
         )
 
@@ -146,7 +150,7 @@ def test_a_password_does_not_let_pages_of_other_sites_in(noise_server):
     ],
 )
 def test_a_name_that_somebody_pointed_here_is_not_served(door, host, status):
-    assert httpx.get(f"{door[0]}/sdapi/v1/samplers", headers={"host": host}).status_code == status
+    assert HTTP.get(f"{door[0]}/sdapi/v1/samplers", headers={"host": host}).status_code == status
 
 
 def test_two_hosts_in_one_request_are_refused(door):
@@ -156,7 +160,7 @@ def test_two_hosts_in_one_request_are_refused(door):
 
 def test_behind_a_password_any_name_is_served(noise_server):
     with listening(noise_server(auth={"a": "b"})) as url:
-        response = httpx.get(f"{url}/sdapi/v1/samplers", auth=("a", "b"), headers={"host": "gpu.example"})
+        response = HTTP.get(f"{url}/sdapi/v1/samplers", auth=("a", "b"), headers={"host": "gpu.example"})
 
     assert response.status_code == 200
 
@@ -266,7 +270,7 @@ def test_a_client_that_drips_is_cut_off_and_others_are_served_meanwhile(
         connection.sendall(before)
         slow = threading.Thread(target=drip, args=(connection, dripped, 0.02))
         slow.start()
-        other = httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY)
+        other = HTTP.post(f"{url}/sdapi/v1/txt2img", json=BODY)
         assert until_closed(connection) == b""
         took_s = time.monotonic() - started
         slow.join()
@@ -335,7 +339,7 @@ def test_idle_connections_without_number_do_not_keep_others_out(noise_server, mo
     before = serving_threads()
     with listening(noise_server()) as url:
         crowd = [socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=5) for _ in range(12)]
-        response = httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY)
+        response = HTTP.post(f"{url}/sdapi/v1/txt2img", json=BODY)
         wait_until(lambda: serving_threads() - before <= 4)
         assert crowd[0].recv(1) == b""  # the one that has waited longest was closed
         for connection in crowd:
@@ -351,7 +355,7 @@ def test_a_connection_that_is_drawn_for_is_not_closed_for_idle_ones(noise_server
     with listening(server) as url:
 
         def post() -> None:
-            statuses.append(httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY).status_code)
+            statuses.append(HTTP.post(f"{url}/sdapi/v1/txt2img", json=BODY).status_code)
 
         thread = threading.Thread(target=post)
         thread.start()
@@ -377,7 +381,7 @@ def test_a_client_that_does_not_read_its_answer_is_given_up(noise_server, monkey
 
 
 def test_answers_say_that_they_are_what_they_say_and_not_for_other_sites(door):
-    headers = httpx.get(f"{door[0]}/").headers
+    headers = HTTP.get(f"{door[0]}/").headers
 
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cross-origin-resource-policy"] == "same-origin"

@@ -23,6 +23,10 @@ from prodgen.errors import SettingError
 from prodgen.server.injected_faults import in_turn
 from prodgen.server.socket_server import is_loopback, listening, serve
 
+HTTP = httpx.Client(
+    verify=False, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0), timeout=30
+)  # one for all: making each request's certificates anew takes longer than the request
+
 BODY = {"prompt": "a cat", "steps": 2, "width": 64, "height": 64, "seed": 42}
 
 
@@ -41,7 +45,7 @@ def raw(url: str, request: bytes) -> bytes:
 def test_the_socket_answers_what_the_transport_answers(call, noise_server):
     direct = call().txt2img().json()
     with listening(noise_server()) as url:
-        response = httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY)
+        response = HTTP.post(f"{url}/sdapi/v1/txt2img", json=BODY)
 
     assert response.status_code == 200
     assert response.json()["images"] == direct["images"]
@@ -61,8 +65,8 @@ def test_one_connection_serves_many_requests(noise_server):
 
 def test_answers_are_gzipped_for_those_who_ask_and_can_be_had_plain(noise_server):
     with listening(noise_server()) as url:
-        zipped = httpx.get(f"{url}/sdapi/v1/options", headers={"accept-encoding": "gzip"})
-        plain = httpx.get(f"{url}/sdapi/v1/options", headers={"accept-encoding": "identity"})
+        zipped = HTTP.get(f"{url}/sdapi/v1/options", headers={"accept-encoding": "gzip"})
+        plain = HTTP.get(f"{url}/sdapi/v1/options", headers={"accept-encoding": "identity"})
 
     assert zipped.headers["content-encoding"] == "gzip"
     assert "content-encoding" not in plain.headers
@@ -72,7 +76,7 @@ def test_answers_are_gzipped_for_those_who_ask_and_can_be_had_plain(noise_server
 def test_a_body_in_chunks_is_read(noise_server):
     with listening(noise_server()) as url:
         parts = (part for part in (json.dumps(BODY)[:20].encode(), json.dumps(BODY)[20:].encode()))
-        response = httpx.post(
+        response = HTTP.post(
             f"{url}/sdapi/v1/txt2img", content=parts, headers={"content-type": "application/json"}
         )
 
@@ -93,7 +97,7 @@ def test_an_address_open_to_others_needs_a_password(noise_server):
         pass
     with listening(noise_server(auth={"a": "b"}), host="0.0.0.0") as url:
         port = urlsplit(url).port
-        assert httpx.get(f"http://127.0.0.1:{port}/sdapi/v1/samplers", auth=("a", "b")).status_code == 200
+        assert HTTP.get(f"http://127.0.0.1:{port}/sdapi/v1/samplers", auth=("a", "b")).status_code == 200
 
 
 def test_a_taken_port_is_said_with_the_remedy(noise_server):
@@ -106,8 +110,8 @@ def test_a_fault_breaks_the_connection_for_real(noise_server, kind):
     server = noise_server(faults=in_turn([kind]))
     with listening(server) as url:
         with pytest.raises(httpx.TransportError):
-            httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY)
-        assert httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY).status_code == 200
+            HTTP.post(f"{url}/sdapi/v1/txt2img", json=BODY)
+        assert HTTP.post(f"{url}/sdapi/v1/txt2img", json=BODY).status_code == 200
 
     assert len(server.render_log) == (2 if kind in ("cut_after", "cut_during") else 1)
 
@@ -117,17 +121,17 @@ def test_a_dead_server_hangs_up_and_lives_again(noise_server):
     with listening(server) as url:
         server.is_dead = True
         with pytest.raises(httpx.TransportError):
-            httpx.get(f"{url}/sdapi/v1/samplers")
+            HTTP.get(f"{url}/sdapi/v1/samplers")
         server.is_dead = False
-        assert httpx.get(f"{url}/sdapi/v1/samplers").status_code == 200
+        assert HTTP.get(f"{url}/sdapi/v1/samplers").status_code == 200
 
 
 def test_a_client_that_hangs_up_leaves_the_server_working(noise_server):
     server = noise_server(delay_s=0.3)
     with listening(server) as url:
         with pytest.raises(httpx.ReadTimeout):
-            httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY, timeout=0.1)
-        assert httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY).status_code == 200
+            HTTP.post(f"{url}/sdapi/v1/txt2img", json=BODY, timeout=0.1)
+        assert HTTP.post(f"{url}/sdapi/v1/txt2img", json=BODY).status_code == 200
 
     assert len(server.render_log) == 2
 
@@ -138,7 +142,7 @@ def test_forty_five_callers_at_once_are_all_served(noise_server):
     with listening(server) as url:
 
         def post() -> None:
-            statuses.append(httpx.post(f"{url}/sdapi/v1/txt2img", json=BODY, timeout=30).status_code)
+            statuses.append(HTTP.post(f"{url}/sdapi/v1/txt2img", json=BODY, timeout=30).status_code)
 
         threads = [threading.Thread(target=post) for _ in range(45)]
         for thread in threads:
@@ -152,7 +156,7 @@ def test_forty_five_callers_at_once_are_all_served(noise_server):
 
 def test_head_gives_headers_only(noise_server):
     with listening(noise_server()) as url:
-        response = httpx.head(f"{url}/sdapi/v1/samplers")
+        response = HTTP.head(f"{url}/sdapi/v1/samplers")
 
     assert (response.status_code, response.content) == (200, b"")
 
@@ -270,7 +274,7 @@ def other_process() -> Iterator[subprocess.Popen[str]]:
 def test_another_process_serves_with_the_embedded_engine_until_it_is_ended(other_process, number):
     url = other_process.stdout.readline().strip()
     body = {**BODY, "prompt": "a red mug on a wooden table, sunset"}
-    response = httpx.post(f"{url}/sdapi/v1/txt2img", json=body, timeout=DRAWS_S)
+    response = HTTP.post(f"{url}/sdapi/v1/txt2img", json=body, timeout=DRAWS_S)
     other_process.send_signal(number)
     said, _ = other_process.communicate(timeout=DRAWS_S)
 
