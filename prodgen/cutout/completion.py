@@ -41,9 +41,6 @@ which a curve still is."""
 SEAM = 0.03
 """How far inside the old outline a segmenter is still half-sure, as a share of the longer side."""
 
-RAGGED = 0.008
-"""Radius below which a point at the end of a found edge is cut off, as a share of the longer side."""
-
 SHORTEST_SIDE = 0.11
 """Side of the hull, as a share of the picture's longer side, below which there is too little to average."""
 
@@ -52,9 +49,6 @@ REACH = 0.12
 
 FACING_DOWN = 0.5
 """Sine of the angle from which a side faces down and is left alone: a foot stands in its own shadow."""
-
-MIN_Z_SCORE = 9.0
-"""Smallest z-score of the mean step along a curve for it to count as an edge."""
 
 MAX_SOFTNESS = 1.2
 """Slope over step from which a curve is the soft edge of a shadow. A step counts up to five times the noise
@@ -109,7 +103,7 @@ def _grown(light: Plane, solid: Binary) -> tuple[Binary, Binary]:
     outline = np.asarray(max(contours, key=cv2.contourArea), np.int32)
     bare = fill(light, _widened(solid, 4).astype(np.float32))
     extent = max(solid.shape)
-    grown, changed, curves = solid.copy(), np.zeros_like(solid), np.zeros_like(solid)
+    grown, changed = solid.copy(), np.zeros_like(solid)
     for first, last in _hull_sides(outline, extent):
         edge = _faint_edge(bare, solid, first, last)
         if edge is None:
@@ -122,11 +116,7 @@ def _grown(light: Plane, solid: Binary) -> tuple[Binary, Binary]:
         # Half-sure places beyond the edge are not product, those before it are.
         changed |= _polygon(solid, curve, far) & (1 - solid)
         changed |= np.asarray(cv2.dilate(added, disc(SEAM * extent)), np.uint8)
-        cv2.polylines(curves, [np.round(curve).astype(np.int32)], False, 1)
-    # At its ends, where the outline was eaten ragged, points of it stand out.
-    smooth = np.asarray(cv2.morphologyEx(grown, cv2.MORPH_OPEN, disc(RAGGED * extent)), np.uint8)
-    ragged = grown & (1 - smooth) & np.asarray(cv2.dilate(curves, disc(2 * RAGGED * extent)), np.uint8)
-    return grown & (1 - ragged), changed | ragged
+    return grown, changed
 
 
 def _widened(solid: Binary, margin: int) -> Binary:
@@ -177,7 +167,7 @@ def _faint_edge(bare: Plane, solid: Binary, first: Points, last: Points) -> tupl
             break  # else it is the foot of the outline's own edge, or its shadow: look behind that
     else:
         return None
-    if not _is_edge(near, curve, noise) or not _beats_the_backdrop(near, beyond, curve, noise):
+    if softness_of(near, curve) > MAX_SOFTNESS or not _beats_the_backdrop(near, beyond, curve, noise):
         return None
     u = np.arange(len(curve.rows)) * NODE_SPACING_PX
     base = first + u[:, None] * along
@@ -195,11 +185,6 @@ def _hugs_the_margin(strip: Strip, curve: Curve) -> bool:
 def _z_score(curve: Curve, noise: float) -> float:
     """The curve's flux in standard deviations of the noise's."""
     return curve.flux / (noise * float(np.sqrt(len(curve.steps) * NODE_SPACING_PX + 1)))
-
-
-def _is_edge(strip: Strip, curve: Curve, noise: float) -> bool:
-    """Whether the curve is one by itself: clear and sharp."""
-    return softness_of(strip, curve) <= MAX_SOFTNESS and _z_score(curve, noise) >= MIN_Z_SCORE
 
 
 def _beats_the_backdrop(near: Strip, beyond: Strip, curve: Curve, noise: float) -> bool:

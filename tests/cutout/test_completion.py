@@ -115,6 +115,16 @@ def test_haze_beyond_a_found_edge_is_cleared():
     assert result[108:130, 220:260].max() < 0.01
 
 
+def test_what_is_half_sure_before_a_found_edge_becomes_product():
+    photo = photograph([(LID, -0.008, True), (BITTEN, 0.3, False)])
+    half_sure = BITTEN - 0.4 * drawn((rectangle, 200, 190, 280, 196))  # below the rim of the bite
+
+    result = complete_outline(photo, half_sure)
+
+    assert half_sure[191:195, 210:270].max() < 0.7
+    assert result[191:195, 210:270].min() > 0.95
+
+
 def test_an_empty_matte_stays_empty():
     empty = np.zeros((SIDE, SIDE), np.float32)
 

@@ -83,9 +83,10 @@ def test_an_outline_where_the_photo_shows_no_edge_is_doubted(disc):
 
 
 @pytest.mark.parametrize("product", ["box", "jar", "mug", "pouch"])
-def test_a_true_outline_is_never_doubted_not_even_white_before_white(shared, product):
-    photo = files.load(shared / "truth" / f"{product}_input.png").rgb
-    true = files.load_matte(shared / "truth" / f"{product}_cutout.png")
+def test_a_true_outline_is_never_doubted_not_even_white_before_white(root, product):
+    truth = root / "tests" / "data" / "truth"
+    photo = files.load(truth / f"{product}_input.jpg").rgb
+    true = files.load_matte(truth / f"{product}_matte.png")
 
     assert check_matte(true, photo) == []
     assert check_outline(true, photo) == []

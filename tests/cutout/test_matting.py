@@ -100,3 +100,19 @@ def test_refine_of_an_empty_matte_is_empty():
     empty = np.zeros((20, 30), np.float32)
 
     np.testing.assert_array_equal(matting.refine(np.zeros((20, 30, 3), np.float32), empty), empty)
+
+
+def test_refine_keeps_a_pale_rim_of_a_product_whose_colours_are_uneven():
+    y, x = np.mgrid[:96, :96]
+    away = np.hypot(x - 47.5, y - 47.5)
+    matte = np.clip(30.5 - away, 0, 1).astype(np.float32)
+    stripes = np.where((x // 3) % 2 == 0, 0.95, 0.05)[..., None] * np.ones(3)
+    product = np.where((away > 28)[..., None], 0.86, stripes).astype(
+        np.float32
+    )  # it shines like the backdrop
+    photo = mixed(matte, product, np.float32([0.85, 0.85, 0.85]))
+
+    result = matting.refine(photo, matte, band_px=3)
+
+    rim = (away > 28) & (matte == 1)
+    assert result[rim].mean() > 0.8
