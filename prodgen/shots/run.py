@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from prodgen import codecs, files, identity
 from prodgen.cutout import Point, Rectangle
-from prodgen.errors import IdentityError, ImageError, SettingError
+from prodgen.errors import IdentityError, IdleSettingError, ImageError, SettingError
 from prodgen.files import PictureSource
 from prodgen.light import Light
 from prodgen.schema import Lora, seeds
@@ -234,27 +234,19 @@ def check(shot: Shot) -> None:
         ImageError: If the output cannot be written.
     """
     recipe = shot.recipe
-    asked = {
-        "the prompt": shot.prompt,
-        "the negative prompt": shot.negative_prompt,
-        "the light": shot.light,
-        "LoRAs": shot.loras,
-    }
-    idle = [name for name, value in asked.items() if value]
+    wanted = ("prompt", "negative_prompt", "light", "loras")
+    idle = [name for name in wanted if getattr(shot, name)]
     if idle and not recipe.asks_backend:
-        raise SettingError(
-            f"recipe {recipe.name!r} draws no scene, so {' and '.join(idle)} would be without effect;"
-            f" leave {'it' if len(idle) == 1 and idle != ['LoRAs'] else 'them'} out"
-        )
+        raise IdleSettingError(idle, f"recipe {recipe.name!r} draws no scene")
     if recipe.asks_backend and not shot.prompt and shot.background is None:
         raise SettingError(
-            "the prompt is empty; say what the scene should be, such as --prompt 'on a wooden table, sunset'"
+            "the prompt is empty; say what the scene should be, such as 'a wooden table, sunset'"
         )
     if shot.background is not None and not recipe.takes_background:
-        raise SettingError(f"recipe {recipe.name!r} draws its own background; leave out --background")
-    hints = [name for name, value in (("--box", shot.box), ("points", shot.points)) if value]
+        raise IdleSettingError(["background"], f"recipe {recipe.name!r} draws its own background")
+    hints = [name for name in ("box", "points") if getattr(shot, name)]
     if shot.matte is not None and hints:
-        raise SettingError(f"--matte is the cut-out itself; leave out {' and '.join(hints)}")
+        raise IdleSettingError(hints, "a matte is the cut-out itself")
     if shot.output is not None:
         _check_output(shot, shot.output)
 

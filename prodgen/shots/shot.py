@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, field_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, SerializeAsAny, field_validator
 
 from prodgen import files
 from prodgen.cutout import Point, Rectangle
@@ -90,7 +90,7 @@ class Shot(CheckedValue):
     output: Path | None = None
     """Where the picture goes, with "{seed}" for the seed that was used; unset: it stays in memory."""
 
-    recipe: Recipe = Field(default_factory=lambda: Recipe.load("relight"))
+    recipe: SerializeAsAny[Recipe] = Field(default_factory=lambda: Recipe.load("relight"))
     """How it is made."""
 
     background: ShotPicture | None = None

@@ -223,11 +223,11 @@ WRONG = {
     ),
     "words for a recipe that draws nothing": (
         ["shoot", "{photo}", "--recipe", "packshot", "--matte", "{matte}", "--prompt", "on a beach"],
-        "prompt would be without effect",
+        "draws no scene; leave out --prompt",
     ),
     "a LoRA for a recipe that draws nothing": (
         ["shoot", "{photo}", "--recipe", "packshot", "--matte", "{matte}", "--lora", "shiny:1"],
-        "LoRAs would be without effect",
+        "draws no scene; leave out --lora",
     ),
     "a dead server": (
         ["shoot", "{photo}", "--prompt", "x", "--matte", "{matte}", "--backend", "http://127.0.0.1:9"],
