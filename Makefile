@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PROMPT ?= red mug on a wooden table, sunset
 PHOTO ?= examples/photos/mug.png
 SAMPLE ?= 200
+# A file's tests stay together, so that what they share is made once.
+PARALLEL := -n auto --dist loadfile
 
 .PHONY: shot test coverage mutants check lint format hooks bench docs pin-images clean
 
@@ -15,15 +17,15 @@ shot: $(VENV)/.installed
 
 ## make test: install with what the tests need, then run them
 test: $(VENV)/.developing
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest $(PARALLEL)
 
 ## make coverage: the tests once more, with the branches they reach, and the floor below which CI fails
 coverage: $(VENV)/.developing
-	$(BIN)/pytest -n auto --cov --cov-report=term
+	$(BIN)/pytest $(PARALLEL) --cov --cov-report=term
 
 ## make mutants: break the code on purpose, and name the changes that no test notices
 mutants: $(VENV)/.developing
-	$(BIN)/pytest -n auto --cov --cov-context=test --cov-report= --junitxml=junit.xml
+	$(BIN)/pytest $(PARALLEL) --cov --cov-context=test --cov-report= --junitxml=junit.xml
 	$(BIN)/python benchmarks/mutation/mutants.py --sample $(SAMPLE)
 
 ## make docs: the documentation as a site in site/, every link checked

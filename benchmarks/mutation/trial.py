@@ -42,16 +42,9 @@ class Copy:
 
     def __init__(self, tree: Path) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mutants-"))
-        names = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=tree,
-            capture_output=True,
-            check=True,
-        ).stdout
-        for name in filter(None, names.decode().split("\0")):
-            if (tree / name).is_file():
-                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(tree / name, self.folder / name)
+        for name in _sources(tree):
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(tree / name, self.folder / name)
         # By content, not by time: a changed file has the age and often the length of the one it replaces.
         compileall.compile_dir(
             self.folder / "prodgen", quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH
@@ -89,6 +82,18 @@ class Copy:
         words = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *tests]
         environment = {**os.environ, "PYTHONPATH": str(self.folder)}
         return subprocess.run(words, cwd=self.folder, env=environment, capture_output=True).returncode == 0
+
+
+def _sources(tree: Path) -> list[Path]:
+    """Files of the tree that git does not ignore; without git, all but hidden and cached ones."""
+    words = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(words, cwd=tree, capture_output=True)
+    if listed.returncode == 0:
+        names = [Path(name) for name in listed.stdout.decode().split("\0") if name]
+    else:
+        names = [path.relative_to(tree) for path in tree.rglob("*") if "__pycache__" not in path.parts]
+        names = [name for name in names if not name.parts[0].startswith(".") and name.parts[0] != "outputs"]
+    return [name for name in names if (tree / name).is_file()]
 
 
 class _FirstFailure:
