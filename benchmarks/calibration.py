@@ -5,7 +5,9 @@
 A room gives itself a file benchmarks/calibrating/ROOM.py with
 
     MODULES = ("prodgen.identity", "prodgen.shading")   # packages or modules whose constants are moved
-    def score() -> dict[str, tuple[float, float]]: ...   # figure -> (value, smallest change that matters)
+    def score(module: str | None) -> dict[str, tuple[float, float]]: ...
+        # figure -> (value, smallest change that matters); all figures, or to save time only those that
+        # numbers of `module` can move
 
 Every UPPERCASE constant of those modules that is a number, or holds numbers, is moved by -30 % and by
 +30 %, one at a time, each in a process of its own. The constant is changed in its module's source as that
@@ -197,7 +199,7 @@ def _work(room: str, constant: Constant | None, factor: float, pipe: Any) -> Non
             if repr(moved(mover.value, 1.3)) == value:
                 pipe.send(Answer("", {}))  # it holds no number
                 return
-        pipe.send(Answer(value, _room(room).score()))
+        pipe.send(Answer(value, _room(room).score(None if constant is None else constant.module)))
     except Exception as error:  # noqa: BLE001 - any failure is a finding of the table
         file = Path(traceback.extract_tb(error.__traceback__)[-1].filename).name
         pipe.send(Answer(value, {}, f"{type(error).__name__} in {file}: {error}"))
@@ -225,8 +227,8 @@ def scored(room: str, constant: Constant | None = None, factor: float = 1.0) -> 
 def movement(base: Score, there: Score) -> tuple[float, str]:
     """How far the most moved figure moved, in smallest changes that matter, and what to print of it."""
     most, words = 0.0, "moves nothing"
-    for name, (value, step) in base.items():
-        now = there.get(name, (math.nan, step))[0]
+    for name, (now, step) in there.items():
+        value = base[name][0]
         if math.isnan(value) and math.isnan(now):
             continue
         far = abs(now - value) / step if not math.isnan(now - value) else math.inf

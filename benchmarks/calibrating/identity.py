@@ -28,14 +28,18 @@ Picture = NDArray[np.float32]
 Score = dict[str, tuple[float, float]]
 
 
-def score() -> Score:
-    """Figure -> (value, smallest change that matters)."""
-    photo, matte = checks.carton()
-    return {**_light(photo, matte), **_numbers(photo, matte), **_mirror(), **_print()}
+def score(module: str | None = None) -> Score:
+    """Figure -> (value, smallest change that matters); all, or those that numbers of a module can move."""
+    figures: Score = {}
+    for part in (_light, _numbers, _repair, _mirror, _print):
+        if module is None or module in MOVED_BY[part.__name__]:
+            figures |= part()
+    return figures
 
 
-def _light(photo: Picture, matte: Picture) -> Score:
+def _light() -> Score:
     """How far a product restored from each spoiled picture is from the product in its true light."""
+    photo, matte = checks.carton()
     plain = to_linear(photo) * checks.light()
     amber = plain * np.float32([1.12, 0.98, 0.78])
     figures: dict[str, float] = {}
@@ -98,8 +102,9 @@ COMBINED = {
 """Spoilings that do not get in one another's way, measured together to save time."""
 
 
-def _numbers(photo: Picture, matte: Picture) -> Score:
+def _numbers() -> Score:
     """Each measured number in the unit of its gap between warning and failure, and wrong verdicts."""
+    photo, matte = checks.carton()
     clean = to_srgb(to_linear(photo) * checks.light())
     light = shading.read_field(shading.pair_pictures(photo, clean, matte, is_registered=True))
     limits = identity.profile_limits("catalogue")
@@ -120,6 +125,26 @@ def _numbers(photo: Picture, matte: Picture) -> Score:
             if value is not None:
                 figures[f"{number}, {name}"] = float(value), 0.1 * abs(limit.fail - limit.warn)
     return {**figures, "wrong verdicts": (float(wrong), 1.0)}
+
+
+def _repair() -> Score:
+    """How much of a burnt product is repaired, and how far it then is from the photograph in its light."""
+    photo, matte = checks.carton()
+    x = np.linspace(0.4, 3.2, checks.SIDE, dtype=np.float32)[None, :, None]
+    relit = to_srgb(to_linear(photo) * x)
+    field = shading.read_field(shading.pair_pictures(photo, relit, matte, is_registered=True))
+    repaired = identity.repair(
+        field,
+        lambda light: shading.blend(photo, relit, matte, field=light),
+        lambda picture: identity.measure(photo, picture, matte, relit=field, is_registered=True),
+        profile="catalogue",
+    )
+    likeness = repaired.measurement.likeness
+    return {
+        "repaired %": (likeness.repaired_percent, 2.0),
+        "light kept by the repaired": (likeness.light_kept or 0.0, 0.03),
+        "dE of the repaired": (likeness.delta_e_mean, 0.05),
+    }
 
 
 def _mirror() -> Score:
@@ -204,3 +229,16 @@ def _print() -> Score:
         f"letters otherwise %, {name}": (text_errors_percent(*pair, inside, _read) or 0.0, 0.75)
         for name, pair in pairs.items()
     }
+
+
+_ESTIMATE = ("veil_model", "illuminant", "field", "materials", "working_pair")
+_LOOK = ("detail", "hues", "outline", "measure", "verdict", "gloss")
+MOVED_BY = {
+    "_light": {f"prodgen.shading.{name}" for name in (*_ESTIMATE, "turn", "register", "blend")},
+    "_numbers": {f"prodgen.shading.{name}" for name in _ESTIMATE}
+    | {f"prodgen.identity.{name}" for name in _LOOK},
+    "_repair": {"prodgen.identity.repair"},
+    "_mirror": {"prodgen.identity.gloss", "prodgen.identity.verdict"},
+    "_print": {"prodgen.identity.lettering"},
+}
+"""Modules whose numbers can move each part's figures."""

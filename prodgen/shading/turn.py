@@ -59,12 +59,6 @@ Chosen equal to `LEAST_GAIN`: on a product of one hue the two kinds differ littl
 changes its lightness.
 """
 
-SAME_TURN_DEG = 25.0
-"""Largest difference of two estimates of one turn.
-
-Chosen a little above `COARSE_DEG`: beyond it they have found different minima.
-"""
-
 LIGHTS_OWN_TURN_DEG = 15.0
 """Turn of all colours alike that light itself may make. Measured on path-traced products: up to 10."""
 
@@ -152,16 +146,8 @@ def find_turn(photo_linear: Plane, relit_linear: Plane, weight: Matte, scene_col
     else:
         # Where most channels were cut off, the completed colours may have their minimum elsewhere.
         coarse.append(_best_of(photo, relit, circle, "lab", scene_color, rounds=ROUNDS))
-    best = min((_refined(photo, relit, turn, scene_color) for turn in coarse), key=lambda turn: turn.cost)
-    if best.space == "hsv" or similar is None or best.cost < EXPLAINED_COST:
-        return best
-    # Light absorbs a little of a turn, and is itself a little of one: the two estimates are biased in
-    # opposite directions, so their mean is taken.
-    apart = (similar - best.angle_deg + 180) % 360 - 180
-    if abs(apart) > SAME_TURN_DEG:
-        return best
-    between = np.array([best.angle_deg + apart / 2])
-    return _best_of(photo, relit, between, "lab", scene_color, rounds=ROUNDS)
+    refined = (_refined(photo, relit, turn, scene_color) for turn in coarse)
+    return min(refined, key=lambda turn: turn.cost)
 
 
 def turn_back(relit_linear: Plane, turn: Turn, photo_linear: Plane) -> Plane:

@@ -63,12 +63,6 @@ VEIL_NOISE = 0.1
 NO_VEIL_NOISE = 0.03
 """Noise floor of relative residuals in the model without a veil. Chosen: only a faithful picture fits it."""
 
-VEIL_PENALTY = 1.0
-"""Chi-square penalty of the model with a veil; the model without one is preferred where both fit.
-
-Chosen to decide ties: the three more unknowns are charged by their priors already.
-"""
-
 COST_NOISE = 0.06
 """Relative residual that counts as one standard deviation in `residual_cost`."""
 
@@ -196,7 +190,8 @@ def fit_veil(
 ) -> list[VeilFit]:
     """Fit light, veil and share to colours before and after, once for each version of "after".
 
-    Both models are fitted, with a veil and without one; the one of smaller cost is returned.
+    Both models are fitted, with a veil and without one; the one of smaller cost is returned. The priors
+    charge for the veil, so a faithful picture is fitted without one.
 
     Args:
         u: (n, 3), the photograph's colours, linear light, each of luminance 1.
@@ -217,18 +212,17 @@ def fit_veil(
     for k in range(count):
         tried = slice(k * len(starts), (k + 1) * len(starts))
         best = tried.start + int(veiled.cost[tried].argmin())
-        if plain.cost[k] < veiled.cost[best] + VEIL_PENALTY:
-            source, index, penalty = plain, k, 0.0
-            veil, share = np.ones(3), 1.0
+        if plain.cost[k] <= veiled.cost[best]:
+            source, index, veil, share = plain, k, np.ones(3), 1.0
         else:
-            source, index, penalty = veiled, best, VEIL_PENALTY
+            source, index = veiled, best
             veil, share = color_at(veiled.x[best, 2:4]), float(1 / (1 + np.exp(-veiled.x[best, 4])))
         fits.append(
             VeilFit(
                 color_at(source.x[index, :2]),
                 veil,
                 share,
-                float(source.prior_cost[index] + penalty),
+                float(source.prior_cost[index]),
                 float(source.residual_cost[index]),
                 float(source.misfit[index]),
             )

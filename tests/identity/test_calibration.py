@@ -37,7 +37,7 @@ def rooms(calibration, tmp_path, monkeypatch):
         "    return wide * TALL\n"
     )
     (tmp_path / "toy.py").write_text(
-        'MODULES = ("toyroom",)\n\n\ndef score():\n    from toyroom.sizes import area\n\n'
+        'MODULES = ("toyroom",)\n\n\ndef score(module):\n    from toyroom.sizes import area\n\n'
         '    return {"area": (area(), 1.0)}\n'
     )
     monkeypatch.setattr(calibration, "ROOT", tmp_path)

@@ -119,6 +119,21 @@ def test_a_room_mirrored_in_the_product_is_seen_and_smooth_light_is_none():
     assert mirrored_percent(photo, lacquered(photo, matte), matte) > 60
 
 
+def test_faint_reflections_of_a_room_are_seen_too():
+    photo, matte = packshot(BLUE, RED)
+    shown = to_linear(in_light(photo)) + 0.25 * windows() * matte[..., None]
+
+    assert mirrored_percent(photo, to_srgb(shown), matte) > 60
+
+
+def test_small_steps_of_light_on_stoneware_are_no_reflections():
+    photo, matte = packshot(BLUE, RED)
+    steps = 1 + 0.15 * np.sign(np.sin(np.arange(2 * SIZE) / 12))[None, :, None]
+    shown = to_linear(in_light(photo)) * np.where(matte[..., None] > 0, steps, 1).astype(np.float32)
+
+    assert mirrored_percent(photo, to_srgb(shown), matte) < 5
+
+
 def test_a_product_with_hardly_a_plain_place_mirrors_nothing_that_can_be_told():
     photo, matte = packshot(*(BLUE, WHITE) * 20)
     photo[100:124, 100:124] = BLUE

@@ -214,6 +214,44 @@ def test_white_that_swallows_the_label_is_counted(clean):
     assert measured.white_clipping_percent > 4
 
 
+def packshot(colour: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """A plain square of that colour on grey, and its matte; a grey corner keeps the light readable."""
+    picture = np.full((120, 120, 3), 0.4, np.float32)
+    matte = np.zeros((120, 120), np.float32)
+    picture[20:100, 20:100], matte[20:100, 20:100] = colour, 1
+    picture[20:60, 20:60] = 0.5
+    return picture, matte
+
+
+def test_a_bright_colour_that_became_white_lost_something_although_two_channels_were_white_before():
+    photo, matte = packshot((1.0, 1.0, 0.3))
+    burnt = photo.copy()
+    burnt[60:100, 20:100] = 1.0
+
+    measured = likeness(photo, burnt, matte, is_registered=True)
+
+    assert measured.white_clipping_percent == pytest.approx(50, abs=3)
+
+
+def test_a_colour_with_one_channel_at_its_limit_is_not_clipped():
+    photo, matte = packshot((0.9, 0.3, 0.2))
+    bright = photo.copy()
+    bright[60:100, 20:100] = (1.0, 0.6, 0.5)
+
+    measured = likeness(photo, bright, matte, is_registered=True)
+
+    assert measured.white_clipping_percent == 0
+    assert measured.black_clipping_percent == 0
+
+
+def test_what_was_white_before_cannot_be_clipped_anew():
+    photo, matte = packshot((1.0, 0.99, 0.98))
+    whiter = photo.copy()
+    whiter[60:100, 20:100] = 1.0
+
+    assert likeness(photo, whiter, matte, is_registered=True).white_clipping_percent == 0
+
+
 def test_black_that_swallows_colours_is_counted(clean):
     photo, result, matte = clean
     drowned = result.copy()

@@ -1,0 +1,116 @@
+"""The veil model, and the bounds of the light field: what no estimate may exceed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from prodgen import shading
+from prodgen.color import LUMA, to_srgb
+from prodgen.shading.veil_model import fit_veil, with_luminance_1
+
+SIDE = 120
+GREY = np.ones(3, np.float32)
+PAINTS = np.repeat(
+    np.float32([[0.7, 0.15, 0.1], [0.1, 0.25, 0.6], [0.8, 0.8, 0.8], [0.2, 0.5, 0.25]]), 50, axis=0
+)
+"""Linear light: red, blue, white, green."""
+
+
+def box(lightness: float) -> tuple[np.ndarray, np.ndarray]:
+    """A plain grey box with a darker lid, linear light, and its matte."""
+    linear = np.full((SIDE, SIDE, 3), 0.5, np.float32)
+    linear[30:90, 30:90] = lightness
+    linear[30:50, 30:90] = 0.7 * lightness
+    matte = np.zeros((SIDE, SIDE), np.float32)
+    matte[30:90, 30:90] = 1
+    return linear, matte
+
+
+def test_no_light_brightens_the_product_more_than_sixfold():
+    linear, matte = box(0.02)
+
+    field = shading.light_field(to_srgb(linear), to_srgb(linear * 12), matte)
+
+    assert 5 < (field.gain @ LUMA).max() < 6.1
+
+
+def test_no_light_darkens_the_product_by_more_than_four_stops():
+    linear, matte = box(0.8)
+
+    field = shading.light_field(to_srgb(linear), to_srgb(linear / 60), matte)
+
+    assert 1 / 16.5 < (field.gain @ LUMA).min() < 1 / 12
+
+
+def test_no_local_tint_exceeds_a_lamp_beside_daylight():
+    linear, matte = box(0.4)
+    x = np.linspace(-1, 1, SIDE, dtype=np.float32)[None, :, None]
+    sides = np.exp(1.5 * x * np.float32([1, 0, -1]))
+
+    field = shading.light_field(to_srgb(linear), to_srgb(linear * sides), matte)
+
+    tint = np.log(field.gain / (field.gain @ LUMA)[..., None])
+    # Half a log step to either side of the mean, and what keeps the luminance.
+    assert np.ptp(tint[..., 0] - tint[..., 2]) < 2 * 0.5 * 2 + 0.1
+
+
+def veiled(share: float) -> np.ndarray:
+    """The paints with that share of their colour replaced by grey."""
+    return (1 - share) * PAINTS + share * (PAINTS @ LUMA)[:, None]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_the_surviving_share_of_colour_is_found(share):
+    (fit,) = fit_veil(with_luminance_1(PAINTS), with_luminance_1(veiled(share))[None], GREY)
+
+    assert fit.share == pytest.approx(1 - share, abs=0.06)
+
+
+def test_a_loss_of_colour_within_the_noise_is_not_called_a_veil():
+    (fit,) = fit_veil(with_luminance_1(PAINTS), with_luminance_1(veiled(0.02))[None], GREY)
+
+    assert fit.share == 1
+
+
+def test_coloured_light_alone_is_no_veil():
+    light = np.float32([1.2, 0.97, 0.7])
+
+    (fit,) = fit_veil(with_luminance_1(PAINTS), with_luminance_1(PAINTS * light)[None], GREY)
+
+    assert fit.share == 1
+    assert fit.light == pytest.approx(light / (light @ LUMA), abs=0.03)
+
+
+def test_a_few_misdrawn_pixels_do_not_change_the_light():
+    light = np.float32([1.2, 0.97, 0.7])
+    after = PAINTS * light
+    after[::12] = after[::12, ::-1]
+
+    (fit,) = fit_veil(with_luminance_1(PAINTS), with_luminance_1(after)[None], GREY)
+
+    assert fit.light == pytest.approx(light / (light @ LUMA), abs=0.05)
+
+
+def test_pixels_of_no_weight_have_no_say():
+    light = np.float32([1.2, 0.97, 0.7])
+    after = PAINTS * light
+    after[::2] = after[::2, ::-1]
+    weight = np.ones(len(PAINTS))
+    weight[::2] = 0
+
+    (fit,) = fit_veil(with_luminance_1(PAINTS), with_luminance_1(after)[None], GREY, weight=weight)
+
+    assert fit.light == pytest.approx(light / (light @ LUMA), abs=0.05)
+
+
+def test_on_one_colour_the_priors_choose_light_before_an_unlikely_magenta():
+    red = PAINTS[:50]
+    amber, magenta = np.float32([1.2, 0.97, 0.7]), np.float32([1.2, 0.8, 1.2])
+
+    (likely,), (unlikely,) = (
+        fit_veil(with_luminance_1(red), with_luminance_1(red * light)[None], GREY)
+        for light in (amber, magenta)
+    )
+
+    assert likely.prior_cost < 3 < unlikely.prior_cost
