@@ -266,7 +266,7 @@ def test_a_turn_of_the_hues_is_found_and_told_from_light(degrees):
     found = find_turn(to_linear(pale), to_linear(turned(relit, degrees)), weight, np.ones(3, np.float32))
 
     assert honest.angle_deg == 0
-    assert found.angle_deg == pytest.approx(degrees, abs=5)
+    assert found.angle_deg == pytest.approx(degrees, abs=1)
 
 
 @pytest.mark.parametrize("degrees", [30, 90, 180, 270])
