@@ -8,9 +8,12 @@ import httpx
 import pytest
 
 from prodgen.client.reaching.connection import TRIES
+from prodgen.client.work import fetching, tasks
+from prodgen.dialects import Payload
 from prodgen.errors import (
     BackendBusyError,
     BackendFaultError,
+    BackendLostError,
     BackendTimeoutError,
     BackendUnreachableError,
 )
@@ -166,8 +169,6 @@ def test_a_job_that_failed_inside_is_not_waited_for_though_it_stays_active(recor
 def test_progress_is_told_meanwhile_and_is_our_own(recorded, monkeypatch):
     import threading
 
-    from prodgen.client.work import tasks
-
     monkeypatch.setattr(tasks, "POLL_S", 0.01)
     told = threading.Event()
     seen = []
@@ -192,8 +193,6 @@ def test_progress_is_told_meanwhile_and_is_our_own(recorded, monkeypatch):
 
 def test_an_error_in_the_callback_reaches_the_caller(recorded, monkeypatch):
     import threading
-
-    from prodgen.client.work import tasks
 
     monkeypatch.setattr(tasks, "POLL_S", 0.01)
     told = threading.Event()
@@ -226,3 +225,40 @@ def test_a_question_whose_connection_broke_is_asked_once_more(recorded, error):
 
     assert server.client().options() == {"a": 1}
     assert len(server.calls) == 2
+
+
+def test_a_server_that_does_not_come_back_is_given_up(recorded, monkeypatch):
+    monkeypatch.setattr(tasks, "RESTART_S", 0.05)
+    server = recorded(txt2img=httpx.ReadError("reset"))
+    server["/internal/progress"] = httpx.ConnectError("refused")
+
+    with pytest.raises(BackendLostError, match="went away while it was drawing"):
+        server.client(timeout_s=20).txt2img(cat())
+
+    assert len(server.sent("txt2img")) == 1
+
+
+def test_a_call_that_breaks_again_and_again_is_sent_three_times_at_most(recorded):
+    server = recorded(txt2img=httpx.ReadError("reset"))
+    server["/internal/progress"] = {"active": False, "queued": False, "completed": True}
+
+    with pytest.raises(BackendLostError):
+        server.client().txt2img(cat())
+
+    assert len(server.sent("txt2img")) == 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "moved"),
+    [
+        ({"seed": 7}, {"seed": 9}),
+        ({"seed": 7, "subseed": 3, "subseed_strength": 0.5}, {"seed": 7, "subseed": 5}),
+        ({"seed": 7, "subseed": 3, "subseed_strength": 0}, {"seed": 9, "subseed": 3}),
+    ],
+)
+def test_one_picture_of_a_batch_is_drawn_alone_with_the_seed_that_the_server_would_give_it(fields, moved):
+    single = fetching.payload_for(Payload("/x", {**fields, "batch_size": 3, "n_iter": 2}), 2, "token")
+
+    assert moved.items() <= single.fields.items()
+    assert single.fields["batch_size"] == 1
+    assert "n_iter" not in single.fields

@@ -407,3 +407,22 @@ def test_an_answer_with_few_keys_is_read_as_far_as_it_goes():
     read = read_generation({"images": ["x" * 40, "y" * 40], "info": "{}"}, count=1)
 
     assert (len(read.results), len(read.extras), read.seeds) == (1, 1, ())
+
+
+def repainted(**fields):
+    plain = {"prompt": "a", "seed": 1, "width": 64, "height": 64, "init_image": GREY}
+    return A1111().img2img(Img2Img(**(plain | fields)), SERVERS["dict"], task_id="").fields
+
+
+def test_nothing_about_masks_is_sent_without_one():
+    assert not {name for name in repainted() if "mask" in name or "inpaint" in name}
+
+
+@pytest.mark.parametrize(("inverted", "sent"), [(True, 1), (False, 0)])
+def test_a_mask_that_is_to_be_inverted_is_sent_as_a_number(inverted, sent):
+    half = np.zeros((64, 64), np.float32)
+    half[:32] = 1
+    fields = repainted(inpaint_mask=half, inpainting_mask_invert=inverted)
+
+    assert fields["inpainting_mask_invert"] == sent
+    assert fields["inpaint_full_res"] is False  # the server's own default is true

@@ -236,7 +236,7 @@ def test_a_picture_is_enlarged(live, lacks, offered):
         lacks("any upscaler")
     with offered("upscaling"):
         large = live.upscale(Upscale(image=noise()[:32, :48], upscaler_1=name, upscaling_resize=2))
-        assert large.shape == (64, 96, 3)
+        assert large.image.shape == (64, 96, 3)
 
 
 def test_several_pictures_are_enlarged_in_one_call(live, lacks):
