@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from prodgen.server.engine import Engine
     from prodgen.server.transport import ApiTransport
 
-__all__ = ["EMBEDDED", "ENGINES", "embedded_server", "embedded_transport", "load_engine"]
+__all__ = ["EMBEDDED_ENGINE", "ENGINES", "embedded_server", "embedded_transport", "load_engine"]
 
 ENGINES = {
     "ibl": "prodgen.engines.ibl.ibl_engine:IblEngine",
 }
 """Name of each engine, and where its class is: "module:class". The class is called without arguments."""
 
-EMBEDDED = "ibl"
+EMBEDDED_ENGINE = "ibl"
 """The engine behind the address embedded://: it needs nothing but this package."""
 
 
-def load_engine(name: str = EMBEDDED) -> Engine:
+def load_engine(name: str = EMBEDDED_ENGINE) -> Engine:
     """Return a new engine by its name in `ENGINES`.
 
     Raises:

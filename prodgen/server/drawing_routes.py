@@ -6,51 +6,37 @@ faults a client sees, and whether its task stays in the queue for ever.
 
 from __future__ import annotations
 
-import math
 import random
 import re
 import secrets
 import string
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from prodgen.schema.prompts import NetworkTag, network_tags, without_tags
 from prodgen.server import inpainting, sampling
+from prodgen.server.drawing_answer import FinishedCall, answer_of, facts_of, save
 from prodgen.server.engine import EngineInventory, ModelFile
 from prodgen.server.fields import IMG2IMG, TXT2IMG, Fields, read_fields
-from prodgen.server.ic_light_script import on_grey
-from prodgen.server.infotext import CallFacts, fill_from_infotext, info_json, infotext
-from prodgen.server.listings import SAMPLERS, SCHEDULERS, resolve_sampler
-from prodgen.server.sampling import CallResults, DrawingCall
+from prodgen.server.infotext import fill_from_infotext
+from prodgen.server.listings import SAMPLERS, resolve_sampler
+from prodgen.server.sampling import DrawingCall
 from prodgen.server.state import Machine
 from prodgen.server.wire import (
     Crashed,
     HttpAnswer,
-    Pixels,
     Refused,
     UploadedPicture,
-    encode_png,
-    encode_with_exif,
-    images_answer,
     read_picture,
-    to_base64,
 )
 
-SEEDS = 2**32 - 2
+DRAWN_SEEDS = 2**32 - 2
 """A seed that is drawn is below this."""
-
-ENCODERS = 4
-"""Pictures of one answer that are encoded at once."""
 
 _COMMENT = re.compile(r"#.*$", re.MULTILINE)
 _LETTERS = string.ascii_uppercase + string.digits
-_CONTENT_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
-_FILLS = {0: "fill", 2: "latent noise", 3: "latent nothing"}
 
 
 def txt2img(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
@@ -65,7 +51,7 @@ def txt2img(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
     with _queued(machine, "txt2img", fields) as task:
         _begin(machine, "txt2img", task)
         done = _draw(machine, _Asked("txt2img", task, fields, arguments))
-    return _answer(machine, done, fields)
+    return answer_of(machine, done, fields)
 
 
 def img2img(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
@@ -91,7 +77,7 @@ def img2img(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
         repainted = None if mask is None else _repainted(mask, fields)
         done = _draw(machine, _Asked("img2img", task, fields, arguments, inits, repainted))
     hidden = {} if fields["include_init_images"] else {"init_images": None, "mask": None}
-    return _answer(machine, done, {**fields, **hidden})
+    return answer_of(machine, done, {**fields, **hidden})
 
 
 def _repainted(mask: UploadedPicture, fields: Fields) -> inpainting.Mask:
@@ -172,25 +158,16 @@ class _Asked:
     mask: inpainting.Mask | None = None
 
 
-@dataclass(frozen=True)
-class _Done:
-    """A finished call: what was asked, its pictures, and the contents of their infotexts."""
-
-    call: DrawingCall
-    results: CallResults
-    facts: CallFacts
-
-
-def _draw(machine: Machine, asked: _Asked) -> _Done:
+def _draw(machine: Machine, asked: _Asked) -> FinishedCall:
     """Check a call and draw it, under the options that it overrides."""
     fields = asked.fields
     restore = fields["override_settings_restore_afterwards"] is not False
     with machine.options.overridden(fields["override_settings"], restore=restore):
         call = _checked(machine, asked)
         results = sampling.run(machine, call)
-        done = _Done(call, results, _facts(machine, call, results))
+        done = FinishedCall(call, results, facts_of(machine, call, results))
         if fields["save_images"]:
-            _save(machine, done)
+            save(machine, done)
         return done
 
 
@@ -247,25 +224,6 @@ def _loras(inventory: EngineInventory, tags: Sequence[NetworkTag]) -> tuple[tupl
     )
 
 
-def _facts(machine: Machine, call: DrawingCall, results: CallResults) -> CallFacts:
-    return CallFacts(
-        prompt=call.prompt,
-        negative_prompt=call.negative_prompt,
-        seeds=call.seeds,
-        subseeds=call.subseeds,
-        sampler=call.sampler,
-        schedule=call.schedule,
-        model_name=call.checkpoint.name,
-        model_hash=call.checkpoint.short_hash,
-        version=machine.version,
-        clip_skip=call.clip_skip,
-        fields=call.fields,
-        extra=_extra_parameters(machine, call, results),
-        job_timestamp=machine.state.job_timestamp,
-        vae=None if call.vae is None else (call.vae.name, call.vae.short_hash),
-    )
-
-
 def _check_inits(asked: _Asked) -> None:
     if asked.route != "img2img":
         return
@@ -293,139 +251,8 @@ def _clip_skip(machine: Machine) -> int:
 
 def _seeds(fields: Fields, count: int) -> tuple[list[int], list[int]]:
     first, second = (
-        random.randrange(SEEDS) if value is None or value == -1 else int(value)  # noqa: S311 - no secret
+        random.randrange(DRAWN_SEEDS) if value is None or value == -1 else int(value)  # noqa: S311 - no secret
         for value in (fields["seed"], fields["subseed"])
     )
     varies = bool(fields["subseed_strength"])
     return [first + (0 if varies else i) for i in range(count)], [second + i for i in range(count)]
-
-
-def _extra_parameters(machine: Machine, call: DrawingCall, results: CallResults) -> dict[str, Any]:
-    """Return extra_generation_params, in the order of the real server; the engine's come last."""
-    fields = call.fields
-    extra: dict[str, Any] = {}
-    if call.route == "img2img":
-        extra |= _img2img_parameters(call)
-    if call.hires is not None:
-        extra |= _hires_parameters(fields)
-    if call.loras:
-        extra["Lora hashes"] = ", ".join(f"{m.name}: {m.sha256[:12]}" for m, _ in call.loras)
-    if call.schedule in SCHEDULERS and call.schedule != "Automatic":
-        extra["Schedule type"] = call.schedule
-    refiner = machine.options.find_checkpoint(fields["refiner_checkpoint"] or "")
-    if refiner is not None and fields["refiner_switch_at"]:
-        extra |= {"Refiner": refiner.title, "Refiner switch at": fields["refiner_switch_at"]}
-    return {**extra, **results.story}
-
-
-def _img2img_parameters(call: DrawingCall) -> dict[str, Any]:
-    fields = call.fields
-    extra: dict[str, Any] = {"Denoising strength": fields["denoising_strength"]}
-    if fields["initial_noise_multiplier"] not in (None, 1.0):
-        extra["Noise multiplier"] = fields["initial_noise_multiplier"]
-    if call.mask is None:
-        return extra
-    if fields["inpainting_mask_invert"]:
-        extra["Mask mode"] = "Inpaint not masked"
-    x, y = inpainting.blur_px(fields)
-    if x > 0 or y > 0:
-        extra["Mask blur"] = x if x == y else None
-    if fields["inpaint_full_res"] and call.mask.any():
-        extra |= {"Inpaint area": "Only masked", "Masked area padding": fields["inpaint_full_res_padding"]}
-    if fields["inpainting_fill"] in _FILLS:
-        extra["Masked content"] = _FILLS[fields["inpainting_fill"]]
-    return extra
-
-
-def _hires_parameters(fields: Mapping[str, Any]) -> dict[str, Any]:
-    extra: dict[str, Any] = {
-        "Denoising strength": fields["denoising_strength"],
-        "Hires prompt": fields["hr_prompt"] or None,
-        "Hires negative prompt": fields["hr_negative_prompt"] or None,
-        "Hires schedule type": None,
-    }
-    if fields["hr_resize_x"] or fields["hr_resize_y"]:
-        extra["Hires resize"] = f"{fields['hr_resize_x']}x{fields['hr_resize_y']}"
-    else:
-        extra["Hires upscale"] = fields["hr_scale"]
-    if fields["hr_second_pass_steps"]:
-        extra["Hires steps"] = fields["hr_second_pass_steps"]
-    if fields["hr_upscaler"]:
-        extra["Hires upscaler"] = fields["hr_upscaler"]
-    return extra
-
-
-def _save(machine: Machine, done: _Done) -> None:
-    """Save the results as the options say, in memory."""
-    options, facts = machine.options, done.facts
-    kind = str(options["samples_format"]).lower()
-    if kind not in _CONTENT_TYPES:
-        return
-    folder = str(options[f"outdir_{done.call.route}_samples"])
-    if options["save_to_dirs"]:
-        folder += f"/{facts.job_timestamp[:8]}"
-    for index, pixels in enumerate(done.results.pictures):
-        pattern = str(options["samples_filename_pattern"]) or "[seed]"
-        name = pattern.replace("[seed]", str(facts.seeds[index])).replace("[date]", facts.job_timestamp[:8])
-        if options["save_images_add_number"]:
-            name = f"{machine.files.next_number():05}-{name}"
-        data = _encoded(machine, pixels, infotext(facts, index))
-        machine.files.add(f"{folder}/{name}.{kind}", _CONTENT_TYPES[kind], data)
-
-
-def _encoded(machine: Machine, pixels: Pixels, text: str | None) -> bytes:
-    kind = str(machine.options["samples_format"]).lower()
-    if kind == "png":
-        return encode_png(pixels, {"parameters": text} if text else None, level=machine.behaviour.png_level)
-    if kind in _CONTENT_TYPES:
-        quality = int(machine.options["jpeg_quality"])
-        return encode_with_exif(pixels, text, kind=kind, quality=quality)
-    raise Refused(500, "Invalid image format")
-
-
-def _answer(machine: Machine, done: _Done, shown: Fields) -> HttpAnswer:
-    """Return the answer of a finished call: [grid], results, extras, details."""
-    fields, results = done.call.fields, done.results
-    texts = [infotext(done.facts, index) for index in range(len(results.pictures))]
-    pictures: list[tuple[Pixels, str | None]] = []
-    for index, pixels in enumerate(results.pictures):
-        pictures.append((pixels, texts[index]))
-        pictures += [(extra, None) for extra in results.after[index]]
-    has_grid = fields["save_images"] and len(results.pictures) > 1
-    if has_grid:
-        pictures.insert(0, (_grid(results.pictures), texts[0]))
-        texts.insert(0, texts[0])
-    images = _encode_all(machine, done, pictures) if fields["send_images"] else []
-    info = info_json(done.facts, infotexts=texts, first=int(has_grid))
-    return images_answer("images", images, {"parameters": shown, "info": info})
-
-
-def _encode_all(machine: Machine, done: _Done, pictures: list[tuple[Pixels, str | None]]) -> list[bytes]:
-    """Return the results and the extras after them in base64; encoding releases the GIL, so side by side."""
-    unit = done.call.unit
-    subject = unit.subject if unit.shows_subject else None
-    if subject is not None and machine.behaviour.ndarray_bug:
-        raise Crashed("AttributeError", "'numpy.ndarray' object has no attribute 'info'")
-    extras = [] if subject is None else [on_grey(subject)]
-    wanted = [*pictures, *((pixels, None) for pixels in [*extras, *done.results.details])]
-
-    def encode(item: tuple[Pixels, str | None]) -> bytes:
-        return to_base64(_encoded(machine, *item))
-
-    if len(wanted) == 1:
-        return [encode(wanted[0])]
-    with ThreadPoolExecutor(ENCODERS) as pool:
-        images = list(pool.map(encode, wanted))
-    if subject is not None and machine.behaviour.false_strings:
-        images[len(pictures)] = b"False"
-    return images
-
-
-def _grid(results: Sequence[Pixels]) -> Pixels:
-    """Return the results side by side, in as many rows as make the grid nearly square."""
-    rows = math.isqrt(len(results))
-    while len(results) % rows:
-        rows -= 1
-    columns = len(results) // rows
-    lines = [np.hstack(list(results[row * columns : (row + 1) * columns])) for row in range(rows)]
-    return np.vstack(lines)

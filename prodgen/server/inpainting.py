@@ -20,7 +20,7 @@ from prodgen.server.wire import Crashed, Pixels, UploadedPicture
 Mask = NDArray[np.uint8]
 """(H, W) uint8, 255 = repaint."""
 
-CELL_PX = 8
+LATENT_CELL_PX = 8
 """Pixels of one latent cell, on which a repainted zone is rounded."""
 
 
@@ -184,13 +184,13 @@ def _zone(mask: Mask, blur: tuple[int, int], *, rounded: bool) -> Mask:
     little; here the edge is simply repainted too, as far as the mask reaches.
     """
     height, width = mask.shape
-    cells = (max(1, width // CELL_PX), max(1, height // CELL_PX))
+    cells = (max(1, width // LATENT_CELL_PX), max(1, height // LATENT_CELL_PX))
     small = np.asarray(cv2.resize(mask, cells, interpolation=cv2.INTER_AREA), np.uint8)
     if not rounded:
         return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
     small = np.where(small >= 128, 255, 0).astype(np.uint8)
     full = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-    reach = 2 * (CELL_PX + 3 * max(0, *blur)) + 1
+    reach = 2 * (LATENT_CELL_PX + 3 * max(0, *blur)) + 1
     near = cv2.dilate(full, np.ones((1, reach), np.uint8))
     near = cv2.dilate(near, np.ones((reach, 1), np.uint8))
     return np.where((near > 0) & (mask > 0), 255, 0).astype(np.uint8)

@@ -9,8 +9,8 @@ from prodgen.engines.ibl import floor_view, product_light
 from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_materials import FINISHES
 from prodgen.engines.ibl.panorama import (
-    COLUMNS,
-    ROWS,
+    MAP_COLUMNS,
+    MAP_ROWS,
     KeyLight,
     add_light,
     correlated_temperature,
@@ -276,7 +276,7 @@ def test_an_empty_matte_gives_the_empty_scene():
 
 
 def test_an_even_world_lights_everything_evenly():
-    environment = make_environment(np.full((ROWS, COLUMNS, 3), 0.7, np.float32), 30.0)
+    environment = make_environment(np.full((MAP_ROWS, MAP_COLUMNS, 3), 0.7, np.float32), 30.0)
     normals = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
 
     np.testing.assert_allclose(environment.irradiance(normals), 0.7, rtol=2e-3)
@@ -288,8 +288,8 @@ def test_irradiance_agrees_with_the_integral_over_the_panorama(name):
     small = np.minimum(small_panorama(name), 4.0)
     environment = make_environment(small, 50.0)
     normals = np.array([[0, 1, 0], [0.8, 0, 0.6], [0, 0.6, 0.8], [-1, 0, 0]], np.float32)
-    latitude = np.pi / 2 - (np.arange(ROWS) + 0.5) * np.pi / ROWS
-    solid = np.cos(latitude)[:, None] * 2 * np.pi**2 / (ROWS * COLUMNS)
+    latitude = np.pi / 2 - (np.arange(MAP_ROWS) + 0.5) * np.pi / MAP_ROWS
+    solid = np.cos(latitude)[:, None] * 2 * np.pi**2 / (MAP_ROWS * MAP_COLUMNS)
 
     for normal in normals:
         cosine = np.maximum(grid_directions(50.0) @ normal, 0)
@@ -298,7 +298,7 @@ def test_irradiance_agrees_with_the_integral_over_the_panorama(name):
 
 
 def test_the_strongest_light_is_found_where_it_was_put():
-    dim = make_environment(np.full((ROWS, COLUMNS, 3), 0.05, np.float32), -70.0)
+    dim = make_environment(np.full((MAP_ROWS, MAP_COLUMNS, 3), 0.05, np.float32), -70.0)
     lamp = KeyLight(-40.0, 35.0, 0.2, (1.3, 1.0, 0.6), 3.0, 4000)
 
     lit = make_environment(add_light(dim, lamp).small, -70.0).key
@@ -359,7 +359,7 @@ def test_a_far_floor_shows_less_detail_than_a_near_one():
 
 
 def test_exposure_makes_a_lit_product_as_bright_as_asked():
-    world = make_environment(np.full((ROWS, COLUMNS, 3), 0.2, np.float32), 0.0)
+    world = make_environment(np.full((MAP_ROWS, MAP_COLUMNS, 3), 0.2, np.float32), 0.0)
 
     gain = exposure_gain(world, exposure=0.6, warmth=0.0)
 
@@ -368,7 +368,7 @@ def test_exposure_makes_a_lit_product_as_bright_as_asked():
 
 def test_white_balance_leaves_part_of_the_light_s_colour():
     orange = np.array([1.4, 0.95, 0.5], np.float32)
-    world = make_environment(np.broadcast_to(orange, (ROWS, COLUMNS, 3)).astype(np.float32), 0.0)
+    world = make_environment(np.broadcast_to(orange, (MAP_ROWS, MAP_COLUMNS, 3)).astype(np.float32), 0.0)
 
     seen = orange * exposure_gain(world, exposure=1.0, warmth=0.0)
 

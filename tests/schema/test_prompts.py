@@ -130,3 +130,21 @@ def embedded_client():
 
     with Client("embedded://") as client:
         yield client
+
+
+@pytest.mark.parametrize(
+    ("tag", "weight"),
+    [
+        ("<lora:a>", 1.0),
+        ("<lora:a:0.4>", 0.4),
+        ("<lora:a:0.4:0.7>", 0.7),
+        ("<lora:a:te=0.4>", 0.4),
+        ("<lora:a:0.4:unet=0.9>", 0.9),
+        ("<lora:a:te=0.2:0.4:unet=-1>", -1.0),
+        ("<lora:a:much>", None),
+    ],
+)
+def test_the_weight_in_the_image_network_is_the_one_that_a1111_takes(tag, weight):
+    (read,) = prompts.network_tags(tag)
+
+    assert read.unet_weight == weight

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from prodgen.color import LUMA, to_linear
 from prodgen.engines.ibl.camera import Camera, disc_kernel
 from prodgen.engines.ibl.floor_materials import FINISHES, Surface, tinted
-from prodgen.engines.ibl.panorama import ROWS, Environment, grid_directions
+from prodgen.engines.ibl.panorama import MAP_ROWS, Environment, grid_directions
 from prodgen.engines.ibl.plane import make_plane
 from prodgen.engines.ibl.prompt_reading import Reading
 from prodgen.images import Matte, RgbImage
@@ -239,8 +239,8 @@ def product_shadow(
 
 def _other_lights(environment: Environment) -> tuple[Array, Array]:
     """Directions and weights of the surroundings above the horizon, without the key light."""
-    directions = grid_directions(environment.heading_deg)[: ROWS // 2]
-    radiance = environment.small[: ROWS // 2] @ LUMA
+    directions = grid_directions(environment.heading_deg)[: MAP_ROWS // 2]
+    radiance = environment.small[: MAP_ROWS // 2] @ LUMA
     size = (16, 6)
     coarse = cv2.resize(directions, size, interpolation=cv2.INTER_AREA)
     coarse = coarse / np.linalg.norm(coarse, axis=-1, keepdims=True)

@@ -24,11 +24,11 @@ from prodgen.errors import ProdgenError
 
 Array = NDArray[np.float32]
 
-ROWS, COLUMNS = 64, 128
+MAP_ROWS, MAP_COLUMNS = 64, 128
 """Size of the small panorama that irradiance and lights are worked out on, 2.8 degrees a pixel. Speed: nine
 coefficients hold nothing finer than 60 degrees."""
 
-BAND = np.array([math.pi, 2 * math.pi / 3, 2 * math.pi / 3, 2 * math.pi / 3] + [math.pi / 4] * 5, np.float32)
+COSINE_BANDS = np.array([math.pi] + [2 * math.pi / 3] * 3 + [math.pi / 4] * 5, np.float32)
 """Lambert's cosine in the first three bands of spherical harmonics. Source: Ramamoorthi and Hanrahan,
 "An Efficient Representation for Irradiance Environment Maps", 2001, equation 8 (A0, A1, A2)."""
 
@@ -107,10 +107,10 @@ def _sphere(rows: int, columns: int) -> tuple[Array, Array, Array]:
 
 def grid_directions(heading_deg: float) -> Array:
     """Directions (64, 128, 3) of the small panorama's pixels for a camera that looks at `heading`."""
-    latitude, longitude, _ = _sphere(ROWS, COLUMNS)
+    latitude, longitude, _ = _sphere(MAP_ROWS, MAP_COLUMNS)
     turned = longitude - math.radians(heading_deg)
     cosine = np.cos(latitude)
-    y = np.broadcast_to(np.sin(latitude), (ROWS, COLUMNS))
+    y = np.broadcast_to(np.sin(latitude), (MAP_ROWS, MAP_COLUMNS))
     return np.stack([cosine * np.sin(turned), y, -cosine * np.cos(turned)], axis=-1).astype(np.float32)
 
 
@@ -146,13 +146,13 @@ class Environment:
 
     def irradiance(self, normals: Array) -> Array:
         """What a white matt surface facing `normals` (..., 3) sends back: irradiance / pi, never negative."""
-        weighted = self.coefficients * (BAND / np.float32(math.pi))[:, None]
+        weighted = self.coefficients * (COSINE_BANDS / np.float32(math.pi))[:, None]
         return np.maximum(harmonics(normals) @ weighted, 0.0)
 
     def with_floor(self, bounce: Array, share: float) -> Environment:
         """With `share` of what comes from below replaced by a floor of radiance `bounce` (3,)."""
         small = self.small.copy()
-        half = ROWS // 2
+        half = MAP_ROWS // 2
         small[half:] = small[half:] * (1 - share) + bounce * share
         return replace(self, small=small, coefficients=_project(small, self.heading_deg))
 
@@ -164,25 +164,27 @@ def make_environment(small: Array, heading_deg: float) -> Environment:
 
 def _project(small: Array, heading_deg: float) -> Array:
     basis = harmonics(grid_directions(heading_deg)).reshape(-1, 9)
-    weight = np.broadcast_to(_sphere(ROWS, COLUMNS)[2], (ROWS, COLUMNS)).reshape(-1, 1)
+    weight = np.broadcast_to(_sphere(MAP_ROWS, MAP_COLUMNS)[2], (MAP_ROWS, MAP_COLUMNS)).reshape(-1, 1)
     return (basis.T @ (small.reshape(-1, 3) * weight)).astype(np.float32)
 
 
 @lru_cache(maxsize=8)
 def small_panorama(name: str) -> Array:
     """The panorama at 64x128, energy kept (mean of the pixels)."""
-    small: Array = cv2.resize(load(name), (COLUMNS, ROWS), interpolation=cv2.INTER_AREA).astype(np.float32)
+    small: Array = cv2.resize(load(name), (MAP_COLUMNS, MAP_ROWS), interpolation=cv2.INTER_AREA).astype(
+        np.float32
+    )
     small.setflags(write=False)
     return small
 
 
 def _strongest(small: Array, heading_deg: float) -> KeyLight:
     """Find the key light: the direction with most light within some 12 degrees, and the lobe around it."""
-    solid = _sphere(ROWS, COLUMNS)[2]
+    solid = _sphere(MAP_ROWS, MAP_COLUMNS)[2]
     brightness = small @ LUMA
     # A lamp and a window compete by what they give, not by how bright they look.
     energy = blur_map(np.repeat((brightness * solid)[..., None], 3, axis=2), 12)[..., 0]
-    energy[ROWS * 5 // 8 :] = 0  # a bright floor is no lamp
+    energy[MAP_ROWS * 5 // 8 :] = 0  # a bright floor is no lamp
     row, column = np.unravel_index(int(energy.argmax()), energy.shape)
     directions = grid_directions(heading_deg)
     facing = directions @ directions[row, column]
@@ -233,7 +235,7 @@ def add_light(environment: Environment, light: KeyLight) -> Environment:
     facing = grid_directions(environment.heading_deg) @ light.direction
     radius = math.radians(6 + 34 * light.softness)
     disc = np.exp(-np.square(np.arccos(np.clip(facing, -1, 1)) / radius) * 1.2)[..., None]
-    solid = _sphere(ROWS, COLUMNS)[2][..., None]
+    solid = _sphere(MAP_ROWS, MAP_COLUMNS)[2][..., None]
     disc *= light.irradiance / max(float((disc * solid * np.maximum(facing, 0)[..., None]).sum()), 1e-9)
     small = (environment.small + disc * np.asarray(light.colour, np.float32)).astype(np.float32)
     return replace(environment, small=small, coefficients=_project(small, environment.heading_deg), key=light)
@@ -248,10 +250,10 @@ def studio(light: KeyLight, *, backdrop: Array, fill: float) -> Environment:
         fill: Share of the light that comes from everywhere, 0 (dramatic) to 1 (flat).
     """
     paper = 0.55 * backdrop + 0.45 * float(backdrop @ LUMA)
-    latitude = _sphere(ROWS, COLUMNS)[0]
+    latitude = _sphere(MAP_ROWS, MAP_COLUMNS)[0]
     above = np.clip(0.5 + latitude / math.pi, 0, 1)[..., None]  # a white ceiling, a floor of paper
     room = (0.10 + 0.55 * fill) * (above * 0.9 + (1 - above) * (0.15 + 0.85 * paper))
-    small = np.broadcast_to(room, (ROWS, COLUMNS, 3)).astype(np.float32).copy()
+    small = np.broadcast_to(room, (MAP_ROWS, MAP_COLUMNS, 3)).astype(np.float32).copy()
     base = make_environment(small, 0.0)
     opposite = replace(
         light,

@@ -26,7 +26,7 @@ Pattern = NDArray[np.floating[Any]]
 CELLS, CELL_PX = 64, 16
 """The noise repeats after 64 random values each way, drawn 16 pixels apart. Speed: a sheet takes 4 MiB."""
 
-FARTHEST = 14.0
+FARTHEST_DEPTH = 14.0
 """Largest depth that rows resolve, in depths of the product; beyond it they repeat the last one. Guard."""
 
 
@@ -144,7 +144,7 @@ def make_plane(camera: Camera, rows: Array, *, turn: float, phase: tuple[float, 
         turn: Angle by which the material is turned on the floor, radians.
         phase: Shift of the material, units.
     """
-    below = np.maximum(rows - np.float32(camera.horizon), camera.drop / FARTHEST)[:, None]
+    below = np.maximum(rows - np.float32(camera.horizon), camera.drop / FARTHEST_DEPTH)[:, None]
     depth = np.float32(camera.drop) / below  # in depths of the product
     unit = np.float32(camera.focal / camera.side)
     columns = (np.arange(camera.width, dtype=np.float32) + 0.5 - camera.width / 2)[None]

@@ -70,13 +70,33 @@ def stand(
     below = rows - (podium.y + reach)
     across = np.clip((1 - np.abs(x)) * podium.half_width + 0.5, 0, 1)
     on_side = np.clip(below + 0.5, 0, 1) * across * (rows > podium.y)
+    albedo = _side_albedo(surface, podium, below, first)
+    light, fall = _side_light(x, below, environment, picture.shape)
+    side = albedo * (light * gain)[None] * fall[..., None]
+    result = picture.copy()
+    lower = result[first:]
+    lower = lower * (1 - on_side[..., None]) + side * on_side[..., None]
+    result[first:] = lower * (1 - on_top[..., None]) + top * on_top[..., None]
+    return result.astype(np.float32)
+
+
+def _side_light(
+    x: Array, below: Array, environment: Environment, shape: tuple[int, ...]
+) -> tuple[Array, Array]:
+    """Return the light on the side by columns, (W, 3), and its share by rows below the rim, (h, W)."""
+    height, width = shape[:2]
     sine = np.clip(x, -1, 1)
-    facing = np.concatenate([sine, np.zeros_like(sine), np.sqrt(inside)], axis=0).T
-    light = environment.irradiance(facing.astype(np.float32)) * gain  # (W, 3)
+    facing = np.concatenate([sine, np.zeros_like(sine), np.sqrt(np.clip(1 - x * x, 0, 1))], axis=0).T
     # A bevel catches the light of the top; further down the side sees more floor and less sky.
     bevel = np.exp(-np.square((below - 0.006 * width) / (0.004 * width)))
     fall = 0.92 - 0.30 * np.clip(below / (0.5 * height), 0, 1) + 0.22 * bevel
-    source_y = np.clip(podium.y - first + np.clip(below, 0, None) * 0.35, 0, len(rows) - 1).astype(np.float32)
+    return environment.irradiance(facing.astype(np.float32)), fall
+
+
+def _side_albedo(surface: Surface, podium: Podium, below: Array, first: int) -> Array:
+    """Return the side's colours, (h, W, 3): the floor's, drawn down over the rim."""
+    height, width = below.shape
+    source_y = np.clip(podium.y - first + np.clip(below, 0, None) * 0.35, 0, height - 1).astype(np.float32)
     source_x = np.broadcast_to(np.arange(width, dtype=np.float32)[None], source_y.shape)
     albedo = cv2.remap(
         surface.albedo,
@@ -85,9 +105,4 @@ def stand(
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    side = albedo * light[None] * fall[..., None]
-    result = picture.copy()
-    lower = result[first:]
-    lower = lower * (1 - on_side[..., None]) + side * on_side[..., None]
-    result[first:] = lower * (1 - on_top[..., None]) + top * on_top[..., None]
-    return result.astype(np.float32)
+    return np.asarray(albedo)

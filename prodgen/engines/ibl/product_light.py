@@ -28,7 +28,7 @@ SWEEPS = 160
 FLATNESS = 0.75
 """Depth of the cushion compared with a half round. Chosen by eye: most products have a front."""
 
-FILL, DRAMATIC_FILL = 0.22, 0.04
+SOFT_FILL, DRAMATIC_FILL = 0.22, 0.04
 """Share of the light that a photographer's reflector evens out. Chosen by eye: a black side sells nothing."""
 
 
@@ -92,7 +92,7 @@ def light_on(matte: Matte, environment: Environment, *, gain: Array, is_dramatic
     light = environment.irradiance(vectors) * gain
     weight = np.maximum(small, 1e-4)[..., None]
     mean = (light * weight).sum(axis=(0, 1)) / weight.sum()
-    fill = DRAMATIC_FILL if is_dramatic else FILL
+    fill = DRAMATIC_FILL if is_dramatic else SOFT_FILL
     light = light * (1 - fill) + mean * fill
     light *= _near_floor(small)[..., None]
     # Beyond the outline the light at the outline goes on: nothing dark leaks in from outside.

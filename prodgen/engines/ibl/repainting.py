@@ -19,7 +19,7 @@ NOTHING_LEFT = 0.75
 """Denoising strength from which on nothing of the old picture shows: A1111's default for img2img, at which a
 diffusion model keeps little more than the layout."""
 
-FILL, ORIGINAL = 0, 1
+FROM_AROUND, FROM_ORIGINAL = 0, 1
 """Values of inpainting_fill that keep something of the old picture; 2 and 3 (latent) keep nothing."""
 
 
@@ -40,12 +40,12 @@ def repaint(
     start = plan.start
     hole = np.ones(start.shape[:2], np.float32) if plan.zone is None else from_uint8(plan.zone)
     strength = min(max(denoising_strength / NOTHING_LEFT, 0.0), 1.0)
-    if not hole.any() or (strength == 0 and (plan.zone is None or fill == ORIGINAL)):
+    if not hole.any() or (strength == 0 and (plan.zone is None or fill == FROM_ORIGINAL)):
         return start
-    if plan.zone is not None and fill not in (FILL, ORIGINAL):
+    if plan.zone is not None and fill not in (FROM_AROUND, FROM_ORIGINAL):
         strength = 1.0
     under = from_uint8(start)
-    if plan.zone is not None and fill == FILL and hole.min() < 1:
+    if plan.zone is not None and fill == FROM_AROUND and hole.min() < 1:
         under = masks.fill(under, np.minimum(hole, 1))
     painted = from_uint8(draw(start)) if strength > 0 else under
     mixed = under + (painted - under) * np.float32(strength)
