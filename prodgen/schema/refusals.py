@@ -97,8 +97,8 @@ def _refusal_of(fault: ErrorDetails, model: type[BaseModel] | None) -> SettingEr
     if kind in _OTHERS:
         return SettingError(f"{setting or 'it'} {_OTHERS[kind]}")
     if kind in ("value_error", "assertion_error"):
-        said = str(facts.get("error", "is not possible"))
-        return SettingError(f"{setting}: {said}" if setting else said)
+        reason = str(facts.get("error", "is not possible"))
+        return SettingError(f"{setting}: {reason}" if setting else reason)
     return WrongValueError(setting, value, _reason(kind, facts, _range(model, path)))
 
 

@@ -195,8 +195,8 @@ def _kept(prepared: PreparedShot, tools: Tools) -> Result:
             break
     if len(tried) == 1:
         return result
-    told = f"seeds tried until the product was kept: {', '.join(map(str, tried))}"
-    return replace(result, frame=result.frame.noting(told))
+    notice = f"seeds tried until the product was kept: {', '.join(map(str, tried))}"
+    return replace(result, frame=result.frame.noting(notice))
 
 
 @contextmanager

@@ -19,6 +19,9 @@ from prodgen.shots.layers import Kept
 
 GROWN_PX = 14
 
+NOBODY = "http://127.0.0.1:9"
+"""An address at which no server answers."""
+
 
 def draw(order: RenderOrder) -> Rendering:
     """A backend that makes the product too large, but for every third seed."""
@@ -146,7 +149,7 @@ def test_further_pictures_and_tries_never_write_one_picture_under_two_names(phot
         assert provenance.read_story(files.read_text(result.path))["sent"]["seed"] == seed
 
 
-def test_no_try_may_overwrite_the_photograph(photo, client):
+def test_an_output_that_a_try_would_write_over_the_photograph_is_refused_before_any_work(photo):
     second = seeds.tries(1, 2)[1]
     original = photo.rename(photo.with_name(f"mug-{second}.png"))
     before = original.read_bytes()
@@ -156,7 +159,7 @@ def test_no_try_may_overwrite_the_photograph(photo, client):
             original,
             "x",
             matte=photo.with_name("matte.png"),
-            backend=client,
+            backend=NOBODY,
             seed=1,
             output=photo.with_name("mug-{seed}.png"),
             settings=settings(photo, tries=2),
