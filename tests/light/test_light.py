@@ -185,6 +185,20 @@ def test_a_bluish_floor_means_bluish_light_and_a_brown_one_hardly_warm_light():
     assert 0.8 < brown[2] / brown[0] < 1.05
 
 
+def test_a_bright_backdrop_may_be_paint_and_lights_the_front_no_more():
+    usual, pale = (estimate_surroundings(place(backdrop=(y, y, y)), standing()) for y in (0.2, 0.7))
+
+    assert front(pale) == pytest.approx(front(usual), rel=0.01)
+
+
+def test_glare_shows_the_colour_of_the_light_and_a_dull_floor_that_of_its_paint():
+    wood = np.exp([0.2, 0, -0.3]) * 0.3
+    dull, shining = (estimate_surroundings(place(floor=wood, glare=x), standing()).above for x in (1.0, 2.5))
+
+    assert dull[0] / dull[2] == pytest.approx(1, abs=0.05)
+    assert shining[0] / shining[2] > 1.3
+
+
 def test_the_temperature_follows_the_tint():
     warm = estimate_light(place(floor=(0.6, 0.25, 0.08)), standing()).temperature_k
     cold = estimate_light(place(floor=(0.2, 0.25, 0.4)), standing()).temperature_k

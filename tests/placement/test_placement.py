@@ -191,6 +191,16 @@ def test_the_same_composition_at_twice_the_size():
     assert (twice.left, twice.bottom, twice.scale) == (2 * placed.left, 2 * placed.bottom, 2 * placed.scale)
 
 
+def test_a_canvas_of_another_ratio_keeps_the_products_middle_and_shape():
+    _rgb, matte = photo()
+    placed = place(matte, canvas=(400, 400), where="left")
+
+    wider = placed.at_size(900, 800)
+
+    assert (wider.left + wider.right) / 2 / 900 == pytest.approx((placed.left + placed.right) / 2 / 400)
+    assert wider.right - wider.left == pytest.approx(2 * (placed.right - placed.left))
+
+
 @given(st.integers(64, 4000), st.integers(64, 4000), st.sampled_from([8, 64]))
 def test_a_working_size_is_of_eights_and_near_the_canvas_in_ratio(width, height, multiple):
     if not 1 / 4 <= width / height <= 4:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -23,6 +26,8 @@ from prodgen.shadows import (
 )
 
 GROUND = 120
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def mug(*, handle=False):
@@ -260,6 +265,48 @@ def floor_scene():
         * np.exp(rng.normal(0, 0.01, (200, 320)))
     )
     return to_srgb(np.repeat(light[..., None], 3, axis=2).astype(np.float32))
+
+
+def test_the_product_reflects_some_of_the_sky_that_it_hides_onto_the_floor():
+    sky = ground_shadow(mug(), azimuth_deg=0, elevation_deg=45, strength=0.0)
+    hidden = ambient_occlusion(mug(), bounce=0.0)
+    beside = (mug() < 0.01) & (hidden < 0.6)
+
+    assert (1 - sky)[beside].mean() < (1 - hidden)[beside].mean()
+
+
+def test_a_skys_shadow_ends_where_no_eye_sees_it():
+    shadow = ground_shadow(mug(), azimuth_deg=0, elevation_deg=45, strength=0.0)
+    whole = ambient_occlusion(mug())
+
+    assert (shadow < 1).mean() < 0.6 * (whole < 0.998).mean()
+    assert shadow.min() < 0.5
+
+
+def test_a_flat_bottom_hides_a_depth_that_its_edge_does_not_show():
+    flat = np.zeros((200, 320), np.float32)
+    flat[40:GROUND, 130:191] = 1
+
+    thickness = (cast_shadow(flat, azimuth_deg=90, elevation_deg=20) < 0.5)[:, 100:128].sum(axis=0)
+
+    assert thickness.mean() > 5
+
+
+def test_a_floors_own_grain_is_no_shadow():
+    rng = np.random.default_rng(1)
+    grain = np.exp(cv2.GaussianBlur(rng.normal(0, 0.16, (200, 320)).astype(np.float32), (0, 0), 2))
+    scene = np.clip(floor_scene() * grain[..., None], 0, 1)
+
+    assert existing_shadow(scene, mug()).mean() > 0.997
+
+
+def test_shadows_are_near_to_path_traced_truth():
+    score = runpy.run_path(str(ROOT / "benchmarks" / "calibrating" / "shadows.py"))["score"]()
+
+    figures = {name: value for name, (value, _) in score.items()}
+    assert figures["error of the computed shadow, %"] < 6.9
+    assert figures["error of the shadow found in a scene, %"] < 4.4
+    assert 6.4 < figures["depth of the studio's shadow kept, %"] < 6.9
 
 
 def test_a_scene_without_shadow_is_found_to_have_none():
