@@ -102,13 +102,13 @@ def _headline(report: Report) -> str:
 def _summary(report: Report) -> str:
     """Return how many findings there are of each kind, and what --fix might help with."""
     warnings = report.count("warning")
-    told = f"{report.count('OK')} OK"
-    told += f", {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
-    told += f", {report.count('broken')} broken" if not report.is_sound else ""
+    parts = f"{report.count('OK')} OK"
+    parts += f", {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
+    parts += f", {report.count('broken')} broken" if not report.is_sound else ""
     fixable = [finding.name for finding in report.findings if finding.fix]
     if fixable and not report.done:
-        told += f"; --fix may help with {', '.join(fixable)}"
-    return told
+        parts += f"; --fix may help with {', '.join(fixable)}"
+    return parts
 
 
 def _lines(report: Report, *, only_faults: bool) -> list[str]:

@@ -74,9 +74,3 @@ def of_work(error: ProdgenError, command: click.Command | None) -> str:
         said = unknown(error.kind, error.name, error.known, error.hint)
         return f"{option}: {said}" if option else said
     return str(error)
-
-
-def option_of(field: str) -> str:
-    """Return the option of the command under way that sets this field."""
-    params = click.get_current_context().command.params
-    return next(name_of(param) for param in params if param.name == field)

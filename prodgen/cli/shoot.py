@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -25,12 +25,8 @@ from prodgen.cli.parameters import (
     segmenter_option,
     upscaler_option,
 )
-from prodgen.cli.refusal import option_of
 from prodgen.cli.telling import printer, tell_shot
 from prodgen.cli.values import File, Number, OneOf, Text, Whole
-
-if TYPE_CHECKING:
-    from prodgen.shots import Recipe
 
 
 @click.command()
@@ -116,17 +112,18 @@ def shoot(
         prodgen shoot mug.jpg --recipe packshot --size 2000x2000
     """
     from prodgen.cli.progress_bar import progress_bar
+    from prodgen.errors import IdleSettingError
     from prodgen.schema import seeds
     from prodgen.shots import Recipe, shoot_all
     from prodgen.shots.shot import new_shot
     from prodgen.text2image.picture_job import read_lora
 
     to = printer()
-    idle = [option_of(name) for name, value in (("segmenter", settings["segmenter"]), ("box", box)) if value]
-    if matte is not None and idle:
-        raise click.UsageError(f"--matte is the cut-out itself; leave out {' and '.join(idle)}")
+    given = {name: value for name, value in settings.items() if value is not None}
+    if matte is not None and "segmenter" in given:
+        raise IdleSettingError(["segmenter"], "the matte is the cut-out itself")
     pattern = output_pattern(output, photo, count, folder=Path("outputs"), ending=".png")
-    chosen = _set(Recipe.load(recipe), {name: x for name, x in settings.items() if x is not None})
+    chosen = Recipe.load(recipe).with_settings(given)
     shots = [
         new_shot(
             photo,
@@ -147,17 +144,3 @@ def shoot(
         for result in shoot_all(shots, backend=backend, dialect=dialect, on_progress=report):
             with report.out_of_the_way():
                 tell_shot(result, to)
-
-
-def _set(recipe: Recipe, given: dict[str, Any]) -> Recipe:
-    """Return the recipe with these options set.
-
-    Raises:
-        SettingError: If the recipe has no stage for one of them.
-    """
-    from prodgen.errors import SettingError
-
-    idle = [option_of(name) for name in given if name not in recipe.settings]
-    if idle:
-        raise SettingError(f"recipe {recipe.name!r} has no stage for {' and '.join(idle)}; leave that out")
-    return recipe.with_settings(given)

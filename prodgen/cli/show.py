@@ -11,8 +11,18 @@ import click
 from prodgen.cli.telling import printer
 from prodgen.cli.values import File
 
-SHOWN = ("photo", "matte", "background", "prompt", "negative_prompt", "seed", "backend", "checkpoint")
-"""Facts of a story in the order in which they are told."""
+SHOWN = (
+    "photo",
+    "matte",
+    "background",
+    "prompt",
+    "negative_prompt",
+    "seed",
+    "backend",
+    "checkpoint",
+    "verdict",
+)
+"""Facts of a story in the order in which they are printed."""
 
 
 @click.command()

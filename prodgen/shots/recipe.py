@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
-from prodgen.errors import SettingError, UnknownNameError
+from prodgen.errors import IdleSettingError, SettingError, UnknownNameError
 from prodgen.schema.refusals import CheckedValue
 from prodgen.schema.seeds import MAX_TRIES
 from prodgen.shots.frame import Stage
@@ -107,9 +107,12 @@ class Recipe(CheckedValue):
         Raises:
             SettingError: If no stage has one of them, or a value is out of range.
         """
-        for name in settings:
-            if name not in self.settings:
+        absent = [name for name in settings if name not in self.settings]
+        for name in absent:
+            if name not in _settings_of_any_stage():
                 raise UnknownNameError(f"setting of recipe {self.name!r}", name, self.settings)
+        if absent:
+            raise IdleSettingError(absent, f"recipe {self.name!r} has no stage for that")
         fields = {**dict(self), "delivery": _changed(self.delivery, settings)}
         fields |= {name: value for name, value in settings.items() if name in _POLICIES}
         fields["stages"] = tuple(_changed(stage, settings) for stage in self.stages)
@@ -128,6 +131,11 @@ class Recipe(CheckedValue):
 
 _POLICIES = ("negative_prompt", "profile", "tries", "on_failure")
 """Fields of a recipe itself that are settings as well."""
+
+
+def _settings_of_any_stage() -> set[str]:
+    union, *_ = get_args(AnyStage)
+    return {name for kind in get_args(union) for name in kind.model_fields}
 
 
 def _changed(part: CheckedValue, settings: Mapping[str, Setting]) -> CheckedValue:

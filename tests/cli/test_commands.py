@@ -239,7 +239,7 @@ WRONG = {
     ),
     "a setting the recipe lacks": (
         ["shoot", "{photo}", "--recipe", "packshot", "--matte", "{matte}", "--sampler", "Euler"],
-        "no stage for --sampler; leave",
+        "no stage for that; leave out --sampler",
     ),
     "a setting out of range": (["shoot", "{photo}", *SCENE, "--matte", "{matte}", "--steps", "0"], "steps"),
     "a picture without a story": (["show", "{photo}"], "no prodgen story"),
@@ -345,11 +345,12 @@ def test_ctrl_c_waits_for_what_still_draws(monkeypatch):
     assert "nothing was left half-written" in done.stderr
 
 
-def test_a_matte_leaves_nothing_to_do_for_a_segmenter(photo, matte):
-    done = prodgen("shoot", photo, *SCENE, "--matte", matte, "--segmenter", "classical", "--box", "1,2,30,40")
+@pytest.mark.parametrize(("option", "value"), [("--segmenter", "classical"), ("--box", "1,2,30,40")])
+def test_a_matte_leaves_nothing_to_do_for_a_segmenter(option, value, photo, matte):
+    done = prodgen("shoot", photo, *SCENE, "--matte", matte, option, value)
 
-    assert done.exit_code == 2
-    assert "leave out --segmenter and --box" in done.stderr
+    assert done.exit_code == 1
+    assert done.stderr == f"prodgen: the matte is the cut-out itself; leave out {option}\n"
 
 
 def test_wrong_usage_exits_with_2():
