@@ -121,7 +121,7 @@ def shoot(
     to = printer()
     given = {name: value for name, value in settings.items() if value is not None}
     if matte is not None and "segmenter" in given:
-        raise IdleSettingError(["segmenter"], "the matte is the cut-out itself")
+        raise IdleSettingError(["segmenter"], "a matte is the cut-out itself")
     pattern = output_pattern(output, photo, count, folder=Path("outputs"), ending=".png")
     chosen = Recipe.load(recipe).with_settings(given)
     shots = [

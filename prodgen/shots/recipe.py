@@ -108,8 +108,9 @@ class Recipe(CheckedValue):
             SettingError: If no stage has one of them, or a value is out of range.
         """
         absent = [name for name in settings if name not in self.settings]
+        anywhere = {name for kind in STAGES for name in kind.model_fields}
         for name in absent:
-            if name not in _settings_of_any_stage():
+            if name not in anywhere:
                 raise UnknownNameError(f"setting of recipe {self.name!r}", name, self.settings)
         if absent:
             raise IdleSettingError(absent, f"recipe {self.name!r} has no stage for that")
@@ -131,11 +132,6 @@ class Recipe(CheckedValue):
 
 _POLICIES = ("negative_prompt", "profile", "tries", "on_failure")
 """Fields of a recipe itself that are settings as well."""
-
-
-def _settings_of_any_stage() -> set[str]:
-    union, *_ = get_args(AnyStage)
-    return {name for kind in get_args(union) for name in kind.model_fields}
 
 
 def _changed(part: CheckedValue, settings: Mapping[str, Setting]) -> CheckedValue:

@@ -350,7 +350,7 @@ def test_a_matte_leaves_nothing_to_do_for_a_segmenter(option, value, photo, matt
     done = prodgen("shoot", photo, *SCENE, "--matte", matte, option, value)
 
     assert done.exit_code == 1
-    assert done.stderr == f"prodgen: the matte is the cut-out itself; leave out {option}\n"
+    assert done.stderr == f"prodgen: a matte is the cut-out itself; leave out {option}\n"
 
 
 def test_wrong_usage_exits_with_2():
