@@ -98,8 +98,10 @@ def noise_deviation(*strips: Strip) -> float:
     return max(0.01, float(1.48 * np.median(np.abs(values)))) if values.size else 1.0
 
 
-def strongest_curve(strip: Strip, noise: float, *, hinge_row: int | None = None) -> Curve:
-    """The curve of the largest flux from the first to the last column, be it steps up or steps down.
+def strongest_curves(strip: Strip, noise: float, *, hinge_row: int | None = None) -> tuple[Curve, Curve]:
+    """The curves of the largest flux from the first to the last column, the stronger one first.
+
+    One is the strongest among steps up in lightness, the other among steps down.
 
     Args:
         strip: Where to look.
@@ -129,8 +131,8 @@ def strongest_curve(strip: Strip, noise: float, *, hinge_row: int | None = None)
             came[piece][better] = bend
         best = np.take_along_axis(value, source[None], axis=2) + both[piece]
     best -= away
-    way = int(best[1].max() > best[0].max())
-    return _followed_back(best[way], came[:, way], both[:, way])
+    up, down = (_followed_back(best[way], came[:, way], both[:, way]) for way in range(2))
+    return (up, down) if up.flux >= down.flux else (down, up)
 
 
 def _flux_of_pieces(strip: Strip, noise: float) -> Plane:
@@ -178,3 +180,10 @@ def softness_of(strip: Strip, curve: Curve) -> float:
     columns = np.arange(len(curve.rows)) * NODE_SPACING_PX
     wide = np.abs(strip.slope[curve.rows, columns]).sum() * NODE_SPACING_PX
     return float(wide / max(curve.flux, 1e-6))
+
+
+def coverage_of(curve: Curve) -> float:
+    """Share of the curve, in pieces of about 24 px, that shows at least a third of its mean step."""
+    count = max(1, len(curve.steps) * NODE_SPACING_PX // 24)
+    means = np.array([part.mean() for part in np.array_split(curve.steps, count)])
+    return float((means > curve.steps.mean() / 3).mean())
