@@ -14,12 +14,6 @@ SHARED_ON_PURPOSE = ("cli/", "shots/stages/")
 """Folders whose files are named after what they call: a command after the library's verb (`cli/doctor.py`
 runs `prodgen.doctor`), a stage after the room that does its work (`stages/identity.py`)."""
 
-CLASSES_TO_RENAME: frozenset[str] = frozenset()
-"""Classes that still share a name. May only shrink."""
-
-MODULES_TO_RENAME: frozenset[str] = frozenset()
-"""Modules that still share a file name. May only shrink."""
-
 
 def modules() -> list[Path]:
     return sorted(path.relative_to(HOME) for path in HOME.rglob("*.py"))
@@ -55,17 +49,11 @@ def shared(names: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 def test_no_two_public_classes_share_a_name():
-    found = shared(public_classes())
-
-    assert {name: paths for name, paths in found.items() if name not in CLASSES_TO_RENAME} == {}
-    assert found.keys() >= CLASSES_TO_RENAME, "renamed by now: take it off the list"
+    assert shared(public_classes()) == {}
 
 
 def test_no_two_modules_share_a_file_name():
-    found = shared(file_names())
-
-    assert {name: paths for name, paths in found.items() if name not in MODULES_TO_RENAME} == {}
-    assert found.keys() >= MODULES_TO_RENAME, "renamed by now: take it off the list"
+    assert shared(file_names()) == {}
 
 
 def test_all_modules_were_looked_at():
