@@ -9,6 +9,7 @@
         SegmentationError           no usable matte
         PlacementError              the product does not fit the canvas
         IdentityError               the product cannot be kept the same
+            ProductNotKeptError         it was drawn, and is beyond a limit; knows which, and the picture
         Interrupted                 the user stopped the work
         BackendError                a backend could not do what was asked
             BackendUnreachableError     nothing answers; `cause` says in which way
@@ -55,6 +56,23 @@ class PlacementError(ProdgenError):
 
 class IdentityError(ProdgenError):
     """The product in the result cannot be kept, or shown to be, the product in the photograph."""
+
+
+class ProductNotKeptError(IdentityError):
+    """The product in a finished picture is beyond a limit of failure, and was not to be delivered so."""
+
+    def __init__(self, numbers: Iterable[str], reasons: Iterable[str], path: str | None) -> None:
+        self.numbers = tuple(numbers)
+        """Names of the measured numbers that are beyond it."""
+        self.reasons = tuple(reasons)
+        """A sentence each."""
+        self.path = path
+        """Where the picture was kept aside, if it was."""
+        super().__init__(self.numbers, self.reasons, path)
+
+    def __str__(self) -> str:
+        where = "" if self.path is None else f"; the picture is at {self.path!r}"
+        return f"the product could not be kept the same: {'; '.join(self.reasons)}{where}"
 
 
 class Interrupted(ProdgenError):  # noqa: N818 - it is the user's wish, not a fault

@@ -14,6 +14,9 @@ KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issu
 
 FACTS = {
     "settings": ("hires_upscaler",),
+    "numbers": ("outline_growth_percent",),
+    "reasons": ("the outline changed",),
+    "path": "mug.rejected.png",
     "url": "http://gpu:7860",
     "reason": "it is on fire",
     "remedy": "Fetch water.",

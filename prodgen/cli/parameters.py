@@ -77,7 +77,7 @@ def _read_light(text: str) -> None:
 
 
 def _read_lora(text: str) -> None:
-    from prodgen.text2image.picture_job import read_lora
+    from prodgen.schema.prompts import read_lora
 
     read_lora(text)
 

@@ -116,7 +116,6 @@ def shoot(
     from prodgen.schema import seeds
     from prodgen.shots import Recipe, shoot_all
     from prodgen.shots.shot import new_shot
-    from prodgen.text2image.picture_job import read_lora
 
     to = printer()
     given = {name: value for name, value in settings.items() if value is not None}
@@ -136,7 +135,7 @@ def shoot(
             matte=matte,
             box=box,
             light=light,
-            loras=tuple(read_lora(text) for text in loras),
+            loras=loras,
         )
         for number in seeds.siblings(seed, count)
     ]

@@ -138,6 +138,18 @@ def read_prompt(prompt: str, *, loras: tuple[Lora, ...] = ()) -> TaggedPrompt:
     )
 
 
+def read_lora(text: str) -> Lora:
+    """Return the LoRA that NAME or NAME:WEIGHT means.
+
+    Raises:
+        SettingError: If the weight is no number in range.
+    """
+    match = re.fullmatch(r"([^:]+)(?::(-?\d*\.?\d+))?", text.strip())
+    if match is None:
+        raise SettingError(f"lora {text!r} is not NAME:WEIGHT, such as more_details:0.5")
+    return Lora(name=match[1], weight=float(match[2]) if match[2] else 1.0)
+
+
 def _tag(match: re.Match[str]) -> NetworkTag:
     name, *arguments = match[2].split(":")
     return NetworkTag(text=match[0], kind=match[1], name=name, arguments=tuple(arguments))

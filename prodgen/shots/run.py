@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from prodgen import codecs, files, identity
 from prodgen.cutout import Point, Rectangle
-from prodgen.errors import IdentityError, IdleSettingError, ImageError, SettingError
+from prodgen.errors import IdleSettingError, ImageError, ProductNotKeptError, SettingError
 from prodgen.files import PictureSource
 from prodgen.light import Light
 from prodgen.schema import Lora, seeds
@@ -48,7 +48,7 @@ def shoot(
     box: Rectangle | None = None,
     points: Sequence[Point] = (),
     light: str | Light | None = None,
-    loras: Sequence[Lora] = (),
+    loras: Sequence[str | Lora] = (),
     dialect: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Result:
@@ -75,7 +75,7 @@ def shoot(
         box: The product's box in the photograph, pixels: left, top, right, bottom.
         points: Places that are surely product (True) or surely background (False): x, y, which.
         light: Where the light comes from: "left", "top-right", "45,30" (degrees), or a `Light`.
-        loras: LoRAs by the backend's names.
+        loras: LoRAs by the backend's names, as `Lora` or "NAME:WEIGHT".
         dialect: The kind of server, such as "forge", if it should not be found out.
         on_progress: Called with each stage's name and how far it is, 0 to 1.
 
@@ -167,21 +167,19 @@ def deliver(result: Result) -> Result:
     """Write the picture where its shot says, if it does.
 
     Raises:
-        IdentityError: If the product could not be kept and the recipe says "fail"; the picture is then kept
-            aside, under a name that says so.
+        ProductNotKeptError: If the product could not be kept and the recipe says "fail"; the picture is
+            then kept aside, under a name that says so.
         ImageError: If it cannot be written.
     """
     shot = result.shot
     output = None if shot.output is None else seeds.in_name(shot.output, result.seed)
     if result.verdict is None or not result.is_failed or shot.recipe.on_failure == "warn":
         return result if output is None else result.save(output)
-    reasons = "; ".join(identity.reasons(result.verdict, only_failures=True))
-    if output is None:
-        raise IdentityError(f"the product could not be kept the same: {reasons}")
-    aside = _aside(output)
-    result.save(aside)
-    raise IdentityError(
-        f"the product could not be kept the same: {reasons}; the picture is at {str(aside)!r}"
+    aside = None if output is None else result.save(_aside(output)).path
+    raise ProductNotKeptError(
+        [limit.number for limit in result.verdict.failures],
+        identity.reasons(result.verdict, only_failures=True),
+        None if aside is None else str(aside),
     )
 
 

@@ -183,7 +183,7 @@ def new_shot(
     box: Rectangle | None = None,
     points: Sequence[Point] = (),
     light: str | Light | None = None,
-    loras: Sequence[Lora] = (),
+    loras: Sequence[str | Lora] = (),
 ) -> Shot:
     """Return a shot; see `prodgen.shots.shoot` for what each part means.
 
@@ -195,7 +195,8 @@ def new_shot(
         ImageError: If a picture in memory is none.
     """
     chosen = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
-    read = prompts.read_prompt(prompt, loras=tuple(loras))
+    named = tuple(prompts.read_lora(lora) if isinstance(lora, str) else lora for lora in loras)
+    read = prompts.read_prompt(prompt, loras=named)
     fields: dict[str, Any] = {
         "photo": photo,
         "prompt": read.words,

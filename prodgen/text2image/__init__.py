@@ -12,7 +12,7 @@ from prodgen.text2image.controls import Control, read_control
 from prodgen.text2image.drawing_pictures import draw_all, seeds_of
 from prodgen.text2image.generated_picture import KIND, GeneratedPicture
 from prodgen.text2image.generating import generate
-from prodgen.text2image.picture_job import PictureJob, new_job, read_config, read_lora
+from prodgen.text2image.picture_job import PictureJob, new_job, read_config
 from prodgen.text2image.presets import Preset, presets
 
 __all__ = [
@@ -27,6 +27,5 @@ __all__ = [
     "presets",
     "read_config",
     "read_control",
-    "read_lora",
     "seeds_of",
 ]

@@ -6,7 +6,6 @@ What it leaves unset is decided later: by the preset that fits the checkpoint, o
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from pydantic import Field, JsonValue
 from prodgen.errors import SettingError, UnknownNameError, WrongValueError
 from prodgen.placement import Size
 from prodgen.schema import MAX_SEED, Lora, Request
+from prodgen.schema.prompts import read_lora
 from prodgen.text2image.controls import Control, read_control
 from prodgen.text2image.presets import AUTO
 
@@ -188,18 +188,6 @@ def as_size(text: str) -> Size:
     """Return (width, height) of a "WxH" that `PictureJob.check` has accepted."""
     width, _, height = text.partition("x")
     return int(width), int(height)
-
-
-def read_lora(text: str) -> Lora:
-    """Return the LoRA that NAME or NAME:WEIGHT means.
-
-    Raises:
-        SettingError: If the weight is no number in range.
-    """
-    match = re.fullmatch(r"([^:]+)(?::(-?\d*\.?\d+))?", text.strip())
-    if match is None:
-        raise SettingError(f"lora {text!r} is not NAME:WEIGHT, such as more_details:0.5")
-    return Lora(name=match[1], weight=float(match[2]) if match[2] else 1.0)
 
 
 def new_job(fields: Mapping[str, Any], *, folder: Path | None = None) -> PictureJob:

@@ -12,6 +12,7 @@ from PIL import Image
 from prodgen import files, provenance
 from prodgen.images import Photo
 from prodgen.light import Light
+from prodgen.schema import Lora
 from prodgen.shots import Recipe, Result, Shot, new_shot, shoot
 
 FOLDER = "a-folder-that-is-nobodys-business"
@@ -145,6 +146,15 @@ def test_shots_of_equal_pictures_in_memory_are_equal_and_of_others_are_not(photo
     assert one.key == same.key
     assert one != other
     assert one.key != other.key
+
+
+def test_a_lora_may_be_given_in_words_or_as_a_lora(photo):
+    words, typed = (
+        new_shot(photo, "x", seed=1, loras=[lora])
+        for lora in ("more_details:0.5", Lora(name="more_details", weight=0.5))
+    )
+
+    assert words == typed
 
 
 def test_a_light_may_be_given_in_words_or_as_a_light(photo):

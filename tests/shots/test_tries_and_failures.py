@@ -10,7 +10,7 @@ from prodgen.client import Client
 from prodgen.color import to_linear, to_srgb
 from prodgen.engines.ibl.ibl_engine import IblEngine
 from prodgen.engines.ibl.render_order import Rendering, RenderOrder
-from prodgen.errors import IdentityError, ImageError
+from prodgen.errors import ImageError, ProductNotKeptError
 from prodgen.masks import composite, dilate, fill
 from prodgen.schema import seeds
 from prodgen.server import ApiServer, ApiTransport
@@ -75,7 +75,7 @@ def test_a_picture_of_a_grown_product_is_delivered_with_a_warning(photo, client,
 def test_it_fails_and_is_kept_aside_where_the_recipe_says_so(photo, client, tmp_path):
     strict = settings(photo, on_failure="fail")
 
-    with pytest.raises(IdentityError, match="outline growth") as caught:
+    with pytest.raises(ProductNotKeptError, match="outline growth") as caught:
         shoot(
             photo,
             "x",
@@ -88,7 +88,9 @@ def test_it_fails_and_is_kept_aside_where_the_recipe_says_so(photo, client, tmp_
 
     assert not (tmp_path / "out.png").exists()
     assert (tmp_path / "out.rejected.png").exists()
-    assert "out.rejected.png" in str(caught.value)
+    assert caught.value.path == str(tmp_path / "out.rejected.png")
+    assert caught.value.path in str(caught.value)
+    assert "outline_growth_percent" in caught.value.numbers
 
 
 def test_other_seeds_are_tried_in_order_and_the_one_used_is_recorded(photo, client):
