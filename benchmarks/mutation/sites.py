@@ -15,6 +15,9 @@ from dataclasses import dataclass
 EPSILON = 1e-4
 """Numbers as small as this keep a division or a logarithm finite; three times as much is the same guard."""
 
+LEAST_CHANGE = 0.3
+"""Share of a number by which it is changed at least: less than that, no measured limit is known by."""
+
 OPPOSITES = {
     ast.Lt: ">=",
     ast.GtE: "<",
@@ -155,7 +158,8 @@ class _Finder(ast.NodeVisitor):
             return
         for after in (value * 3, value * 0.3, value + 1):
             is_whole = isinstance(value, int)
-            if not is_whole or after == int(after):
+            is_large = abs(after - value) >= LEAST_CHANGE * abs(value)
+            if is_large and (not is_whole or after == int(after)):
                 self.add(node, "number", repr(int(after)) if is_whole else repr(round(after, 9)))
 
     def visit_Compare(self, node: ast.Compare) -> None:

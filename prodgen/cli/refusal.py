@@ -9,7 +9,7 @@ import click
 from prodgen.errors import IdleSettingError, ProdgenError, UnknownNameError, WrongValueError
 
 SHOWN_CHARACTERS = 60
-"""Of a value that is repeated in a sentence."""
+"""Most characters of a value that is repeated in a sentence."""
 
 SHOWN_NAMES = 16
 """How many possible names a sentence lists."""

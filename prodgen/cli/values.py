@@ -22,7 +22,7 @@ else:
     _Type = click.ParamType  # generic in new versions of click only
 
 MAX_CHARACTERS = 1000
-"""Of a value with a grammar; the longest that means something has some forty."""
+"""Characters of a value with a grammar; the longest that means something has some forty."""
 
 MAX_NAME_BYTES, MAX_PATH_BYTES = 255, 4095
 """What Linux takes as one name and as one path; other systems take less, and say so themselves."""
