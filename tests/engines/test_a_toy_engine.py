@@ -118,10 +118,10 @@ def test_an_interrupted_engine_may_hand_over_what_it_has(server, toy):
     answers: list[dict] = []
     thread = threading.Thread(target=lambda: answers.append(post(server, "txt2img", seed=9, steps=5)))
     thread.start()
-    assert toy.is_under_way.wait(5)
+    assert toy.is_under_way.wait(20)
     server.machine.state.ask_to_stop(skip=False)
     toy.may_go_on.set()
-    thread.join(5)
+    thread.join(20)
 
     assert [record.outcome for record in server.render_log] == ["interrupted"]
     assert len(answers[0]["images"]) == 1

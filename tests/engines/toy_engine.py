@@ -51,7 +51,7 @@ class ToyEngine:
             for step in range(order.steps):
                 progress(step / order.steps)
                 self.is_under_way.set()
-                self.may_go_on.wait(5)
+                self.may_go_on.wait(20)
         except Stopped:
             is_partial = True
         for pixels in batch:

@@ -263,7 +263,7 @@ def drip(connection: socket.socket, data: bytes, pause_s: float, length: int = 1
 def test_a_client_that_drips_is_cut_off_and_others_are_served_meanwhile(
     noise_server, monkeypatch, limit, before, dripped
 ):
-    monkeypatch.setattr(socket_server, limit, 0.4)
+    monkeypatch.setattr(socket_server, limit, 1.0)
     server = noise_server()
     with listening(server) as url, connected(url) as connection:
         started = time.monotonic()
@@ -276,19 +276,19 @@ def test_a_client_that_drips_is_cut_off_and_others_are_served_meanwhile(
         slow.join()
 
     assert other.status_code == 200
-    assert 0.3 < took_s < 3
+    assert 0.9 < took_s < 9
     assert len(server.render_log) == 1
 
 
 def test_a_large_body_may_take_long_as_long_as_it_keeps_coming(noise_server, monkeypatch):
-    monkeypatch.setattr(socket_server, "BODY_GRACE_S", 0.3)
-    monkeypatch.setattr(socket_server, "SLOWEST_BYTES_S", 500)
+    monkeypatch.setattr(socket_server, "BODY_GRACE_S", 1.0)
+    monkeypatch.setattr(socket_server, "SLOWEST_BYTES_S", 200)
     body = json.dumps(BODY).encode().ljust(1000)
     with listening(noise_server()) as url, connected(url) as connection:
         connection.sendall(DRAW + b"Content-Length: 1000\r\n\r\n")
         for start in range(0, 1000, 100):
             connection.sendall(body[start : start + 100])
-            time.sleep(0.08)
+            time.sleep(0.15)
 
         assert status_of(connection.recv(65536)) == 200
 
@@ -328,7 +328,7 @@ def serving_threads() -> int:
 
 
 def wait_until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 20
     while not true():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.01)
