@@ -19,6 +19,7 @@ from prodgen.schema import ICLight, Txt2Img
 from prodgen.server.app import ApiServer
 from prodgen.server.engine import BatchOrder, DrawnPicture, ModelFile, ReportProgress
 from prodgen.server.transport import ApiTransport
+from prodgen.server.wire import base64_bytes, decode_picture
 
 
 @pytest.fixture
@@ -124,7 +125,8 @@ def test_an_interrupted_engine_may_hand_over_what_it_has(server, toy):
     thread.join(20)
 
     assert [record.outcome for record in server.render_log] == ["interrupted"]
-    assert len(answers[0]["images"]) == 1
+    (picture,) = answers[0]["images"]
+    assert decode_picture(base64_bytes(picture)).pixels[1, 1, 0] == 255  # the engine's own, not a preview
 
 
 def test_an_engine_that_draws_too_little_is_an_error_and_no_empty_answer(server, toy, monkeypatch):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from prodgen.color import LUMA, to_lab, to_linear
+from prodgen.engines import load_engine
 from prodgen.engines.ibl import floor_view, product_light
 from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_materials import FINISHES
@@ -231,6 +232,25 @@ def test_repainting_the_original_without_denoising_draws_nothing():
         raise AssertionError("drawn in vain")
 
     np.testing.assert_array_equal(repaint(plan, draw, fill=1, denoising_strength=0.0), plan.start)
+
+
+@pytest.mark.parametrize("fill", [2, 3])
+def test_repainting_from_noise_keeps_nothing_however_low_the_strength(fill):
+    init, matte = product()
+    plan = plan_of(init, matte)
+
+    drawn = repaint(plan, lambda start: 255 - start, fill=fill, denoising_strength=0.1)
+
+    np.testing.assert_array_equal(drawn[matte == 0], 255 - plan.start[matte == 0])
+
+
+def test_unloading_the_engine_gives_its_panoramas_back():
+    engine = load_engine("ibl")
+    load("sunset")
+
+    engine.unload()
+
+    assert load.cache_info().currsize == 0
 
 
 def test_unusable_orders_say_what_is_wrong():

@@ -222,14 +222,15 @@ def test_a_renderer_that_fails_gives_500_with_its_reason_and_the_server_lives_on
     assert second.status_code == 200
 
 
-def test_two_pictures_of_a_batch_share_one_jobs_progress(call, draw):
+@pytest.mark.parametrize("delay_s", [0.0, 0.02])
+def test_two_pictures_of_a_batch_share_one_jobs_progress(call, draw, delay_s):
     seen: list[float] = []
 
     def watching(order: Any) -> Any:
         seen.append(caller.server.machine.state.fraction())
         return draw(order)
 
-    caller = call(renderer=watching)
+    caller = call(renderer=watching, delay_s=delay_s)
     caller.txt2img(batch_size=2, steps=10)
 
     assert np.allclose(seen, [0.0, 0.5])
