@@ -14,6 +14,8 @@ Every UPPERCASE constant of those modules that is a number, or holds numbers, is
 is imported, so whoever imports it, derives from it or has it as a default gets the moved value. Numbers of
 whole type stay whole and move by 1 at least. Nothing outside the source tree is needed.
 
+A literal NOTE = "..." there is added below the table.
+
 The table shows, for each constant, the figure that moved most in units of its smallest change that matters.
 "Data" is the part of the constant's docstring that begins with one of the words in `SOURCES`.
 """
@@ -262,9 +264,14 @@ def main() -> None:
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     text = (ROOMS / f"{args.room}.py").read_text("utf-8") if (ROOMS / f"{args.room}.py").is_file() else ""
-    modules = next(
-        (ast.literal_eval(n.value) for n in ast.parse(text).body if "MODULES" in _targets(n)), None
-    )  # read, not imported: nothing of prodgen may be loaded before its constants are moved
+    # Read, not imported: nothing of prodgen may be loaded before its constants are moved.
+    literals = {
+        name: ast.literal_eval(node.value)
+        for node in ast.parse(text).body
+        for name in ("MODULES", "NOTE")
+        if name in _targets(node)
+    }
+    modules = literals.get("MODULES")
     if modules is None:
         sys.exit(f"benchmarks/calibrating/{args.room}.py with a literal MODULES is needed")
     chosen = [
@@ -287,13 +294,13 @@ def main() -> None:
             rows.append((most, one, answers[0].value, [words for _, words in cells]))
             print(f"{one.module}.{one.name} {most:.2f}: {cells[0][1]} | {cells[1][1]}", flush=True)
     if not args.only or args.output:
-        page = table(args.room, base.score, rows)
+        page = table(args.room, base.score, rows, literals.get("NOTE", ""))
         output = args.output or ROOT / "docs" / "calibration" / f"{args.room}.md"
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(page, "utf-8")
 
 
-def table(room: str, base: Score, rows: list[tuple[float, Constant, str, list[str]]]) -> str:
+def table(room: str, base: Score, rows: list[tuple[float, Constant, str, list[str]]], note: str) -> str:
     """The page, as Markdown; what moves the result most comes first."""
     lines = [
         f"# What the numbers of {room} decide",
@@ -316,7 +323,7 @@ def table(room: str, base: Score, rows: list[tuple[float, Constant, str, list[st
             f"| {name} | {_shown(value)} | " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
         )
     still = sum(most == 0 for most, *_ in rows)
-    lines += ["", f"{len(rows)} constants, {still} of which move nothing here."]
+    lines += ["", f"{len(rows)} constants, {still} of which move nothing here. {note}".rstrip()]
     return "\n".join(lines) + "\n"
 
 

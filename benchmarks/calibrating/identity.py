@@ -24,6 +24,12 @@ from prodgen.ocr import Word
 
 MODULES = ("prodgen.identity", "prodgen.shading")
 
+NOTE = (
+    "Those are guards and speed settings by their own words, or they concern what these drawn products do not"
+    " have: creases, lamps of two colours, coloured walls in a mirror, words that a reader doubts. The tests in"
+    " `tests/identity` and `tests/shading` hold them there."
+)
+
 Picture = NDArray[np.float32]
 Score = dict[str, tuple[float, float]]
 
@@ -50,6 +56,12 @@ def _light() -> Score:
         core = cv2.erode(matte, np.ones((9, 9))) > 0.9
         figures[name] = float(delta_e(to_lab(result[core]), to_lab(to_srgb(true)[core])).mean())
         turns.append(abs((pair.turn.angle_deg - turn + 180) % 360 - 180))
+    night = amber * matte[..., None] + 0.004 * (1 - matte[..., None])
+    result = shading.blend(photo, to_srgb(night), matte)
+    edge = (matte > 0.02) & (matte < 0.98)
+    figures["edge before a dark scene"] = float(
+        delta_e(to_lab(result[edge]), to_lab(to_srgb(night)[edge])).mean()
+    )
     return {
         **{f"dE, {name}": (value, 0.1) for name, value in figures.items()},
         "hue turn error, deg": (float(np.mean(turns)), 1.0),

@@ -34,9 +34,6 @@ Chosen: a grown product has its outline equally far out all along; a dark scene 
 EDGE_PRIOR = 0.5
 """Width of the Gaussian prior on an edge's distance from the contour, share of the reach. Chosen."""
 
-FAINT_EDGE_WEIGHT = 1e-3
-"""Weight of edges below `CLEAR_EDGE`: they count only where there is no clear one. Guard."""
-
 RIM = 0.006
 """Width of the bands in which a fringe is measured, in product extents. Chosen: a pixel or two."""
 
@@ -110,8 +107,8 @@ def _edge_position(
     at = steps[2:-2]
     # An edge close to the matte's contour is likelier than a far one, which may be print further in.
     score = change * np.exp(-((at / (EDGE_PRIOR * steps[-1])) ** 2))
-    # A clear edge far off is the outline; a faint one at the contour is where the light ends.
-    score = np.where(change > CLEAR_EDGE, score, FAINT_EDGE_WEIGHT * score)
+    # Only clear edges compete: a faint one at the contour is where the light ends.
+    score = np.where(change > CLEAR_EDGE, score, 0)
     rows = np.arange(len(score))
     best = np.clip(score.argmax(axis=1), 1, len(at) - 2)
     # The prior shifts the peak towards the contour: it chooses the edge, whose own maximum is then located.

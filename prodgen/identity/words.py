@@ -10,9 +10,6 @@ from typing import NamedTuple
 
 from prodgen.identity.verdict import BrokenLimit, Likeness, Verdict
 
-WEAKENED_NOTICE_PERCENT = 0.5
-"""Share of the product, %, below which weakened light rounds to 0 % and is not mentioned."""
-
 
 class _Subject(NamedTuple):
     """One thing that a shop owner looks at, and the numbers that measure it."""
@@ -145,7 +142,7 @@ def notices(verdict: Verdict, likeness: Likeness) -> tuple[str, ...]:
     said = (
         f"the scene's light was weakened on {weakened:.0f} % of the product, to keep it the same product",
     )
-    return (*(said if weakened >= WEAKENED_NOTICE_PERCENT else ()), *reasons(verdict))
+    return (*(said if round(weakened) else ()), *reasons(verdict))
 
 
 def _sentences(broken: Iterable[BrokenLimit], word: str) -> list[str]:
