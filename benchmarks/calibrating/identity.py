@@ -25,9 +25,9 @@ from prodgen.ocr import Word
 MODULES = ("prodgen.identity", "prodgen.shading")
 
 NOTE = (
-    "Those are guards and speed settings by their own words, or they concern what these drawn products do not"
-    " have: creases, lamps of two colours, coloured walls in a mirror, words that a reader doubts. The tests in"
-    " `tests/identity` and `tests/shading` hold them there."
+    "Those are guards and speed settings by their own words, or they concern what these drawn products do"
+    " not have: creases, lamps of two colours, coloured walls in a mirror, words that a reader doubts. There"
+    " the tests in `tests/identity` and `tests/shading` hold them."
 )
 
 Picture = NDArray[np.float32]
@@ -37,7 +37,7 @@ Score = dict[str, tuple[float, float]]
 def score(module: str | None = None) -> Score:
     """Figure -> (value, smallest change that matters); all, or those that numbers of a module can move."""
     figures: Score = {}
-    for part in (_light, _numbers, _repair, _mirror, _print):
+    for part in (_light, _turns, _numbers, _repair, _mirror, _print):
         if module is None or module in MOVED_BY[part.__name__]:
             figures |= part()
     return figures
@@ -47,36 +47,65 @@ def _light() -> Score:
     """How far a product restored from each spoiled picture is from the product in its true light."""
     photo, matte = checks.carton()
     plain = to_linear(photo) * checks.light()
-    amber = plain * np.float32([1.12, 0.98, 0.78])
+    amber = plain * AMBER
     figures: dict[str, float] = {}
-    turns: list[float] = []
-    for name, true, relit, turn in _relit(photo, matte, plain, amber):
+    for name, true, relit in _relit(photo, matte, plain, amber):
+        pair = shading.pair_pictures(photo, relit, matte, is_registered="slipped" not in name)
+        figures[name] = _difference(
+            shading.blend(photo, relit, matte, field=shading.read_field(pair)), true, CORE
+        )
+    night = amber * matte[..., None] + 0.004 * (1 - matte[..., None])
+    field = shading.read_field(shading.pair_pictures(photo, to_srgb(night), matte, is_registered=True))
+    result = shading.blend(photo, to_srgb(night), matte, field=field)
+    figures["edge before a dark scene"] = _difference(result, night, (matte > 0.02) & (matte < 0.98))
+    return {f"dE, {name}": (value, 0.1) for name, value in figures.items()}
+
+
+def _turns() -> Score:
+    """How far turned hues are from being found, and what is left of them after they were turned back."""
+    photo, matte = checks.carton()
+    plain = to_linear(photo) * checks.light()
+    amber = plain * AMBER
+    inside = matte[..., None]
+    veil = 0.5 * amber + 0.5 * (amber @ LUMA)[..., None] * np.float32([1.3, 0.95, 0.6])
+    hsv = cv2.cvtColor(to_srgb(plain), cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0] + 100) % 360
+    spoiled = {
+        "Lab": (amber, checks.recolored(to_srgb(veil), -35), -35),
+        "HSV": (plain, cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), 100),
+    }
+    figures: Score = {}
+    for name, (true, turned, angle) in spoiled.items():
+        relit = to_srgb(true) * (1 - inside) + turned * inside
         pair = shading.pair_pictures(photo, relit, matte)
         result = shading.blend(photo, relit, matte, field=shading.read_field(pair))
-        core = cv2.erode(matte, np.ones((9, 9))) > 0.9
-        figures[name] = float(delta_e(to_lab(result[core]), to_lab(to_srgb(true)[core])).mean())
-        turns.append(abs((pair.turn.angle_deg - turn + 180) % 360 - 180))
-    night = amber * matte[..., None] + 0.004 * (1 - matte[..., None])
-    result = shading.blend(photo, to_srgb(night), matte)
-    edge = (matte > 0.02) & (matte < 0.98)
-    figures["edge before a dark scene"] = float(
-        delta_e(to_lab(result[edge]), to_lab(to_srgb(night)[edge])).mean()
-    )
-    return {
-        **{f"dE, {name}": (value, 0.1) for name, value in figures.items()},
-        "hue turn error, deg": (float(np.mean(turns)), 1.0),
-    }
+        figures[f"dE, hues turned in {name}"] = _difference(result, true, CORE), 0.1
+        error = abs((pair.turn.angle_deg - angle + 180) % 360 - 180)
+        figures[f"error of the angle in {name}, deg"] = error, 1.0
+    return figures
+
+
+CORE = cv2.erode(checks.carton()[1], np.ones((9, 9))) > 0.9
+"""(h, w), the product without its edge."""
+
+AMBER = np.float32([1.12, 0.98, 0.78])
+"""Linear sRGB, light of about 4500 K beside daylight."""
+
+
+def _difference(picture: Picture, linear: Picture, where: NDArray[np.bool_]) -> float:
+    """CIEDE2000 between a picture and what it should be, in linear light, mean over `where`."""
+    return float(delta_e(to_lab(picture[where]), to_lab(to_srgb(linear)[where])).mean())
 
 
 def _relit(photo: Picture, matte: Picture, plain: Picture, amber: Picture) -> Any:
-    """Name, true linear light on the product, relit picture, degrees that its hues were turned."""
+    """Name, true linear light on the product, relit picture."""
     inside = matte[..., None]
-    yield "honest light", amber, to_srgb(amber), 0
+    yield "honest light", amber, to_srgb(amber)
 
     sharp = plain.copy()
     sharp[104:112, 80:200] *= 2.0
     sharp[225:265, 90:110] *= 1.8
-    yield "reflections", sharp, to_srgb(sharp), 0
+    yield "reflections", sharp, to_srgb(sharp)
 
     hue = np.arctan2(*np.moveaxis(to_lab(photo)[..., 2:0:-1], -1, 0))
     chroma = np.hypot(*np.moveaxis(to_lab(photo)[..., 1:], -1, 0))
@@ -84,24 +113,15 @@ def _relit(photo: Picture, matte: Picture, plain: Picture, amber: Picture) -> An
     grey = (amber * off) @ LUMA
     veiled = 0.4 * amber * off + 0.6 * grey[..., None] * np.float32([0.85, 1.0, 1.45])
     spoiled = cv2.GaussianBlur(to_srgb(veiled), (0, 0), 1.2)
-    yield "veil and redrawn materials", amber, to_srgb(amber) * (1 - inside) + spoiled * inside, 0
-
-    veil = 0.5 * amber + 0.5 * (amber @ LUMA)[..., None] * np.float32([1.3, 0.95, 0.6])
-    turned = checks.recolored(to_srgb(veil), -35)
-    yield "hues turned under a veil", amber, to_srgb(amber) * (1 - inside) + turned * inside, -35
-
-    hsv = cv2.cvtColor(to_srgb(plain), cv2.COLOR_RGB2HSV)
-    hsv[..., 0] = (hsv[..., 0] + 100) % 360
-    turned = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
-    yield "hues turned in HSV", plain, to_srgb(plain) * (1 - inside) + turned * inside, 100
+    yield "veil and redrawn materials", amber, to_srgb(amber) * (1 - inside) + spoiled * inside
 
     y, x = np.mgrid[: checks.SIDE, : checks.SIDE]
     burnt = plain * (1 + 14 * np.exp(-(((x - 210) / 40) ** 2) - ((y - 170) / 60) ** 2))[..., None]
-    yield "over-exposed", burnt.astype(np.float32), to_srgb(burnt.astype(np.float32)), 0
+    yield "over-exposed", burnt.astype(np.float32), to_srgb(burnt.astype(np.float32))
 
     warp = np.float32([[1.02, 0, 1.5], [0, 1.02, -4]])
     slipped = cv2.warpAffine(to_srgb(amber), warp, (checks.SIDE,) * 2, borderMode=cv2.BORDER_REPLICATE)
-    yield "slipped and grown", amber, slipped, 0
+    yield "slipped and grown", amber, slipped
 
 
 COMBINED = {
@@ -243,14 +263,16 @@ def _print() -> Score:
     }
 
 
-_ESTIMATE = ("veil_model", "illuminant", "field", "materials", "working_pair")
 _LOOK = ("detail", "hues", "outline", "measure", "verdict", "gloss")
 MOVED_BY = {
-    "_light": {f"prodgen.shading.{name}" for name in (*_ESTIMATE, "turn", "register", "blend")},
-    "_numbers": {f"prodgen.shading.{name}" for name in _ESTIMATE}
-    | {f"prodgen.identity.{name}" for name in _LOOK},
+    "_light": {
+        f"prodgen.shading.{name}"
+        for name in ("illuminant", "field", "materials", "working_pair", "register", "blend", "veil_model")
+    },
+    "_turns": {"prodgen.shading.turn", "prodgen.shading.veil_model"},
+    "_numbers": {f"prodgen.identity.{name}" for name in _LOOK},
     "_repair": {"prodgen.identity.repair"},
     "_mirror": {"prodgen.identity.gloss", "prodgen.identity.verdict"},
     "_print": {"prodgen.identity.lettering"},
 }
-"""Modules whose numbers can move each part's figures."""
+"""Modules whose numbers move each part's figures most."""
