@@ -66,7 +66,7 @@ class Constant:
     @property
     def says(self) -> str:
         """First sentence of the docstring."""
-        return re.split(r"(?<=[.:;])\s", " ".join(self.about.split()))[0]
+        return re.split(r"(?<=\.)\s", " ".join(self.about.split()))[0]
 
     @property
     def data(self) -> str:

@@ -1,4 +1,4 @@
-"""Texture, print and fringes: each is heard only where it is what it says."""
+"""Texture, print and fringes: each number measures its own subject and no other."""
 
 from __future__ import annotations
 
