@@ -118,6 +118,7 @@ GOOD = encode_png(np.full((64, 64, 3), 0.5, np.float32))
         (httpx.Response(200, json={"images": ["x" * 99], "info": "no"}), AnswerError, "info"),
         (answer_with("?" * 99), AnswerError, "base64"),
         (answer_with(b"no picture" * 9), AnswerError, "result 1"),
+        (answer_with(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"), AnswerError, "result 1"),
         (answer_with(GOOD[:-40]), AnswerError, "cut off"),
         (answer_with(GOOD[:80] + b"\x00" + GOOD[81:]), AnswerError, "damaged"),
         (answer_with(png(20_000, 20_000)), AnswerError, "20000x20000"),
