@@ -24,8 +24,12 @@ PLACES = ("city", "courtyard", "forest", "interior", "night", "sunset")
 PRODUCTS = {"box": "tall", "jar": "small", "mug": "small", "pouch": "small"}
 
 
-def score() -> Score:
-    """Figure -> (value, smallest change that matters)."""
+def score(module: str | None = None) -> Score:
+    """Figure -> (value, smallest change that matters); of a setting's words and map alone for that module."""
+    return _setting() if module == "prodgen.light.setting" else {**_relit(), **_setting()}
+
+
+def _relit() -> Score:
     errors: dict[str, list[float]] = {place: [] for place in PLACES}
     behind: list[float] = []
     for product, size in PRODUCTS.items():
@@ -43,7 +47,6 @@ def score() -> Score:
         "dE, mean over all places": (mean, 0.1),
         **{f"dE, {place}": (float(np.mean(values)), 0.3) for place, values in errors.items()},
         "strength of the main light": (float(np.mean(behind)), 0.03),
-        **_setting(),
     }
 
 

@@ -24,7 +24,7 @@ PLACES = ("city", "courtyard", "forest", "interior", "night", "sunset")
 PRODUCTS = {"box": "tall", "jar": "small", "mug": "small", "pouch": "small"}
 
 
-def score() -> Score:
+def score(module: str | None = None) -> Score:
     """Figure -> (value, smallest change that matters)."""
     computed: list[float] = []
     found: list[float] = []

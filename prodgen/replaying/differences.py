@@ -11,9 +11,9 @@ import numpy as np
 from prodgen import codecs, files, images
 
 LOSSY_FILE_PSNR_DB = 35.0
-"""PSNR that a JPEG or WebP of usual quality has to its own original, in decibel.
+"""PSNR, in decibel, above which a difference may be the loss of JPEG or WebP alone.
 
-Mean PSNR of JPEG at quality 75 to 95 on photographs is 33 to 42 dB; chosen within that range."""
+Measured on five pictures at quality 75 to 95: JPEG 39 to 59 dB, WebP 36 to 49 dB."""
 
 
 @dataclass(frozen=True)

@@ -40,10 +40,12 @@ class RecordedJob:
 
 @dataclass(frozen=True)
 class RecordedShot:
-    """How prodgen put a product into a scene; to do so again needs the photograph."""
+    """How prodgen put a product into a scene; the photograph is needed to do so again."""
 
     story: Mapping[str, Any]
+    """The picture's story."""
     path: Path
+    """The picture."""
 
 
 def read_recorded(path: Path) -> RecordedJob | RecordedShot:

@@ -1,4 +1,4 @@
-"""The shot that a product picture tells of, with the files that the picture does not hold."""
+"""Restores a shot from the story in a product picture, with the files that the picture does not hold."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def shot_again(
     background: str | Path | None,
     output: Path | None,
 ) -> tuple[Shot, list[Difference]]:
-    """Return the shot to make, and which of its files have other names than those of the first time.
+    """Return the shot, and a difference for each of its files that has another name than before.
 
     Raises:
         SettingError: If a file that the picture was made of is not given.
@@ -47,7 +47,7 @@ def shot_again(
 
 
 def _of_the_seed_used(shot: Shot, story: Mapping[str, Any]) -> Shot:
-    """Return the shot with the seed that the picture was drawn of, where the one asked for was given up."""
+    """Return the shot with the seed of the picture: a retry may have drawn it with another than was asked."""
     sent = story.get("sent")
     used = sent.get("seed") if isinstance(sent, dict) else None
     if not isinstance(used, int) or used == shot.seed:
@@ -57,7 +57,7 @@ def _of_the_seed_used(shot: Shot, story: Mapping[str, Any]) -> Shot:
 
 
 def _renamed(asked: Mapping[str, Any], shot: Shot) -> list[Difference]:
-    """Return which files have other names than those that the picture was made of."""
+    """Return a difference for each file that has another name than before."""
     now = shot.story()
     return [
         Difference(name, f"{name}: {asked.get(name)!r} then, {now[name]!r} now")

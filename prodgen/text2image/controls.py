@@ -1,6 +1,6 @@
-"""Control pictures as a user writes them: `openpose:pose.png:1.0`, made into ControlNet units.
+"""Control pictures as a user writes them (`openpose:pose.png:1.0`), turned into ControlNet units.
 
-Finds the server's model by the word, reads the picture; what a unit means is the extension's business.
+The server's model is found by a word of its name, and the picture is read; the extension does the rest.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 
 class Control(Request):
-    """One control picture."""
+    """One control picture with its ControlNet model."""
 
     model: str = Field(min_length=1)
-    """A ControlNet model of the server, or a word of its name: openpose, canny, depth, tile ..."""
+    """ControlNet model of the server, or a word of its name: openpose, canny, depth, tile ..."""
 
     picture: Path
-    """The control map, or with `module` a photograph that the server makes one of."""
+    """The control map, or with `module` a photograph that the server makes into a map."""
 
     weight: float = Field(default=1.0, ge=0, le=2)
-    """Strength."""
+    """Strength of the control, 0 to 2."""
 
     module: str = Field(default="none", min_length=1)
-    """The server's preprocessor; "none": the picture is the map already."""
+    """Preprocessor of the server; "none": the picture is a map already."""
 
     digest: str | None = None
-    """SHA-256 of the picture's file, where it is told again."""
+    """SHA-256 that the picture's file must have; None: any. A story keeps it for `replay`."""
 
     def words(self) -> str:
-        """Return it as it is written on a command line, with the file's name only."""
+        """Return the control as on a command line, with the file's name only."""
         module = "" if self.module == "none" else f"+{self.module}"
         return f"{self.model}{module}:{self.picture.name}:{self.weight:g}"
 
@@ -76,10 +76,10 @@ def digest_of(path: Path) -> str:
 
 
 def unit(control: Control, client: Client) -> ControlNetUnit:
-    """Return the unit that a control means on this server.
+    """Return the ControlNet unit of a control on this server.
 
     Raises:
-        ImageError: If its picture cannot be read, or is another than when it was written down.
+        ImageError: If its picture cannot be read, or is another one than `digest` says.
         UnknownNameError: If the server has no such model or preprocessor.
         SettingError: If several models fit.
     """

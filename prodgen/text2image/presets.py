@@ -1,7 +1,7 @@
-"""What each family of checkpoints needs: steps, cfg, sampler, schedule and native size, and which one it is.
+"""Presets: the steps, cfg_scale, sampler, schedule and native size that each family of checkpoints needs.
 
-The numbers and where they come from stand in presets.toml. Asks no server: names come in, a preset
-goes out. What a user sets always wins over it.
+The numbers and their sources stand in presets.toml. A preset is chosen by names alone, no server is asked; a
+setting of the user's always wins over it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from importlib.resources import files
 from prodgen.errors import UnknownNameError
 
 FALLBACK = "sd15"
-"""For names that say nothing: most such files are finetunes of it, and 512 x 512 is safe on all others."""
+"""Preset for names that match none: most such files are finetunes of SD 1.5, and 512 x 512 is safe."""
 
 AUTO = "auto"
+"""In place of a preset's name: the preset is chosen by the names of checkpoint and LoRAs."""
 
 _STEPS = re.compile(r"(?<![\d.])(\d{1,2})[-_ ]?steps?")
 
@@ -37,25 +38,25 @@ class Preset:
     sampler_name: str | None = None
     scheduler: str | None = None
     by_lora: bool = False
-    """A LoRA can make any checkpoint of it; then the checkpoint's own native size holds."""
+    """Whether a LoRA turns any checkpoint into this family; the checkpoint's native size then stays."""
     takes_steps_from_name: bool = False
-    """Distilled for one number of steps, which stands in the file's name."""
+    """Whether it is distilled for one number of steps, which stands in the file's name."""
     chosen_by: str = ""
-    """The name that it was recognised by; "" where nothing was."""
+    """Name of the checkpoint or LoRA that matched; "" where none did."""
 
     @property
     def is_free(self) -> bool:
-        """Whether it draws any size equally well: the embedded backend."""
+        """Whether it draws any size equally well, as the embedded backend does."""
         return self.name == "embedded"
 
     def summary(self) -> str:
         """Return the settings in a few words."""
-        said = [f"{self.steps} steps", f"{self.side}x{self.side}"]
+        parts = [f"{self.steps} steps", f"{self.side}x{self.side}"]
         if self.cfg_scale is not None:
-            said.append(f"cfg {self.cfg_scale:g}")
+            parts.append(f"cfg {self.cfg_scale:g}")
         if self.sampler_name:
-            said.append(" ".join(filter(None, [self.sampler_name, self.scheduler])))
-        return ", ".join(said)
+            parts.append(" ".join(filter(None, [self.sampler_name, self.scheduler])))
+        return ", ".join(parts)
 
 
 @cache
@@ -69,7 +70,7 @@ def presets() -> dict[str, Preset]:
 
 
 def choose(wanted: str, *, checkpoint: str | None, loras: Iterable[str] = ()) -> Preset:
-    """Return the preset called `wanted`, or with "auto" the one that the names tell.
+    """Return the preset called `wanted`, or with "auto" the one that the names match.
 
     A distilled LoRA decides how to sample, the checkpoint decides the native size.
 
@@ -106,5 +107,5 @@ def _hit(preset: Preset, name: str) -> bool:
 
 
 def _steps(preset: Preset, clue: str) -> int:
-    told = _STEPS.search(clue.lower()) if preset.takes_steps_from_name else None
-    return int(told[1]) if told and int(told[1]) else preset.steps
+    match = _STEPS.search(clue.lower()) if preset.takes_steps_from_name else None
+    return int(match[1]) if match and int(match[1]) else preset.steps

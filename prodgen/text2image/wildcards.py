@@ -1,7 +1,7 @@
-"""Prompts with holes: `__name__` takes a line of DIR/name.txt, `{a|b|c}` takes one of its parts.
+"""Fills wildcards and alternatives in prompts: `__name__` by a line of DIR/name.txt, `{a|b|c}` by a part.
 
-Which one is taken follows from the seed alone, and is told, so that each picture can be made again.
-Reads text files below one folder and nothing else; what a line holds is filled in as well, within bounds.
+The seed alone decides the choice, and the choice is recorded, so that each picture can be made again. Only
+text files below one folder are read. A line may hold wildcards and alternatives again, within bounds.
 """
 
 from __future__ import annotations
@@ -14,39 +14,40 @@ from pathlib import Path
 from prodgen.errors import SettingError, UnknownNameError
 
 MAX_DEPTH = 12
-"""Lines that lead to lines; deeper ones go in a circle."""
+"""Deepest nesting of lines that name other wildcards. Guard against circles."""
 
 MAX_CHOICES = 500
-"""In one prompt; wildcards that name themselves twice would grow for ever."""
+"""Most choices in one prompt. Guard against wildcards that name themselves twice and so grow for ever."""
 
 MAX_PROMPT = 8000
-"""Characters."""
+"""Longest filled prompt, in characters; the same as the longest prompt of a job."""
 
 MAX_FILE_BYTES = 16 << 20
+"""Largest wildcard file. Guard: real ones have some kilobytes."""
 
 _NAME = re.compile(r"__([\w./\\][\w ./\\-]*?)__")
 _INNERMOST = re.compile(r"\{([^{}]*\|[^{}]*)\}")
 _UNCLOSED = re.compile(r"\{[^{}]*\||\|[^{}]*\}")
-"""What is left of alternatives once all whole ones are filled."""
+"""Alternatives with a missing brace, which remain when all whole ones are filled."""
 
 _WEIGHT = re.compile(r"\s*(\d+(?:\.\d+)?)::")
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A prompt without holes, and what was put into them."""
+    """A filled prompt, and the choices that were made."""
 
     text: str
     choices: tuple[tuple[str, str], ...] = ()
-    """(hole, what was taken), in the order in which they were filled."""
+    """(wildcard or alternatives, choice), in the order in which they were filled."""
 
 
 @dataclass
 class Wildcards:
-    """The files of one folder.
+    """The wildcard files of one folder.
 
     Args:
-        folder: Where NAME.txt are; None: only `{a|b}` can be used.
+        folder: Folder of the files NAME.txt; None: only `{a|b}` can be used.
     """
 
     folder: Path | None = None
@@ -66,17 +67,17 @@ class Wildcards:
         return [file.relative_to(self.folder).with_suffix("").as_posix() for file in files]
 
     def fill(self, prompt: str, *, seed: int) -> Filled:
-        """Return a prompt with all its holes filled.
+        """Return a prompt with its wildcards and alternatives filled.
 
         Args:
             prompt: As written. `{a|b}` takes a part, `{3::a|b}` takes `a` three times as often,
                 `__name__` takes a line of name.txt; `{a}` without a bar stays.
-            seed: The same one fills the same way, on every machine and Python.
+            seed: Decides the choices, alike on every machine and in every Python.
 
         Raises:
             UnknownNameError: If there is no such file.
-            SettingError: If a file is empty or unreadable, outside the folder, the holes never end,
-                or a brace of `{a|b}` is missing.
+            SettingError: If a file is empty, unreadable or outside the folder, the filling does not end, or a
+                brace of `{a|b}` is missing.
         """
         # Random.random() of a text seed is the one part of `random` that is promised to stay.
         chance = random.Random(f"prodgen wildcards {seed}")  # noqa: S311 - no secret
@@ -153,8 +154,8 @@ def _pick_weighted(parts: list[str], chance: random.Random) -> str:
     """Return one of the parts, by the weights that some begin with; without one a part weighs 1."""
     weighted = []
     for part in parts:
-        told = _WEIGHT.match(part)
-        weighted.append((float(told[1]), part[told.end() :]) if told else (1.0, part))
+        match = _WEIGHT.match(part)
+        weighted.append((float(match[1]), part[match.end() :]) if match else (1.0, part))
     point = chance.random() * sum(weight for weight, _ in weighted)
     for weight, part in weighted:
         point -= weight

@@ -13,7 +13,7 @@ from prodgen import files, provenance
 from prodgen.client import Client
 from prodgen.engines import embedded_server
 from prodgen.engines.ibl.ibl_engine import IblEngine
-from prodgen.errors import ImageError, MissingExtensionError, SettingError, UnknownNameError
+from prodgen.errors import IdleSettingError, ImageError, MissingExtensionError, SettingError, UnknownNameError
 from prodgen.replaying import read_recorded
 from prodgen.server import ApiServer, ApiTransport
 from prodgen.text2image import draw_all, new_job, presets, seeds_of
@@ -94,10 +94,12 @@ def test_what_the_user_sets_wins_over_the_preset():
 
 
 def test_settings_of_a_second_pass_that_there_is_not_are_refused():
-    with pytest.raises(SettingError, match="--hires 2"):
-        planned_pictures(
-            new_job({"prompt": "a", "denoising_strength": 0.4, "size": "128x128"}), [1], client_of()
-        )
+    job = new_job({"prompt": "a", "denoising_strength": 0.4, "size": "128x128"})
+
+    with pytest.raises(IdleSettingError, match="no second pass") as caught:
+        planned_pictures(job, [1], client_of())
+
+    assert caught.value.settings == ("denoising_strength",)
 
 
 def test_a_latent_enlargement_is_redrawn_more_than_a_true_one():
