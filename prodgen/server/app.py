@@ -25,6 +25,10 @@ from prodgen.server.injected_faults import answer_without_work, spoil
 from prodgen.server.state import Machine, RenderRecord
 from prodgen.server.wire import Crashed, HttpAnswer, Invalid, Refused, answer, error_answer
 
+STOP_S = 5.0
+"""Longest wait for drawing to end when a server stops. Guard: a picture reports its progress several times a
+second."""
+
 OPEN_PATHS = ("/sdapi/v1/loras", "/sdapi/v1/refresh-loras", "/openapi.json", "/internal/", "/file=")
 """Not covered by authentication, there as here."""
 
@@ -72,6 +76,17 @@ class ApiServer:
     def render_log(self) -> list[RenderRecord]:
         """Every picture that was rendered, in order, received or not."""
         return self.machine.render_log
+
+    def stop(self) -> None:
+        """Hang up on everybody and interrupt what is drawn, so that no engine is at work when Python ends.
+
+        Waits `STOP_S` at most: a process that ends while a thread is inside OpenCV aborts.
+        """
+        self.is_dead = True
+        end = time.monotonic() + STOP_S
+        while self.machine.lock.is_held and time.monotonic() < end:
+            self.machine.state.ask_to_stop(skip=False)  # again and again: those in the queue begin afresh
+            time.sleep(0.02)
 
     def answer(self, request: HttpRequest) -> HttpAnswer:
         """HttpAnswer one request; blocks while another one renders, as the real server does.

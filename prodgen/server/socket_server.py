@@ -320,6 +320,7 @@ def serve(
             while not ended.wait(0.5):
                 pass  # Windows delivers Ctrl-C between two waits only
     finally:
+        server.stop()
         for number, handler in before.items():
             signal.signal(number, handler)
 

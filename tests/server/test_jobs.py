@@ -245,3 +245,22 @@ def test_there_is_no_preview_before_ten_steps(call):
 
     assert shown["state"]["job_count"] == 1
     assert shown["current_image"] is None
+
+
+def test_stopping_a_server_ends_what_it_draws_and_what_waits(call):
+    caller = call(delay_s=15)
+    threads = [
+        in_background(lambda n=n: caller.txt2img(steps=50, force_task_id=f"S{n}"))[0] for n in range(2)
+    ]
+    wait_until(lambda: caller.server.machine.state.sampling_step > 25)
+    wait_until(lambda: len(caller.server.machine.tasks.pending()) == 1)
+    started = time.monotonic()
+
+    caller.server.stop()
+
+    assert not caller.server.machine.lock.is_held
+    assert time.monotonic() - started < 5
+    for thread in threads:
+        thread.join(5)
+    with pytest.raises(httpx.ConnectError):
+        caller.get("/sdapi/v1/progress")
