@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from prodgen.cli.refusal import shown, unknown
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     _Type = click.ParamType[Any]
 else:
     _Type = click.ParamType  # generic in new versions of click only
 
 MAX_CHARACTERS = 1000
-"""Characters of a value with a grammar; the longest that means something has some forty."""
+"""Longest value with a grammar that is read; the longest that means something has some forty."""
 
 MAX_NAME_BYTES, MAX_PATH_BYTES = 255, 4095
 """What Linux takes as one name and as one path; other systems take less, and say so themselves."""
@@ -110,6 +111,8 @@ class OneOf(_Type):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Return the words that begin so, and let the shell complete files where one may be given."""
+        from click.shell_completion import CompletionItem
+
         found = [CompletionItem(name) for name in self.names() if name.startswith(incomplete)]
         return [*found, CompletionItem(incomplete, type="file")] if self.or_file else found
 
@@ -153,4 +156,6 @@ class File(_Type):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Let the shell complete files."""
+        from click.shell_completion import CompletionItem
+
         return [CompletionItem(incomplete, type="file")]
