@@ -82,6 +82,15 @@ def test_an_outline_where_the_photo_shows_no_edge_is_doubted(disc):
     assert "--matte" in str(doubt)
 
 
+def test_a_smooth_outline_in_a_blank_photo_is_doubted():
+    box = np.zeros((400, 400), np.float32)
+    box[80:320, 80:320] = 1
+
+    (doubt,) = check_outline(box, np.ones((400, 400, 3), np.float32))
+
+    assert doubt.share > 0.95
+
+
 @pytest.mark.parametrize("product", ["box", "jar", "mug", "pouch"])
 def test_a_true_outline_is_never_doubted_not_even_white_before_white(root, product):
     truth = root / "tests" / "data" / "truth"

@@ -228,6 +228,15 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path, picture, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_a_picture_is_as_public_as_any_new_file(tmp_path, picture):
+    (tmp_path / "new").touch()
+
+    files.save(tmp_path / "a.png", picture)
+
+    assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "new").stat().st_mode
+
+
 def test_a_write_that_fails_keeps_the_older_picture(tmp_path, picture, monkeypatch):
     files.save(tmp_path / "a.png", picture)
     before = (tmp_path / "a.png").read_bytes()
