@@ -31,8 +31,13 @@ _NAMED: dict[str, tuple[float, float]] = {
     "bottom-left": (-80, -40),
     "bottom-right": (80, -40),
 }
+"""Direction in words -> azimuth and elevation in degrees. Chosen by eye, as a photographer sets lamps."""
+
 _SOFTNESS_WORDS = {"hard": 0.05, "soft": 0.7}
+"""Word -> softness. Chosen by eye."""
+
 _TEMPERATURE_WORDS = {"warm": 3600.0, "cool": 7800.0, "cold": 9000.0, "neutral": 5500.0}
+"""Word -> colour temperature in kelvin. Chosen: halogen and shade; neutral is photographic daylight."""
 
 USUAL_ELEVATION_DEG = 30.0
 """Elevation, in degrees, of a light whose height is not given. Chosen: a lamp or window beside a table."""
