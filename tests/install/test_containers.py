@@ -264,7 +264,9 @@ def test_the_folder_s_page_names_every_file_in_it():
 
 def test_every_path_of_the_folder_that_is_named_somewhere_is_there():
     texts = [
-        *ROOT.glob("*.*"),
+        *(path for path in ROOT.glob("*.*") if path.suffix in (".md", ".toml", ".yml", ".sh", ".py")),
+        ROOT / ".dockerignore",
+        ROOT / ".env.example",
         ROOT / "Makefile",
         *(ROOT / "docs").glob("*.md"),
         *(path for path in (ROOT / "deploy").rglob("*") if path.is_file() and path.suffix != ".pyc"),
