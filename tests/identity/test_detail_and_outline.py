@@ -75,6 +75,14 @@ def test_print_may_lie_one_pixel_off_and_no_more(pixels, is_forgiven):
     assert (found.print_correlation > 0.98) == is_forgiven
 
 
+def test_one_changed_word_does_not_hide_among_many_that_stayed():
+    before = letters(weave(0, 0))
+    changed = before.copy()
+    changed[20:36, 140:200] = changed[20:36, 140:200][:, ::-1]
+
+    assert compare(before, changed, EVERYWHERE).print_correlation < 0.9
+
+
 def test_a_crease_across_the_product_is_no_print():
     creased = letters(weave(0, 0))
     creased[180:183, 10:-10] = 20
