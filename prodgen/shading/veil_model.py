@@ -25,9 +25,8 @@ from prodgen.images import Matte, Plane
 
 Array = NDArray[np.float64]
 
-_AXES = np.array([[1, 0, -1], [-0.5, 1, -0.5]])
-_AXES = _AXES / np.linalg.norm(_AXES, axis=1, keepdims=True)
-"""Axes of log R, G, B: blue to amber, and magenta to green. By definition."""
+_AXES = np.array([[1, 0, -1], [-0.5, 1, -0.5]]) / np.sqrt([[2.0], [1.5]])
+"""Unit axes of log R, G, B: blue to amber, and magenta to green. By definition."""
 
 LIGHT_SPREAD = (0.3, 0.06)
 """Prior standard deviation of the light's log colour on the two axes.
