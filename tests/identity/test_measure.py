@@ -11,6 +11,7 @@ from prodgen import identity, shading
 from prodgen.color import from_lab, to_lab, to_linear, to_srgb
 from prodgen.errors import SettingError
 from prodgen.identity import Likeness, Limit
+from prodgen.shading import working_pair
 
 SIZE = 160
 
@@ -419,3 +420,19 @@ def test_identity_is_frozen_and_survives_json(clean):
     assert Likeness.model_validate_json(measured.model_dump_json()) == measured
     with pytest.raises(ValidationError):
         measured.detail = 0.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_restoring_aligns_once_for_each_relit_picture(clean, monkeypatch, strength):
+    photo, result, matte = clean
+    calls: list[int] = []
+    align = working_pair.align
+    monkeypatch.setattr(
+        working_pair, "align", lambda *pictures, **more: calls.append(1) or align(*pictures, **more)
+    )
+
+    likeness = identity.restore(photo, result, matte, strength=strength).measurement.likeness
+
+    assert len(calls) == 1
+    # Without strength the light that was asked for is still compared with, and found missing.
+    assert (likeness.light_kept > 0.9) == (strength > 0)
