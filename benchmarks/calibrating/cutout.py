@@ -23,6 +23,10 @@ from prodgen.images import Matte, RgbImage
 
 MODULES = ("prodgen.cutout",)
 
+NOTE = """What moves nothing here is a limit that these pictures keep, a policy of what is doubted, or needs a
+box or points, which none of them has. Leaving out `MAX_NOISE` or `MIN_COVERAGE` moves nothing either, but
+costs up to 0.2 of the IoU of single pictures in a set of 55 product photographs."""
+
 SIDE = 352
 """Pixels of every picture's side."""
 
@@ -46,24 +50,26 @@ class Scored(NamedTuple):
     """Path traced; else drawn."""
 
 
-def score() -> dict[str, tuple[float, float]]:
+def score(module: str | None = None) -> dict[str, tuple[float, float]]:
     """Figure -> (value, smallest change that matters)."""
-    found = {item.name: (item, _cut(item.photo)) for item in _photographs()}
-    iou = {name: 100 * _iou(matte, item.true) for name, (item, matte) in found.items()}
-    edges = [_edge_error(matte, item.true) for item, matte in found.values()]
-    asked = [right for item, _ in found.values() if item.is_product for right in _doubts_right(item)]
-    return {
-        "IoU of products, %": (
-            float(np.mean([iou[item.name] for item, _ in found.values() if item.is_product])),
-            0.1,
-        ),
-        "IoU of drawn shapes, %": (
-            float(np.mean([iou[item.name] for item, _ in found.values() if not item.is_product])),
-            0.1,
-        ),
-        "error at the edge, x 1000": (1000 * float(np.mean(edges)), 1.0),
+    pictures = list(_photographs())
+    asked = [right for item in pictures if item.is_product for right in _doubts_right(item)]
+    figures = {
         "colour error at the edge, x 1000": (1000 * _colour_error(), 1.0),
         "doubts that are right, %": (100 * float(np.mean(asked)), 1.0),
+    }
+    if module == "prodgen.cutout.doubts":
+        return figures
+    mattes = [_cut(item.photo) for item in pictures]
+    ious: dict[bool, list[float]] = {True: [], False: []}
+    for item, matte in zip(pictures, mattes, strict=True):
+        ious[item.is_product].append(_iou(matte, item.true))
+    edges = [_edge_error(matte, item.true) for item, matte in zip(pictures, mattes, strict=True)]
+    return {
+        "IoU of products, %": (100 * float(np.mean(ious[True])), 0.1),
+        "IoU of drawn shapes, %": (100 * float(np.mean(ious[False])), 0.1),
+        "error at the edge, x 1000": (1000 * float(np.mean(edges)), 1.0),
+        **figures,
     }
 
 
