@@ -69,6 +69,11 @@ BOUNCE_PER_FLOOR = 0.3
 """Share of the front's colour that the floor gives, per floor luminance over front light. Chosen by eye."""
 
 
+SKY_TINT = np.array([0.96, 1.0, 1.05], np.float32)
+"""Colour of shade under an open sky, R, G, B; applied twice where the light surely stands behind.
+
+Chosen by eye."""
+
 RIM_LIGHT = 0.2
 """Light on the sides, per floor light, from a light that certainly stands behind. Chosen by eye."""
 
@@ -185,7 +190,8 @@ def estimate_surroundings(
     tint = _light_tint(floor_rgb, glare)
     # The front is lit by the surroundings and by the floor, each in its own colour.
     bounce = min(BOUNCE_PER_FLOOR * floor_y / max(front, 1e-3), MAX_BOUNCE)
-    front_tint = _balanced(tint * (1 - bounce) + _balanced(floor_rgb + 1e-3) * bounce)
+    shade = tint * SKY_TINT ** (2 * spots)
+    front_tint = _balanced(_balanced(shade) * (1 - bounce) + _balanced(floor_rgb + 1e-3) * bounce)
     sides = _side_balance(backdrop)
     scale = background.shape[0] / small.shape[0]
     return Surroundings(

@@ -35,6 +35,16 @@ RIM = 0.3
 """Width of the rounded rim, as a share of the body's greatest half thickness. Chosen by eye."""
 
 
+FOOT_SHADE, FOOT_REACH = 0.12, 0.06
+"""Light lost at the product's foot, and the height, in product heights, over which 63 % of it returns.
+
+Chosen by eye: the product hides its own floor there."""
+
+FOOT_CLEARANCE = 0.15
+"""Height over the ground, in product heights, from which an underside no longer counts as a foot.
+
+Chosen by eye."""
+
 HIGHLIGHT_KNEE = 0.85
 """Linear light above which highlights are compressed smoothly to stay under 1. Chosen by eye."""
 
@@ -75,7 +85,7 @@ def relight(foreground: RgbImage, matte: Matte, surroundings: Surroundings) -> R
     scale = min(1.0, NORMALS_SIDE_PX / max(height, width))
     size = (max(round(width * scale), 8), max(round(height * scale), 8))
     small = np.asarray(cv2.resize(matte, size, interpolation=cv2.INTER_AREA), np.float32)
-    gain = surroundings.irradiance(normals_from_matte(small))
+    gain = surroundings.irradiance(normals_from_matte(small)) * _foot_shade(small)[..., None]
     field = np.asarray(cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     linear = to_linear(foreground)
     veil = _studio_gloss(linear, matte)
@@ -102,6 +112,19 @@ def normals_from_matte(matte: Matte) -> NDArray[np.float32]:
     slope_y = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3) / 8
     normals = np.stack([-slope_x, slope_y, np.ones_like(height)], axis=-1)
     return np.asarray(normals / np.linalg.norm(normals, axis=-1, keepdims=True), np.float32)
+
+
+def _foot_shade(matte: Matte) -> NDArray[np.float32]:
+    """Return (H, W): the factor on the light at the product's foot, where the product hides its own floor."""
+    solid = matte > 0.5
+    rows = np.arange(matte.shape[0], dtype=np.float32)[:, None]
+    lowest = np.where(solid.any(axis=0), matte.shape[0] - 1 - np.argmax(solid[::-1], axis=0), matte.shape[0])
+    tall = max(int(solid.any(axis=1).sum()), 1)
+    bottom = float(np.flatnonzero(solid.any(axis=1))[-1]) if solid.any() else float(matte.shape[0])
+    # A handle's underside is not a foot: only columns that come near the ground count.
+    stands = np.clip(1 - (bottom - lowest) / (FOOT_CLEARANCE * tall), 0, 1)[None]
+    above = np.maximum(lowest[None] - rows, 0)
+    return np.asarray(1 - FOOT_SHADE * stands * np.exp(-above / (FOOT_REACH * tall)), np.float32)
 
 
 def _studio_gloss(linear: NDArray[np.float32], matte: Matte) -> float:
