@@ -151,3 +151,10 @@ def test_the_white_lid_before_white_is_whole(shared):
 
     assert iou(matte, true) > 0.98
     assert masks.hole_count(matte) == 0
+
+
+def test_a_background_point_before_a_faint_edge_has_the_last_word():
+    photo = photograph([(LID, 0.012, True), (BITTEN, 0.3, False)])
+
+    assert cut(photo)[160, 240] > 0.5
+    assert cut(photo, points=[(240, 160, False)])[160, 240] < 0.5
