@@ -93,7 +93,11 @@ class WrongValueError(SettingError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.setting or 'it'} {self.reason}{shown_value(self.value)}"
+        sentence = f"{self.setting or 'it'} {self.reason}"
+        if self.value == "" or not isinstance(self.value, str | int | float):
+            return sentence
+        text = repr(self.value)
+        return f"{sentence}, not {text if len(text) <= 60 else f'{text[:57]}...'}"
 
 
 class IdleSettingError(SettingError):
@@ -106,14 +110,6 @@ class IdleSettingError(SettingError):
 
     def __str__(self) -> str:
         return f"{self.reason}; leave out {' and '.join(self.settings)}"
-
-
-def shown_value(value: object) -> str:
-    """Return ", not VALUE", cut short, for a value that fits into a sentence; "" for any other."""
-    if not isinstance(value, str | int | float):
-        return ""
-    text = repr(value)
-    return f", not {text if len(text) <= 60 else f'{text[:57]}...'}"
 
 
 class UnknownNameError(SettingError):

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen import codecs
-from prodgen.codecs import FORMATS, decode, decode_text, encode, encode_matte
 from prodgen.errors import ImageError
 from prodgen.images import Matte, Photo, RgbImage, from_array
 
@@ -48,9 +47,9 @@ def load(source: PictureSource) -> Photo:
         case Photo():
             return source
         case str() | os.PathLike():
-            return decode(_read(Path(source)), name=repr(str(source)))
+            return codecs.decode(_read(Path(source)), name=repr(str(source)))
         case bytes() | bytearray() | memoryview():
-            return decode(bytes(source))
+            return codecs.decode(bytes(source))
         case codecs.PillowPicture():
             return codecs.from_pillow(source)
         case np.ndarray():
@@ -58,7 +57,7 @@ def load(source: PictureSource) -> Photo:
             codecs.check_size(photo.rgb.shape[1], photo.rgb.shape[0], name="the array")
             return photo
         case _ if hasattr(source, "read"):
-            return decode(_content(source), name="the file object")
+            return codecs.decode(_content(source), name="the file object")
     raise ImageError(
         f"a {type(source).__name__} is no picture; give a path, bytes, a file object, a Pillow picture"
         " or an array"
@@ -112,8 +111,9 @@ def _read(path: Path) -> bytes:
             content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
         raise ImageError(f"{str(path)!r} does not exist") from error
-    except OSError as error:
-        raise ImageError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # a path with a null character is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{str(path)!r} cannot be read: {reason}") from error
     if len(content) > MAX_FILE_BYTES:
         raise ImageError(
             f"{str(path)!r} has more than {MAX_FILE_BYTES >> 20} MiB, and more is not read; make it smaller"
@@ -127,7 +127,19 @@ def read_text(path: str | Path) -> dict[str, str]:
     Raises:
         ImageError: If it is missing, unreadable, no picture, broken, animated or too large.
     """
-    return decode_text(_read(Path(path)), name=repr(str(path)))
+    return codecs.decode_text(_read(Path(path)), name=repr(str(path)))
+
+
+def format_of(path: Path) -> str:
+    """Return the format, a value of `codecs.FORMATS`, that a file's ending stands for.
+
+    Raises:
+        ImageError: If it is none that can be written.
+    """
+    kind = codecs.FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise ImageError(f"{path.name!r}: the ending must be one of {', '.join(codecs.FORMATS)}")
+    return kind
 
 
 def save(
@@ -149,13 +161,10 @@ def save(
         quality: Of JPEG (4:4:4) and lossy WebP, 1 to 100; a WebP of 100 is lossless.
 
     Raises:
-        ImageError: If the ending is unknown or the file cannot be written.
+        ImageError: If the ending is unknown, the format cannot hold it, or the file cannot be written.
     """
     target = Path(path)
-    kind = FORMATS.get(target.suffix.lower())
-    if kind is None:
-        raise ImageError(f"{target.name!r}: the ending must be one of {', '.join(FORMATS)}")
-    write_bytes(target, encode(kind, rgb, matte=matte, text=text, quality=quality))
+    write_bytes(target, codecs.encode(format_of(target), rgb, matte=matte, text=text, quality=quality))
 
 
 def save_matte(path: str | Path, matte: Matte) -> None:
@@ -165,10 +174,7 @@ def save_matte(path: str | Path, matte: Matte) -> None:
         ImageError: If the ending is unknown or the file cannot be written.
     """
     target = Path(path)
-    kind = FORMATS.get(target.suffix.lower())
-    if kind is None:
-        raise ImageError(f"{target.name!r}: the ending must be one of {', '.join(FORMATS)}")
-    write_bytes(target, encode_matte(kind, matte))
+    write_bytes(target, codecs.encode_matte(format_of(target), matte))
 
 
 def refuse_overwriting(target: Path, *sources: Path | None) -> None:
@@ -217,8 +223,9 @@ def _writing(target: Path) -> Iterator[Path]:
         raise ImageError(
             f"{str(target)!r} cannot be written: {str(target.parent)!r} is no folder; choose another output"
         ) from error
-    except OSError as error:
-        raise ImageError(f"{str(target)!r} cannot be written: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{str(target)!r} cannot be written: {reason}") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

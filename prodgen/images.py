@@ -44,8 +44,8 @@ def from_array(pixels: NDArray[Any], *, name: str = "the array") -> Photo:
     """Make a picture of an array of pixels, with a fourth channel as its matte where that is not opaque.
 
     Args:
-        pixels: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), sRGB, RGB order: 8 or 16 bit unsigned, or floats
-            from 0 to 1. It is copied.
+        pixels: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), sRGB, RGB order: 8 or 16 bit unsigned, booleans,
+            or floats from 0 to 1. It is copied.
         name: Stands for it in errors.
 
     Raises:
@@ -59,6 +59,8 @@ def from_array(pixels: NDArray[Any], *, name: str = "the array") -> Photo:
         )
     if pixels.dtype in (np.uint8, np.uint16):
         values = pixels.astype(np.float32) * np.float32(1 / np.iinfo(pixels.dtype).max)
+    elif pixels.dtype == np.bool_:
+        values = pixels.astype(np.float32)
     elif np.issubdtype(pixels.dtype, np.floating):
         values = pixels.astype(np.float32)
         if not (values.min() >= 0 and values.max() <= 1):  # also if any is not a number

@@ -64,7 +64,7 @@ class CutOut:
         files.save_matte(path, self.matte)
 
     def _repr_png_(self) -> bytes:
-        return codecs.encode_png(self.foreground, matte=self.matte)
+        return codecs.encode("PNG", self.foreground, matte=self.matte)
 
 
 def cut_out(

@@ -99,6 +99,8 @@ def _refusal_of(fault: ErrorDetails, model: type[BaseModel] | None) -> SettingEr
     if kind in ("value_error", "assertion_error"):
         reason = str(facts.get("error", "is not possible"))
         return SettingError(f"{setting}: {reason}" if setting else reason)
+    if not setting and model is not None:
+        setting = model.__name__
     return WrongValueError(setting, value, _reason(kind, facts, _range(model, path)))
 
 
@@ -107,10 +109,10 @@ def _reason(kind: str, facts: Mapping[str, Any], limits: Mapping[str, Any]) -> s
     if kind.startswith(("greater_than", "less_than")):
         lowest, highest = limits.get("ge"), limits.get("le")
         if lowest is not None and highest is not None:
-            return f"must be from {lowest:g} to {highest:g}"
+            return f"must be from {lowest:.10g} to {highest:.10g}"
         ((bound, value),) = [(name, facts[name]) for name in _BOUNDS if name in facts]
         words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}[bound]
-        return f"must be {words} {value:g}"
+        return f"must be {words} {value:.10g}"
     if kind == "multiple_of":
         return f"must be a multiple of {facts['multiple_of']:g}"
     if kind == "literal_error":

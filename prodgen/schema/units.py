@@ -31,11 +31,16 @@ LightSide = Literal["left", "right", "top", "bottom", "ambient"]
 class Lora(Request):
     """A LoRA to apply, by the name the backend knows it under."""
 
-    name: str = Field(min_length=1, pattern=r"^[^<>:\r\n]+$")
+    name: Name
     """File name without extension, as the backend lists it; no `<`, `>` or `:`."""
 
     weight: float = Field(default=1.0, ge=-5, le=5)
     """Strength; 0 turns it off, below 0 does the opposite of its training."""
+
+    def check(self) -> None:
+        """Refuse a name that would end its tag in the prompt."""
+        if set("<>:\r\n") & set(self.name):
+            raise ValueError(f"a LoRA's name has no <, > or : and no line break, and {self.name!r} has")
 
 
 class ICLight(Request):

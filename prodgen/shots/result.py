@@ -134,7 +134,7 @@ class Result:
         return provenance.text_chunks(self.story(), infotext=origin.infotext, source_type=source_type)
 
     def _repr_png_(self) -> bytes:
-        return codecs.encode_png(self._preview())
+        return codecs.encode("PNG", self._preview())
 
     def _repr_html_(self) -> str:
         picture = b64encode(codecs.encode("JPEG", self._preview(), quality=90)).decode("ascii")

@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prodgen import codecs, files, identity
+from prodgen import files, identity
 from prodgen.cutout import Point, Rectangle
-from prodgen.errors import IdleSettingError, ImageError, ProductNotKeptError, SettingError
+from prodgen.errors import IdleSettingError, ProductNotKeptError, SettingError
 from prodgen.files import PictureSource
 from prodgen.light import Light
 from prodgen.schema import Lora, seeds
@@ -250,8 +250,7 @@ def check(shot: Shot) -> None:
 
 
 def _check_output(shot: Shot, output: Path) -> None:
-    if output.suffix.lower() not in codecs.FORMATS:
-        raise ImageError(f"{output.name!r}: the ending must be one of {', '.join(codecs.FORMATS)}")
+    files.format_of(output)
     for seed in seeds.tries(shot.seed, shot.recipe.tries):
         target = seeds.in_name(output, seed)
         files.refuse_overwriting(target, *shot.paths)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prodgen import codecs, files
+from prodgen import files
 from prodgen.client import enlarge
 from prodgen.dialects import infotexts
-from prodgen.errors import ImageError, SettingError
+from prodgen.errors import SettingError
 from prodgen.images import RgbImage
 from prodgen.schema import Generation, Progress
 from prodgen.schema.seeds import siblings
@@ -67,8 +67,7 @@ def draw_all(
     if outputs is not None and len(outputs) != len(chosen):
         raise SettingError(f"{len(outputs)} outputs for {len(chosen)} pictures")
     for path in outputs or ():
-        if path.suffix.lower() not in codecs.FORMATS:
-            raise ImageError(f"{path.name!r}: the ending must be one of {', '.join(codecs.FORMATS)}")
+        files.format_of(path)
         files.refuse_overwriting(path, *(control.picture for control in job.controlnet))
     for number, planned in enumerate(planned_pictures(job, chosen, client)):
         picture = _draw(planned, number, client, on_progress)

@@ -138,8 +138,8 @@ def test_progress_can_be_asked_for_and_an_idle_server_is_not_interrupted(client)
 
 
 def test_parameters_are_read_out_of_a_file(client):
-    from prodgen.codecs import encode_png
+    from prodgen.codecs import encode
 
-    file = encode_png(np.full((8, 8, 3), 0.5, np.float32), text={"parameters": "a cup\nSteps: 2, Seed: 5"})
+    file = encode("PNG", np.full((8, 8, 3), 0.5, np.float32), text={"parameters": "a cup\nSteps: 2, Seed: 5"})
 
     assert client.png_info(file).infotext == "a cup\nSteps: 2, Seed: 5"

@@ -13,7 +13,7 @@ import pytest
 
 from prodgen.client import Client
 from prodgen.client.reaching import decoding, encoding
-from prodgen.codecs import decode, encode_png
+from prodgen.codecs import decode, encode
 from prodgen.dialects import SentPicture
 from prodgen.errors import (
     ImageError,
@@ -32,7 +32,7 @@ def png(width, height):
     )
 
 
-GOOD = encode_png(np.full((64, 64, 3), 0.5, np.float32))
+GOOD = encode("PNG", np.full((64, 64, 3), 0.5, np.float32))
 
 
 COLOURS = from_uint8(np.random.default_rng(1).integers(0, 256, (37, 53, 3), dtype=np.uint8))

@@ -16,7 +16,7 @@ import pytest
 from prodgen.client import Client
 from prodgen.client.reaching import addresses, connection
 from prodgen.client.reaching.connection import Connection, translate
-from prodgen.codecs import encode_png
+from prodgen.codecs import encode
 from prodgen.errors import (
     AnswerError,
     BackendAuthError,
@@ -105,7 +105,7 @@ def answer_with(data):
     return httpx.Response(200, json={**json_of("core/txt2img-min"), "images": [text]})
 
 
-GOOD = encode_png(np.full((64, 64, 3), 0.5, np.float32))
+GOOD = encode("PNG", np.full((64, 64, 3), 0.5, np.float32))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ GOOD = encode_png(np.full((64, 64, 3), 0.5, np.float32))
         (answer_with(GOOD[:-40]), AnswerError, "cut off"),
         (answer_with(GOOD[:80] + b"\x00" + GOOD[81:]), AnswerError, "damaged"),
         (answer_with(png(20_000, 20_000)), AnswerError, "20000x20000"),
-        (answer_with(encode_png(np.zeros((64, 64, 3), np.float32))), BackendFaultError, "all black"),
+        (answer_with(encode("PNG", np.zeros((64, 64, 3), np.float32))), BackendFaultError, "all black"),
         (httpx.Response(302, headers={"location": "/login"}), NotABackendError, "redirected"),
         (httpx.Response(413, html="<title>413</title>"), BackendFaultError, "too large for a proxy"),
         (httpx.Response(403, html="<title>403 Forbidden</title>"), BackendAuthError, "Forbidden"),

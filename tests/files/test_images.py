@@ -217,6 +217,35 @@ def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path, picture):
         files.save(tmp_path / "a.psd", picture)
 
 
+def test_a_path_that_no_file_can_have_is_refused(picture):
+    with pytest.raises(ImageError, match="cannot be read"):
+        files.load("mug\0.png")
+    with pytest.raises(ImageError, match="cannot be written"):
+        files.save("mug\0.png", picture)
+
+
+@pytest.mark.parametrize("key", ["parameters", "XML:com.adobe.xmp"])
+def test_text_that_a_jpeg_has_no_room_for_is_refused_in_one_sentence(tmp_path, picture, key):
+    with pytest.raises(ImageError, match=r"does not fit into JPEG .*save it as PNG"):
+        files.save(tmp_path / "a.jpg", picture, text={key: "x" * 70_000})
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_wider_than_webp_can_be_is_refused_in_one_sentence(tmp_path):
+    with pytest.raises(ImageError, match="does not fit into WEBP"):
+        files.save(tmp_path / "a.webp", np.zeros((2, 16_384, 3), np.float32))
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_a_prompt_with_bytes_that_are_no_utf_8_does_not_lose_the_picture(tmp_path, picture, ending):
+    text = {"parameters": "caf\udce9", "XML:com.adobe.xmp": "<x>\udce9</x>"}
+
+    files.save(tmp_path / f"a.{ending}", picture, text=text)
+
+    assert files.read_text(tmp_path / f"a.{ending}")["parameters"].startswith("caf")
+
+
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path, picture, monkeypatch):
     def no_space(handle: int) -> None:
         raise OSError(28, "No space left on device")
@@ -258,7 +287,7 @@ def test_parameters_and_xmp_are_read_back(tmp_path, picture, ending):
 
 
 def test_text_of_a_png_is_read_by_pillow_as_a1111_writes_it(picture):
-    data = codecs.encode_png(picture, text={"parameters": "a bag\nSteps: 2"})
+    data = codecs.encode("PNG", picture, text={"parameters": "a bag\nSteps: 2"})
 
     assert Image.open(io.BytesIO(data)).text == {"parameters": "a bag\nSteps: 2"}
 

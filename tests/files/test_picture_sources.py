@@ -114,6 +114,12 @@ def test_a_matte_is_loaded_from_memory_too(pixels):
     np.testing.assert_array_equal(images.to_uint8(files.load_matte(grey)), grey)
 
 
+def test_a_boolean_mask_is_a_matte():
+    mask = np.eye(8, dtype=bool)
+
+    np.testing.assert_array_equal(files.load_matte(mask), mask.astype(np.float32))
+
+
 @pytest.mark.parametrize("kind", ["BMP", "PNG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_pixels_are_encoded_exactly(pixels, kind, channels):

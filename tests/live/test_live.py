@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from prodgen.codecs import encode_png
+from prodgen.codecs import encode
 from prodgen.dialects import ROUTES
 from prodgen.errors import BackendError, BackendFaultError, Interrupted, NotABackendError, UnknownNameError
 from prodgen.schema import ICLight, Img2Img, Lora, SoftInpainting, Txt2Img, Upscale
@@ -248,7 +248,7 @@ def test_several_pictures_are_enlarged_in_one_call(live, lacks):
 
 
 def test_parameters_are_read_out_of_a_file(live, lacks):
-    file = encode_png(noise(), text={"parameters": "a cup\nSteps: 2, Seed: 5"})
+    file = encode("PNG", noise(), text={"parameters": "a cup\nSteps: 2, Seed: 5"})
     try:
         assert live.png_info(file).infotext == "a cup\nSteps: 2, Seed: 5"
     except NotABackendError:

@@ -22,6 +22,7 @@ class Everything(CheckedValue):
     side: int = Field(default=64, multiple_of=8)
     words: str = Field(default="", max_length=10)
     name: str = Field(default="a", min_length=1)
+    seed: int = Field(default=1, ge=0, le=2**32 - 1)
     profile: Literal["editorial", "catalogue"] = "editorial"
     enlarge: bool = False
     path: Path = Path()
@@ -39,7 +40,9 @@ class Everything(CheckedValue):
         ({"factor": 0}, "factor must be more than 0, not 0"),
         ({"side": 65}, "side must be a multiple of 8, not 65"),
         ({"words": "a" * 9000}, f"words must have at most 10 characters, not '{'a' * 56}..."),
-        ({"name": ""}, "name must not be empty, not ''"),
+        ({"name": ""}, "name must not be empty"),
+        ({"seed": 2**32}, "seed must be from 0 to 4294967295, not 4294967296"),
+        ("nonsense", "Everything must be a table of settings, not 'nonsense'"),
         ({"profile": "strict"}, "profile must be 'editorial' or 'catalogue', not 'strict'"),
         ({"enlarge": "perhaps"}, "enlarge must be true or false, not 'perhaps'"),
         ({"path": 3}, "path must be a path, not 3"),
