@@ -136,85 +136,30 @@ __all__ = [
 ]
 
 _HOMES = {
-    "client": ("Client",),
-    "cutout": (
-        "CutOut",
-        "cut_out",
-    ),
+    "client": "Client",
+    "cutout": "CutOut cut_out",
     "errors": (
-        "ProdgenError",
-        "ImageError",
-        "SegmentationError",
-        "PlacementError",
-        "IdentityError",
-        "ProductNotKeptError",
-        "Interrupted",
-        "SettingError",
-        "WrongValueError",
-        "IdleSettingError",
-        "UnknownNameError",
-        "BackendError",
-        "BackendUnreachableError",
-        "BackendCertificateError",
-        "BackendBusyError",
-        "BackendAuthError",
-        "NotABackendError",
-        "BackendTimeoutError",
-        "BackendFaultError",
-        "BackendOutOfMemoryError",
-        "BackendLostError",
-        "ResultNotSentError",
-        "AnswerError",
-        "NotAppliedError",
-        "UnsupportedFeatureError",
-        "MissingExtensionError",
+        "AnswerError BackendAuthError BackendBusyError BackendCertificateError BackendError "
+        "BackendFaultError BackendLostError BackendOutOfMemoryError BackendTimeoutError "
+        "BackendUnreachableError IdentityError IdleSettingError ImageError Interrupted "
+        "MissingExtensionError NotABackendError NotAppliedError PlacementError ProdgenError "
+        "ProductNotKeptError ResultNotSentError SegmentationError SettingError UnknownNameError "
+        "UnsupportedFeatureError WrongValueError"
     ),
-    "files": (
-        "load",
-        "save",
-    ),
-    "identity": (
-        "Likeness",
-        "Verdict",
-    ),
-    "images": ("Photo",),
-    "inspecting": (
-        "Inspection",
-        "inspect",
-    ),
-    "light": ("Light",),
-    "replaying": (
-        "Replay",
-        "replay",
-    ),
+    "files": "load save",
+    "identity": "Likeness Verdict",
+    "images": "Photo",
+    "inspecting": "Inspection inspect",
+    "light": "Light",
+    "replaying": "Replay replay",
     "schema": (
-        "ADetailer",
-        "Capabilities",
-        "ControlNetUnit",
-        "Generation",
-        "ICLight",
-        "Img2Img",
-        "Lora",
-        "Script",
-        "SoftInpainting",
-        "Txt2Img",
-        "Upscale",
+        "ADetailer Capabilities ControlNetUnit Generation ICLight Img2Img Lora Script SoftInpainting "
+        "Txt2Img Upscale"
     ),
-    "shots": (
-        "Recipe",
-        "Result",
-        "Shot",
-        "new_shot",
-        "shoot",
-        "shoot_all",
-    ),
-    "text2image": (
-        "GeneratedPicture",
-        "PictureJob",
-        "generate",
-    ),
+    "shots": "Recipe Result Shot new_shot shoot shoot_all",
+    "text2image": "GeneratedPicture PictureJob generate",
 }
-"""The module that each public name comes from."""
+"""The public names that come from each module, with spaces between them."""
 
 if not TYPE_CHECKING:  # a type checker that saw this would believe any name to be there
 
@@ -222,7 +167,7 @@ if not TYPE_CHECKING:  # a type checker that saw this would believe any name to 
         """Import a public name when it is first used."""
         from importlib import import_module
 
-        home = next((home for home, names in _HOMES.items() if name in names), None)
+        home = next((home for home, names in _HOMES.items() if name in names.split()), None)
         if home is None:
             raise AttributeError(f"module 'prodgen' has no attribute {name!r}")
         value = globals()[name] = getattr(import_module(f"prodgen.{home}"), name)
