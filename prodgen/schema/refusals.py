@@ -77,7 +77,10 @@ def refusal(error: ValidationError, model: type[BaseModel] | None = None) -> Set
         error: What pydantic found.
         model: The type that was to be made; its fields say which names and ranges there are.
     """
-    faults = [_refusal_of(fault, model) for fault in error.errors(include_url=False)]
+    found = error.errors(include_url=False)
+    # A list that holds a wrong item counts as too short as well.
+    holders = {fault["loc"][:-1] for fault in found if fault["loc"]}
+    faults = [_refusal_of(fault, model) for fault in found if fault["loc"] not in holders]
     if len(faults) == 1:
         return faults[0]
     return SettingError("; ".join(dict.fromkeys(map(str, faults))))
@@ -94,6 +97,8 @@ def _refusal_of(fault: ErrorDetails, model: type[BaseModel] | None) -> SettingEr
     if kind == "union_tag_invalid":
         tags = [name.strip("' ") for name in str(facts["expected_tags"]).split(",")]
         return UnknownNameError("stage", str(facts["tag"]), tags, f"(in {setting})" if setting else "")
+    if kind == "missing" and path and path[-1].isdecimal():
+        return SettingError(f"{'.'.join(path[:-1])} must have more than {path[-1]} values")
     if kind in _OTHERS:
         return SettingError(f"{setting or 'it'} {_OTHERS[kind]}")
     if kind in ("value_error", "assertion_error"):

@@ -27,6 +27,7 @@ class Everything(CheckedValue):
     enlarge: bool = False
     path: Path = Path()
     box: tuple[int, int, int, int] | None = None
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,8 @@ class Everything(CheckedValue):
         ({"enlarge": "perhaps"}, "enlarge must be true or false, not 'perhaps'"),
         ({"path": 3}, "path must be a path, not 3"),
         ({"box": 3}, "box must be a list, not 3"),
+        ({"box": (1, 2, 3)}, "box must have more than 3 values"),
+        ({"seed": -1}, "seed must be from 0 to 4294967295, not -1"),
         ({"stesp": 3}, "unknown setting 'stesp'; did you mean 'steps'?"),
     ],
 )
