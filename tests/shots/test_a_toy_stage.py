@@ -48,17 +48,35 @@ THE_LINE = ("STAGES: tuple[type[Stage], ...] = (\n", "    TintStage,\n")
 
 PROGRAM = """
 import json, sys
+from prodgen.errors import SettingError
 from prodgen.shots import Recipe, shoot
+
+def refusal_of(call, *arguments):
+    try:
+        call(*arguments)
+    except SettingError as error:
+        return str(error)
 
 packshot = Recipe.load("packshot").model_dump()
 sweep = next(k for k, stage in enumerate(packshot["stages"]) if stage["stage"] == "sweep")
 packshot["stages"] = [*packshot["stages"][: sweep + 1], {"stage": "tint"}, *packshot["stages"][sweep + 1 :]]
 recipe = Recipe.model_validate(packshot)
-result = shoot(sys.argv[1], recipe=recipe, settings={"redness": 1.0, "size": "64x64"})
+seen = []
+result = shoot(
+    sys.argv[1],
+    recipe=recipe,
+    settings={"redness": 1.0, "size": "64x64"},
+    on_progress=lambda stage, fraction: seen.append(stage),
+)
+too_early = {"name": "early", "stages": [{"stage": name} for name in ("segment", "place", "tint")]}
 print(json.dumps({
     "corner": result.image[0, 0].tolist(),
     "is a setting": "redness" in recipe.settings,
+    "is in the story": {"stage": "tint", "redness": 1.0} in result.story()["asked"]["recipe"]["stages"],
+    "tells its progress": "tint" in seen,
     "took time": "tint" in result.seconds,
+    "wrong value": refusal_of(recipe.with_settings, {"redness": 3}),
+    "wrong order": refusal_of(Recipe.model_validate, too_early),
 }))
 """
 
@@ -87,4 +105,12 @@ def test_a_stage_is_added_by_one_file_and_one_line_of_the_table(tmp_path):
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"corner": [1, 0, 0], "is a setting": True, "took time": True}
+    assert json.loads(done.stdout) == {
+        "corner": [1, 0, 0],
+        "is a setting": True,
+        "is in the story": True,
+        "tells its progress": True,
+        "took time": True,
+        "wrong value": "redness must be from 0 to 1, not 3",
+        "wrong order": "tint needs a scene: put 'relight', 'background' or 'sweep' before it",
+    }
