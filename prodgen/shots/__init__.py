@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prodgen.shots.recipe import Delivery, Recipe, builtin_recipes
 from prodgen.shots.result import Result
-from prodgen.shots.run import complete, deliver, draw, open_tools, prepare, shoot, shoot_all
+from prodgen.shots.run import check, complete, deliver, draw, open_tools, prepare, shoot, shoot_all
 from prodgen.shots.shot import Shot, new_shot
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Result",
     "Shot",
     "builtin_recipes",
+    "check",
     "complete",
     "deliver",
     "draw",

@@ -84,9 +84,6 @@ class PreparedShot:
         packed = self._packed if self._frame is None else _PackedCutOut.of(self._frame)
         return {"shot": self.shot, "seconds": self.seconds, "_frame": None, "_packed": packed}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
 
 class DrawnShot:
     """A shot whose scene is drawn, of one seed."""

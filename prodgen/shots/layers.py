@@ -19,7 +19,8 @@ from typing import Self
 
 from pydantic import Field
 
-from prodgen.cutout import CutOut, Point, Rectangle
+from prodgen.cutout import CutOut as CutOut
+from prodgen.cutout import Point, Rectangle
 from prodgen.identity import Likeness, Verdict
 from prodgen.images import Matte, Photo, RgbImage
 from prodgen.light import Light
@@ -172,17 +173,3 @@ DESCRIPTIONS: Mapping[type, str] = {
     Kept: "the measured product",
 }
 """What each layer is, for sentences."""
-
-__all__ = [
-    "DESCRIPTIONS",
-    "NO_BACKEND",
-    "Brief",
-    "CutOut",
-    "Drawn",
-    "FinalScene",
-    "Given",
-    "Grade",
-    "Kept",
-    "Origin",
-    "Placed",
-]

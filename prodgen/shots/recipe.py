@@ -80,9 +80,9 @@ class Recipe(CheckedValue):
         if str(name) in known:
             return cls.model_validate(known[str(name)])
         path = Path(name)
-        if path.suffix != ".toml" and not path.is_file():
-            raise UnknownNameError("recipe", str(name), known, "(or give the path of a .toml file)")
         try:
+            if path.suffix != ".toml" and not path.is_file():
+                raise UnknownNameError("recipe", str(name), known, "(or give the path of a .toml file)")
             if path.stat().st_size > MAX_RECIPE_BYTES:
                 raise SettingError(f"recipe {str(path)!r} is too large to be one")
             fields = tomllib.loads(path.read_text("utf-8"))

@@ -15,6 +15,7 @@ from prodgen import __version__, codecs, files, provenance
 from prodgen import identity as likenesses
 from prodgen.identity import Likeness, Verdict
 from prodgen.images import RgbImage, resize
+from prodgen.schema import seeds
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import NO_BACKEND, Brief, Drawn, Kept, Origin, Placed
 from prodgen.shots.shot import Shot
@@ -26,7 +27,7 @@ PREVIEW_PX = 768
 """Longer side of the picture that a notebook shows."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """One finished shot. A notebook shows it as picture and verdict."""
 
@@ -86,13 +87,14 @@ class Result:
         """Write the picture, with its story if the recipe says so, and return the result that knows its file.
 
         Args:
-            path: Its ending decides the format: PNG, JPEG, WebP or TIFF.
+            path: Its ending decides the format: PNG, JPEG, WebP or TIFF. "{seed}" in its name stands for
+                the seed that was used.
 
         Raises:
             ImageError: If the ending is unknown, the file cannot be written, or is one that the shot was
                 made of.
         """
-        target, delivery = Path(path), self.shot.recipe.delivery
+        target, delivery = seeds.in_name(Path(path), self.seed), self.shot.recipe.delivery
         files.refuse_overwriting(target, *self.shot.paths)
         text = self.text() if delivery.metadata else None
         files.save(target, self.image, text=text, quality=delivery.quality)
@@ -133,21 +135,20 @@ class Result:
             source_type = provenance.ALGORITHMICALLY_ENHANCED
         return provenance.text_chunks(self.story(), infotext=origin.infotext, source_type=source_type)
 
-    def _repr_png_(self) -> bytes:
-        return codecs.encode("PNG", self._preview())
+    def __repr__(self) -> str:
+        height, width = self.image.shape[:2]
+        return f"<Result {width}x{height}, seed {self.seed}: {self.summary}>"
 
     def _repr_html_(self) -> str:
-        picture = b64encode(codecs.encode("JPEG", self._preview(), quality=90)).decode("ascii")
+        height, width = self.image.shape[:2]
+        scale = min(1.0, PREVIEW_PX / max(height, width))
+        preview = resize(self.image, max(1, round(width * scale)), max(1, round(height * scale)))
+        picture = b64encode(codecs.encode("JPEG", preview, quality=90)).decode("ascii")
         lines = [self.summary, *self.notices]
         text = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
         return f'<img src="data:image/jpeg;base64,{picture}" alt="{html.escape(self.summary)}">{text}'
 
-    def _preview(self) -> RgbImage:
-        height, width = self.image.shape[:2]
-        scale = min(1.0, PREVIEW_PX / max(height, width))
-        return resize(self.image, max(1, round(width * scale)), max(1, round(height * scale)))
-
 
 def without_folder(backend: str) -> str:
     """Return a backend's name without the folder of a Unix socket: a story names no path of this machine."""
-    return re.sub(r"unix:\S*/", "unix:", backend)
+    return re.sub(r"unix:.*/", "unix:", backend)

@@ -1,8 +1,8 @@
 """How a shot is rendered: prepared, drawn, completed, and written whole or not at all.
 
 `shoot` and `shoot_all` go this way one shot after another. Whoever wants to overlap the steps of several
-shots, in threads or processes, calls `prepare`, `draw`, `complete` and `deliver`; what goes from one to the
-next is in `handing_over`.
+shots, in threads or processes, calls `check` for each shot, then `prepare`, `draw`, `complete` and `deliver`;
+what goes from one to the next is in `handing_over`.
 """
 
 from __future__ import annotations
@@ -171,9 +171,8 @@ def deliver(result: Result) -> Result:
             then kept aside, under a name that says so.
         ImageError: If it cannot be written.
     """
-    shot = result.shot
-    output = None if shot.output is None else seeds.in_name(shot.output, result.seed)
-    if result.verdict is None or not result.is_failed or shot.recipe.on_failure == "warn":
+    output = result.shot.output
+    if result.verdict is None or not result.is_failed or result.shot.recipe.on_failure == "warn":
         return result if output is None else result.save(output)
     aside = None if output is None else result.save(_aside(output)).path
     raise ProductNotKeptError(
@@ -193,7 +192,8 @@ def _kept(prepared: PreparedShot, tools: Tools) -> Result:
             break
     if len(tried) == 1:
         return result
-    notice = f"seeds tried until the product was kept: {', '.join(map(str, tried))}"
+    end = ", and the product was kept in none" if result.is_failed else " until the product was kept"
+    notice = f"seeds tried{end}: {', '.join(map(str, tried))}"
     return replace(result, frame=result.frame.noting(notice))
 
 

@@ -164,9 +164,8 @@ class Shot(CheckedValue):
         Raises:
             SettingError: If the story is damaged, or of another version.
         """
-        known = {name: value for name, value in story.items() if name in cls.model_fields}
         pictures = {"photo": photo, "background": background, "matte": matte, "output": output}
-        return cls.model_validate({**known, **pictures})
+        return cls.model_validate({**story, **pictures})
 
 
 def new_shot(

@@ -38,7 +38,7 @@ def test_a_recipe_of_the_users_is_named_after_its_file(tmp_path):
     [
         ("stages = 3", "stages"),
         ("[[stages]]\nstage = 'segmnt'", "unknown stage 'segmnt'; did you mean 'segment'.*in stages.0"),
-        ("[[stages]]\nsteps = 9", "stages.0 does not say which stage it is"),
+        ("[[stages]]\nsteps = 9", 'which stage it is; add a line such as stage = "segment"$'),
         ("stages = []", "stages must not be empty"),
         ("[[stages]]\nstage = 'relight'\nsteps = 0", "steps"),
         ("[[stages]]\nstage = 'relight'\nstpes = 9", "unknown setting 'stpes'; did you mean 'steps'"),
@@ -56,6 +56,11 @@ def test_a_wrong_recipe_is_refused_with_the_field(tmp_path, text, words):
 def test_a_recipe_name_that_is_nearly_right_gets_the_right_one():
     with pytest.raises(UnknownNameError, match="did you mean 'packshot'"):
         Recipe.load("packshoot")
+
+
+def test_a_recipe_name_that_no_file_can_have_is_refused_in_a_sentence():
+    with pytest.raises(SettingError, match="cannot be read: File name too long"):
+        Recipe.load("x" * 500)
 
 
 def test_a_setting_goes_to_every_stage_that_has_it():
@@ -178,6 +183,10 @@ def test_a_fault_in_a_long_text_is_told_in_a_short_sentence(photo):
         (
             ["segment", "place", "sweep", "upscale", "identity", "upscale"],
             "upscale comes too late: put it before 'identity'",
+        ),
+        (
+            ["segment", "place", "sweep", "upscale", "finish", "upscale"],
+            "upscale comes too late: put it before 'finish'",
         ),
         (
             ["segment", "place", "relight", "upscale", "look"],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from base64 import b64decode
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from prodgen import files, provenance
+from prodgen.errors import SettingError
 from prodgen.images import Photo
 from prodgen.light import Light
 from prodgen.schema import Lora
@@ -87,12 +89,17 @@ def test_a_shot_comes_back_from_its_story_without_anything_undone(asked, photo):
     assert again.light == Light.parse("soft left")
 
 
+def test_a_story_of_another_version_is_refused_and_not_read_in_part(asked, photo):
+    with pytest.raises(SettingError, match="unknown setting 'mood'"):
+        Shot.from_story({**asked.story(), "mood": "calm"}, photo=photo)
+
+
 def test_a_story_leaves_out_the_folder_of_a_servers_socket(asked, photo):
     result = shoot_one(asked)
     drawn = result.frame.layers
     for kind, layer in drawn.items():
         if kind.__name__ == "Drawn":
-            object.__setattr__(layer.origin, "backend", f"a1111 at unix:///home/{FOLDER}/sd.sock")
+            object.__setattr__(layer.origin, "backend", f"a1111 at unix:///home/two words/{FOLDER}/sd.sock")
 
     assert result.story()["backend"] == "a1111 at unix:sd.sock"
 
@@ -207,9 +214,15 @@ def test_a_notebook_shows_a_result_as_picture_and_verdict(photo):
 
     page = result._repr_html_()
 
-    assert page.startswith('<img src="data:image/jpeg;base64,')
+    start = '<img src="data:image/jpeg;base64,'
+    assert page.startswith(start)
     assert "product" in page
-    assert Image.open(io.BytesIO(result._repr_png_())).size == (64, 64)
+    assert files.load(b64decode(page.removeprefix(start).partition('"')[0])).rgb.shape == (64, 64, 3)
+
+
+def test_a_prompt_shows_a_result_in_one_line(photo):
+    assert repr(packshot(photo, photo)).startswith("<Result 64x64, seed ")
+    assert repr(packshot(photo, photo)).count("\n") == 0
 
 
 def test_recipes_hold_nothing_that_belongs_to_one_photograph():

@@ -109,8 +109,36 @@ def test_other_seeds_are_tried_in_order_and_the_one_used_is_recorded(photo, clie
     assert result.verdict.status != "fail"
     assert used in asked[1:]
     assert used % 3 == 0
-    told = ", ".join(map(str, asked[: asked.index(used) + 1]))
-    assert any(told in notice for notice in result.notices)
+    tried = ", ".join(map(str, asked[: asked.index(used) + 1]))
+    assert f"seeds tried until the product was kept: {tried}" in result.notices
+
+
+def test_that_no_try_kept_the_product_is_a_notice(photo, client):
+    result = shoot(
+        photo,
+        "x",
+        matte=photo.with_name("matte.png"),
+        backend=client,
+        seed=1,
+        settings=settings(photo, tries=2),
+    )
+
+    assert result.verdict.status == "fail"
+    tried = ", ".join(map(str, seeds.tries(1, 2)))
+    assert f"seeds tried, and the product was kept in none: {tried}" in result.notices
+
+
+def test_saving_puts_the_seed_that_was_used_into_the_name(photo, client, tmp_path):
+    result = shoot(
+        photo,
+        "x",
+        matte=photo.with_name("matte.png"),
+        backend=client,
+        seed=1,
+        settings=settings(photo),
+    )
+
+    assert result.save(tmp_path / "mug-{seed}.png").path == tmp_path / "mug-1.png"
 
 
 def test_tries_go_on_at_the_lowest_seeds_after_the_highest(photo, client):

@@ -21,7 +21,7 @@ class UpscaleStage(Stage):
 
     takes = (CutOut, Placed, Drawn)
     gives = (Placed, FinalScene)
-    precedes = (Kept,)
+    precedes = (FinalScene, Kept)
 
     stage: Literal["upscale"] = "upscale"
 
