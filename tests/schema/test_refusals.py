@@ -27,7 +27,6 @@ class Everything(CheckedValue):
     enlarge: bool = False
     path: Path = Path()
     box: tuple[int, int, int, int] | None = None
-    seed: int = Field(default=0, ge=0, le=2**32 - 1)
 
 
 @pytest.mark.parametrize(
