@@ -44,7 +44,7 @@ SEAM = 0.03
 
 RAGGED = 0.008
 """Radius, as a share of the longer side, below which a point at the end of a curve is a ragged remnant.
-Measured on four path-traced products: without it the jar's mean error at the outline is 0.0730, not 0.0727."""
+Measured on four path-traced products: without it the mean error at the jar's edge is 0.0730, not 0.0727."""
 
 SHORTEST_SIDE = 0.11
 """Side of the hull, as a share of the picture's longer side, below which there is too little to average."""
