@@ -7,11 +7,12 @@ import re
 from typing import Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from prodgen.color import kelvin_to_linear, to_srgb
 from prodgen.errors import SettingError, UnknownNameError
 from prodgen.images import RgbImage
+from prodgen.refusals import CheckedValue
 
 _NAMED: dict[str, tuple[float, float]] = {
     "front": (0, 35),
@@ -60,10 +61,8 @@ ABOVE_FROM_DEG, TOP_FROM_DEG, BELOW_TO_DEG = 50.0, 70.0, -50.0
 Chosen."""
 
 
-class Light(BaseModel):
+class Light(CheckedValue):
     """One light and its share of all light; the rest comes evenly from all around."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     azimuth_deg: float = Field(default=0.0, ge=-180, le=180)
     """Where the light comes from: 0 camera, 90 picture right, -90 picture left, 180 behind."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PlainValidator
 
-from prodgen.schema.refusals import CheckedValue
+from prodgen.refusals import CheckedValue
 from prodgen.schema.seeds import MAX_SEED
 
 MAX_SIDE = 16384

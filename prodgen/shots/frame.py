@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from prodgen.errors import SettingError
 from prodgen.images import RgbImage
 from prodgen.masks import composite
-from prodgen.schema.refusals import CheckedValue
+from prodgen.refusals import CheckedValue
 from prodgen.shots.layers import DESCRIPTIONS, FinalScene, Kept, Placed
 
 if TYPE_CHECKING:

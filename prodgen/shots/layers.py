@@ -25,8 +25,8 @@ from prodgen.identity import Likeness, Verdict
 from prodgen.images import Matte, Photo, RgbImage
 from prodgen.light import Light
 from prodgen.placement import Placement
+from prodgen.refusals import CheckedValue
 from prodgen.schema import Generation, Lora
-from prodgen.schema.refusals import CheckedValue
 from prodgen.shading import LightField
 
 NO_BACKEND = "none"

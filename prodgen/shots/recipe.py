@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import Field
 
 from prodgen.errors import IdleSettingError, SettingError, UnknownNameError
-from prodgen.schema.refusals import CheckedValue
+from prodgen.refusals import CheckedValue
 from prodgen.schema.seeds import MAX_TRIES
 from prodgen.shots.frame import Stage
 from prodgen.shots.layers import DESCRIPTIONS, Brief, Drawn, FinalScene, Given, Placed

@@ -17,8 +17,8 @@ from prodgen.errors import ImageError, SettingError
 from prodgen.files import PictureSource
 from prodgen.images import Photo
 from prodgen.light import Light
+from prodgen.refusals import CheckedValue
 from prodgen.schema import Lora, prompts, seeds
-from prodgen.schema.refusals import CheckedValue
 from prodgen.shots.recipe import Recipe, Setting
 
 IN_MEMORY = "picture in memory"

@@ -77,6 +77,11 @@ def test_an_unusable_light_is_refused_with_one_sentence(text):
         Light.parse(text)
 
 
+def test_a_wrong_number_of_a_light_is_refused_with_one_sentence():
+    with pytest.raises(SettingError, match=r"^azimuth_deg must be from -180 to 180, not 999$"):
+        Light(azimuth_deg=999)
+
+
 @pytest.mark.parametrize("azimuth", range(-180, 181, 45))
 def test_the_direction_vector_is_a_unit_vector_on_the_named_side(azimuth):
     x, _y, z = Light(azimuth_deg=azimuth, elevation_deg=20).direction

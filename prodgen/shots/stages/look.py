@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import Field
 
 from prodgen.errors import UnknownNameError
+from prodgen.refusals import CheckedValue
 from prodgen.schema import Lora
-from prodgen.schema.refusals import CheckedValue
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, Drawn, Grade
 

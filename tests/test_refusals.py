@@ -10,7 +10,7 @@ import pytest
 from pydantic import Field
 
 from prodgen.errors import SettingError, UnknownNameError, WrongValueError
-from prodgen.schema.refusals import CheckedValue
+from prodgen.refusals import CheckedValue
 
 
 class Everything(CheckedValue):
