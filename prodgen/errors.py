@@ -267,6 +267,8 @@ class AnswerError(BackendError):
 class NotAppliedError(BackendError):
     """The backend answered, but `feature`, which was asked for, provably did not run."""
 
+    remedy = "The server's console says why."
+
     def __init__(self, url: str, reason: str, *, remedy: str | None = None, feature: str = "") -> None:
         super().__init__(url, reason, remedy=remedy)
         self.feature = feature

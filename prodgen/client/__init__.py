@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from prodgen.client.client import Client
 from prodgen.client.enlarging import enlarge, target_size
-from prodgen.client.knowledge.known_server import EMBEDDED_CHECKPOINT
-from prodgen.client.knowledge.names import PREFERRED_UPSCALERS, best_upscaler, find_checkpoint, scheduler_key
+from prodgen.client.knowledge.names import PREFERRED_UPSCALERS, find_checkpoint, scheduler_key
 from prodgen.client.knowledge.service import ControlNet, Extension, Memory, PngInfo, Refreshable, Service
 from prodgen.client.reaching.addresses import AUTH_VARIABLE, DEFAULT_URL, EMBEDDED, Address
 from prodgen.client.reaching.addresses import parse as parse_address
@@ -21,7 +20,6 @@ __all__ = [
     "AUTH_VARIABLE",
     "DEFAULT_URL",
     "EMBEDDED",
-    "EMBEDDED_CHECKPOINT",
     "PREFERRED_UPSCALERS",
     "TIMEOUT_S",
     "Address",
@@ -32,7 +30,6 @@ __all__ = [
     "PngInfo",
     "Refreshable",
     "Service",
-    "best_upscaler",
     "enlarge",
     "find_checkpoint",
     "is_listening",

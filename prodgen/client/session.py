@@ -53,7 +53,8 @@ class Session:
         Args:
             address: URL, `host:port`, `unix:///path.sock`, "embedded://", or "auto": the server at
                 PRODGEN_BACKEND or http://127.0.0.1:7860 if one answers, else the embedded one.
-            auth: (user, password), "user:password" or "Bearer TOKEN"; unset: PRODGEN_AUTH, then the URL.
+            auth: (user, password), "user:password" or "Bearer TOKEN"; unset: PRODGEN_AUTH. What the URL
+                itself holds comes first.
             headers: More headers, for proxies; those of PRODGEN_HEADERS are added.
             timeout_s: Between a request to draw and its answer, the server's queue included.
             transport: In place of a network connection.

@@ -46,6 +46,15 @@ def _spell(dialect: A1111, request: Txt2Img | Img2Img) -> None:
         dialect.img2img(request, _EVERYTHING, task_id="")
 
 
+def _check_upscale(dialect: A1111) -> None:
+    dialect.upscale(Upscale(image=_GREY, upscaler_1="Lanczos", upscaling_resize=2))
+
+
+def _check_task(dialect: A1111) -> None:
+    if not dialect.task("id"):
+        raise UnsupportedFeatureError("task ids", dialect.title)
+
+
 _LIGHT = ICLight(foreground=_GREY, matte=_MATTE)
 
 FEATURES: Mapping[str, Callable[[A1111], None]] = {
@@ -66,19 +75,10 @@ FEATURES: Mapping[str, Callable[[A1111], None]] = {
     "VAE for one call": lambda d: _spell(d, _txt2img(vae="v")),
     "clip skip": lambda d: _spell(d, _txt2img(clip_skip=2)),
     "several batches in a call": lambda d: _spell(d, _txt2img(n_iter=2)),
-    "upscaling": lambda d: _check_upscale(d),
-    "progress of our own call": lambda d: _check_task(d),
+    "upscaling": _check_upscale,
+    "progress of our own call": _check_task,
 }
 """What is asked, in words -> the attempt; UnsupportedFeatureError means no."""
-
-
-def _check_upscale(dialect: A1111) -> None:
-    dialect.upscale(Upscale(image=_GREY, upscaler_1="Lanczos", upscaling_resize=2))
-
-
-def _check_task(dialect: A1111) -> None:
-    if not dialect.task("id"):
-        raise UnsupportedFeatureError("task ids", dialect.title)
 
 
 def can(dialect: A1111, feature: str) -> bool:

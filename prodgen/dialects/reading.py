@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from prodgen.dialects import infotexts
+
 PLACEHOLDER = "False"
 """What some patched servers put into `images` in place of a picture that they could not encode."""
 
@@ -60,18 +62,7 @@ class ReadGeneration:
 
 def infotext_value(infotext: str, key: str) -> str | None:
     """Return one value of the last line of an infotext, unquoted; None if it is not there."""
-    line = infotext.strip().rsplit("\n", 1)[-1]
-    marker = f"{key}: "
-    start = line.find(marker)
-    if start < 0 or (start and not line[:start].endswith(", ")):
-        return None
-    rest = line[start + len(marker) :]
-    if rest.startswith('"'):
-        try:
-            return str(json.JSONDecoder().raw_decode(rest)[0])
-        except ValueError:
-            return rest.split('"')[1]
-    return rest.split(", ")[0].strip()
+    return infotexts.pairs(infotext.strip().rsplit("\n", 1)[-1]).get(key)
 
 
 def read_generation(answer: object, *, count: int) -> ReadGeneration:
@@ -91,18 +82,17 @@ def read_generation(answer: object, *, count: int) -> ReadGeneration:
         raise AnswerShapeError("it has no list of images")
     info = _info(answer.get("info"))
     seeds = _whole_numbers(info.get("all_seeds")) or _whole_numbers([info.get("seed")])
-    first = max((*_whole_numbers([info.get("index_of_first_image")]), 0))
+    first = max([0, *_whole_numbers([info.get("index_of_first_image")])])
     last = first + (len(seeds) or count)
     images = [str(image) for image in answer["images"] if image]
     results, extras = images[first:last], images[last:] + images[:first]
-    usable = [image for image in extras if _is_picture(image)]
     listed = info.get("infotexts")
-    infotexts = [str(text) for text in listed] if isinstance(listed, list) else []
+    texts = [str(text) for text in listed] if isinstance(listed, list) else []
     return ReadGeneration(
         results=tuple(image for image in results if _is_picture(image)),
-        extras=tuple(usable),
+        extras=tuple(image for image in extras if _is_picture(image)),
         seeds=seeds,
-        infotexts=tuple(infotexts[first:last] or infotexts),
+        infotexts=tuple(texts[first:last] or texts),
         info=info,
         is_missing_a_picture=any(not _is_picture(image) for image in images),
     )

@@ -21,9 +21,9 @@ from prodgen.schema.answers import (
     ScriptInfo,
     Upscaler,
 )
-from prodgen.schema.drawing import DEFAULT_STEPS, Drawing, Img2Img, Txt2Img
+from prodgen.schema.drawing import Drawing, Img2Img, Txt2Img
 from prodgen.schema.postprocess import Upscale
-from prodgen.schema.request import MAX_SIDE, Request
+from prodgen.schema.request import Request
 from prodgen.schema.seeds import MAX_SEED
 from prodgen.schema.units import (
     IC_LIGHT_CFG_SCALE,
@@ -39,13 +39,11 @@ from prodgen.schema.units import (
 )
 
 __all__ = [
-    "DEFAULT_STEPS",
     "IC_LIGHT_CFG_SCALE",
     "IC_LIGHT_SAMPLER",
     "IC_LIGHT_SCHEDULER",
     "IC_LIGHT_STEPS",
     "MAX_SEED",
-    "MAX_SIDE",
     "ADetailer",
     "Applied",
     "Capabilities",

@@ -231,7 +231,6 @@ class Capabilities:
     """What a server has, as it said when first asked. An empty tuple can mean that it does not say."""
 
     dialect: str
-    version: str | None = None
     samplers: tuple[str, ...] = ()
     schedulers: tuple[str, ...] = ()
     upscalers: tuple[str, ...] = ()

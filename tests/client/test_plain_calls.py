@@ -13,9 +13,10 @@ from PIL import Image
 
 from prodgen import files
 from prodgen.client import Client
+from prodgen.client.work import asking
 from prodgen.dialects import infotexts
 from prodgen.errors import ImageError, SettingError, WrongValueError
-from prodgen.schema import Capabilities, Generation, Img2Img, Txt2Img, Upscale
+from prodgen.schema import Capabilities, Checkpoint, Generation, Img2Img, Txt2Img, Upscale
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,20 @@ def test_a_seed_that_was_drawn_is_told_and_draws_the_same_again(client, drawn):
 )
 def test_the_size_that_a_checkpoint_was_made_for_is_known(checkpoint, side):
     assert Capabilities("a1111", checkpoint=checkpoint).native_side == side
+
+
+def test_the_size_is_that_of_the_checkpoint_that_this_call_loads():
+    have = Capabilities(
+        "a1111",
+        checkpoint="photon.safetensors [1]",
+        checkpoints=(Checkpoint("dreamXL.safetensors [2]", "dreamXL", hash="2"),),
+    )
+    large = np.zeros((2048, 2048, 3), np.float32)
+
+    drawn = asking.txt2img(None, {"prompt": "a", "checkpoint": "2"}, have)
+    over = asking.img2img(None, {"prompt": "a", "checkpoint": "2", "init_image": large}, have)
+
+    assert (drawn.width, over.width) == (1024, 1000)
 
 
 def test_a_saved_picture_carries_its_infotext_and_what_it_is(drawn, tmp_path):

@@ -26,9 +26,11 @@ class KnownServer:
         self.controlnet = ControlNet(connection)
         self.sends_arrays = False
         """Whether it was seen to fail at sending IC-Light's results."""
-        self._dialect = dialect
+        self.known_dialect = dialect
+        """The dialect, as far as it is known without asking."""
+        self.version: str | None = None
+        """Version of its program, known from its first answer to a drawing on; None before."""
         self._capabilities: Capabilities | None = None
-        self._version: str | None = None
         self._controlnet_names: tuple[tuple[str, ...], tuple[str, ...]] | None = None
         self._asking = threading.Lock()
 
@@ -50,13 +52,8 @@ class KnownServer:
         if self.is_embedded:
             where = "" if self.connection.address.is_embedded else f" at {self.url}"
             return f"embedded backend ({EMBEDDED_CHECKPOINT}, no diffusion){where}"
-        version = f" {self._version}" if self._version else ""
+        version = f" {self.version}" if self.version else ""
         return f"{self.dialect.title}{version} at {self.url}"
-
-    @property
-    def version(self) -> str | None:
-        """Version of its program, known from its first answer to a drawing on; None before."""
-        return self._version
 
     @property
     def capabilities(self) -> Capabilities:
@@ -67,21 +64,16 @@ class KnownServer:
         """
         with self._asking:
             if self._capabilities is None:
-                self._capabilities, self._dialect = lists.ask(self.connection, self._dialect)
+                self._capabilities, self.known_dialect = lists.ask(self.connection, self.known_dialect)
             return self._capabilities
 
     @property
     def dialect(self) -> A1111:
         """How this kind of server wants things spelled."""
-        if self._dialect is None:
+        if self.known_dialect is None:
             _ = self.capabilities
-        assert self._dialect is not None  # noqa: S101 - asking sets it
-        return self._dialect
-
-    @property
-    def known_dialect(self) -> A1111 | None:
-        """The dialect, as far as it is known without asking."""
-        return self._dialect
+        assert self.known_dialect is not None  # noqa: S101 - asking sets it
+        return self.known_dialect
 
     def forget(self) -> None:
         """Forget the answers, so that the next question is asked of the server again."""
@@ -107,9 +99,9 @@ class KnownServer:
         version = read.info.get("version") or (
             infotext_value(read.infotexts[0], "Version") if read.infotexts else None
         )
-        if self._version is None and version:
-            self._version = str(version)
-            better = by_version(self._version)
+        if self.version is None and version:
+            self.version = str(version)
+            better = by_version(self.version)
             # The routes cannot tell reForge from A1111; the version can.
-            if better is not None and type(self._dialect) is A1111:
-                self._dialect = better
+            if better is not None and type(self.known_dialect) is A1111:
+                self.known_dialect = better

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from prodgen.client.reaching.connection import Connection
+from prodgen.client.reaching.decoding import as_object
 from prodgen.dialects import A1111, ROUTES, by_routes
 from prodgen.dialects.ic_light import TITLE, models_of, spelling_of
 from prodgen.errors import AnswerError, BackendFaultError, NotABackendError
@@ -110,6 +111,11 @@ def scripts(answer: Any) -> tuple[ScriptInfo, ...]:
     )
 
 
+def embeddings(answer: Any) -> tuple[str, ...]:
+    """Read the names of the loaded ones in /embeddings."""
+    return tuple(as_object(as_object(answer).get("loaded")))
+
+
 def names(answer: Any, key: str = "name") -> tuple[str, ...]:
     """Read a list of objects of which only the name matters."""
     return _items(answer, lambda x: str(x[key]))
@@ -160,13 +166,10 @@ def _has_page(connection: Connection) -> bool:
 
 
 def _together(answers: Mapping[str, Any], dialect: A1111, *, has_task_progress: bool) -> Capabilities:
-    options = answers.get("options")
-    options = options if isinstance(options, dict) else {}
+    options = as_object(answers.get("options"))
     known_scripts = scripts(answers.get("scripts"))
     light = next((x for x in known_scripts if x.name.lower() == TITLE.lower() and not x.is_img2img), None)
     files = loras(answers.get("loras"))
-    embeddings = answers.get("embeddings")
-    loaded = embeddings.get("loaded") if isinstance(embeddings, dict) else None
     vaes = answers.get("modules") if "modules" in answers else answers.get("vaes")
     checkpoint = options.get(dialect.checkpoint_option)
     known_checkpoints = checkpoints(answers.get("checkpoints"))
@@ -180,7 +183,7 @@ def _together(answers: Mapping[str, Any], dialect: A1111, *, has_task_progress: 
         lora_aliases=tuple(x.alias for x in files if x.alias and x.alias != x.name),
         checkpoints=known_checkpoints,
         vaes=names(vaes, "model_name"),
-        embeddings=tuple(loaded) if isinstance(loaded, dict) else (),
+        embeddings=embeddings(answers.get("embeddings")),
         styles=names(answers.get("styles")),
         scripts=known_scripts,
         ic_light=spelling_of(light),

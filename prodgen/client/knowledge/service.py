@@ -16,6 +16,7 @@ import pybase64
 from prodgen.client.knowledge import lists
 from prodgen.client.reaching import decoding, encoding
 from prodgen.client.reaching.connection import Connection
+from prodgen.client.reaching.decoding import as_object
 from prodgen.dialects import SentPicture
 from prodgen.errors import AnswerError, BackendLostError, BackendUnreachableError, NotABackendError
 from prodgen.images import RgbImage
@@ -97,8 +98,7 @@ class Service:
 
     def embeddings(self) -> tuple[str, ...]:
         """Return the textual inversions that fit the model which is loaded now."""
-        loaded = _object(self._get("embeddings")).get("loaded")
-        return tuple(loaded) if isinstance(loaded, dict) else ()
+        return lists.embeddings(self._get("embeddings"))
 
     def styles(self) -> Mapping[str, tuple[str, str]]:
         """Return the saved styles: name -> prompt, negative prompt."""
@@ -135,13 +135,13 @@ class Service:
 
     def command_line(self) -> dict[str, Any]:
         """Return the flags that the server was started with."""
-        return _object(self._get("cmd-flags"))
+        return as_object(self._get("cmd-flags"))
 
     def memory(self) -> Memory:
         """Return how much memory is used; on a CPU there is no VRAM."""
-        answer = _object(self._get("memory"))
-        ram, cuda = _object(answer.get("ram")), _object(answer.get("cuda"))
-        system = _object(cuda.get("system"))
+        answer = as_object(self._get("memory"))
+        ram, cuda = as_object(answer.get("ram")), as_object(answer.get("cuda"))
+        system = as_object(cuda.get("system"))
         return Memory(
             _bytes(ram.get("used")),
             _bytes(ram.get("total")),
@@ -166,7 +166,7 @@ class Service:
     def pending_tasks(self) -> int | None:
         """Return how many calls wait; None where the server has no page, and so does not say."""
         try:
-            answer = _object(self._connection.get("/internal/pending-tasks"))
+            answer = as_object(self._connection.get("/internal/pending-tasks"))
         except NotABackendError:
             return None
         size = answer.get("size")
@@ -195,15 +195,15 @@ class Service:
             data: The file as it is; a decoded picture has lost its text.
         """
         fields = {"image": pybase64.b64encode_as_string(data)}
-        answer = _object(self._connection.post("/sdapi/v1/png-info", fields))
+        answer = as_object(self._connection.post("/sdapi/v1/png-info", fields))
         return PngInfo(
-            str(answer.get("info") or ""), _object(answer.get("items")), _object(answer.get("parameters"))
+            str(answer.get("info") or ""), as_object(answer.get("items")), as_object(answer.get("parameters"))
         )
 
     def interrogate(self, picture: RgbImage, *, model: str = "clip") -> str:
         """Return a caption of a picture; "clip" or "deepdanbooru"."""
         fields = {"image": SentPicture(picture), "model": model}
-        return str(_object(self._connection.post("/sdapi/v1/interrogate", fields)).get("caption") or "")
+        return str(as_object(self._connection.post("/sdapi/v1/interrogate", fields)).get("caption") or "")
 
     def extras_batch(
         self, pictures: Sequence[RgbImage], *, upscaler_1: str, upscaling_resize: float
@@ -222,8 +222,8 @@ class Service:
         path = "/sdapi/v1/extra-batch-images"
         area = sum(x.shape[0] * x.shape[1] for x in pictures) * upscaling_resize**2
         body = encoding.encode_body(fields, formats=("png",), is_local=self._connection.address.is_local)
-        limit = (32 << 20) + body.size + int(5 * area)
-        answer = _object(self._connection.parsed(path, self._connection.render(path, body, limit=limit)))
+        limit = decoding.answer_limit(body.size, area)
+        answer = as_object(self._connection.parsed(path, self._connection.render(path, body, limit=limit)))
         images = answer.get("images")
         if not isinstance(images, list) or len(images) != len(pictures):
             raise AnswerError(self._connection.url, f"{path} did not answer {len(pictures)} pictures")
@@ -260,7 +260,7 @@ class ControlNet:
         Raises:
             NotABackendError: If the extension is not installed.
         """
-        return int(_object(self._connection.get("/controlnet/version")).get("version") or 0)
+        return int(as_object(self._connection.get("/controlnet/version")).get("version") or 0)
 
     def models(self) -> tuple[str, ...]:
         """Return the models, by the names that a unit takes."""
@@ -291,14 +291,10 @@ class ControlNet:
             "controlnet_threshold_a": threshold_a,
             "controlnet_threshold_b": threshold_b,
         }
-        images = _object(self._connection.post("/controlnet/detect", fields)).get("images")
+        images = as_object(self._connection.post("/controlnet/detect", fields)).get("images")
         if not isinstance(images, list) or len(images) != len(pictures):
             raise AnswerError(self._connection.url, f"/controlnet/detect did not answer {len(pictures)} maps")
         return tuple(decoding.decode_all(self._connection.url, images, "control map")[0])
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _bytes(value: Any) -> int | None:
@@ -306,5 +302,5 @@ def _bytes(value: Any) -> int | None:
 
 
 def _strings(answer: Any, key: str) -> tuple[str, ...]:
-    items = _object(answer).get(key)
+    items = as_object(answer).get(key)
     return tuple(map(str, items)) if isinstance(items, list) else ()

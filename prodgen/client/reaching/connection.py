@@ -102,13 +102,13 @@ class Connection:
         if address.is_local:
             # Compressing base64 of a PNG saves its overhead of a quarter, and takes longer than the rest.
             sent["Accept-Encoding"] = "identity"
-        self.auth = credentials = auth if auth is not None else address.auth
-        if isinstance(credentials, str):
-            sent["Authorization"] = f"Bearer {credentials}"
+        self.auth = auth
+        if isinstance(auth, str):
+            sent["Authorization"] = f"Bearer {auth}"
         self._http = httpx.Client(
             base_url=_base_url(address),
             # Pre-emptively: A1111 sends no challenge that would make a client authenticate.
-            auth=httpx.BasicAuth(*credentials) if isinstance(credentials, tuple) else None,
+            auth=httpx.BasicAuth(*auth) if isinstance(auth, tuple) else None,
             headers=sent,
             timeout=httpx.Timeout(CONNECT_S, read=timeout_s, write=WRITE_S, pool=timeout_s),
             transport=self.transport,

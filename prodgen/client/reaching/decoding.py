@@ -18,6 +18,12 @@ from prodgen.images import RgbImage
 _TO_FLOAT = images.from_uint8(np.arange(256, dtype=np.uint8))
 """8-bit value -> float, by look-up in one pass; equal to `images.from_uint8` by construction."""
 
+ANSWER_BYTES_PER_PIXEL = 5
+"""Most bytes that a pixel takes: base64 of a PNG of pure noise takes 4.1."""
+
+ANSWER_SLACK_BYTES = 32 << 20
+"""Room for infotexts, JSON and pictures that extensions add, in any answer."""
+
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
@@ -28,6 +34,16 @@ def decode_json(body: bytes) -> Any:
         ValueError: If it is not JSON, or only the beginning of it.
     """
     return from_json(body, allow_inf_nan=True)
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """Return a JSON object as it is, and an empty one in place of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def answer_limit(sent_bytes: int, pixels: float) -> int:
+    """Return the most bytes that an answer with so many pixels can have; it repeats what was sent."""
+    return ANSWER_SLACK_BYTES + sent_bytes + int(ANSWER_BYTES_PER_PIXEL * pixels)
 
 
 def decode_base64(text: str) -> bytes:
@@ -55,8 +71,7 @@ def decode_picture(data: bytes, *, name: str) -> RgbImage:
     if not _is_plain_png(data):
         return codecs.decode(data, name=name).rgb
     width, height = struct.unpack_from(">II", data, 16)
-    if max(width, height) > codecs.MAX_SIDE_PX or width * height > codecs.MAX_PIXELS:
-        raise ImageError(f"{name} is {width}x{height} px, more than any model draws")
+    codecs.check_size(width, height, name=name)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ImageError(f"{name} is damaged or cut off")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from prodgen.client.reaching import encoding
+from prodgen.client.reaching import decoding, encoding
 from prodgen.client.reaching.connection import Connection, WholeAnswer
 from prodgen.client.work import tasks
 from prodgen.dialects import Payload
@@ -23,12 +23,6 @@ log = logging.getLogger(__name__)
 
 TRIES_AFTER_A_BREAK = 3
 """How often a call is sent in all when connections break; each time the one before has ended."""
-
-ANSWER_BYTES_PER_PIXEL = 5
-"""Most bytes that a pixel takes: base64 of a PNG of pure noise takes 4.1."""
-
-ANSWER_SLACK_BYTES = 32 << 20
-"""Room for infotexts, JSON and pictures that extensions add, in any answer."""
 
 
 @dataclass(frozen=True)
@@ -166,8 +160,7 @@ class Worker:
             knows_tasks=knows_tasks and bool(call.task_id),
             with_preview=self._previews,
         )
-        # The answer repeats the request, with all its pictures.
-        limit = ANSWER_SLACK_BYTES + body.size + ANSWER_BYTES_PER_PIXEL * call.pixels
+        limit = decoding.answer_limit(body.size, call.pixels)
         with watch:
             answer = self.connection.render(call.payload.path, body, limit=limit)
         if watch.error is not None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from prodgen.client.knowledge.names import find_checkpoint, scheduler_key
 from prodgen.client.reaching import encoding
+from prodgen.client.reaching.faults import NANS_REMEDY
 from prodgen.dialects import A1111, ReadGeneration, infotext_value
 from prodgen.dialects.ic_light import USUAL_MODELS
 from prodgen.errors import AnswerError, BackendFaultError, NotAppliedError
@@ -35,8 +36,6 @@ IC_LIGHT_NEEDS = (
     "It needs A1111 1.10 or later, sd-webui-model-patcher, and the weight file {model!r} "
     "in models/ic-light or models/unet; the server's console says which is missing."
 )
-
-CONSOLE = "The server's console says why."
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +102,7 @@ def _text(value: object) -> str | None:
 def _check_pictures(asked: Asked, results: Sequence[RgbImage]) -> list[str]:
     count = asked.request.count
     if not results:
-        raise AnswerError(asked.url, "no picture came back", remedy=CONSOLE)
+        raise AnswerError(asked.url, "no picture came back", remedy="The server's console says why.")
     notices = []
     if len(results) < count:
         notices.append(f"{len(results)} of {count} pictures came back: the run was interrupted on the server")
@@ -118,7 +117,7 @@ def _check_pictures(asked: Asked, results: Sequence[RgbImage]) -> list[str]:
             raise BackendFaultError(
                 asked.url,
                 f"picture {number} is all black, as broken numbers (NaN) are",
-                remedy="Start the server with --no-half-vae, or choose another VAE.",
+                remedy=NANS_REMEDY,
             )
     return notices
 
@@ -193,12 +192,9 @@ def _check_parameters(asked: Asked, applied: Applied, parameters: Mapping[str, A
                 f"LoRA {lora.name!r} was not applied: the server cannot load it, or it is made for another "
                 "kind of model",
                 feature="LoRA",
-                remedy="The server's console says which.",
             )
     if request.refiner_checkpoint and "Refiner" not in parameters:
-        raise NotAppliedError(
-            url, f"refiner {request.refiner_checkpoint!r} did not run", feature="refiner", remedy=CONSOLE
-        )
+        raise NotAppliedError(url, f"refiner {request.refiner_checkpoint!r} did not run", feature="refiner")
     wanted_units, ran_units = len(request.controlnet), applied.controlnet_units or 0
     if wanted_units > ran_units:
         raise NotAppliedError(
@@ -215,7 +211,6 @@ def _check_parameters(asked: Asked, applied: Applied, parameters: Mapping[str, A
                 url,
                 f"ControlNet unit {number} ran without its model {unit.model!r}",
                 feature="ControlNet",
-                remedy=CONSOLE,
             )
 
 
@@ -241,7 +236,6 @@ def _check_faces(asked: Asked, read: ReadGeneration, notices: list[str]) -> None
             asked.url,
             "faces were to be restored, but this server names no model that did",
             feature="face restoration",
-            remedy="Its console says why.",
         )
     notices.append(
         f"Whether {named} restored any face cannot be known: the server names it also when its weights are "
@@ -273,9 +267,7 @@ def _ic_light(
         return None
     if error := read.parameters.get("IC-Light error"):
         # Only prodgen's bridge extension reports this; it sees what the pictures that come back do not show.
-        raise NotAppliedError(
-            asked.url, f"IC-Light failed on the server: {error}", feature=IC_LIGHT, remedy=CONSOLE
-        )
+        raise NotAppliedError(asked.url, f"IC-Light failed on the server: {error}", feature=IC_LIGHT)
     if not can_see_extras:
         notices.append(
             "IC-Light's foreground could not be compared with ours: this server cannot send it. "
@@ -338,5 +330,4 @@ def check_enlarged(url: str, request: Upscale, picture: RgbImage) -> None:
             f"upscaler {request.upscaler_1!r} made {width}x{height} of {request.image.shape[1]}x"
             f"{request.image.shape[0]}, not {wanted_w:.0f}x{wanted_h:.0f}",
             feature="upscaler",
-            remedy=CONSOLE,
         )

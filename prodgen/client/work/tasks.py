@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from prodgen.client.reaching import decoding
-from prodgen.client.reaching.connection import Connection
+from prodgen.client.reaching.connection import TRIES, Connection
 from prodgen.errors import (
     BackendError,
     BackendLostError,
@@ -51,9 +51,24 @@ class TaskState(Enum):
     CANNOT_TELL = "not said"
 
 
+_TASK_STATES = {"active": TaskState.RUNNING, "queued": TaskState.QUEUED, "completed": TaskState.DONE}
+"""State by the key of /internal/progress that is true; several are, and the first of them holds."""
+
+
 def new_task_id() -> str:
     """Return an id that nobody else has."""
     return f"prodgen-{uuid.uuid4().hex}"
+
+
+def _ask_progress(
+    connection: Connection, *, with_preview: bool = False, tries: int = TRIES
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return what the server says of whatever runs now, and the state in it, if it has one."""
+    query = "false" if with_preview else "true"
+    path = f"/sdapi/v1/progress?skip_current_image={query}"
+    answer = decoding.as_object(connection.get(path, timeout_s=QUICK_S, tries=tries))
+    state = answer.get("state")
+    return answer, state if isinstance(state, dict) else None
 
 
 def whole_progress(connection: Connection, *, with_preview: bool = False) -> Progress:
@@ -62,11 +77,8 @@ def whole_progress(connection: Connection, *, with_preview: bool = False) -> Pro
     Raises:
         BackendError: If the server cannot be asked.
     """
-    query = "false" if with_preview else "true"
-    answer = connection.get(f"/sdapi/v1/progress?skip_current_image={query}", timeout_s=QUICK_S)
-    answer = answer if isinstance(answer, dict) else {}
-    state = answer.get("state")
-    state = state if isinstance(state, dict) else {}
+    answer, state = _ask_progress(connection, with_preview=with_preview)
+    state = state or {}
     return Progress(
         fraction=_share(answer.get("progress")),
         eta_s=_positive(answer.get("eta_relative")),
@@ -85,9 +97,8 @@ def is_idle(connection: Connection) -> bool:
     Raises:
         BackendError: If the server cannot be asked.
     """
-    answer = connection.get("/sdapi/v1/progress?skip_current_image=true", timeout_s=QUICK_S)
-    state = answer.get("state") if isinstance(answer, dict) else None
-    if not isinstance(state, dict):
+    answer, state = _ask_progress(connection)
+    if state is None:
         return False
     return not state.get("job") and state.get("job_count") in (0, None) and not answer.get("progress")
 
@@ -99,12 +110,11 @@ def was_interrupted(connection: Connection) -> bool:
     looks the same. So True means "perhaps", False "not as far as is known".
     """
     try:
-        answer = connection.get("/sdapi/v1/progress?skip_current_image=true", timeout_s=QUICK_S, tries=1)
+        _, state = _ask_progress(connection, tries=1)
     except BackendError as error:
         log.debug("whether it was interrupted cannot be known: %s", error)
         return False
-    state = answer.get("state") if isinstance(answer, dict) else None
-    return isinstance(state, dict) and bool(state.get("interrupted")) and not state.get("job")
+    return state is not None and bool(state.get("interrupted")) and not state.get("job")
 
 
 def task_progress(
@@ -116,19 +126,9 @@ def task_progress(
         BackendError: If the server cannot be asked; NotABackendError where it has no page, and so
             does not know tasks.
     """
-    answer = connection.post(
-        "/internal/progress", {"id_task": task_id, "live_preview": with_preview}, timeout_s=QUICK_S
-    )
-    answer = answer if isinstance(answer, dict) else {}
-    state = TaskState.UNKNOWN
-    for key, meaning in (
-        ("active", TaskState.RUNNING),
-        ("queued", TaskState.QUEUED),
-        ("completed", TaskState.DONE),
-    ):
-        if answer.get(key):
-            state = meaning
-            break
+    question = {"id_task": task_id, "live_preview": with_preview}
+    answer = decoding.as_object(connection.post("/internal/progress", question, timeout_s=QUICK_S))
+    state = next((state for key, state in _TASK_STATES.items() if answer.get(key)), TaskState.UNKNOWN)
     progress = Progress(
         fraction=1.0 if state is TaskState.DONE else _share(answer.get("progress")),
         eta_s=_positive(answer.get("eta")),
