@@ -89,7 +89,7 @@ class ApiServer:
             time.sleep(0.02)
 
     def answer(self, request: HttpRequest) -> HttpAnswer:
-        """HttpAnswer one request; blocks while another one renders, as the real server does.
+        """Answer one request; blocks while another one renders, as the real server does.
 
         Never raises: what goes wrong is an answer too.
         """

@@ -52,7 +52,7 @@ _NOT_SHOWN |= {"photoshop", "parameters", "interlace", "gamma", "srgb", "transpa
 
 
 def single(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
-    """HttpAnswer POST /sdapi/v1/extra-single-image.
+    """Answer POST /sdapi/v1/extra-single-image.
 
     Raises:
         Invalid, Refused, Crashed: As the real server does.
@@ -66,7 +66,7 @@ def single(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
 
 
 def batch(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
-    """HttpAnswer POST /sdapi/v1/extra-batch-images; each entry needs data and name.
+    """Answer POST /sdapi/v1/extra-batch-images; each entry needs data and name.
 
     Raises:
         Invalid, Refused, Crashed: As the real server does.
@@ -177,7 +177,7 @@ def _resized(pixels: Pixels, width: int, height: int, how: int) -> Pixels:
 
 
 def png_info(body: dict[str, Any]) -> HttpAnswer:
-    """HttpAnswer POST /sdapi/v1/png-info.
+    """Answer POST /sdapi/v1/png-info.
 
     Raises:
         Invalid, Refused: As the real server does.
@@ -210,7 +210,7 @@ def read_texts(data: bytes) -> tuple[str, dict[str, str]]:
 
 
 def interrogate(body: dict[str, Any]) -> HttpAnswer:
-    """HttpAnswer POST /sdapi/v1/interrogate: there is no captioning network, and it says so.
+    """Answer POST /sdapi/v1/interrogate: there is no captioning network, and it says so.
 
     Raises:
         Invalid, Refused, Crashed: Always one of them.

@@ -14,7 +14,6 @@ from prodgen.engines.ibl.panorama import (
     MAP_ROWS,
     KeyLight,
     add_light,
-    correlated_temperature,
     direction,
     grid_directions,
     load,
@@ -137,8 +136,11 @@ def test_a_light_map_gives_the_direction_when_the_prompt_does_not():
     ramp = np.linspace(0, 1, SIZE, dtype=np.float32)[None, :, None]
     bright_right = np.broadcast_to(ramp, (SIZE, SIZE, 3)).astype(np.float32)
 
-    assert draw("studio", light_map=bright_right).light.azimuth_deg > 45
-    assert draw("studio", light_map=bright_right[:, ::-1].copy()).light.azimuth_deg < -45
+    from_right = brightness(draw("studio", light_map=bright_right).image)[40:70, 34:62]
+    from_left = brightness(draw("studio", light_map=bright_right[:, ::-1].copy()).image)[40:70, 34:62]
+
+    assert from_right[:, -8:].mean() > 1.1 * from_right[:, :8].mean()
+    assert from_left[:, :8].mean() > 1.1 * from_left[:, -8:].mean()
 
 
 def test_a_night_is_a_night():
@@ -319,7 +321,7 @@ def test_irradiance_agrees_with_the_integral_over_the_panorama(name):
 
 def test_the_strongest_light_is_found_where_it_was_put():
     dim = make_environment(np.full((MAP_ROWS, MAP_COLUMNS, 3), 0.05, np.float32), -70.0)
-    lamp = KeyLight(-40.0, 35.0, 0.2, (1.3, 1.0, 0.6), 3.0, 4000)
+    lamp = KeyLight(-40.0, 35.0, 0.2, (1.3, 1.0, 0.6), 3.0)
 
     lit = make_environment(add_light(dim, lamp).small, -70.0).key
 
@@ -332,10 +334,6 @@ def test_turning_the_camera_turns_the_light_the_other_way():
     before, after = make_environment(small, 0.0).key, make_environment(small, 25.0).key
 
     assert after.azimuth_deg - before.azimuth_deg == pytest.approx(25, abs=1)
-
-
-def test_colour_temperature_of_white_is_daylight():
-    assert correlated_temperature(np.ones(3, np.float32)) == pytest.approx(6504, abs=30)
 
 
 def test_panoramas_cannot_be_changed_by_who_reads_them():

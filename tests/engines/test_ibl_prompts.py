@@ -94,11 +94,11 @@ def test_the_product_and_praise_are_not_unknown_words(prompt):
     assert read(prompt).unknown == ()
 
 
-def test_an_unknown_place_is_named_beside_what_was_understood():
+def test_an_unknown_place_is_named_beside_what_is_drawn():
     reading = read("bottle on oak, spaceship cockpit")
 
     assert reading.unknown == ("spaceship", "cockpit")
-    assert reading.understood == ("oak",)
+    assert reading.floor == "wood"
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,6 @@ class KeyLight:
     """Linear RGB of luminance 1."""
     irradiance: float
     """Luminance it lays on a surface that faces it."""
-    temperature_k: float
 
     @property
     def direction(self) -> Array:
@@ -203,31 +202,7 @@ def _strongest(small: Array, heading_deg: float) -> KeyLight:
         softness=float(np.clip(spread_deg / 30, 0.02, 1)),
         colour=(float(light[0]), float(light[1]), float(light[2])),
         irradiance=total,
-        temperature_k=correlated_temperature(light),
     )
-
-
-def correlated_temperature(linear: Array) -> float:
-    """Colour temperature (K) of a linear RGB colour, in 1800 to 15000.
-
-    Source: McCamy, "Correlated color temperature as an explicit equation of chromaticity coordinates", 1992.
-    """
-    matrix = np.array(
-        [
-            [0.4124564, 0.3575761, 0.1804375],
-            [0.2126729, 0.7151522, 0.0721750],
-            [0.0193339, 0.119192, 0.9503041],
-        ]
-    )
-    x, y, z = matrix @ np.asarray(linear, np.float64)
-    total = max(x + y + z, 1e-9)
-    n = (
-        (x / total - 0.3320) / min(y / total - 0.1858, -1e-6)
-        if y / total < 0.1858
-        else (x / total - 0.3320) / max(y / total - 0.1858, 1e-6)
-    )
-    kelvin = -449 * n**3 + 3525 * n**2 - 6823.3 * n + 5520.33
-    return float(np.clip(kelvin, 1800, 15000))
 
 
 def add_light(environment: Environment, light: KeyLight) -> Environment:

@@ -61,8 +61,8 @@ class Reading:
     warmth: float = 0.0
     """Added to the scene's own warmth."""
 
-    understood: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    """Words that name nothing which can be drawn."""
 
 
 def read(prompt: str, *, negative_prompt: str = "") -> Reading:
@@ -169,7 +169,6 @@ class _Found:
     aside: list[Entry] = field(default_factory=list)
     """Places and floors among the words of the product."""
 
-    understood: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
     def names(self, group: str) -> bool:
@@ -191,11 +190,10 @@ class _Found:
                 self.aside += [x for x in match.meanings if x.kind in ("scene", "floor")]
             else:
                 self._use(match, colour if match.start - colour_end <= COLOUR_REACH else None)
-        self._take_rest([words[at] for at in rest if at >= product_end], [words[at] for at in rest])
+        self._take_rest([words[at] for at in rest if at >= product_end])
 
     def _use(self, match: _Match, colour: Rgb | None) -> None:
         """Note what a phrase means; `colour` stands before it."""
-        self.understood.append(" ".join(match.words))
         for kind, name in match.meanings:
             match kind:
                 case "scene":
@@ -223,14 +221,11 @@ class _Found:
         if colour is not None:
             self.tints.setdefault(name, colour)
 
-    def _take_rest(self, outside_product: list[str], everywhere: list[str]) -> None:
-        """Note the words that name nothing; wetness is a property of the floor, wherever it stands."""
+    def _take_rest(self, words: list[str]) -> None:
+        """Note the words that name nothing."""
         wet, ignored = self.vocabulary.groups["wet"], self.vocabulary.ignored
-        self.understood += [word for word in everywhere if word in wet]
         self.unknown += [
-            word
-            for word in outside_product
-            if word not in wet and stem(word) not in ignored and not word.isdigit()
+            word for word in words if word not in wet and stem(word) not in ignored and not word.isdigit()
         ]
 
     def use_what_was_set_aside(self) -> None:
@@ -260,7 +255,6 @@ def _conclude(found: _Found) -> Reading:
         on_podium=found.on_podium,
         exposure=exposure,
         warmth=warmth,
-        understood=tuple(dict.fromkeys(found.understood)),
         unknown=tuple(dict.fromkeys(found.unknown)),
     )
 

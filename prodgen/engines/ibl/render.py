@@ -21,7 +21,7 @@ from prodgen.engines.ibl import floor_view, podium, product_light, sets, tone
 from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_materials import FINISHES
 from prodgen.engines.ibl.floor_view import Edge, Product
-from prodgen.engines.ibl.panorama import Environment, KeyLight
+from prodgen.engines.ibl.panorama import Environment
 from prodgen.engines.ibl.prompt_reading import Reading, read
 from prodgen.engines.ibl.render_order import Rendering, RenderOrder
 from prodgen.errors import ImageError
@@ -74,7 +74,10 @@ def render(order: RenderOrder) -> Rendering:
     if product_matte is not None and not (product_matte > 0.5).any():
         product_matte = None
     if order.background is not None:
-        return _on_background(order, reading, product_matte, report)
+        report(0.3)
+        image = _on_background(order, order.background, product_matte)
+        report(1.0)
+        return Rendering(image, scene="background", floor="background")
     stage = _set_up(order, reading, product_matte)
     report(0.15)
     product = _light_product(order.foreground, product_matte, stage)
@@ -82,7 +85,7 @@ def render(order: RenderOrder) -> Rendering:
     scene = _draw_scene(stage, product, report)
     image = _develop(scene, product, stage, order)
     report(1.0)
-    return _rendering(image, stage.reading, stage.environment.key)
+    return Rendering(image, reading.scene.name, reading.floor, reading.unknown)
 
 
 def _silent(_share: float) -> None:
@@ -105,18 +108,10 @@ def _check(order: RenderOrder) -> None:
         raise ImageError("a foreground needs its matte; send the cut-out with alpha")
 
 
-def _on_background(
-    order: RenderOrder, reading: Reading, matte: Matte | None, report: Callable[[float], None]
-) -> Rendering:
-    background = order.background
-    assert background is not None  # noqa: S101 - the caller has looked
-    report(0.3)
+def _on_background(order: RenderOrder, background: RgbImage, matte: Matte | None) -> RgbImage:
     if order.foreground is None or matte is None:
-        image = background.copy()
-    else:
-        image = relight_on(order.foreground, matte, background)
-    report(1.0)
-    return Rendering(image=image, scene="background", floor="background", understood=reading.understood)
+        return background.copy()
+    return relight_on(order.foreground, matte, background)
 
 
 def _set_up(order: RenderOrder, reading: Reading, matte: Matte | None) -> _Set:
@@ -269,14 +264,3 @@ def _develop(scene: Array, product: Product | None, stage: _Set, order: RenderOr
     if product is None:
         return image
     return composite(product.picture, image, product.matte)
-
-
-def _rendering(image: RgbImage, reading: Reading, key: KeyLight) -> Rendering:
-    return Rendering(
-        image=image,
-        scene=reading.scene.name,
-        floor=reading.floor,
-        unknown_words=reading.unknown,
-        understood=reading.understood,
-        light=key,
-    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from prodgen.engines.ibl.panorama import KeyLight
 from prodgen.images import Matte, RgbImage
 
 
@@ -41,7 +40,3 @@ class Rendering:
 
     unknown_words: tuple[str, ...] = ()
     """Words of the prompt that name nothing which can be drawn."""
-
-    understood: tuple[str, ...] = ()
-    light: KeyLight | None = None
-    """The scene's main light; None on a given background, whose light is estimated."""

@@ -29,7 +29,7 @@ Array = NDArray[np.float32]
 PAPER = (0.86, 0.855, 0.85)
 """sRGB of the studio's paper if the prompt names no colour: a light, barely warm grey. Chosen by eye."""
 
-WINDOW = KeyLight(-52, 42, 0.55, (1.0, 1.0, 1.0), 3.0, 5600)
+WINDOW = KeyLight(-52, 42, 0.55, (1.0, 1.0, 1.0), 3.0)
 """The studio's soft box: left, above, large. Chosen by eye."""
 
 DAYLIGHT = (1.04, 1.0, 0.91)
@@ -70,7 +70,7 @@ def surroundings(
     azimuth, elevation = light
     key = environment.key
     if scene.sun is not None:
-        key = replace(key, colour=DAYLIGHT, temperature_k=5500)
+        key = replace(key, colour=DAYLIGHT)
     else:
         # Turning the camera by an angle turns the light by the same the other way.
         heading = environment.heading_deg - (key.azimuth_deg - azimuth) + float(shift) * 5
@@ -81,16 +81,8 @@ def surroundings(
     strength = 11.0 if reading.quality == "hard" else 5.5
     if scene.sun is not None:  # beside a sky of its own brightness: more would leave that in the dark
         strength *= 0.4
-    return add_light(
-        environment,
-        replace(
-            key,
-            azimuth_deg=azimuth,
-            elevation_deg=elevation,
-            softness=softness,
-            irradiance=ambient * strength,
-        ),
-    )
+    key = replace(key, azimuth_deg=azimuth, elevation_deg=elevation, softness=softness)
+    return add_light(environment, replace(key, irradiance=ambient * strength))
 
 
 def _wrap(degrees: float) -> float:
@@ -102,8 +94,7 @@ def _studio(reading: Reading, light: tuple[float, float] | None, side: float) ->
     azimuth, elevation = light or (math.copysign(44 + 16 * abs(side), side), 40 + 8 * side)
     is_hard = reading.quality == "hard"
     key = replace(WINDOW, azimuth_deg=azimuth, elevation_deg=elevation, softness=softness)
-    if is_hard:
-        key = replace(key, irradiance=3.6)
+    key = replace(key, irradiance=3.6) if is_hard else key
     return studio(key, backdrop=paper_colour(reading), fill=0.12 if is_hard else 0.55)
 
 
