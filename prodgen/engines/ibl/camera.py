@@ -14,11 +14,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from prodgen.engines.ibl.panorama import load
-
-Array = NDArray[np.float32]
+from prodgen.engines.ibl.panorama import Array, load
 
 FOCAL_SHARE = 1.45
 """Focal length in picture heights: 38 degrees from top to bottom. Chosen by eye, near what catalogues are

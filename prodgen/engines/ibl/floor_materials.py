@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from prodgen.color import LUMA, to_linear
+from prodgen.engines.ibl.panorama import Array
 from prodgen.engines.ibl.plane import Pattern, Plane
 
-Array = NDArray[np.float32]
 Colour = tuple[float, float, float]
 
 

@@ -13,19 +13,16 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from prodgen.color import LUMA, to_linear
 from prodgen.engines.ibl.camera import Camera, disc_kernel
 from prodgen.engines.ibl.floor_materials import FINISHES, Surface, tinted
-from prodgen.engines.ibl.panorama import MAP_ROWS, Environment, grid_directions
+from prodgen.engines.ibl.panorama import MAP_ROWS, Array, Environment, grid_directions
 from prodgen.engines.ibl.plane import make_plane
 from prodgen.engines.ibl.prompt_reading import Reading
 from prodgen.images import Matte, RgbImage
 from prodgen.masks import blur, dilate
 from prodgen.shadows import cast_shadow, contact_shadow, reflection, shadow_under
-
-Array = NDArray[np.float32]
 
 LOWEST_SHADOW_DEG = 16.0
 """Elevation below which a sun throws no longer shadow. Chosen by eye: the table would seem to float."""

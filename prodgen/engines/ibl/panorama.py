@@ -23,6 +23,7 @@ from prodgen.color import LUMA
 from prodgen.errors import ProdgenError
 
 Array = NDArray[np.float32]
+"""Radiance, directions or shares, float32: what all of this renderer is worked out on."""
 
 MAP_ROWS, MAP_COLUMNS = 64, 128
 """Size of the small panorama that irradiance and lights are worked out on, 2.8 degrees a pixel. Speed: nine

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.engines.ibl.camera import Camera
+from prodgen.engines.ibl.panorama import Array
 
-Array = NDArray[np.float32]
 Pattern = NDArray[np.floating[Any]]
 """Float32 at run time; sums of patterns and plain numbers are not typed so narrowly."""
 

@@ -9,13 +9,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_materials import Surface
-from prodgen.engines.ibl.panorama import Environment
-
-Array = NDArray[np.float32]
+from prodgen.engines.ibl.panorama import Array, Environment
 
 OVERHANG = 1.5
 """Width of the podium in widths of what stands on it. Chosen by eye."""

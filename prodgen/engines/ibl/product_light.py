@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from prodgen.engines.ibl.panorama import Environment
+from prodgen.engines.ibl.panorama import Array, Environment
 from prodgen.images import Matte
 from prodgen.masks import bounding_box
-
-Array = NDArray[np.float32]
 
 SHAPE_PX = 112
 """Long side on which the shape is worked out. Speed: it is smooth, and enlarged afterwards."""

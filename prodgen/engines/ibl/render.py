@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from prodgen.color import luminance, to_linear
 from prodgen.engines.ibl import camera as lens
@@ -21,15 +20,13 @@ from prodgen.engines.ibl import floor_view, podium, product_light, sets, tone
 from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_materials import FINISHES
 from prodgen.engines.ibl.floor_view import Edge, Product
-from prodgen.engines.ibl.panorama import Environment
+from prodgen.engines.ibl.panorama import Array, Environment
 from prodgen.engines.ibl.prompt_reading import Reading, read
 from prodgen.engines.ibl.render_order import Rendering, RenderOrder
 from prodgen.errors import ImageError
 from prodgen.images import Matte, RgbImage
 from prodgen.light.relighting import relight_on
 from prodgen.masks import bounding_box, composite
-
-Array = NDArray[np.float32]
 
 LOOK_DOWN = 0.44
 """Rows from the horizon to the product's base, in picture sides: the base is seen from 17 degrees above.

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from prodgen.color import LUMA, to_linear
 from prodgen.engines.ibl.camera import Camera, backdrop_grid
 from prodgen.engines.ibl.panorama import (
+    Array,
     Environment,
     KeyLight,
     add_light,
@@ -23,8 +23,6 @@ from prodgen.engines.ibl.panorama import (
     studio,
 )
 from prodgen.engines.ibl.prompt_reading import Reading
-
-Array = NDArray[np.float32]
 
 PAPER = (0.86, 0.855, 0.85)
 """sRGB of the studio's paper if the prompt names no colour: a light, barely warm grey. Chosen by eye."""

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from prodgen.color import LUMA, to_srgb
-from prodgen.engines.ibl.panorama import Environment
+from prodgen.engines.ibl.panorama import Array, Environment
 from prodgen.images import RgbImage
 from prodgen.masks import blur
-
-Array = NDArray[np.float32]
 
 METERED = np.array([[0, 0, 1], [0.64, 0.2, 0.74], [-0.64, 0.2, 0.74], [0, 0.6, 0.8], [0, 1, 0]], np.float32)
 """Directions whose light is metered: the product's front, flanks and shoulder, and last the table. Chosen by
