@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 from prodgen.server import inpainting
 from prodgen.server.fields import Fields
 from prodgen.server.ic_light_script import on_grey
-from prodgen.server.infotext import CallFacts, info_json, infotext
+from prodgen.server.infotext import FinishedCall, info_json, infotext
 from prodgen.server.listings import SCHEDULERS
 from prodgen.server.sampling import CallResults, DrawingCall
 from prodgen.server.state import Machine
@@ -38,57 +37,36 @@ _CONTENT_TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg",
 _FILLS = {0: "fill", 2: "latent noise", 3: "latent nothing"}
 
 
-@dataclass(frozen=True)
-class FinishedCall:
-    """A finished call: what was asked, its pictures, and the contents of their infotexts."""
-
-    call: DrawingCall
-    results: CallResults
-    facts: CallFacts
-
-
-def facts_of(machine: Machine, call: DrawingCall, results: CallResults) -> CallFacts:
-    """Return what the infotexts of a call state."""
-    return CallFacts(
-        prompt=call.prompt,
-        negative_prompt=call.negative_prompt,
-        seeds=call.seeds,
-        subseeds=call.subseeds,
-        sampler=call.sampler,
-        schedule=call.schedule,
-        model_name=call.checkpoint.name,
-        model_hash=call.checkpoint.short_hash,
-        version=machine.version,
-        clip_skip=call.clip_skip,
-        fields=call.fields,
-        extra=_extra_parameters(machine, call, results),
-        job_timestamp=machine.state.job_timestamp,
-        vae=None if call.vae is None else (call.vae.name, call.vae.short_hash),
-    )
+def finished(machine: Machine, call: DrawingCall, results: CallResults) -> FinishedCall:
+    """Return a call with its pictures and all that its infotexts state."""
+    extra = _extra_parameters(machine, call, results)
+    return FinishedCall(call, results, machine.version, machine.state.job_timestamp, extra)
 
 
 def save(machine: Machine, done: FinishedCall) -> None:
     """Save the results as the options say, in memory."""
-    options, facts = machine.options, done.facts
+    options = machine.options
     kind = str(options["samples_format"]).lower()
     if kind not in _CONTENT_TYPES:
         return
     folder = str(options[f"outdir_{done.call.route}_samples"])
     if options["save_to_dirs"]:
-        folder += f"/{facts.job_timestamp[:8]}"
+        folder += f"/{done.job_timestamp[:8]}"
     for index, pixels in enumerate(done.results.pictures):
         pattern = str(options["samples_filename_pattern"]) or "[seed]"
-        name = pattern.replace("[seed]", str(facts.seeds[index])).replace("[date]", facts.job_timestamp[:8])
+        name = pattern.replace("[seed]", str(done.call.seeds[index])).replace(
+            "[date]", done.job_timestamp[:8]
+        )
         if options["save_images_add_number"]:
             name = f"{machine.files.next_number():05}-{name}"
-        data = _encoded(machine, pixels, infotext(facts, index))
+        data = _encoded(machine, pixels, infotext(done, index))
         machine.files.add(f"{folder}/{name}.{kind}", _CONTENT_TYPES[kind], data)
 
 
 def answer_of(machine: Machine, done: FinishedCall, shown: Fields) -> HttpAnswer:
     """Return the answer of a finished call: [grid], results, extras, details."""
     fields, results = done.call.fields, done.results
-    texts = [infotext(done.facts, index) for index in range(len(results.pictures))]
+    texts = [infotext(done, index) for index in range(len(results.pictures))]
     pictures: list[tuple[Pixels, str | None]] = []
     for index, pixels in enumerate(results.pictures):
         pictures.append((pixels, texts[index]))
@@ -98,7 +76,7 @@ def answer_of(machine: Machine, done: FinishedCall, shown: Fields) -> HttpAnswer
         pictures.insert(0, (_grid(results.pictures), texts[0]))
         texts.insert(0, texts[0])
     images = _encode_all(machine, done, pictures) if fields["send_images"] else []
-    info = info_json(done.facts, infotexts=texts, first=int(has_grid))
+    info = info_json(done, infotexts=texts, first=int(has_grid))
     return images_answer("images", images, {"parameters": shown, "info": info})
 
 
@@ -116,8 +94,6 @@ def _encode_all(
     def encode(item: tuple[Pixels, str | None]) -> bytes:
         return to_base64(_encoded(machine, *item))
 
-    if len(wanted) == 1:
-        return [encode(wanted[0])]
     with ThreadPoolExecutor(ENCODERS) as pool:
         images = list(pool.map(encode, wanted))
     if subject is not None and machine.behaviour.false_strings:

@@ -17,20 +17,14 @@ from typing import Any
 
 from prodgen.schema.prompts import NetworkTag, network_tags, without_tags
 from prodgen.server import inpainting, sampling
-from prodgen.server.drawing_answer import FinishedCall, answer_of, facts_of, save
+from prodgen.server.drawing_answer import answer_of, finished, save
 from prodgen.server.engine import EngineInventory, ModelFile
 from prodgen.server.fields import IMG2IMG, TXT2IMG, Fields, read_fields
-from prodgen.server.infotext import fill_from_infotext
+from prodgen.server.infotext import FinishedCall, fill_from_infotext
 from prodgen.server.listings import SAMPLERS, resolve_sampler
 from prodgen.server.sampling import DrawingCall
 from prodgen.server.state import Machine
-from prodgen.server.wire import (
-    Crashed,
-    HttpAnswer,
-    Refused,
-    UploadedPicture,
-    read_picture,
-)
+from prodgen.server.wire import Crashed, HttpAnswer, Refused, UploadedPicture, read_picture
 
 DRAWN_SEEDS = 2**32 - 2
 """A seed that is drawn is below this."""
@@ -164,8 +158,7 @@ def _draw(machine: Machine, asked: _Asked) -> FinishedCall:
     restore = fields["override_settings_restore_afterwards"] is not False
     with machine.options.overridden(fields["override_settings"], restore=restore):
         call = _checked(machine, asked)
-        results = sampling.run(machine, call)
-        done = FinishedCall(call, results, facts_of(machine, call, results))
+        done = finished(machine, call, sampling.run(machine, call))
         if fields["save_images"]:
             save(machine, done)
         return done

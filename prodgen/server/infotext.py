@@ -9,34 +9,25 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from prodgen.server.sampling import CallResults, DrawingCall
 
 _PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _SIZE = re.compile(r"^(\d+)x(\d+)$")
 
 
 @dataclass(frozen=True)
-class CallFacts:
-    """What an infotext states about one call's pictures; all prompts of a call are the same here."""
+class FinishedCall:
+    """A finished call: what was asked, its pictures, and what infotexts state besides."""
 
-    prompt: str
-    negative_prompt: str
-    seeds: Sequence[int]
-    subseeds: Sequence[int]
-    sampler: str
-    schedule: str | None
-    model_name: str
-    model_hash: str
+    call: DrawingCall
+    results: CallResults
     version: str
-    clip_skip: int
-    fields: Mapping[str, Any]
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    job_timestamp: str
+    extra: Mapping[str, Any]
     """extra_generation_params: what ran besides, in the order in which it is shown."""
-
-    job_timestamp: str = ""
-    vae: tuple[str, str] | None = None
-    """Name and hash."""
 
 
 def quote(value: object) -> str:
@@ -45,74 +36,74 @@ def quote(value: object) -> str:
     return json.dumps(text, ensure_ascii=False) if any(c in text for c in ",\n:") else text
 
 
-def infotext(facts: CallFacts, index: int) -> str:
+def infotext(done: FinishedCall, index: int) -> str:
     """Return the infotext of the picture at `index`."""
-    fields, extra = facts.fields, facts.extra
+    call, fields, extra = done.call, done.call.fields, done.extra
     strength = fields["subseed_strength"] or 0
     pairs: dict[str, Any] = {
         "Steps": fields["steps"],
-        "Sampler": facts.sampler,
-        "Schedule type": facts.schedule,
+        "Sampler": call.sampler,
+        "Schedule type": call.schedule,
         "CFG scale": fields["cfg_scale"],
         "Image CFG scale": fields.get("image_cfg_scale"),
-        "Seed": facts.seeds[index],
+        "Seed": call.seeds[index],
         "Face restoration": "CodeFormer" if fields["restore_faces"] else None,
         "Size": f"{fields['width']}x{fields['height']}",
-        "Model hash": facts.model_hash,
-        "Model": facts.model_name.replace(",", "").replace(":", ""),
-        "VAE hash": facts.vae[1] if facts.vae else None,
-        "VAE": facts.vae[0] if facts.vae else None,
-        "Variation seed": facts.subseeds[index] if strength else None,
+        "Model hash": call.checkpoint.short_hash,
+        "Model": call.checkpoint.name.replace(",", "").replace(":", ""),
+        "VAE hash": call.vae.short_hash if call.vae else None,
+        "VAE": call.vae.name if call.vae else None,
+        "Variation seed": call.subseeds[index] if strength else None,
         "Variation seed strength": strength or None,
         "Denoising strength": extra.get("Denoising strength"),
-        "Clip skip": facts.clip_skip if facts.clip_skip > 1 else None,
+        "Clip skip": call.clip_skip if call.clip_skip > 1 else None,
         "Tiling": "True" if fields["tiling"] else None,
         **extra,
-        "Version": facts.version,
+        "Version": done.version,
     }
     line = ", ".join(f"{key}: {quote(value)}" for key, value in pairs.items() if value is not None)
-    negative = f"\nNegative prompt: {facts.negative_prompt}" if facts.negative_prompt else ""
-    return f"{facts.prompt}{negative}\n{line}".strip()
+    negative = f"\nNegative prompt: {call.negative_prompt}" if call.negative_prompt else ""
+    return f"{call.prompt}{negative}\n{line}".strip()
 
 
-def info_json(facts: CallFacts, *, infotexts: Sequence[str], first: int) -> str:
+def info_json(done: FinishedCall, *, infotexts: Sequence[str], first: int) -> str:
     """Return the `info` of an answer: a text that holds JSON, with the keys of 1.10.1 in their order."""
-    fields = facts.fields
-    count = len(facts.seeds)
+    call, fields = done.call, done.call.fields
+    count = len(call.seeds)
     return json.dumps(
         {
-            "prompt": facts.prompt,
-            "all_prompts": [facts.prompt] * count,
-            "negative_prompt": facts.negative_prompt,
-            "all_negative_prompts": [facts.negative_prompt] * count,
-            "seed": facts.seeds[0],
-            "all_seeds": list(facts.seeds),
-            "subseed": facts.subseeds[0],
-            "all_subseeds": list(facts.subseeds),
+            "prompt": call.prompt,
+            "all_prompts": [call.prompt] * count,
+            "negative_prompt": call.negative_prompt,
+            "all_negative_prompts": [call.negative_prompt] * count,
+            "seed": call.seeds[0],
+            "all_seeds": list(call.seeds),
+            "subseed": call.subseeds[0],
+            "all_subseeds": list(call.subseeds),
             "subseed_strength": fields["subseed_strength"],
             "width": fields["width"],
             "height": fields["height"],
-            "sampler_name": facts.sampler,
+            "sampler_name": call.sampler,
             "cfg_scale": fields["cfg_scale"],
             "steps": fields["steps"],
             "batch_size": fields["batch_size"],
             "restore_faces": bool(fields["restore_faces"]),
             "face_restoration_model": "CodeFormer" if fields["restore_faces"] else None,
-            "sd_model_name": facts.model_name,
-            "sd_model_hash": facts.model_hash,
-            "sd_vae_name": facts.vae[0] if facts.vae else None,
-            "sd_vae_hash": facts.vae[1] if facts.vae else None,
+            "sd_model_name": call.checkpoint.name,
+            "sd_model_hash": call.checkpoint.short_hash,
+            "sd_vae_name": call.vae.name if call.vae else None,
+            "sd_vae_hash": call.vae.short_hash if call.vae else None,
             "seed_resize_from_w": fields["seed_resize_from_w"],
             "seed_resize_from_h": fields["seed_resize_from_h"],
             "denoising_strength": fields["denoising_strength"],
-            "extra_generation_params": dict(facts.extra),
+            "extra_generation_params": dict(done.extra),
             "index_of_first_image": first,
             "infotexts": list(infotexts),
             "styles": fields["styles"] or [],
-            "job_timestamp": facts.job_timestamp,
-            "clip_skip": facts.clip_skip,
+            "job_timestamp": done.job_timestamp,
+            "clip_skip": call.clip_skip,
             "is_using_inpainting_conditioning": False,
-            "version": facts.version,
+            "version": done.version,
         },
         ensure_ascii=False,
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from prodgen.server.wire import Crashed, HttpAnswer, error_answer
+from prodgen.server.wire import Crashed, HttpAnswer, error_answer, nan_crash
 
 FaultKind = Literal[
     "refuse",  # nobody listens
@@ -109,11 +109,7 @@ def answer_without_work(fault: Fault | None) -> HttpAnswer | None:
             text = "CUDA out of memory. Tried to allocate 2.00 GiB (GPU 0; 8.00 GiB total capacity)"
             return error_answer(Crashed("OutOfMemoryError", text))
         case "nan":
-            text = (
-                "A tensor with NaNs was produced in Unet."
-                " Use --disable-nan-check commandline argument to disable this check."
-            )
-            return error_answer(Crashed("NansException", text))
+            return error_answer(nan_crash())
         case _:
             return None
 

@@ -19,7 +19,7 @@ from prodgen.server.ic_light_script import OFF, IcLightUnit, detail_picture
 from prodgen.server.listings import LATENT_MODES, PLAIN_UPSCALERS
 from prodgen.server.queueing import JobState, Stopped
 from prodgen.server.state import Machine, RenderRecord
-from prodgen.server.wire import Crashed, Pixels, UploadedPicture
+from prodgen.server.wire import Crashed, Pixels, UploadedPicture, nan_crash
 
 MODEL_WIDTH = 320
 """Channels of Stable Diffusion 1.5's first convolution; stands in the text of IC-Light's n_iter failure."""
@@ -124,11 +124,7 @@ def check_numbers(fields: Mapping[str, Any]) -> None:
     if fields["steps"] < 0:
         raise Crashed("RuntimeError", "number of steps must be non-negative")
     if math.isnan(fields["cfg_scale"]):
-        text = (
-            "A tensor with NaNs was produced in Unet."
-            " Use --disable-nan-check commandline argument to disable this check."
-        )
-        raise Crashed("NansException", text)
+        raise nan_crash()
 
 
 def hires_pass(fields: Mapping[str, Any], upscalers: Sequence[str]) -> HiresPass | None:

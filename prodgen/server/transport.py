@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 import httpx
 
-from prodgen.server.admission import MAX_BODY_BYTES, too_large
 from prodgen.server.app import ApiServer, HttpRequest
 from prodgen.server.wire import HttpAnswer
 
@@ -38,11 +37,8 @@ class ApiTransport(httpx.BaseTransport):
             httpx.ReadTimeout: If the answer takes longer than the request allows; the server goes on.
             httpx.RemoteProtocolError: If the connection breaks.
         """
-        body = request.read()
         target = request.url.raw_path.decode("ascii")
-        asked = HttpRequest.of(request.method, target, dict(request.headers), body)
-        if len(body) > MAX_BODY_BYTES:
-            return _response(too_large(), request)
+        asked = HttpRequest.of(request.method, target, dict(request.headers), request.read())
         if self.server.faults is None and not asked.path.endswith(SLOW_PATHS):
             return _response(self.server.answer(asked), request)
         return _response(self._wait(asked, request), request)

@@ -62,6 +62,15 @@ class Crashed(Exception):  # noqa: N818 - named after what the server does
         self.text = text
 
 
+def nan_crash() -> Crashed:
+    """Return the failure of a half-precision model that breaks."""
+    text = (
+        "A tensor with NaNs was produced in Unet."
+        " Use --disable-nan-check commandline argument to disable this check."
+    )
+    return Crashed("NansException", text)
+
+
 class Invalid(Exception):  # noqa: N818 - named after what the server does
     """The request breaks its schema: 422 with all faults listed, as FastAPI with pydantic 1 does."""
 
