@@ -54,9 +54,6 @@ class Behaviour:
     faults: Faults | None = None
     """What goes wrong; asked once for each request."""
 
-    png_level: int = 1
-    """zlib's level for answers."""
-
     worker_threads: int = WORKER_THREADS
     """Requests worked on at once."""
 

@@ -104,7 +104,7 @@ def _encode_all(
 def _encoded(machine: Machine, pixels: Pixels, text: str | None) -> bytes:
     kind = str(machine.options["samples_format"]).lower()
     if kind == "png":
-        return encode_png(pixels, {"parameters": text} if text else None, level=machine.behaviour.png_level)
+        return encode_png(pixels, {"parameters": text} if text else None)
     if kind in _CONTENT_TYPES:
         quality = int(machine.options["jpeg_quality"])
         return encode_with_exif(pixels, text, kind=kind, quality=quality)

@@ -39,6 +39,7 @@ from prodgen.server.wire import (
     encode_png,
     images_answer,
     read_picture,
+    resized,
     to_base64,
 )
 
@@ -60,9 +61,8 @@ def single(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
     fields = read_fields(EXTRA_SINGLE, body)
     picture = read_picture(fields["image"])
     with machine.lock.held():
-        pixels, done = _processed(machine, picture, fields)
-    data = encode_png(pixels, {"postprocessing": done}, level=machine.behaviour.png_level)
-    return images_answer("image", to_base64(data), _html_info(done), last=True)
+        image, done = _processed(machine, picture, fields)
+    return images_answer("image", image, _html_info(done), last=True)
 
 
 def batch(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
@@ -85,9 +85,8 @@ def batch(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
     images, done = [], ""
     with machine.lock.held():
         for picture in pictures:
-            pixels, done = _processed(machine, picture, fields)
-            data = encode_png(pixels, {"postprocessing": done}, level=machine.behaviour.png_level)
-            images.append(to_base64(data))
+            image, done = _processed(machine, picture, fields)
+            images.append(image)
     return images_answer("images", images, _html_info(done), last=True)
 
 
@@ -95,8 +94,13 @@ def _html_info(text: str) -> dict[str, str]:
     return {"html_info": f"<p>{html.escape(text)}</p>"}
 
 
-def _processed(machine: Machine, picture: UploadedPicture, fields: Fields) -> tuple[Pixels, str]:
-    """Return a picture after upscaling, and what was done, as the postprocessing text has it."""
+def _processed(machine: Machine, picture: UploadedPicture, fields: Fields) -> tuple[bytes, str]:
+    """Return a picture after upscaling, in base64, and what was done, as the postprocessing text has it."""
+    pixels, done = _upscaled(machine, picture, fields)
+    return to_base64(encode_png(pixels, {"postprocessing": done})), done
+
+
+def _upscaled(machine: Machine, picture: UploadedPicture, fields: Fields) -> tuple[Pixels, str]:
     for name in (fields["upscaler_1"], fields["upscaler_2"]):
         if name not in (*PLAIN_UPSCALERS, *machine.inventory.upscalers):
             raise Crashed("AssertionError", f"could not find upscaler named {name}")
@@ -164,16 +168,12 @@ def upscaled(engine: Engine, pixels: Pixels, width: int, height: int, name: str)
     if pixels.shape[1::-1] == (width, height):
         return pixels
     if name == "Nearest":
-        return _resized(pixels, width, height, cv2.INTER_NEAREST)
+        return resized(pixels, width, height, cv2.INTER_NEAREST)
     if width <= pixels.shape[1] and height <= pixels.shape[0]:
-        return _resized(pixels, width, height, cv2.INTER_AREA)
+        return resized(pixels, width, height, cv2.INTER_AREA)
     if name in PLAIN_UPSCALERS:
-        return _resized(pixels, width, height, cv2.INTER_LANCZOS4)
+        return resized(pixels, width, height, cv2.INTER_LANCZOS4)
     return engine.upscale(pixels, width, height, name)
-
-
-def _resized(pixels: Pixels, width: int, height: int, how: int) -> Pixels:
-    return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
 
 
 def png_info(body: dict[str, Any]) -> HttpAnswer:

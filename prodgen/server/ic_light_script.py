@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.images import Matte, RgbImage, from_uint8, to_uint8
-from prodgen.server.wire import Crashed, Pixels, Refused, UploadedPicture, read_picture
+from prodgen.server.wire import Crashed, Pixels, Refused, UploadedPicture, read_picture, resized
 
 IC_LIGHT_MODELS = ["IC-Light.SD15.FC", "IC-Light.SD15.FBC"]
 """Foreground only, and foreground with background, as the extension names them."""
@@ -191,7 +191,7 @@ class IcLightScript:
         is_fbc = model == IC_LIGHT_MODELS[1]
         if is_fbc and init is not None:
             raise _Swallowed  # refused by an assertion, before the arguments are stored
-        unit = self._unit(values, model, _or_grey(subject), init)
+        unit = self._unit(values, model, subject, init)
         if subject is None or (is_fbc and not _has_background(unit)):
             # Parsed and stored, but the hook that relights fails: no light, no extra picture.
             return replace(unit, relights=False, shows_subject=False)
@@ -236,7 +236,7 @@ class IcLightScript:
         self,
         values: Mapping[str, Any],
         model: str,
-        subject: UploadedPicture,
+        subject: UploadedPicture | None,
         light_map: UploadedPicture | None,
     ) -> IcLightUnit:
         return IcLightUnit(
@@ -253,11 +253,6 @@ class IcLightScript:
             shows_subject=True,
             relights=True,
         )
-
-
-def _or_grey(subject: UploadedPicture | None) -> UploadedPicture:
-    """Return the subject, or one grey pixel where there is none; it is never shown."""
-    return subject or UploadedPicture(np.full((1, 1, 3), GREY, np.uint8), "RGB")
 
 
 def _model(name: object) -> str:
@@ -309,8 +304,7 @@ def crop_to(pixels: Pixels, width: int, height: int) -> Pixels:
     part = pixels[top : top + high, left : left + wide]
     if part.shape[:2] == (height, width):
         return part
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(part, (width, height), interpolation=how), np.uint8)
+    return resized(part, width, height, cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
 
 
 def background_pixels(unit: IcLightUnit, width: int, height: int) -> Pixels | None:

@@ -34,11 +34,6 @@ FaultKind = Literal[
 """What can go wrong. Whether the picture was rendered by then is part of the meaning."""
 
 EVERY_KIND: tuple[FaultKind, ...] = FaultKind.__args__  # type: ignore[attr-defined]  # typing's own way
-WITHOUT_WORK: frozenset[FaultKind] = frozenset(
-    ("refuse", "cut_before", "busy", "too_many", "bad_gateway", "html", "out_of_memory", "nan")
-)
-"""Faults after which nothing was rendered."""
-
 _PAGE = b"<!DOCTYPE html><html><head><title>%s</title></head><body><h1>%s</h1></body></html>"
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.server.ic_light_script import crop_to
-from prodgen.server.wire import Crashed, Pixels, UploadedPicture
+from prodgen.server.wire import Crashed, Pixels, UploadedPicture, resized
 
 Mask = NDArray[np.uint8]
 """(H, W) uint8, 255 = repaint."""
@@ -43,7 +43,7 @@ def blurred(mask: Mask, blur_x_px: int, blur_y_px: int) -> Mask:
     return result
 
 
-def resized(pixels: Pixels, width: int, height: int, mode: int) -> Pixels:
+def fitted(pixels: Pixels, width: int, height: int, mode: int) -> Pixels:
     """Return an init image at the request's size: 1 crops, 2 fills at the edges, all else stretches."""
     if pixels.shape[:2] == (height, width):
         return pixels
@@ -61,8 +61,7 @@ def resized(pixels: Pixels, width: int, height: int, mode: int) -> Pixels:
 
 def _scaled(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     shrinks = width <= pixels.shape[1] and height <= pixels.shape[0]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
+    return resized(pixels, width, height, cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
 
 
 def crop_region(mask: Mask, padding_px: int, width: int, height: int) -> tuple[int, int, int, int] | None:
@@ -137,17 +136,17 @@ def plan(
     mode = fields["resize_mode"] or 0
     flat = init.over(*_rgb(ground))
     if mask is None:
-        return RepaintPlan(resized(flat, width, height, mode))
+        return RepaintPlan(fitted(flat, width, height, mode))
     soft = blurred(mask, *blur_px(fields))
     rounded = fields["mask_round"] is not False
     if not fields["inpaint_full_res"]:
-        start, sampled = resized(flat, width, height, mode), resized(soft, width, height, mode)
+        start, sampled = fitted(flat, width, height, mode), fitted(soft, width, height, mode)
         overlay = np.minimum(sampled.astype(np.uint16) * 2, 255).astype(np.uint8)
         return RepaintPlan(start, _zone(sampled, blur_px(fields), rounded=rounded), start, overlay)
     # The crop is computed in the mask's coordinates and applied to the init, right or wrong.
     region = crop_region(soft, max(0, fields["inpaint_full_res_padding"] or 0), width, height)
     if region is None:
-        return RepaintPlan(resized(flat, width, height, mode))
+        return RepaintPlan(fitted(flat, width, height, mode))
     region = _inside(region, *init.size)
     left, top, right, bottom = region
     start = _scaled(flat[top:bottom, left:right], width, height)
@@ -185,11 +184,11 @@ def _zone(mask: Mask, blur: tuple[int, int], *, rounded: bool) -> Mask:
     """
     height, width = mask.shape
     cells = (max(1, width // LATENT_CELL_PX), max(1, height // LATENT_CELL_PX))
-    small = np.asarray(cv2.resize(mask, cells, interpolation=cv2.INTER_AREA), np.uint8)
+    small = resized(mask, *cells, cv2.INTER_AREA)
     if not rounded:
-        return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        return resized(small, width, height, cv2.INTER_LINEAR)
     small = np.where(small >= 128, 255, 0).astype(np.uint8)
-    full = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+    full = resized(small, width, height, cv2.INTER_NEAREST)
     reach = 2 * (LATENT_CELL_PX + 3 * max(0, *blur)) + 1
     near = cv2.dilate(full, np.ones((1, reach), np.uint8))
     near = cv2.dilate(near, np.ones((reach, 1), np.uint8))

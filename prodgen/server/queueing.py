@@ -175,21 +175,16 @@ def progress_answer(state: JobState, picture: str | None) -> dict[str, Any]:
         "sampling_step": state.sampling_step,
         "sampling_steps": state.sampling_steps,
     }
-    if state.job_count == 0:
-        return {
-            "progress": 0.0,
-            "eta_relative": 0.0,
-            "state": shown,
-            "current_image": None,
-            "textinfo": None,
-        }
-    progress = min(0.01 + state.fraction(), 1.0)
-    elapsed = time.monotonic() - state.started
+    progress = eta = 0.0
+    if state.job_count:
+        progress = min(0.01 + state.fraction(), 1.0)
+        elapsed = time.monotonic() - state.started
+        eta = elapsed / progress - elapsed
     return {
         "progress": progress,
-        "eta_relative": elapsed / progress - elapsed,
+        "eta_relative": eta,
         "state": shown,
-        "current_image": picture,
+        "current_image": picture if state.job_count else None,
         "textinfo": None,
     }
 

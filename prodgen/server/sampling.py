@@ -19,7 +19,7 @@ from prodgen.server.ic_light_script import OFF, IcLightUnit, detail_picture
 from prodgen.server.listings import LATENT_MODES, PLAIN_UPSCALERS
 from prodgen.server.queueing import JobState, Stopped
 from prodgen.server.state import Machine, RenderRecord
-from prodgen.server.wire import Crashed, Pixels, UploadedPicture, nan_crash
+from prodgen.server.wire import Crashed, Pixels, UploadedPicture, nan_crash, resized
 
 MODEL_WIDTH = 320
 """Channels of Stable Diffusion 1.5's first convolution; stands in the text of IC-Light's n_iter failure."""
@@ -211,7 +211,7 @@ def _run_batch(machine: Machine, call: DrawingCall, indices: range, results: Cal
                 is_stopped = is_partial = True
                 preview = machine.state.preview
                 if preview is not None:
-                    picture = np.asarray(cv2.resize(preview, picture.shape[1::-1]), np.uint8)
+                    picture = resized(preview, picture.shape[1], picture.shape[0], cv2.INTER_LINEAR)
         final = picture if start is None else start.finish(picture)
         _keep(machine, call, final, start, results)
         record = RenderRecord(call.task, call.route, call.seeds[index], final.shape[1], final.shape[0])

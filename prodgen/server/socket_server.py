@@ -148,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = result.body
         zips = len(body) > GZIP_FROM_BYTES and "gzip" in self.headers.get("accept-encoding", "")
-        if zips and self.server.compresses:
+        if zips:
             body = gzip.compress(body, compresslevel=1)
         self.connection.settimeout(ANSWER_GRACE_S + len(body) / SLOWEST_BYTES_S)
         self.send_response(result.status)
@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(body)))
         self.send_header("x-content-type-options", "nosniff")
         self.send_header("cross-origin-resource-policy", "same-origin")
-        if zips and self.server.compresses:
+        if zips:
             self.send_header("content-encoding", "gzip")
             self.send_header("vary", "Accept-Encoding")
         for name, value in result.headers.items():
@@ -190,9 +190,8 @@ class _Listener(ThreadingHTTPServer):
     request_queue_size = 128
     allow_reuse_address = True
 
-    def __init__(self, host: str, port: int, api: ApiServer, *, compresses: bool) -> None:
+    def __init__(self, host: str, port: int, api: ApiServer) -> None:
         self.api = api
-        self.compresses = compresses
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._waited_for: OrderedDict[socket.socket, None] = OrderedDict()
         """Connections from which something is awaited, the longest first."""
@@ -257,16 +256,13 @@ def read_api_auth(text: str) -> dict[str, str]:
 
 
 @contextmanager
-def listening(
-    server: ApiServer, *, host: str = "127.0.0.1", port: int = 0, compresses: bool = True
-) -> Iterator[str]:
+def listening(server: ApiServer, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve in the background for the length of a with block, and give its address.
 
     Args:
         server: The server.
         host: Where to listen; other than this computer's own addresses need `auth` in the server.
         port: 0 takes any free one.
-        compresses: Whether answers are gzipped for clients that accept it, as a real server's are.
 
     Yields:
         The URL, such as "http://127.0.0.1:40123".
@@ -274,7 +270,7 @@ def listening(
     Raises:
         SettingError: If the address is open to others without authentication, or cannot be had.
     """
-    listener = _listen(server, host, port, compresses=compresses)
+    listener = _listen(server, host, port)
     thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -290,7 +286,6 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = PORT,
-    compresses: bool = True,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM (`docker stop`, systemd) ends it; see `listening`.
@@ -299,7 +294,6 @@ def serve(
         server: The server.
         host: Where to listen.
         port: A1111's 7860, if not given; 0 takes any free one.
-        compresses: Whether answers are gzipped for clients that accept it.
         on_ready: Called with the address once connections are accepted.
 
     Raises:
@@ -314,7 +308,7 @@ def serve(
     heeded = [number for number in _ENDING if is_main and _is_heeded(number)]
     before = {number: signal.signal(number, end) for number in heeded}
     try:
-        with listening(server, host=host, port=port, compresses=compresses) as url:
+        with listening(server, host=host, port=port) as url:
             if on_ready is not None:
                 on_ready(url)
             while not ended.wait(0.5):
@@ -333,20 +327,19 @@ def _is_heeded(number: signal.Signals) -> bool:
     return signal.getsignal(number) not in (signal.SIG_IGN, None)
 
 
-def _listen(server: ApiServer, host: str, port: int, *, compresses: bool) -> _Listener:
+def _listen(server: ApiServer, host: str, port: int) -> _Listener:
     if server.auth is None and not is_loopback(host):
         raise SettingError(
             f"{host} is open to other computers: give names and passwords with --api-auth user:password,"
             " or listen on 127.0.0.1"
         )
     try:
-        return _Listener(host, port, server, compresses=compresses)
+        return _Listener(host, port, server)
     except OSError as error:
         reason = error.strerror or str(error)
         raise SettingError(f"cannot listen on {host}:{port} ({reason}); choose another --port") from error
 
 
 def _url(listener: _Listener) -> str:
-    host, port = listener.server_address[:2]
-    name = host.decode() if isinstance(host, bytes) else str(host)
+    name, port = str(listener.server_address[0]), listener.server_port
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"

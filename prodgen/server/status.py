@@ -58,7 +58,7 @@ def _preview(machine: Machine) -> str | None:
     pixels = state.preview
     if pixels is None or state.sampling_step < PREVIEW_AFTER_STEPS:
         return None
-    return to_base64(encode_png(pixels, level=machine.behaviour.png_level)).decode()
+    return to_base64(encode_png(pixels)).decode()
 
 
 def _interrupt(machine: Machine) -> dict[str, Any]:

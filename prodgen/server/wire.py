@@ -29,8 +29,10 @@ Pixels = NDArray[np.uint8]
 Cut = Literal["refuse", "before", "during", "after"]
 """Where a connection breaks: on connecting, before the work, within the answer, after the work."""
 
+PNG_LEVEL = 1
+"""zlib's level for answers, 0 to 9. Speed: 1 takes 60 % of the time of 3, for 8 % more bytes."""
+
 _PNG = b"\x89PNG\r\n\x1a\n"
-_COMPRESSION = cv2.IMWRITE_PNG_COMPRESSION
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,11 @@ def error_answer(error: Refused | Crashed | Invalid) -> HttpAnswer:
         body = {"error": "HTTPException", "detail": error.detail, "body": "", "errors": ""}
         return answer(body, error.status)
     return answer({"error": error.kind, "detail": "", "body": "", "errors": error.text}, 500)
+
+
+def resized(pixels: Pixels, width: int, height: int, how: int) -> Pixels:
+    """Return pixels, (H, W) or (H, W, C), at another size; `how` is one of OpenCV's INTER constants."""
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
 
 
 def images_answer(
@@ -245,16 +252,15 @@ def _from_pillow(picture: Image.Image) -> UploadedPicture:
     return UploadedPicture(np.array(upright.convert("RGBA" if has_alpha else "RGB")), mode)
 
 
-def encode_png(pixels: Pixels, text: Mapping[str, str] | None = None, *, level: int = 1) -> bytes:
+def encode_png(pixels: Pixels, text: Mapping[str, str] | None = None) -> bytes:
     """Return a PNG.
 
     Args:
         pixels: (H, W, 3) or (H, W, 4), RGB order.
         text: Text chunks, written before the pixels, as the real server has them.
-        level: zlib's level, 0 to 9; 1 takes 60 % of the time of 3, for 8 % more bytes.
     """
     order = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
-    done, buffer = cv2.imencode(".png", cv2.cvtColor(pixels, order), [_COMPRESSION, level])
+    done, buffer = cv2.imencode(".png", cv2.cvtColor(pixels, order), [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL])
     if not done:
         raise Crashed("ValueError", "cannot encode the picture")
     data = buffer.tobytes()

@@ -7,7 +7,10 @@ import contextlib
 import httpx
 import pytest
 
-from prodgen.server.injected_faults import EVERY_KIND, WITHOUT_WORK, Fault, at_random, in_turn
+from prodgen.server.injected_faults import EVERY_KIND, Fault, at_random, in_turn
+
+WITHOUT_WORK = {"refuse", "cut_before", "busy", "too_many", "bad_gateway", "html", "out_of_memory", "nan"}
+"""Faults after which nothing was rendered."""
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from prodgen.engines.ibl.render_order import Rendering, RenderOrder
-from prodgen.server.inpainting import crop_region, resized
+from prodgen.server.inpainting import crop_region, fitted
 
 
 @pytest.fixture
@@ -137,8 +137,8 @@ def test_every_resize_mode_gives_the_asked_size(repaint, mode):
 
 
 def test_fill_repeats_the_edge_and_crop_loses_the_sides(ramp):
-    filled = resized(ramp, 128, 64, 2)
-    cropped = resized(ramp, 64, 32, 1)
+    filled = fitted(ramp, 128, 64, 2)
+    cropped = fitted(ramp, 64, 32, 1)
 
     np.testing.assert_array_equal(filled[:, 0], filled[:, 31])
     np.testing.assert_array_equal(filled[:, 32:96], ramp)

@@ -228,7 +228,7 @@ def test_an_upscale_beyond_all_memory_fails_as_an_allocator_does(call, encode, r
 
 
 def test_a_body_over_the_limit_is_refused(call, monkeypatch):
-    monkeypatch.setattr("prodgen.server.transport.MAX_BODY_BYTES", 1000)
+    monkeypatch.setattr("prodgen.server.app.MAX_BODY_BYTES", 1000)
 
     assert call().txt2img(prompt="x" * 2000).status_code == 413
 
@@ -300,9 +300,8 @@ def test_a_prompt_outside_latin_1_survives_too(call):
     assert caller.post("/sdapi/v1/png-info", {"image": image}).json()["parameters"]["Prompt"] == "кружка 杯"
 
 
-@pytest.mark.parametrize("level", [0, 1, 9])
-def test_a_picture_is_the_same_at_every_compression(ramp, level):
-    np.testing.assert_array_equal(decode_picture(encode_png(ramp, {"a": "b"}, level=level)).pixels, ramp)
+def test_a_picture_with_text_is_read_back_to_the_bit(ramp):
+    np.testing.assert_array_equal(decode_picture(encode_png(ramp, {"a": "b"})).pixels, ramp)
 
 
 def test_unknown_paths_and_methods_answer_as_fastapi_does(call):

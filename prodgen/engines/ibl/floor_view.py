@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from prodgen.color import LUMA, to_linear
-from prodgen.engines.ibl.camera import Camera, disc_kernel
+from prodgen.engines.ibl.camera import Camera, lens_blur
 from prodgen.engines.ibl.floor_materials import FINISHES, Surface, tinted
 from prodgen.engines.ibl.panorama import MAP_ROWS, Array, Environment, grid_directions
 from prodgen.engines.ibl.plane import make_plane
@@ -282,9 +282,7 @@ def defocus(floor: Array, camera: Camera, first: int) -> Array:
 
 def _disc_blur(picture: Array, radius_px: float) -> Array:
     if radius_px <= 2:
-        return cv2.filter2D(picture, -1, disc_kernel(radius_px), borderType=cv2.BORDER_REFLECT).astype(
-            np.float32
-        )
+        return lens_blur(picture, radius_px)
     # A Gaussian of half the disc's radius has its variance, and is much faster.
     return blur(picture, radius_px / 2)
 

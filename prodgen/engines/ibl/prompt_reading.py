@@ -190,7 +190,12 @@ class _Found:
                 self.aside += [x for x in match.meanings if x.kind in ("scene", "floor")]
             else:
                 self._use(match, colour if match.start - colour_end <= COLOUR_REACH else None)
-        self._take_rest([words[at] for at in rest if at >= product_end])
+        wet, ignored = self.vocabulary.groups["wet"], self.vocabulary.ignored
+        self.unknown += [
+            word
+            for word in (words[at] for at in rest if at >= product_end)
+            if word not in wet and stem(word) not in ignored and not word.isdigit()
+        ]
 
     def _use(self, match: _Match, colour: Rgb | None) -> None:
         """Note what a phrase means; `colour` stands before it."""
@@ -220,13 +225,6 @@ class _Found:
     def _tint(self, name: str, colour: Rgb | None) -> None:
         if colour is not None:
             self.tints.setdefault(name, colour)
-
-    def _take_rest(self, words: list[str]) -> None:
-        """Note the words that name nothing."""
-        wet, ignored = self.vocabulary.groups["wet"], self.vocabulary.ignored
-        self.unknown += [
-            word for word in words if word not in wet and stem(word) not in ignored and not word.isdigit()
-        ]
 
     def use_what_was_set_aside(self) -> None:
         """Add the places and floors among the product's words, after all others."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from prodgen.server.wire import Pixels
+from prodgen.server.wire import Pixels, resized
 
 SHARP = "prodgen-sharp"
 """Its name in lists."""
@@ -17,8 +17,6 @@ value of it makes halos; more than this makes soft photographs look etched."""
 RADIUS_PX = 1.2
 """Sigma of the unsharp mask. Chosen by eye, about the blur that doubling by Lanczos leaves."""
 
-_NEIGHBOURS = np.ones((3, 3), np.uint8)
-
 
 def enlarge(pixels: Pixels, width: int, height: int) -> Pixels:
     """Return a picture, (H, W, 3 or 4), enlarged without halos; alpha is resampled like a colour."""
@@ -29,20 +27,22 @@ def enlarge(pixels: Pixels, width: int, height: int) -> Pixels:
     return _sharpened(_without_ringing(pixels, width, height))
 
 
+def _range(pixels: Pixels) -> tuple[Pixels, Pixels]:
+    """Return the least and the largest value among each pixel's 3 x 3 neighbours."""
+    near = np.ones((3, 3), np.uint8)
+    return np.asarray(cv2.erode(pixels, near), np.uint8), np.asarray(cv2.dilate(pixels, near), np.uint8)
+
+
 def _without_ringing(pixels: Pixels, width: int, height: int) -> Pixels:
     """Return a Lanczos enlargement that stays in the range of each pixel's 3 x 3 neighbours."""
-    low = _resized(np.asarray(cv2.erode(pixels, _NEIGHBOURS), np.uint8), width, height, cv2.INTER_LINEAR)
-    high = _resized(np.asarray(cv2.dilate(pixels, _NEIGHBOURS), np.uint8), width, height, cv2.INTER_LINEAR)
-    return np.clip(_resized(pixels, width, height, cv2.INTER_LANCZOS4), low, high)
-
-
-def _resized(pixels: Pixels, width: int, height: int, how: int) -> Pixels:
-    return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
+    low, high = _range(pixels)
+    low, high = (resized(bound, width, height, cv2.INTER_LINEAR) for bound in (low, high))
+    return np.clip(resized(pixels, width, height, cv2.INTER_LANCZOS4), low, high)
 
 
 def _sharpened(pixels: Pixels) -> Pixels:
     """Return an unsharp mask that never leaves the range of its 3 x 3 neighbourhood."""
-    low, high = cv2.erode(pixels, _NEIGHBOURS), cv2.dilate(pixels, _NEIGHBOURS)
+    low, high = _range(pixels)
     soft = cv2.GaussianBlur(pixels, (0, 0), RADIUS_PX)
     sharp = cv2.addWeighted(pixels, 1 + GAIN, soft, -GAIN, 0)
     return np.asarray(np.clip(sharp, low, high), np.uint8)
