@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from prodgen import Client, files, images, shoot
 from prodgen.shots.layers import Grade
-from prodgen.shots.stages import looks
+from prodgen.shots.stages.look import looks
 
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parent / "docs"

@@ -95,9 +95,9 @@ class DrawnShot:
         """How long each stage took, those of the preparation included."""
 
     def __getstate__(self) -> dict[str, Any]:
-        earlier = self.prepared.frame.layers
+        earlier = self.prepared.frame
         new = [layer for kind, layer in self.frame.layers.items() if layer is not earlier.get(kind)]
-        backdrop = self.prepared.frame[Placed].backdrop if self.prepared.frame.get(Placed) else None
+        backdrop = earlier[Placed].backdrop
         return {
             "prepared": self.prepared,
             "seconds": self.seconds,
@@ -108,7 +108,7 @@ class DrawnShot:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.prepared, self.seconds = state["prepared"], state["seconds"]
         before = self.prepared.frame
-        backdrop = before[Placed].backdrop if before.get(Placed) else None
+        backdrop = before[Placed].backdrop
         layers = [x.unpacked(backdrop) if isinstance(x, _PackedDrawn) else x for x in state["layers"]]
         self.frame = replace(before.holding(*layers), notices=state["notices"])
 

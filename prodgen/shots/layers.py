@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
 
 from pydantic import Field
 
@@ -26,7 +25,7 @@ from prodgen.images import Matte, Photo, RgbImage
 from prodgen.light import Light
 from prodgen.placement import Placement
 from prodgen.refusals import CheckedValue
-from prodgen.schema import Generation, Lora
+from prodgen.schema import Lora
 from prodgen.shading import LightField
 
 NO_BACKEND = "none"
@@ -116,20 +115,6 @@ class Origin:
     """The negative prompt that was sent."""
     loras: Mapping[str, float] = field(default_factory=dict)
     """The LoRAs that were sent, with their weights."""
-
-    @classmethod
-    def of(cls, drawn: Generation, *, prompt: str, brief: Brief, is_diffusion: bool) -> Self:
-        """Say who drew a generation, and what was sent for it."""
-        return cls(
-            backend=drawn.backend,
-            checkpoint=drawn.checkpoint,
-            checkpoint_hash=drawn.checkpoint_hash,
-            infotext=drawn.infotexts[0] if drawn.infotexts else "",
-            is_generated=is_diffusion,
-            prompt=prompt,
-            negative_prompt=brief.negative_prompt,
-            loras={lora.name: lora.weight for lora in brief.loras},
-        )
 
 
 @dataclass(frozen=True, eq=False)

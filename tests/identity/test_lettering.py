@@ -17,14 +17,13 @@ from prodgen.identity import Word, profile_limits
 from prodgen.identity.lettering import edits, letters, text_errors_percent
 from prodgen.images import Photo
 from prodgen.inspecting import inspect_pictures
+from prodgen.shots.frame import Frame, Tools
 from prodgen.shots.layers import Brief, Given, Kept
 from prodgen.shots.stages import (
-    Frame,
     IdentityStage,
     PlaceStage,
     SegmentStage,
     SweepStage,
-    Tools,
     UpscaleStage,
 )
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from prodgen.shots.layers import Grade
-from prodgen.shots.stages import looks
+from prodgen.shots.stages.look import looks
 
 
 @pytest.fixture(scope="module")

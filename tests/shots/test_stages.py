@@ -22,11 +22,11 @@ from prodgen.light import Light
 from prodgen.masks import erode
 from prodgen.schema import Generation
 from prodgen.server import ApiTransport, Behaviour
+from prodgen.shots.frame import Frame, Tools
 from prodgen.shots.layers import Brief, CutOut, Drawn, FinalScene, Given, Grade, Kept, Origin, Placed
 from prodgen.shots.stages import (
     BackgroundStage,
     FinishStage,
-    Frame,
     GroundStage,
     IdentityStage,
     LookStage,
@@ -34,7 +34,6 @@ from prodgen.shots.stages import (
     RelightStage,
     SegmentStage,
     SweepStage,
-    Tools,
     UpscaleStage,
 )
 from prodgen.shots.stages.finish import graded

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from prodgen.shots.frame import Frame, Stage, Tools
+from prodgen.shots.frame import Stage
 from prodgen.shots.stages.background import BackgroundStage
 from prodgen.shots.stages.finish import FinishStage
 from prodgen.shots.stages.ground import GroundStage
 from prodgen.shots.stages.identity import IdentityStage
-from prodgen.shots.stages.look import LookStage, looks
+from prodgen.shots.stages.look import LookStage
 from prodgen.shots.stages.place import PlaceStage
 from prodgen.shots.stages.relight import RelightStage
 from prodgen.shots.stages.segment import SegmentStage
@@ -45,16 +45,12 @@ __all__ = [
     "AnyStage",
     "BackgroundStage",
     "FinishStage",
-    "Frame",
     "GroundStage",
     "IdentityStage",
     "LookStage",
     "PlaceStage",
     "RelightStage",
     "SegmentStage",
-    "Stage",
     "SweepStage",
-    "Tools",
     "UpscaleStage",
-    "looks",
 ]

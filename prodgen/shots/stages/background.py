@@ -11,9 +11,9 @@ from prodgen.images import Matte, RgbImage, resize
 from prodgen.light import relighting
 from prodgen.masks import composite, erode
 from prodgen.schema import Img2Img
-from prodgen.shots.frame import Frame, Tools
-from prodgen.shots.layers import Brief, Drawn, Origin, Placed
-from prodgen.shots.stages.scene import SceneStage, full_prompt
+from prodgen.shots.frame import Frame
+from prodgen.shots.layers import Placed
+from prodgen.shots.stages.scene import SceneStage
 
 EDGE_PX = 1.5
 """Working pixels of the product's edge that are repainted too: they still hold the old background."""
@@ -45,21 +45,11 @@ class BackgroundStage(SceneStage):
     checkpoint: str | None = None
     """A checkpoint's name (an inpainting one does best); unset: the one the backend has loaded."""
 
-    def apply(self, frame: Frame, tools: Tools) -> Frame:
-        """Return the frame with an inpainted scene, and the product as that scene would light it."""
-        brief, placed = frame[Brief], frame[Placed]
-        drawn, smaller = self.drawn(frame, tools)
-        # The model kept the product as it was; how this scene would light it is computed from the scene.
-        size = (drawn.image.shape[1], drawn.image.shape[0])
-        relit = relighting.relight_on(
-            resize(placed.original, *size), resize(placed.matte, *size), drawn.image, holds_product=True
-        )
-        client = tools.client()
-        is_diffusion = client.capabilities.is_diffusion
-        origin = Origin.of(drawn, prompt=full_prompt(brief), brief=brief, is_diffusion=is_diffusion)
-        return frame.holding(Drawn(drawn.image, relit, origin)).noting(
-            *client.notices, smaller, *drawn.notices
-        )
+    def scene_and_relit(self, frame: Frame, image: RgbImage) -> tuple[RgbImage, RgbImage]:
+        """Return the inpainted scene, and the product lit as in it, which the model did not do."""
+        placed, size = frame[Placed], (image.shape[1], image.shape[0])
+        original, matte = resize(placed.original, *size), resize(placed.matte, *size)
+        return image, relighting.relight_on(original, matte, image, holds_product=True)
 
     def request(self, frame: Frame, product: RgbImage, matte: Matte) -> Img2Img:
         """Return the request: grey noise to be painted around the product."""

@@ -19,8 +19,8 @@ from prodgen.schema import (
     Txt2Img,
 )
 from prodgen.shots.frame import Frame, Tools
-from prodgen.shots.layers import Brief, Drawn, Origin, Placed
-from prodgen.shots.stages.scene import SceneStage, full_prompt
+from prodgen.shots.layers import Brief, Placed
+from prodgen.shots.stages.scene import SceneStage
 
 LIGHT_MAP_DENOISING_STRENGTH = 0.9
 """How far the light map is redrawn; IC-Light's own demo (`lowres_denoise`) uses 0.9."""
@@ -50,29 +50,27 @@ class RelightStage(SceneStage):
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with the backend's scene and relit product."""
-        brief, placed = frame[Brief], frame[Placed]
         client = tools.client()
-        have = client.capabilities
-        if have.ic_light is None:
+        if client.capabilities.ic_light is None:
             raise UnsupportedFeatureError(
                 "IC-Light (its extension is not installed there; install it with install_backend.sh,"
                 " or use --recipe inpaint)",
                 client.name,
             )
-        drawn, smaller = self.drawn(frame, tools)
         idle = None
-        if self.denoising_strength != LIGHT_MAP_DENOISING_STRENGTH and not _has_light_map(frame):
+        if self.denoising_strength != LIGHT_MAP_DENOISING_STRENGTH and _mapped_light(frame) is None:
             idle = "denoising_strength is without effect: it acts on a light map, which --light asks for"
-        scene = drawn.image if placed.backdrop is None else placed.backdrop
-        origin = Origin.of(drawn, prompt=full_prompt(brief), brief=brief, is_diffusion=have.is_diffusion)
-        return frame.holding(Drawn(scene, drawn.image, origin)).noting(
-            *client.notices, smaller, idle, *drawn.notices
-        )
+        return super().apply(frame, tools).noting(idle)
+
+    def scene_and_relit(self, frame: Frame, image: RgbImage) -> tuple[RgbImage, RgbImage]:
+        """Return the user's own background if there is one, and the product as IC-Light lit it."""
+        backdrop = frame[Placed].backdrop
+        return image if backdrop is None else backdrop, image
 
     def request(self, frame: Frame, product: RgbImage, matte: Matte) -> Txt2Img | Img2Img:
         """Return the request: from noise, or from a light map where a direction is asked for."""
         height, width = matte.shape
-        wanted, backdrop = frame[Brief].light, frame[Placed].backdrop
+        mapped, backdrop = _mapped_light(frame), frame[Placed].backdrop
         background = None if backdrop is None else resize(backdrop, width, height)
         unit = ICLight(
             mode="fc" if background is None else "fbc",
@@ -81,17 +79,17 @@ class RelightStage(SceneStage):
             background=background,
         )
         given = {**self.shared_fields(frame, matte), "ic_light": unit}
-        if wanted is None or not _has_light_map(frame):
+        if mapped is None:
             return Txt2Img.model_validate(given)
         return Img2Img.model_validate(
             {
                 **given,
-                "init_image": light.light_map(wanted, width, height),
+                "init_image": light.light_map(mapped, width, height),
                 "denoising_strength": self.denoising_strength,
             }
         )
 
 
-def _has_light_map(frame: Frame) -> bool:
-    """Whether the backend starts from a light map: a background of the user's says itself where light is."""
-    return frame[Brief].light is not None and frame[Placed].backdrop is None
+def _mapped_light(frame: Frame) -> light.Light | None:
+    """Return the light whose map the backend starts from; a background of the user's has its own light."""
+    return frame[Brief].light if frame[Placed].backdrop is None else None

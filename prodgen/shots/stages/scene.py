@@ -16,7 +16,7 @@ from prodgen.errors import BackendOutOfMemoryError
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.schema import Generation, Img2Img, Progress, Txt2Img
 from prodgen.shots.frame import Frame, Stage, Tools
-from prodgen.shots.layers import Brief, Drawn, Placed
+from prodgen.shots.layers import Brief, Drawn, Origin, Placed
 
 SMALLEST_MEGAPIXELS = 0.2
 """Below, Stable Diffusion 1.5 loses the product's shape."""
@@ -52,6 +52,27 @@ class SceneStage(Stage):
 
     checkpoint: str | None = None
     """A checkpoint's name; unset: the one the backend has loaded."""
+
+    def apply(self, frame: Frame, tools: Tools) -> Frame:
+        """Return the frame with the backend's scene, and the product as that scene lights it."""
+        brief, client = frame[Brief], tools.client()
+        drawn, smaller = self.drawn(frame, tools)
+        origin = Origin(
+            backend=drawn.backend,
+            checkpoint=drawn.checkpoint,
+            checkpoint_hash=drawn.checkpoint_hash,
+            infotext=drawn.infotexts[0] if drawn.infotexts else "",
+            is_generated=client.capabilities.is_diffusion,
+            prompt=full_prompt(brief),
+            negative_prompt=brief.negative_prompt,
+            loras={lora.name: lora.weight for lora in brief.loras},
+        )
+        scene, relit = self.scene_and_relit(frame, drawn.image)
+        return frame.holding(Drawn(scene, relit, origin)).noting(*client.notices, smaller, *drawn.notices)
+
+    def scene_and_relit(self, frame: Frame, image: RgbImage) -> tuple[RgbImage, RgbImage]:
+        """Return the scene, and the picture of the product in its light, that a drawn picture gives."""
+        raise NotImplementedError(type(self).__name__)  # pragma: no cover - abstract
 
     def request(self, frame: Frame, product: RgbImage, matte: Matte) -> Txt2Img | Img2Img:
         """Return what to ask the backend for; product and matte have the size that it draws at."""
