@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from prodgen.client.client import Client
 from prodgen.client.enlarging import enlarge, target_size
-from prodgen.client.knowledge.names import PREFERRED_UPSCALERS, find_checkpoint, scheduler_key
-from prodgen.client.knowledge.service import ControlNet, Extension, Memory, PngInfo, Refreshable, Service
+from prodgen.client.knowledge.names import PREFERRED_UPSCALERS, scheduler_key
+from prodgen.client.knowledge.service import ControlNet, Extension, Memory, Refreshable, Service
 from prodgen.client.reaching.addresses import AUTH_VARIABLE, DEFAULT_URL, EMBEDDED, Address
 from prodgen.client.reaching.addresses import parse as parse_address
 from prodgen.client.reaching.connection import is_listening
@@ -27,11 +27,9 @@ __all__ = [
     "ControlNet",
     "Extension",
     "Memory",
-    "PngInfo",
     "Refreshable",
     "Service",
     "enlarge",
-    "find_checkpoint",
     "is_listening",
     "parse_address",
     "scheduler_key",

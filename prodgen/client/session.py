@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from prodgen.client.knowledge import choosing
 from prodgen.client.knowledge.known_server import KnownServer
 from prodgen.client.knowledge.options import Options
-from prodgen.client.knowledge.service import PngInfo, Service
+from prodgen.client.knowledge.service import Service
 from prodgen.client.reaching import addresses
 from prodgen.client.reaching.access import Access
 from prodgen.client.work import tasks
@@ -251,11 +251,3 @@ class Session:
             Whether there is a call to stop.
         """
         return self._worker.cancel()
-
-    def png_info(self, data: bytes) -> PngInfo:
-        """Return what the server reads out of a picture file; `infotext` is "" if it holds nothing.
-
-        Raises:
-            BackendError: If the server cannot read the file.
-        """
-        return self.service.png_info(data)

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from prodgen.dialects.a1111 import A1111, ROUTES
 from prodgen.dialects.forge import Forge, ForgeClassic, ReForge
 from prodgen.dialects.payload import Payload, SentPicture
-from prodgen.dialects.reading import AnswerShapeError, ReadGeneration, infotext_value, read_generation
+from prodgen.dialects.reading import AnswerShapeError, ReadGeneration, read_generation
 from prodgen.dialects.sdcpp import StableDiffusionCpp
 from prodgen.dialects.sdnext import SDNext
 from prodgen.errors import UnknownNameError
@@ -72,6 +72,5 @@ __all__ = [
     "by_name",
     "by_routes",
     "by_version",
-    "infotext_value",
     "read_generation",
 ]

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from prodgen.dialects import ic_light
 from prodgen.dialects.payload import Payload, SentPicture
 from prodgen.errors import MissingExtensionError, SettingError, UnknownNameError, UnsupportedFeatureError
+from prodgen.images import RgbImage
 from prodgen.schema import (
     ADetailer,
     Capabilities,
@@ -163,7 +164,7 @@ class A1111:
         return {"force_task_id": task_id} if task_id else {}
 
     def ic_light(
-        self, unit: ICLight, capabilities: Capabilities, *, light_map: Any
+        self, unit: ICLight, capabilities: Capabilities, *, light_map: RgbImage | None
     ) -> tuple[list[Any], SentPicture | None]:
         """Return IC-Light's arguments and the init picture that goes with them.
 

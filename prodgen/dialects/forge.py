@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from prodgen.dialects.a1111 import A1111
 from prodgen.errors import UnsupportedFeatureError
-from prodgen.schema import Drawing
+from prodgen.schema import Capabilities, Drawing
 
 
 class Forge(A1111):
@@ -45,7 +45,7 @@ class ForgeClassic(A1111):
         """Return True where scripts are listed, but no schedulers."""
         return "scripts" in routes and not {"schedulers", "modules"} & set(routes)
 
-    def _drawing(self, request: Drawing, capabilities: Any, *, is_img2img: bool) -> dict[str, Any]:
+    def _drawing(self, request: Drawing, capabilities: Capabilities, *, is_img2img: bool) -> dict[str, Any]:
         fields = super()._drawing(request, capabilities, is_img2img=is_img2img)
         scheduler = fields.pop("scheduler", None)
         if scheduler in (None, "Automatic", "automatic"):

@@ -42,27 +42,23 @@ class ReadGeneration:
         found = self.info.get("extra_generation_params")
         return found if isinstance(found, dict) else {}
 
+    def infotext_value(self, key: str) -> str | None:
+        """Return one value of the first infotext's last line, unquoted; None if it is not there."""
+        last = self.infotexts[0].strip().rsplit("\n", 1)[-1] if self.infotexts else ""
+        return infotexts.pairs(last).get(key)
+
     @property
     def scheduler(self) -> str | None:
         """The noise schedule that ran; None if the answer does not name it."""
-        named = self.parameters.get("Schedule type")
-        if named:
-            return str(named)
-        return infotext_value(self.infotexts[0], "Schedule type") if self.infotexts else None
+        named = self.parameters.get("Schedule type") or self.infotext_value("Schedule type")
+        return str(named) if named else None
 
     @property
     def lora_hashes(self) -> dict[str, str]:
         """Name -> hash of every LoRA that was loaded."""
-        text = self.parameters.get("Lora hashes") or ""
-        if not text and self.infotexts:
-            text = infotext_value(self.infotexts[0], "Lora hashes") or ""
+        text = self.parameters.get("Lora hashes") or self.infotext_value("Lora hashes") or ""
         pairs = (item.rpartition(":") for item in str(text).split(","))
         return {name.strip(): digest.strip() for name, colon, digest in pairs if colon}
-
-
-def infotext_value(infotext: str, key: str) -> str | None:
-    """Return one value of the last line of an infotext, unquoted; None if it is not there."""
-    return infotexts.pairs(infotext.strip().rsplit("\n", 1)[-1]).get(key)
 
 
 def read_generation(answer: object, *, count: int) -> ReadGeneration:

@@ -6,8 +6,9 @@ from collections.abc import Collection
 from typing import Any, ClassVar
 
 from prodgen.dialects.a1111 import A1111
-from prodgen.dialects.payload import SentPicture
+from prodgen.dialects.payload import Payload, SentPicture
 from prodgen.errors import SettingError, UnsupportedFeatureError
+from prodgen.images import RgbImage
 from prodgen.schema import Capabilities, Drawing, ICLight, Img2Img, Lora, Upscale
 
 _IGNORED = ("n_iter", "styles", "subseed", "subseed_strength", "restore_faces", "tiling", "checkpoint", "vae")
@@ -66,20 +67,19 @@ class StableDiffusionCpp(A1111):
         return {}
 
     def ic_light(
-        self, unit: ICLight, capabilities: Capabilities, *, light_map: Any
+        self, unit: ICLight, capabilities: Capabilities, *, light_map: RgbImage | None
     ) -> tuple[list[Any], SentPicture | None]:
         """Refuse: this server has no extensions."""
         raise UnsupportedFeatureError("IC-Light", self.title)
 
-    def upscale(self, request: Upscale) -> Any:
+    def upscale(self, request: Upscale) -> Payload:
         """Refuse: this server has no such route."""
         raise UnsupportedFeatureError("upscaling", self.title)
 
     def inpainting(self, request: Img2Img) -> dict[str, Any]:
         """Return the mask; its finer settings do not exist here."""
         fields = super().inpainting(request)
-        for name in ("inpainting_fill", "mask_round"):
-            fields.pop(name, None)
+        fields.pop("inpainting_fill", None)
         return fields
 
     def _drawing(self, request: Drawing, capabilities: Capabilities, *, is_img2img: bool) -> dict[str, Any]:
@@ -94,6 +94,6 @@ class StableDiffusionCpp(A1111):
             fields["clip_skip"] = request.clip_skip
         if "hr_second_pass_steps" in fields:
             fields["hr_steps"] = fields.pop("hr_second_pass_steps")
-        for name in ("mask_blur", "inpaint_full_res", "inpaint_full_res_padding"):
+        for name in ("mask_blur", "mask_round", "inpaint_full_res", "inpaint_full_res_padding"):
             fields.pop(name, None)
         return fields

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from prodgen.dialects.a1111 import A1111
 from prodgen.dialects.payload import SentPicture
 from prodgen.errors import UnsupportedFeatureError
+from prodgen.images import RgbImage
 from prodgen.schema import Capabilities, ICLight
 
 
@@ -26,7 +27,7 @@ class SDNext(A1111):
         return "progress" in routes and not {"schedulers", "scripts", "modules"} & set(routes)
 
     def ic_light(
-        self, unit: ICLight, capabilities: Capabilities, *, light_map: Any
+        self, unit: ICLight, capabilities: Capabilities, *, light_map: RgbImage | None
     ) -> tuple[list[Any], SentPicture | None]:
         """Refuse: the extension patches A1111's own sampling code."""
         raise UnsupportedFeatureError("IC-Light", self.title)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from prodgen.client import find_checkpoint, scheduler_key
+from prodgen.client import scheduler_key
 from prodgen.errors import UnknownNameError
 from prodgen.replaying.differences import Difference
 from prodgen.replaying.recorded import RecordedJob
@@ -77,7 +77,7 @@ def fit_to_server(
         if "loras" not in have.answered
         or _named("LoRA", lora.name, (*have.loras, *have.lora_aliases), differences, nothing="it is left out")
     )
-    if job.refiner is not None and find_checkpoint(job.refiner, have) is None:
+    if job.refiner is not None and have.find_checkpoint(job.refiner) is None:
         differences.append(
             Difference("Refiner", f"refiner {job.refiner!r} is not here: the picture is drawn without")
         )
@@ -94,7 +94,7 @@ def _checkpoint(recorded: RecordedJob, have: Capabilities, differences: list[Dif
         return None
     same = _by_hash(digest, have) if digest else None
     if same is None and name:
-        same = find_checkpoint(name, have) or next(
+        same = have.find_checkpoint(name) or next(
             (x for x in have.checkpoints if x.model_name.replace(",", "").replace(":", "") == name), None
         )
         here = same and (same.hash or (same.sha256 or "")[:10])
@@ -109,8 +109,8 @@ def _checkpoint(recorded: RecordedJob, have: Capabilities, differences: list[Dif
         which = "the nearest by name" if nearest else "the server's own"
         shown = f"{name or 'of that hash'!r}" + (f" ({digest})" if digest else "")
         differences.append(Difference("Model", f"checkpoint {shown} is not here; {which}, {used!r}, is used"))
-        same = find_checkpoint(used, have)
-    configured = find_checkpoint(have.checkpoint or "", have)
+        same = have.find_checkpoint(used)
+    configured = have.find_checkpoint(have.checkpoint or "")
     return None if same is None or same is configured else same.title
 
 

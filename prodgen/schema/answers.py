@@ -7,7 +7,7 @@ read: these are filled by the client from answers whose unknown keys are ignored
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -282,10 +282,17 @@ class Capabilities:
             return 1.6
         return 1.0 if "xl" in (self.checkpoint or "").lower() else 0.6
 
+    def find_checkpoint(self, name: str) -> Checkpoint | None:
+        """Return the checkpoint that `name` (title, model name, hash or file name) means."""
+        return next((checkpoint for checkpoint in self.checkpoints if name in checkpoint.names), None)
+
+    def with_checkpoint(self, name: str | None) -> Capabilities:
+        """Return a copy in which the checkpoint `name`, if there is such a one, is configured."""
+        found = None if name is None else self.find_checkpoint(name)
+        return self if found is None else replace(self, checkpoint=found.title)
+
     def script(self, title: str, *, is_img2img: bool) -> ScriptInfo | None:
         """Return what is known about the script `title`, or None; case does not matter."""
         wanted = title.lower()
-        for script in self.scripts:
-            if script.name.lower() == wanted and script.is_img2img == is_img2img:
-                return script
-        return None
+        known = (x for x in self.scripts if x.name.lower() == wanted and x.is_img2img == is_img2img)
+        return next(known, None)

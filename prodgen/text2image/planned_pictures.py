@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from prodgen.client import PREFERRED_UPSCALERS, find_checkpoint, scheduler_key, target_size
+from prodgen.client import PREFERRED_UPSCALERS, scheduler_key, target_size
 from prodgen.errors import IdleSettingError, SettingError, UnknownNameError
 from prodgen.placement.canvas_sizes import parse_ratio
 from prodgen.schema import Capabilities, ControlNetUnit, Txt2Img, prompts
@@ -202,7 +202,7 @@ def _drawer(checkpoint: str | None, have: Capabilities) -> str | None:
     """Return the model name of the checkpoint that will draw; None if it is not known."""
     if checkpoint is None:
         return have.checkpoint
-    known = find_checkpoint(checkpoint, have)
+    known = have.find_checkpoint(checkpoint)
     return known.model_name if known else checkpoint
 
 

@@ -142,4 +142,4 @@ def test_parameters_are_read_out_of_a_file(client):
 
     file = encode("PNG", np.full((8, 8, 3), 0.5, np.float32), text={"parameters": "a cup\nSteps: 2, Seed: 5"})
 
-    assert client.png_info(file).infotext == "a cup\nSteps: 2, Seed: 5"
+    assert client.service.png_info(file).infotext == "a cup\nSteps: 2, Seed: 5"

@@ -152,9 +152,23 @@ def test_a_refusal_says_what_the_server_said_and_what_to_do(recorded, name, erro
         recorded(txt2img=name).client().txt2img(cat())
 
 
+@pytest.mark.parametrize(
+    ("answer", "is_idle"),
+    [
+        ({"progress": 0, "state": {"job": "", "job_count": 0}}, True),
+        ({"progress": 0.5, "state": {"job": "", "job_count": 0}}, False),
+        ({"progress": 0, "state": {"job": "txt2img", "job_count": 1}}, False),
+        ({"progress": 0}, False),
+        ([], False),
+    ],
+)
+def test_a_server_is_idle_only_if_it_says_so(recorded, answer, is_idle):
+    assert recorded(progress=answer).client().is_idle() is is_idle
+
+
 def test_infotexts_are_read_out_of_files(recorded):
-    found = recorded(png_info="core/png-info").client().png_info(b"x")
-    nothing = recorded(png_info="core/png-info-none").client().png_info(b"x")
+    found = recorded(png_info="core/png-info").client().service.png_info(b"x")
+    nothing = recorded(png_info="core/png-info-none").client().service.png_info(b"x")
 
     assert "Clip skip: 2" in found.infotext
     assert found.parameters["Seed"] == "1"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from prodgen.client.knowledge import lists
 from prodgen.client.reaching import encoding
-from prodgen.dialects import A1111, DIALECTS, by_name, by_routes, by_version, infotext_value, read_generation
+from prodgen.dialects import A1111, DIALECTS, by_name, by_routes, by_version, read_generation
 from prodgen.errors import MissingExtensionError, SettingError, UnknownNameError, UnsupportedFeatureError
 from prodgen.schema import (
     ADetailer,
@@ -321,6 +321,16 @@ def test_stable_diffusion_cpp_takes_loras_as_a_list():
     assert not {"force_task_id", "override_settings"} & fields.keys()
 
 
+def test_stable_diffusion_cpp_is_sent_the_mask_without_the_finer_settings_that_it_lacks():
+    finer = {"mask_blur": 0, "mask_round": False, "inpainting_fill": "original"}
+    request = Img2Img(prompt="a", seed=1, width=64, height=64, init_image=GREY, inpaint_mask=MATTE, **finer)
+
+    fields = by_name("sdcpp").img2img(request, SERVERS["dict"], task_id="").fields
+
+    assert "mask" in fields
+    assert not finer.keys() & fields.keys()
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -394,7 +404,9 @@ def test_values_are_read_out_of_an_infotext(key, value):
     last = 'Steps: 2, Schedule type: Karras, Lora hashes: "a: 1, b: 2", Model: zz tiny second'
     text = f"a, Schedule type: no\n{last}"
 
-    assert infotext_value(text, key) == value
+    read = read_generation({"images": [], "info": {"infotexts": [text]}}, count=1)
+
+    assert read.infotext_value(key) == value
 
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"images": 1}, {"images": []}, {"images": [], "info": "{"}])

@@ -250,7 +250,7 @@ def test_several_pictures_are_enlarged_in_one_call(live, lacks):
 def test_parameters_are_read_out_of_a_file(live, lacks):
     file = encode("PNG", noise(), text={"parameters": "a cup\nSteps: 2, Seed: 5"})
     try:
-        assert live.png_info(file).infotext == "a cup\nSteps: 2, Seed: 5"
+        assert live.service.png_info(file).infotext == "a cup\nSteps: 2, Seed: 5"
     except NotABackendError:
         lacks("png-info")
 
@@ -300,7 +300,7 @@ def test_options_are_as_before_after_a_call_that_overrides_them(live, lacks, off
 
 def test_what_it_refuses_is_said_in_words(live, lacks):
     with pytest.raises(BackendError, match=r"\w{4}") as refused:
-        live.png_info(b"this is no picture")
+        live.service.png_info(b"this is no picture")
 
     if isinstance(refused.value, NotABackendError):
         lacks("png-info")

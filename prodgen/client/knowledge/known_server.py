@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from prodgen.client.knowledge import lists, names
 from prodgen.client.knowledge.service import ControlNet
 from prodgen.client.reaching.connection import Connection
-from prodgen.dialects import A1111, ReadGeneration, by_version, infotext_value
+from prodgen.dialects import A1111, ReadGeneration, by_version
 from prodgen.schema import Capabilities, ControlNetUnit
 
 EMBEDDED_CHECKPOINT = "prodgen-ibl"
@@ -96,9 +96,7 @@ class KnownServer:
 
     def learn_version(self, read: ReadGeneration) -> None:
         """Take the version from the first answer to a drawing; no list holds it."""
-        version = read.info.get("version") or (
-            infotext_value(read.infotexts[0], "Version") if read.infotexts else None
-        )
+        version = read.info.get("version") or read.infotext_value("Version")
         if self.version is None and version:
             self.version = str(version)
             better = by_version(self.version)

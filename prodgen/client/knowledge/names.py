@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from prodgen.errors import UnknownNameError, WrongValueError
-from prodgen.schema import Capabilities, Checkpoint, ControlNetUnit, Drawing, Txt2Img, Upscale, prompts
+from prodgen.schema import Capabilities, ControlNetUnit, Drawing, Txt2Img, Upscale, prompts
 
 PREFERRED_UPSCALERS = ("R-ESRGAN 4x+", "RealESRGAN_x4plus", "prodgen-sharp", "ESRGAN_4x", "Lanczos")
 """Upscalers in the order in which "auto" takes them, if the backend has them."""
@@ -23,14 +23,6 @@ def best_upscaler(capabilities: Capabilities) -> str:
 def scheduler_key(name: str) -> str:
     """Return what both names of a schedule ("SGM Uniform", "sgm_uniform") have in common."""
     return "".join(c for c in name.lower() if c.isalnum())
-
-
-def find_checkpoint(name: str, capabilities: Capabilities) -> Checkpoint | None:
-    """Return the checkpoint that `name` (title, model name, hash or file name) means."""
-    for checkpoint in capabilities.checkpoints:
-        if name in checkpoint.names:
-            return checkpoint
-    return None
 
 
 def check_drawing(request: Drawing, capabilities: Capabilities) -> None:
@@ -119,6 +111,6 @@ def _scheduler(setting: str, name: str | None, have: Capabilities) -> None:
 def _checkpoint(setting: str, name: str | None, have: Capabilities) -> None:
     if name is None or "checkpoints" not in have.answered:
         return
-    if find_checkpoint(name, have) is None:
+    if have.find_checkpoint(name) is None:
         known = [x.model_name for x in have.checkpoints]
         raise UnknownNameError("checkpoint", name, known, setting=setting)

@@ -70,7 +70,7 @@ class Options:
                 raise SettingError(
                     f"option {key!r} takes values like {current[key]!r} ({kind}), not {value!r}"
                 )
-        self._post(values)
+        self.put_back(values)
 
     def put_back(self, values: Mapping[str, Any]) -> None:
         """Set options to values that were read before, without asking for the present ones.
@@ -78,7 +78,8 @@ class Options:
         Raises:
             BackendError: If the server refuses them.
         """
-        self._post(values)
+        self._connection.post(PATH, dict(values))
+        self._settled.update(values)
 
     def save_all(self) -> int:
         """Save every option with the value that it has, so that overrides of one call end with it.
@@ -90,12 +91,8 @@ class Options:
             BackendError: If the server does not list its options, or refuses them.
         """
         values = {key: value for key, value in self.get().items() if value is not None}
-        self._post(values)
+        self.put_back(values)
         return len(values)
-
-    def _post(self, values: Mapping[str, Any]) -> None:
-        self._connection.post(PATH, dict(values))
-        self._settled.update(values)
 
     def settle(self, keys: Iterable[str]) -> None:
         """See to it that these keys are restored after a call that overrides them.
@@ -109,7 +106,7 @@ class Options:
         current = self.get()
         values = {key: current[key] for key in unsettled if current.get(key) is not None}
         if values:
-            self._post(values)
+            self.put_back(values)
         self._settled.update(unsettled)
 
 

@@ -193,6 +193,9 @@ class Service:
 
         Args:
             data: The file as it is; a decoded picture has lost its text.
+
+        Raises:
+            BackendError: If the server cannot read the file.
         """
         fields = {"image": pybase64.b64encode_as_string(data)}
         answer = as_object(self._connection.post("/sdapi/v1/png-info", fields))

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from prodgen import files
-from prodgen.client.knowledge.names import best_upscaler, find_checkpoint
+from prodgen.client.knowledge.names import best_upscaler
 from prodgen.errors import SettingError
 from prodgen.schema import Capabilities, Img2Img, Request, Txt2Img, Upscale, seeds
 
@@ -30,7 +29,7 @@ def txt2img(request: Txt2Img | None, given: Mapping[str, Any], capabilities: Cap
     """
     if request is not None:
         return _alone(request, given)
-    side = _for_checkpoint(capabilities, given).native_side
+    side = capabilities.with_checkpoint(given.get("checkpoint")).native_side
     return Txt2Img.model_validate({"seed": seeds.draw(), "width": side, "height": side, **_set(given)})
 
 
@@ -46,7 +45,7 @@ def img2img(request: Img2Img | None, given: Mapping[str, Any], capabilities: Cap
     fields = _set(given)
     size = {}
     if "init_image" in fields:
-        megapixels = _for_checkpoint(capabilities, given).native_megapixels
+        megapixels = capabilities.with_checkpoint(given.get("checkpoint")).native_megapixels
         init = fields["init_image"] = files.load(fields["init_image"]).rgb
         width, height = drawing_size(init.shape[1], init.shape[0], megapixels)
         size = {"width": width, "height": height}
@@ -79,13 +78,6 @@ def drawing_size(width: int, height: int, megapixels: float) -> tuple[int, int]:
     """
     scale = min(1.0, math.sqrt(megapixels * 1e6 / (width * height)))
     return max(64, int(width * scale) // 8 * 8), max(64, int(height * scale) // 8 * 8)
-
-
-def _for_checkpoint(capabilities: Capabilities, given: Mapping[str, Any]) -> Capabilities:
-    """Return what the server has, with the checkpoint that this call loads as the configured one."""
-    name = given.get("checkpoint")
-    found = None if name is None else find_checkpoint(name, capabilities)
-    return capabilities if found is None else replace(capabilities, checkpoint=found.title)
 
 
 def _set(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -103,15 +103,15 @@ class Drawer:
         pictures: list[RgbImage] = []
         reads: list[ReadGeneration] = []
         for number in range(request.count):
-            token, task_id = fetching.new_token(), tasks.new_task_id()
-            single = fetching.payload_for(payload, number, token).with_fields(
+            task_id = tasks.new_task_id()
+            single = fetching.payload_for(payload, number, task_id).with_fields(
                 **self._server.dialect.task(task_id)
             )
             tell = fetching.part_of(on_progress, number, request.count)
             answer = self.do(Call(single, task_id, 0, tell), notices)
             reads.append(results.read(self._server.connection, payload.path, answer, count=1))
             limit = 4 * results.pixels(request) + (1 << 20)
-            data = fetching.fetch(self._server.connection, folder, token, limit=limit)
+            data = fetching.fetch(self._server.connection, folder, task_id, limit=limit)
             pictures.append(decoding.decode_file(self._server.url, data, f"result {number + 1}"))
         notices.append(
             "This server cannot send IC-Light's results (a known fault), so they were saved there and "

@@ -7,7 +7,6 @@ server's page hands the file out. One result per call; needs the page (no --nowe
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -38,11 +37,6 @@ def payload_for(payload: Payload, number: int, token: str) -> Payload:
             "samples_format": "png",
         }
     )
-
-
-def new_token() -> str:
-    """Return a file name that nobody else has."""
-    return f"prodgen-{uuid.uuid4().hex}"
 
 
 def folder_of(options: Mapping[str, Any], path: str) -> str:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen.client.knowledge.names import find_checkpoint, scheduler_key
+from prodgen.client.knowledge.names import scheduler_key
 from prodgen.client.reaching import encoding
 from prodgen.client.reaching.faults import NANS_REMEDY
-from prodgen.dialects import A1111, ReadGeneration, infotext_value
+from prodgen.dialects import A1111, ReadGeneration
 from prodgen.dialects.ic_light import USUAL_MODELS
 from prodgen.errors import AnswerError, BackendFaultError, NotAppliedError
 from prodgen.images import RgbImage
@@ -149,7 +149,7 @@ def _check_names(asked: Asked, applied: Applied) -> None:
             remedy="`prodgen list samplers` shows what the server has.",
         )
     if request.checkpoint and applied.checkpoint:
-        meant = find_checkpoint(request.checkpoint, asked.capabilities)
+        meant = asked.capabilities.find_checkpoint(request.checkpoint)
         names = {request.checkpoint, *(meant.names if meant else ())}
         if not {applied.checkpoint, applied.checkpoint_hash} & names:
             raise NotAppliedError(
@@ -228,9 +228,7 @@ def _check_faces(asked: Asked, read: ReadGeneration, notices: list[str]) -> None
         )
     if not request.restore_faces:
         return
-    named = read.info.get("face_restoration_model") or (
-        infotext_value(read.infotexts[0], "Face restoration") if read.infotexts else None
-    )
+    named = read.info.get("face_restoration_model") or read.infotext_value("Face restoration")
     if not named:
         raise NotAppliedError(
             asked.url,

@@ -56,7 +56,7 @@ _TASK_STATES = {"active": TaskState.RUNNING, "queued": TaskState.QUEUED, "comple
 
 
 def new_task_id() -> str:
-    """Return an id that nobody else has."""
+    """Return an id that nobody else has, and that can be a file's name."""
     return f"prodgen-{uuid.uuid4().hex}"
 
 

@@ -114,10 +114,11 @@ class SceneStage(Stage):
                 return client.img2img(request, on_progress=report)
             return client.txt2img(request, on_progress=report)
 
+        native_megapixels = client.capabilities.with_checkpoint(self.checkpoint).native_megapixels
         return draw_within_memory(
             draw,
             (matte.shape[1], matte.shape[0]),
-            megapixels=self.megapixels or client.capabilities.native_megapixels,
+            megapixels=self.megapixels or native_megapixels,
             may_shrink=self.may_shrink,
         )
 
