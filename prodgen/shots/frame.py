@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
+from prodgen.client import Client
 from prodgen.errors import SettingError
 from prodgen.images import RgbImage
 from prodgen.masks import composite
 from prodgen.refusals import CheckedValue
 from prodgen.shots.layers import DESCRIPTIONS, FinalScene, Kept, Placed
-
-if TYPE_CHECKING:
-    from prodgen.client import Client
 
 L = TypeVar("L")
 

@@ -14,7 +14,7 @@ def named_models(recipe: Recipe) -> tuple[NamedModels, ...]:
     stages = []
     for stage in recipe.stages:
         names = set(_texts(stage.model_dump(mode="json")))
-        if isinstance(stage, LookStage) and stage.look in looks():
+        if isinstance(stage, LookStage) and stage.look is not None:
             names.update(lora.name for lora in looks()[stage.look].loras)
         stages.append(NamedModels(stage.stage, frozenset(names)))
     return tuple(stages)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from prodgen import files, identity
+from prodgen.client import Client
 from prodgen.cutout import Point, Rectangle
 from prodgen.errors import IdleSettingError, ProductNotKeptError, SettingError
 from prodgen.files import PictureSource
@@ -25,9 +26,6 @@ from prodgen.shots.layers import Brief
 from prodgen.shots.recipe import Recipe, Setting
 from prodgen.shots.result import Result
 from prodgen.shots.shot import Shot, new_shot
-
-if TYPE_CHECKING:
-    from prodgen.client import Client
 
 OnProgress = Callable[[str, float], None]
 """Called with a stage's name and how far it is, 0 to 1."""
@@ -208,18 +206,13 @@ def open_tools(
         dialect: The kind of server, if it should not be found out.
         on_progress: Called with each stage's name and how far it is, 0 to 1.
     """
-    opened: list[Client] = []
     with ExitStack() as stack:
 
+        @cache
         def client() -> Client:
-            if not opened:
-                if isinstance(backend, str):
-                    from prodgen.client import Client as Connection  # a packshot needs no HTTP at all
-
-                    opened.append(stack.enter_context(Connection(backend, dialect=dialect)))
-                else:
-                    opened.append(backend)
-            return opened[0]
+            if not isinstance(backend, str):
+                return backend
+            return stack.enter_context(Client(backend, dialect=dialect))
 
         yield Tools(client=client, progress=on_progress or (lambda stage, fraction: None))
 

@@ -52,12 +52,15 @@ class LookStage(Stage):
     look: str | None = None
     """A built-in look; unset: none."""
 
+    def check(self) -> None:
+        """Refuse a look that there is not."""
+        if self.look is not None and self.look not in looks():
+            raise UnknownNameError("look", self.look, looks())
+
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with the look's words, LoRAs and grade."""
         if self.look is None:
             return frame
-        if self.look not in looks():
-            raise UnknownNameError("look", self.look, looks())
         look, brief = looks()[self.look], frame[Brief]
         return frame.holding(
             replace(

@@ -34,6 +34,11 @@ class PlaceStage(Stage):
     enlarge: bool = False
     """Whether the product may become larger than it was photographed."""
 
+    def check(self) -> None:
+        """Refuse a size that cannot be read."""
+        if self.size is not None:
+            placement.parse_size(self.size, (1024, 1024))
+
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with product, matte and background on the canvas."""
         cut, given = frame[CutOut], frame[Given].backdrop

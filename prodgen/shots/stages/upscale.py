@@ -31,6 +31,10 @@ class UpscaleStage(Stage):
     upscaler: str = Field(default="auto", min_length=1)
     """A name from `/sdapi/v1/upscalers`; auto takes the best known; "none" interpolates."""
 
+    def check(self) -> None:
+        """Refuse a factor or size that cannot be read, before a scene is drawn that is to get it."""
+        target_size(self.upscale, placement.LEAST_SIDE, placement.LEAST_SIDE)
+
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with product, matte and scene at the final size."""
         frame = self._at_final_size(frame)
