@@ -64,7 +64,7 @@ Chosen: longer and thinner strokes are creases, seams and pipings, where light c
 SLIP_PX = 1
 """How far print may lie off, in pixels as measured. Chosen: resizing moves it less, and nobody sees that."""
 
-FLAT_POWER, POWER_FLOOR = 0.1, 0.05
+FLAT_POWER = 0.1
 """Mean square of L* below which there is no detail to lose, and the least to be divided by. Guard."""
 
 
@@ -209,4 +209,4 @@ def _correlation(a: Plane, b: Plane, weight: Matte) -> float:
     power_a, power_b = float((a * a * weight).sum()) / total, float((b * b * weight).sum()) / total
     if power_a < FLAT_POWER and power_b < FLAT_POWER:
         return 1.0
-    return product / float(np.sqrt(max(power_a, POWER_FLOOR) * max(power_b, POWER_FLOOR)))
+    return product / float(np.sqrt(max(power_a, FLAT_POWER) * max(power_b, FLAT_POWER)))

@@ -13,6 +13,7 @@ from prodgen.color import LUMA, to_linear
 from prodgen.identity.detail import gradient
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.masks import dilate, erode, normalised_blur
+from prodgen.shading.register import EDGE_FLOOR
 from prodgen.shading.working_pair import INSIDE
 
 SMOOTH_LIGHT = 0.05
@@ -32,7 +33,7 @@ PLAIN = 12.0
 """Change of the photograph's log luminance per product extent up to which it is plain. Chosen."""
 
 FLOOR = 0.01
-"""Linear light added before dividing. Chosen: noise in the dark is no reflection."""
+"""Linear light added before dividing. Guard: noise in the dark is no reflection."""
 
 SIDE_PX = 400
 """Longest side while looking. Speed: a mirrored window is larger than a letter."""
@@ -40,14 +41,14 @@ SIDE_PX = 400
 LEAST_PLAIN = 0.05
 """Share of the product that must be plain for a mirror to be recognised. Guard."""
 
-BUSY_RIM, OUTLINE_RIM = 0.012, 0.02
-"""Product extents around print, and inside the outline, that are not plain either. Chosen."""
+RIM = 0.02
+"""Product extents around print, and inside the outline, that are not plain either.
+
+Guard: blurred edges; edges of light are averaged over as much.
+"""
 
 SOFTENING = 0.005
 """Sigma, in product extents, of a blur of both pictures: noise and displacement are no edges. Chosen."""
-
-NEIGHBOURHOOD = 0.02
-"""Sigma, in product extents, over which edges of light are averaged. Chosen."""
 
 
 def mirrored_percent(photo: RgbImage, found: RgbImage, inside: Matte) -> float | None:
@@ -68,9 +69,9 @@ def mirrored_percent(photo: RgbImage, found: RgbImage, inside: Matte) -> float |
     inside = (resize(inside, *size) > INSIDE).astype(np.float32)
     extent = float(np.sqrt(max(float(inside.sum()), 1.0)))
     before, after = (to_linear(picture) @ LUMA for picture in (photo, found))
-    slope = gradient(np.log(before + 3 * FLOOR)) * extent
-    busy = dilate((slope > PLAIN).astype(np.float32), max(1.0, BUSY_RIM * extent))
-    core = erode(inside, max(1.0, OUTLINE_RIM * extent))
+    slope = gradient(np.log(before + EDGE_FLOOR)) * extent
+    busy = dilate((slope > PLAIN).astype(np.float32), max(1.0, RIM * extent))
+    core = erode(inside, max(1.0, RIM * extent))
     plain = (core > 0) & (busy == 0)
     if plain.sum() < max(50, LEAST_PLAIN * float(inside.sum())):
         return None
@@ -79,5 +80,5 @@ def mirrored_percent(photo: RgbImage, found: RgbImage, inside: Matte) -> float |
         normalised_blur(before, inside, soft) + FLOOR
     )
     ripple = (gain - normalised_blur(gain, inside, SMOOTH_LIGHT * extent)) ** 2
-    strength = np.sqrt(normalised_blur(ripple, plain.astype(np.float32), NEIGHBOURHOOD * extent))
+    strength = np.sqrt(normalised_blur(ripple, plain.astype(np.float32), RIM * extent))
     return 100 * float((strength[plain] > RIPPLE).mean())

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from prodgen.images import Matte, Plane
 from prodgen.masks import blur, fill, normalised_blur
+from prodgen.shading.blend import SURE_BACKGROUND, SURE_PRODUCT
 
 REACH = 0.035
 """How far from the contour an edge is looked for, in product extents (square root of area). Chosen."""
@@ -36,9 +37,6 @@ EDGE_PRIOR = 0.5
 
 RIM = 0.006
 """Width of the bands in which a fringe is measured, in product extents. Chosen: a pixel or two."""
-
-OUTER_MATTE, INNER_MATTE = 0.02, 0.98
-"""Matte values that bound the soft edge. Chosen: mattes are noisy."""
 
 
 def growth_percent(before: Plane, after: Plane, matte: Matte) -> float | None:
@@ -135,13 +133,13 @@ def halo(expected: Plane, found: Plane, matte: Matte) -> float:
         found: (h, w, 3), L*a*b*, the result.
         matte: (h, w), 1 = product.
     """
-    product = (matte > OUTER_MATTE).astype(np.float32)
+    product = (matte > SURE_BACKGROUND).astype(np.float32)
     extent = float(np.sqrt(product.sum()))
     near = max(1, round(RIM * extent))
     kernel = np.ones((2 * near + 1, 2 * near + 1), np.uint8)
     grown = cv2.dilate(product, kernel).astype(np.float32)
     outer = (grown > 0) & (product == 0)
-    solid = (matte > INNER_MATTE).astype(np.float32)
+    solid = (matte > SURE_PRODUCT).astype(np.float32)
     deep = cv2.erode(solid, kernel).astype(np.float32)
     inner = (solid > 0) & (deep == 0)
     if outer.sum() < 10 or inner.sum() < 10 or deep.sum() < 10:

@@ -20,20 +20,22 @@ from prodgen.images import Matte, Plane, RgbImage
 from prodgen.masks import normalised_blur
 from prodgen.shading.illuminant import Illuminant, fit_illuminant
 from prodgen.shading.materials import material_offset
+from prodgen.shading.register import EDGE_FLOOR
 from prodgen.shading.veil_model import PHOTO_WHITE
 from prodgen.shading.working_pair import Region, WorkingPair, pair_pictures, soften
 
-COARSEST_SCALE = 0.15
-"""Sigma of the luminance gain that is estimated everywhere, print or not, in product extents. Chosen."""
-
-SCALES = (0.10, 0.05, 0.03, 0.02, 0.013, 0.008)
+SCALES = (0.15, 0.10, 0.05, 0.03, 0.02, 0.013, 0.008)
 """Sigmas of the luminance gain, coarse to fine, in product extents (square root of the product's area).
 
-Chosen: steps of about 1.6; the finest is 3 pixels at the working size.
+Chosen: steps of about 1.6; the first is estimated everywhere, print or not; the finest is 3 pixels at the
+working size.
 """
 
 LEAST_WEIGHT = 0.03
-"""Weight, share of a scale's Gaussian, that the coarser scale has against the plain pixels there. Chosen."""
+"""Weight, share of a scale's Gaussian, that the coarser scale has against the plain pixels there.
+
+Guard: where nothing is plain the coarser scale alone decides.
+"""
 
 COLOR_SCALE = 0.03
 """Sigma of the gain's colour, in product extents. Chosen: a lamp beside a window, and no finer."""
@@ -52,9 +54,6 @@ Chosen: less is texture in raking light, more is print.
 
 GAIN_FLOOR = 0.004
 """Linear light added before dividing. Chosen: sensor and model noise, half of the darkest printed black."""
-
-PRINT_FLOOR = 0.03
-"""Linear light added before looking for print: what differs in black is noise. Chosen."""
 
 LOWEST, HIGHEST = 1 / 16, 6.0
 """Bounds of the luminance gain: four stops down is night, 2.6 up is sun on a packshot's shadow. Chosen."""
@@ -80,14 +79,8 @@ MOST_UNCLIPPED = 1.4
 DIM_BELOW = 0.7, 0.8
 """Relit luminance between which a pixel's colour loses its weight for the local tint. Chosen."""
 
-NOISY_BELOW = 0.02
-"""Relit luminance below which a pixel's colour loses weight for the local tint. Chosen: 8-bit noise."""
-
 REDRAWN_SHARE = 0.4
 """Share of colour lost at which the product counts as wholly redrawn. Chosen."""
-
-LEAST_LOCAL_CONFIDENCE = 0.05
-"""Confidence below which no local tint is estimated. Speed: it would be multiplied by less than that."""
 
 PIECE_BLUR_PX = 4.0
 """Sigma, in working pixels, over which the lights of two products that stand apart are mixed. Chosen."""
@@ -262,7 +255,7 @@ def _unclipped_luminance(relit: Plane, lit: Plane, clipped: Plane, illuminant: I
 
 def _plainness(luminance: Plane, piece: Matte, extent: float) -> Plane:
     """(h, w), 1 where the photograph is plain, towards 0 where it has print or texture."""
-    log = np.log(luminance + PRINT_FLOOR)
+    log = np.log(luminance + EDGE_FLOOR)
     edges = np.hypot(cv2.Sobel(log, -1, 1, 0, ksize=3), cv2.Sobel(log, -1, 0, 1, ksize=3)) / 8
     busy = cv2.GaussianBlur(edges * piece, (0, 0), 2.0) * (extent / 100)
     return np.asarray(1 / (1 + (busy / PRINT_EDGE) ** 2), np.float32)
@@ -270,8 +263,8 @@ def _plainness(luminance: Plane, piece: Matte, extent: float) -> Plane:
 
 def _coarse_to_fine(values: Plane, weight: Plane, piece: Matte, extent: float) -> Plane:
     """Smooth `values` as finely as their weight allows: each scale refines the one before."""
-    result = normalised_blur(values, weight + 1e-3 * piece, COARSEST_SCALE * extent)
-    for scale in SCALES:
+    result = normalised_blur(values, weight + 1e-3 * piece, SCALES[0] * extent)
+    for scale in SCALES[1:]:
         result = _smoothed(values, weight, scale * extent, prior=result, prior_weight=LEAST_WEIGHT)
     return result
 
@@ -295,8 +288,6 @@ def _local_tint(
 
     The veil is taken off the relit colours; what then remains against the photograph is light.
     """
-    if illuminant.local_confidence < LEAST_LOCAL_CONFIDENCE:
-        return np.zeros_like(lit)
     relit_color = relit / (relit_luminance + 1e-4)[..., None]
     unveiled = np.maximum((relit_color - (1 - illuminant.share) * illuminant.veil) / illuminant.share, 0.02)
     expected = lit / np.maximum(lit @ LUMA, 1e-4)[..., None]
@@ -304,7 +295,7 @@ def _local_tint(
     # By luminance, which a turn of the hues leaves alone; the largest channel would change with it.
     dim, bright = DIM_BELOW
     weight = piece * (1 - _ramp((pair.relit_linear @ LUMA - dim) / (bright - dim)))
-    weight *= (brightest(pair.photo_linear) < PHOTO_WHITE) * np.minimum(relit_luminance / NOISY_BELOW, 1)
+    weight *= brightest(pair.photo_linear) < PHOTO_WHITE
     sigma = COLOR_SCALE * float(np.sqrt(piece.sum()))
     tint = _smoothed(ratio, weight, sigma, prior=0.0, prior_weight=COLOR_WEIGHT)
     return np.asarray(np.clip(tint * np.float32(illuminant.local_confidence), -MOST_TINT, MOST_TINT))

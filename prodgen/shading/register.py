@@ -20,17 +20,14 @@ from prodgen.images import Matte, Plane
 SIDE_PX = 256
 """Longest side while aligning. Speed: ECC is exact to a tenth of a pixel there, which is enough for light."""
 
-LEAST_DISPLACEMENT = 0.004
-"""Displacement, in product extents (square root of area), below which nothing is moved.
-
-Chosen: half of the finest light that is estimated, see `field.SCALES`.
-"""
-
 LEAST_GAIN = 0.02
 """Growth of the correlation below which nothing is moved. Guard against chance."""
 
 MOST_DISPLACEMENT = 0.08
-"""Displacement, in product extents, above which it is another pose. Chosen: models slide by a few %."""
+"""Displacement, in product extents (square root of area), above which it is another pose.
+
+Chosen: models slide by a few %.
+"""
 
 LEAST_CORRELATION = 0.25
 """Correlation of edges below which the relit picture does not show this product at this place. Chosen."""
@@ -39,7 +36,7 @@ LEAST_EDGES = 0.004
 """Deviation of the photograph's edges below which a product is too plain to be aligned. Guard."""
 
 EDGE_FLOOR = 0.03
-"""Linear light added before the logarithm: noise in the dark is no edge. Chosen as `field.PRINT_FLOOR`."""
+"""Linear light added before the logarithm, wherever edges are sought. Guard: noise in the dark is none."""
 
 STRONGEST_EDGE = 0.15
 """Change of log luminance per pixel at which edges saturate: an outline shall not outvote print. Chosen."""
@@ -102,7 +99,7 @@ def align(photo_linear: Plane, relit_linear: Plane, weight: Matte, *, is_refusin
             f"the relit picture does not show this product at this place (edges correlate {at_rest:.2f});"
             " use the same framing for both, or check the matte"
         )
-    if reached < at_rest + LEAST_GAIN or displacement < LEAST_DISPLACEMENT:
+    if reached < at_rest + LEAST_GAIN:
         return Alignment(still, 0.0, at_rest)
     if displacement > MOST_DISPLACEMENT:
         if at_rest >= 2 * LEAST_CORRELATION or not is_refusing:

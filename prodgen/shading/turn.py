@@ -52,18 +52,11 @@ ACCEPTED_REMAINDER = 0.4
 Chosen for colours that are explained almost wholly, whose cost is too small to fall by `LEAST_GAIN`.
 """
 
-HSV_PENALTY = 10.0
-"""Cost added to turns in HSV.
-
-Chosen equal to `LEAST_GAIN`: on a product of one hue the two kinds differ little, and taking the wrong one
-changes its lightness.
-"""
-
 LIGHTS_OWN_TURN_DEG = 15.0
 """Turn of all colours alike that light itself may make. Measured on path-traced products: up to 10."""
 
 MIN_SIGNAL_TO_NOISE = 2.0
-"""Smallest ratio of the colours' turned spread to the residuals, for the similarity fit to be used.
+"""Smallest ratio of the colours' turned spread to the residuals' deviation for the similarity fit to count.
 
 Chosen: two standard deviations.
 """
@@ -71,11 +64,11 @@ Chosen: two standard deviations.
 SIMILARITY_NOISE = 0.03
 """Noise floor of the similarity fit, in a*b* over L*. Guard against a perfect fit."""
 
-RESIDUAL_OFFSET = 0.01
-"""Added to the median residual before dividing by it. Guard against division by zero."""
-
 SMALL_DEG = np.array([-10.0, -5.0, 5.0, 10.0])
-"""Angles tried first beside those around the circle. Speed."""
+"""Angles tried first beside those around the circle.
+
+Measured on a drawn carton turned by 5 degrees: without them the result is off by 1.8 and not by under 1.5.
+"""
 
 COARSE_DEG, FINEST_DEG = 20.0, 0.5
 """Steps of the first search, around the circle, and of the last; each is a quarter of the last one. Speed."""
@@ -93,12 +86,6 @@ CUT_OFF = 0.0008
 """Distance from 0 or 1, linear light, within which a channel was cut off at the edge of sRGB.
 
 Standard: 2.6 of 255 in sRGB (IEC 61966-2-1), twice the rounding of 8 bits.
-"""
-
-CUT_OFF_WEIGHT = 0.3
-"""Weight of a pixel with a cut-off channel.
-
-Chosen: its hue is off by 10 degrees or so, but strong colours may leave no other pixels.
 """
 
 
@@ -187,18 +174,17 @@ def _similarity_turn(photo: Plane, relit: Plane) -> float | None:
     """
     before, after = linear_to_lab(photo), linear_to_lab(relit)
     x, y = ((lab[:, 1] + 1j * lab[:, 2]) / np.maximum(lab[:, 0], 1) for lab in (before, after))
-    prior_weight = np.where(_is_cut_off(relit), CUT_OFF_WEIGHT, 1.0)
-    weight = prior_weight
-    c, distance = 1 + 0j, np.zeros(len(x))
+    weight = np.ones(len(x))
+    c, noise = 1 + 0j, SIMILARITY_NOISE
     for _ in range(8):
         middle = (weight * x).sum() / weight.sum(), (weight * y).sum() / weight.sum()
         offset = x - middle[0]
         c = (weight * offset.conj() * (y - middle[1])).sum() / ((weight * abs(offset) ** 2).sum() + 1e-6)
         distance = abs(y - middle[1] - c * offset)
         noise = max(SIMILARITY_NOISE, 1.5 * float(np.median(distance)))
-        weight = prior_weight / (1 + (distance / noise) ** 2)
+        weight = 1 / (1 + (distance / noise) ** 2)
     spread = float(np.sqrt((weight * abs(x - middle[0]) ** 2).sum() / weight.sum()))
-    is_clear = abs(c) * spread > MIN_SIGNAL_TO_NOISE * (float(np.median(distance)) + RESIDUAL_OFFSET)
+    is_clear = abs(c) * spread > MIN_SIGNAL_TO_NOISE * noise
     return float(np.degrees(np.angle(c))) if is_clear else None
 
 
@@ -216,32 +202,23 @@ def _best_of(
     photo: Plane, relit: Plane, angles: Array, space: Space, scene_color: Plane, *, rounds: int = 1
 ) -> Turn:
     """Take each turn back, fit the veil model, and return the turn whose fit costs least."""
-    weight = np.where(_is_cut_off(relit) & (space == "lab"), CUT_OFF_WEIGHT, 1.0)
     is_completing = space == "lab" and rounds > 1
     full = [_completed(relit, turned(photo, a, space)) if is_completing else relit for a in angles]
     for left in reversed(range(rounds if space == "lab" else 1)):
         back = np.stack([turned(x, -angle, space) for x, angle in zip(full, angles, strict=True)])
-        fits = fit_veil(
-            with_luminance_1(photo), with_luminance_1(back), scene_color, weight=weight, starts=STARTS
-        )
+        fits = fit_veil(with_luminance_1(photo), with_luminance_1(back), scene_color, starts=STARTS)
         expected = [turned(fit.colors(photo), angle, space) for fit, angle in zip(fits, angles, strict=True)]
         if left:
             full = [_completed(relit, colors) for colors in expected]
     if space == "lab":
         # Cut-off channels are compared as they were observed: completed they would agree with any angle.
-        residual = residual_cost(
-            with_luminance_1(np.stack(expected)), with_luminance_1(relit), np.ones(len(relit))
-        )
+        residual = residual_cost(with_luminance_1(np.stack(expected)), with_luminance_1(relit))
         costs = [fit.prior_cost + float(cost) for fit, cost in zip(fits, residual, strict=True)]
     else:
-        costs = [fit.cost + HSV_PENALTY for fit in fits]
+        # On a product of one hue the two kinds differ little, and taking HSV wrongly changes its lightness.
+        costs = [fit.cost + LEAST_GAIN for fit in fits]
     best = int(np.argmin(costs))
     return Turn((float(angles[best]) + 180) % 360 - 180, space, fits[best], costs[best])
-
-
-def _is_cut_off(linear: Plane) -> NDArray[np.bool_]:
-    """(n,), whether a colour has a channel at 0 or 1."""
-    return np.asarray((linear.min(axis=-1) < CUT_OFF) | (linear.max(axis=-1) > 1 - CUT_OFF))
 
 
 def _completed(relit: Plane, expected: Plane) -> Plane:

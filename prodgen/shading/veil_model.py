@@ -42,7 +42,7 @@ Chosen half of the light's: models draw products towards the colours around them
 """
 
 MOST_SCENE_CAST = 0.5
-"""Largest log colour of the scene, on each axis, that the veil is expected at: Guard against neon scenes."""
+"""Largest log colour of the scene, on each axis, that the veil is expected at. Guard against neon scenes."""
 
 SHARE_PRIOR = (0.5, 1.5)
 """Prior mean and standard deviation of the logit of the share of colour that survived.
@@ -63,10 +63,10 @@ NO_VEIL_NOISE = 0.03
 """Noise floor of relative residuals in the model without a veil. Chosen: only a faithful picture fits it."""
 
 COST_NOISE = 0.06
-"""Relative residual that counts as one standard deviation in `residual_cost`."""
+"""Relative residual that counts as one standard deviation in `residual_cost`. Chosen."""
 
 FIRST_NOISE = 0.3
-"""Noise that the fit begins with; Guard against outliers before the residuals are known."""
+"""Noise that the fit begins with. Guard against outliers before the residuals are known."""
 
 OUTLIER_FACTOR = 1.5
 """Noise as a multiple of the median residual.
@@ -184,7 +184,6 @@ def fit_veil(
     v: Array,
     scene_color: Plane,
     *,
-    weight: Array | None = None,
     starts: tuple[float, ...] = SURVIVING_STARTS,
 ) -> list[VeilFit]:
     """Fit light, veil and share to colours before and after, once for each version of "after".
@@ -196,17 +195,15 @@ def fit_veil(
         u: (n, 3), the photograph's colours, linear light, each of luminance 1.
         v: (m, n, 3), m versions of the relit colours, each of luminance 1.
         scene_color: (3,), colour of the scene around the product: where the veil is expected.
-        weight: (n,), weight of each pixel, 0 to 1; None: all 1.
         starts: Shares of surviving colour that fits begin with; more find the best fit more surely.
     """
-    weights = np.ones(len(u)) if weight is None else weight
     scene = np.clip(position_of(scene_color), -MOST_SCENE_CAST, MOST_SCENE_CAST)
     mean = np.array([0, 0, *scene, SHARE_PRIOR[0]])
     spread = np.array([*LIGHT_SPREAD, *VEIL_SPREAD, SHARE_PRIOR[1]])
     count = len(v)
-    plain = _fit(u, v, weights, np.zeros((count, 2)), mean[:2], spread[:2])
+    plain = _fit(u, v, np.zeros((count, 2)), mean[:2], spread[:2])
     first = np.array([[0, 0, *scene, np.log(share / (1 - share))] for share in starts])
-    veiled = _fit(u, np.repeat(v, len(starts), axis=0), weights, np.tile(first, (count, 1)), mean, spread)
+    veiled = _fit(u, np.repeat(v, len(starts), axis=0), np.tile(first, (count, 1)), mean, spread)
     fits = []
     for k in range(count):
         tried = slice(k * len(starts), (k + 1) * len(starts))
@@ -229,20 +226,19 @@ def fit_veil(
     return fits
 
 
-def residual_cost(expected: Array, observed: Array, weight: Array) -> Array:
+def residual_cost(expected: Array, observed: Array) -> Array:
     """Cauchy cost of relative residuals, all pixels together counting as `EFFECTIVE_SAMPLES`.
 
     Args:
         expected: (..., n, 3), each of luminance 1.
         observed: (..., n, 3), each of luminance 1.
-        weight: (n,), weight of each pixel.
 
     Returns:
         (...), in squared standard deviations of `COST_NOISE`.
     """
     distance = np.linalg.norm((expected - observed) * _relative(observed), axis=-1)
     cauchy = np.log1p((distance / COST_NOISE) ** 2)
-    return np.asarray((EFFECTIVE_SAMPLES * weight / weight.sum() * cauchy).sum(-1))
+    return np.asarray(EFFECTIVE_SAMPLES * cauchy.mean(-1))
 
 
 def _relative(v: Array) -> Array:
@@ -273,13 +269,13 @@ def _predicted(x: Array, u: Array) -> Array:
     return np.asarray(share * lit + (1 - share) * color_at(x[:, 2:4])[:, None])
 
 
-def _fit(u: Array, v: Array, weights: Array, start: Array, mean: Array, spread: Array) -> _Fits:
+def _fit(u: Array, v: Array, start: Array, mean: Array, spread: Array) -> _Fits:
     """Robust Gauss-Newton of m problems at once, from (m, k) unknowns: 2 without a veil, 5 with one."""
     floor = NO_VEIL_NOISE if start.shape[1] == 2 else VEIL_NOISE
     x = start.copy()
     sigma = np.full(len(v), FIRST_NOISE)
     scale = _relative(v)
-    per_pixel = EFFECTIVE_SAMPLES * weights / weights.sum()
+    per_pixel = EFFECTIVE_SAMPLES / len(u)
     for _ in range(GAUSS_NEWTON_STEPS):
         residual = (_predicted(x, u) - v) * scale
         distance = np.linalg.norm(residual, axis=-1)
@@ -301,4 +297,4 @@ def _fit(u: Array, v: Array, weights: Array, start: Array, mean: Array, spread: 
     expected = _predicted(x, u)
     distance = np.linalg.norm((expected - v) * scale, axis=-1)
     prior_cost = (((x - mean) / spread) ** 2).sum(axis=-1)
-    return _Fits(x, prior_cost, residual_cost(expected, v, weights), np.median(distance, axis=-1))
+    return _Fits(x, prior_cost, residual_cost(expected, v), np.median(distance, axis=-1))
