@@ -107,7 +107,7 @@ def _is_blocky(rgb: RgbImage) -> bool:
         # Edges of things count no more than a step of the backdrop.
         steps = np.minimum(np.abs(np.diff(plane, axis=1)), np.float32(3 / 255))
         phases = [float(steps[:, phase::8].mean()) for phase in range(8)]
-        if max(phases) < BLOCKINESS * float(np.median(phases)):
+        if max(phases) <= BLOCKINESS * float(np.median(phases)):  # equal where nothing steps at all
             return False
     return True
 

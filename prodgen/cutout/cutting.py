@@ -17,7 +17,7 @@ from prodgen.errors import ImageError, SegmentationError
 from prodgen.images import Matte, Photo, RgbImage
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CutOut:
     """A product cut out of its photograph. A notebook shows it."""
 
@@ -62,6 +62,10 @@ class CutOut:
             ImageError: If the ending is unknown or the file cannot be written.
         """
         files.save_matte(path, self.matte)
+
+    def __repr__(self) -> str:
+        height, width = self.matte.shape
+        return f"<CutOut {width}x{height}, matte {f'by {self.segmenter}' if self.segmenter else 'as given'}>"
 
     def _repr_png_(self) -> bytes:
         return codecs.encode("PNG", self.foreground, matte=self.matte)

@@ -67,8 +67,8 @@ class Doubt:
 
     kind: DoubtKind
     share: float = 0.0
-    """Tiny product, hardly any background: the product's share of the photo. Half-sure matte: of the product.
-    Outline without edges: of the outline."""
+    """Tiny product, hardly any background: the product's share of the photo. Half-sure matte: of
+    all that is not surely background. Outline without edges: of the outline."""
     sides: tuple[Side, ...] = ()
     """Cut off: where the product touches the photo's border."""
 
@@ -149,7 +149,7 @@ def check_matte(matte: Matte, rgb: RgbImage) -> list[Doubt]:
         doubts.append(Doubt("hardly any background", share))
     soft = float(((matte > 0.06) & (matte < 0.94)).mean())
     if soft > SOFT_SHARE * share:
-        doubts.append(Doubt("half-sure matte", soft / share))
+        doubts.append(Doubt("half-sure matte", soft / float((matte > 0.06).mean())))
     borders: dict[Side, Matte] = {
         "left": matte[:, 0],
         "top": matte[0],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 
 from prodgen.errors import SettingError
 from prodgen.images import Matte
@@ -22,12 +23,19 @@ def check_hints(shape: tuple[int, ...], box: Rectangle | None, points: Sequence[
     """
     height, width = shape[:2]
     if box is not None:
-        left, top, right, bottom = box
+        try:
+            left, top, right, bottom = map(index, box)
+        except (TypeError, ValueError) as error:
+            raise SettingError(f"box {box} is not left, top, right, bottom in whole pixels") from error
         if not (0 <= left < right <= width and 0 <= top < bottom <= height):
             raise SettingError(
                 f"box {left},{top},{right},{bottom} does not lie in the photo of {width}x{height}"
             )
-    for x, y, _ in points:
+    for point in points:
+        try:
+            x, y, _ = point
+        except (TypeError, ValueError) as error:
+            raise SettingError(f"point {point} is not x, y, and whether the product is there") from error
         if not (0 <= x < width and 0 <= y < height):
             raise SettingError(f"point {x:g},{y:g} does not lie in the photo of {width}x{height}")
 

@@ -183,6 +183,11 @@ def test_a_backdrop_without_a_product_is_an_error_that_says_what_to_try():
         cut(empty)
 
 
+def test_a_picture_of_one_colour_holds_no_product():
+    with pytest.raises(SegmentationError, match="nothing stands out"):
+        ClassicalSegmenter().segment(np.full((100, 100, 3), 0.5, np.float32))
+
+
 def test_a_box_keeps_everything_outside_out():
     true = shape(bottle)
     both = np.maximum(true, shape(lambda large: cv2.circle(large, (1080, 800), 120, 1, -1)))

@@ -65,6 +65,10 @@ def test_the_matte_is_written_as_a_grey_picture(photo, disc, tmp_path):
         np.testing.assert_array_equal(np.asarray(written), images.to_uint8(disc))
 
 
+def test_a_prompt_shows_the_cut_out_in_one_line(photo, disc):
+    assert repr(cut_out(photo, matte=disc)) == "<CutOut 64x64, matte as given>"
+
+
 def test_a_notebook_shows_the_cut_out(photo, disc):
     shown = codecs.decode(cut_out(photo, matte=disc)._repr_png_())
 

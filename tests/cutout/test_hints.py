@@ -39,3 +39,15 @@ def test_a_box_that_leaves_the_photo_or_holds_nothing_is_refused(box):
 def test_a_point_beside_the_photo_is_refused(point):
     with pytest.raises(SettingError, match="does not lie in the photo of 30x20"):
         check_hints((20, 30, 3), None, [point])
+
+
+@pytest.mark.parametrize("box", [(1, 2, 3), (1, 2, 3, 4, 5), (1.5, 2.5, 8.5, 9.5), 3, ("a", 2, 3, 4)])
+def test_a_box_that_is_not_four_whole_numbers_is_refused(box):
+    with pytest.raises(SettingError, match="is not left, top, right, bottom in whole pixels"):
+        check_hints((20, 30, 3), box, [])
+
+
+@pytest.mark.parametrize("point", [(1, 2), 3])
+def test_a_point_that_does_not_say_what_is_there_is_refused(point):
+    with pytest.raises(SettingError, match="is not x, y, and whether the product is there"):
+        check_hints((20, 30, 3), None, [point])
