@@ -15,6 +15,10 @@ SHOWN_NAMES = 16
 """How many possible names a sentence lists."""
 
 
+FIELDS_OF_OPTIONS = {"styles": "server_styles", "upscaler_1": "upscaler"}
+"""Our field for one of A1111's that an option sets under another name."""
+
+
 def shown(value: object) -> str:
     """Return a value in quotes, cut where it is long."""
     text = repr(value)
@@ -31,7 +35,7 @@ def unknown(kind: str, name: str, known: Iterable[str], hint: str = "", *, lists
         more = ", ..." if len(error.known) > SHOWN_NAMES else ""
         said += f"{'' if error.nearest else ';'} possible: {', '.join(error.known[:SHOWN_NAMES])}{more}"
     elif not error.known:
-        said += "; there is none here"
+        said += "; there are none"
     return f"{said} {hint}".rstrip()
 
 
@@ -67,10 +71,12 @@ def of_work(error: ProdgenError, command: click.Command | None) -> str:
         return str(IdleSettingError((options.get(name, name) for name in error.settings), error.reason))
     if isinstance(error, WrongValueError):
         field = error.setting.rpartition(".")[2]
-        return str(WrongValueError(options.get(field, error.setting), error.value, error.reason))
+        option = options.get(FIELDS_OF_OPTIONS.get(field, field), error.setting)
+        return str(WrongValueError(option, error.value, error.reason))
     if isinstance(error, UnknownNameError):
         by_kind = f"--{error.kind.lower()}"
-        option = options.get(error.setting, by_kind if by_kind in options.values() else "")
+        field = FIELDS_OF_OPTIONS.get(error.setting, error.setting)
+        option = options.get(field, by_kind if by_kind in options.values() else "")
         said = unknown(error.kind, error.name, error.known, error.hint)
         return f"{option}: {said}" if option else said
     return str(error)

@@ -242,9 +242,9 @@ class Client(Session):
         payload = self.dialect.upscale(asked)
         wanted_w, wanted_h = proofs.wanted_size(asked)
         answer = self._drawer.do(Call(payload, "", int(4 * wanted_w * wanted_h), on_progress), [])
-        answered = self._connection.parsed(payload.path, answer)
-        if not isinstance(answered, dict) or not isinstance(answered.get("image"), str):
+        text = decoding.as_object(self._connection.parsed(payload.path, answer)).get("image")
+        if not isinstance(text, str):
             raise AnswerError(self.address, f"{payload.path} answered no picture")
-        picture, _ = decoding.decode(self.address, answered["image"], "the enlarged picture")
+        picture, _ = decoding.decode(self.address, text, "the enlarged picture")
         proofs.check_enlarged(self.address, asked, picture)
         return Enlargement(picture, asked.upscaler_1, self.name)

@@ -14,7 +14,6 @@ from prodgen.dialects.payload import Payload, SentPicture
 from prodgen.errors import MissingExtensionError, SettingError, UnknownNameError, UnsupportedFeatureError
 from prodgen.images import RgbImage
 from prodgen.schema import (
-    ADetailer,
     Capabilities,
     ControlNetUnit,
     Drawing,
@@ -227,8 +226,8 @@ class A1111:
         if request.adetailer:
             if capabilities.scripts and capabilities.script("adetailer", is_img2img=is_img2img) is None:
                 raise MissingExtensionError("ADetailer", self.title, "install the extension adetailer")
-            units: list[ADetailer] = list(request.adetailer)
-            self._add_script(fields, "ADetailer", [True, False, *(unit.sent_fields for unit in units)])
+            passes = [unit.sent_fields for unit in request.adetailer]
+            self._add_script(fields, "ADetailer", [True, False, *passes])
         for script in request.scripts:
             self._add_any(fields, script, capabilities, is_img2img=is_img2img)
         return fields

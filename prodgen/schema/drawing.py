@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, model_validator
 
 from prodgen.schema import units
-from prodgen.schema.request import MatteField, Name, Request, RgbField, Seed, Share, Side
+from prodgen.schema.request import MatteField, Name, Request, RgbField, Seed, Share, Side, size_text
 from prodgen.schema.units import ADetailer, ControlNetUnit, ICLight, Lora, Script, SoftInpainting
 
 InpaintingFill = Literal["fill", "original", "latent_noise", "latent_nothing"]
@@ -273,7 +273,7 @@ class Img2Img(Drawing):
         """Refuse what would not run, or be ignored."""
         super().check()
         if self.inpaint_mask is None:
-            useless = {
+            idle = {
                 "inpainting_fill",
                 "inpaint_full_res_padding",
                 "inpainting_mask_invert",
@@ -281,17 +281,15 @@ class Img2Img(Drawing):
                 "mask_round",
                 "soft_inpainting",
             } & self.sent_fields.keys()
-            if useless or self.inpaint_full_res:
-                named = ", ".join(
-                    sorted(useless | ({"inpaint_full_res"} if self.inpaint_full_res else set()))
-                )
-                raise ValueError(f"{named}: without effect unless there is an inpaint_mask")
+            if self.inpaint_full_res:
+                idle.add("inpaint_full_res")
+            if idle:
+                raise ValueError(f"{', '.join(sorted(idle))}: without effect unless there is an inpaint_mask")
             return
         if self.inpaint_mask.shape != self.init_image.shape[:2]:
-            high, wide = self.inpaint_mask.shape
             raise ValueError(
-                f"inpaint_mask is {wide}x{high} but init_image is "
-                f"{self.init_image.shape[1]}x{self.init_image.shape[0]}; they must have the same size"
+                f"inpaint_mask is {size_text(self.inpaint_mask)} but init_image is "
+                f"{size_text(self.init_image)}; they must have the same size"
             )
         kept = self.inpaint_mask.min() if self.inpainting_mask_invert else 1 - self.inpaint_mask.max()
         if kept >= 0.5:

@@ -42,10 +42,15 @@ def checked_matte(matte: object) -> NDArray[np.float32]:
     return _checked_range(matte)
 
 
+def size_text(picture: NDArray[np.float32]) -> str:
+    """Return width and height of a picture or a matte as a sentence has them."""
+    return f"{picture.shape[1]}x{picture.shape[0]}"
+
+
 def _shape_of(value: object) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and type {value.dtype}"
-    return f"{type(value).__name__}"
+    return type(value).__name__
 
 
 def _checked_range(array: NDArray[Any]) -> NDArray[np.float32]:

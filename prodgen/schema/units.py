@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from prodgen.schema.request import MatteField, Name, Request, RgbField, Share
+from prodgen.schema.request import MatteField, Name, Request, RgbField, Share, size_text
 
 IC_LIGHT_CFG_SCALE = 2.0
 """Guidance of IC-Light's own demo (gradio_demo.py); above about 3 the light burns and colours shift."""
@@ -81,7 +81,7 @@ class ICLight(Request):
         super().check()
         if self.foreground.shape[:2] != self.matte.shape:
             raise ValueError(
-                f"foreground is {_size(self.foreground)} but its matte is {_size(self.matte)}; "
+                f"foreground is {size_text(self.foreground)} but its matte is {size_text(self.matte)}; "
                 "they must have the same size"
             )
         if self.mode == "fbc" and (self.background is None) == (self.light_side is None):
@@ -92,10 +92,6 @@ class ICLight(Request):
             raise ValueError("detail_transfer_blur_radius must be odd")
         if float(self.matte.max()) == 0:
             raise ValueError("the matte is empty: there is no product to relight")
-
-
-def _size(picture: RgbField | MatteField) -> str:
-    return f"{picture.shape[1]}x{picture.shape[0]}"
 
 
 class ControlNetUnit(Request):

@@ -159,3 +159,20 @@ def test_a_wrong_value_is_one_sentence_that_names_the_option(
     assert not any(word in said for word in FOREIGN), said
     assert any(option in said for option in names) or (value and repr(value)[1:20] in said), said
     assert not list(tmp_path.glob("out*.png"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--server-style", "nope"],
+        ["--upscale", "2", "--upscaler", "None"],
+        ["--upscale", "2", "--upscaler", "x"],
+    ],
+)
+def test_what_the_server_lacks_is_said_of_the_option_and_not_of_the_requests_field(options, tmp_path):
+    where = ["--backend", "embedded://", "--output", str(tmp_path / "a.png")]
+
+    done = CliRunner().invoke(main, ["generate", "--prompt", "a", "--size", "64x64", *where, *options])
+
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"prodgen: {options[-2]}")

@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import tenacity
@@ -66,16 +65,10 @@ LONGEST_WAIT_S = 30.0
 class WholeAnswer:
     """A whole answer with a good status."""
 
-    status: int
     content_type: str
     body: bytes
     date: str = ""
     """Its Date header: the server's clock when it answered."""
-
-    @property
-    def json(self) -> Any:
-        """The parsed body; ValueError if it is not JSON."""
-        return decoding.decode_json(self.body)
 
 
 class Connection:
@@ -117,14 +110,6 @@ class Connection:
             # HTTP_PROXY is meant for the way out; a server on this machine would not be found through it.
             trust_env=not address.is_local,
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close all sockets."""
@@ -213,7 +198,7 @@ class Connection:
             AnswerError: If it is not JSON, or only half of it.
         """
         try:
-            return answer.json
+            return decoding.decode_json(answer.body)
         except ValueError as error:
             if "html" in answer.content_type or answer.body.lstrip()[:1] == b"<":
                 raise NotABackendError(self.url, f"{path} answered a web page, not an API") from error
@@ -288,7 +273,7 @@ class Connection:
             raise NotABackendError(self.url, f"{path} is redirected; give the address it leads to")
         if status >= 400:
             faults.raise_for(self.url, status, content_type, received, path=path)
-        return WholeAnswer(status, content_type, received, date)
+        return WholeAnswer(content_type, received, date)
 
     def _read(self, response: httpx.Response, limit: int, deadline: float, path: str) -> bytes:
         """Read at most `limit` bytes until `deadline`: an answer may be endless or come in drops."""

@@ -22,6 +22,7 @@ from prodgen.dialects.ic_light import USUAL_MODELS
 from prodgen.errors import AnswerError, BackendFaultError, NotAppliedError
 from prodgen.images import RgbImage
 from prodgen.schema import Applied, Capabilities, Drawing, ICLight, Img2Img, Txt2Img, Upscale
+from prodgen.schema.request import size_text
 
 SAME_LEVELS = 1
 """8-bit levels by which the foreground that comes back may differ: rounding on the way to grey."""
@@ -325,7 +326,7 @@ def check_enlarged(url: str, request: Upscale, picture: RgbImage) -> None:
     if width < 0.98 * wanted_w and height < 0.98 * wanted_h:
         raise NotAppliedError(
             url,
-            f"upscaler {request.upscaler_1!r} made {width}x{height} of {request.image.shape[1]}x"
-            f"{request.image.shape[0]}, not {wanted_w:.0f}x{wanted_h:.0f}",
+            f"upscaler {request.upscaler_1!r} made {width}x{height} of {size_text(request.image)}, "
+            f"not {wanted_w:.0f}x{wanted_h:.0f}",
             feature="upscaler",
         )
