@@ -96,6 +96,7 @@ class Generation:
         from prodgen import files, provenance
 
         whole = Path(path)
+        files.format_of(whole)
         paths = [whole]
         if len(self.images) > 1:
             paths = [whole.with_stem(f"{whole.stem}-{number}") for number in range(1, len(self.images) + 1)]

@@ -90,6 +90,26 @@ def test_the_size_is_that_of_the_checkpoint_that_this_call_loads():
     assert (drawn.width, over.width) == (1024, 1000)
 
 
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda client: client.txt2img("a bag"), "a request is a Txt2Img, not a str"),
+        (lambda client: client.img2img(prompt="a bag"), "^init_image must be given$"),
+    ],
+)
+def test_a_call_that_lacks_what_it_needs_is_refused_in_one_sentence(client, call, sentence):
+    with pytest.raises(SettingError, match=sentence):
+        call(client)
+
+
+def test_several_pictures_are_not_saved_to_a_folder(client, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    two = client.txt2img(prompt="a", width=64, height=64, batch_size=2, seed=5)
+
+    with pytest.raises(ImageError, match="the ending must be one of"):
+        two.save(".")
+
+
 def test_a_saved_picture_carries_its_infotext_and_what_it_is(drawn, tmp_path):
     (path,) = drawn.save(tmp_path / "a.png")
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from prodgen import files
 from prodgen.client.knowledge.names import best_upscaler
-from prodgen.errors import SettingError
+from prodgen.errors import SettingError, WrongValueError
 from prodgen.schema import Capabilities, Img2Img, Request, Txt2Img, Upscale, seeds
 
 R = TypeVar("R", bound=Request)
@@ -28,7 +28,7 @@ def txt2img(request: Txt2Img | None, given: Mapping[str, Any], capabilities: Cap
         SettingError: If there are both, or a field is wrong.
     """
     if request is not None:
-        return _alone(request, given)
+        return _alone(request, Txt2Img, given)
     side = capabilities.with_checkpoint(given.get("checkpoint")).native_side
     return Txt2Img.model_validate({"seed": seeds.draw(), "width": side, "height": side, **_set(given)})
 
@@ -41,17 +41,16 @@ def img2img(request: Img2Img | None, given: Mapping[str, Any], capabilities: Cap
         ImageError: If a picture cannot be read.
     """
     if request is not None:
-        return _alone(request, given)
+        return _alone(request, Img2Img, given)
     fields = _set(given)
-    size = {}
-    if "init_image" in fields:
-        megapixels = capabilities.with_checkpoint(given.get("checkpoint")).native_megapixels
-        init = fields["init_image"] = files.load(fields["init_image"]).rgb
-        width, height = drawing_size(init.shape[1], init.shape[0], megapixels)
-        size = {"width": width, "height": height}
+    if "init_image" not in fields:
+        raise WrongValueError("init_image", None, "must be given")
+    init = fields["init_image"] = files.load(fields["init_image"]).rgb
+    megapixels = capabilities.with_checkpoint(given.get("checkpoint")).native_megapixels
+    width, height = drawing_size(init.shape[1], init.shape[0], megapixels)
     if "inpaint_mask" in fields:
         fields["inpaint_mask"] = files.load_matte(fields["inpaint_mask"])
-    return Img2Img.model_validate({"seed": seeds.draw(), **size, **fields})
+    return Img2Img.model_validate({"seed": seeds.draw(), "width": width, "height": height, **fields})
 
 
 def upscale(request: Upscale | None, given: Mapping[str, Any], capabilities: Capabilities) -> Upscale:
@@ -62,7 +61,7 @@ def upscale(request: Upscale | None, given: Mapping[str, Any], capabilities: Cap
         ImageError: If the picture cannot be read.
     """
     if request is not None:
-        return _alone(request, given)
+        return _alone(request, Upscale, given)
     fields = {"upscaler_1": best_upscaler(capabilities), **_set(given)}
     if "image" in fields:
         fields["image"] = files.load(fields["image"]).rgb
@@ -84,7 +83,11 @@ def _set(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _alone(request: R, given: Mapping[str, Any]) -> R:
+def _alone(request: R, kind: type[R], given: Mapping[str, Any]) -> R:
+    if not isinstance(request, kind):
+        raise SettingError(
+            f"a request is a {kind.__name__}, not a {type(request).__name__}; name its fields: prompt='a bag'"
+        )
     if fields := _set(given):
         raise SettingError(f"{', '.join(fields)}: give a request or its fields, not both")
     return request
