@@ -11,19 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.images import Matte, Plane
-from prodgen.shading.materials import hue_histogram, smooth_histogram
-
-COLOURED = 20.0
-"""L*a*b* chroma from which on a colour of the photograph has a hue to keep. Chosen: duller ones look grey."""
+from prodgen.shading.materials import COLOURED, HUE_WIDTH_DEG, SMALLEST_SHARE, degrees_apart, main_hues
 
 FAINT = 6.0
 """L*a*b* chroma below which a pixel's hue is noise. Chosen: JPEG and sensors move a* and b* by 1 to 2."""
-
-SAME_HUE_DEG = 25
-"""Degrees to either side that are one colour of the product. Chosen as `materials.HUE_WIDTH_DEG`."""
-
-MOST_COLOURS, SMALLEST_COLOUR = 5, 0.015
-"""How many colours are judged, and the share of the product that makes one. Chosen: a logo, not a letter."""
 
 REFLECTING_PERCENT = 75
 """Percentage of a colour's pixels that may be off.
@@ -31,8 +22,8 @@ REFLECTING_PERCENT = 75
 Measured on path-traced products: coloured walls mirrored in a jar reach as far.
 """
 
-GONE_DEG, GONE_SHARE = 90.0, 0.2
-"""Degrees that count where a colour is gone, and the share of its chroma below which it is. Chosen."""
+GONE_DEG = 90.0
+"""Degrees that count where a colour is gone. Chosen: beyond the failure limit of any profile."""
 
 
 def hue_error_deg(photo_lab: Plane, expected_lab: Plane, found_lab: Plane, inside: Matte) -> float | None:
@@ -51,17 +42,16 @@ def hue_error_deg(photo_lab: Plane, expected_lab: Plane, found_lab: Plane, insid
     photo, expected, found = (_complex(lab[where]) for lab in (photo_lab, expected_lab, found_lab))
     has_hue = (np.abs(photo) > COLOURED) & (np.abs(expected) > FAINT)
     off = np.abs(np.degrees(np.angle(found * np.conj(expected))))
-    off[np.abs(found) < np.maximum(FAINT, GONE_SHARE * np.abs(expected))] = GONE_DEG
+    off[np.abs(found) < FAINT] = GONE_DEG
     hue = np.degrees(np.angle(photo)) % 360
-    left = hue_histogram(hue[has_hue])
-    errors: list[float] = []
-    for _ in range(MOST_COLOURS):
-        peak = int(smooth_histogram(left).argmax())
-        one = has_hue & (np.abs((hue - (10 * peak + 5) + 180) % 360 - 180) < SAME_HUE_DEG)
-        if one.sum() < max(20, SMALLEST_COLOUR * len(hue)):
-            break
-        errors.append(float(np.percentile(off[one], 100 - REFLECTING_PERCENT)))
-        left[[(peak + k) % 36 for k in range(-3, 4)]] = 0
+    errors = [
+        float(
+            np.percentile(
+                off[has_hue & (np.abs(degrees_apart(hue, main)) < HUE_WIDTH_DEG)], 100 - REFLECTING_PERCENT
+            )
+        )
+        for main in main_hues(hue[has_hue], SMALLEST_SHARE * len(hue))
+    ]
     return max(errors, default=None)
 
 

@@ -152,6 +152,17 @@ def with_luminance_1(linear: Plane) -> Array:
     return np.asarray(positive / (positive @ LUMA)[..., None])
 
 
+def has_colour(photo_linear: Plane, relit_linear: Plane, weight: Matte) -> NDArray[np.bool_]:
+    """(h, w), where the product (`weight` above 0) is neither clipped nor nearly black in both pictures."""
+    return np.asarray(
+        (weight > 0)
+        & (brightest(relit_linear) < RELIT_WHITE)
+        & (brightest(photo_linear) < PHOTO_WHITE)
+        & (photo_linear @ LUMA > PHOTO_BLACK)
+        & (relit_linear @ LUMA > RELIT_BLACK)
+    )
+
+
 def sample_pixels(
     photo_linear: Plane, relit_linear: Plane, weight: Matte, count: int = 900
 ) -> tuple[Plane, Plane]:
@@ -166,14 +177,7 @@ def sample_pixels(
     Returns:
         Their colours before and after, (n, 3) each, linear light.
     """
-    is_usable = (
-        (weight > 0)
-        & (brightest(relit_linear) < RELIT_WHITE)
-        & (brightest(photo_linear) < PHOTO_WHITE)
-        & (photo_linear @ LUMA > PHOTO_BLACK)
-        & (relit_linear @ LUMA > RELIT_BLACK)
-    )
-    index = np.flatnonzero(is_usable)
+    index = np.flatnonzero(has_colour(photo_linear, relit_linear, weight))
     if len(index) > count:
         index = index[np.linspace(0, len(index) - 1, count).astype(int)]
     return photo_linear.reshape(-1, 3)[index], relit_linear.reshape(-1, 3)[index]
