@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import logging
-from importlib import import_module
 
 import click
 
@@ -16,6 +15,7 @@ from prodgen import __version__
 from prodgen.cli import refusal
 from prodgen.cli.parameters import EVERYWHERE
 from prodgen.cli.telling import Failure, Misuse, printer, tell_stopped
+from prodgen.cli.values import load
 from prodgen.errors import ProdgenError
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -48,8 +48,7 @@ class _Prodgen(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS and cmd_name not in self.commands:
-            module, _, attribute = COMMANDS[cmd_name].partition(":")
-            command: click.Command = getattr(import_module(module), attribute)
+            command: click.Command = load(COMMANDS[cmd_name])
             command.context_settings = {**SETTINGS, **command.context_settings}
             command.params = [*command.params, *EVERYWHERE]
             self.commands[cmd_name] = command

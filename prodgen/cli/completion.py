@@ -11,12 +11,12 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 @click.command()
-@click.argument("shell", type=OneOf("shell", lambda: SHELLS), metavar="bash|zsh|fish")
+@click.argument("shell", type=OneOf("shell", SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print what makes a shell complete prodgen.
 
-    Commands, options, and names such as looks and recipes.
+    SHELL is bash, zsh or fish. Commands, options, and names such as looks and recipes are completed.
 
     \b
         eval "$(prodgen completion bash)"      # in ~/.bashrc

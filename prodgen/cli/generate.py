@@ -24,12 +24,6 @@ from prodgen.cli.telling import printer, tell_picture
 from prodgen.cli.values import File, Number, OneOf, Text, Whole
 
 
-def _presets() -> list[str]:
-    from prodgen.text2image.presets import AUTO, presets
-
-    return [AUTO, *presets()]
-
-
 @click.command()
 @click.option(
     "--prompt",
@@ -55,7 +49,9 @@ def _presets() -> list[str]:
     help="A prompt style saved on the server; may be repeated.",
 )
 @click.option(
-    "--preset", type=OneOf("preset", _presets), help="sd15, sdxl, sdxl-turbo, lcm, ... Default: by the name."
+    "--preset",
+    type=OneOf("preset", "prodgen.text2image.presets:names"),
+    help="sd15, sdxl, sdxl-turbo, lcm, ... Default: by the name.",
 )
 @click.option("--steps", type=Whole(), help="Sampling steps. Default: the preset's, as the next three.")
 @click.option("--cfg-scale", type=Number(), help="Weight of the prompt.")
@@ -109,11 +105,11 @@ def generate(
     to = printer()
     fields = {} if config is None else read_config(config)
     given = {name: value for name, value in options.items() if value is not None and value != ()}
-    backend = fields.pop("backend", backend) if _is_default("backend") else backend
+    in_file = fields.pop("backend", backend)
+    backend = in_file if _is_default("backend") else backend
     kept = fields.pop("output", None)
     if output is None and kept is not None and config is not None:
         output = config.parent / kept
-    fields.pop("backend", None)
     job = new_job({**fields, **given})
     chosen = seeds_of(job)
     stem = Path(_stem(job.prompt))

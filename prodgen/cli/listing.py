@@ -152,7 +152,7 @@ _OURS = {"looks": _looks, "recipes": _recipes, "profiles": _profiles, "segmenter
 
 
 @click.command("list")
-@click.argument("what", type=OneOf("list", lambda: [*_ON_SERVER, *_OURS]))
+@click.argument("what", type=OneOf("list", (*_ON_SERVER, *_OURS)))
 @click.argument("word", required=False, type=Text())
 @click.option("--refresh", is_flag=True, help="Have the server read its folder again first.")
 @backend_option

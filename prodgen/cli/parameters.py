@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,82 +21,14 @@ class MadeFile(click.Option):
     """An option that says where the file goes that a command makes; --open shows that file."""
 
 
-def _looks() -> Iterable[str]:
-    from prodgen.shots.stages.look import looks
-
-    return looks()
-
-
-def _recipes() -> Iterable[str]:
-    from prodgen.shots import builtin_recipes
-
-    return builtin_recipes()
-
-
-def _profiles() -> Iterable[str]:
-    from prodgen.identity import profiles
-
-    return profiles()
-
-
-def _segmenters() -> Iterable[str]:
-    from prodgen.cutout import NAMES
-
-    return NAMES
-
-
-def _dialects() -> Iterable[str]:
-    from prodgen.dialects import DIALECTS
-
-    return DIALECTS
-
-
-def _read_backend(text: str) -> None:
-    from prodgen.client import parse_address
-
-    if text != "auto":
-        parse_address(text)
-
-
-def _read_size(text: str) -> None:
-    from prodgen.placement import parse_size
-
-    parse_size(text, (1024, 1024))
-
-
-def _read_upscale(text: str) -> None:
-    from prodgen.client import target_size
-
-    target_size(text, 64, 64)
-
-
-def _read_light(text: str) -> None:
-    from prodgen.light import Light
-
-    Light.parse(text)
-
-
-def _read_lora(text: str) -> None:
-    from prodgen.schema.prompts import read_lora
-
-    read_lora(text)
-
-
-def _read_control(text: str) -> None:
-    from prodgen.text2image import read_control
-
-    read_control(text)
-
-
-LOOK = OneOf("look", _looks)
-RECIPE = OneOf("recipe", _recipes, or_file=".toml")
-SEGMENTER = OneOf("segmenter", _segmenters)
-PROFILE = OneOf("profile", _profiles)
-SIZE = Checked("size", _read_size)
-UPSCALE = Checked("factor or size", _read_upscale)
-LIGHT = Checked("direction", _read_light)
-
-BACKEND = Checked("backend", _read_backend)
+LOOK = OneOf("look", "prodgen.shots.stages.look:looks")
+RECIPE = OneOf("recipe", "prodgen.shots:builtin_recipes", or_file=".toml")
+SEGMENTER = OneOf("segmenter", "prodgen.cutout:NAMES")
+PROFILE = OneOf("profile", "prodgen.identity:profiles")
+SIZE = Checked("size", "prodgen.placement:parse_size", (1024, 1024))
+UPSCALE = Checked("factor or size", "prodgen.client:target_size", 64, 64)
+LIGHT = Checked("direction", "prodgen.light:Light.parse")
+BACKEND = Checked("backend", "prodgen.client:parse_address")
 
 backend_option = click.option(
     "--backend",
@@ -109,7 +41,7 @@ backend_option = click.option(
 
 dialect_option = click.option(
     "--dialect",
-    type=OneOf("dialect", _dialects),
+    type=OneOf("dialect", "prodgen.dialects:DIALECTS"),
     help="The kind of server, such as a1111 or forge, if it should not be found out.",
 )
 
@@ -135,7 +67,7 @@ lora_option = click.option(
     "--lora",
     "loras",
     multiple=True,
-    type=Checked("lora", _read_lora),
+    type=Checked("lora", "prodgen.schema.prompts:read_lora"),
     metavar="NAME:WEIGHT",
     help="A LoRA of the server; may be repeated.",
 )
@@ -143,7 +75,7 @@ lora_option = click.option(
 controlnet_option = click.option(
     "--controlnet",
     multiple=True,
-    type=Checked("control picture", _read_control),
+    type=Checked("control picture", "prodgen.text2image:read_control"),
     metavar="MODEL[+MODULE]:FILE[:WEIGHT]",
     help="A control picture, such as openpose:pose.png:1.0; with +MODULE the server makes it of a photo.",
 )

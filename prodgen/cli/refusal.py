@@ -15,10 +15,6 @@ SHOWN_NAMES = 16
 """How many possible names a sentence lists."""
 
 
-FIELDS_OF_OPTIONS = {"styles": "server_styles", "upscaler_1": "upscaler"}
-"""Our field for one of A1111's that an option sets under another name."""
-
-
 def shown(value: object) -> str:
     """Return a value in quotes, cut where it is long."""
     text = repr(value)
@@ -48,8 +44,10 @@ def name_of(param: click.Parameter) -> str:
 
 def of_usage(error: click.UsageError) -> str:
     """Return one sentence for wrong usage, with where to read on."""
-    where = f"; see {error.ctx.command_path} --help" if error.ctx is not None else ""
-    return f"{_usage(error)}{where}"
+    said = _usage(error)
+    if error.ctx is None:
+        return said
+    return f"{said}{'' if said.endswith('?') else ';'} see {error.ctx.command_path} --help"
 
 
 def _usage(error: click.UsageError) -> str:
@@ -70,13 +68,20 @@ def of_work(error: ProdgenError, command: click.Command | None) -> str:
     if isinstance(error, IdleSettingError):
         return str(IdleSettingError((options.get(name, name) for name in error.settings), error.reason))
     if isinstance(error, WrongValueError):
-        field = error.setting.rpartition(".")[2]
-        option = options.get(FIELDS_OF_OPTIONS.get(field, field), error.setting)
-        return str(WrongValueError(option, error.value, error.reason))
+        return of_value(error, options.get(error.setting.rpartition(".")[2], error.setting))
     if isinstance(error, UnknownNameError):
-        by_kind = f"--{error.kind.lower()}"
-        field = FIELDS_OF_OPTIONS.get(error.setting, error.setting)
-        option = options.get(field, by_kind if by_kind in options.values() else "")
-        said = unknown(error.kind, error.name, error.known, error.hint)
-        return f"{option}: {said}" if option else said
+        return of_value(error, options.get(error.setting, ""))
     return str(error)
+
+
+def of_value(error: ProdgenError, name: str, given: str | None = None) -> str:
+    """Return the sentence of an error about what was given for the option `name`, "" if for none.
+
+    With `given`, the whole text, an error about a part of it (a LoRA's weight) keeps the part's name.
+    """
+    if isinstance(error, WrongValueError) and given in (None, error.value):
+        return str(WrongValueError(name, error.value, error.reason))
+    said = str(error)
+    if isinstance(error, UnknownNameError):
+        said = unknown(error.kind, error.name, error.known, error.hint)
+    return f"{name}: {said}" if name else said

@@ -69,4 +69,4 @@ def replay(
         to.fact("differs", difference)
     if not made.differences:
         is_text = picture.suffix.lower() == ".txt"
-        to.fact("same", "nothing that is told differs" if is_text else "the same to the bit")
+        to.fact("same", "in all that is told" if is_text else "to the bit")

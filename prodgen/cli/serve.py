@@ -21,14 +21,16 @@ from prodgen.cli.values import OneOf, Whole
 )
 @click.option(
     "--ic-light",
-    type=OneOf("dialect of IC-Light", lambda: ("v1", "v2", "none")),
+    type=OneOf("dialect of IC-Light", ("v1", "v2", "none")),
     metavar="v1|v2|none",
     default="v1",
     show_default=True,
     help="Dialect to speak.",
 )
 def serve(host: str, port: int, api_auth: str | None, ic_light: Literal["v1", "v2", "none"]) -> None:
-    """Serve the embedded backend as an AUTOMATIC1111 API (no GPU, no diffusion).
+    """Answer as an AUTOMATIC1111 server does.
+
+    The embedded backend draws; no GPU, no diffusion.
 
     \b
         prodgen serve --port 7860

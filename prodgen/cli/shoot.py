@@ -78,7 +78,7 @@ from prodgen.cli.values import File, Number, OneOf, Text, Whole
 @click.option("--tries", type=Whole(), help="Seeds to try until the product is inside its limits.")
 @click.option(
     "--on-failure",
-    type=OneOf("way to end", lambda: ("warn", "fail")),
+    type=OneOf("way to end", ("warn", "fail")),
     metavar="warn|fail",
     help="warn: deliver with a warning; fail: keep the picture aside, exit 1.",
 )

@@ -5,15 +5,18 @@ Nothing of the library is imported until a value must be read or completed.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from collections.abc import Callable, Iterable
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
-from prodgen.cli.refusal import shown, unknown
+from prodgen.cli.refusal import name_of, of_value, shown, unknown
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -25,11 +28,11 @@ else:
 MAX_CHARACTERS = 1000
 """Longest value with a grammar that is read; the longest that means something has some forty."""
 
-MAX_NAME_BYTES, MAX_PATH_BYTES = 255, 4095
-"""What Linux takes as one name and as one path; other systems take less, and say so themselves."""
 
-Names = Callable[[], Iterable[str]]
-"""Gives the possible words, when they are needed."""
+def load(where: str) -> Any:
+    """Return what stands at "package.module:name", imported only now."""
+    module, _, name = where.partition(":")
+    return attrgetter(name)(import_module(module))
 
 
 class Text(_Type):
@@ -50,6 +53,8 @@ class Number(_Type):
     """A finite number; what range it must lie in is said by what it is a setting of, or here."""
 
     name = "number"
+    described = "number"
+    read: ClassVar[Callable[[str], float]] = float
 
     def __init__(self, least: float = -math.inf, most: float = math.inf) -> None:
         self.least, self.most = least, most
@@ -57,54 +62,50 @@ class Number(_Type):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number."""
         try:
-            number = float(str(value))
+            number = type(self).read(str(value))
         except ValueError:
             number = math.nan
         if not (math.isfinite(number) and self.least <= number <= self.most):
-            self.fail(f"{shown(value)} is no number{_span(self.least, self.most)}", param, ctx)
+            span = f" from {self.least:.12g} to {self.most:.12g}" if math.isfinite(self.most) else ""
+            self.fail(f"{shown(value)} is no {self.described}{span}", param, ctx)
         return number
 
 
-class Whole(_Type):
+class Whole(Number):
     """A whole number."""
 
     name = "integer"
-
-    def __init__(self, least: float = -math.inf, most: float = math.inf) -> None:
-        self.least, self.most = least, most
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number."""
-        try:
-            number = int(str(value))
-        except ValueError:
-            number = None
-        if number is None or not self.least <= number <= self.most:
-            self.fail(f"{shown(value)} is no whole number{_span(self.least, self.most)}", param, ctx)
-        return number
-
-
-def _span(least: float, most: float) -> str:
-    if math.isfinite(least) and math.isfinite(most):
-        return f" from {least:.12g} to {most:.12g}"
-    return ""
+    described = "whole number"
+    read = int
 
 
 class OneOf(_Type):
-    """One of a few words, which shells complete; `or_file` lets a path pass as well."""
+    """One of a few words, which shells complete; `or_file` lets a path pass as well.
+
+    The words, or "package.module:name" of what holds or returns them.
+    """
 
     name = "name"
 
-    def __init__(self, kind: str, names: Names, *, or_file: str = "") -> None:
-        self.kind, self.names, self.or_file = kind, names, or_file
+    def __init__(self, kind: str, names: str | Iterable[str], *, or_file: str = "") -> None:
+        self.kind, self.or_file = kind, or_file
+        self._names = names
+
+    def names(self) -> list[str]:
+        """Return the possible words."""
+        found = load(self._names) if isinstance(self._names, str) else self._names
+        return list(found() if callable(found) else found)
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the word, if it is one of those."""
-        known = list(self.names())
+        known = self.names()
         is_path = bool(self.or_file) and value.endswith(self.or_file)
         if value not in known and not is_path:
             hint = f"(or a {self.or_file} file)" if self.or_file else ""
-            self.fail(unknown(self.kind, value, known, hint), param, ctx)
+            said = unknown(self.kind, value, known, hint)
+            if isinstance(param, click.Argument):
+                raise click.UsageError(said, ctx)  # the kind says enough: nobody types an argument's name
+            self.fail(said, param, ctx)
         return value
 
     def shell_complete(
@@ -118,11 +119,15 @@ class OneOf(_Type):
 
 
 class Checked(_Type):
-    """A text with a grammar of its own, checked by the library's reader of it."""
+    """A text with a grammar of its own, checked by the library's reader of it.
 
-    def __init__(self, name: str, read: Callable[[str], object]) -> None:
+    The reader is named as "package.module:name", and gets `rest` after the text.
+    """
+
+    def __init__(self, name: str, reader: str, *rest: object) -> None:
         self.name = name
-        self.read = read
+        self.reader = reader
+        self.rest = rest
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the text, if it can be read."""
@@ -131,9 +136,11 @@ class Checked(_Type):
         if len(value) > MAX_CHARACTERS:
             self.fail(f"{shown(value)} is too long to be one", param, ctx)
         try:
-            self.read(value)
+            load(self.reader)(value, *self.rest)
         except ProdgenError as error:
-            self.fail(str(error), param, ctx)
+            raise click.UsageError(
+                of_value(error, name_of(param) if param else self.name, value), ctx
+            ) from error
         return value
 
 
@@ -147,9 +154,11 @@ class File(_Type):
         text = str(value)
         if not text or "\0" in text:
             self.fail(f"{shown(text)} is no path of a file", param, ctx)
-        longest = max(len(os.fsencode(part)) for part in Path(text).parts or (".",))
-        if longest > MAX_NAME_BYTES or len(os.fsencode(text)) > MAX_PATH_BYTES:
-            self.fail(f"{shown(text)} is too long to be a file's name", param, ctx)
+        try:
+            os.lstat(text)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                self.fail(f"{shown(text)} is too long to be a file's name", param, ctx)
         return Path(text)
 
     def shell_complete(

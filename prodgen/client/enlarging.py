@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prodgen import placement
 from prodgen.client.knowledge.names import best_upscaler
-from prodgen.errors import SettingError
+from prodgen.errors import UnknownNameError, WrongValueError
 from prodgen.images import RgbImage, resize
 from prodgen.schema import Upscale
 
@@ -26,13 +26,15 @@ def target_size(to: str | None, width: int, height: int) -> tuple[int, int]:
     if re.fullmatch(r"\d+(\.\d+)?", to.strip()) and float(to) < placement.LEAST_SIDE:
         factor = float(to)
         if not 1 <= factor <= 8:
-            raise SettingError(f"upscale {to!r}: a factor must be between 1 and 8")
+            raise WrongValueError("upscale", to, "must be a factor from 1 to 8, or a size")
         target = round(width * factor), round(height * factor)
     else:
-        target = placement.parse_size(to, (width, height))
+        target = placement.parse_size(to, (width, height), setting="upscale")
     if max(target) > placement.MOST_SIDE:
-        raise SettingError(
-            f"upscale {to!r} gives {target[0]}x{target[1]}; at most {placement.MOST_SIDE} px a side"
+        raise WrongValueError("upscale", to, f"must give at most {placement.MOST_SIDE} pixels a side")
+    if target[0] < width and target[1] < height:
+        raise WrongValueError(
+            "upscale", to, f"must not be smaller than the picture, which is {width}x{height}"
         )
     return target
 
@@ -54,4 +56,9 @@ def enlarge(
         upscaling_resize_h=height,
         upscaling_crop=True,
     )
-    return resize(client.upscale(request).image, width, height), name
+    try:
+        large = client.upscale(request).image
+    except (UnknownNameError, WrongValueError) as error:
+        error.setting = "upscaler"
+        raise
+    return resize(large, width, height), name

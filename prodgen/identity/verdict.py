@@ -224,7 +224,7 @@ def profile_limits(profile: str) -> Mapping[str, Limit]:
     """
     tables = _tables()
     if profile not in tables:
-        raise UnknownNameError("profile", profile, tables)
+        raise UnknownNameError("profile", profile, tables, setting="profile")
     return tables[profile]
 
 

@@ -186,7 +186,7 @@ def _read_word(word: str, text: str) -> dict[str, float]:
         azimuth, elevation = _NAMED[name]
         return {"azimuth_deg": float(azimuth), "elevation_deg": float(elevation)}
     known = [*_NAMED, "ambient", *_SOFTNESS_WORDS, *_TEMPERATURE_WORDS]
-    raise UnknownNameError("light", word, known, "(or degrees, such as 45,30)")
+    raise UnknownNameError("light", word, known, "(or degrees, such as 45,30)", setting="light")
 
 
 def _word_order(part: str) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from prodgen.errors import ImageError, PlacementError, SettingError, UnknownNameError
+from prodgen.errors import ImageError, PlacementError, SettingError, UnknownNameError, WrongValueError
 from prodgen.images import Matte, RgbImage
 from prodgen.masks import Box, bounding_box
 from prodgen.placement.canvas_sizes import DEFAULT_MOST_SIDE, Size, of_ratio, parse_ratio, parse_size
@@ -281,11 +281,13 @@ def _position(where: str) -> tuple[float, float]:
         across, down = float(match[1]), float(match[2])
         if 0 <= across <= 1 and 0 < down <= 1:
             return across, down
-        raise SettingError(
-            f"place {where!r} is off the canvas; both numbers are shares of 0 to 1, such as 0.5,0.7"
-        )
+        raise WrongValueError("place", where, "must be two shares of the canvas, 0 to 1, such as 0.5,0.7")
     raise UnknownNameError(
-        "place", where, [*PLACES, "middle", "original"], "(or X,Y as shares of the canvas: 0.4,0.8)"
+        "place",
+        where,
+        [*PLACES, "middle", "original"],
+        "(or X,Y as shares of the canvas: 0.4,0.8)",
+        setting="place",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from prodgen.errors import SettingError
+from prodgen.errors import SettingError, WrongValueError
 
 Size = tuple[int, int]
 """(width, height) in pixels."""
@@ -34,13 +34,14 @@ _RATIO = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
 LONG_SIDES = {"1k": 1024, "2k": 2048, "4k": 4096, "8k": 8192}
 
 
-def parse_size(text: str, photo_size: Size) -> Size:
+def parse_size(text: str, photo_size: Size, *, setting: str = "size") -> Size:
     """Return the canvas size that `text` asks for.
 
     Args:
         text: "1200x1500" (pixels), "4:5" (a ratio: as large as the photograph's long side), "2k" or
             "4k" (long side of 2048 or 4096 pixels in the photograph's ratio), "1500" (long side).
         photo_size: (width, height) of the photograph.
+        setting: What it is the value of, for the error.
 
     Returns:
         (width, height), whole pixels.
@@ -58,11 +59,9 @@ def parse_size(text: str, photo_size: Size) -> Size:
         side = LONG_SIDES[word] if word in LONG_SIDES else int(word)
         size = of_ratio(photo_size[0] / photo_size[1], side)
     else:
-        raise SettingError(f"size {text!r} is not known; write 1200x1500, 4:5, 2k or 4k")
+        raise WrongValueError(setting, text, "must be like 1200x1500, 4:5, 2k or 4k")
     if not all(LEAST_SIDE <= side <= MOST_SIDE for side in size):
-        raise SettingError(
-            f"size {text!r} gives {size[0]}x{size[1]}; each side must be {LEAST_SIDE} to {MOST_SIDE} pixels"
-        )
+        raise WrongValueError(setting, text, f"must give sides of {LEAST_SIDE} to {MOST_SIDE} pixels")
     return size
 
 
@@ -79,7 +78,7 @@ def parse_ratio(text: str) -> float | None:
 def _ratio(match: re.Match[str], text: str) -> float:
     across, down = float(match[1]), float(match[2])
     if not (across > 0 and down > 0 and 1 / 8 <= across / down <= 8):
-        raise SettingError(f"size {text!r} is not a usable ratio; give one between 1:8 and 8:1, such as 4:5")
+        raise WrongValueError("size", text, "must be a ratio from 1:8 to 8:1, such as 4:5")
     return across / down
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from prodgen.errors import SettingError
+from prodgen.errors import SettingError, WrongValueError
 from prodgen.schema.units import Lora
 
 _TAG = re.compile(r"<(\w+):([^>]+)>")
@@ -146,7 +146,7 @@ def read_lora(text: str) -> Lora:
     """
     match = re.fullmatch(r"([^:]+)(?::(-?\d*\.?\d+))?", text.strip())
     if match is None:
-        raise SettingError(f"lora {text!r} is not NAME:WEIGHT, such as more_details:0.5")
+        raise WrongValueError("loras", text, "must be NAME:WEIGHT, such as more_details:0.5")
     return Lora(name=match[1], weight=float(match[2]) if match[2] else 1.0)
 
 

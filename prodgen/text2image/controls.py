@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from prodgen import files
-from prodgen.errors import ImageError, SettingError, UnknownNameError
+from prodgen.errors import ImageError, SettingError, UnknownNameError, WrongValueError
 from prodgen.schema import ControlNetUnit, Request
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def read_control(text: str) -> Control:
         path = path if last_colon else rest
     model, _, module = name.partition("+")
     if not colon or not model or not path:
-        raise SettingError(f"controlnet {text!r} is not MODEL:FILE:WEIGHT, such as openpose:pose.png:1.0")
+        raise WrongValueError("controlnet", text, "must be MODEL:FILE:WEIGHT, such as openpose:pose.png:1.0")
     return Control(model=model, picture=Path(path), weight=number, module=module or "none")
 
 
@@ -91,7 +91,7 @@ def unit(control: Control, client: Client) -> ControlNetUnit:
         model = _model(control.model, client.controlnet.models())
         modules = client.controlnet.modules()
         if modules and control.module not in modules:
-            raise UnknownNameError("ControlNet preprocessor", control.module, modules)
+            raise UnknownNameError("ControlNet preprocessor", control.module, modules, setting="controlnet")
     return ControlNetUnit(model=model, module=control.module, image=picture, weight=control.weight)
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from prodgen import files
 from prodgen.client import enlarge
 from prodgen.dialects import infotexts
-from prodgen.errors import SettingError
+from prodgen.errors import SettingError, UnknownNameError
 from prodgen.images import RgbImage
 from prodgen.schema import Generation, Progress
 from prodgen.schema.seeds import siblings
 from prodgen.text2image import size_plan
 from prodgen.text2image.generated_picture import GeneratedPicture
 from prodgen.text2image.picture_job import PictureJob
-from prodgen.text2image.planned_pictures import INTERPOLATION, PlannedPicture, planned_pictures
+from prodgen.text2image.planned_pictures import INTERPOLATION, JOB_FIELDS, PlannedPicture, planned_pictures
 
 if TYPE_CHECKING:
     from prodgen.client import Client
@@ -84,7 +84,11 @@ def _draw(
     def report_drawing(progress: Progress) -> None:
         report(number, SHARE_OF_DRAWING * progress.fraction)
 
-    generation = client.txt2img(planned.request, on_progress=report_drawing if on_progress else None)
+    try:
+        generation = client.txt2img(planned.request, on_progress=report_drawing if on_progress else None)
+    except UnknownNameError as error:
+        error.setting = JOB_FIELDS.get(error.setting, error.setting)
+        raise
     notices = [*client.notices, *planned.notices, *generation.notices, *_unknown_words(generation)]
     if client.is_embedded:
         notices.append(ONLY_PLACES)

@@ -23,7 +23,6 @@ from prodgen.text2image.presets import AUTO
 MAX_CONFIG_BYTES = 1 << 20
 
 ALIASES = {
-    "negative": "negative_prompt",
     "sampler": "sampler_name",
     "lora": "loras",
     "server_style": "server_styles",

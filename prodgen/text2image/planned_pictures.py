@@ -110,6 +110,8 @@ def _planned(
         is_free=preset.is_free,
     )
     sizes = replace(sizes, final=target_size(job.upscale, *sizes.final))
+    if job.upscaler != AUTO and sizes.final == (sizes.second or sizes.first):
+        raise IdleSettingError(["upscaler"], "nothing is enlarged after drawing")
     cfg_scale = preset.cfg_scale if job.cfg_scale is None else job.cfg_scale
     if negative.text and cfg_scale == 1:
         notices.append("the negative prompt has no effect at cfg_scale 1")
@@ -138,6 +140,16 @@ def _planned(
     decided = _decided(job, request, sizes)
     return PlannedPicture(request, sizes, preset, decided, job.prompt, words, negative, tuple(notices))
 
+
+JOB_FIELDS = {
+    "styles": "server_styles",
+    "refiner_checkpoint": "refiner",
+    "hr_upscaler": "hires_upscaler",
+    "hr_sampler_name": "hires_sampler",
+    "hr_scheduler": "hires_scheduler",
+    "hr_checkpoint_name": "hires_checkpoint",
+}
+"""Fields of the request that a job has under another name."""
 
 _SENT_AS_THEY_ARE = (
     "vae", "clip_skip", "subseed", "subseed_strength", "eta", "s_min_uncond", "override_settings",
@@ -178,7 +190,7 @@ def _check_loras(read: prompts.TaggedPrompt, have: Capabilities) -> None:
     known = (*have.loras, *have.lora_aliases)
     for name in (*(lora.name for lora in read.loras), *read.kept_names) if "loras" in have.answered else ():
         if name not in known:
-            raise UnknownNameError("LoRA", name, known)
+            raise UnknownNameError("LoRA", name, known, setting="loras")
 
 
 def _check_options(job: PictureJob, client: Client) -> None:
@@ -195,7 +207,7 @@ def _check_upscaler(job: PictureJob, have: Capabilities) -> None:
     """Refuse an unknown upscaler before drawing: the server would notice it afterwards, or never."""
     given = job.upscaler not in (AUTO, INTERPOLATION)
     if given and "upscalers" in have.answered and job.upscaler not in have.upscalers:
-        raise UnknownNameError("upscaler", job.upscaler, have.upscalers)
+        raise UnknownNameError("upscaler", job.upscaler, have.upscalers, setting="upscaler")
 
 
 def _drawer(checkpoint: str | None, have: Capabilities) -> str | None:

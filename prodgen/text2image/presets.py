@@ -69,6 +69,11 @@ def presets() -> dict[str, Preset]:
     }
 
 
+def names() -> list[str]:
+    """Return what a user may name: "auto", or a preset."""
+    return [AUTO, *presets()]
+
+
 def choose(wanted: str, *, checkpoint: str | None, loras: Iterable[str] = ()) -> Preset:
     """Return the preset called `wanted`, or with "auto" the one that the names match.
 
@@ -83,8 +88,8 @@ def choose(wanted: str, *, checkpoint: str | None, loras: Iterable[str] = ()) ->
         UnknownNameError: If there is no preset of that name.
     """
     known = presets()
-    if wanted != AUTO and wanted not in known:
-        raise UnknownNameError("preset", wanted, [AUTO, *known])
+    if wanted not in names():
+        raise UnknownNameError("preset", wanted, names(), setting="preset")
     given = tuple(loras)
     fitting = [
         (preset, name)

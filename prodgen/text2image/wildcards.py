@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from prodgen.errors import SettingError, UnknownNameError
+from prodgen.errors import SettingError, UnknownNameError, WrongValueError
 
 MAX_DEPTH = 12
 """Deepest nesting of lines that name other wildcards. Guard against circles."""
@@ -62,7 +62,7 @@ class Wildcards:
         if self.folder is None:
             return []
         if not self.folder.is_dir():
-            raise SettingError(f"wildcards: {str(self.folder)!r} is no folder")
+            raise WrongValueError("wildcards", str(self.folder), "must be a folder")
         files = sorted(self.folder.rglob("*.txt"))
         return [file.relative_to(self.folder).with_suffix("").as_posix() for file in files]
 

@@ -55,7 +55,7 @@ def test_again_gives_the_same_bytes_and_says_that_nothing_differs(tmp_path):
     done = prodgen("replay", tmp_path / "a.png", *EMBEDDED)
 
     assert done.exit_code == 0, done.output
-    assert "same to the bit" in done.output
+    assert "same      to the bit" in done.output
     assert (tmp_path / "a-replayed.png").read_bytes() == (tmp_path / "a.png").read_bytes()
 
 
@@ -122,11 +122,17 @@ def test_a_picture_without_an_output_is_named_by_its_first_words(tmp_path, monke
         (["generate", "--prompt", "a", "--lora", "more_detials", *EMBEDDED], "more_details"),
         (["generate", "--prompt", "a", "--lora", "x:heavy", *EMBEDDED], "NAME:WEIGHT"),
         (["generate", "--prompt", "a", "--preset", "sdxI", *EMBEDDED], "did you mean 'sdxl'"),
-        (["generate", "--prompt", "a", "--wildcards", "nowhere", *EMBEDDED], "no folder"),
+        (["generate", "--prompt", "a", "--wildcards", "nowhere", *EMBEDDED], "must be a folder"),
         (["generate", "--prompt", "a __b__", *EMBEDDED], "--wildcards"),
         (["generate", "--prompt", "a", "--controlnet", "pose", *EMBEDDED], "MODEL:FILE:WEIGHT"),
         (["generate", "--prompt", "a", "--controlnet", "pose:none.png", *EMBEDDED], "none.png"),
         (["generate", "--prompt", "a", "-o", "a.bmp", *EMBEDDED], "ending"),
+        (["generate", "--prompt", "a", "--upscale", "100", *EMBEDDED], "--upscale must not be smaller"),
+        (["generate", "--prompt", "a", "--upscaler", "Lanczos", *EMBEDDED], "leave out --upscaler"),
+        (
+            ["generate", "--prompt", "a", "--server-style", "x", *EMBEDDED],
+            "--server-style: there is no style",
+        ),
         (["generate", "--config", "none.toml"], "none.toml"),
         (["replay", "none.png"], "none.png"),
     ],
@@ -210,7 +216,7 @@ def test_a_product_shot_made_again_tells_that_it_is_the_same(shot, tmp_path):
     )
 
     assert done.exit_code == 0, done.output
-    assert "the same to the bit" in done.output
+    assert "same      to the bit" in done.output
 
 
 def test_a_product_shot_made_of_another_photograph_tells_so(shot, tmp_path):

@@ -292,7 +292,7 @@ def test_our_own_picture_is_drawn_again_from_any_format(tmp_path, ending):
     job = new_job(
         {
             "prompt": "a {b|c} table <lora:more_details:0.5>",
-            "negative": "blur",
+            "negative_prompt": "blur",
             "size": "120x90",
             "hires": 1.5,
         }
