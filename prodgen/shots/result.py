@@ -107,7 +107,7 @@ class Result:
 
     def story(self) -> dict[str, Any]:
         """Return what the file tells: the shot as it was asked, what was sent for it, and what came of it."""
-        origin, likeness, placed = self.origin, self.identity, self.frame.get(Placed)
+        origin, likeness = self.origin, self.identity
         sent = {"prompt": origin.prompt, "negative_prompt": origin.negative_prompt, "loras": origin.loras}
         return {
             "kind": KIND,
@@ -117,7 +117,7 @@ class Result:
             "backend": without_folder(origin.backend),
             "checkpoint": origin.checkpoint,
             "checkpoint_hash": origin.checkpoint_hash,
-            "product_scale": None if placed is None else round(placed.placement.scale, 4),
+            "product_scale": round(self.frame[Placed].placement.scale, 4),
             "verdict": None if self.verdict is None else self.verdict.status,
             "identity": None if likeness is None else likeness.model_dump(mode="json"),
             "notices": list(self.notices),

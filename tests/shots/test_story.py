@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from base64 import b64decode
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from prodgen.images import Photo
 from prodgen.light import Light
 from prodgen.schema import Lora
 from prodgen.shots import Recipe, Result, Shot, new_shot, shoot
+from prodgen.shots.layers import Drawn
 
 FOLDER = "a-folder-that-is-nobodys-business"
 
@@ -145,14 +147,35 @@ def packshot(source: object, photo) -> Result:
     )
 
 
+def test_a_picture_is_marked_by_what_drew_its_scene(asked, photo):
+    rendered, plain = shoot_one(asked), packshot(photo, photo)
+    origin = replace(rendered.origin, is_generated=True)
+    layers = rendered.frame.holding(replace(rendered.frame[Drawn], origin=origin))
+    generated = replace(rendered, frame=layers)
+
+    assert provenance.COMPOSITE_SYNTHETIC in str(rendered.text())
+    assert provenance.COMPOSITE_WITH_TRAINED_MEDIA in str(generated.text())
+    assert provenance.ALGORITHMICALLY_ENHANCED in str(plain.text())
+
+
+def test_a_story_tells_how_much_larger_the_product_was_made(photo):
+    assert packshot(photo, photo).story()["product_scale"] == 1
+    larger = shoot(photo, recipe="packshot", settings={"place": "original", "upscale": "2"})
+    assert larger.story()["product_scale"] == 2
+
+
 def test_shots_of_equal_pictures_in_memory_are_equal_and_of_others_are_not(photo):
     pixels = files.load(photo).rgb
-    one, same, other = (Shot(photo=source, seed=1) for source in (pixels, pixels.copy(), 1 - pixels))
+    cut = Photo(pixels, matte=np.ones(pixels.shape[:2], np.float32))
+    one, same, other, cut_out = (
+        Shot(photo=source, seed=1) for source in (pixels, pixels.copy(), 1 - pixels, cut)
+    )
 
     assert one == same
     assert one.key == same.key
     assert one != other
     assert one.key != other.key
+    assert one != cut_out
 
 
 def test_a_lora_may_be_given_in_words_or_as_a_lora(photo):
