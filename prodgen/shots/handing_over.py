@@ -4,8 +4,8 @@
     draw     -> DrawnShot     the scene that a backend drew
     complete -> Result        the picture, measured
 
-In one process a hand-over holds its layers. To another process goes only what is dear to find: the shot, the
-matte, and the scene at the size at which it was drawn. What is cheap (reading the photograph, colours at the
+In one process a hand-over holds its layers. To another process goes only what is slow to find: the shot, the
+matte, and the scene at the size at which it was drawn. What is quick (reading the photograph, colours at the
 product's edge, its place on the canvas) is done again there, and gives the same picture to the bit. A
 picture that a shot was given in memory has no file to be read again from, and travels whole.
 """
