@@ -7,6 +7,7 @@ faults of a request at once. A typed model of today would be stricter, hence the
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,34 +70,26 @@ def _as_dict(value: Any) -> dict[str, Any]:
         raise _Unfit("value is not a valid dict", "type_error.dict") from None
 
 
-def _above(limit: float) -> Callable[[Any], float]:
-    def read(value: Any) -> float:
-        number = _as_float(value)
-        if number > limit:
-            return number
-        text = f"ensure this value is greater than {limit:g}"
-        raise _Unfit(text, "value_error.number.not_gt", {"limit_value": limit})
-
-    return read
+_BOUNDS: dict[str, tuple[Callable[[float, float], bool], str]] = {
+    "gt": (operator.gt, "greater than"),
+    "ge": (operator.ge, "greater than or equal to"),
+    "le": (operator.le, "less than or equal to"),
+}
 
 
-def _at_least(limit: int, inner: Callable[[Any], float]) -> Callable[[Any], float]:
-    def read(value: Any) -> float:
-        number = inner(value)
-        if number >= limit:
-            return number
-        text = f"ensure this value is greater than or equal to {limit}"
-        raise _Unfit(text, "value_error.number.not_ge", {"limit_value": limit})
+def _bounded(read: Callable[[Any], float], **limits: float) -> Callable[[Any], float]:
+    """Return a reader of numbers within limits; each is named as in pydantic: gt, ge, le."""
 
-    return read
-
-
-def _share(value: Any) -> float:
-    number = _at_least(0, _as_float)(value)
-    if number <= 1:
+    def read_bounded(value: Any) -> float:
+        number = read(value)
+        for name, limit in limits.items():
+            holds, words = _BOUNDS[name]
+            if not holds(number, limit):
+                text = f"ensure this value is {words} {limit}"
+                raise _Unfit(text, f"value_error.number.not_{name}", {"limit_value": limit})
         return number
-    text = "ensure this value is less than or equal to 1"
-    raise _Unfit(text, "value_error.number.not_le", {"limit_value": 1})
+
+    return read_bounded
 
 
 def _zero_or_one(value: object) -> object:
@@ -192,6 +185,7 @@ def read_query_bool(query: Mapping[str, str], name: str, *, default: bool) -> bo
 
 
 _S, _I, _F, _B, _L, _D = _as_str, _as_int, _as_float, as_bool, _as_list, _as_dict
+_share = _bounded(_F, ge=0, le=1)
 
 _SHARED: dict[str, Spec] = {
     "prompt": Spec(_S, ""),
@@ -286,9 +280,9 @@ _UPSCALING: dict[str, Spec] = {
     "gfpgan_visibility": Spec(_share, 0, nullable=False),
     "codeformer_visibility": Spec(_share, 0, nullable=False),
     "codeformer_weight": Spec(_share, 0, nullable=False),
-    "upscaling_resize": Spec(_above(0), 2, nullable=False),
-    "upscaling_resize_w": Spec(_at_least(1, _I), 512, nullable=False),
-    "upscaling_resize_h": Spec(_at_least(1, _I), 512, nullable=False),
+    "upscaling_resize": Spec(_bounded(_F, gt=0), 2, nullable=False),
+    "upscaling_resize_w": Spec(_bounded(_I, ge=1), 512, nullable=False),
+    "upscaling_resize_h": Spec(_bounded(_I, ge=1), 512, nullable=False),
     "upscaling_crop": Spec(_B, True, nullable=False),
     "upscaler_1": Spec(_S, "None", nullable=False),
     "upscaler_2": Spec(_S, "None", nullable=False),

@@ -70,14 +70,6 @@ def _skip(machine: Machine) -> None:
     machine.state.ask_to_stop(skip=True)
 
 
-def _nothing(machine: Machine) -> None:
-    pass
-
-
-def _reloaded(machine: Machine) -> dict[str, Any]:
-    return {}
-
-
 def _unload(machine: Machine) -> dict[str, Any]:
     with machine.lock.held():
         machine.engine.unload()
@@ -113,28 +105,41 @@ def _pending(machine: Machine) -> dict[str, Any]:
     return {"size": len(tasks), "tasks": tasks}
 
 
-def _queue(machine: Machine) -> dict[str, Any]:
-    """Return Gradio's own queue, which knows nothing of API calls."""
-    return {
-        "msg": "estimation",
-        "rank": None,
-        "queue_size": 0,
-        "avg_event_process_time": 0.0,
-        "avg_event_concurrent_process_time": None,
-        "rank_eta": None,
-        "queue_eta": 1.0,
-    }
+_GRADIO_QUEUE = {
+    "msg": "estimation",
+    "rank": None,
+    "queue_size": 0,
+    "avg_event_process_time": 0.0,
+    "avg_event_concurrent_process_time": None,
+    "rank_eta": None,
+    "queue_eta": 1.0,
+}
+"""Gradio's own queue, which knows nothing of API calls."""
+
+_CONSTANT: dict[str, object] = {
+    "/sdapi/v1/latent-upscale-modes": [{"name": name} for name in listings.LATENT_MODES],
+    "/sdapi/v1/embeddings": {"loaded": {}, "skipped": {}},
+    "/sdapi/v1/hypernetworks": [],
+    "/sdapi/v1/face-restorers": [{"name": name, "cmd_dir": None} for name in ("CodeFormer", "GFPGAN")],
+    "/sdapi/v1/realesrgan-models": [],
+    "/sdapi/v1/prompt-styles": [],
+    "/sdapi/v1/extensions": [],  # only those with a git remote are listed, and nothing here was cloned
+    "/internal/ping": {},
+    "/queue/status": _GRADIO_QUEUE,
+    "/user": None,
+    "/token": {"token": None, "user": None},
+    "/login_check": None,
+    "/startup-events": False,
+}
+"""Answers of GET routes that are always the same here."""
 
 
-def _extensions(machine: Machine) -> list[dict[str, Any]]:
-    return []  # only those with a git remote are listed, and nothing here was cloned
-
-
-def _face_restorers(machine: Machine) -> list[dict[str, Any]]:
-    return [{"name": name, "cmd_dir": None} for name in ("CodeFormer", "GFPGAN")]
+def _always(value: object) -> Callable[[Machine], object]:
+    return lambda machine: value
 
 
 LISTS: dict[str, Callable[[Machine], object]] = {
+    **{path: _always(value) for path, value in _CONSTANT.items()},
     "/sdapi/v1/samplers": lambda machine: listings.samplers(
         machine.behaviour.release, drawn_with=machine.inventory.samplers
     ),
@@ -142,30 +147,17 @@ LISTS: dict[str, Callable[[Machine], object]] = {
         machine.behaviour.release, drawn_with=machine.inventory.schedulers
     ),
     "/sdapi/v1/upscalers": lambda machine: listings.upscalers(machine.inventory.upscalers),
-    "/sdapi/v1/latent-upscale-modes": lambda machine: [{"name": name} for name in listings.LATENT_MODES],
     "/sdapi/v1/sd-models": lambda machine: listings.checkpoints(machine.inventory.checkpoints),
     "/sdapi/v1/sd-vae": lambda machine: listings.vaes(machine.inventory.vaes),
     "/sdapi/v1/loras": lambda machine: listings.loras(machine.inventory.loras),
-    "/sdapi/v1/embeddings": lambda machine: {"loaded": {}, "skipped": {}},
-    "/sdapi/v1/hypernetworks": lambda machine: [],
-    "/sdapi/v1/face-restorers": _face_restorers,
-    "/sdapi/v1/realesrgan-models": lambda machine: [],
-    "/sdapi/v1/prompt-styles": lambda machine: [],
     "/sdapi/v1/scripts": lambda machine: listings.scripts(machine.ic_light.dialect),
     "/sdapi/v1/script-info": lambda machine: listings.script_info(
         machine.ic_light.dialect, machine.inventory.checkpoints
     ),
-    "/sdapi/v1/extensions": _extensions,
     "/sdapi/v1/memory": _memory,
     "/sdapi/v1/cmd-flags": lambda machine: command_line_flags(),
-    "/internal/ping": lambda machine: {},
     "/internal/pending-tasks": _pending,
-    "/queue/status": _queue,
     "/app_id": lambda machine: {"app_id": id(machine)},
-    "/user": _nothing,
-    "/token": lambda machine: {"token": None, "user": None},
-    "/login_check": _nothing,
-    "/startup-events": lambda machine: False,
 }
 """GET routes that take nothing."""
 
@@ -173,10 +165,10 @@ ACTIONS: dict[str, Callable[[Machine], object]] = {
     "/sdapi/v1/interrupt": _interrupt,
     "/sdapi/v1/skip": _skip,
     "/sdapi/v1/unload-checkpoint": _unload,
-    "/sdapi/v1/reload-checkpoint": _reloaded,
+    "/sdapi/v1/reload-checkpoint": _always({}),
     "/sdapi/v1/refresh-checkpoints": _refresh,
     "/sdapi/v1/refresh-vae": _refresh,
-    "/sdapi/v1/refresh-loras": _nothing,
+    "/sdapi/v1/refresh-loras": _always(None),
     "/sdapi/v1/refresh-embeddings": _refresh,
 }
 """POST routes that take nothing."""
