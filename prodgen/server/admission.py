@@ -9,7 +9,6 @@ may read an answer. What A1111's clients send has none of these headers.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
 from email.message import Message
 from urllib.parse import urlsplit
 
@@ -35,25 +34,17 @@ def refusal(headers: Message, *, is_open: bool) -> HttpAnswer | None:
     host = hosts[0].strip() if hosts else "127.0.0.1"
     if is_open and not is_loopback(_name_of(host)):
         return answer({"detail": WRONG_HOST}, 403)
-    lower = {name.lower(): value for name, value in headers.items()}
-    if is_from_another_site(lower, host):
+    if is_from_another_site(headers, host):
         return answer({"detail": FOREIGN}, 403)
     return None
 
 
-def is_from_another_site(headers: Mapping[str, str], host: str) -> bool:
-    """Whether a browser says that a page of another site makes this request.
-
-    Args:
-        headers: The request's, names in lower case.
-        host: Its Host header.
-    """
+def is_from_another_site(headers: Message, host: str) -> bool:
+    """Whether a browser says that a page of another site makes this request to `host`."""
     # "none" is an address that somebody typed; "same-site" is another port or a sister domain.
     if headers.get("sec-fetch-site", "none").strip().lower() not in ("none", "same-origin"):
         return True
-    origin = headers.get("origin")
-    if origin is None:
-        origin = headers.get("referer")  # from browsers that leave out the Origin
+    origin = headers.get("origin", headers.get("referer"))  # from browsers that leave out the Origin
     return origin is not None and not _is_at(origin, host)
 
 

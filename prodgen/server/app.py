@@ -13,7 +13,7 @@ import hmac
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from prodgen.server import drawing_routes, extras, status
@@ -23,7 +23,7 @@ from prodgen.server.engine import Engine
 from prodgen.server.fields import read_body
 from prodgen.server.injected_faults import answer_without_work, spoil
 from prodgen.server.state import Machine, RenderRecord
-from prodgen.server.wire import Crashed, HttpAnswer, Invalid, Refused, answer, error_answer
+from prodgen.server.wire import Crashed, HttpAnswer, Invalid, NoRoute, Refused, answer, error_answer
 
 STOP_S = 5.0
 """Longest wait for drawing to end when a server stops. Guard: a picture reports its progress several times a
@@ -105,7 +105,7 @@ class ApiServer:
         if fault is not None and fault.kind == "hang":
             time.sleep(fault.hang_s)
         took = {"x-process-time": f"{time.perf_counter() - started:.4f}", **result.headers}
-        return HttpAnswer(result.status, result.body, result.content_type, took, result.cut)
+        return replace(result, headers=took)
 
     def refusal(self, request: HttpRequest) -> HttpAnswer | None:
         """Return the answer to a request that is not let in, from its head alone; None lets it in.
@@ -117,8 +117,6 @@ class ApiServer:
             self._authenticate(request)
         except Refused as error:
             return error_answer(error)
-        except _NoRoute as error:
-            return error.answer
         return None
 
     def _work(self, request: HttpRequest) -> HttpAnswer:
@@ -130,23 +128,21 @@ class ApiServer:
             return route(request)
         except (Refused, Crashed, Invalid) as error:
             return error_answer(error)
-        except _NoRoute as error:
-            return error.answer
         except Exception as error:  # noqa: BLE001 - a server answers 500 with the exception's name, it does not die
             return error_answer(Crashed(type(error).__name__, str(error)))
 
     def _route(self, request: HttpRequest) -> Callable[[HttpRequest], HttpAnswer]:
         path = request.path
         if self.behaviour.nowebui and not path.startswith(("/sdapi/", "/openapi.json")):
-            raise _NoRoute(404, "Not Found")
+            raise NoRoute(404, "Not Found")
         if path.startswith("/file="):
             return lambda request: status.saved_file(self.machine, request.path)
         methods = ROUTES.get(path) or ROUTES.get(path.rstrip("/") or "/")
         if methods is None:
-            raise _NoRoute(404, "Not Found")
+            raise NoRoute(404, "Not Found")
         handler = methods.get("GET" if request.method == "HEAD" else request.method)
         if handler is None:
-            raise _NoRoute(405, "Method Not Allowed")
+            raise NoRoute(405, "Method Not Allowed")
         return lambda request: handler(self.machine, request)
 
     def _authenticate(self, request: HttpRequest) -> None:
@@ -166,12 +162,6 @@ class ApiServer:
         is_right = hmac.compare_digest(self.auth.get(user, "").encode(), password.encode())
         if user not in self.auth or not is_right:
             raise Refused(401, "Incorrect username or password")
-
-
-class _NoRoute(Exception):  # noqa: N818 - internal: FastAPI's own short form of an error
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(status, detail)
-        self.answer = answer({"detail": detail}, status)
 
 
 Handler = Callable[[Machine, HttpRequest], HttpAnswer]

@@ -141,16 +141,13 @@ def _unquoted(value: str) -> str:
 
 def with_invented_defaults(read: Mapping[str, Any]) -> dict[str, Any]:
     """Return what /png-info adds to any picture, even one without infotext: defaults of mixed types."""
-    result = dict(read)
-    result.setdefault("Clip skip", "1")
-    if "Hires resize-1" not in result:
-        result |= {"Hires resize-1": 0, "Hires resize-2": 0}
-    for key, value in _INVENTED.items():
-        result.setdefault(key, value)
-    return result
+    return {**read, **{key: value for key, value in _INVENTED.items() if key not in read}}
 
 
 _INVENTED: dict[str, Any] = {
+    "Clip skip": "1",
+    "Hires resize-1": 0,
+    "Hires resize-2": 0,
     "Hires sampler": "Use same sampler",
     "Hires schedule type": "Use same scheduler",
     "Hires checkpoint": "Use same checkpoint",

@@ -56,15 +56,7 @@ def in_turn(faults: Iterable[Fault | FaultKind | None], *, paths: Sequence[str] 
     None lets one request pass; when all are used up, everything passes.
     """
     left = iter([Fault(item) if isinstance(item, str) else item for item in faults])
-    lock = threading.Lock()
-
-    def decide(path: str) -> Fault | None:
-        if not path.endswith(tuple(paths)):
-            return None
-        with lock:
-            return next(left, None)
-
-    return decide
+    return _one_at_a_time(lambda: next(left, None), paths)
 
 
 def at_random(
@@ -72,13 +64,22 @@ def at_random(
 ) -> Faults:
     """Return faults that hit a `share` (0 to 1) of the requests, the same ones for the same `seed`."""
     source = random.Random(seed)  # noqa: S311 - to be repeatable is the point
+
+    def choose() -> Fault | None:
+        return Fault(source.choice(kinds), hang_s=0.2) if source.random() < share else None
+
+    return _one_at_a_time(choose, paths)
+
+
+def _one_at_a_time(choose: Callable[[], Fault | None], paths: Sequence[str]) -> Faults:
+    """Return faults that `choose` gives out for these ends of paths, to one thread after the other."""
     lock = threading.Lock()
 
     def decide(path: str) -> Fault | None:
         if not path.endswith(tuple(paths)):
             return None
         with lock:
-            return Fault(source.choice(kinds), hang_s=0.2) if source.random() < share else None
+            return choose()
 
     return decide
 

@@ -6,7 +6,7 @@ Owns the order of things inside the global lock. What a picture looks like is th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from prodgen.server import inpainting
-from prodgen.server.engine import BatchOrder, DrawnPicture, HiresPass, ModelFile
+from prodgen.server.engine import BatchOrder, HiresPass, ModelFile
 from prodgen.server.ic_light_script import OFF, IcLightUnit, detail_picture
 from prodgen.server.listings import LATENT_MODES, PLAIN_UPSCALERS
 from prodgen.server.queueing import JobState, Stopped
@@ -201,7 +201,9 @@ def _run_batch(machine: Machine, call: DrawingCall, indices: range, results: Cal
         is_partial = is_stopped
         if not is_stopped:
             try:
-                one = _next(drawn)
+                one = next(drawn, None)
+                if one is None:
+                    raise Crashed("RuntimeError", "the engine drew fewer pictures than were asked for")
                 results.story = one.story or results.story
                 is_partial = one.is_partial
                 if not is_partial:
@@ -223,8 +225,8 @@ def _order(machine: Machine, call: DrawingCall, indices: range) -> BatchOrder:
     fields = call.fields
     ground = str(machine.options["img2img_background_color"])
     starts = tuple(
-        inpainting.plan(_init_of(call, index), call.mask, fields, call.size, ground)
-        for index in (indices if call.inits else ())
+        inpainting.plan(call.inits[place % len(call.inits)], call.mask, fields, call.size, ground)
+        for place in (range(len(indices)) if call.inits else ())
     )
     return BatchOrder(
         prompt=call.words,
@@ -250,22 +252,10 @@ def _order(machine: Machine, call: DrawingCall, indices: range) -> BatchOrder:
     )
 
 
-def _init_of(call: DrawingCall, index: int) -> UploadedPicture:
-    batch: int = call.fields["batch_size"]
-    return call.inits[index % batch % len(call.inits)]
-
-
 def _unfinished(order: BatchOrder) -> Pixels:
     """Return what an interrupted picture looks like before anything was drawn."""
     width, height = order.final_size
     return np.full((height, width, 3), 127, np.uint8)
-
-
-def _next(drawn: Iterator[DrawnPicture]) -> DrawnPicture:
-    one = next(drawn, None)
-    if one is None:
-        raise Crashed("RuntimeError", "the engine drew fewer pictures than were asked for")
-    return one
 
 
 class _Progress:

@@ -55,6 +55,10 @@ class Refused(Exception):  # noqa: N818 - named after what the server does
         self.detail = detail
 
 
+class NoRoute(Refused):
+    """A path or method that is not there: FastAPI's own answer, shorter than A1111's."""
+
+
 class Crashed(Exception):  # noqa: N818 - named after what the server does
     """Something raised inside the server: always 500, with the exception's class name and text."""
 
@@ -95,6 +99,8 @@ def error_answer(error: Refused | Crashed | Invalid) -> HttpAnswer:
     """Return the body that the real server gives for an error of this kind."""
     if isinstance(error, Invalid):
         return answer({"detail": error.faults}, 422)
+    if isinstance(error, NoRoute):
+        return answer({"detail": error.detail}, error.status)
     if isinstance(error, Refused):
         body = {"error": "HTTPException", "detail": error.detail, "body": "", "errors": ""}
         return answer(body, error.status)
