@@ -51,12 +51,15 @@ def is_from_another_site(headers: Message, host: str) -> bool:
 def body_length(headers: Message) -> int | HttpAnswer | None:
     """Return the length of a request's body in bytes, None for one in chunks, or the answer that refuses it.
 
-    A request that states its length twice, or in two ways, is refused: a proxy might have read it otherwise.
+    A request that states its length in two ways is refused: a proxy might have read it otherwise. So is one
+    with a line that is no header: what stands below it, a length or an Origin, would not be seen.
     """
+    if headers.defects:
+        return answer({"detail": "a line of this request's head is no header"}, 400)
     lengths = {value.strip() for value in headers.get_all("content-length") or []}
-    coding = headers.get("transfer-encoding")
-    if coding is not None:
-        if lengths or coding.strip().lower() != "chunked":
+    codings = [value.strip().lower() for value in headers.get_all("transfer-encoding") or []]
+    if codings:
+        if lengths or codings != ["chunked"]:
             return answer({"detail": "cannot tell where this body ends"}, 400)
         return None
     if len(lengths) > 1 or not all(_is_plain_number(value) for value in lengths):

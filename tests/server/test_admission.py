@@ -153,6 +153,13 @@ def test_a_name_that_somebody_pointed_here_is_not_served(door, host, status):
     assert HTTP.get(f"{door[0]}/sdapi/v1/samplers", headers={"host": host}).status_code == status
 
 
+def test_an_origin_below_a_line_that_is_no_header_is_not_overlooked(door):
+    request = b"POST /sdapi/v1/interrupt HTTP/1.1\r\nHost: localhost\r\nno header\r\nOrigin: http://evil.example\r\n\r\n"
+    with connected(door[0]) as connection:
+        connection.sendall(request)
+        assert status_of(until_closed(connection)) == 400
+
+
 def test_two_hosts_in_one_request_are_refused(door):
     request = b"GET /sdapi/v1/samplers HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"
     assert status_of(answer_to(door[0], request)) == 400
@@ -223,6 +230,9 @@ def test_a_caller_who_asks_first_is_told_to_go_on(door):
         (b"Content-Length: 5\r\nContent-Length: 6\r\n", 400),
         (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", 400),
         (b"Transfer-Encoding: gzip, chunked\r\n", 400),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", 400),
+        (b"Content-Length : 5\r\n", 400),
+        (b"no header\r\nContent-Length: 5\r\n", 400),
     ],
 )
 def test_a_body_whose_end_cannot_be_told_is_refused_before_reading(door, framing, status):
