@@ -96,8 +96,7 @@ class JobState:
         self.job_no += 1
         self.sampling_step = 0
         self.skipped = False
-        if not self.interrupted:
-            self.stop.clear()
+        self.stop.clear()  # an interrupt is remembered in `interrupted`
 
     def advance(self, step: int, preview: Pixels | None = None) -> None:
         """Note the step that is being done, and stop there if somebody asked for it.

@@ -150,6 +150,15 @@ def test_memory_unloading_and_refreshing_reach_the_engine(get, server, toy):
     assert (before, [item["name"] for item in get("loras")]) == (["bright"], ["bright", "new"])
 
 
+def test_a_checkpoint_that_came_later_can_be_named_after_a_refresh(server, toy):
+    toy.checkpoints = (*toy.checkpoints, ModelFile("late"))
+    post(server, "txt2img", override_settings={"sd_model_checkpoint": "late"})
+    post(server, "refresh-checkpoints")
+    post(server, "txt2img", override_settings={"sd_model_checkpoint": "late"})
+
+    assert [order.checkpoint.name for order in toy.orders] == ["toy", "late"]
+
+
 def test_an_unknown_engine_is_refused_with_the_known_ones():
     with pytest.raises(UnknownNameError, match=r"'ibm'.*'ibl'"):
         load_engine("ibm")

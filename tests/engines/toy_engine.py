@@ -23,6 +23,7 @@ class ToyEngine:
 
     def __init__(self) -> None:
         self.orders: list[BatchOrder] = []
+        self.checkpoints = (ModelFile("toy", digest="ab" * 32), ModelFile("other toy"))
         self.loras = (ModelFile("bright"),)
         self.is_loaded = False
         self.is_under_way = threading.Event()
@@ -33,7 +34,7 @@ class ToyEngine:
         return EngineInventory(
             version="toy 1.0",
             description="in grey",
-            checkpoints=(ModelFile("toy", digest="ab" * 32), ModelFile("other toy")),
+            checkpoints=self.checkpoints,
             loras=self.loras,
             vaes=(ModelFile("toy.vae"),),
             upscalers=("Toy 4x",),

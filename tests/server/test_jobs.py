@@ -125,6 +125,20 @@ def test_a_skipped_iteration_is_cut_short_and_the_next_one_still_runs(call, imag
     assert [record.outcome for record in caller.server.render_log] == ["interrupted", "done"]
 
 
+def test_an_interrupted_picture_is_the_last_preview_enlarged(call, images):
+    (whole,) = images(call().txt2img(steps=30))
+    caller = call(delay_s=5)
+    thread, results = in_background(lambda: caller.txt2img(steps=30))
+    wait_until(lambda: caller.server.machine.state.preview is not None)
+    caller.post("/sdapi/v1/interrupt")
+    thread.join()
+    (picture,) = images(results[0])
+
+    assert picture.shape == whole.shape
+    np.testing.assert_array_equal(picture[0, 0], whole[0, 0])  # a preview holds every fourth pixel
+    assert 5 < picture.std() < whole.std()  # neither the noise itself nor an empty canvas
+
+
 def test_an_interrupt_while_idle_is_shown_but_harms_nothing(call, images):
     caller = call(delay_s=0.01)
     caller.post("/sdapi/v1/interrupt")

@@ -385,3 +385,43 @@ def test_a_photograph_turned_by_exif_arrives_upright(call, encode, images, ramp)
     result = images(call().img2img(init_images=[turned], denoising_strength=0))[0]
 
     assert np.abs(result.astype(int) - ramp).mean() < 12
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kind", "message"),
+    [
+        ("upscaling_resize", 0, "not_gt", "greater than 0"),
+        ("upscaling_resize_w", 0, "not_ge", "greater than or equal to 1"),
+        ("extras_upscaler_2_visibility", -0.5, "not_ge", "greater than or equal to 0"),
+        ("extras_upscaler_2_visibility", 1.5, "not_le", "less than or equal to 1"),
+    ],
+)
+def test_an_enlargement_out_of_limits_is_refused_as_pydantic_1_does(
+    call, encode, ramp, field, value, kind, message
+):
+    response = call().post("/sdapi/v1/extra-single-image", {"image": encode(ramp), field: value})
+    (fault,) = response.json()["detail"]
+
+    assert response.status_code == 422
+    assert (fault["loc"], fault["type"]) == (["body", field], f"value_error.number.{kind}")
+    assert fault["msg"] == f"ensure this value is {message}"
+    assert fault["ctx"] == {"limit_value": float(message.split()[-1])}
+
+
+def test_an_override_of_an_unknown_checkpoint_is_dropped_even_where_overrides_stay(call):
+    caller = call()
+    before = caller.get("/sdapi/v1/options").json()["sd_model_checkpoint"]
+    caller.txt2img(
+        override_settings={"sd_model_checkpoint": "zz"}, override_settings_restore_afterwards=False
+    )
+
+    assert caller.get("/sdapi/v1/options").json()["sd_model_checkpoint"] == before
+
+
+def test_the_log_of_a_server_that_runs_for_weeks_does_not_grow(call, monkeypatch):
+    monkeypatch.setattr("prodgen.server.state.KEPT_RECORDS", 2)
+    caller = call()
+    for seed in (1, 2, 3):
+        caller.txt2img(seed=seed)
+
+    assert [record.seed for record in caller.server.render_log] == [2, 3]
