@@ -96,21 +96,7 @@ class Client(Session):
             NotAppliedError: If something asked for did not run.
             BackendError: If the server fails or cannot be reached.
         """
-        given = {
-            "prompt": prompt,
-            "negative_prompt": negative_prompt,
-            "seed": seed,
-            "width": width,
-            "height": height,
-            "steps": steps,
-            "cfg_scale": cfg_scale,
-            "sampler_name": sampler_name,
-            "scheduler": scheduler,
-            "batch_size": batch_size,
-            "checkpoint": checkpoint,
-            "loras": loras,
-            "ic_light": ic_light,
-        }
+        given = asking.given_fields(locals())
         asked = asking.txt2img(request, given, self.capabilities)
         return self._drawer.draw(
             asked,
@@ -173,23 +159,7 @@ class Client(Session):
             NotAppliedError: If something asked for did not run.
             BackendError: If the server fails or cannot be reached.
         """
-        given = {
-            "init_image": init_image,
-            "prompt": prompt,
-            "negative_prompt": negative_prompt,
-            "denoising_strength": denoising_strength,
-            "inpaint_mask": inpaint_mask,
-            "seed": seed,
-            "width": width,
-            "height": height,
-            "steps": steps,
-            "cfg_scale": cfg_scale,
-            "sampler_name": sampler_name,
-            "scheduler": scheduler,
-            "batch_size": batch_size,
-            "checkpoint": checkpoint,
-            "loras": loras,
-        }
+        given = asking.given_fields(locals())
         asked = asking.img2img(request, given, self.capabilities)
         return self._drawer.draw(
             asked,
@@ -230,13 +200,7 @@ class Client(Session):
             NotAppliedError: If the result is not larger as asked.
             BackendError: If the server fails or cannot be reached.
         """
-        given = {
-            "image": image,
-            "upscaler_1": upscaler_1,
-            "upscaling_resize": upscaling_resize,
-            "upscaling_resize_w": upscaling_resize_w,
-            "upscaling_resize_h": upscaling_resize_h,
-        }
+        given = asking.given_fields(locals())
         asked = asking.upscale(request, given, self.capabilities)
         names.check_upscale(asked, self.capabilities)
         payload = self.dialect.upscale(asked)

@@ -21,6 +21,12 @@ FACTOR = 2.0
 """How many times a picture is enlarged if neither factor nor size is given; A1111's own default is 2."""
 
 
+def given_fields(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request among a method's arguments (its `locals()`) that were given."""
+    others = ("self", "request", "on_progress")
+    return {name: value for name, value in arguments.items() if name not in others and value is not None}
+
+
 def txt2img(request: Txt2Img | None, given: Mapping[str, Any], capabilities: Capabilities) -> Txt2Img:
     """Return the request itself, or one made of the fields that were given.
 
@@ -30,7 +36,7 @@ def txt2img(request: Txt2Img | None, given: Mapping[str, Any], capabilities: Cap
     if request is not None:
         return _alone(request, Txt2Img, given)
     side = capabilities.with_checkpoint(given.get("checkpoint")).native_side
-    return Txt2Img.model_validate({"seed": seeds.draw(), "width": side, "height": side, **_set(given)})
+    return Txt2Img.model_validate({"seed": seeds.draw(), "width": side, "height": side, **given})
 
 
 def img2img(request: Img2Img | None, given: Mapping[str, Any], capabilities: Capabilities) -> Img2Img:
@@ -42,7 +48,7 @@ def img2img(request: Img2Img | None, given: Mapping[str, Any], capabilities: Cap
     """
     if request is not None:
         return _alone(request, Img2Img, given)
-    fields = _set(given)
+    fields = dict(given)
     if "init_image" not in fields:
         raise WrongValueError("init_image", None, "must be given")
     init = fields["init_image"] = files.load(fields["init_image"]).rgb
@@ -62,7 +68,7 @@ def upscale(request: Upscale | None, given: Mapping[str, Any], capabilities: Cap
     """
     if request is not None:
         return _alone(request, Upscale, given)
-    fields = {"upscaler_1": best_upscaler(capabilities), **_set(given)}
+    fields = {"upscaler_1": best_upscaler(capabilities), **given}
     if "image" in fields:
         fields["image"] = files.load(fields["image"]).rgb
     if not {"upscaling_resize", "upscaling_resize_w", "upscaling_resize_h"} & fields.keys():
@@ -79,15 +85,11 @@ def drawing_size(width: int, height: int, megapixels: float) -> tuple[int, int]:
     return max(64, int(width * scale) // 8 * 8), max(64, int(height * scale) // 8 * 8)
 
 
-def _set(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if value is not None}
-
-
 def _alone(request: R, kind: type[R], given: Mapping[str, Any]) -> R:
     if not isinstance(request, kind):
         raise SettingError(
             f"a request is a {kind.__name__}, not a {type(request).__name__}; name its fields: prompt='a bag'"
         )
-    if fields := _set(given):
-        raise SettingError(f"{', '.join(fields)}: give a request or its fields, not both")
+    if given:
+        raise SettingError(f"{', '.join(given)}: give a request or its fields, not both")
     return request
