@@ -98,6 +98,17 @@ def test_the_dark_line_where_the_product_stands_is_not_product():
     assert without[273:].sum() < 0.5 * with_shadow[273:].sum()
 
 
+def test_a_deep_shadow_is_backdrop_and_what_is_nearly_black_is_not():
+    backdrop = np.full((SIDE, SIDE, 3), 0.85, np.float32)
+    backdrop[120:200, 40:140] = 0.55
+    backdrop[120:200, 180:280] = 0.06
+
+    off_backdrop = measure_contrast(color.to_lab(backdrop)).off_backdrop
+
+    assert not off_backdrop[125:195, 45:135].any()
+    assert off_backdrop[125:195, 185:275].all()
+
+
 def test_a_faint_patch_on_the_backdrop_is_dust():
     true = shape(bottle)
     photo = photograph(true, (0.7, 0.1, 0.1), sweep((0.8, 0.8, 0.8)), noise=0)
