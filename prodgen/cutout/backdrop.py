@@ -14,24 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 FIT_PX = 80
-"""Longest side at which the surface is fitted; it is far smoother than that."""
+"""Longest side at which the surface is fitted; it is far smoother than that.
+Speed: the fit is a fraction of the whole."""
 
 ROWS, COLUMNS = 12, 4
 """Spline pieces from top to bottom, where a sweep bends, and polynomial terms from left to right,
-where a backdrop only fades. Few terms across, because the product hides the middle."""
+where a backdrop only fades. Few terms across, because the product hides the middle. Chosen."""
 
 STIFFNESS = (2e-4, 1e-3, 5e-3, 1.5e-2)
-"""Penalty on the second difference along y, for each of the terms across; higher terms are held tighter."""
+"""Penalty on the second difference along y, for each of the terms across; higher terms are held tighter.
+Chosen."""
 
 FRAME = 0.05
-"""Share of the shorter side that is the border, where the fit starts."""
+"""Share of the shorter side that is the border, where the fit starts. Chosen."""
 
 PASSES = 10
 """Passes of the reweighted fit, each with weights from the residuals of the last; the first three fit the
-border only."""
+border only. Speed."""
 
 LARGEST_SPREAD = 4.0
-"""Upper bound of the spread, L*a*b* units: a border that varies more is no plain backdrop."""
+"""Upper bound of the spread, L*a*b* units: a border that varies more is no plain backdrop. Guard."""
 
 
 class Backdrop(NamedTuple):

@@ -17,20 +17,21 @@ from prodgen.images import Plane
 Mask = NDArray[np.bool_]
 
 COLOUR_SCALE = 8.0
-"""L*a*b* units off the backdrop in a* and b*, or lighter than it, that count as one unit of difference."""
+"""L*a*b* units off the backdrop in a* and b*, or lighter than it, that count as one unit of difference.
+Chosen."""
 
 SHADOW_ALLOWANCE = 10.0
-"""L* units by which a place may be darker than the backdrop at no cost: any soft shadow is."""
+"""L* units by which a place may be darker than the backdrop at no cost: any soft shadow is. Chosen."""
 
 SHADOW_SCALE = 35.0
-"""L* units darker, beyond the allowance, that count as one unit of difference."""
+"""L* units darker, beyond the allowance, that count as one unit of difference. Chosen."""
 
 SLOPE_WEIGHT = 1.3
 """How much of the slope around a pixel is taken off the edge strength at it. A linear ramp, so most of a
-shadow's soft edge, is left with nothing."""
+shadow's soft edge, is left with nothing. Chosen above 1."""
 
 LOWEST_NOISE_FLOOR = 0.05
-"""L*a*b* units per pixel. Below an 8-bit level, so only pictures without noise come near it."""
+"""L*a*b* units per pixel. Below an 8-bit level, so only pictures without noise come near it. Guard."""
 
 
 class Contrast(NamedTuple):

@@ -20,19 +20,19 @@ from prodgen.images import Plane
 Points = NDArray[np.float64]
 
 NODE_SPACING_PX = 4
-"""Pixels from one node of a curve to the next."""
+"""Pixels from one node of a curve to the next. Speed."""
 
 CLIMBS = tuple(range(-8, 9))
-"""Rows that a curve may climb from node to node."""
+"""Rows that a curve may climb from node to node. Chosen."""
 
 LARGEST_BEND = 2
-"""Rows by which the climb may change from node to node."""
+"""Rows by which the climb may change from node to node. Speed."""
 
 BEND_PENALTY = 6.0
-"""What a change of climb by one row costs, in standard deviations of the gradient's noise."""
+"""What a change of climb by one row costs, in standard deviations of the gradient's noise. Chosen."""
 
 FINE_SCALE_PX, WIDE_SCALE_PX = 1.2, 5.0
-"""Gaussian scales between which an edge is sharp; what is wider is a slope."""
+"""Gaussian scales between which an edge is sharp; what is wider is a slope. Chosen."""
 
 
 class Strip(NamedTuple):

@@ -51,7 +51,8 @@ INSTALL = "pip install 'prodgen[rembg]'"
 """The line that installs what the networks need."""
 
 BOX_MARGIN = 0.1
-"""What is shown to a network around the user's box, of its longer side: it wants to see background."""
+"""What is shown to a network around the user's box, of its longer side: it wants to see background.
+Chosen."""
 
 _SAM_FILES = ("sam_vit_b_01ec64.encoder.onnx", "sam_vit_b_01ec64.decoder.onnx")
 

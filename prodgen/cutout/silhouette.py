@@ -19,25 +19,25 @@ from prodgen.cutout.contrast import Contrast, Mask
 Binary = NDArray[np.uint8]
 
 FLOOD_RADIUS = 14.0
-"""Radius of the disc that floods the backdrop: larger than the gaps in an outline."""
+"""Radius of the disc that floods the backdrop: larger than the gaps in an outline. Chosen."""
 
 NOOK_RADIUS = 3.0
-"""Radius of the smaller disc that can still enter a nook, but no closed hole."""
+"""Radius of the smaller disc that can still enter a nook, but no closed hole. Chosen."""
 
 SMALLEST_HOLE = 0.0003
-"""Share of the picture below which an enclosure is filled: the inside of a printed letter."""
+"""Share of the picture below which an enclosure is filled: the inside of a printed letter. Chosen."""
 
 LEAST_DIFFERENCE = 6.0
-"""A smaller piece nearer in colour to the backdrop than this many of its deviations is a speck."""
+"""A smaller piece nearer in colour to the backdrop than this many of its deviations is a speck. Chosen."""
 
 SMALLEST_PIECE = 0.02
-"""Share of the largest piece below which a piece is a speck."""
+"""Share of the largest piece below which a piece is a speck. Chosen."""
 
 CONTACT_REACH = 24.0
-"""How far a contact shadow reaches inwards from the floor around it."""
+"""How far a contact shadow reaches inwards from the floor around it. Chosen."""
 
 CONTACT_DEPTH = 10.0
-"""L* units below the backdrop from which a shadow may be a contact shadow."""
+"""L* units below the backdrop from which a shadow may be a contact shadow. Chosen."""
 
 
 def silhouette(contrast: Contrast, *, background: Mask, product: Mask, has_shadow: bool = True) -> Binary:

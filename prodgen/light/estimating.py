@@ -30,7 +30,8 @@ FLOOR_PAINT_SPAN, BACKDROP_PAINT_SPAN = 1.15, 0.8
 Chosen: exp(1.15) = 3.2 covers the measured floors around `USUAL_FLOOR`; backdrops vary less."""
 
 USUAL_FLOOR_CHROMA = np.array([0.2, -0.3], np.float32)
-"""Prior mean of log(R/G), log(B/G) of the albedo of floors and tables: wood, stone and earth are warm."""
+"""Prior mean of log(R/G), log(B/G) of the albedo of floors and tables: wood, stone and earth are warm.
+Chosen."""
 
 FLOOR_WEIGHT, GLARE_WEIGHT = 0.33, 0.9
 """Share of a floor's colour cast that is the light's and not the paint's: on a dull floor, and in glare.

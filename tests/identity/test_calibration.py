@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -91,3 +93,20 @@ def test_the_figure_that_moved_most_in_its_own_unit_is_shown(calibration):
 
     assert (round(far), words) == (10, "fine 1 to 1.1")
     assert calibration.movement(base, base) == (0.0, "moves nothing")
+
+
+@pytest.mark.parametrize("room", ["cutout", "identity", "light", "shadows"])
+def test_every_number_that_decides_says_where_it_comes_from(calibration, room):
+    rooms = Path(calibration.ROOMS)
+    tree = ast.parse((rooms / f"{room}.py").read_text("utf-8"))
+    modules = next(
+        ast.literal_eval(node.value) for node in tree.body if calibration._targets(node) == ["MODULES"]
+    )
+    silent = []
+    for one in calibration.constants(modules):
+        value = getattr(importlib.import_module(one.module), one.name)
+        is_number = repr(calibration.moved(value, 1.3)) != repr(value)
+        if is_number and not one.data:
+            silent.append(f"{one.module}.{one.name}")
+
+    assert silent == []
