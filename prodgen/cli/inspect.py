@@ -68,7 +68,7 @@ def inspect(
 
 
 def _tell(found: Inspection, to: Printer) -> None:
-    from prodgen.identity import headline, reasons
+    from prodgen.identity import headline, named, reasons
     from prodgen.inspecting import shown_number, status_of
 
     profile = found.verdict.profile
@@ -79,7 +79,7 @@ def _tell(found: Inspection, to: Printer) -> None:
         for name in type(found.identity).model_fields:
             status = status_of(found.identity, name, profile)
             if status not in ("no limit", "not measured"):
-                value = shown_number(getattr(found.identity, name))
-                to.fact("", f"{name.replace('_', ' '):<28}{value:>8}  {status}")
+                plain, value = named(name, f"{shown_number(getattr(found.identity, name)):>8}")
+                to.fact("", f"{plain:<26}{value:<16}  {status}")
     for notice in found.notices:
         to.note(notice)

@@ -53,6 +53,8 @@ def show(picture: Path) -> None:
 
 def _lines(story: dict[str, Any]) -> Iterator[str]:
     """Yield what a story tells; it came with a file from anywhere, so nothing in it is sure to be there."""
+    from prodgen.identity import named
+
     asked, sent = (part if isinstance(part := story.get(name), dict) else {} for name in ("asked", "sent"))
     facts = {**asked, **{name: value for name, value in sent.items() if value not in (None, "")}, **story}
     for name in SHOWN:
@@ -61,13 +63,13 @@ def _lines(story: dict[str, Any]) -> Iterator[str]:
     recipe = facts.get("recipe")
     if isinstance(recipe, dict):
         stages = recipe.get("stages")
-        named = [x.get("stage") for x in stages if isinstance(x, dict)] if isinstance(stages, list) else []
-        yield _line("recipe", f"{recipe.get('name')}  ({' > '.join(map(str, named))})")
+        words = [x.get("stage") for x in stages if isinstance(x, dict)] if isinstance(stages, list) else []
+        yield _line("recipe", f"{recipe.get('name')}  ({' > '.join(map(str, words))})")
     identity = story.get("identity")
     for name, value in identity.items() if isinstance(identity, dict) else ():
         if isinstance(value, int | float | str):
-            shown = f"{value:.3g}" if isinstance(value, float) else value
-            yield _line(f"  {name.replace('_', ' ')}", shown, 28)
+            plain, shown = named(name, f"{value:.2f}" if isinstance(value, float) else str(value))
+            yield _line(f"  {plain}", shown, 28)
 
 
 def _line(name: str, value: object, width: int = 16) -> str:

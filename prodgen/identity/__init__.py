@@ -16,7 +16,7 @@ from prodgen.identity.verdict import (
     profiles,
     read_limits,
 )
-from prodgen.identity.words import figures, headline, notices, reasons, summary
+from prodgen.identity.words import figures, headline, named, notices, reasons, summary
 from prodgen.ocr import Reader, Word
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "figures",
     "headline",
     "measure",
+    "named",
     "notices",
     "profile_limits",
     "profiles",

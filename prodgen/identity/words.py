@@ -78,6 +78,39 @@ _KEPT = ("its colours", "its surface", "its print", "its outline")
 """Subjects that a passing product is said to have kept; the light is what should change."""
 
 
+NUMBERS = {
+    "delta_e_mean": ("colour", "dE"),
+    "delta_e_p95": ("colour, 95th percentile", "dE"),
+    "delta_e_worst_region": ("colour, worst region", "dE"),
+    "chroma_error_median": ("chroma, median", ""),
+    "chroma_error_p95": ("chroma, 95th percentile", ""),
+    "hue_error_deg": ("hue of the worst colour", "degrees"),
+    "material_shift_stops": ("one colour's lightness", "stops"),
+    "mirrored_percent": ("changed reflections", "%"),
+    "detail": ("detail", ""),
+    "gradient": ("edges", ""),
+    "print_agreement": ("print", ""),
+    "print_sharpness": ("print sharpness", ""),
+    "text_errors_percent": ("letters misread", "%"),
+    "outline_growth_percent": ("outline growth", "%"),
+    "halo": ("fringe at the edge", "L*"),
+    "white_clipping_percent": ("burnt out to white", "%"),
+    "black_clipping_percent": ("drowned in black", "%"),
+    "light_kept": ("light kept", ""),
+    "light_angle_deg": ("light comes from", "degrees"),
+    "light_contrast": ("contrast of the light", ""),
+    "light_angle_error_deg": ("light's direction", "degrees off"),
+    "repaired_percent": ("light weakened on", "%"),
+}
+"""Name and unit of each number of `Likeness`, as a person reads them."""
+
+
+def named(number: str, value: str = "") -> tuple[str, str]:
+    """Return a number's plain name, and its value with its unit; an unknown one by its field's name."""
+    name, unit = NUMBERS.get(number, (number.replace("_", " "), ""))
+    return name, f"{value} {unit}".strip()
+
+
 def headline(verdict: Verdict, likeness: Likeness | None) -> str:
     """Say in a few words, without a number, whether it still is the same product.
 
@@ -154,7 +187,8 @@ def _sentences(broken: Iterable[BrokenLimit], word: str) -> list[str]:
 
 def _figure(limit: BrokenLimit) -> str:
     side = "below" if limit.is_least else "above"
-    return f"{limit.number.replace('_', ' ')} {limit.value:.2f} is {side} {limit.bound:g}"
+    name, value = named(limit.number, f"{limit.value:.2f}")
+    return f"{name} {value} is {side} {limit.bound:g}"
 
 
 def _by_subject(broken: Iterable[BrokenLimit]) -> list[tuple[_Subject, list[BrokenLimit]]]:

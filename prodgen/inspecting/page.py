@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from prodgen import __version__, codecs
 from prodgen.color import from_lab
-from prodgen.identity import Comparison, Likeness, headline, profile_limits, reasons
+from prodgen.identity import Comparison, Likeness, headline, named, profile_limits, reasons
 from prodgen.images import RgbImage, resize
 from prodgen.inspecting.inspection import Inspection, shown_number, status_of
 from prodgen.masks import composite
@@ -175,9 +175,9 @@ def _table(identity: Likeness | None, profile: str) -> str:
         sign = "≥" if limit and limit.is_least else "≤"
         bounds = [f"{sign} {limit.warn:g}", f"{sign} {limit.fail:g}"] if limit else ["", ""]
         rows.append(
-            f'<tr><th scope="row">{escape(name.replace("_", " "))}'
+            f'<tr><th scope="row">{escape(named(name)[0])}'
             f"<small>{escape(about.description or '')}</small></th>"
-            f'<td class="number">{escape(shown_number(value))}</td>'
+            f'<td class="number">{escape(named(name, shown_number(value))[1])}</td>'
             + "".join(f'<td class="number soft">{bound}</td>' for bound in bounds)
             + f'<td class="status {status.replace(" ", "-")}">{status}</td></tr>'
         )

@@ -298,7 +298,7 @@ def test_other_letters_are_said_in_the_summary_and_in_the_reasons():
     assert "misread 31 %" in identity.summary(read.verdict(), read)
     (reason,) = identity.reasons(read.verdict())
     assert reason.startswith("the print on the product changed")
-    assert "text errors percent 31.40 is above" in reason
+    assert "letters misread 31.40 % is above" in reason
 
 
 @pytest.fixture

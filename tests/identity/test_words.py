@@ -43,7 +43,10 @@ def test_a_failure_is_said_in_plain_words_with_a_remedy_and_the_numbers_last():
     plain, _, rest = reason.partition(": ")
     assert plain == "the product's colours changed" == identity.headline(wrong.verdict(), wrong)
     assert "--strength" in rest
-    assert rest.endswith("(failed: delta e p95 33.30 is above 20, hue error deg 40.00 is above 20)")
+    assert rest.endswith(
+        "(failed: colour, 95th percentile 33.30 dE is above 20,"
+        " hue of the worst colour 40.00 degrees is above 20)"
+    )
 
 
 def test_a_number_below_its_least_is_said_to_be_below():
@@ -93,7 +96,7 @@ def test_a_number_that_only_ones_own_limits_judge_is_said_too():
 
     (reason,) = identity.reasons(verdict)
 
-    assert "light contrast 0.00 is above -1" in reason
+    assert "contrast of the light 0.00 is above -1" in reason
 
 
 def test_the_summary_is_one_line_with_words_before_verdict_and_numbers():
@@ -112,3 +115,16 @@ def test_weakened_light_is_a_notice_and_so_is_each_broken_limit():
     assert "weakened on 14 % of the product" in weakened
     assert reason.startswith("the product's colours changed")
     assert identity.notices(SAME.verdict(), SAME) == ()
+
+
+def test_every_measured_number_has_a_plain_name_of_its_own():
+    numbers = [name for name in Likeness.model_fields if name != "worst_region"]
+
+    plain = {name: identity.named(name)[0] for name in numbers}
+
+    assert len(set(plain.values())) == len(numbers)
+    assert not [name for name in plain.values() if "_" in name or "delta e" in name]
+
+
+def test_a_number_of_a_story_that_is_not_known_keeps_its_name():
+    assert identity.named("shoe_size", "44") == ("shoe size", "44")

@@ -211,8 +211,8 @@ def test_the_page_shows_every_limit_with_its_number_and_status(moved):
         if row.find("td") is not None
     }
     limit = profile_limits("editorial")["delta_e_mean"]
-    assert rows["delta e mean"] == [
-        f"{moved.identity.delta_e_mean:.2f}", f"≤ {limit.warn:g}", f"≤ {limit.fail:g}", "pass",
+    assert rows["colour"] == [
+        f"{moved.identity.delta_e_mean:.2f} dE", f"≤ {limit.warn:g}", f"≤ {limit.fail:g}", "pass",
     ]  # fmt: skip
     assert rows["detail"][1].startswith("≥")
 
