@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from prodgen import files
-from prodgen.errors import SettingError, UnknownNameError, WrongValueError
+from prodgen.errors import ProdgenError, SettingError, UnknownNameError, WrongValueError
 from prodgen.masks import bounding_box
-from prodgen.shots import Recipe, Shot, builtin_recipes, new_shot, shoot, shoot_all
+from prodgen.shots import Recipe, Shot, builtin_recipes, check, new_shot, shoot, shoot_all
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import CutOut, Placed
 
@@ -42,8 +42,8 @@ def test_a_recipe_of_the_users_is_named_after_its_file(tmp_path):
         ("stages = []", "stages must not be empty"),
         ("[[stages]]\nstage = 'relight'\nsteps = 0", "steps"),
         ("[[stages]]\nstage = 'relight'\nstpes = 9", "unknown setting 'stpes'; did you mean 'steps'"),
-        ("[[stages]]\nstage = 'upscale'\nupscale = '9'", "upscale '9': a factor must be between 1 and 8"),
-        ("[[stages]]\nstage = 'place'\nsize = 'huge'", "size 'huge' is not known"),
+        ("[[stages]]\nstage = 'upscale'\nupscale = '9'", "upscale must be .* not '9'"),
+        ("[[stages]]\nstage = 'place'\nsize = 'huge'", "size must be .* not 'huge'"),
         ("[[stages]]\nstage = 'look'\nlook = 'flim'", "unknown look 'flim'; did you mean 'film'"),
         ("a = [", "not TOML"),
         ("", "stages"),
@@ -64,6 +64,28 @@ def test_a_recipe_name_that_is_nearly_right_gets_the_right_one():
 def test_a_recipe_name_that_no_file_can_have_is_refused_in_a_sentence():
     with pytest.raises(SettingError, match="cannot be read: File name too long"):
         Recipe.load("x" * 500)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"recipe": "packshot", "prompt": "a table"}, "recipe 'packshot' draws no scene; leave out prompt"),
+        ({"recipe": "packshot", "light": "left"}, "recipe 'packshot' draws no scene; leave out light"),
+        ({"recipe": "packshot", "background": "b.png"}, "draws its own background; leave out background"),
+        (
+            {"recipe": "inpaint", "prompt": "x", "background": "b.png"},
+            "its own background; leave out background",
+        ),
+        ({"recipe": "relight"}, "the prompt is empty"),
+        ({"recipe": "packshot", "matte": "m.png", "box": (1, 1, 5, 5)}, "the cut-out itself; leave out box"),
+        ({"recipe": "packshot", "output": "mug.gif"}, "'mug.gif': the ending must be one of .png"),
+    ],
+)
+def test_parts_of_a_shot_that_do_not_go_together_are_refused_before_any_file_is_read(wrong, sentence):
+    with pytest.raises(ProdgenError) as caught:
+        check(new_shot("no-such-file.png", **wrong))
+
+    assert sentence in str(caught.value)
 
 
 def test_a_setting_goes_to_every_stage_that_has_it():

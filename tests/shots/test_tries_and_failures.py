@@ -14,7 +14,7 @@ from prodgen.errors import ImageError, ProductNotKeptError
 from prodgen.masks import composite, dilate, fill
 from prodgen.schema import seeds
 from prodgen.server import ApiServer, ApiTransport
-from prodgen.shots import Recipe, Shot, shoot, shoot_all
+from prodgen.shots import Recipe, Shot, check, new_shot, shoot, shoot_all
 from prodgen.shots.layers import Kept
 
 GROWN_PX = 14
@@ -196,6 +196,14 @@ def test_an_output_that_a_try_would_write_over_the_photograph_is_refused_before_
         )
 
     assert original.read_bytes() == before
+
+
+def test_an_output_whose_rejected_picture_would_be_the_photograph_is_refused_before_any_work(photo):
+    original = photo.rename(photo.with_name("mug.rejected.png"))
+    shot = new_shot(original, "x", output=photo.with_name("mug.png"), settings={"on_failure": "fail"})
+
+    with pytest.raises(ImageError, match="itself, which would be lost"):
+        check(shot)
 
 
 def burn(order: RenderOrder) -> Rendering:
