@@ -184,6 +184,8 @@ def _session(name: str) -> tuple[Any, tuple[type[Exception], ...]]:
 
 
 def _first_line(error: BaseException) -> str:
+    if type(error).__name__ == "ConnectionError":  # requests' text for it is the inside of its own objects
+        return "no connection to where they are"
     text = str(error).strip()
     return text.splitlines()[0][:200] if text else type(error).__name__
 

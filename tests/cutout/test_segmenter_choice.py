@@ -163,3 +163,17 @@ def test_isnet_cuts_out_the_truth_set(shared, monkeypatch):
         assert masks.hole_count(matte) == masks.hole_count(true), name
         scores.append(((matte > 0.5) & (true > 0.5)).sum() / ((matte > 0.5) | (true > 0.5)).sum())
     assert np.mean(scores) >= 0.98, scores
+
+
+@needs_rembg
+def test_weights_that_cannot_be_fetched_are_said_without_the_insides_of_a_connection(home, monkeypatch):
+    def refuse(name):
+        raise ConnectionError("HTTPSConnectionPool(host='x', port=443): Max retries exceeded")
+
+    networks._session.cache_clear()
+    monkeypatch.setattr("rembg.new_session", refuse)
+
+    with pytest.raises(SegmentationError, match="no connection to where they are") as caught:
+        cutout.segmenter("u2netp").segment(np.ones((8, 8, 3), np.float32))
+
+    assert "HTTPSConnectionPool" not in str(caught.value)
