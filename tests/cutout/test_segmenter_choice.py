@@ -9,6 +9,8 @@ from prodgen.cutout import networks, segmenters
 from prodgen.cutout.doubts import check_matte
 from prodgen.errors import SegmentationError, SettingError, UnknownNameError
 
+pytestmark = pytest.mark.timeout(300)  # rembg compiles its matting when it is first imported: a minute
+
 needs_rembg = pytest.mark.skipif(
     importlib.util.find_spec("rembg") is None or importlib.util.find_spec("onnxruntime") is None,
     reason="rembg is not installed: pip install 'prodgen[rembg]'",
