@@ -67,7 +67,7 @@ def delta_e(one: RgbImage, other: RgbImage, where: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def cut_outs() -> dict[str, tuple[float, bool]]:
-    """Of each photograph: how well its matte fits, and whether a doubt was told."""
+    """How well the matte of each photograph fits, and whether a doubt was reported."""
     found = {}
     for truth in sorted((DATA / "mattes").glob("*_matte.png")):
         name = truth.stem.removesuffix("_matte")
