@@ -24,7 +24,7 @@ from prodgen.masks import composite
 Picture = NDArray[np.float32]
 SIDE = 320
 LEFT, TOP, RIGHT, BOTTOM = 56, 48, 264, 280
-"""Of the carton."""
+"""Edges of the drawn carton, in pixels."""
 LINEN = 208
 """Row from which the carton is linen."""
 STRIPES = (54, 63, 72, 81, 90)

@@ -67,7 +67,7 @@ def real(*, renderer: Callable[[RenderOrder], Rendering] = render, **switches: o
 
 @pytest.fixture(scope="module")
 def facts() -> SetupFacts:
-    """Of a server in good health that passes for a real one; tests make it ill."""
+    """Facts of a server in good health that passes for a real one; tests make it ill."""
     found = gather("http://127.0.0.1:1", ExamineOptions(transport=ApiTransport(real()), timeout_s=20))
     assert found.capabilities is not None
     bridge = ScriptInfo("prodgen bridge", True, False, (ScriptArgument("version", "1.0.0"),))

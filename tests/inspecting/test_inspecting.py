@@ -45,7 +45,7 @@ def framed(picture: np.ndarray, scale: float, x: float, y: float, *, size=(420, 
 
 
 def evening(picture: np.ndarray) -> np.ndarray:
-    """The same thing in weaker light that comes from the left."""
+    """A product in weaker light that comes from the left."""
     return np.clip(picture * np.linspace(1.0, 0.6, picture.shape[1], dtype=np.float32)[None, :, None], 0, 1)
 
 
