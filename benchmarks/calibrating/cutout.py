@@ -16,8 +16,9 @@ import numpy as np
 
 from prodgen import codecs, files, images
 from prodgen.cutout.classical import ClassicalSegmenter
-from prodgen.cutout.doubts import check_matte, check_outline
+from prodgen.cutout.doubts import check_matte
 from prodgen.cutout.matting import estimate_foreground
+from prodgen.cutout.quality import assess
 from prodgen.errors import SegmentationError
 from prodgen.images import Matte, RgbImage
 
@@ -181,6 +182,6 @@ def _colour_error() -> float:
 
 def _doubts_right(item: Scored) -> Iterator[bool]:
     """Whether the true matte is not doubted, and one with the product's shadow in it is."""
-    yield not [*check_matte(item.true, item.photo), *check_outline(item.true, item.photo)]
+    yield not [*check_matte(item.true, item.photo), *assess(item.photo, item.true, ()).doubts]
     shadow = np.roll(item.true, (10, 40), axis=(0, 1))
-    yield bool(check_outline(np.maximum(item.true, shadow), item.photo))
+    yield bool(assess(item.photo, np.maximum(item.true, shadow), ()).doubts)

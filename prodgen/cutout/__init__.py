@@ -6,6 +6,7 @@
 from prodgen.cutout.cutting import CutOut, cut_out
 from prodgen.cutout.doubts import Doubt, Segmentation
 from prodgen.cutout.hints import Point, Rectangle
+from prodgen.cutout.quality import MatteQuality
 from prodgen.cutout.segmenters import NAMES, REFUSED, Segmenter, available, segmenter
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "REFUSED",
     "CutOut",
     "Doubt",
+    "MatteQuality",
     "Point",
     "Rectangle",
     "Segmentation",

@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from prodgen import codecs, files
-from prodgen.cutout.doubts import LARGEST_SHARE, Doubt, Segmentation, check_matte, check_outline
+from prodgen.cutout.doubts import LARGEST_SHARE, Doubt, Segmentation, check_matte, check_sureness
 from prodgen.cutout.hints import Point, Rectangle
 from prodgen.cutout.matting import estimate_foreground, require_same_size
+from prodgen.cutout.quality import MatteQuality, assess
 from prodgen.cutout.segmenters import Segmenter
 from prodgen.cutout.segmenters import segmenter as segmenter_named
 from prodgen.errors import ImageError, SegmentationError
@@ -29,6 +30,8 @@ class CutOut:
     """The name of the segmenter that found the matte; None: it was given, or the photograph's own alpha."""
     doubts: tuple[Doubt, ...] = ()
     """What is doubtful about the matte."""
+    quality: MatteQuality | None = None
+    """How likely the matte is right; None: it was given, or the photograph's own alpha."""
 
     @cached_property
     def foreground(self) -> RgbImage:
@@ -100,15 +103,21 @@ def cut_out(
     if matte is not None:
         given = files.load_matte(matte)
         require_same_size(given, source.rgb)
-        return CutOut(source, given, doubts=tuple(check_matte(given, source.rgb)))
+        return CutOut(source, given, doubts=_doubts_given(given, source.rgb))
     if source.matte is not None and segmenter == "auto" and box is None and not points:
         if float(source.matte.mean()) > LARGEST_SHARE:
             raise SegmentationError(
                 "the photo's own transparency is no cut-out, nearly all of it is opaque; save it without,"
                 " name a --segmenter or a --box, or give your own cut-out with --matte"
             )
-        return CutOut(source, source.matte, doubts=tuple(check_matte(source.matte, source.rgb)))
+        return CutOut(source, source.matte, doubts=_doubts_given(source.matte, source.rgb))
     chosen = segmenter_named(segmenter) if isinstance(segmenter, str) else segmenter
     found: Segmentation = chosen.segment(source.rgb, box=box, points=points)
-    doubts = (*found.doubts, *check_matte(found.matte, source.rgb), *check_outline(found.matte, source.rgb))
-    return CutOut(source, found.matte, chosen.name, doubts)
+    facts = check_matte(found.matte, source.rgb)
+    quality = assess(source.rgb, found.matte, found.looks)
+    return CutOut(source, found.matte, chosen.name, (*found.doubts, *facts, *quality.doubts), quality)
+
+
+def _doubts_given(matte: Matte, rgb: RgbImage) -> tuple[Doubt, ...]:
+    """Tell what a user should know about a matte that no segmenter found."""
+    return (*check_matte(matte, rgb), *check_sureness(matte))

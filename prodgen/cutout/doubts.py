@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen import color
-from prodgen.cutout.matting import require_same_size, resized
+from prodgen.cutout.matting import require_same_size
 from prodgen.errors import SegmentationError
-from prodgen.images import Matte, RgbImage
+from prodgen.images import Matte, Plane, RgbImage
 
 SMALLEST_SHARE = 0.0005
 """A product below this share of the picture is taken for dust: nothing can be shown of it. Guard."""
@@ -33,19 +33,13 @@ WIDE_SHARE = 0.9
 """Above this a matte is more likely wrong than a product so large: a palette's one transparent colour.
 Chosen."""
 
-OUTLINE_PX = 512
-"""Longest side at which the outline is compared with the photograph's edges. Speed."""
-
 FAINT_EDGE = 0.8
 """L*a*b* units per pixel at that size, below which the photograph shows no edge. Chosen."""
 
-UNSEEN_SHARE, UNSEEN_RAGGED_SHARE, RAGGED = 0.4, 0.15, 0.28
-"""Shares of the outline without an edge from which it is doubted: any, and one that is ragged there by more
-than so many pixels.
-Measured: four products with true mattes have up to 0.25 (a white lid before white, smooth); cut out with
-their shadows they have 0.24 to 0.86, ragged by 0.30 to 0.71."""
-
-REMEDY = "name another --segmenter, draw a --box around the product, or give your own cut-out with --matte"
+REMEDY = (
+    "name another --segmenter, draw a --box around the product, mark places with --points, or paint over"
+    " the matte with a brush and give it with --matte"
+)
 """What to try when segmentation fails."""
 
 Side = Literal["left", "top", "right", "bottom"]
@@ -58,7 +52,12 @@ DoubtKind = Literal[
     "hardly any background",
     "half-sure matte",
     "cut off",
+    "doubtful cut-out",
+    "looks disagree",
     "outline without edges",
+    "product outside",
+    "backdrop inside",
+    "scattered pieces",
 ]
 """What can be doubtful; `Doubt` says what its numbers mean for each."""
 
@@ -69,10 +68,13 @@ class Doubt:
 
     kind: DoubtKind
     share: float = 0.0
-    """Tiny product, hardly any background: the product's share of the photo. Half-sure matte: of
-    all that is not surely background. Outline without edges: of the outline."""
+    """Tiny product, hardly any background: the product's share of the photo. Half-sure matte: of all that
+    is not surely background. Outline without edges: of the outline. Doubtful cut-out: how likely it is right.
+    Looks disagree, product outside, backdrop inside, scattered pieces: of the cut-out's area, at most 1."""
     sides: tuple[Side, ...] = ()
     """Cut off: where the product touches the photo's border."""
+    because: tuple[Doubt, ...] = ()
+    """Doubtful cut-out: what speaks against it, the worst first."""
 
     @property
     def spans_the_photo(self) -> bool:
@@ -102,17 +104,29 @@ class Doubt:
                     f" if wrong, {REMEDY}"
                 )
             case "half-sure matte":
-                return f"{self.share:.0%} of the matte is half-sure; look at it, or {REMEDY}"
+                return f"{self.share:.0%} of the matte is half-sure"
             case "cut off":
                 words = f"the product touches the photo's {' and '.join(self.sides)} and is cut off there"
                 if self.spans_the_photo:
                     words += f"; if it is whole, the backdrop was taken for it: {REMEDY}"
                 return words
-            case "outline without edges":
+            case "doubtful cut-out":
+                reasons = " and ".join(map(str, self.because[:2]))
                 return (
-                    f"{self.share:.0%} of the outline is not seen in the photograph: check the cut-out;"
+                    f"the cut-out is right with a probability of only {self.share:.0%}"
+                    f"{': ' if reasons else ''}{reasons}; check it (--preview shows where);"
                     f" if wrong, {REMEDY}"
                 )
+            case "looks disagree":
+                return f"{self.share:.0%} of it is product at one look and background at another"
+            case "outline without edges":
+                return f"{self.share:.0%} of the outline is not seen in the photograph"
+            case "product outside":
+                return f"what lies outside looks like product ({self.share:.0%} as large as the cut-out)"
+            case "backdrop inside":
+                return f"{self.share:.0%} of it looks like backdrop or shadow"
+            case "scattered pieces":
+                return f"{self.share:.0%} of it lies in pieces of their own"
 
 
 class Segmentation(NamedTuple):
@@ -122,10 +136,14 @@ class Segmentation(NamedTuple):
     """(H, W), 1 = product, soft at the edge, at the photograph's own resolution."""
     doubts: tuple[Doubt, ...] = ()
     """What the segmenter knows to be doubtful about its own work."""
+    looks: tuple[Plane, ...] = ()
+    """Further looks at the same photograph, by which `quality.assess` judges the matte: what networks
+    answered before anything was made of it, [0, 1], at any size; each covers the whole photograph (0 where a
+    look at a crop saw nothing)."""
 
 
 def check_matte(matte: Matte, rgb: RgbImage) -> list[Doubt]:
-    """Refuse a useless matte, whoever made it, and tell what is doubtful about a usable one.
+    """Refuse a useless matte, whoever made it, and tell facts about a usable one that a user should know.
 
     Args:
         matte: (H, W), 1 = product.
@@ -144,14 +162,11 @@ def check_matte(matte: Matte, rgb: RgbImage) -> list[Doubt]:
         raise SegmentationError(f"no product was found: the matte is empty; {REMEDY}")
     if share > LARGEST_SHARE:
         raise SegmentationError(f"no background was found: the matte is full; {REMEDY}")
-    doubts = []
+    doubts: list[Doubt] = []
     if share < SMALL_SHARE:
         doubts.append(Doubt("tiny product", share))
     if share > WIDE_SHARE:
         doubts.append(Doubt("hardly any background", share))
-    soft = float(((matte > 0.06) & (matte < 0.94)).mean())
-    if soft > SOFT_SHARE * share:
-        doubts.append(Doubt("half-sure matte", soft / float((matte > 0.06).mean())))
     borders: dict[Side, Matte] = {
         "left": matte[:, 0],
         "top": matte[0],
@@ -164,38 +179,41 @@ def check_matte(matte: Matte, rgb: RgbImage) -> list[Doubt]:
     return doubts
 
 
-def check_outline(matte: Matte, rgb: RgbImage) -> list[Doubt]:
-    """Tell when a large part of a found outline lies where the photograph shows no edge.
-
-    That is what it looks like when a shadow or a piece of the backdrop was taken for product. It says
-    nothing of a matte that a person made: retouched transparent pictures have no backdrop to compare with.
+def check_sureness(matte: Matte) -> list[Doubt]:
+    """Tell when much of a matte is neither product nor background, as a given one may be by mistake.
 
     Args:
-        matte: (H, W), 1 = product, as a segmenter found it.
-        rgb: (H, W, 3), sRGB, the photograph.
+        matte: (H, W), 1 = product.
 
     Returns:
-        Doubts, none for an outline that is seen.
-
-    Raises:
-        ImageError: If the sizes differ.
+        Doubts, none for a matte that is soft at its edge only.
     """
-    require_same_size(matte, rgb)
-    scale = min(1.0, OUTLINE_PX / max(matte.shape))
-    size = (max(16, round(matte.shape[1] * scale)), max(16, round(matte.shape[0] * scale)))
-    solid = (resized(matte, size) > 0.5).astype(np.uint8)
-    side = np.ones((3, 3), np.uint8)
-    rim = (solid > 0) & (cv2.erode(solid, side) == 0)
-    rim[[0, -1]] = rim[:, [0, -1]] = False
-    unseen = rim & (_edge_strength(resized(rgb, size)) < FAINT_EDGE)
-    if not unseen.any():
+    soft = float(((matte > 0.06) & (matte < 0.94)).mean())
+    if soft <= SOFT_SHARE * float(matte.mean()):
         return []
-    share = float(unseen.sum() / rim.sum())
-    smooth = cv2.GaussianBlur(solid.astype(np.float32), (0, 0), 4) > 0.5
-    near = cv2.dilate(unseen.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
-    ragged = float(((smooth != (solid > 0)) & near).sum() / unseen.sum())
-    is_doubtful = share >= UNSEEN_SHARE or (share > UNSEEN_RAGGED_SHARE and ragged > RAGGED)
-    return [Doubt("outline without edges", share)] if is_doubtful else []
+    return [Doubt("half-sure matte", soft / float((matte > 0.06).mean()))]
+
+
+class SeenOutline(NamedTuple):
+    """An outline and where the photograph shows no edge along it, (H, W) each."""
+
+    outline: NDArray[np.bool_]
+    unseen: NDArray[np.bool_]
+
+
+def unseen_outline(matte: Matte, rgb: RgbImage) -> SeenOutline:
+    """Find where a matte's outline lies in places that show no edge.
+
+    That is what it looks like when a shadow or a piece of the backdrop was taken for product.
+
+    Args:
+        matte: (H, W), 1 = product, of 512 px or about: the scale of the edges that are looked for.
+        rgb: (H, W, 3), sRGB, the photograph at the same size.
+    """
+    solid = (matte > 0.5).astype(np.uint8)
+    outline = (solid > 0) & (cv2.erode(solid, np.ones((3, 3), np.uint8)) == 0)
+    outline[[0, -1]] = outline[:, [0, -1]] = False
+    return SeenOutline(outline, outline & (_edge_strength(rgb) < FAINT_EDGE))
 
 
 def _edge_strength(rgb: RgbImage) -> NDArray[np.float32]:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen import files
+from prodgen.cutout import MatteQuality
 from prodgen.errors import SettingError
 from prodgen.images import from_uint8, to_uint8
 from prodgen.shots.frame import Frame, Stage, Tools
@@ -163,7 +164,9 @@ def _prepared_again(shot: Shot, packed: _PackedCutOut | None) -> Frame:
         first = first.holding(replace(first[Given], matte=packed.matte.unpacked()))
     frame = run_stages(Steps.of(shot.recipe.stages).before, first, OFFLINE, {})
     if packed is not None:
-        found = replace(frame[CutOut], segmenter=packed.segmenter, doubts=packed.doubts)
+        found = replace(
+            frame[CutOut], segmenter=packed.segmenter, doubts=packed.doubts, quality=packed.quality
+        )
         frame = replace(frame.holding(found), notices=packed.notices)
     return frame
 
@@ -197,6 +200,7 @@ class _PackedCutOut:
     matte: _PackedArray
     segmenter: str | None
     doubts: tuple[Any, ...]
+    quality: MatteQuality | None
     notices: tuple[str, ...]
 
     @classmethod
@@ -204,7 +208,7 @@ class _PackedCutOut:
         cut = frame.get(CutOut)
         if cut is None:
             return None
-        return cls(_PackedArray.of(cut.matte), cut.segmenter, cut.doubts, frame.notices)
+        return cls(_PackedArray.of(cut.matte), cut.segmenter, cut.doubts, cut.quality, frame.notices)
 
 
 @dataclass(frozen=True)

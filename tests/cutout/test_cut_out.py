@@ -124,9 +124,11 @@ def test_an_outline_that_a_segmenter_made_up_is_doubted_and_an_own_alpha_is_not(
     found = cut_out(blank, segmenter=FoundElsewhere(disc))
     own = cut_out(np.dstack([blank, disc]))
 
-    assert [doubt.kind for doubt in found.doubts] == ["busy backdrop", "outline without edges"]
+    assert [doubt.kind for doubt in found.doubts] == ["busy backdrop", "doubtful cut-out"]
+    assert found.quality.status != "pass"
     assert found.segmenter == "mine"
     assert own.doubts == ()
+    assert own.quality is None
 
 
 def test_notices_are_what_was_guessed_on_reading_and_the_doubts(disc):

@@ -5,9 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
-from prodgen import files
 from prodgen.cutout import Doubt
-from prodgen.cutout.doubts import check_matte, check_outline
+from prodgen.cutout.doubts import check_matte, check_sureness
 from prodgen.errors import ImageError, SegmentationError
 
 RED, BLUE = np.float32([0.8, 0.1, 0.1]), np.float32([0.1, 0.2, 0.8])
@@ -50,8 +49,9 @@ def test_tells_of_a_product_too_small_to_show():
 def test_tells_of_a_matte_that_is_mostly_guessed(disc):
     guessed = disc * np.float32(0.6)
 
-    (doubt,) = check_matte(guessed, mixed(guessed))
+    (doubt,) = check_sureness(guessed)
 
+    assert check_sureness(disc) == []
     assert str(doubt).startswith("100% of the matte is half-sure")
 
 
@@ -74,39 +74,9 @@ def test_check_doubts_a_matte_of_nearly_the_whole_photo():
     )
 
 
-def test_an_outline_where_the_photo_shows_no_edge_is_doubted(disc):
-    with_shadow = np.maximum(disc, np.roll(disc, 12, axis=1))
-
-    assert check_outline(disc, mixed(disc)) == []
-    (doubt,) = check_outline(with_shadow, mixed(disc))
-
-    assert "of the outline is not seen in the photograph" in str(doubt)
-    assert "--matte" in str(doubt)
-
-
-def test_a_smooth_outline_in_a_blank_photo_is_doubted():
-    box = np.zeros((400, 400), np.float32)
-    box[80:320, 80:320] = 1
-
-    (doubt,) = check_outline(box, np.ones((400, 400, 3), np.float32))
-
-    assert doubt.share > 0.95
-
-
-@pytest.mark.parametrize("product", ["box", "jar", "mug", "pouch"])
-def test_a_true_outline_is_never_doubted_not_even_white_before_white(root, product):
-    truth = root / "tests" / "data" / "truth"
-    photo = files.load(truth / f"{product}_input.jpg").rgb
-    true = files.load_matte(truth / f"{product}_matte.png")
-
-    assert check_matte(true, photo) == []
-    assert check_outline(true, photo) == []
-
-
-@pytest.mark.parametrize("check", [check_matte, check_outline])
-def test_a_matte_of_another_size_than_the_photo_is_refused(check, disc):
+def test_a_matte_of_another_size_than_the_photo_is_refused(disc):
     with pytest.raises(ImageError, match="the matte is 64x64 but the photo is 65x64"):
-        check(disc, np.zeros((64, 65, 3), np.float32))
+        check_matte(disc, np.zeros((64, 65, 3), np.float32))
 
 
 def test_a_doubt_survives_the_way_to_another_process():
