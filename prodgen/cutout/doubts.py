@@ -46,7 +46,6 @@ Side = Literal["left", "top", "right", "bottom"]
 
 DoubtKind = Literal[
     "no network installed",
-    "no weights on disk",
     "busy backdrop",
     "tiny product",
     "hardly any background",
@@ -86,13 +85,7 @@ class Doubt:
             case "no network installed":
                 return (
                     "cut out by the classical segmenter, which is made for plain backdrops; a trained network"
-                    " does better: pip install 'prodgen[rembg]', then --segmenter isnet-general-use"
-                )
-            case "no weights on disk":
-                return (
-                    "cut out by the classical segmenter, because rembg is installed but has no weights on"
-                    " disk yet; a trained network does better: --segmenter isnet-general-use downloads its"
-                    " weights once (180 MB)"
+                    " does better: pip install 'rembg[cpu]'"
                 )
             case "busy backdrop":
                 return f"the backdrop is not plain, so the classical cut-out is a guess; {REMEDY}"

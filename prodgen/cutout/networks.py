@@ -1,54 +1,53 @@
-"""Segmentation by trained networks, through rembg. The only place that imports rembg.
+"""Segmentation by trained networks: which there are, where their weights lie, and what each says of a photo.
 
-Owns the list of models that may be used in commerce and run on this machine, where their weights
-are looked for, and the translation of everything rembg and onnxruntime can throw (SystemExit
-among it) into one SegmentationError. rembg is imported with the first picture, not before: it
-compiles for up to 40 seconds when its numba cache is cold.
+Owns the list of models that may be used in commerce and run on this machine. The small U-2-Net (u2netp) comes
+with prodgen; the others count when their weights lie where rembg looks for them. Nothing here downloads.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import logging
+import hashlib
 import os
-import sys
-import tempfile
-import threading
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from prodgen.codecs import to_pillow
+from prodgen.cutout import rembg_sessions
 from prodgen.cutout.completion import complete_outline
 from prodgen.cutout.doubts import Segmentation
 from prodgen.cutout.hints import Point, Rectangle, check_hints, clear_outside
 from prodgen.cutout.matting import refine
+from prodgen.cutout.rembg_sessions import BIREFNET, ISNET, SAM, SILUETA, U2NET, U2NETP
 from prodgen.errors import SegmentationError, SettingError
-from prodgen.images import Matte, RgbImage, from_uint8
+from prodgen.images import Matte, Plane, RgbImage, resize
 
-logger = logging.getLogger(__name__)
+_KINDS = {
+    "isnet-general-use": ISNET,
+    "birefnet-general": BIREFNET,
+    "birefnet-general-lite": BIREFNET,
+    "birefnet-general-fp16": BIREFNET,
+    "birefnet-dis": BIREFNET,
+    "birefnet-hrsod": BIREFNET,
+    "birefnet-massive": BIREFNET,
+    "u2net": U2NET,
+    "u2netp": U2NETP,
+    "silueta": SILUETA,
+    "sam": SAM,
+}
 
-MODELS = (
-    "isnet-general-use",
-    "birefnet-general",
-    "birefnet-general-lite",
-    "birefnet-general-fp16",
-    "birefnet-dis",
-    "birefnet-hrsod",
-    "birefnet-massive",
-    "u2net",
-    "u2netp",
-    "silueta",
-    "sam",
-)
+MODELS = tuple(_KINDS)
 """Local models of rembg for objects, with code and weights under Apache-2.0 or MIT."""
 
-INSTALL = "pip install 'prodgen[rembg]'"
-"""The line that installs what the networks need."""
+PACKAGED = "u2netp"
+"""The network that comes with prodgen."""
+
+PACKAGED_FILE = Path(__file__).parent / "u2netp" / "u2netp.onnx"
+
+PACKAGED_SHA256 = "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8"
+"""Of rembg's release of it; its MD5 is the one that rembg itself asks for."""
 
 BOX_MARGIN = 0.1
 """What is shown to a network around the user's box, of its longer side: it wants to see background.
@@ -56,36 +55,45 @@ Chosen."""
 
 _SAM_FILES = ("sam_vit_b_01ec64.encoder.onnx", "sam_vit_b_01ec64.decoder.onnx")
 
-_loading = threading.Lock()
 
+def predict(name: str, rgb: RgbImage) -> Plane:
+    """How likely each pixel of a photo is product, as a network says it, at the network's own size.
 
-def is_installed() -> bool:
-    """Whether rembg and its onnxruntime can be imported; does not import them."""
-    return all(importlib.util.find_spec(name) is not None for name in ("rembg", "onnxruntime"))
+    Nothing is stretched: where the network sees no product, all of it stays low. The network is loaded with
+    its first picture and kept; threads share it.
 
+    Args:
+        name: One of `MODELS`, but not `sam`, which answers to prompts.
+        rgb: (H, W, 3), sRGB, [0, 1], of any size; a photo or a crop of one.
 
-def weights(name: str) -> Path | None:
-    """The weights of a model where rembg would find them on disk, or None.
+    Returns:
+        (320, 320) or (1024, 1024), [0, 1]: all of `rgb`, whatever its proportions. `images.resize` brings
+        it to the size of `rgb`.
 
-    Looks where rembg 2.0.86 looks: `<home>/models/<name>/`, with the home in U2NET_HOME, else
-    REMBG_HOME, else `$XDG_DATA_HOME/rembg`, else `~/.rembg`; and flat in U2NET_HOME or `~/.u2net`, the
-    older layout.
+    Raises:
+        SegmentationError: If rembg or the weights are missing or damaged, or the network fails.
     """
+    return rembg_sessions.probability(name, _KINDS[name], _found_weights(name), rgb)
+
+
+def weights(name: str) -> tuple[Path, ...]:
+    """The files of a model's weights on this machine; none: they are not here.
+
+    u2netp's come with prodgen. The others' are looked for where rembg 2.0.86 looks: `<home>/models/<name>/`,
+    with the home in U2NET_HOME, else REMBG_HOME, else `$XDG_DATA_HOME/rembg`, else `~/.rembg`; and flat in
+    U2NET_HOME or `~/.u2net`, the older layout.
+    """
+    if name == PACKAGED:
+        return (PACKAGED_FILE,)
     files = _SAM_FILES if name == "sam" else (f"{name}.onnx",)
-    for folder in (_home() / "models" / name, _legacy_home()):
+    for folder in (home() / "models" / name, _legacy_home()):
         if all(_is_file(folder / file) for file in files):
-            return folder / files[0]
-    return None
+            return tuple(folder / file for file in files)
+    return ()
 
 
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file() and path.stat().st_size > 0
-    except OSError:  # a home that may not be read is a home without weights
-        return False
-
-
-def _home() -> Path:
+def home() -> Path:
+    """The folder in which rembg keeps weights; those of one model lie in `models/<name>` below it."""
     if os.environ.get("U2NET_HOME"):
         return _legacy_home()
     shared = os.environ.get("XDG_DATA_HOME")
@@ -96,6 +104,40 @@ def _home() -> Path:
 def _legacy_home() -> Path:
     default = Path(os.environ.get("XDG_DATA_HOME", "~")) / ".u2net"
     return Path(os.environ.get("U2NET_HOME", default)).expanduser()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file() and path.stat().st_size > 0
+    except OSError:  # a home that may not be read is a home without weights
+        return False
+
+
+def _found_weights(name: str) -> tuple[Path, ...]:
+    if name == PACKAGED:
+        return (_checked_packaged_file(PACKAGED_FILE),)
+    files = weights(name)
+    if not files:
+        raise SegmentationError(
+            f"the weights of {name!r} are not on this machine; get them with: prodgen weights get {name},"
+            " or name another --segmenter"
+        )
+    return files
+
+
+@cache
+def _checked_packaged_file(path: Path) -> Path:
+    """The path of u2netp's weights, once per process found to be what was shipped."""
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        digest = ""
+    if digest != PACKAGED_SHA256:
+        raise SegmentationError(
+            f"the network that comes with prodgen is missing or damaged ({str(path)!r});"
+            " install prodgen again, or use --segmenter classical"
+        )
+    return path
 
 
 class RembgSegmenter:
@@ -117,16 +159,16 @@ class RembgSegmenter:
         """
         check_hints(rgb.shape, box, points)
         if self.name == "sam":
-            return Segmentation(refine(rgb, _predict(self.name, rgb, _sam_prompt(rgb, box, points))))
+            return Segmentation(refine(rgb, _sam_matte(rgb, box, points)))
         if points:
             raise SettingError(
                 f"segmenter {self.name!r} takes no points; use 'sam' or 'classical', or give a box"
             )
         if box is None:
-            return Segmentation(refine(rgb, complete_outline(rgb, _predict(self.name, rgb))))
+            return Segmentation(refine(rgb, complete_outline(rgb, _matte(self.name, rgb))))
         window = _view(box, rgb.shape[1], rgb.shape[0])
         matte = np.zeros(rgb.shape[:2], np.float32)
-        matte[window] = _predict(self.name, np.ascontiguousarray(rgb[window]))
+        matte[window] = _matte(self.name, np.ascontiguousarray(rgb[window]))
         return Segmentation(refine(rgb, clear_outside(complete_outline(rgb, matte), box)))
 
 
@@ -140,6 +182,15 @@ def _view(box: Rectangle, width: int, height: int) -> tuple[slice, slice]:
     )
 
 
+def _matte(name: str, rgb: RgbImage) -> Matte:
+    """A network's answer at the photo's size."""
+    return resize(predict(name, rgb), rgb.shape[1], rgb.shape[0])
+
+
+def _sam_matte(rgb: RgbImage, box: Rectangle | None, points: Sequence[Point]) -> Matte:
+    return rembg_sessions.prompted_matte("sam", _found_weights("sam"), rgb, _sam_prompt(rgb, box, points))
+
+
 def _sam_prompt(rgb: RgbImage, box: Rectangle | None, points: Sequence[Point]) -> list[dict[str, Any]]:
     """SAM's question in rembg's spelling; without box and points, the middle of the photo."""
     prompt: list[dict[str, Any]] = [
@@ -150,82 +201,3 @@ def _sam_prompt(rgb: RgbImage, box: Rectangle | None, points: Sequence[Point]) -
         prompt.append({"type": "rectangle", "label": 2, "data": [float(edge) for edge in box]})
     middle = [rgb.shape[1] / 2, rgb.shape[0] / 2]
     return prompt or [{"type": "point", "label": 1, "data": middle}]
-
-
-def _predict(name: str, rgb: RgbImage, sam_prompt: list[dict[str, Any]] | None = None) -> Matte:
-    """The network's matte, soft where it is not sure."""
-    with _loading:  # so that threads that start together load, or download, one network once
-        session, failures = _session(name)
-    try:
-        question = {} if sam_prompt is None else {"sam_prompt": sam_prompt}
-        (mask, *_) = session.predict(to_pillow(rgb), **question)
-    except failures as error:
-        raise SegmentationError(
-            f"segmenter {name!r} failed on this photo ({error});"
-            " try a smaller one such as 'u2netp', or 'classical'"
-        ) from error
-    return from_uint8(np.asarray(mask.convert("L")))
-
-
-@lru_cache(maxsize=2)
-def _session(name: str) -> tuple[Any, tuple[type[Exception], ...]]:
-    """A loaded network, and the errors that onnxruntime throws; two stay loaded at a time."""
-    rembg = _import_rembg(name)
-    failures = _failures()
-    if weights(name) is None:
-        logger.warning("downloading the weights of %s, once, into %s", name, _home() / "models" / name)
-    try:
-        return rembg.new_session(name), failures
-    except failures as error:
-        raise SegmentationError(
-            f"the weights of {name!r} could not be loaded or downloaded ({_first_line(error)});"
-            f" put {name}.onnx into {str(_home() / 'models' / name)!r}, or use --segmenter classical"
-        ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    if type(error).__name__ == "ConnectionError":  # requests' text for it is the inside of its own objects
-        return "no connection to where they are"
-    text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__
-
-
-def _import_rembg(name: str) -> Any:
-    if "rembg" not in sys.modules and is_installed():
-        _keep_numba_cache()
-        logger.info("importing rembg; its first import on a machine compiles for up to 40 seconds")
-    try:
-        return importlib.import_module("rembg")
-    except (ImportError, SystemExit) as error:  # rembg exits the process when it finds no onnxruntime
-        raise SegmentationError(
-            f"segmenter {name!r} needs rembg and onnxruntime: {INSTALL}, or use --segmenter classical"
-        ) from error
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    """What loading, downloading and running can throw.
-
-    The errors of requests are OSErrors, a bad checksum is a ValueError, and onnxruntime has classes of
-    its own without a common base.
-    """
-    state = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
-    own = [kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)]
-    return (*own, OSError, ValueError, MemoryError)
-
-
-def _keep_numba_cache() -> None:
-    """Give numba a cache that lasts where it cannot write beside pymatting's files (a read-only install)."""
-    spec = importlib.util.find_spec("pymatting")
-    if "NUMBA_CACHE_DIR" in os.environ or spec is None or spec.origin is None:
-        return
-    if os.access(Path(spec.origin).parent, os.W_OK):
-        return
-    base = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
-    for folder in (base / "prodgen" / "numba", Path(tempfile.gettempdir()) / "prodgen-numba"):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK):
-            os.environ["NUMBA_CACHE_DIR"] = str(folder)
-            return

@@ -1,11 +1,12 @@
 """Segmenters by name, behind one small protocol: whatever tells a product from its background.
 
-    auto                the best that is on this machine; a doubt says when that is second best
-    classical           no weights: for a product before a plain backdrop
-    isnet-general-use   and others: trained networks, run by rembg on this machine
+    auto                the best network whose weights are on this machine
+    classical           no network: for a product before a plain backdrop
+    u2netp              the small U-2-Net, which comes with prodgen
+    isnet-general-use   and others: better networks, whose weights `prodgen weights get` fetches
 
 Owns the names and the choice. rembg's own default model, and models that send the picture away, are
-refused by name with the reason; nothing here downloads weights unless their model was asked for.
+refused by name with the reason; nothing here downloads weights.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Protocol
 from prodgen.cutout.classical import ClassicalSegmenter
 from prodgen.cutout.doubts import Doubt, Segmentation
 from prodgen.cutout.hints import Point, Rectangle
-from prodgen.cutout.networks import MODELS, RembgSegmenter, is_installed, weights
+from prodgen.cutout.networks import MODELS, RembgSegmenter, weights
+from prodgen.cutout.rembg_sessions import is_installed
 from prodgen.errors import SettingError, UnknownNameError
 from prodgen.images import RgbImage
 
@@ -29,7 +31,7 @@ AUTO_ORDER = (
     "silueta",
     "u2netp",
 )
-"""What `auto` takes of the networks whose weights are here; ISNet first: as good on products, and fastest."""
+"""What `auto` takes, the first whose weights are here; u2netp's always are."""
 
 NAMES = ("auto", "classical", *MODELS)
 """Every name that `segmenter` knows."""
@@ -66,7 +68,7 @@ class Segmenter(Protocol):
 
 
 def segmenter(name: str = "auto") -> Segmenter:
-    """The segmenter of that name, ready to use; slow imports and downloads wait for its first picture.
+    """The segmenter of that name, ready to use; slow imports wait for its first picture.
 
     Raises:
         UnknownNameError: If there is none of that name; it suggests the nearest.
@@ -86,7 +88,7 @@ def segmenter(name: str = "auto") -> Segmenter:
 
 
 def available() -> tuple[str, ...]:
-    """The names that would run now, without a download; looks at the disk only."""
+    """The names that would run now; looks at the disk only."""
     local = [name for name in MODELS if weights(name)] if is_installed() else []
     return ("auto", "classical", *local)
 
@@ -94,7 +96,4 @@ def available() -> tuple[str, ...]:
 def _best_here() -> Segmenter:
     if not is_installed():
         return ClassicalSegmenter(doubts=(Doubt("no network installed"),))
-    for name in AUTO_ORDER:
-        if weights(name):
-            return RembgSegmenter(name)
-    return ClassicalSegmenter(doubts=(Doubt("no weights on disk"),))
+    return RembgSegmenter(next(name for name in AUTO_ORDER if weights(name)))

@@ -59,7 +59,6 @@ class LocalFacts:
     free_bytes: int | None = None
     segmenters: tuple[str, ...] = ()
     """Segmenters that run now, without a download."""
-    has_rembg: bool = False
     ocr: str | None = None
     """Name and version of the program that reads print; "": it does not run; None: there is none."""
     scenes: int = 0

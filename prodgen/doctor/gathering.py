@@ -205,7 +205,6 @@ def _try_out(facts: SetupFacts, how: ExamineOptions, client: Client) -> DrawingT
 def look_around(outputs: Path) -> LocalFacts:
     """Return the facts about this machine; `outputs` is the folder for pictures, which need not exist."""
     from prodgen import cutout, ocr
-    from prodgen.cutout.networks import is_installed
 
     folder = outputs.absolute()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
@@ -224,7 +223,6 @@ def look_around(outputs: Path) -> LocalFacts:
         problem,
         free,
         cutout.available(),
-        has_rembg=is_installed(),
         ocr=None if program is None else ocr.version(program) or "",
         scenes=scenes,
         scene_errors=errors,

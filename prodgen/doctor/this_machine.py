@@ -14,7 +14,7 @@ MIN_FREE_DISK = 1 << 30
 MIN_WRITABLE_DISK = 64 << 20
 """Free bytes below which writing counts as broken. Chosen: a few pictures."""
 
-INSTALL_REMBG = "pip install 'prodgen[rembg]', then once: --segmenter isnet-general-use (180 MB)"
+INSTALL_REMBG = "pip install 'rembg[cpu]'"
 
 INSTALL_OCR = "apt install tesseract-ocr"
 
@@ -46,9 +46,7 @@ def segmentation(facts: SetupFacts) -> Finding:
     if facts.is_embedded:
         # A first try without a server must not ask for anything to be installed or downloaded.
         return Finding("cut-out", "OK", what)
-    why = "; rembg is installed, but has no weights yet" if facts.here.has_rembg else ""
-    remedy = "once: --segmenter isnet-general-use (180 MB)" if facts.here.has_rembg else INSTALL_REMBG
-    return Finding("cut-out", "warning", what + why, remedy)
+    return Finding("cut-out", "warning", what, INSTALL_REMBG)
 
 
 def _others(names: list[str]) -> str:
