@@ -39,11 +39,15 @@ MAX_SIDE_PX = 16_384
 MAX_PIXELS = 89_000_000
 """Largest area read: where Pillow begins to suspect a decompression bomb (1/4 GiB as RGB)."""
 
+MAX_REASON = 200
+"""Most characters of a decoder's own words that are repeated: some repeat half of the file."""
+
 PillowPicture = Image.Image
 """Pillow's type of a picture, for those who may not import Pillow."""
 
-# Our own limit, with a remedy in its message, speaks instead of Pillow's warning.
+# What matters of a picture is said by an error or a notice of ours; Pillow's warnings would be lines between.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 def decode(data: bytes, *, name: str = "the picture") -> Photo:
@@ -88,17 +92,11 @@ def _faults_named(name: str) -> Iterator[None]:
         raise ImageError(
             f"{name} is far too large; at most {MAX_PIXELS // 10**6} megapixels are read"
         ) from error
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        struct.error,
-        zlib.error,
-        MemoryError,
-        IndexError,
-    ) as error:
-        raise ImageError(f"{name} is damaged or cut off ({error}); export it again") from error
+    except ImageError:
+        raise
+    except Exception as error:  # a decoder's plug-in raises whatever it stumbles over
+        why = " ".join(str(error).split())[:MAX_REASON] or type(error).__name__
+        raise ImageError(f"{name} is damaged or cut off ({why}); export it again") from error
 
 
 def check_size(width: int, height: int, *, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -110,15 +111,33 @@ def _read(path: Path) -> bytes:
             # The size in the folder does not help: a device or a pipe has none, and may never end.
             content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
-        raise ImageError(f"{str(path)!r} does not exist") from error
+        said = f"cannot be read: {reason_of(error)}" if _is_folder_gone() else "does not exist"
+        raise ImageError(f"{str(path)!r} {said}") from error
     except (OSError, ValueError) as error:  # a path with a null character is a ValueError
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{str(path)!r} cannot be read: {reason}") from error
+        raise ImageError(f"{str(path)!r} cannot be read: {reason_of(error)}") from error
     if len(content) > MAX_FILE_BYTES:
         raise ImageError(
             f"{str(path)!r} has more than {MAX_FILE_BYTES >> 20} MiB, and more is not read; make it smaller"
         )
     return content
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Return why a path could not be used, in words for a person, with the remedy where one is known."""
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return "its name is too long for this file system; choose a shorter one"
+    if isinstance(error, FileNotFoundError) and _is_folder_gone():
+        return "the folder you are in no longer exists; change to one that does (cd)"
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _is_folder_gone() -> bool:
+    """Whether the working folder was deleted while something still stands in it."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def read_text(path: str | Path) -> dict[str, str]:
@@ -181,17 +200,25 @@ def refuse_overwriting(target: Path, *sources: Path | None) -> None:
     """Refuse to write where one of these files is, also if a link leads there: it would be lost.
 
     Raises:
-        ImageError: If `target` is one of them.
+        ImageError: If `target` is one of them, or cannot be the path of a file.
     """
-    for source in sources:
+    try:
         # Not Path.resolve(), which fails at a link that leads to itself.
-        if source is not None and (
-            os.path.realpath(source) == os.path.realpath(target)
-            or (source.exists() and target.exists() and source.samefile(target))
-        ):
-            raise ImageError(
-                f"{str(target)!r} is {str(source)!r} itself, which would be lost; choose another output"
-            )
+        real, exists = os.path.realpath(target), target.exists()
+        nearest = next((folder for folder in target.parents if folder.exists()), Path())
+        (nearest / target.name).exists()  # in a folder that is yet to be made, a name can be too long as well
+        lost = [
+            source
+            for source in sources
+            if source is not None
+            and (os.path.realpath(source) == real or (exists and source.exists() and source.samefile(target)))
+        ]
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{str(target)!r} cannot be written: {reason_of(error)}") from error
+    if lost:
+        raise ImageError(
+            f"{str(target)!r} is {str(lost[0])!r} itself, which would be lost; choose another output"
+        )
 
 
 def write_bytes(target: Path, data: bytes) -> None:
@@ -224,8 +251,7 @@ def _writing(target: Path) -> Iterator[Path]:
             f"{str(target)!r} cannot be written: {str(target.parent)!r} is no folder; choose another output"
         ) from error
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{str(target)!r} cannot be written: {reason}") from error
+        raise ImageError(f"{str(target)!r} cannot be written: {reason_of(error)}") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -31,6 +31,10 @@ KEY = "prodgen"
 
 XMP_KEY = "XML:com.adobe.xmp"
 
+MAX_NESTING = 50
+"""Most levels of lists and objects within a story. Guard: ours have seven, and Python's own functions on
+nested values fail at a thousand."""
+
 
 def text_chunks(story: Mapping[str, Any], *, infotext: str, source_type: str) -> dict[str, str]:
     """Return what is to be stored with a picture, by chunk name.
@@ -73,16 +77,38 @@ def read_story(chunks: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         ImageError: If there is none, or it cannot be read.
     """
-    text = chunks.get(KEY) or _story_in_xmp(chunks.get(XMP_KEY, ""))
+    text = _story_text(chunks)
     if not text:
         raise ImageError("this picture carries no prodgen story; it was made or saved by another program")
     try:
         story = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ImageError("the prodgen story in this picture is damaged") from error
-    if not isinstance(story, dict):
+    if not isinstance(story, dict) or _is_deeper(story, MAX_NESTING):
         raise ImageError("the prodgen story in this picture is damaged")
     return story
+
+
+def has_story(chunks: Mapping[str, str]) -> bool:
+    """Whether there is a story of ours among a picture's text chunks, be it readable or not."""
+    return bool(_story_text(chunks))
+
+
+def _story_text(chunks: Mapping[str, str]) -> str:
+    return chunks.get(KEY) or _story_in_xmp(chunks.get(XMP_KEY, ""))
+
+
+def _is_deeper(value: object, most: int) -> bool:
+    """Whether lists and objects are nested within one another by more than `most`."""
+    level = [value]
+    for _ in range(most):
+        level = [
+            part
+            for item in level
+            if isinstance(item, dict | list)
+            for part in (item.values() if isinstance(item, dict) else item)
+        ]
+    return any(isinstance(item, dict | list) for item in level)
 
 
 def read_source_type(chunks: Mapping[str, str]) -> str | None:

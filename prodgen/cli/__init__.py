@@ -80,16 +80,24 @@ class _Prodgen(click.Group):
         except ProdgenError as error:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             raise Failure(refusal.of_work(error, command)) from error
+        except BrokenPipeError:
+            raise  # click ends quietly where nobody reads any more, as behind `| head`
         except OSError as error:
-            # What reads or writes pictures has said it already; this is a full disk behind `> file`.
-            if error.errno != errno.ENOSPC:
-                raise
-            raise Failure("what it says cannot be written: no space left there") from error
+            raise Failure(_of_path(error)) from error
         except KeyboardInterrupt:
             tell_stopped("prodgen: ")
             ctx.exit(130)
         printer(ctx).open_what_was_made()
         return result
+
+
+def _of_path(error: OSError) -> str:
+    """Return the sentence for a file that no reader or writer has named, such as `> file` on a full disk."""
+    from prodgen.files import reason_of
+
+    if error.errno == errno.ENOSPC:
+        return "what it says cannot be written: no space left there"
+    return f"{str(error.filename)!r}: {reason_of(error)}" if error.filename else reason_of(error)
 
 
 @click.group(cls=_Prodgen, context_settings=SETTINGS)

@@ -110,7 +110,7 @@ def _info(text: object) -> dict[str, Any]:
         return text
     try:
         info = json.loads(text) if isinstance(text, str) else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AnswerShapeError("its info is not JSON") from error
     if not isinstance(info, dict):
         raise AnswerShapeError("it has no info")

@@ -61,11 +61,13 @@ def read_recorded(path: Path) -> RecordedJob | RecordedShot:
     if path.suffix.lower() == ".txt":
         return _from_infotext(_text_file(path), None)
     chunks = files.read_text(path)
+    infotext = chunks.get("parameters", "")
     try:
         story = provenance.read_story(chunks)
-    except ImageError:
+    except ImageError as error:
+        if provenance.has_story(chunks) and not infotext:
+            raise ImageError(f"{str(path)!r}: {error}") from error
         story = {}
-    infotext = chunks.get("parameters", "")
     if story.get("kind") == KIND:
         return _from_story(story, infotext, path)
     if story.get("kind") == SHOT_KIND:
@@ -88,7 +90,7 @@ def _text_file(path: Path) -> str:
             raise ImageError(f"{str(path)!r} is too large to be an infotext")
         return path.read_text("utf-8-sig")
     except OSError as error:
-        raise ImageError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
+        raise ImageError(f"{str(path)!r} cannot be read: {files.reason_of(error)}") from error
     except UnicodeDecodeError as error:
         raise ImageError(f"{str(path)!r} is no UTF-8 text") from error
 
@@ -122,7 +124,10 @@ def infotext_values(infotext: str) -> Mapping[str, str]:
 def _located(control: Control, folder: Path) -> Control:
     """Find a control picture, of which a story keeps the name only, in the current folder or in `folder`."""
     name = control.picture.name
-    found = next((path for path in (Path(name), folder / name) if path.is_file()), Path(name))
+    try:
+        found = next((path for path in (Path(name), folder / name) if path.is_file()), Path(name))
+    except OSError as error:
+        raise ImageError(f"the control picture {name!r} cannot be used: {files.reason_of(error)}") from error
     return control.model_copy(update={"picture": found})
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import Field
 
 from prodgen.errors import IdleSettingError, SettingError, UnknownNameError
+from prodgen.files import reason_of
 from prodgen.refusals import CheckedValue
 from prodgen.schema.seeds import MAX_TRIES
 from prodgen.shots.frame import Stage
@@ -87,8 +88,8 @@ class Recipe(CheckedValue):
                 raise SettingError(f"recipe {str(path)!r} is too large to be one")
             fields = tomllib.loads(path.read_text("utf-8"))
         except OSError as error:
-            raise SettingError(f"recipe {str(path)!r} cannot be read: {error.strerror or error}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingError(f"recipe {str(path)!r} cannot be read: {reason_of(error)}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise SettingError(f"recipe {str(path)!r} is not TOML: {error}") from error
         try:
             return cls.model_validate({"name": path.stem, **fields})

@@ -225,4 +225,4 @@ def _digest(picture: Path | HeldPicture) -> bytes:
     try:
         return hashlib.sha256(picture.read_bytes()).digest()
     except OSError as error:
-        raise ImageError(f"{str(picture)!r} cannot be read: {error.strerror or error}") from error
+        raise ImageError(f"{str(picture)!r} cannot be read: {files.reason_of(error)}") from error

@@ -72,7 +72,7 @@ def digest_of(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise ImageError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
+        raise ImageError(f"{str(path)!r} cannot be read: {files.reason_of(error)}") from error
 
 
 def unit(control: Control, client: Client) -> ControlNetUnit:

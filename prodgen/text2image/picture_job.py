@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import Field, JsonValue
 
 from prodgen.errors import SettingError, UnknownNameError, WrongValueError
+from prodgen.files import reason_of
 from prodgen.placement import Size
 from prodgen.schema import MAX_SEED, Lora, Request
 from prodgen.schema.prompts import read_lora
@@ -230,8 +231,8 @@ def read_config(path: Path) -> dict[str, Any]:
             raise SettingError(f"config {str(path)!r} is too large to be one")
         fields = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise SettingError(f"config {str(path)!r} cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"config {str(path)!r} cannot be read: {reason_of(error)}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingError(f"config {str(path)!r} is not TOML: {error}") from error
     where = {name: fields.pop(name) for name in NOT_OF_THE_JOB if name in fields}
     for name, value in where.items():

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from prodgen.errors import SettingError, UnknownNameError, WrongValueError
+from prodgen.files import reason_of
 
 MAX_DEPTH = 12
 """Deepest nesting of lines that name other wildcards. Guard against circles."""
@@ -57,13 +58,17 @@ class Wildcards:
         """Return all names in the folder, sub-folders with a slash; sorted.
 
         Raises:
-            SettingError: If there is no such folder.
+            SettingError: If there is no such folder, or it cannot be read.
         """
         if self.folder is None:
             return []
-        if not self.folder.is_dir():
-            raise WrongValueError("wildcards", str(self.folder), "must be a folder")
-        files = sorted(self.folder.rglob("*.txt"))
+        try:
+            if not self.folder.is_dir():
+                raise WrongValueError("wildcards", str(self.folder), "must be a folder")
+            files = sorted(self.folder.rglob("*.txt"))
+        except OSError as error:
+            reason = f"cannot be read: {reason_of(error)}"
+            raise WrongValueError("wildcards", str(self.folder), reason) from error
         return [file.relative_to(self.folder).with_suffix("").as_posix() for file in files]
 
     def fill(self, prompt: str, *, seed: int) -> Filled:
@@ -131,16 +136,18 @@ class Wildcards:
             raise SettingError(f"the prompt holds __{name}__; say where {name}.txt is: --wildcards DIR")
         known = self.names()
         path = self.folder / f"{name}.txt"
-        if not path.resolve().is_relative_to(self.folder.resolve()):
-            raise SettingError(f"wildcard {name!r} leads out of {str(self.folder)!r}")
-        if name not in known:
-            raise UnknownNameError("wildcard", name, known, f"(a file {name}.txt in {str(self.folder)!r})")
         try:
+            if not path.resolve().is_relative_to(self.folder.resolve()):
+                raise SettingError(f"wildcard {name!r} leads out of {str(self.folder)!r}")
+            if name not in known:
+                raise UnknownNameError(
+                    "wildcard", name, known, f"(a file {name}.txt in {str(self.folder)!r})"
+                )
             if path.stat().st_size > MAX_FILE_BYTES:
                 raise SettingError(f"wildcard {str(path)!r} is larger than {MAX_FILE_BYTES >> 20} MiB")
             text = path.read_text("utf-8-sig")
         except OSError as error:
-            raise SettingError(f"wildcard {str(path)!r} cannot be read: {error.strerror or error}") from error
+            raise SettingError(f"wildcard {str(path)!r} cannot be read: {reason_of(error)}") from error
         except UnicodeDecodeError as error:
             raise SettingError(f"wildcard {str(path)!r} is no UTF-8 text") from error
         lines = [line.strip() for line in text.splitlines()]

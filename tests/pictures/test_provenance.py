@@ -43,7 +43,7 @@ def test_a_picture_of_another_program_has_no_story():
         provenance.read_story({"parameters": "a mug"})
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "nonsense"])
+@pytest.mark.parametrize("text", ["{", "[]", "nonsense", "[" * 100_000, '{"a":' + "[" * 90 + "]" * 90 + "}"])
 def test_a_damaged_story_is_named(text):
     with pytest.raises(ImageError, match="damaged"):
         provenance.read_story({provenance.KEY: text})
