@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from prodgen import codecs
 from prodgen.errors import ImageError
 from prodgen.images import Matte, Photo, RgbImage, from_array
+from prodgen.transparency import without_hidden_colours
 
 PictureSource = (
     str
@@ -41,9 +42,16 @@ def load(source: PictureSource) -> Photo:
         source: A path; a file's bytes; a file object opened in binary mode; a picture of Pillow's; an array
             as `images.from_array` takes it; or a `Photo`, which is given back as it is.
 
+    Returns:
+        The picture; colours under alpha 0 are replaced by those of the nearest visible pixels.
+
     Raises:
         ImageError: If it is missing, unreadable, no picture, broken, animated or too large.
     """
+    return without_hidden_colours(_photo_of(source))
+
+
+def _photo_of(source: PictureSource) -> Photo:
     match source:
         case Photo():
             return source

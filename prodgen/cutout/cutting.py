@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from prodgen import codecs, files
+from prodgen import codecs, files, transparency
 from prodgen.cutout.doubts import LARGEST_SHARE, Doubt, Segmentation, check_matte, check_sureness
 from prodgen.cutout.hints import Point, Rectangle
 from prodgen.cutout.matting import estimate_foreground, require_same_size
@@ -34,9 +34,16 @@ class CutOut:
     """How likely the matte is right; None: it was given, or the photograph's own alpha."""
 
     @cached_property
+    def seen(self) -> RgbImage:
+        """The photograph, (H, W, 3), as a camera saw it; a transparent one stands before a flat ground."""
+        return transparency.seen(self.photo)
+
+    @cached_property
     def foreground(self) -> RgbImage:
         """The photograph, (H, W, 3), with the old background's colour taken out of the product's edge."""
-        return estimate_foreground(self.photo.rgb, self.matte)
+        if self.matte is self.photo.matte:  # its colours are the product's own already
+            return self.photo.rgb
+        return estimate_foreground(self.seen, self.matte)
 
     @cached_property
     def picture(self) -> codecs.PillowPicture:
@@ -112,10 +119,12 @@ def cut_out(
             )
         return CutOut(source, source.matte, doubts=_doubts_given(source.matte, source.rgb))
     chosen = segmenter_named(segmenter) if isinstance(segmenter, str) else segmenter
-    found: Segmentation = chosen.segment(source.rgb, box=box, points=points)
-    facts = check_matte(found.matte, source.rgb)
-    quality = assess(source.rgb, found.matte, found.looks)
-    return CutOut(source, found.matte, chosen.name, (*found.doubts, *facts, *quality.doubts), quality)
+    seen = transparency.seen(source)
+    found: Segmentation = chosen.segment(seen, box=box, points=points)
+    within = found.matte if source.matte is None else found.matte * source.matte
+    facts = check_matte(within, seen)
+    quality = assess(seen, within, found.looks)
+    return CutOut(source, within, chosen.name, (*found.doubts, *facts, *quality.doubts), quality)
 
 
 def _doubts_given(matte: Matte, rgb: RgbImage) -> tuple[Doubt, ...]:

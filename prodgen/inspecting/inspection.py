@@ -161,7 +161,7 @@ def inspect(
     if after.matte is not None:
         result = composite(after.rgb, np.ones_like(after.rgb), after.matte)
         notices.append("the result is transparent in places; it is judged on white")
-    inspection = inspect_pictures(cut.photo.rgb, result, cut.matte, profile=profile, notices=tuple(notices))
+    inspection = inspect_pictures(cut.seen, result, cut.matte, profile=profile, notices=tuple(notices))
     names = tuple(
         Path(source).name if isinstance(source, str | os.PathLike) else name
         for source, name in zip((photo, picture), inspection.names, strict=True)

@@ -101,13 +101,13 @@ def test_the_photographs_own_transparency_is_the_matte(photo, disc):
 @pytest.mark.parametrize(
     "asked", [{"segmenter": "classical"}, {"box": (2, 2, 62, 62)}, {"points": [(32, 32, True)]}]
 )
-def test_who_names_a_segmenter_a_box_or_points_does_not_get_the_own_transparency(
+def test_who_names_a_segmenter_a_box_or_points_gets_what_it_finds_within_the_own_transparency(
     photo, disc, asked, monkeypatch
 ):
     monkeypatch.setattr(cutting, "segmenter_named", lambda name: FoundElsewhere(disc))
     own = np.roll(disc, 9, axis=1)
 
-    np.testing.assert_array_equal(cut_out(np.dstack([photo, own]), **asked).matte, disc)
+    np.testing.assert_array_equal(cut_out(np.dstack([photo, own]), **asked).matte, disc * own)
 
 
 def test_transparency_that_is_no_cut_out_is_refused_as_such(photo):

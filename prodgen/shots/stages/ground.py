@@ -10,6 +10,7 @@ from pydantic import Field
 from prodgen import light, shadows
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, FinalScene, Given, Kept, Placed
+from prodgen.transparency import seen
 
 
 class GroundStage(Stage):
@@ -44,7 +45,7 @@ class GroundStage(Stage):
         placed, scene = frame[Placed], frame[FinalScene].image
         matte = placed.matte
         if self.keep_original_shadow and placed.placement.is_original:
-            return shadows.keep_original_shadow(frame[Given].photo.rgb, matte)
+            return shadows.keep_original_shadow(seen(frame[Given].photo), matte)
         if placed.backdrop is None:
             # The backend drew this scene with the product in it, and its shadow as it saw fit; a second
             # one from a guessed direction would contradict it. What is missing under the product is added.

@@ -31,7 +31,7 @@ class IdentityStage(Stage):
         brief, placed, relit, scene = frame[Brief], frame[Placed], frame[Drawn].relit, frame[FinalScene].image
         cut, matte = frame[CutOut], placed.matte
         # Unlike `original`, the photograph still has its own surroundings.
-        photograph, _ = placement.apply(placed.placement, cut.photo.rgb, cut.matte)
+        photograph, _ = placement.apply(placed.placement, cut.seen, cut.matte)
         asked = None if brief.light is None or brief.light.strength == 0 else brief.light
 
         def judge(made: Frame, field: shading.LightField | None = None) -> identity.Measurement:
