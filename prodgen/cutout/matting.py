@@ -6,6 +6,8 @@ background's colour out of it. Finding the product is the segmenters' work.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
@@ -13,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.errors import ImageError
-from prodgen.images import Matte, RgbImage
-from prodgen.masks import Box, bounding_box
+from prodgen.images import Matte, Plane, RgbImage
 
 CLOSE_COLOURS = 0.03**2
 """Squared distance in sRGB between the colours of product and background at which photograph and matte have
@@ -24,16 +25,31 @@ UNEVENNESS_WEIGHT = 50.0
 """How much the variance of the colours beside the edge lowers the photograph's weight: a rim that shines
 pale is still product. Chosen."""
 
+LEAST_BAND_PX = 1.5
+"""Width of the band, in pixels of the reduced picture, at which the mean colours beside the edge are taken.
+Speed: they are means over several bands, the same in a picture reduced until its band has this width."""
+
 REDUCTION = 4
-"""Factor by which a picture is reduced to look for colours far away. Speed: the result is blurred anyway."""
+"""Least factor by which a picture is reduced to look for colours far away. Speed: they are blurred anyway."""
+
+REDUCED_PX = 1024
+"""Longest side of the picture in which colours far away are looked for, where `REDUCTION` leaves more.
+Speed."""
+
+TILE_PX = 256
+"""Side of the squares in which the soft edge gets its colours. Memory: only those that hold an edge are
+worked on."""
+
+ROWS = 32
+"""Rows of the reduced picture whose band is fitted at a time. Memory."""
 
 
 def estimate_foreground(rgb: RgbImage, matte: Matte) -> RgbImage:
     """Product colours at the soft edge, free of the old background's.
 
     Two passes of blur fusion: Forte, "Approximate fast foreground colour estimation", ICIP 2021; the
-    second pass with a small radius brings the detail back. Only a band around the soft edge is
-    worked on.
+    second pass with a small radius brings the detail back. Only tiles that hold a piece of the soft
+    edge are worked on at full size.
 
     Args:
         rgb: (H, W, 3), sRGB, [0, 1]. A photograph mixes its edge in these values, not in linear light.
@@ -47,20 +63,55 @@ def estimate_foreground(rgb: RgbImage, matte: Matte) -> RgbImage:
     """
     require_same_size(matte, rgb)
     result = rgb.copy()
-    soft = (matte > 0) & (matte < 1)
-    if not soft.any():
+    tiles = list(_soft_tiles(matte))
+    if not tiles:
         return result
-    wide = max(8, round(max(matte.shape) * 0.02))
-    box = _grow(bounding_box(soft.astype(np.float32)), 2 * wide, matte.shape)
-    window = np.s_[box.top : box.bottom, box.left : box.right]
-    image, alpha = rgb[window], matte[window]
-    reduced = (max(1, box.width // REDUCTION), max(1, box.height // REDUCTION))
-    small, small_alpha = resized(image, reduced), resized(alpha, reduced)
-    guess = _blur_fusion(small, small, small, small_alpha, max(2, wide // REDUCTION))
-    colour, behind = (resized(x, (box.width, box.height)) for x in guess)
-    colour, _ = _blur_fusion(image, colour, behind, alpha, max(2, wide // 8))
-    result[window] = np.where(soft[window][..., None], colour, image)
+    longest = max(matte.shape)
+    wide = max(8, round(longest * 0.02))
+    factor = max(REDUCTION, math.ceil(longest / REDUCED_PX))
+    reduced = (max(1, matte.shape[1] // factor), max(1, matte.shape[0] // factor))
+    small, small_alpha = resized(rgb, reduced), resized(matte, reduced)
+    guess = _blur_fusion(small, small, small, small_alpha, max(2, wide // factor))
+    radius = max(2, wide // 8)
+    for rows, columns in tiles:
+        window = _grown(rows, radius, matte.shape[0]), _grown(columns, radius, matte.shape[1])
+        colour, behind = (_part_enlarged(plane, window, matte.shape) for plane in guess)
+        colour, _ = _blur_fusion(rgb[window], colour, behind, matte[window], radius)
+        inner = (
+            slice(rows.start - window[0].start, rows.stop - window[0].start),
+            slice(columns.start - window[1].start, columns.stop - window[1].start),
+        )
+        alpha = matte[rows, columns]
+        soft = (alpha > 0) & (alpha < 1)
+        result[rows, columns][soft] = colour[inner][soft]
     return result
+
+
+def _soft_tiles(matte: Matte) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of each tile that holds pixels between product and background."""
+    height, width = matte.shape
+    for top in range(0, height, TILE_PX):
+        for left in range(0, width, TILE_PX):
+            rows, columns = slice(top, min(height, top + TILE_PX)), slice(left, min(width, left + TILE_PX))
+            tile = matte[rows, columns]
+            if ((tile > 0) & (tile < 1)).any():
+                yield rows, columns
+
+
+def _grown(span: slice, margin: int, size: int) -> slice:
+    return slice(max(0, span.start - margin), min(size, span.stop + margin))
+
+
+def _part_enlarged(small: Plane, window: tuple[slice, slice], shape: tuple[int, ...]) -> Plane:
+    """A window of what a small picture would be at `shape`, without the rest of it."""
+    y, x = (
+        (np.arange(span.start, span.stop, dtype=np.float32) + 0.5) * (few / many) - 0.5
+        for span, few, many in zip(window, small.shape, shape, strict=False)
+    )
+    across, down = np.meshgrid(x, y)
+    return np.asarray(
+        cv2.remap(small, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
 
 
 def _blur_fusion(
@@ -83,7 +134,8 @@ def refine(rgb: RgbImage, matte: Matte, *, band_px: float | None = None) -> Matt
     is the projection of the pixel on the line between the two (the compositing equation solved for
     alpha, as in Chuang et al., "A Bayesian approach to digital matting", 2001, with local means in
     place of Gaussians). The more alike, or the more uneven, the two colours are, the more the matte stays
-    as it was.
+    as it was. The means are taken in a reduced picture; only the band's own pixels are read at full size, so
+    that the work grows with the outline and not with the picture.
 
     Args:
         rgb: (H, W, 3), sRGB, [0, 1].
@@ -97,23 +149,68 @@ def refine(rgb: RgbImage, matte: Matte, *, band_px: float | None = None) -> Matt
         ImageError: If the sizes differ.
     """
     require_same_size(matte, rgb)
-    band = max(1.5, 0.002 * max(matte.shape)) if band_px is None else band_px
-    known = _band(matte, band)
-    if not known.unknown.any():
-        return matte.copy()
-    box = _grow(bounding_box(known.unknown.astype(np.float32)), round(4 * band) + 2, matte.shape)
-    window = np.s_[box.top : box.bottom, box.left : box.right]
-    image, before = rgb[window], matte[window]
-    product, uneven = _near_mean(image, known.inside[window], band)
-    behind, uneven_behind = _near_mean(image, known.outside[window], band)
-    axis = product - behind
-    length = np.einsum("yxc,yxc->yx", axis, axis)
-    share = np.einsum("yxc,yxc->yx", image - behind, axis) / np.maximum(length, 1e-6)
-    trust = length / (length + CLOSE_COLOURS + UNEVENNESS_WEIGHT * (uneven + uneven_behind))
-    mixed = before + (np.clip(share, 0, 1) - before) * trust
+    band = max(LEAST_BAND_PX, 0.002 * max(matte.shape)) if band_px is None else band_px
+    factor = max(1, min(int(band / LEAST_BAND_PX), min(matte.shape)))
+    whole = tuple(side // factor * factor for side in matte.shape)
+    size = (whole[1] // factor, whole[0] // factor)
+    image = resized(rgb[: whole[0], : whole[1]], size)
+    known = _band(resized(matte[: whole[0], : whole[1]], size), band / factor)
     result = matte.copy()
-    result[window] = np.where(known.unknown[window], mixed, before)
+    if not known.unknown.any():
+        return result
+    near = _window_around(known.unknown, round(4 * band / factor) + 2)
+    product = _near_mean(image[near], known.inside[near], band / factor)
+    behind = _near_mean(image[near], known.outside[near], band / factor)
+    for first in range(0, size[1], ROWS):
+        rows, where = _band_at_full_size(known.unknown, first, factor, matte.shape)
+        if not where.any():
+            continue
+        before = matte[rows][where]
+        y, x = np.nonzero(where)
+        at = (y + rows.start + 0.5) / factor - 0.5 - near[0].start, (x + 0.5) / factor - 0.5 - near[1].start
+        result[rows][where] = _fitted(rgb[rows][where], before, _sampled(product, *at), _sampled(behind, *at))
     return result
+
+
+def _window_around(where: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """The smallest window that holds every place of a mask, with a margin."""
+    rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
+    return (
+        _grown(slice(rows[0], rows[-1] + 1), margin, where.shape[0]),
+        _grown(slice(columns[0], columns[-1] + 1), margin, where.shape[1]),
+    )
+
+
+def _fitted(pixels: Plane, before: NDArray[np.float32], product: Plane, behind: Plane) -> NDArray[np.float32]:
+    """The shares of product in (n, 3) pixels, from means and mean squares (n, 4) of what lies beside them."""
+    axis = product[:, :3] - behind[:, :3]
+    length = np.einsum("nc,nc->n", axis, axis)
+    share = np.einsum("nc,nc->n", pixels - behind[:, :3], axis) / np.maximum(length, 1e-6)
+    uneven = sum(np.maximum(near[:, 3] - (near[:, :3] ** 2).sum(axis=1), 0) for near in (product, behind))
+    trust = length / (length + CLOSE_COLOURS + UNEVENNESS_WEIGHT * uneven)
+    return np.asarray(before + (np.clip(share, 0, 1) - before) * trust, np.float32)
+
+
+def _band_at_full_size(
+    unknown: NDArray[np.bool_], first: int, factor: int, shape: tuple[int, ...]
+) -> tuple[slice, NDArray[np.bool_]]:
+    """Which full rows some rows of the reduced picture stand for, and where in them the band is."""
+    is_last = first + ROWS >= len(unknown)  # what a division by the factor leaves over belongs to the last
+    rows = slice(first * factor, shape[0] if is_last else (first + ROWS) * factor)
+    where = unknown[first : first + ROWS].repeat(factor, axis=0).repeat(factor, axis=1)
+    missing = ((0, rows.stop - rows.start - len(where)), (0, shape[1] - where.shape[1]))
+    return rows, np.pad(where, missing, mode="edge")
+
+
+def _sampled(values: Plane, y: NDArray[np.float64], x: NDArray[np.float64]) -> Plane:
+    """Values (h, w, c) at n places between its pixels, (n, c); linear."""
+    y, x = np.clip(y, 0, values.shape[0] - 1), np.clip(x, 0, values.shape[1] - 1)
+    top, left = y.astype(np.intp), x.astype(np.intp)
+    down, across = (y - top).astype(np.float32)[:, None], (x - left).astype(np.float32)[:, None]
+    bottom, right = np.minimum(top + 1, values.shape[0] - 1), np.minimum(left + 1, values.shape[1] - 1)
+    upper = values[top, left] * (1 - across) + values[top, right] * across
+    lower = values[bottom, left] * (1 - across) + values[bottom, right] * across
+    return np.asarray(upper * (1 - down) + lower * down, np.float32)
 
 
 class _EdgeBand(NamedTuple):
@@ -133,15 +230,11 @@ def _band(matte: Matte, band_px: float) -> _EdgeBand:
     return _EdgeBand(inside, outside, (to_outside <= band_px) & (to_inside <= band_px))
 
 
-def _near_mean(image: RgbImage, where: NDArray[np.bool_], band_px: float) -> tuple[RgbImage, Matte]:
-    """Mean and variance of the nearest colours inside a mask, for every pixel of the picture."""
+def _near_mean(image: RgbImage, where: NDArray[np.bool_], band_px: float) -> Plane:
+    """Mean colours and mean squared length, (h, w, 4), of the nearest pixels inside a mask."""
     weight = where.astype(np.float32)[..., None]
-    features = np.concatenate([image * weight, (image * image).sum(axis=2, keepdims=True) * weight], axis=2)
-    size = (image.shape[1], image.shape[0])
-    if band_px >= 3:  # means of so many pixels are the same in a picture half as large
-        half = (max(1, size[0] // 2), max(1, size[1] // 2))
-        features, weight = resized(features, half), resized(weight, half)
-        band_px /= 2
+    squares = np.einsum("yxc,yxc->yx", image, image)[..., None]
+    features = np.concatenate([image, squares], axis=2) * weight
     small = 2 * round(band_px) + 1
     total = np.zeros(features.shape, np.float32)
     share = np.full(features.shape[:2], 1e-12, np.float32)
@@ -149,10 +242,7 @@ def _near_mean(image: RgbImage, where: NDArray[np.bool_], band_px: float) -> tup
     for side, importance in ((small, 1.0), (2 * small + 1, 1e-3), (6 * small + 1, 1e-6)):
         total += importance * cv2.blur(features, (side, side))
         share += importance * cv2.blur(weight, (side, side))
-    total /= share[..., None]
-    total = resized(total, size)
-    mean = total[..., :3]
-    return mean, np.maximum(total[..., 3] - (mean * mean).sum(axis=2), 0)
+    return np.asarray(total / share[..., None], np.float32)
 
 
 def resized(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -160,15 +250,6 @@ def resized(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.fl
     shrinks = size[0] <= values.shape[1] and size[1] <= values.shape[0]
     way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(values, size, interpolation=way), np.float32)
-
-
-def _grow(box: Box, margin: int, shape: tuple[int, ...]) -> Box:
-    return Box(
-        max(0, box.left - margin),
-        max(0, box.top - margin),
-        min(shape[1], box.right + margin),
-        min(shape[0], box.bottom + margin),
-    )
 
 
 def require_same_size(matte: Matte, rgb: RgbImage) -> None:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -116,3 +118,53 @@ def test_refine_keeps_a_pale_rim_of_a_product_whose_colours_are_uneven():
 
     rim = (away > 28) & (matte == 1)
     assert result[rim].mean() > 0.8
+
+
+@pytest.fixture(scope="module")
+def large():
+    """A matte of 2,400 x 2,400 whose edge is two pixels wide, and the same moved by two pixels."""
+    y, x = np.mgrid[:2400, :2400].astype(np.float32)
+    away = np.hypot(x - 1200, y - 1180)
+    return (np.clip((700 - away) / 2 + 0.5, 0, 1), np.clip((702 - away) / 2 + 0.5, 0, 1))
+
+
+def peak_bytes(work, *arguments):
+    tracemalloc.start()
+    try:
+        work(*arguments)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_refine_places_the_edge_of_a_large_picture_to_the_pixel(large):
+    truth, wide = large
+
+    result = matting.refine(mixed(truth), wide)
+
+    before, after = np.abs(wide - truth).sum(), np.abs(result - truth).sum()
+    assert after < 0.1 * before, f"error {after:.0f}, was {before:.0f}"
+
+
+def test_the_soft_edge_of_a_large_picture_takes_little_memory_beside_its_results(large):
+    truth, wide = large
+    photo = mixed(truth)
+
+    assert peak_bytes(matting.refine, photo, wide) - truth.nbytes < 0.5 * photo.nbytes
+    assert peak_bytes(matting.estimate_foreground, photo, truth) - photo.nbytes < 0.5 * photo.nbytes
+
+
+def test_tiles_leave_no_seams_in_the_colours_of_the_edge(soft_disc, monkeypatch):
+    photo = mixed(soft_disc)
+    whole = matting.estimate_foreground(photo, soft_disc)
+    monkeypatch.setattr(matting, "TILE_PX", 16)
+
+    np.testing.assert_allclose(matting.estimate_foreground(photo, soft_disc), whole, atol=1e-5)
+
+
+def test_rows_taken_at_a_time_do_not_change_the_band(soft_disc, monkeypatch):
+    photo = mixed(np.roll(soft_disc, 2, axis=0))
+    whole = matting.refine(photo, soft_disc, band_px=4)
+    monkeypatch.setattr(matting, "ROWS", 5)
+
+    np.testing.assert_array_equal(matting.refine(photo, soft_disc, band_px=4), whole)
