@@ -30,7 +30,7 @@ PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 
 NOT_RUN = {
     r"make |tar |unzip ": "the checks on a clean machine run make; tests do not install",
-    r"pip install|uv |python3? -m venv|source |\. |\.venv|py -": "installs from the network",
+    r"pip (un)?install|uv |python3? -m venv|source |\. |\.venv|py -": "installs from the network",
     r"nvidia-smi|docker|cp \.env": "needs a GPU or Docker; tests/install checks those files",
     r"\./install_backend\.sh|.*\./download_weights\.sh|.*start_backend\.sh": "tests/install runs it",
     r"python3 deploy/healthcheck\.py": "run by tests/install against a stand-in",

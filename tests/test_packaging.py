@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from importlib import metadata
 
@@ -49,3 +50,24 @@ def test_no_page_sends_people_to_an_address_that_is_not_one(root):
         for page in pages
         if re.search(r"ADDRESS-OF|<your|example\.com/prodgen", page.read_text("utf-8"))
     ] == []
+
+
+def test_the_small_network_is_packed_with_its_licence_and_its_credit(project, root):
+    folder = root / "prodgen/cutout/u2netp"
+    packed = project["tool"]["hatch"]["build"]["targets"]
+
+    assert packed["wheel"]["packages"] == ["prodgen"]
+    assert "prodgen" in packed["sdist"]["include"]
+    ignored = subprocess.run(["git", "check-ignore", *folder.iterdir()], cwd=root, capture_output=True)
+    assert ignored.stdout == b""  # the build leaves out what git ignores
+    assert "Apache License" in (folder / "LICENSE.txt").read_text()
+    assert "Xuebin Qin" in (folder / "CREDIT.txt").read_text()
+    assert {f"prodgen/cutout/u2netp/{name}" for name in ("LICENSE.txt", "CREDIT.txt")} <= set(
+        project["project"]["license-files"]
+    )
+
+
+def test_a_network_needs_no_extra(project):
+    assert [x for x in project["project"]["dependencies"] if x.startswith("rembg[cpu]")]
+    assert set(project["project"]["optional-dependencies"]) >= {"rembg-gpu"}
+    assert "rembg" not in project["project"]["optional-dependencies"]

@@ -47,7 +47,7 @@ PACKAGED = "u2netp"
 PACKAGED_FILE = Path(__file__).parent / "u2netp" / "u2netp.onnx"
 
 PACKAGED_SHA256 = "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8"
-"""Of rembg's release of it; its MD5 is the one that rembg itself asks for."""
+"""SHA-256 of the file as rembg released it; its MD5 is the one that rembg itself asks for."""
 
 BOX_MARGIN = 0.1
 """What is shown to a network around the user's box, of its longer side: it wants to see background.

@@ -13,9 +13,12 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
+
+from prodgen.weights import read_list
 
 ROOT = Path(__file__).parents[2]
 BASE_IMAGE = re.compile(r"docker\.io/library/python:3\.11-slim-bookworm@sha256:[0-9a-f]{64}")
@@ -83,6 +86,34 @@ def test_every_port_is_published_on_loopback_only(compose):
 
     assert len(ports) == 4
     assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_what_uses_a_backend_reaches_it_by_its_name_on_the_compose_network(compose):
+    services = with_defaults(compose)["services"]
+
+    for name in ("cli", "worker"):
+        host = urlsplit(services[name]["environment"]["PRODGEN_BACKEND"]).hostname
+        assert host == "backend", name  # not the published port: that is on the host's loopback
+    assert host in services
+    assert host in services["embedded"]["networks"]["default"]["aliases"]
+    example = (ROOT / ".env.example").read_text()
+    assert f"\nPRODGEN_BACKEND=http://{host}:7860\n" in example
+
+
+def test_the_password_that_a_server_has_by_default_is_the_one_that_is_sent_to_it(compose):
+    services = with_defaults(compose)["services"]
+
+    served = services["embedded"]["environment"]["PRODGEN_SERVE_AUTH"]
+    assert {services[name]["environment"]["PRODGEN_AUTH"] for name in ("cli", "worker")} == {served}
+
+
+def test_the_networks_that_were_downloaded_are_seen_by_what_cuts_out(compose):
+    (weight,) = [weight for weight in read_list() if weight.name == "isnet-general-use"]
+
+    for name in ("cli", "worker"):
+        service = compose["services"][name]
+        assert "models:/models" in service["volumes"], name
+        assert service["environment"]["U2NET_HOME"] == f"/models/{weight.file.rpartition('/')[0]}"
 
 
 def test_every_service_is_limited_and_not_root(compose):
