@@ -30,6 +30,8 @@ class Photo:
     """A picture as read: upright, sRGB; with the matte that the file's alpha held, if any."""
 
     rgb: RgbImage
+    """Colours not multiplied by alpha."""
+
     matte: Matte | None = None
     notices: tuple[str, ...] = ()
     """What had to be guessed on reading, a sentence each."""
@@ -37,7 +39,7 @@ class Photo:
 
 def from_uint8(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """8-bit values as float32 in [0, 1]."""
-    return pixels.astype(np.float32) * np.float32(1 / 255)
+    return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
 
 
 def from_array(pixels: NDArray[Any], *, name: str = "the array") -> Photo:
@@ -58,7 +60,7 @@ def from_array(pixels: NDArray[Any], *, name: str = "the array") -> Photo:
             f"{name} has the shape {pixels.shape}; a picture is (height, width) or (height, width, 1, 3 or 4)"
         )
     if pixels.dtype in (np.uint8, np.uint16):
-        values = pixels.astype(np.float32) * np.float32(1 / np.iinfo(pixels.dtype).max)
+        values = np.multiply(pixels, np.float32(1 / np.iinfo(pixels.dtype).max), dtype=np.float32)
     elif pixels.dtype == np.bool_:
         values = pixels.astype(np.float32)
     elif np.issubdtype(pixels.dtype, np.floating):
@@ -74,9 +76,24 @@ def from_array(pixels: NDArray[Any], *, name: str = "the array") -> Photo:
     return Photo(np.ascontiguousarray(colours), useful_alpha(values[..., 3:]))
 
 
+OPAQUE = 240 / 255
+"""Alpha from which a pixel counts as opaque: lossy and careless alpha of an opaque picture stays above it.
+
+What shows through at 240 of 255 moves a value by at most 15 of 255, if black lies under white.
+"""
+
+STRAY_SHARE = 1e-4
+"""Share of pixels below `OPAQUE` up to which alpha is noise: a ground takes hundreds of times as many."""
+
+
+def is_opaque(alpha: NDArray[np.float32]) -> bool:
+    """Whether alpha values say that there is nothing to see through, but for a little noise."""
+    return float(alpha.min()) >= OPAQUE or int(np.count_nonzero(alpha < OPAQUE)) <= STRAY_SHARE * alpha.size
+
+
 def useful_alpha(alpha: NDArray[np.float32]) -> Matte | None:
-    """The matte that a last channel (H, W, 1) holds, or None if there is none or it is opaque everywhere."""
-    return np.ascontiguousarray(alpha[..., 0]) if alpha.size and alpha.min() < 1 else None
+    """The matte that a last channel (H, W, 1) holds, or None if there is none or it is opaque."""
+    return np.ascontiguousarray(alpha[..., 0]) if alpha.size and not is_opaque(alpha) else None
 
 
 def to_uint8(picture: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -60,18 +60,6 @@ def test_an_opaque_alpha_channel_is_no_matte(picture):
     assert codecs.decode(file_of(picture, "PNG", "RGBA")).matte is None
 
 
-def test_colours_under_transparency_are_kept(picture):
-    rgba = np.dstack([images.to_uint8(picture), np.zeros((32, 48), np.uint8)])
-    buffer = io.BytesIO()
-    Image.fromarray(rgba).save(buffer, "PNG")
-
-    photo = codecs.decode(buffer.getvalue())
-
-    assert photo.matte is not None
-    assert photo.matte.max() == 0
-    assert worst(photo.rgb, picture) < 0.003
-
-
 def test_a_phone_photo_is_turned_upright(picture):
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -167,7 +155,7 @@ def test_a_truncated_file_is_refused(picture, kind):
         codecs.decode(whole[: len(whole) // 2])
 
 
-@pytest.mark.parametrize("size", [(30000, 10), (10000, 10000)])
+@pytest.mark.parametrize("size", [(40000, 10), (12500, 12500)])
 def test_a_far_too_large_picture_is_refused_before_it_is_decoded(size):
     buffer = io.BytesIO()
     Image.new("1", size).save(buffer, "PNG")

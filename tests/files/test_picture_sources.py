@@ -86,7 +86,7 @@ def test_a_loaded_array_does_not_change_when_its_owner_draws_on_it(pixels):
         (np.zeros((4, 4, 3), np.int64), "int64; give uint8"),
         (np.full((4, 4, 3), 255.0), "values from 255 to 255; floats go from 0 to 1"),
         (np.full((4, 4, 3), np.nan), "floats go from 0 to 1"),
-        (np.zeros((1, 20_000), np.uint8), "20000x1; at most"),
+        (np.zeros((1, 40_000), np.uint8), "40000x1; at most"),
         (io.StringIO("a"), "binary mode"),
         (io.BytesIO(), r"seek\(0\)"),
         (7, "a int is no picture; give a path"),

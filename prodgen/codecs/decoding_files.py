@@ -1,0 +1,94 @@
+"""From a file's bytes, whatever its name says, to a picture: which reader takes which file."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+from prodgen.codecs.exif_colours import exif_of
+from prodgen.codecs.formats import READABLE, PillowPicture, check_size, faults_named
+from prodgen.codecs.heif_files import describe_boxes, is_heif, raster_of_heif
+from prodgen.codecs.jpeg_notices import notices_of_jpeg
+from prodgen.codecs.pillow_pictures import raster_from_pillow, raster_of
+from prodgen.codecs.png_files import SIGNATURE, raster_of_png
+from prodgen.codecs.raster import Raster, develop
+from prodgen.codecs.raw_files import is_raw, raster_of_raw
+from prodgen.codecs.tiff_files import raster_of_tiff
+from prodgen.codecs.tiff_pages import SIGNATURES
+from prodgen.errors import ImageError
+from prodgen.images import Photo
+
+
+def decode(data: bytes, *, name: str = "the picture") -> Photo:
+    """Make a picture of a file's bytes; `name` stands for it in errors.
+
+    Raises:
+        ImageError: If they are no picture, a broken, animated or too large one.
+    """
+    if not data:
+        raise ImageError(f"{name} is empty (0 bytes); copy or export it again")
+    with faults_named(name):
+        return develop(_raster(data, name))
+
+
+def _raster(data: bytes, name: str) -> Raster:
+    if is_raw(data):
+        return raster_of_raw(data, name=name)
+    if is_heif(data):
+        return raster_of_heif(data, name=name)
+    if data.startswith(SIGNATURES):
+        return raster_of_tiff(data, name=name)
+    with Image.open(io.BytesIO(data), formats=READABLE) as picture:
+        _check(picture, name)
+        if data.startswith(SIGNATURE):
+            return raster_of_png(data, picture)
+        if picture.format == "AVIF":
+            picture.load()
+            profile = picture.info.get("icc_profile")
+            return describe_boxes(raster_of(picture), data, profile=profile, exif=exif_of(picture))
+        raster = raster_from_pillow(picture)
+        if picture.format in ("JPEG", "MPO"):
+            raster.notices += notices_of_jpeg(data, picture)
+        return raster
+
+
+def from_pillow(picture: PillowPicture, *, name: str = "the picture") -> Photo:
+    """Make a picture of one of Pillow's, which may not have been read from its file yet.
+
+    Raises:
+        ImageError: If it is broken, animated, too large, or of a format that is not in `READABLE`.
+    """
+    if picture.format not in (None, "MPO", "HEIF", *READABLE):
+        raise ImageError(f"{name} was opened as {picture.format}, which is not read; save it as PNG or JPEG")
+    with faults_named(name):
+        _check(picture, name)
+        return develop(raster_from_pillow(picture))
+
+
+def decode_text(data: bytes, *, name: str = "the picture") -> dict[str, str]:
+    """Text in a picture file: PNG chunks; XMP as "XML:com.adobe.xmp", EXIF user comment as "parameters".
+
+    Raises:
+        ImageError: If it is no picture, a broken, animated or too large one.
+    """
+    with faults_named(name), Image.open(io.BytesIO(data), formats=READABLE) as picture:
+        _check(picture, name)
+        found = {str(k): str(v) for k, v in picture.info.items() if isinstance(v, str)}
+        if isinstance(picture.info.get("xmp"), bytes):
+            found["XML:com.adobe.xmp"] = picture.info["xmp"].decode("utf-8", "replace")
+        comment = picture.getexif().get_ifd(0x8769).get(0x9286)
+        if isinstance(comment, bytes) and "parameters" not in found:
+            encoding = "utf-16-be" if comment.startswith(b"UNICODE\0") else "utf-8"
+            found["parameters"] = comment[8:].decode(encoding, "replace")
+        return found
+
+
+def _check(picture: Image.Image, name: str) -> None:
+    check_size(*picture.size, name=name)
+    frames = getattr(picture, "n_frames", 1)
+    # Phones append a depth map or a preview to a JPEG, and thumbnails stand in TIFF files.
+    if frames > 1 and picture.format not in ("MPO", "TIFF"):
+        raise ImageError(
+            f"{name} holds {frames} pictures (animated or many pages); save the one you mean as PNG"
+        )

@@ -1,0 +1,118 @@
+"""Pictures that Pillow has read: their pixels by mode, and what their format says about colours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from prodgen.codecs.colour_spaces import (
+    LINEAR_SRGB,
+    SRGB_PRIMARIES,
+    Chromaticities,
+    CieLab,
+    ColourSpace,
+    CurvesAndMatrix,
+    from_primaries,
+    power_curve,
+    srgb_curve,
+    unless_srgb,
+)
+from prodgen.codecs.exif_colours import ExifFacts, exif_of
+from prodgen.codecs.icc_profiles import Model, space_of_profile
+from prodgen.codecs.raster import Raster
+
+CMYK_GUESS = "CMYK without a colour profile: its colours are a guess; export the photo as sRGB"
+LINEAR_GUESS = (
+    "its values are floats, and were taken for linear light with 1 as white, as no profile says otherwise"
+)
+
+_GAMMA_OF_SRGB = 0.45455
+"""PNG's gAMA that encoders write for sRGB. Source: PNG, third edition, 11.3.2.5."""
+
+
+def raster_of(picture: Image.Image) -> Raster:
+    """Take the pixels of a loaded picture, with nothing yet known of their colours."""
+    mode = picture.mode
+    if mode.startswith("I"):
+        return Raster(np.asarray(picture)[..., None].clip(0).astype(np.uint32), "grey", top=65535)
+    if mode == "F":
+        return Raster(np.asarray(picture)[..., None], "grey", space=LINEAR_SRGB, notices=[LINEAR_GUESS])
+    if mode == "LAB":
+        return Raster(np.asarray(picture), "lab", space=CieLab())
+    if mode == "CMYK":
+        return Raster(np.asarray(picture), "cmyk")
+    if "transparency" in picture.info and mode in ("1", "L", "P", "RGB"):
+        mode = "LA" if mode in ("1", "L") else "RGBA"
+    else:
+        mode = {"1": "L", "P": "RGB", "PA": "RGBA"}.get(mode, mode)
+    if mode not in ("L", "LA", "La", "RGB", "RGBA", "RGBa"):
+        mode = "RGB"
+    pixels = np.asarray(picture if picture.mode == mode else picture.convert(mode))
+    if pixels.ndim == 2:
+        return Raster(pixels[..., None], "grey")
+    if mode == "RGB":
+        return Raster(pixels)
+    model: Model = "grey" if mode in ("LA", "La") else "rgb"
+    return Raster(pixels[..., :-1], model, pixels[..., -1], is_premultiplied=mode in ("La", "RGBa"))
+
+
+def describe(
+    raster: Raster, *, profile: bytes | None, exif: ExifFacts, info: Mapping[Any, Any] | None = None
+) -> Raster:
+    """Give a raster its colours and its orientation, from the best word that its file has on them.
+
+    A profile comes first, then what PNG says beside it (`info`, as Pillow names it), then EXIF.
+
+    Returns:
+        `raster` itself.
+    """
+    raster.orientation = exif.orientation
+    info = info or {}
+    told = False
+    if profile:
+        space, notice = space_of_profile(profile, raster.model)
+        raster.notices += [notice] if notice else []
+        told = notice is None or space is not None
+        if told:
+            raster.space = space
+            raster.notices = [said for said in raster.notices if said != LINEAR_GUESS]
+    if not told and raster.model in ("grey", "rgb") and raster.space is None:
+        if "srgb" in info:
+            return raster
+        if "gamma" in info or "chromaticity" in info:
+            raster.space, notice = _of_png(info.get("gamma"), info.get("chromaticity"))
+            raster.notices += [notice] if notice else []
+        else:
+            raster.space = exif.space
+            raster.notices += exif.notices
+    if raster.model == "cmyk" and raster.space is None:
+        raster.notices.append(CMYK_GUESS)
+    return raster
+
+
+def raster_from_pillow(picture: Image.Image) -> Raster:
+    """Read a picture of Pillow's, with what its format said about it."""
+    picture.load()
+    profile = picture.info.get("icc_profile")
+    return describe(
+        raster_of(picture),
+        profile=profile if isinstance(profile, bytes) else None,
+        exif=exif_of(picture),
+        info=picture.info,
+    )
+
+
+def _of_png(
+    gamma: float | None, chromaticity: Chromaticities | None
+) -> tuple[ColourSpace | None, str | None]:
+    """The space of PNG's gAMA and cHRM, either of which may be missing."""
+    is_srgb_curve = gamma is None or abs(gamma - _GAMMA_OF_SRGB) < 1e-4
+    try:
+        curve = srgb_curve if is_srgb_curve else power_curve(1 / (gamma or 0))
+        matrix = from_primaries(SRGB_PRIMARIES if chromaticity is None else chromaticity)
+        return unless_srgb(CurvesAndMatrix((curve,) * 3, matrix)), None
+    except (ValueError, ZeroDivisionError):
+        return None, "its gAMA or cHRM means no colours, and it was taken for sRGB"
