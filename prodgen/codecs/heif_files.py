@@ -82,12 +82,11 @@ def describe_boxes(raster: Raster, data: bytes, *, profile: bytes | None, exif: 
         `raster` itself.
     """
     points = None if profile else code_points(data)
-    if points is None or points[1] == 2:
+    raster.space, notice = from_code_points(*points) if points else (None, None)
+    raster.notices += [notice] if notice else []
+    if raster.space is None:  # encoders write the code points of sRGB unasked, so that EXIF has a say
         describe(raster, profile=profile, exif=exif)
-    else:
-        raster.orientation = exif.orientation
-        raster.space, notice = from_code_points(*points)
-        raster.notices += [notice] if notice else []
+    raster.orientation = exif.orientation
     if b"hdrgainmap" in data or b"\0tmap" in data[: 1 << 16]:
         raster.notices.append(GAIN_MAP_NOTICE)
     return raster
