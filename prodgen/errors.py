@@ -275,24 +275,21 @@ class NotAppliedError(BackendError):
 
 
 class UnsupportedFeatureError(ProdgenError):
-    """A backend that speaks `dialect` cannot do `feature` at all."""
+    """A backend that speaks `dialect` cannot do `feature` at all; `remedy`, if given, says what to do."""
 
-    def __init__(self, feature: str, dialect: str) -> None:
-        super().__init__(feature, dialect)
+    def __init__(self, feature: str, dialect: str, remedy: str = "") -> None:
+        super().__init__(feature, dialect, remedy)
         self.feature = feature
         self.dialect = dialect
+        self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"a {self.dialect} backend cannot do {self.feature}"
+        sentence = f"the {self.dialect} backend cannot do {self.feature}"
+        return f"{sentence}: {self.remedy}" if self.remedy else sentence
 
 
 class MissingExtensionError(UnsupportedFeatureError):
     """A backend that speaks `dialect` could do `feature` with an extension it lacks; `remedy` gets it."""
-
-    def __init__(self, feature: str, dialect: str, remedy: str) -> None:
-        super().__init__(feature, dialect)
-        self.args = (feature, dialect, remedy)  # rebuild it, so it crosses processes
-        self.remedy = remedy
 
     def __str__(self) -> str:
         return f"the {self.dialect} backend has no {self.feature}: {self.remedy}"

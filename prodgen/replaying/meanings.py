@@ -53,7 +53,7 @@ _OPTIONS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
 _HANDLED_ELSEWHERE = {
     "Size", "Model", "Model hash", "VAE hash", "Lora hashes", "TI hashes", "Hashes", "Version", "Tiling",
     "Hires resize", "Batch size", "Batch pos", "User", "Civitai resources", "Civitai metadata",
-    "Created Date", "Scene", "Floor", "Unknown words",
+    "Created Date", "Scene", "Floor", "Unknown words", "Default scene",
 }  # fmt: skip
 
 _NEEDS_A_PICTURE = ("Mask blur", "Mask mode", "Masked content", "Inpaint area", "Image CFG scale")

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from prodgen import files
 from prodgen.client import enlarge
-from prodgen.dialects import infotexts
 from prodgen.errors import SettingError, UnknownNameError
 from prodgen.images import RgbImage
-from prodgen.schema import Generation, Progress
+from prodgen.schema import Progress
 from prodgen.schema.seeds import siblings
 from prodgen.text2image import size_plan
 from prodgen.text2image.generated_picture import GeneratedPicture
@@ -89,7 +88,7 @@ def _draw(
     except UnknownNameError as error:
         error.setting = JOB_FIELDS.get(error.setting, error.setting)
         raise
-    notices = [*client.notices, *planned.notices, *generation.notices, *_unknown_words(generation)]
+    notices = [*client.notices, *planned.notices, *generation.notices]
     if client.is_embedded:
         notices.append(ONLY_PLACES)
         if planned.request.tiling:
@@ -120,10 +119,3 @@ def _at_size(image: RgbImage, planned: PlannedPicture, client: Client, notices: 
         else:
             notices.append(f"this server has no upscaler: interpolated from {drawn[0]}x{drawn[1]}")
     return size_plan.fit(image, final)
-
-
-def _unknown_words(generation: Generation) -> list[str]:
-    """Return a notice on the words that the embedded backend names as unknown to it."""
-    last_line = generation.infotexts[0].rsplit("\n", 1)[-1] if generation.infotexts else ""
-    unknown = infotexts.pairs(last_line).get("Unknown words")
-    return [f"the backend does not know these words of the prompt: {unknown}"] if unknown else []

@@ -427,3 +427,34 @@ def test_run_py_and_prodgen_say_an_error_alike(root, tmp_path):
 
     assert done.returncode == 1
     assert done.stderr == f"prodgen: {str(missing)!r} does not exist\n"
+
+
+@pytest.mark.parametrize("command", ["shoot", "generate"])
+def test_what_is_asked_for_and_not_drawn_is_told_by_terminal_json_and_picture(
+    command, photo, matte, tmp_path
+):
+    output = tmp_path / "out.png"
+    about = [photo, "--matte", matte] if command == "shoot" else ["--size", "64x64"]
+    scene = ["--prompt", "on a kitchen counter with lemons", "--backend", "embedded://", "-o", output]
+
+    told = prodgen(command, *about, *scene)
+    as_json = prodgen(command, *about, *scene, "--json")
+
+    sentence = "lemons are not drawn here"
+    assert sentence in " ".join(told.output.split())
+    assert any(sentence in notice for notice in json.loads(as_json.stdout)["notices"])
+    assert sentence in " ".join(prodgen("show", output).output.split())
+
+
+@pytest.mark.parametrize("flags", [["--controlnet", "openpose:{photo}:1.0"], ["--restore-faces"]])
+def test_the_embedded_backend_is_not_called_by_another_name(flags, photo, tmp_path):
+    flags = [flag.replace("{photo}", str(photo)) for flag in flags]
+
+    done = prodgen(
+        "generate", "--prompt", "x", *flags, "--backend", "embedded://", "-o", tmp_path / "out.png"
+    )
+
+    assert done.exit_code == 1
+    assert "the embedded backend cannot" in " ".join(done.stderr.split())
+    assert "A1111" not in done.stderr
+    assert not (tmp_path / "out.png").exists()

@@ -79,7 +79,8 @@ def test_an_hour_beside_a_place_changes_its_light_or_the_place(prompt, scene, is
 def test_a_prompt_that_says_nothing_drawable_gets_the_studio_and_its_words_are_named():
     reading = read("asdf qwerty")
 
-    assert (reading.scene.name, reading.floor, reading.unknown) == ("studio", "sweep", ("asdf", "qwerty"))
+    assert (reading.scene.name, reading.floor, reading.unknown) == ("studio", "sweep", ("asdf qwerty",))
+    assert reading.is_default
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_the_product_and_praise_are_not_unknown_words(prompt):
 def test_an_unknown_place_is_named_beside_what_is_drawn():
     reading = read("bottle on oak, spaceship cockpit")
 
-    assert reading.unknown == ("spaceship", "cockpit")
+    assert reading.unknown == ("spaceship cockpit",)
     assert reading.floor == "wood"
 
 
@@ -141,3 +142,154 @@ def test_natural_light_is_no_forest():
     reading = read("on a wooden table, natural light")
 
     assert (reading.scene.name, reading.floor) == ("studio", "wood")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "scene"),
+    [
+        ("minimal beige studio with leaf shadows", "studio"),
+        ("palm leaf shadow on a pastel pink wall", "studio"),
+        ("shadow of a tree on a white wall", "studio"),
+        ("lavender backdrop with a window light shadow", "studio"),
+        ("on a tree stump, white studio background", "studio"),
+        ("beach bag, pink background", "studio"),
+        ("kitchen towel on a grey background", "studio"),
+        ("ocean print beach bag on a white background", "studio"),
+        ("grey background, forest flowers in a vase", "studio"),
+        ("white background with green leaves", "studio"),
+        ("moon on a studio backdrop", "studio"),
+        ("rose petals, black background", "studio"),
+        ("wooden table, blurred kitchen background", "kitchen"),
+        ("background of blue sky and sea", "beach"),
+        ("ocean in the background, on sand", "beach"),
+        ("studio lighting, in a kitchen", "kitchen"),
+        ("on a bedside night stand", "interior"),
+        ("in a spa bathroom, white tiles", "kitchen"),
+        ("rustic kitchen", "kitchen"),
+        ("rose garden", "garden"),
+        ("a beach house", "interior"),
+        ("in a snowy forest", "winter"),
+        ("neon lights, city street", "citynight"),
+        ("on a wooden table with a candle", "studio"),
+        ("beside a window", "interior"),
+        ("trees", "forest"),
+    ],
+)
+def test_the_head_of_a_phrase_says_which_place_it_is(prompt, scene):
+    assert read(prompt).scene.name == scene
+
+
+@pytest.mark.parametrize(
+    ("prompt", "colour"),
+    [
+        ("minimal beige studio with leaf shadows", "beige"),
+        ("palm leaf shadow on a pastel pink wall", "pink"),
+        ("black background with rose petals", "black"),
+        ("ocean blue seamless background", "blue"),
+        ("forest green studio background", "green"),
+        ("sand coloured backdrop with a long shadow", "sand"),
+        ("salmon pink backdrop", "salmon"),
+        ("mint background with a marble slab", "mint"),
+        ("cream studio, lavender podium", "cream"),
+        ("gold podium on a white background", "white"),
+        ("black marble podium, white backdrop", "white"),
+        ("green marble against a terracotta wall", "terracotta"),
+        ("turquoise silk, white background", "white"),
+        ("lemon yellow background", "yellow"),
+        ("snow white background", "white"),
+        ("background: teal", "teal"),
+        ("on pink paper", "pink"),
+        ("product on white", "white"),
+        ("white background, no people, no text", "white"),
+        ("orange background with orange slices", "orange"),
+        ("purple backdrop with grass", "purple"),
+    ],
+)
+def test_the_backdrop_has_the_colour_that_is_said_of_it(prompt, colour):
+    assert read(prompt).backdrop == vocabulary().colours[colour]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "floor", "colour"),
+    [
+        ("pink podium on beige background", "podium", "pink"),
+        ("midnight blue backdrop, gold podium", "podium", "gold"),
+        ("turquoise silk, white background", "silk", "turquoise"),
+        ("white seamless, wood podium", "wood", None),
+        ("slab of green marble, white wall", "marble", "green"),
+        ("marble pattern vase, black background", "sweep", None),
+        ("snow white background", "sweep", None),
+    ],
+)
+def test_the_floor_has_the_material_and_the_colour_that_are_said_of_it(prompt, floor, colour):
+    reading = read(prompt)
+
+    assert (reading.on_podium, reading.floor) in [
+        (True, "sweep" if floor == "podium" else floor),
+        (False, floor),
+    ]
+    assert reading.tint == (None if colour is None else vocabulary().colours[colour])
+
+
+def test_a_dark_or_pale_colour_is_darker_or_paler():
+    dark, plain, pale = (sum(read(f"{word} blue background").backdrop) for word in ("dark", "", "pale"))
+
+    assert dark < plain < pale
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("on a kitchen counter with lemons", ("lemons",)),
+        ("black background with golden particles", ("golden particles",)),
+        ("black background, golden particles floating in the air", ("golden particles",)),
+        ("a glass of lemonade on a table, in a bowl of ice cubes", ("ice cubes",)),
+        ("white background with green leaves", ("green leaves",)),
+        ("minimal beige studio with leaf shadows", ("leaf shadows",)),
+        ("on white marble with roses", ("roses",)),
+        ("flat lay on marble, top-down", ("flat lay", "top down")),
+        ("surrounded by seashells on a sandy beach", ("seashells",)),
+        ("on a wooden table with a linen cloth", ("linen cloth",)),
+        ("kitchen with a view of the sea", ("sea",)),
+        ("on a kitchen counter, dark green wall", ("dark green wall",)),
+        ("white studio, brick wall", ("brick wall",)),
+        ("pink light, white studio", ("pink light",)),
+        ("a mug next to a laptop on a desk", ("laptop",)),
+        ("on marble with a dessert", ("dessert",)),
+        ("לימונים על שולחן", ("לימונים על שולחן",)),
+        ("مع ليمون، خلفية بيضاء", ("مع ليمون", "خلفية بيضاء")),
+        ("木のテーブル、レモン", ("木のテーブル", "レモン")),
+        ("🍋🍋 on marble 👩‍🚀", ("🍋🍋", "👩‍🚀")),
+        ("हिन्दी", ("हिन्दी",)),
+    ],
+)
+def test_what_is_asked_for_and_not_drawn_is_told_as_whole_phrases(prompt, told):
+    assert read(prompt).unknown == told
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "no people, without text or logos, on a beach",
+        "8k, masterpiece, best quality, bokeh, unreal engine, f/1.8, shallow depth of field, on marble",
+        "the bag is on the top of a table that stands next to the window",
+        "soft long shadow, warm sunlight from the left, white studio",
+        "golden hour on a terrace, city street at night",
+        "café, wooden table",
+        "!!!???...",
+        "city at sunset",
+        "forest at night",
+    ],
+)
+def test_what_is_drawn_or_negated_or_only_steers_quality_is_not_told(prompt):
+    assert read(prompt).unknown == ()
+
+
+@pytest.mark.parametrize("prompt", ["!!!???...", "לימון", "🍋", "zorgblat", "", "a beautiful product"])
+def test_a_prompt_without_a_known_word_gets_the_default_and_says_so(prompt):
+    assert read(prompt).is_default
+
+
+@pytest.mark.parametrize("prompt", ["white", "on oak", "soft light", "beach", "from the left", "a podium"])
+def test_one_known_word_makes_the_scene_no_default(prompt):
+    assert not read(prompt).is_default

@@ -115,7 +115,7 @@ def test_a_latent_enlargement_is_redrawn_more_than_a_true_one():
 
 def test_controlnet_is_refused_before_anything_is_sent_where_there_is_none(tmp_path):
     files.save(tmp_path / "pose.png", np.zeros((64, 64, 3), np.float32))
-    server = embedded_server()
+    server = ApiServer(IblEngine(checkpoints=["sd_xl_base_1.0"]))
     client = Client("http://server", transport=ApiTransport(server))
     job = new_job({"prompt": "a", "controlnet": [f"openpose:{tmp_path / 'pose.png'}:1.0"]})
 

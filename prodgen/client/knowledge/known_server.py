@@ -11,11 +11,8 @@ from collections.abc import Iterable
 from prodgen.client.knowledge import lists, names
 from prodgen.client.knowledge.service import ControlNet
 from prodgen.client.reaching.connection import Connection
-from prodgen.dialects import A1111, ReadGeneration, by_version
+from prodgen.dialects import A1111, ReadGeneration, by_version, embedded
 from prodgen.schema import Capabilities, ControlNetUnit
-
-EMBEDDED_CHECKPOINT = "prodgen-ibl"
-"""The embedded backend's checkpoint begins with this, here or behind `prodgen serve`."""
 
 
 class KnownServer:
@@ -44,14 +41,14 @@ class KnownServer:
         """Whether it is prodgen's own backend, here or behind a socket."""
         if self.connection.address.is_embedded:
             return True
-        return (self.capabilities.checkpoint or "").startswith(EMBEDDED_CHECKPOINT)
+        return (self.capabilities.checkpoint or "").startswith(embedded.CHECKPOINT)
 
     @property
     def name(self) -> str:
         """The backend in words, as for a report."""
         if self.is_embedded:
             where = "" if self.connection.address.is_embedded else f" at {self.url}"
-            return f"embedded backend ({EMBEDDED_CHECKPOINT}, no diffusion){where}"
+            return f"embedded backend ({embedded.CHECKPOINT}, no diffusion){where}"
         version = f" {self.version}" if self.version else ""
         return f"{self.dialect.title}{version} at {self.url}"
 

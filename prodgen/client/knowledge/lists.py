@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from prodgen.client.reaching.connection import Connection
 from prodgen.client.reaching.decoding import as_object
-from prodgen.dialects import A1111, ROUTES, by_routes
+from prodgen.dialects import A1111, ROUTES, by_routes, embedded
 from prodgen.dialects.ic_light import TITLE, models_of, spelling_of
 from prodgen.errors import AnswerError, BackendFaultError, NotABackendError
 from prodgen.schema import (
@@ -154,7 +155,10 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
         except (BackendFaultError, AnswerError) as error:
             log.warning("%s cannot be read and is left out: %s", path, error)
     dialect = dialect or by_routes(answers)
-    return _together(answers, dialect, has_task_progress=_has_page(connection)), dialect
+    have = _together(answers, dialect, has_task_progress=_has_page(connection))
+    if type(dialect) is A1111 and (have.checkpoint or "").startswith(embedded.CHECKPOINT):
+        dialect = embedded.Embedded()
+    return replace(have, dialect=dialect.name), dialect
 
 
 def _has_page(connection: Connection) -> bool:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prodgen.schema import Drawing
+
+MOST_NAMED = 12
+"""Things that a sentence names one by one; a prompt of thousands of words fills no screen."""
 
 
 def smaller(request: Drawing) -> str:
@@ -18,6 +23,32 @@ def about_comments(request: Drawing) -> list[str]:
     if "#" not in request.prompt and "#" not in (request.negative_prompt or ""):
         return []
     return ["The prompt holds '#': A1111 takes the rest of that line for a comment and leaves it out"]
+
+
+def about_the_scene(parameters: Mapping[str, object], prompt: str) -> list[str]:
+    """Return what a picture of the embedded backend does not show of what the prompt asks for.
+
+    Args:
+        parameters: What that backend reports of the picture.
+        prompt: What was asked for.
+    """
+    if parameters.get("Scene") == "background":
+        unread = "the embedded backend takes the scene from the background given and does not read the prompt"
+        return [unread] if prompt.strip() else []
+    found = []
+    if parameters.get("Default scene") and prompt.strip():
+        found.append(
+            "no word of the prompt names a place, floor or light that the embedded backend knows: "
+            f"its default {parameters['Default scene']} was drawn"
+        )
+    if undrawn := str(parameters.get("Unknown words") or ""):
+        named = undrawn.split(", ")
+        hidden = len(named) - MOST_NAMED
+        named = [*named[:MOST_NAMED], *([f"{hidden} more"] if hidden > 0 else [])]
+        verb = "are" if len(named) > 1 or undrawn.endswith("s") else "is"
+        listed = " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
+        found.append(f"{listed} {verb} not drawn here; a Stable Diffusion server would (--backend URL)")
+    return found
 
 
 LOSSY = (

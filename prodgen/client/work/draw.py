@@ -141,6 +141,8 @@ class Drawer:
             is_lossless=is_lossless,
             can_see_extras=not was_fetched,
         )
+        if self._server.is_embedded:
+            doubts += advice.about_the_scene(read.parameters, request.prompt)
         return Generation(
             images=tuple(pictures),
             seeds=read.seeds[: len(pictures)] or tuple(request.seed + i for i in range(len(pictures))),

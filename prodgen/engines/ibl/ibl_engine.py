@@ -120,6 +120,8 @@ def _story(rendering: Rendering) -> dict[str, object]:
     story: dict[str, object] = {"Scene": rendering.scene, "Floor": rendering.floor}
     if rendering.unknown_words:
         story["Unknown words"] = ", ".join(rendering.unknown_words)
+    if rendering.is_default:
+        story["Default scene"] = rendering.scene
     return story
 
 

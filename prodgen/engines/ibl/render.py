@@ -82,7 +82,7 @@ def render(order: RenderOrder) -> Rendering:
     scene = _draw_scene(stage, product, report)
     image = _develop(scene, product, stage, order)
     report(1.0)
-    return Rendering(image, reading.scene.name, reading.floor, reading.unknown)
+    return Rendering(image, reading.scene.name, reading.floor, reading.unknown, reading.is_default)
 
 
 def _silent(_share: float) -> None:

@@ -39,4 +39,7 @@ class Rendering:
     """The material of words.toml that the product stands on."""
 
     unknown_words: tuple[str, ...] = ()
-    """Words of the prompt that name nothing which can be drawn."""
+    """What the prompt asks for and the picture does not show, in the prompt's words."""
+
+    is_default: bool = False
+    """Whether the prompt names nothing that can be drawn, so that the scene is the default one."""

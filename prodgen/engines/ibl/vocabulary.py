@@ -6,13 +6,14 @@ Owns the table's shape; its head says what each entry means. What a whole prompt
 
 from __future__ import annotations
 
-import re
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Any, NamedTuple
+from itertools import groupby
+from typing import Any, Literal, NamedTuple
 
 Rgb = tuple[float, float, float]
 """A colour, sRGB, [0, 1]."""
@@ -56,14 +57,20 @@ class Mood:
         return self.hour in hours and is_there
 
 
+Kind = Literal["scene", "thing", "style", "floor", "podium", "backdrop", "colour", "quality", "light", "view"]
+"""What a phrase of the table can name."""
+
+
 class Entry(NamedTuple):
     """One meaning of a phrase."""
 
-    kind: str
-    """scene, floor, podium, colour, quality or light."""
+    kind: Literal[
+        "scene", "thing", "style", "floor", "podium", "backdrop", "colour", "quality", "light", "view"
+    ]
+    """A thing and a style suggest a scene, a view is asked of the camera."""
 
     name: str
-    """Name of the scene or floor; "soft" or "hard" for a quality."""
+    """Name of the scene or floor; "soft" or "hard" for a quality; "studio", "sheet" or "wall"."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +90,28 @@ class Vocabulary:
     """Azimuth and elevation in degrees that a phrase asks of the main light."""
 
     groups: Mapping[str, frozenset[str]]
-    """Words as they are written that share an effect: wet, darker, daytime ..."""
+    """Words as they are written that share an effect or a part in the grammar: wet, darker, link ..."""
 
     ignored: frozenset[str]
+    """Stems of words that describe nothing to draw, products among them."""
+
+    fillers: frozenset[str]
+    """Words that describe nothing to draw, as they are written."""
+
+    products: frozenset[str]
+    """Stems of words that may well name the product."""
+
+    lookalikes: frozenset[str]
+    """Stems of words that are no misspelling of the known word that they resemble."""
+
     singles: tuple[str, ...]
     """Stems of the phrases of one word, to which a misspelt word is compared."""
 
 
 def stem(word: str) -> str:
-    """Return a word without its plural or tense ending, crudely; only ever compared with other stems."""
+    """Return a word without accents and its plural or tense ending, crudely; only compared with stems."""
+    plain = "".join(x for x in unicodedata.normalize("NFKD", word) if not unicodedata.combining(x))
+    word = plain if plain.isascii() else word
     for ending, rest in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("es", "e"), ("s", "")):
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
             return word[: -len(ending)] + rest
@@ -99,8 +119,26 @@ def stem(word: str) -> str:
 
 
 def tokens(text: str) -> list[str]:
-    """Return the words of a text in lower case."""
-    return re.findall(r"[^\W_]+(?:'[^\W_]+)?", text.lower().replace("-", " "))
+    """Return the words of a text in lower case, of any script, and each run of emoji as a word."""
+    runs = groupby(text.lower().replace("\u2019", "'"), _class_of)
+    words = ["".join(run).strip(f"'{_JOINERS}") for kind, run in runs if kind]
+    return [word for word in words if word]
+
+
+def is_symbol(word: str) -> bool:
+    """Whether a word is a run of emoji."""
+    return _class_of(word[0]) == "symbol"
+
+
+def _class_of(character: str) -> str:
+    category = unicodedata.category(character)
+    if character in _JOINERS or (category in ("So", "Sk") and not character.isascii()):
+        return "symbol"
+    return "word" if category[0] in "LNM" or character == "'" else ""
+
+
+_JOINERS = "\u200d\ufe0f"
+"""What holds the parts of one emoji together: zero-width joiner, variation selector 16 (Unicode UTS 51)."""
 
 
 @lru_cache(maxsize=1)
@@ -118,11 +156,16 @@ def vocabulary() -> Vocabulary:
         colours={stem(name): (r / 255, g / 255, b / 255) for name, (r, g, b) in colours.items()},
         lights={_stems(phrase): (angles[0], angles[1]) for phrase, angles in table["light"].items()},
         groups={name: frozenset(words) for name, words in table["group"].items()},
-        ignored=frozenset(
-            stem(word) for row in table["ignored"].values() for phrase in row for word in tokens(phrase)
-        ),
+        ignored=frozenset().union(*(_each_stem(row) for row in table["ignored"].values())),
+        fillers=frozenset(tokens(" ".join(word for row in table["ignored"].values() for word in row))),
+        products=_each_stem(table["ignored"]["products"]) - set(table["ignored"]["praise"]),
+        lookalikes=_each_stem(table["lookalike"]["words"]),
         singles=tuple(stems[0] for stems in entries if len(stems) == 1),
     )
+
+
+def _each_stem(phrases: Iterable[str]) -> frozenset[str]:
+    return frozenset(stem(word) for phrase in phrases for word in tokens(phrase))
 
 
 def _stems(phrase: str) -> tuple[str, ...]:
@@ -130,7 +173,7 @@ def _stems(phrase: str) -> tuple[str, ...]:
 
 
 def _scene(name: str, row: Mapping[str, Any]) -> Scene:
-    fields = {key: value for key, value in row.items() if key != "words"}
+    fields = {key: value for key, value in row.items() if key not in ("words", "things", "styles")}
     fields["headings"] = tuple(row["headings"])
     fields["extras"] = frozenset(row.get("extras", ()))
     fields["sun"] = tuple(row["sun"]) if "sun" in row else None
@@ -152,9 +195,15 @@ def _entries(table: Mapping[str, Any]) -> dict[tuple[str, ...], tuple[Entry, ...
             if entry not in known:
                 known.append(entry)
 
-    for kind in ("scene", "floor"):
-        for name, row in table[kind].items():
-            learn(row["words"], Entry(kind, name))
+    for name, row in table["scene"].items():
+        learn(row["words"], Entry("scene", name))
+        learn(row.get("things", ()), Entry("thing", name))
+        learn(row.get("styles", ()), Entry("style", name))
+    for name, row in table["floor"].items():
+        learn(row["words"], Entry("floor", name))
+    for name, phrases in table["backdrop"].items():
+        learn(phrases, Entry("backdrop", name))
+    learn(table["view"]["words"], Entry("view", ""))
     learn(table["podium"]["words"], Entry("podium", "podium"))
     learn(table["colour"], Entry("colour", ""))
     for phrase, quality in table["quality"].items():
