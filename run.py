@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from prodgen import stopping
+
 if TYPE_CHECKING:
     from prodgen.schema import Lora
 
@@ -53,7 +55,7 @@ OTHER_PICTURES = (".gif", ".bmp", ".avif", ".heic", ".psd", ".jxl", ".pdf")
 def main(ctx: click.Context, /, **values: Any) -> None:
     """Put the product of one photograph into a scene; print what was used and measured."""
     from prodgen.cli.progress_bar import progress_bar
-    from prodgen.cli.telling import Failure, Printer, tell_shot, tell_stopped
+    from prodgen.cli.telling import Failure, Printer, tell_shot
     from prodgen.client import Client
     from prodgen.errors import ProdgenError
     from prodgen.shots import Recipe, shoot
@@ -82,8 +84,8 @@ def main(ctx: click.Context, /, **values: Any) -> None:
     except ProdgenError as error:
         raise Failure(error) from error
     except KeyboardInterrupt:
-        tell_stopped("prodgen: ")
-        ctx.exit(130)
+        stopping.tell()
+        ctx.exit(stopping.EXIT_CODE)
     to = Printer()
     tell_shot(result, to)
     for note in left_out:
@@ -133,4 +135,4 @@ def _print_parameters(values: dict[str, Any], seed: int, loras: dict[str, float]
 
 
 if __name__ == "__main__":
-    main()
+    stopping.run("__main__:main")

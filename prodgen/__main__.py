@@ -1,6 +1,12 @@
-"""`python -m prodgen` is the command line."""
+"""The command `prodgen`, and `python -m prodgen`."""
 
-from prodgen.cli import main
+from prodgen import stopping
+
+
+def run() -> None:
+    """Run the command line as this process."""
+    stopping.run("prodgen.cli:main")
+
 
 if __name__ == "__main__":
-    main()
+    run()

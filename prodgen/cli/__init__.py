@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import errno
 import logging
+from typing import Any
 
 import click
 
-from prodgen import __version__
+from prodgen import __version__, stopping
 from prodgen.cli import refusal
 from prodgen.cli.parameters import EVERYWHERE
-from prodgen.cli.telling import Failure, Misuse, printer, tell_stopped
+from prodgen.cli.telling import Failure, Misuse, printer
 from prodgen.cli.values import load
 from prodgen.errors import ProdgenError
 
@@ -43,6 +44,10 @@ COMMANDS = {
 class _Prodgen(click.Group):
     """A group that imports a command when it is needed, and says each error as one sentence."""
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        with stopping.heeded():
+            return super().main(*args, **extra)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*COMMANDS, *(name for name in self.commands if name not in COMMANDS)]
 
@@ -61,6 +66,8 @@ class _Prodgen(click.Group):
             return super().make_context(info_name, args, parent, **extra)
         except click.UsageError as error:
             raise Misuse(refusal.of_usage(error)) from error
+        except KeyboardInterrupt:  # click would say "Aborted!", and exit with 1
+            raise click.exceptions.Exit(stopping.EXIT_CODE) from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -85,8 +92,8 @@ class _Prodgen(click.Group):
         except OSError as error:
             raise Failure(_of_path(error)) from error
         except KeyboardInterrupt:
-            tell_stopped("prodgen: ")
-            ctx.exit(130)
+            stopping.tell()
+            ctx.exit(stopping.EXIT_CODE)
         printer(ctx).open_what_was_made()
         return result
 

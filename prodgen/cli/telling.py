@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +13,6 @@ import click
 if TYPE_CHECKING:
     from prodgen.shots import Result
     from prodgen.text2image import GeneratedPicture
-
-STOP_S = 3.0
-"""How long the embedded backend is given to come to the end of the step that it is in."""
 
 _KEY = "prodgen.printer"
 
@@ -108,18 +103,6 @@ def printer(ctx: click.Context | None = None) -> Printer:
         return Printer()
     found: Printer = ctx.meta.setdefault(_KEY, Printer())
     return found
-
-
-def tell_stopped(who: str = "") -> None:
-    """Say that the user stopped the work, once nothing works any more.
-
-    Python must not end while a thread is inside OpenCV: the whole process would abort, exit code 134.
-    """
-    until = time.monotonic() + STOP_S
-    for thread in threading.enumerate():
-        if thread.daemon and thread is not threading.current_thread():
-            thread.join(max(0.0, until - time.monotonic()))
-    click.echo(f"{who}stopped; nothing was left half-written", err=True)
 
 
 def tell_shot(result: Result, to: Printer, *, more: dict[str, Any] | None = None) -> None:

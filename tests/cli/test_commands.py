@@ -7,11 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
-import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -327,22 +324,6 @@ def test_a_full_disk_behind_stdout_is_one_sentence():
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "no space left" in done.stderr.lower()
-
-
-def test_ctrl_c_waits_for_what_still_draws(monkeypatch):
-    ended: list[bool] = []
-    drawing = threading.Thread(target=lambda: (time.sleep(0.3), ended.append(True)), daemon=True)
-
-    @click.command()
-    def draw() -> None:
-        drawing.start()
-        raise KeyboardInterrupt
-
-    monkeypatch.setitem(main.commands, "draw", draw)
-    done = prodgen("draw")
-
-    assert (done.exit_code, ended) == (130, [True])
-    assert "nothing was left half-written" in done.stderr
 
 
 @pytest.mark.parametrize(("option", "value"), [("--segmenter", "classical"), ("--box", "1,2,30,40")])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
+import time
 
 import httpx
 import pytest
 
 from prodgen.client.reaching.connection import TRIES
-from prodgen.client.work import fetching, tasks
+from prodgen.client.work import calling, fetching, tasks
 from prodgen.dialects import Payload
 from prodgen.errors import (
     BackendBusyError,
@@ -262,3 +265,53 @@ def test_one_picture_of_a_batch_is_drawn_alone_with_the_seed_that_the_server_wou
     assert moved.items() <= single.fields.items()
     assert single.fields["batch_size"] == 1
     assert "n_iter" not in single.fields
+
+
+def interrupted_at(line_number, work):
+    """Run `work` with a KeyboardInterrupt before the so-many-th line of this room; whether one came."""
+    left = [line_number]
+    rooms = (tasks.__file__, calling.__file__)
+
+    def each_line(frame, event, _):
+        if event == "line":
+            left[0] -= 1
+            if left[0] == 0:
+                raise KeyboardInterrupt
+        return each_line
+
+    sys.settrace(lambda frame, *_: each_line if frame.f_code.co_filename in rooms else None)
+    try:
+        work()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return left[0] <= 0
+
+
+def test_ctrl_c_at_any_line_leaves_no_thread_that_asks_a_closed_client(recorded, monkeypatch):
+    monkeypatch.setattr(tasks, "POLL_S", 0.005)
+    faults = []
+    monkeypatch.setattr(threading, "excepthook", lambda fault: faults.append(fault.exc_value))
+
+    def slow(request):
+        time.sleep(0.02)  # long enough for a question about progress
+        return httpx.Response(200, json=json_of("core/txt2img-min"))
+
+    server = recorded(txt2img=slow, interrupt={}, progress="progress-queue/queue-progress")
+    server["/internal/progress"] = "progress-queue/queue-internal-progress-Q1"
+
+    def draw():
+        with server.client() as client:
+            client.txt2img(cat(), on_progress=lambda progress: None)
+
+    lines = 0
+    while interrupted_at(lines + 1, draw):
+        lines += 1
+    watching = [thread for thread in threading.enumerate() if thread.name == "prodgen-progress"]
+    for thread in watching:
+        thread.join(5)
+
+    assert lines > 40
+    assert faults == []
+    assert not any(thread.is_alive() for thread in watching)

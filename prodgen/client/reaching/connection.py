@@ -116,6 +116,11 @@ class Connection:
         self._http.close()
 
     @property
+    def is_closed(self) -> bool:
+        """Whether it was closed here."""
+        return self._http.is_closed
+
+    @property
     def url(self) -> str:
         """The address as it may be shown."""
         return self.address.url
@@ -269,6 +274,10 @@ class Connection:
                 self._wanted_wait_s = _retry_after(response)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise translate(self.url, error, read_s) from error
+        except RuntimeError as error:  # what httpx raises where another thread has closed it
+            if not self.is_closed:
+                raise
+            raise BackendLostError(self.url, "the connection was closed here") from error
         if 300 <= status < 400:
             raise NotABackendError(self.url, f"{path} is redirected; give the address it leads to")
         if status >= 400:

@@ -267,17 +267,13 @@ class Watch:
             self._thread.join(timeout=2 * POLL_S)
 
     def _watch(self) -> None:
-        while not self._over.wait(POLL_S):
+        # Closed without being over: the main thread was interrupted on its way in or out.
+        while not self._over.wait(POLL_S) and not self._connection.is_closed:
             try:
                 progress = self._ask()
             except BackendError as error:
                 log.debug("no progress to be had: %s", error)
                 continue
-            except RuntimeError:
-                # The client was closed while a question was under way; nobody waits for its answer.
-                if self._over.is_set():
-                    return
-                raise
             if progress is None or self._over.is_set() or self._on_progress is None:
                 continue
             try:

@@ -1,0 +1,136 @@
+"""Ctrl-C: one sentence and exit code 130, whatever line of whatever library the interrupt hits.
+
+The first press raises KeyboardInterrupt in the main thread, so that everything cleans up behind itself;
+further ones are ignored meanwhile. What then comes out of the program, in whatever thread, is a consequence
+of the wish to stop and no fault: other threads lose their connection, an import ends half-way. Standard
+library only, so that it works from the first line.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, NoReturn
+
+log = logging.getLogger(__name__)
+
+EXIT_CODE = 130
+"""What shells give a program that Ctrl-C ended: 128 and the signal's number."""
+
+PATIENCE_S = 3.0
+"""How long the embedded backend is given to come to the end of the step that it is in."""
+
+
+AGAIN_S = 0.01
+"""Seconds after which a press that hit a destructor is repeated: the destructor has ended by then."""
+
+
+@dataclass
+class _Wish:
+    """Whether the user wants to stop, and whether that was answered."""
+
+    is_pressed: bool = False
+    is_told: bool = False
+
+
+_wish = _Wish()
+
+
+def tell(who: str = "prodgen: ") -> None:
+    """Say, once, that the user stopped the work, when nothing works any more.
+
+    Python must not end while a thread is inside OpenCV: the whole process would abort, exit code 134.
+    """
+    if _wish.is_told:
+        return
+    _wish.is_told = True
+    until = time.monotonic() + PATIENCE_S
+    for thread in threading.enumerate():
+        if thread.daemon and thread is not threading.current_thread():
+            thread.join(max(0.0, until - time.monotonic()))
+    if sys.stderr is not None:
+        sys.stderr.write(f"{who}stopped; nothing was left half-written\n")
+
+
+@contextmanager
+def heeded() -> Iterator[None]:
+    """While the block runs, answer Ctrl-C as this module says; SystemExit with code 130 ends a stopped block.
+
+    Without effect off the main thread, where signals are ignored (nohup), and inside another such block.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    hooks = threading.excepthook, sys.unraisablehook
+    _wish.is_pressed = _wish.is_told = False
+    try:
+        _listen()
+        yield
+    except BaseException as error:
+        if not _wish.is_pressed:
+            raise
+        log.debug("stopped at %r", error)
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        threading.excepthook, sys.unraisablehook = hooks
+    if _wish.is_pressed:
+        tell()
+        raise SystemExit(EXIT_CODE)
+
+
+def run(program: str) -> NoReturn:
+    """Run a program's main function, named as "package.module:name", as this process; never returns.
+
+    Ctrl-C is heeded during its import already. Once it was pressed, the process ends without another line of
+    Python: threads that are still at work would speak again while Python takes itself down.
+    """
+    code: object = 0
+    try:
+        with heeded():
+            from pkgutil import resolve_name
+
+            resolve_name(program)()
+    except SystemExit as error:
+        code = error.code
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done
+    if _wish.is_pressed:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        os._exit(EXIT_CODE)
+    sys.exit(code)  # type: ignore[arg-type]  # as SystemExit had it
+
+
+def _listen() -> None:
+    usual_hook, usual_unraisable = threading.excepthook, sys.unraisablehook
+
+    def of_thread(fault: threading.ExceptHookArgs) -> None:
+        if not _wish.is_pressed:
+            usual_hook(fault)
+
+    def of_destructor(fault: Any) -> None:
+        if not _wish.is_pressed:
+            usual_unraisable(fault)
+        elif isinstance(fault.exc_value, KeyboardInterrupt):
+            # Raised in a place that swallows everything, such as __del__: pressed once more, outside of it.
+            _wish.is_pressed = False
+            threading.Timer(AGAIN_S, signal.raise_signal, (signal.SIGINT,)).start()
+
+    threading.excepthook, sys.unraisablehook = of_thread, of_destructor
+    signal.signal(signal.SIGINT, _press)
+
+
+def _press(_number: int, _frame: FrameType | None) -> None:
+    if not _wish.is_pressed:
+        _wish.is_pressed = True
+        raise KeyboardInterrupt

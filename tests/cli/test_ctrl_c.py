@@ -1,0 +1,180 @@
+"""Ctrl-C at any moment: one line, exit code 130, and no thread that speaks afterwards."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from prodgen import stopping
+from prodgen.cli import main
+
+STOPPED = "prodgen: stopped; nothing was left half-written\n"
+
+
+def stopped_by(command):
+    """Run a command under the name of `draw`, and return how it ended."""
+    main.commands["draw"] = click.command()(command)
+    try:
+        done = CliRunner().invoke(main, ["draw"])
+    finally:
+        del main.commands["draw"]
+    return done.exit_code, done.stderr
+
+
+def press():
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_is_not_ignored():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_waits_for_what_still_draws():
+    ended: list[bool] = []
+    drawing = threading.Thread(target=lambda: (time.sleep(0.3), ended.append(True)), daemon=True)
+
+    def draw():
+        drawing.start()
+        press()
+
+    assert stopped_by(draw) == (130, STOPPED)
+    assert ended == [True]
+
+
+def test_what_ctrl_c_leads_to_is_no_fault_of_its_own():
+    def draw():
+        try:
+            press()
+        finally:
+            raise ImportError("half of a module was loaded")
+
+    assert stopped_by(draw) == (130, STOPPED)
+
+
+def test_a_thread_that_loses_its_connection_after_ctrl_c_says_nothing(capfd):
+    go_on = threading.Event()
+
+    def asks():
+        go_on.wait(5)
+        raise RuntimeError("Cannot send a request, as the client has been closed.")
+
+    asking = threading.Thread(target=asks)
+
+    def draw():
+        asking.start()
+        try:
+            press()
+        finally:
+            go_on.set()
+            asking.join()
+
+    assert stopped_by(draw) == (130, STOPPED)
+    assert capfd.readouterr().err == ""
+
+
+def test_pressing_again_while_it_stops_changes_nothing():
+    cleaned = []
+
+    def draw():
+        try:
+            press()
+        finally:
+            press()
+            cleaned.append(True)
+
+    assert stopped_by(draw) == (130, STOPPED)
+    assert cleaned == [True]
+
+
+def test_ctrl_c_that_hits_a_destructor_is_not_lost():
+    class Pressed:
+        def __del__(self):
+            press()
+
+    went_on = []
+
+    def draw():
+        Pressed()
+        for _ in range(300):
+            time.sleep(0.01)
+        went_on.append(True)
+
+    assert stopped_by(draw) == (130, STOPPED)
+    assert not went_on
+
+
+def test_ctrl_c_during_the_import_of_a_command_is_one_line(monkeypatch):
+    monkeypatch.setattr("prodgen.cli.load", lambda where: press())
+    monkeypatch.delitem(main.commands, "show", raising=False)
+
+    done = CliRunner().invoke(main, ["show", "a.png"])
+
+    assert (done.exit_code, done.stderr) == (130, STOPPED)
+
+
+def test_afterwards_python_answers_ctrl_c_as_before():
+    stopped_by(press)
+
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(KeyboardInterrupt):
+        press()
+
+
+DRIVER = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored where the tests are run
+from prodgen import stopping
+
+def main():
+    print("ready", flush=True)
+    from prodgen.cli import main
+    main(sys.argv[1:])
+
+stopping.run("__main__:main")
+"""
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.15, 0.5, 1.2, 2.5])
+def test_a_process_ends_with_one_line_whenever_ctrl_c_is_pressed(after_s, tmp_path):
+    asked = ["generate", "--prompt", "a table", "--backend", "embedded://", "--count", "50", "-q"]
+    drawing = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, *asked, "-o", str(tmp_path / "a.png")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert drawing.stdout.readline() == "ready\n"
+        time.sleep(after_s)
+        for _ in range(3):  # as a terminal does that sends it to every process of a group
+            drawing.send_signal(signal.SIGINT)
+        _, said = drawing.communicate(timeout=40)
+    finally:
+        drawing.kill()
+
+    assert (drawing.returncode, said) == (130, STOPPED)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_off_the_main_thread_signals_are_left_alone():
+    found = []
+
+    def ask():
+        with stopping.heeded():
+            found.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+
+    assert found == [signal.default_int_handler]
