@@ -31,7 +31,7 @@ PictureSource = (
 )
 """Whatever can be read as a picture; see `load`."""
 
-MAX_FILE_BYTES = 512 * 1024 * 1024
+MAX_FILE_BYTES = 1280 * 1024 * 1024
 """Largest file read."""
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from PIL import Image, UnidentifiedImageError
 
@@ -53,6 +54,10 @@ BROKEN = (
 # What matters of a picture is said by an error or a notice of ours; Pillow's warnings would be lines between.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+# Pillow raises what libtiff finds wrong; libtiff prints it on stderr beside that, unless it has no handler.
+# Where Pillow brings no libtiff that can be reached so, its lines stay.
+with suppress(AttributeError, OSError):
+    ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)  # type: ignore[attr-defined]  # C
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from PIL import Image
 from prodgen.codecs.exif_colours import ExifFacts, exif_of
 from prodgen.codecs.icc_profiles import BROKEN_PROFILE
 from prodgen.codecs.pillow_pictures import describe, raster_of
+from prodgen.codecs.png_scanlines import check_deep_scanlines
 from prodgen.codecs.raster import Raster
 from prodgen.codecs.tone_mapping import from_code_points
 
@@ -84,11 +85,17 @@ def _deep(data: bytes, picture: Image.Image) -> tuple[Raster, ExifFacts]:
         ValueError: If the file is damaged.
     """
     kind, plain = data[25], [SIGNATURE]
+    hidden_size = {_GREY: 2, _RGB: 6}.get(kind)
     others: dict[bytes, bytes] = {}
     for name, content, whole in _chunks(data):
-        if name in (b"IHDR", b"tRNS", b"IDAT", b"IEND"):
-            plain.append(whole)
+        is_first = name not in others
         others.setdefault(name, content if name != b"IDAT" else b"")
+        if name in (b"IDAT", b"IEND") or (
+            is_first and (name == b"IHDR" or (name == b"tRNS" and len(content) == hidden_size))
+        ):
+            plain.append(whole)
+    packed = (content for name, content, _ in _chunks(data) if name == b"IDAT")
+    check_deep_scanlines(others.get(b"IHDR", b""), packed)
     pixels = cv2.imdecode(np.frombuffer(b"".join(plain), np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16 or pixels.shape[:2] != picture.size[::-1]:
         raise ValueError("its pixels are damaged")
