@@ -33,7 +33,7 @@ from prodgen.images import from_uint8, to_uint8
 Model = Literal["grey", "rgb", "cmyk", "lab"]
 """What the channels of a picture stand for."""
 
-BROKEN_PROFILE = "its colour profile is broken and was taken for sRGB"
+BROKEN_PROFILE = "its colour profile is broken and was not used"
 
 _SPACES = {b"GRAY": "grey", b"RGB ": "rgb", b"CMYK": "cmyk", b"Lab ": "lab"}
 _OF_PICTURES = (b"scnr", b"mntr", b"prtr", b"spac")
@@ -95,7 +95,7 @@ def space_of_profile(profile: bytes, model: Model) -> tuple[ColourSpace | None, 
         kind, space = profile[12:16], _SPACES.get(profile[16:20])
         if kind not in _OF_PICTURES or not (space == model or (space, model) == ("rgb", "grey")):
             meant = "another kind of use" if kind not in _OF_PICTURES else f"{space or 'other'} pictures"
-            return None, f"its colour profile is for {meant}, not for a {model} one, and was taken for sRGB"
+            return None, f"its colour profile is for {meant}, not for a {model} one, and was not used"
         if space == "rgb" and tags.get(b"cicp", b"")[:4] == b"cicp":
             return from_code_points(tags[b"cicp"][8], tags[b"cicp"][9])
         found = _space(profile, tags, model="grey" if space == "grey" else model)
