@@ -29,7 +29,10 @@ def run(root, tmp_path, tmp_path_factory, monkeypatch):
     return call
 
 
-@pytest.mark.parametrize("flags", [(), ("--output_filename", "outputs/run"), ("--output_filename", "new/")])
+@pytest.mark.parametrize(
+    "flags",
+    [(), *(("--output_filename", given) for given in ("outputs/run", "new/", "new.png/", "a/b/v1.2"))],
+)
 def test_a_directory_takes_a_picture_named_by_the_time(run, flags, tmp_path):
     done = run(*flags)
 

@@ -8,7 +8,7 @@ import pytest
 from prodgen.client import Client
 from prodgen.engines import embedded_server
 from prodgen.engines.ibl.ibl_engine import IblEngine
-from prodgen.errors import UnsupportedFeatureError
+from prodgen.errors import NotABackendError, UnsupportedFeatureError
 from prodgen.schema import ADetailer, ControlNetUnit, ICLight, Txt2Img, Upscale
 from prodgen.server import ApiServer, ApiTransport
 
@@ -56,6 +56,14 @@ def test_restoring_faces_while_enlarging_is_refused(client):
         client.upscale(
             Upscale(image=GREY, upscaler_1="prodgen-sharp", upscaling_resize=2, codeformer_visibility=1)
         )
+
+
+def test_a_route_that_it_lacks_is_no_matter_of_its_address():
+    with Client("embedded://") as client, pytest.raises(NotABackendError) as caught:
+        client.controlnet.models()
+
+    assert "The embedded backend cannot do that" in str(caught.value)
+    assert "--api" not in str(caught.value)
 
 
 def test_what_is_asked_for_and_not_drawn_is_told_with_the_picture(client):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
+from prodgen.client.reaching.addresses import EMBEDDED
 from prodgen.client.reaching.decoding import decode_json
 from prodgen.errors import (
     BackendAuthError,
@@ -30,6 +31,9 @@ _ARRAY_IN_THE_RESULT = re.compile(r"numpy\.ndarray' object has no attribute 'inf
 
 NANS_REMEDY = "Start the server with --no-half-vae or --no-half, or choose another VAE."
 """What helps where the model's numbers break."""
+
+LACKING = "The embedded backend cannot do that; a Stable Diffusion server may (--backend URL)."
+"""What to do about a route that the embedded backend lacks: its address and its start are no matter."""
 
 _SHOWN = 300
 """Characters of a server's text that our message repeats."""
@@ -62,7 +66,7 @@ def raise_for(url: str, status: int, content_type: str, body: bytes, *, path: st
             url, "a proxy before it gave up waiting (504)", remedy="Raise the proxy's time-out."
         )
     if status in (404, 405) and text in ("Not Found", "Method Not Allowed", ""):
-        raise NotABackendError(url, f"it has no {path}")
+        raise NotABackendError(url, f"it has no {path}", remedy=LACKING if url == EMBEDDED else None)
     if "html" in content_type:
         raise NotABackendError(url, f"{path} answered a web page ({status})")
     raise fault(url, status, text)
@@ -87,7 +91,12 @@ def fault(url: str, status: int, text: str) -> BackendError:
         )
     if status == 422:
         return BackendFaultError(url, f"it does not accept the request: {text}", server_text=text)
-    return BackendFaultError(url, f"it failed ({status}): {text or 'it does not say why'}", server_text=text)
+    return BackendFaultError(
+        url,
+        f"it failed ({status}): {text or 'it does not say why'}",
+        remedy="" if url == EMBEDDED else None,  # it has no console
+        server_text=text,
+    )
 
 
 def readable(content_type: str, body: bytes) -> str:

@@ -165,8 +165,8 @@ class _Found:
             self._take_colour(phrase, head)
         elif not head.meanings:
             self._set_aside(rest)
-            is_product_or_drawn = head.role == "product" or head.text in known.groups["wet"]
-            if not is_product_or_drawn or phrase.link in known.groups["company"]:
+            is_told = head.role != "product" or phrase.link in known.groups["company"]
+            if is_told and head.text not in known.groups["wet"]:
                 self._tell(phrase.text())
 
     def _tell_views(self, held: Sequence[Term]) -> None:
