@@ -7,6 +7,7 @@
             UnknownNameError            a name: knows the nearest right ones
             IdleSettingError            settings that would be without effect: knows which, and why
         SegmentationError           no usable matte
+        WeightsError                a network's weights cannot be downloaded
         PlacementError              the product does not fit the canvas
         IdentityError               the product cannot be kept the same
             ProductNotKeptError         it was drawn, and is beyond a limit; knows which, and the picture
@@ -48,6 +49,18 @@ class ImageError(ProdgenError):
 
 class SegmentationError(ProdgenError):
     """No usable matte could be made of the photograph; the message says what to try."""
+
+
+class WeightsError(ProdgenError):
+    """The weights of the network `name` cannot be had, for `reason`."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the weights of {self.name!r} were not got: {self.reason}"
 
 
 class PlacementError(ProdgenError):

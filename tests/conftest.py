@@ -44,3 +44,12 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     # Nor on whether this machine can read print, which takes a second for each product.
     monkeypatch.setenv("PRODGEN_TESSERACT", "off")
+
+
+@pytest.fixture(autouse=True)
+def no_offer(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test neither gets the offer that a user gets once, nor takes it from whoever runs it."""
+    cache = tmp_path_factory.getbasetemp() / "cache"
+    (cache / "prodgen").mkdir(parents=True, exist_ok=True)
+    (cache / "prodgen" / "larger-network-offered").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))

@@ -33,6 +33,7 @@ COMMANDS = {
     "upscale": "prodgen.cli.upscale:upscale",
     "list": "prodgen.cli.listing:list_names",
     "recipe": "prodgen.cli.recipe:recipe",
+    "weights": "prodgen.cli.weights:weights",
     "licences": "prodgen.cli.licences:licences",
     "doctor": "prodgen.cli.doctor:doctor",
     "serve": "prodgen.cli.serve:serve",

@@ -98,10 +98,11 @@ def _scripts(client: Client) -> list[Row]:
 
 def _segmenters() -> list[Row]:
     from prodgen.cutout import NAMES, available
+    from prodgen.cutout.rembg_sessions import INSTALL, is_installed
 
-    here = available()
+    here, remedy = available(), "prodgen weights get {}" if is_installed() else INSTALL
     return [
-        {"name": name, "here": "" if name in here else "weights are not on this machine"} for name in NAMES
+        {"name": name, "here": "" if name in here else f"not here: {remedy.format(name)}"} for name in NAMES
     ]
 
 

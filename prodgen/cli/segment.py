@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from prodgen.cli.offer import offer_better_network
 from prodgen.cli.parameters import box_option, output_option, segmenter_option
 from prodgen.cli.telling import printer
 from prodgen.cli.values import File
@@ -21,8 +22,8 @@ def segment(photo: Path, output: Path, segmenter: str | None, box: tuple[int, in
 
     Its soft matte is written, a grey picture in which white is product.
 
-    Without --segmenter, rembg's isnet-general-use is taken if it is installed and its weights are there,
-    else `classical`, which needs no weights and is made for studio photographs.
+    Without --segmenter, the best network whose weights are here is taken: u2netp comes with prodgen,
+    `prodgen weights list` shows larger ones.
 
     \b
         prodgen segment mug.jpg -o mug-matte.png
@@ -47,3 +48,5 @@ def segment(photo: Path, output: Path, segmenter: str | None, box: tuple[int, in
     to.made("matte", output, f"by {by}; product is {share:.1%} of the picture")
     for notice in cut.notices:
         to.note(notice)
+    if segmenter is None and cut.segmenter is not None:
+        offer_better_network(to)

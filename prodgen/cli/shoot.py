@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from prodgen.cli.offer import offer_better_network
 from prodgen.cli.parameters import (
     LIGHT,
     LOOK,
@@ -143,3 +144,5 @@ def shoot(
         for result in shoot_all(shots, backend=backend, dialect=dialect, on_progress=report):
             with report.out_of_the_way():
                 tell_shot(result, to)
+    if matte is None and "segmenter" not in given:
+        offer_better_network(to)

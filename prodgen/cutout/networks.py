@@ -20,7 +20,7 @@ from prodgen.cutout.completion import complete_outline
 from prodgen.cutout.doubts import Segmentation
 from prodgen.cutout.hints import Point, Rectangle, check_hints, clear_outside
 from prodgen.cutout.matting import refine
-from prodgen.cutout.rembg_sessions import BIREFNET, ISNET, SAM, SILUETA, U2NET, U2NETP
+from prodgen.cutout.rembg_sessions import BIREFNET, ISNET, SAM, U2NET, U2NETP
 from prodgen.errors import SegmentationError, SettingError
 from prodgen.images import Matte, Plane, RgbImage, resize
 
@@ -28,13 +28,11 @@ _KINDS = {
     "isnet-general-use": ISNET,
     "birefnet-general": BIREFNET,
     "birefnet-general-lite": BIREFNET,
-    "birefnet-general-fp16": BIREFNET,
+    "u2net": U2NET,
+    "u2netp": U2NETP,
     "birefnet-dis": BIREFNET,
     "birefnet-hrsod": BIREFNET,
     "birefnet-massive": BIREFNET,
-    "u2net": U2NET,
-    "u2netp": U2NETP,
-    "silueta": SILUETA,
     "sam": SAM,
 }
 
@@ -85,11 +83,16 @@ def weights(name: str) -> tuple[Path, ...]:
     """
     if name == PACKAGED:
         return (PACKAGED_FILE,)
-    files = _SAM_FILES if name == "sam" else (f"{name}.onnx",)
+    files = file_names(name)
     for folder in (home() / "models" / name, _legacy_home()):
         if all(_is_file(folder / file) for file in files):
             return tuple(folder / file for file in files)
     return ()
+
+
+def file_names(name: str) -> tuple[str, ...]:
+    """What rembg calls the files of a model's weights."""
+    return _SAM_FILES if name == "sam" else (f"{name}.onnx",)
 
 
 def home() -> Path:

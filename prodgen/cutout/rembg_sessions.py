@@ -54,7 +54,6 @@ class SessionKind(NamedTuple):
 
 U2NET = SessionKind("u2net", 320, _IMAGENET)
 U2NETP = U2NET._replace(module="u2netp")
-SILUETA = U2NET._replace(module="silueta")
 ISNET = SessionKind("dis_general_use", 1024, _HALF)
 BIREFNET = SessionKind("birefnet_general", 1024, _IMAGENET, gives_logits=True)
 SAM = SessionKind("sam", 1024, _HALF)

@@ -25,10 +25,8 @@ from prodgen.images import RgbImage
 AUTO_ORDER = (
     "isnet-general-use",
     "birefnet-general",
-    "birefnet-general-fp16",
     "birefnet-general-lite",
     "u2net",
-    "silueta",
     "u2netp",
 )
 """What `auto` takes, the first whose weights are here; u2netp's always are."""

@@ -59,6 +59,10 @@ class LocalFacts:
     free_bytes: int | None = None
     segmenters: tuple[str, ...] = ()
     """Segmenters that run now, without a download."""
+    segmenter: str = "classical"
+    """What `auto` takes of them."""
+    better_network: str = ""
+    """The command that gets a larger network, with size and licence, where only prodgen's own is here."""
     ocr: str | None = None
     """Name and version of the program that reads print; "": it does not run; None: there is none."""
     scenes: int = 0

@@ -223,9 +223,23 @@ def look_around(outputs: Path) -> LocalFacts:
         problem,
         free,
         cutout.available(),
+        cutout.segmenter().name,
+        better_network=_better_network(),
         ocr=None if program is None else ocr.version(program) or "",
         scenes=scenes,
         scene_errors=errors,
+    )
+
+
+def _better_network() -> str:
+    from prodgen.weights.on_this_machine import worth_getting
+
+    network = worth_getting()
+    if network is None:
+        return ""
+    return (
+        f"; a larger network: prodgen weights get {network.network}"
+        f" ({network.size_in_words}, {network.weights[0].licence})"
     )
 
 

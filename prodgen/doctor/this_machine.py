@@ -39,18 +39,13 @@ def outputs(facts: SetupFacts) -> Finding:
 
 def segmentation(facts: SetupFacts) -> Finding:
     """What cuts out the product?"""
-    networks = [name for name in facts.here.segmenters if name not in ("auto", "classical")]
-    if networks:
-        return Finding("cut-out", "OK", f"by {networks[0]!r}" + _others(networks[1:]))
-    what = "by the classical segmenter, which is made for plain backdrops and needs no weights"
-    if facts.is_embedded:
-        # A first try without a server must not ask for anything to be installed or downloaded.
-        return Finding("cut-out", "OK", what)
-    return Finding("cut-out", "warning", what, INSTALL_REMBG)
-
-
-def _others(names: list[str]) -> str:
-    return f"; also {', '.join(names)}" if names else ""
+    here = facts.here
+    name = "cut-out"
+    if here.segmenter == "classical":
+        what = "by the classical segmenter, which is made for plain backdrops: no network can be run"
+        return Finding(name, "warning", what, INSTALL_REMBG)
+    others = [x for x in here.segmenters if x not in ("auto", here.segmenter)]
+    return Finding(name, "OK", f"by {here.segmenter!r}; also {', '.join(others)}{here.better_network}")
 
 
 def print_reading(facts: SetupFacts) -> Finding:

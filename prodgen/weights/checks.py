@@ -32,14 +32,20 @@ def what_is_wrong(path: Path, weight: Weight, *, progress: Callable[[int], None]
         return f"has {size:,} bytes, {weight.size:,} were expected"
     if fault := header_fault(path, weight.kind):
         return fault
-    if weight.verified and (got := sha256(path, progress=progress)) != weight.sha256:
+    if weight.sha256_is_known and (got := sha256(path, progress=progress)) != weight.sha256:
         return f"has sha256 {got}, {weight.sha256} was expected"
+    if weight.md5 and (got := _digest(path, "md5", progress)) != weight.md5:
+        return f"has MD5 {got}, {weight.md5} was expected"
     return None
 
 
 def sha256(path: Path, *, progress: Callable[[int], None] | None = None) -> str:
     """Return the SHA-256 of a file as 64 hex digits; `progress` is told the bytes of each block read."""
-    digest = hashlib.sha256()
+    return _digest(path, "sha256", progress)
+
+
+def _digest(path: Path, kind: str, progress: Callable[[int], None] | None) -> str:
+    digest = hashlib.new(kind, usedforsecurity=kind != "md5")
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK):
             digest.update(block)

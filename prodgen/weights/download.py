@@ -68,6 +68,9 @@ class DownloadOptions:
     accepted: frozenset[str] = frozenset()
     """Names of weights that are taken although no hash is known for them."""
     retries: int = 4
+    """How often a source is asked again after a fault that may pass."""
+    waits_for_network: bool = True
+    """Whether a source that cannot be reached at all is asked again, too."""
     pause_s: float = 2.0
     parallel: int = 3
     stop: Event = field(default_factory=Event)
@@ -79,11 +82,11 @@ def inspect(weight: Weight, folder: Path, record: Record, *, accepted: Collectio
     if not path.is_file():
         return Outcome(weight, FileState.MISSING)
     known = record.sha256_of(weight.file, path)
-    if known is not None and (known == weight.sha256 or not weight.verified):
+    if known is not None and (known == weight.sha256 or not weight.sha256_is_known):
         return Outcome(weight, FileState.HERE, sha256=known)
     if fault := what_is_wrong(path, weight):
         return Outcome(weight, FileState.WRONG, fault)
-    got = weight.sha256 if weight.verified else sha256(path)
+    got = weight.sha256 if weight.sha256_is_known else sha256(path)
     if not weight.verified and weight.name not in accepted:
         return Outcome(weight, FileState.UNDECIDED, f"a file is here with sha256 {got}", got)
     record.add(weight.file, path, name=weight.name, sha256=got, source="found")
@@ -187,6 +190,7 @@ def _fetch_and_check(
             partial,
             size=weight.size,
             retries=options.retries,
+            waits_for_network=options.waits_for_network,
             pause_s=options.pause_s,
             on_start=lambda have, total: progress.start(weight.name, have, total),
             on_bytes=lambda count: progress.advance(weight.name, count),
@@ -233,7 +237,7 @@ def _accept(
 ) -> Outcome:
     """Give a checked file its name, keep the file that had it before as `.bad`, and record the hash."""
     target = options.folder / weight.file
-    got = weight.sha256 if weight.verified else sha256(partial)
+    got = weight.sha256 if weight.sha256_is_known else sha256(partial)
     if target.exists():
         target.replace(target.with_name(target.name + ".bad"))
     partial.replace(target)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from prodgen.errors import SettingError
 from prodgen.weights.checks import sha256
-from prodgen.weights.manifest import UNVERIFIED, Weight
+from prodgen.weights.manifest import Weight
 from prodgen.weights.record import Record
 
 MODEL_SUFFIXES = (".safetensors", ".ckpt", ".pth", ".pt", ".onnx")
@@ -45,7 +45,8 @@ def used_by(stages: Iterable[NamedModels], weights: Sequence[Weight]) -> tuple[W
     """Return the weights that a recipe's stages use or may use, in the order of the list.
 
     A weight is used when a stage names it (a LoRA, a segmentation model, a checkpoint). A stage that names
-    none of the weights made for it may use any default one of them, so all those count.
+    none of the weights made for it may use any that is in the default set or comes with prodgen, so all
+    those count.
 
     Args:
         stages: Each stage of the recipe, with the names in it.
@@ -60,7 +61,9 @@ def used_by(stages: Iterable[NamedModels], weights: Sequence[Weight]) -> tuple[W
         used.update(
             weight.name
             for weight in weights
-            if weight.default and stage.stage in weight.stages and _folder(weight) not in kinds_named
+            if (weight.default or weight.packaged)
+            and stage.stage in weight.stages
+            and _folder(weight) not in kinds_named
         )
     return tuple(weight for weight in weights if weight.name in used)
 
@@ -76,7 +79,7 @@ def found_in(folder: Path, weights: Sequence[Weight]) -> tuple[FoundFile, ...]:
     if not folder.is_dir():
         raise SettingError(f"{str(folder)!r} is no folder; give the models folder of the backend")
     record = Record(folder)
-    by_hash = {weight.sha256: weight for weight in weights if weight.sha256 != UNVERIFIED}
+    by_hash = {weight.sha256: weight for weight in weights if weight.sha256_is_known}
     by_file = {weight.file: weight for weight in weights}
     found = []
     for path in sorted(folder.rglob("*")):
@@ -86,7 +89,7 @@ def found_in(folder: Path, weights: Sequence[Weight]) -> tuple[FoundFile, ...]:
         recorded = record.sha256_of(file, path)
         digest = recorded or sha256(path)
         weight = by_hash.get(digest)
-        if weight is None and recorded and file in by_file and not by_file[file].verified:
+        if weight is None and recorded and file in by_file and not by_file[file].sha256_is_known:
             weight = by_file[file]  # accepted under this name without a known hash
         found.append(FoundFile(file, digest, weight))
     return tuple(found)

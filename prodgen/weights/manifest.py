@@ -32,7 +32,7 @@ _REQUIRED = (
     "commercial",
     "sources",
 )
-_OPTIONAL = ("size", "hash_from", "note", "stages", "aliases")
+_OPTIONAL = ("size", "md5", "hash_from", "packaged", "note", "stages", "aliases")
 
 
 class WeightsListError(ValueError):
@@ -73,7 +73,11 @@ class Weight:
     sources: tuple[Source, ...]
     size: int | None = None
     """Bytes; None where it is not known."""
+    md5: str = ""
+    """32 hexadecimal digits where no SHA-256 is known: tells a damaged file, not a forged one."""
     hash_from: str = ""
+    packaged: bool = False
+    """Whether the file comes inside prodgen, so that there is nothing to download."""
     note: str = ""
     stages: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
@@ -81,6 +85,11 @@ class Weight:
     @property
     def verified(self) -> bool:
         """Whether a hash is known for it."""
+        return self.sha256_is_known or bool(self.md5)
+
+    @property
+    def sha256_is_known(self) -> bool:
+        """Whether the hash is one that also tells a forged file."""
         return self.sha256 != UNVERIFIED
 
     @property
@@ -170,10 +179,12 @@ def _source(label: str, entry: Mapping[str, Any]) -> Source:
 
 
 def _check_hash(label: str, entry: Mapping[str, Any]) -> None:
-    sha256, size = entry["sha256"], entry.get("size")
+    sha256, md5, size = entry["sha256"], entry.get("md5"), entry.get("size")
     if sha256 != UNVERIFIED and not re.fullmatch(r"[0-9a-f]{64}", str(sha256)):
         raise WeightsListError(f"weights {label}: sha256 must be 64 lower-case hex digits or {UNVERIFIED!r}")
-    if sha256 != UNVERIFIED and not entry.get("hash_from"):
+    if md5 is not None and not re.fullmatch(r"[0-9a-f]{32}", str(md5)):
+        raise WeightsListError(f"weights {label}: md5 must be 32 lower-case hex digits")
+    if (sha256 != UNVERIFIED or md5) and not entry.get("hash_from"):
         raise WeightsListError(f"weights {label}: hash_from must say where the hash was read")
     if size is not None and (not isinstance(size, int) or size <= 0):
         raise WeightsListError(f"weights {label}: size must be a number of bytes")

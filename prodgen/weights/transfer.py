@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import shutil
+import socket
 import ssl
 import time
 import urllib.error
@@ -28,6 +29,10 @@ from prodgen.weights.manifest import Source
 TIMEOUT_S = 60.0
 """Without a byte for so long, the connection counts as broken. Hubs pause for seconds, not for minutes."""
 
+CONNECT_S = 6.0
+"""So long a source has to take the connection, all its addresses together. Where there is no network, packets
+vanish without an answer: the user must know within seconds."""
+
 LONGEST_PAUSE_S = 60.0
 """However long a server asks us to wait, no longer: the next source may answer at once."""
 
@@ -39,13 +44,19 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class TransferError(Exception):
-    """This source did not give the file; `again` says whether the same source is worth another try."""
+    """This source did not give the file; `again` says whether the same source is worth another try.
 
-    def __init__(self, reason: str, *, again: bool = False, pause_s: float = 0.0) -> None:
+    `unreached` says that nothing answered there.
+    """
+
+    def __init__(
+        self, reason: str, *, again: bool = False, pause_s: float = 0.0, unreached: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.again = again
         self.pause_s = pause_s
+        self.unreached = unreached
 
 
 class DiskFullError(Exception):
@@ -65,6 +76,34 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
+class _QuickConnection(http.client.HTTPSConnection):
+    """Gives up an address that does not answer sooner than one that is slow to send."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # The hook by which http.client opens its socket, to a proxy as to the source itself.
+        self._create_connection = _open_socket
+
+    def connect(self) -> None:
+        wait, self.timeout = self.timeout, CONNECT_S
+        super().connect()
+        self.sock.settimeout(wait)
+
+
+def _open_socket(address: tuple[str, int], _wait: object, origin: Any = None) -> socket.socket:
+    known = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    return socket.create_connection(address, max(1.0, CONNECT_S / len(known)), origin)
+
+
+class _QuickHTTPS(urllib.request.HTTPSHandler):
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._own_context = context
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_QuickConnection, req, context=self._own_context)
+
+
 def opener() -> urllib.request.OpenerDirector:
     """Return an opener that knows the proxy and the certificate authorities of the environment."""
     context = ssl.create_default_context()
@@ -72,7 +111,7 @@ def opener() -> urllib.request.OpenerDirector:
         bundle = os.environ.get(variable)
         if bundle and Path(bundle).is_file():
             context.load_verify_locations(bundle)
-    return urllib.request.build_opener(_Redirects, urllib.request.HTTPSHandler(context=context))
+    return urllib.request.build_opener(_Redirects, _QuickHTTPS(context))
 
 
 def fetch(
@@ -81,6 +120,7 @@ def fetch(
     *,
     size: int | None,
     retries: int,
+    waits_for_network: bool,
     pause_s: float,
     on_start: Callable[[int, int | None], None],
     on_bytes: Callable[[int], None],
@@ -93,6 +133,7 @@ def fetch(
         partial: File that grows; beside it a `.json` remembers which address it is from.
         size: Expected bytes, or None.
         retries: How often to try again after a fault that may pass.
+        waits_for_network: Whether that no answer came at all counts as such a fault.
         pause_s: First pause between tries; it doubles.
         on_start: Told bytes already here and bytes in all (or None), at each try.
         on_bytes: Told the size of each block that arrives.
@@ -108,7 +149,7 @@ def fetch(
         try:
             _fetch_once(director, source, partial, size=size, on_start=on_start, on_bytes=on_bytes, stop=stop)
         except TransferError as error:
-            if not error.again or attempt == retries:
+            if not error.again or attempt == retries or (error.unreached and not waits_for_network):
                 raise
             wait = min(max(error.pause_s, pause_s * 2**attempt), LONGEST_PAUSE_S)
             if stop.wait(wait):
@@ -148,7 +189,7 @@ def _fetch_once(
     except urllib.error.HTTPError as error:
         raise _http_error(error, source, partial, token_sent=bool(token)) from error
     except urllib.error.URLError as error:
-        raise _network_error(error.reason, source.url) from error
+        raise _network_error(error.reason, source.url, unreached=True) from error
     except (TimeoutError, ConnectionError, http.client.HTTPException, ssl.SSLError) as error:
         raise _network_error(error, source.url) from error
     got = partial.stat().st_size
@@ -231,7 +272,7 @@ def _http_error(
     )
 
 
-def _network_error(reason: object, url: str) -> TransferError:
+def _network_error(reason: object, url: str, *, unreached: bool = False) -> TransferError:
     host = urlsplit(url).hostname
     if isinstance(reason, ssl.SSLCertVerificationError):
         return TransferError(
@@ -240,7 +281,8 @@ def _network_error(reason: object, url: str) -> TransferError:
         )
     proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
     via = f" (proxy: {urlsplit(proxy).hostname})" if proxy and url.startswith("https") else ""
-    return TransferError(f"no answer{via}: {reason}", again=True)
+    said = getattr(reason, "strerror", None) or reason
+    return TransferError(f"no answer{via}: {said}", again=True, unreached=unreached)
 
 
 def _resumable(partial: Path, url: str, size: int | None) -> tuple[int, str | None]:

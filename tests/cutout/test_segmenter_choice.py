@@ -61,21 +61,21 @@ def test_auto_takes_the_network_whose_weights_are_there(home):
 @pytest.mark.parametrize(
     ("variable", "folder"),
     [
-        (None, ".rembg/models/silueta"),
+        (None, ".rembg/models/birefnet-dis"),
         (None, ".u2net"),
         ("U2NET_HOME", "mine"),
-        ("U2NET_HOME", "mine/models/silueta"),
-        ("REMBG_HOME", "mine/models/silueta"),
-        ("XDG_DATA_HOME", "mine/rembg/models/silueta"),
+        ("U2NET_HOME", "mine/models/birefnet-dis"),
+        ("REMBG_HOME", "mine/models/birefnet-dis"),
+        ("XDG_DATA_HOME", "mine/rembg/models/birefnet-dis"),
         ("XDG_DATA_HOME", "mine/.u2net"),
     ],
 )
 def test_weights_are_found_wherever_rembg_keeps_them(home, monkeypatch, variable, folder):
     if variable:
         monkeypatch.setenv(variable, str(home / "mine"))
-    path = put(home / folder / "silueta.onnx")
+    path = put(home / folder / "birefnet-dis.onnx")
 
-    assert networks.weights("silueta") == (path,)
+    assert networks.weights("birefnet-dis") == (path,)
 
 
 def test_weights_of_sam_are_both_its_files(home):

@@ -72,7 +72,9 @@ def facts() -> SetupFacts:
     assert found.capabilities is not None
     bridge = ScriptInfo("prodgen bridge", True, False, (ScriptArgument("version", "1.0.0"),))
     have = dataclasses.replace(found.capabilities, scripts=(*found.capabilities.scripts, bridge))
-    here = dataclasses.replace(found.here, segmenters=("auto", "classical", "isnet-general-use"))
+    here = dataclasses.replace(
+        found.here, segmenters=("auto", "classical", "isnet-general-use"), segmenter="isnet-general-use"
+    )
     memory = Memory(1 << 30, 1 << 34, 2 << 30, 24 << 30)
     return dataclasses.replace(found, capabilities=have, here=here, memory=memory)
 
@@ -493,12 +495,32 @@ def test_outputs_that_cannot_be_written_and_a_full_disk_are_told(facts, tmp_path
 
 def test_a_cut_out_without_a_network_and_damaged_scenes_are_told(facts):
     here = dataclasses.replace(
-        facts.here, segmenters=("auto", "classical"), scene_errors=("city: damaged",), scenes=7
+        facts.here,
+        segmenters=("auto", "classical"),
+        segmenter="classical",
+        scene_errors=("city: damaged",),
+        scenes=7,
     )
     report = ill(facts, here=here)
 
     assert report.named("cut-out").status == "warning"
+    assert report.named("cut-out").remedy == "pip install 'rembg[cpu]'"
     assert report.named("scenes").status == "broken"
+
+
+def test_what_auto_would_take_is_told_and_where_a_larger_network_comes_from(facts):
+    larger = "; a larger network: prodgen weights get isnet-general-use (179 MB, Apache-2.0)"
+    here = dataclasses.replace(
+        facts.here,
+        segmenters=("auto", "classical", "u2netp"),
+        segmenter="u2netp",
+        better_network=larger,
+    )
+
+    finding = ill(facts, here=here).named("cut-out")
+
+    assert finding.status == "OK"
+    assert finding.what == f"by 'u2netp'; also classical{larger}"
 
 
 def test_whether_print_can_be_read_is_told_with_the_remedy(facts):

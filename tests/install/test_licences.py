@@ -29,8 +29,8 @@ def used_names_of(recipe: Recipe) -> set[str]:
     return {weight.name for weight in used_by(named_models(recipe), KNOWN)}
 
 
-def test_a_stage_that_names_no_model_may_use_every_default_one_made_for_it():
-    assert used_names("segment", "auto") == {"isnet-general-use", "birefnet-general"}
+def test_a_stage_that_names_no_model_may_use_what_comes_with_prodgen_and_every_default_one():
+    assert used_names("segment", "auto") == {"u2netp", "isnet-general-use", "birefnet-general"}
 
 
 def test_a_stage_that_names_its_model_uses_that_one_alone():

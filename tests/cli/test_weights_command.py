@@ -1,0 +1,259 @@
+"""`prodgen weights`: networks are listed, got with their hash checked, and never got unasked."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import socket
+import time
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from prodgen.cli import main, offer
+from prodgen.cutout import networks, segmenters
+from prodgen.weights import download, manifest, on_this_machine, transfer
+
+GOOD = b"\x08\x08" + bytes(range(256)) * 64
+"""Bytes that begin as an ONNX file does."""
+
+
+def run(*words: str):
+    return CliRunner().invoke(main, words)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A machine without weights but prodgen's own."""
+    for name in ("U2NET_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("REMBG_HOME", str(tmp_path / "rembg"))
+    return tmp_path / "rembg"
+
+
+@pytest.fixture
+def isnet(home, tmp_path, monkeypatch):
+    """An entry of isnet-general-use for which GOOD is the right file; nothing answers at its source."""
+
+    def entry(**changes: object) -> None:
+        known = [
+            dataclasses.replace(
+                weight,
+                sha256=hashlib.sha256(GOOD).hexdigest(),
+                size=len(GOOD),
+                sources=(manifest.Source("https://127.0.0.1:9/isnet.onnx"),),
+            )
+            for weight in manifest.read_list()
+            if weight.name == "isnet-general-use"
+        ]
+        others = [weight for weight in manifest.read_list() if weight.name != "isnet-general-use"]
+        changed = tuple(dataclasses.replace(weight, **changes) for weight in known)
+        monkeypatch.setattr(on_this_machine, "read_list", lambda: (*changed, *others))
+
+    entry()
+    return entry
+
+
+def serve(monkeypatch, content: bytes, *, stops: bool = False) -> None:
+    """Let every source give these bytes."""
+
+    def fetch(source, partial, *, on_start, **_options):
+        on_start(0, len(content))
+        partial.write_bytes(content)
+        if stops:
+            raise transfer.StoppedError
+
+    monkeypatch.setattr(download.transfer, "fetch", fetch)
+
+
+def test_the_list_has_size_licence_and_what_is_here(home):
+    rows = {row["name"]: row for row in json.loads(run("weights", "list", "--json").output)}
+
+    assert set(rows) == set(networks.MODELS)
+    assert rows["u2netp"]["packaged"]
+    assert rows["u2netp"]["files"] == [str(networks.PACKAGED_FILE)]
+    assert (rows["isnet-general-use"]["bytes"], rows["isnet-general-use"]["files"]) == (178648008, [])
+    assert rows["birefnet-general"]["licence"] == "MIT"
+    assert "DIS5K" in rows["birefnet-general"]["note"]
+    assert "u2netp                           5 MB  Apache-2.0  comes with prodgen" in run("weights").output
+
+
+def test_every_network_has_an_entry_with_a_hash_for_each_of_its_files():
+    for network in on_this_machine.all_networks():
+        assert all(weight.verified for weight in network.weights), network.network
+        assert all(weight.commercial == "yes" for weight in network.weights), network.network
+
+
+def test_the_packaged_network_is_the_one_that_the_list_knows():
+    (weight,) = on_this_machine.network_weights("u2netp").weights
+
+    assert weight.packaged
+    assert (weight.sha256, weight.size) == (
+        networks.PACKAGED_SHA256,
+        networks.PACKAGED_FILE.stat().st_size,
+    )
+
+
+def test_what_was_got_lies_where_rembg_looks_and_auto_takes_it(isnet, home, monkeypatch):
+    serve(monkeypatch, GOOD)
+
+    result = run("weights", "get", "isnet-general-use")
+
+    path = home / "models/isnet-general-use/isnet-general-use.onnx"
+    assert result.exit_code == 0, result.output
+    assert path.read_bytes() == GOOD
+    assert "Apache-2.0" in result.output
+    assert "DIS5K" in result.output
+    assert segmenters.segmenter().name == "isnet-general-use"
+    assert run("weights", "where", "isnet-general-use").output.strip() == str(path)
+
+
+def test_what_is_here_is_not_got_again(isnet, home, monkeypatch):
+    flat = home.parent / ".u2net" / "isnet-general-use.onnx"
+    flat.parent.mkdir()
+    flat.write_bytes(GOOD)
+    monkeypatch.setattr(download.transfer, "fetch", None)
+
+    result = run("weights", "get", "isnet-general-use", "u2netp")
+
+    assert result.exit_code == 0, result.output
+    assert str(flat) in result.output
+
+
+def test_a_file_with_another_hash_never_takes_the_networks_name(isnet, home, monkeypatch):
+    serve(monkeypatch, GOOD[:-1] + b"x")
+
+    result = run("weights", "get", "isnet-general-use")
+
+    assert result.exit_code == 1
+    assert "was expected" in result.stderr
+    assert networks.weights("isnet-general-use") == ()
+
+
+def test_a_network_with_an_md5_alone_is_checked_by_it_and_says_so(isnet, home, monkeypatch):
+    isnet(sha256=manifest.UNVERIFIED, md5=hashlib.md5(GOOD).hexdigest())
+    serve(monkeypatch, GOOD)
+    good = run("weights", "get", "isnet-general-use")
+    (home / "models/isnet-general-use/isnet-general-use.onnx").unlink()
+    serve(monkeypatch, GOOD[:-1] + b"x")
+    bad = run("weights", "get", "isnet-general-use")
+
+    assert (good.exit_code, bad.exit_code) == (0, 1)
+    assert "by MD5" in good.output
+    assert "has MD5" in bad.stderr
+
+
+def test_without_a_connection_it_is_one_sentence_within_seconds(isnet, home):
+    began = time.monotonic()
+
+    result = run("weights", "get", "isnet-general-use")
+
+    assert time.monotonic() - began < 8
+    assert result.exit_code == 1
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("prodgen: the weights of 'isnet-general-use' were not got: 127.0.0.1:9: no answer")
+    assert "Errno" not in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_address_that_never_answers_is_given_up_within_seconds(monkeypatch):
+    asked = []
+    addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 443))] * 3
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+    monkeypatch.setattr(socket, "create_connection", lambda _to, wait, _origin: asked.append(wait))
+
+    transfer._open_socket(("far.example", 443), 60.0)
+
+    assert asked[0] * len(addresses) <= transfer.CONNECT_S
+
+
+def test_a_stopped_download_ends_as_ctrl_c_does(isnet, home, monkeypatch):
+    serve(monkeypatch, GOOD, stops=True)
+
+    assert run("weights", "get", "isnet-general-use").exit_code == 130
+
+
+def test_a_folder_that_cannot_be_used_is_one_sentence(isnet, home, monkeypatch):
+    home.write_text("a file")
+
+    result = run("weights", "get", "isnet-general-use")
+
+    assert result.exit_code == 1
+    assert "name another with REMBG_HOME" in result.stderr
+
+
+def test_too_little_space_is_said_before_anything_is_got(isnet, home, monkeypatch):
+    monkeypatch.setattr(on_this_machine, "free_bytes", lambda _: 1000)
+
+    result = run("weights", "get", "isnet-general-use")
+
+    assert result.exit_code == 1
+    assert "MB are free" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["get", "isnet-general"], "did you mean 'isnet-general-use'"),
+        (["get", "bria-rmbg"], "commercial"),
+        (["get"], "name a network"),
+        (["fetch", "u2net"], "there is no action 'fetch'"),
+    ],
+)
+def test_a_wrong_call_is_refused_with_what_is_possible(home, words, said):
+    result = run("weights", *words)
+
+    assert result.exit_code in (1, 2)
+    assert said in result.stderr
+
+
+def test_an_alias_of_the_list_names_the_network(home):
+    assert on_this_machine.network_weights("birefnet").network == "birefnet-general"
+
+
+@pytest.fixture
+def photo(tmp_path, monkeypatch):
+    """A can on grey, and a network that sees it at once."""
+    seen = np.zeros((320, 320), np.float32)
+    seen[80:260, 100:220] = 1
+    monkeypatch.setattr(networks, "predict", lambda _name, _rgb: seen)
+    picture = np.full((160, 160, 3), 210, np.uint8)
+    cv2.rectangle(picture, (50, 40), (110, 130), (30, 30, 160), -1)
+    path = tmp_path / "can.png"
+    assert cv2.imwrite(str(path), picture)
+    return str(path)
+
+
+def test_the_larger_network_is_offered_once_and_never_as_a_doubt(home, photo, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a new cache"))
+    words = ["segment", photo, "-o", str(tmp_path / "m.png")]
+
+    quiet, scripted = run(*words, "-q"), run(*words, "--json")
+    first, second = run(*words), run(*words)
+
+    offered = [line for line in first.output.splitlines() if "prodgen weights get isnet-general-use" in line]
+    assert len(offered) == 1
+    assert offered[0].startswith("offer ")
+    assert "179 MB, Apache-2.0" in offered[0]
+    assert not any("weights get" in result.output for result in (quiet, scripted, second))
+
+
+def test_nothing_is_offered_where_that_cannot_be_remembered(home, photo, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+
+    assert "weights get" not in run("segment", photo, "-o", str(tmp_path / "m.png")).output
+
+
+def test_nothing_is_offered_to_who_has_a_larger_network(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a new cache"))
+    path = home / "models/u2net/u2net.onnx"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+
+    assert on_this_machine.worth_getting() is None
+    assert not (offer._cache_folder() / "larger-network-offered").exists()
