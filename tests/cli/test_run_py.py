@@ -36,7 +36,7 @@ def run(root, tmp_path, tmp_path_factory, monkeypatch):
 def test_a_directory_takes_a_picture_named_by_the_time(run, flags, tmp_path):
     done = run(*flags)
 
-    (made,) = tmp_path.rglob("*.png")
+    (made,) = (path for path in tmp_path.rglob("*.png") if path.is_file())
     assert done.exit_code == 0, done.output
     assert made.parent == tmp_path / Path(flags[1] if flags else "outputs/run")
     assert NAMED_BY_TIME.fullmatch(made.name)
