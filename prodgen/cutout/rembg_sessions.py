@@ -127,7 +127,8 @@ def _loaded(name: str, kind: SessionKind, files: tuple[Path, ...]) -> tuple[Any,
         ) from error
     failures = _failures()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", 0)) or usable_cores()
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # a list means nested levels
+    options.intra_op_num_threads = int(asked) if asked.isdecimal() and int(asked) else usable_cores()
     onnxruntime.set_default_logger_severity(3)  # as rembg does: errors alone, no notes on devices it lacks
     try:
         return _from_files(session_class, files)(name, options), failures

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import socket
+import threading
 import time
 
 import cv2
@@ -169,6 +170,34 @@ def test_an_address_that_never_answers_is_given_up_within_seconds(monkeypatch):
     transfer._open_socket(("far.example", 443), 60.0)
 
     assert asked[0] * len(addresses) <= transfer.CONNECT_S
+
+
+@pytest.mark.parametrize(("waits", "times"), [(True, 3), (False, 1)])
+def test_a_source_that_cannot_be_reached_is_asked_again_only_by_who_waits(
+    tmp_path, monkeypatch, waits, times
+):
+    asked = []
+
+    def unreached(*_arguments, **_options):
+        asked.append(1)
+        raise transfer.TransferError("no answer", again=True, unreached=True)
+
+    monkeypatch.setattr(transfer, "_fetch_once", unreached)
+
+    with pytest.raises(transfer.TransferError):
+        transfer.fetch(
+            manifest.Source("https://far.example/a"),
+            tmp_path / "a.part",
+            size=None,
+            retries=2,
+            waits_for_network=waits,
+            pause_s=0,
+            on_start=lambda *_: None,
+            on_bytes=lambda _: None,
+            stop=threading.Event(),
+        )
+
+    assert len(asked) == times
 
 
 def test_a_stopped_download_ends_as_ctrl_c_does(isnet, home, monkeypatch):

@@ -164,14 +164,15 @@ def test_threads_that_start_together_share_one_session():
     assert rembg_sessions._loaded.cache_info().misses == 1
 
 
-def test_a_session_asks_for_as_many_threads_as_there_are_cores(monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+@pytest.mark.parametrize(("wish", "threads"), [("", 3), ("2", 2), ("1,4", 1), ("0", 3), ("many", 3)], ids=str)
+def test_a_session_asks_for_as_many_threads_as_there_are_cores_or_as_is_wished(monkeypatch, wish, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", wish)
     monkeypatch.setattr(rembg_sessions, "usable_cores", lambda: 3)
     rembg_sessions._loaded.cache_clear()
 
     session, _ = rembg_sessions._session("u2netp", rembg_sessions.U2NETP, (networks.PACKAGED_FILE,))
 
-    assert session.inner_session.get_session_options().intra_op_num_threads == 3
+    assert session.inner_session.get_session_options().intra_op_num_threads == threads
     rembg_sessions._loaded.cache_clear()
 
 
