@@ -10,6 +10,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from skimage.color import xyz2lab
 
 from prodgen import color
 
@@ -71,7 +72,22 @@ def profile(
     return assembled(tags, space=b"GRAY" if primaries is None else b"RGB ", kind=kind)
 
 
-def assembled(tags: dict[bytes, bytes], *, space: bytes = b"RGB ", kind: bytes = b"mntr") -> bytes:
+def table_profile(channels: int) -> bytes:
+    """A profile that is a table from RGB or naive CMYK to L*a*b*, exact where values are multiples of 51."""
+    steps = np.stack(np.meshgrid(*[np.linspace(0, 1, 6)] * channels, indexing="ij"), axis=-1)
+    rgb = steps if channels == 3 else (1 - steps[..., :3]) * (1 - steps[..., 3:])
+    lab = xyz2lab(color.to_linear(rgb.astype(np.float32)) @ xyz_of("sRGB").T, "D50")
+    packed = np.stack([lab[..., 0] * 652.8, (lab[..., 1] + 128) * 256, (lab[..., 2] + 128) * 256], axis=-1)
+    ends = np.array([0, 65535], ">u2").tobytes()
+    head = bytes([channels, 3, 6, 0]) + _fixed(1, 0, 0, 0, 1, 0, 0, 0, 1) + struct.pack(">HH", 2, 2)
+    body = head + ends * channels + np.round(packed).clip(0, 65535).astype(">u2").tobytes() + ends * 3
+    tags = {b"wtpt": _tag(b"XYZ ", _fixed(*D50)), b"A2B0": _tag(b"mft2", body)}
+    return assembled(tags, space=b"RGB " if channels == 3 else b"CMYK", kind=b"prtr", inner=b"Lab ")
+
+
+def assembled(
+    tags: dict[bytes, bytes], *, space: bytes = b"RGB ", kind: bytes = b"mntr", inner: bytes = b"XYZ "
+) -> bytes:
     """A profile of these tags."""
     table, body, place = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
     for name, value in tags.items():
@@ -79,7 +95,7 @@ def assembled(tags: dict[bytes, bytes], *, space: bytes = b"RGB ", kind: bytes =
         table += struct.pack(">4sII", name, place + len(body), len(value))
         body += padded
     size = 128 + len(table) + len(body)
-    head = struct.pack(">I4sI4s4s4s", size, bytes(4), 0x04300000, kind, space, b"XYZ ") + bytes(12) + b"acsp"
+    head = struct.pack(">I4sI4s4s4s", size, bytes(4), 0x04300000, kind, space, inner) + bytes(12) + b"acsp"
     head += bytes(28) + _fixed(*D50)
     return head.ljust(128, b"\0") + table + body
 

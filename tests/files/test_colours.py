@@ -64,6 +64,64 @@ def test_a_profile_is_read_by_what_it_holds_and_not_by_its_name(making, swatches
     assert photo.notices == ()
 
 
+def curve(kind, *numbers):
+    """A parametric curve of a profile (ICC.1, 10.18)."""
+    fixed = b"".join(struct.pack(">i", round(number * 65536)) for number in numbers)
+    return b"para" + bytes(4) + struct.pack(">HH", kind, 0) + fixed
+
+
+CURVES = {
+    "one number": b"curv" + bytes(4) + struct.pack(">IH", 1, 2 * 256),
+    "a table": b"curv"
+    + bytes(4)
+    + struct.pack(">I", 1025)
+    + np.round(np.linspace(0, 1, 1025) ** 2 * 65535).astype(">u2").tobytes(),
+    "kind 0": curve(0, 2),
+    "kind 1": curve(1, 2, 1, 0),
+    "kind 2": curve(2, 2, 1, 0, 0),
+    "kind 3": curve(3, 2, 1, 0, 0, 0),
+    "kind 4": curve(4, 2, 1, 0, 0, 0, 0, 0),
+}
+"""Ways in which a profile can say that light is the square of the values."""
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_every_kind_of_curve_in_a_profile_is_read(making, name):
+    values = making.as_depth(np.linspace(0, 1, 64).reshape(8, 8, 1), 16)
+    profile = making.assembled({b"kTRC": CURVES[name]}, space=b"GRAY")
+
+    rgb = codecs.decode(making.png(values, making.iccp(profile))).rgb
+
+    np.testing.assert_allclose(rgb[..., 0], to_srgb((values[..., 0] / 65535) ** 2), atol=1e-3)
+
+
+def test_a_curve_with_an_offset_is_flat_below_it(making):
+    values = making.as_depth(np.array([[[0.1], [0.5], [1.0]]]), 16)
+    profile = making.assembled({b"kTRC": curve(2, 2.0, 0.8, -0.2, 0.64)}, space=b"GRAY")
+
+    grey = codecs.decode(making.png(values, making.iccp(profile))).rgb[0, :, 0]
+
+    np.testing.assert_allclose(grey, to_srgb(np.array([0.64, 0.68, 1.0])), atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["RGB", "CMYK"])
+@pytest.mark.parametrize("format_", ["TIFF", "JPEG"])
+def test_profiles_that_are_tables_are_applied(making, kind, format_):
+    levels = np.arange(6) * 51
+    rgb = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(12, 18, 3).astype(np.uint8)
+    picture = Image.fromarray(rgb)
+    if kind == "CMYK":
+        inks = [Image.fromarray(np.ascontiguousarray(255 - rgb[..., ink])) for ink in range(3)]
+        picture = Image.merge("CMYK", [*inks, Image.new("L", picture.size)])
+    picture = picture.resize((18 * 16, 12 * 16), Image.Resampling.NEAREST)
+    options = {"quality": 100, "subsampling": 0} if format_ == "JPEG" else {}
+
+    photo = codecs.decode(saved(picture, format_, icc_profile=making.table_profile(len(kind)), **options))
+
+    assert making.mean_far(photo.rgb[8::16, 8::16], images.from_uint8(rgb)) < LIMIT
+    assert photo.notices == ()
+
+
 def test_sixteen_bits_with_a_profile_keep_more_than_eight(making, swatches):
     values = making.as_depth(making.in_space(swatches, "P3", to_srgb), 16)
 
@@ -305,9 +363,10 @@ def test_cameras_say_adobe_rgb_in_exif(making, swatches, said, kind):
     options = {"lossless": True} if kind == "WEBP" else {"quality": 100} if kind in ("JPEG", "AVIF") else {}
     options |= {"subsampling": "4:4:4"} if kind in ("JPEG", "AVIF") else {}
 
-    rgb = codecs.decode(saved(values, kind, exif=exif, **options)).rgb
+    photo = codecs.decode(saved(values, kind, exif=exif, **options))
 
-    assert making.mean_far(rgb, swatches if is_adobe else images.from_uint8(values)) < LIMIT
+    assert making.mean_far(photo.rgb, swatches if is_adobe else images.from_uint8(values)) < LIMIT
+    assert photo.notices == ()
 
 
 def test_a_tiff_says_adobe_rgb_in_the_exif_that_it_names(making, swatches):

@@ -158,9 +158,9 @@ def test_a_heic_without_the_extra_is_refused_with_its_name(heif, swatches, monke
         codecs.decode(data, name="'mug.heic'")
 
 
-def dng(linear, *, orientation=1):
-    """A raw file as a camera would write it of these colours, (H, W, 3) linear sRGB."""
-    seen = np.round(linear * NEUTRAL * 65535).astype(np.uint16)
+def dng(linear, *, orientation=1, light=(1, 1, 1)):
+    """A raw file as a camera would write it of these colours, (H, W, 3) linear sRGB, in a coloured light."""
+    seen = np.round(linear * NEUTRAL * light * 65535).astype(np.uint16)
     mosaic = seen[..., 1].copy()
     mosaic[::2, ::2], mosaic[1::2, 1::2] = seen[::2, ::2, 0], seen[1::2, 1::2, 2]
 
@@ -179,7 +179,7 @@ def dng(linear, *, orientation=1):
         (50714, 4, 1, 0, True),
         (50717, 4, 1, 65535, True),
         (50721, 10, 9, fractions(matrix.ravel()), True),
-        (50728, 5, 3, fractions(NEUTRAL), True),
+        (50728, 5, 3, fractions(NEUTRAL * light), True),
         (50778, 3, 1, 21, True),
     ]
     buffer = io.BytesIO()
@@ -207,6 +207,12 @@ def test_camera_raw_is_developed_with_the_cameras_white_and_that_is_said(rawpy, 
     middles = np.s_[8:-8, 8::16]
     assert making.far(photo.rgb[middles], to_srgb(fields[middles]).astype(np.float32)) < 1
     assert "camera raw" in photo.notices[0]
+
+
+def test_the_white_of_camera_raw_is_the_one_that_the_camera_measured(rawpy, fields):
+    rgb = codecs.decode(dng(fields, light=(1.0, 0.8, 0.5))).rgb
+
+    assert np.ptp(rgb[32, 8], axis=-1) < 0.01
 
 
 def test_camera_raw_is_turned_once(rawpy, fields):
