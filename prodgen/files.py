@@ -182,7 +182,7 @@ def save(
     Args:
         path: Its ending decides the format: PNG, JPEG, WebP or TIFF.
         rgb: (H, W, 3), sRGB, [0, 1].
-        matte: Stored as alpha; JPEG has none.
+        matte: Stored as alpha. JPEG has none: there the picture stands on white.
         text: "parameters" goes to PNG text or EXIF (TIFF has no place for it), "XML:com.adobe.xmp" to
             where the format keeps XMP, others to PNG text only.
         quality: Of JPEG (4:4:4) and lossy WebP, 1 to 100; a WebP of 100 is lossless.

@@ -69,21 +69,39 @@ def _rows_of(small: RgbImage, top: int, shape: tuple[int, ...], height: int) -> 
     return np.asarray(cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def seen(photo: Photo) -> RgbImage:
+def seen(photo: Photo, *, ground: float | None = None) -> RgbImage:
     """Return what a camera would have seen: (H, W, 3), sRGB; a transparent picture before a flat grey ground.
 
-    The ground is the one of `GROUNDS` that differs more from the colours along the edge of what is visible.
+    Args:
+        photo: The picture.
+        ground: sRGB grey. None: the one of `GROUNDS` that differs more from the colours along the edge of
+            what is visible.
     """
     matte = photo.matte
-    if matte is None or matte.max() <= 0:
+    if matte is None or (ground is None and matte.max() <= 0):
         return photo.rgb
-    ground = np.float32(_ground(photo.rgb, matte))
+    level = np.float32(_ground(photo.rgb, matte) if ground is None else ground)
     result = np.empty_like(photo.rgb)
     for top in range(0, len(matte), STRIPE_PX):
         rows = np.s_[top : top + STRIPE_PX]
         alpha = matte[rows][..., None]
-        result[rows] = np.where(alpha >= 1, photo.rgb[rows], ground + (photo.rgb[rows] - ground) * alpha)
+        result[rows] = np.where(alpha >= 1, photo.rgb[rows], level + (photo.rgb[rows] - level) * alpha)
     return result
+
+
+def on_white(rgb: RgbImage, matte: Matte) -> RgbImage:
+    """Return a transparent picture on white, for formats without alpha; opaque places stay to the bit."""
+    return seen(Photo(rgb, matte), ground=1.0)
+
+
+def with_product(alpha: Matte | None, product: Matte, shape: tuple[int, ...]) -> Matte | None:
+    """Return the alpha, of `shape`, of a transparent picture that got a product; None if it had none.
+
+    What was transparent stays so, but for the product.
+    """
+    if alpha is None:
+        return None
+    return np.maximum(*(resize(matte, shape[1], shape[0]) for matte in (alpha, product)))
 
 
 def _ground(rgb: RgbImage, matte: Matte) -> float:

@@ -30,25 +30,28 @@ def blend(original: Path, relit: Path, matte: Path, output: Path, strength: floa
     """Give the product in RELIT its own pixels back.
 
     They come from ORIGINAL; the new light stays.
-    Both pictures show the product at the same place; RELIT may have another resolution.
+    Both pictures show the product at the same place; RELIT may have another resolution, and be transparent
+    around the product: it stays so.
 
     \b
         prodgen blend mug.jpg relit.png --matte mug-matte.png -o mug-relit.png
     """
-    from prodgen import files, identity, ocr
+    from prodgen import files, identity, ocr, transparency
     from prodgen.cutout import cut_out
 
     files.refuse_overwriting(output, original, relit, matte)
     cut = cut_out(original, matte=matte)
+    scene = files.load(relit)
     picture, measured = identity.restore(
-        cut.photo.rgb,
-        files.load(relit).rgb,
+        cut.seen,
+        scene.rgb,
         cut.matte,
         strength=strength,
         ambience=ambience,
         reader=ocr.tesseract(),
     )
-    files.save(output, picture)
+    alpha = transparency.with_product(scene.matte, cut.matte, picture.shape)
+    files.save(output, picture, matte=alpha)
     likeness = measured.likeness
     verdict = likeness.verdict()
     to = printer()

@@ -25,21 +25,32 @@ def upscale(
 ) -> None:
     """Enlarge PICTURE with the server's upscaler.
 
+    Transparency stays: it is enlarged here, beside the colours. A JPEG has none and stands on white.
+
     \b
         prodgen upscale scene.png --upscale 2 -o scene-2x.png
     """
     from prodgen import files
     from prodgen.client import Client, enlarge, target_size
+    from prodgen.images import resize
 
     files.refuse_overwriting(output, picture)
+    is_jpeg = files.format_of(output) == "JPEG"
     source = files.load(picture)
     width, height = target_size(upscale, source.rgb.shape[1], source.rgb.shape[0])
     with Client(backend, dialect=dialect) as client:
         large, name = enlarge(source.rgb, width, height, upscaler=upscaler or "auto", client=client)
         server = client.name
-    files.save(output, large)
+    matte = None if source.matte is None else resize(source.matte, width, height)
+    files.save(output, large, matte=matte)
     to = printer()
     size = [large.shape[1], large.shape[0]]
-    to.data({"picture": str(output), "size": size, "upscaler": name, "backend": server})
+    notices = list(source.notices)
+    if matte is not None and is_jpeg:
+        notices.append("a JPEG has no transparency: the picture stands on white; save it as PNG to keep it")
+    facts = {"picture": str(output), "size": size, "upscaler": name, "backend": server}
+    to.data(facts | {"notices": notices})
     to.made("picture", output, f"{size[0]}x{size[1]}, by {name}")
     to.fact("backend", server)
+    for notice in notices:
+        to.note(notice)

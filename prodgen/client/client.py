@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from prodgen import files
 from prodgen.client.knowledge import names
 from prodgen.client.reaching import decoding
 from prodgen.client.session import Session
@@ -14,6 +15,7 @@ from prodgen.client.work import asking, proofs
 from prodgen.client.work.calling import Call
 from prodgen.errors import AnswerError
 from prodgen.files import PictureSource
+from prodgen.images import resize
 from prodgen.schema import (
     Enlargement,
     Generation,
@@ -184,7 +186,8 @@ class Client(Session):
 
         Args:
             request: Everything that can be asked for, as one value; in place of the fields below.
-            image: The picture: a path, bytes, a file object, an array, a Pillow picture.
+            image: The picture: a path, bytes, a file object, an array, a Pillow picture. Its
+                transparency does not go to the server; it is enlarged here.
             upscaler_1: One of the server's upscalers; unset: the best that it has.
             upscaling_resize: Factor; unset, with no size given: 2.
             upscaling_resize_w: Pixels, together with `upscaling_resize_h`, in place of a factor.
@@ -201,7 +204,10 @@ class Client(Session):
             BackendError: If the server fails or cannot be reached.
         """
         given = asking.given_fields(locals())
-        asked = asking.upscale(request, given, self.capabilities)
+        photo = None if image is None else files.load(image)
+        asked = asking.upscale(
+            request, given if photo is None else given | {"image": photo}, self.capabilities
+        )
         names.check_upscale(asked, self.capabilities)
         payload = self.dialect.upscale(asked)
         wanted_w, wanted_h = proofs.wanted_size(asked)
@@ -211,4 +217,6 @@ class Client(Session):
             raise AnswerError(self.address, f"{payload.path} answered no picture")
         picture, _ = decoding.decode(self.address, text, "the enlarged picture")
         proofs.check_enlarged(self.address, asked, picture)
-        return Enlargement(picture, asked.upscaler_1, self.name)
+        alpha = asked.matte if photo is None else photo.matte
+        matte = None if alpha is None else resize(alpha, picture.shape[1], picture.shape[0])
+        return Enlargement(picture, asked.upscaler_1, self.name, matte)

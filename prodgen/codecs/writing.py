@@ -16,6 +16,7 @@ from PIL import Image
 from prodgen.codecs.formats import PillowPicture
 from prodgen.errors import ImageError
 from prodgen.images import Matte, RgbImage, to_uint8
+from prodgen.transparency import on_white
 
 
 def encode_pixels(kind: Literal["BMP", "PNG", "TIFF", "WEBP"], pixels: NDArray[np.uint8]) -> bytes:
@@ -81,7 +82,9 @@ def encode(
         after_header = 8 + 25
         chunks = b"".join(_png_text(key, value) for key, value in text.items())
         return data[:after_header] + chunks + data[after_header:]
-    picture = to_pillow(rgb, matte=None if kind == "JPEG" else matte)
+    if kind == "JPEG" and matte is not None:
+        rgb, matte = on_white(rgb, matte), None
+    picture = to_pillow(rgb, matte=matte)
     xmp = text.get("XML:com.adobe.xmp", "").encode(errors="replace")
     exif = Image.Exif()
     if "parameters" in text:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from prodgen.images import RgbImage
+from prodgen.images import Matte, RgbImage
 
 ICLightSpelling = Literal["dict", "positional-13", "positional-15"]
 """How a server's IC-Light extension wants its arguments, told by their number in script-info."""
@@ -119,16 +119,18 @@ class Enlargement:
     """Name of the upscaler that did it."""
     backend: str = ""
     """Name of the backend that ran it."""
+    matte: Matte | None = None
+    """The picture's transparency, enlarged without the server; None if it had none."""
 
     def save(self, path: str | Path) -> Path:
-        """Write the picture whole or not at all; the ending decides the format.
+        """Write the picture whole or not at all; the ending decides the format. A JPEG stands on white.
 
         Raises:
             ImageError: If the ending is unknown or the file cannot be written.
         """
         from prodgen import files
 
-        files.save(path, self.image)
+        files.save(path, self.image, matte=self.matte)
         return Path(path)
 
 
