@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from prodgen import codecs
 from prodgen.errors import ImageError
-from prodgen.images import Matte, Photo, RgbImage, from_array
+from prodgen.images import Matte, Photo, RgbImage, as_floats, from_array
 from prodgen.transparency import without_hidden_colours
 
 PictureSource = (
@@ -63,7 +63,7 @@ def _photo_of(source: PictureSource) -> Photo:
             return codecs.from_pillow(source)
         case np.ndarray():
             photo = from_array(source)
-            codecs.check_size(photo.rgb.shape[1], photo.rgb.shape[0], name="the array")
+            codecs.check_size(*photo.size, name="the array")
             return photo
         case _ if hasattr(source, "read"):
             return codecs.decode(_content(source), name="the file object")
@@ -85,11 +85,11 @@ def load_matte(source: PictureSource) -> Matte:
     photo = load(source)
     if photo.matte is not None:
         return photo.matte
-    is_grey = np.array_equal(photo.rgb[..., 0], photo.rgb[..., 1]) and np.array_equal(
-        photo.rgb[..., 0], photo.rgb[..., 2]
-    )
+    red, green, blue = (photo.pixels[..., channel] for channel in range(3))
     # The mean of three equal numbers is not always that number: a matte given as an array stays as it is.
-    return np.ascontiguousarray(photo.rgb[..., 0] if is_grey else photo.rgb.mean(axis=2))
+    if np.array_equal(red, green) and np.array_equal(red, blue):
+        return np.ascontiguousarray(as_floats(red))
+    return np.asarray(photo.rgb.mean(axis=2), np.float32)
 
 
 def _content(file: BinaryIO) -> bytes:

@@ -7,6 +7,7 @@ of `codecs` (bytes) and `files` (paths).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -25,21 +26,43 @@ Plane = NDArray[np.float32]
 """Any float32 array of pixels, (H, W), (H, W, C) or (n, C); the docstring at hand says what it holds."""
 
 
+Pixels = NDArray[np.uint8] | NDArray[np.float32]
+"""Colours or shares in 8 bit, or as float32 in [0, 1]."""
+
+
 @dataclass(frozen=True)
 class Photo:
     """A picture as read: upright, sRGB; with the matte that the file's alpha held, if any."""
 
-    rgb: RgbImage
-    """Colours not multiplied by alpha."""
+    pixels: Pixels
+    """(H, W, 3), colours not multiplied by alpha, as far as possible as the file has them: in 8 bit a picture
+    takes a quarter of the memory."""
 
     matte: Matte | None = None
     notices: tuple[str, ...] = ()
     """What had to be guessed on reading, a sentence each."""
 
+    @cached_property
+    def rgb(self) -> RgbImage:
+        """The colours as (H, W, 3) float32; made when they are first asked for."""
+        return as_floats(self.pixels)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
 
 def from_uint8(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """8-bit values as float32 in [0, 1]."""
     return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
+
+
+def as_floats(pixels: Pixels) -> NDArray[np.float32]:
+    """8-bit values as float32 in [0, 1]; floats as they are, not copied."""
+    if pixels.dtype == np.uint8:
+        return from_uint8(np.asarray(pixels, np.uint8))
+    return np.asarray(pixels, np.float32)
 
 
 def from_array(pixels: NDArray[Any], *, name: str = "the array") -> Photo:
@@ -76,6 +99,9 @@ def from_array(pixels: NDArray[Any], *, name: str = "the array") -> Photo:
     return Photo(np.ascontiguousarray(colours), useful_alpha(values[..., 3:]))
 
 
+STRIPE_PX = 256
+"""Rows of a large picture that are worked on at a time. Memory."""
+
 OPAQUE = 240 / 255
 """Alpha from which a pixel counts as opaque: lossy and careless alpha of an opaque picture stays above it.
 
@@ -98,9 +124,19 @@ def useful_alpha(alpha: NDArray[np.float32]) -> Matte | None:
 
 def to_uint8(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Float values as 8 bit, rounded, clipped to [0, 1]."""
-    scaled = np.clip(picture, 0, 1) * np.float32(255)
-    scaled += np.float32(0.5)
-    return scaled.astype(np.uint8)
+    result = np.empty(picture.shape, np.uint8)
+    for top in range(0, len(picture), STRIPE_PX):  # no second float picture of its size
+        scaled = np.clip(picture[top : top + STRIPE_PX], 0, 1) * np.float32(255)
+        scaled += np.float32(0.5)
+        result[top : top + STRIPE_PX] = scaled
+    return result
+
+
+def reduced(pixels: Pixels, size: tuple[int, int]) -> NDArray[np.float32]:
+    """A smaller version, (width, height), of a picture or matte, by area; the whole is not made floats."""
+    if pixels.shape[1::-1] == size:
+        return as_floats(pixels)
+    return as_floats(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
 
 
 def resize(picture: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
@@ -113,4 +149,4 @@ def resize(picture: NDArray[np.float32], width: int, height: int) -> NDArray[np.
     result = cv2.resize(
         picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     ).astype(np.float32, copy=False)
-    return result if shrinks else np.clip(result, 0, 1)
+    return result if shrinks else np.clip(result, 0, 1, out=result)

@@ -12,17 +12,13 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from prodgen.images import Matte, Photo, RgbImage, resize
+from prodgen.images import STRIPE_PX, Matte, Photo, Pixels, RgbImage, as_floats, reduced, resize, to_uint8
 
 SPREAD_PX = 512
 """Longest side at which colours are spread into what is transparent. Speed: nobody ever sees them."""
 
 GROUNDS = (0.9, 0.2)
 """sRGB greys that a transparent picture is put on: a studio's light and its dark backdrop. Chosen."""
-
-STRIPE_PX = 256
-"""Rows that are composed at a time, so that a large picture needs no second one of its size as an
-intermediate result. Speed and memory."""
 
 
 def without_hidden_colours(photo: Photo) -> Photo:
@@ -34,23 +30,24 @@ def without_hidden_colours(photo: Photo) -> Photo:
     if matte is None or matte.min() > 0 or matte.max() <= 0:
         return photo
     height = len(matte)
-    spread = _spread(photo.rgb, matte)
-    rgb = photo.rgb.copy()
+    spread = _spread(photo.pixels, matte)
+    pixels = photo.pixels.copy()
     for top in range(0, height, STRIPE_PX):
         rows = np.s_[top : top + STRIPE_PX]
         hidden = matte[rows] <= 0
         if hidden.any():
-            rgb[rows][hidden] = _rows_of(spread, top, hidden.shape, height)[hidden]
-    return replace(photo, rgb=rgb)
+            found = _rows_of(spread, top, hidden.shape, height)[hidden]
+            pixels[rows][hidden] = to_uint8(found) if pixels.dtype == np.uint8 else found
+    return replace(photo, pixels=pixels)
 
 
-def _spread(rgb: RgbImage, matte: Matte) -> RgbImage:
+def _spread(pixels: Pixels, matte: Matte) -> RgbImage:
     """A small picture of the visible colours, each transparent place with that of the nearest visible one."""
     scale = min(1.0, SPREAD_PX / max(matte.shape))
     size = (max(1, round(matte.shape[1] * scale)), max(1, round(matte.shape[0] * scale)))
     visible = (matte > 0).astype(np.float32)
     share = resize(visible, *size)
-    colours = np.dstack([resize(rgb[..., channel] * visible, *size) for channel in range(3)])
+    colours = np.dstack([resize(as_floats(pixels[..., k]) * visible, *size) for k in range(3)])
     colours /= np.maximum(share, 1e-6)[..., None]
     _, labels = cv2.distanceTransformWithLabels(
         (share <= 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
@@ -80,12 +77,13 @@ def seen(photo: Photo, *, ground: float | None = None) -> RgbImage:
     matte = photo.matte
     if matte is None or (ground is None and matte.max() <= 0):
         return photo.rgb
-    level = np.float32(_ground(photo.rgb, matte) if ground is None else ground)
-    result = np.empty_like(photo.rgb)
+    level = np.float32(_ground(photo.pixels, matte) if ground is None else ground)
+    result = np.empty(photo.pixels.shape, np.float32)
     for top in range(0, len(matte), STRIPE_PX):
         rows = np.s_[top : top + STRIPE_PX]
         alpha = matte[rows][..., None]
-        result[rows] = np.where(alpha >= 1, photo.rgb[rows], level + (photo.rgb[rows] - level) * alpha)
+        colours = as_floats(photo.pixels[rows])
+        result[rows] = np.where(alpha >= 1, colours, level + (colours - level) * alpha)
     return result
 
 
@@ -104,12 +102,12 @@ def with_product(alpha: Matte | None, product: Matte, shape: tuple[int, ...]) ->
     return np.maximum(*(resize(matte, shape[1], shape[0]) for matte in (alpha, product)))
 
 
-def _ground(rgb: RgbImage, matte: Matte) -> float:
+def _ground(pixels: Pixels, matte: Matte) -> float:
     scale = min(1.0, SPREAD_PX / max(matte.shape))
     size = (max(1, round(matte.shape[1] * scale)), max(1, round(matte.shape[0] * scale)))
     solid = (resize(matte, *size) > 0.5).astype(np.uint8)
     rim = (solid > 0) & (cv2.erode(solid, np.ones((5, 5), np.uint8), borderValue=0) == 0)
     if not rim.any():
         return GROUNDS[0]
-    grey = float(np.median(resize(rgb, *size)[rim].mean(axis=1)))
+    grey = float(np.median(reduced(pixels, size)[rim].mean(axis=1)))
     return max(GROUNDS, key=lambda ground: abs(ground - grey))

@@ -37,7 +37,7 @@ def upscale(
     files.refuse_overwriting(output, picture)
     is_jpeg = files.format_of(output) == "JPEG"
     source = files.load(picture)
-    width, height = target_size(upscale, source.rgb.shape[1], source.rgb.shape[0])
+    width, height = target_size(upscale, *source.size)
     with Client(backend, dialect=dialect) as client:
         large, name = enlarge(source.rgb, width, height, upscaler=upscaler or "auto", client=client)
         server = client.name

@@ -66,6 +66,9 @@ def develop(raster: Raster) -> Photo:
             matte = None
     convert = _conversion(raster)
     height, width = pixels.shape[:2]
+    if convert is None and pixels.dtype == np.uint8 and raster.top == 255:
+        colours = pixels if pixels.shape[2] == 3 else pixels.repeat(3, axis=2)
+        return Photo(np.ascontiguousarray(colours), matte, tuple(dict.fromkeys(raster.notices)))
     rgb = np.empty((height, width, 3), np.float32)
     for rows in _strips(height, width):
         if convert is None:

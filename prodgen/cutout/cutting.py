@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from prodgen import codecs, files, transparency
 from prodgen.cutout.doubts import LARGEST_SHARE, Doubt, Segmentation, check_matte, check_sureness
-from prodgen.cutout.hints import Point, Rectangle
-from prodgen.cutout.matting import estimate_foreground, require_same_size
+from prodgen.cutout.hints import Point, Rectangle, check_hints, clear_outside
+from prodgen.cutout.large_photos import box_in, is_large, points_in, reduced_photo
+from prodgen.cutout.matting import estimate_foreground, refine_enlarged, require_same_size
 from prodgen.cutout.quality import MatteQuality, assess
 from prodgen.cutout.segmenters import Segmenter
 from prodgen.cutout.segmenters import segmenter as segmenter_named
 from prodgen.errors import ImageError, SegmentationError
-from prodgen.images import Matte, Photo, RgbImage
+from prodgen.images import Matte, Photo, Pixels, RgbImage
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -109,16 +110,19 @@ def cut_out(
     source = files.load(photo)
     if matte is not None:
         given = files.load_matte(matte)
-        require_same_size(given, source.rgb)
-        return CutOut(source, given, doubts=_doubts_given(given, source.rgb))
+        require_same_size(given, source.pixels)
+        return CutOut(source, given, doubts=_doubts_given(given, source.pixels))
     if source.matte is not None and segmenter == "auto" and box is None and not points:
         if float(source.matte.mean()) > LARGEST_SHARE:
             raise SegmentationError(
                 "the photo's own transparency is no cut-out, nearly all of it is opaque; save it without,"
                 " name a --segmenter or a --box, or give your own cut-out with --matte"
             )
-        return CutOut(source, source.matte, doubts=_doubts_given(source.matte, source.rgb))
+        return CutOut(source, source.matte, doubts=_doubts_given(source.matte, source.pixels))
     chosen = segmenter_named(segmenter) if isinstance(segmenter, str) else segmenter
+    if is_large(source):
+        check_hints(source.pixels.shape, box, points)
+        return _cut_out_reduced(source, chosen, box, tuple(points))
     seen = transparency.seen(source)
     found: Segmentation = chosen.segment(seen, box=box, points=points)
     within = found.matte if source.matte is None else found.matte * source.matte
@@ -127,6 +131,21 @@ def cut_out(
     return CutOut(source, within, chosen.name, (*found.doubts, *facts, *quality.doubts), quality)
 
 
-def _doubts_given(matte: Matte, rgb: RgbImage) -> tuple[Doubt, ...]:
+def _cut_out_reduced(
+    source: Photo, chosen: Segmenter, box: Rectangle | None, points: tuple[Point, ...]
+) -> CutOut:
+    """Find the product in a reduced photograph, and fit its edge to the pixels of the large one."""
+    small = reduced_photo(source)
+    places = points_in(small, source, points)
+    found = cut_out(small, segmenter=chosen, box=box_in(small, source, box), points=places)
+    found = replace(found, photo=source)
+    del small  # before the large matte is made
+    matte = clear_outside(refine_enlarged(source.pixels, found.matte), box)
+    if source.matte is not None:
+        matte *= source.matte
+    return replace(found, matte=matte)
+
+
+def _doubts_given(matte: Matte, rgb: Pixels) -> tuple[Doubt, ...]:
     """Tell what a user should know about a matte that no segmenter found."""
     return (*check_matte(matte, rgb), *check_sureness(matte))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from prodgen import color
 from prodgen.cutout.matting import require_same_size
 from prodgen.errors import SegmentationError
-from prodgen.images import Matte, Plane, RgbImage
+from prodgen.images import Matte, Pixels, Plane, RgbImage
 
 SMALLEST_SHARE = 0.0005
 """A product below this share of the picture is taken for dust: nothing can be shown of it. Guard."""
@@ -135,7 +135,7 @@ class Segmentation(NamedTuple):
     look at a crop saw nothing)."""
 
 
-def check_matte(matte: Matte, rgb: RgbImage) -> list[Doubt]:
+def check_matte(matte: Matte, rgb: Pixels) -> list[Doubt]:
     """Refuse a useless matte, whoever made it, and tell facts about a usable one that a user should know.
 
     Args:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.errors import ImageError
-from prodgen.images import Matte, Plane, RgbImage
+from prodgen.images import Matte, Pixels, Plane, RgbImage, as_floats, reduced, resize
 
 CLOSE_COLOURS = 0.03**2
 """Squared distance in sRGB between the colours of product and background at which photograph and matte have
@@ -28,6 +28,10 @@ pale is still product. Chosen."""
 LEAST_BAND_PX = 1.5
 """Width of the band, in pixels of the reduced picture, at which the mean colours beside the edge are taken.
 Speed: they are means over several bands, the same in a picture reduced until its band has this width."""
+
+MOVED_PX = 1.5
+"""How far the edge may lie from where it was found in a reduced picture, in pixels of that. Chosen: its own
+error there, where it was fitted already."""
 
 REDUCTION = 4
 """Least factor by which a picture is reduced to look for colours far away. Speed: they are blurred anyway."""
@@ -69,8 +73,8 @@ def estimate_foreground(rgb: RgbImage, matte: Matte) -> RgbImage:
     longest = max(matte.shape)
     wide = max(8, round(longest * 0.02))
     factor = max(REDUCTION, math.ceil(longest / REDUCED_PX))
-    reduced = (max(1, matte.shape[1] // factor), max(1, matte.shape[0] // factor))
-    small, small_alpha = resized(rgb, reduced), resized(matte, reduced)
+    size = (max(1, matte.shape[1] // factor), max(1, matte.shape[0] // factor))
+    small, small_alpha = resized(rgb, size), resized(matte, size)
     guess = _blur_fusion(small, small, small, small_alpha, max(2, wide // factor))
     radius = max(2, wide // 8)
     for rows, columns in tiles:
@@ -127,7 +131,7 @@ def _blur_fusion(
     return np.clip(fitted, 0, 1, out=fitted), mean_behind
 
 
-def refine(rgb: RgbImage, matte: Matte, *, band_px: float | None = None) -> Matte:
+def refine(rgb: Pixels, matte: Matte, *, band_px: float | None = None) -> Matte:
     """Fit the soft edge of a matte to the photograph, inside a narrow band around it only.
 
     Near the edge a pixel is a mixture of the product's colour beside it and the background's; its share
@@ -138,7 +142,7 @@ def refine(rgb: RgbImage, matte: Matte, *, band_px: float | None = None) -> Matt
     that the work grows with the outline and not with the picture.
 
     Args:
-        rgb: (H, W, 3), sRGB, [0, 1].
+        rgb: (H, W, 3), sRGB: 8 bit, or floats in [0, 1].
         matte: (H, W), 1 = product.
         band_px: How far from the matte's outline the edge may be. Default: 0.2 % of the longer side.
 
@@ -149,15 +153,37 @@ def refine(rgb: RgbImage, matte: Matte, *, band_px: float | None = None) -> Matt
         ImageError: If the sizes differ.
     """
     require_same_size(matte, rgb)
+    result = matte.copy()
     band = max(LEAST_BAND_PX, 0.002 * max(matte.shape)) if band_px is None else band_px
-    factor = max(1, min(int(band / LEAST_BAND_PX), min(matte.shape)))
+    _fit_edge(rgb, result, band, factor=max(1, min(int(band / LEAST_BAND_PX), min(matte.shape))))
+    return result
+
+
+def refine_enlarged(rgb: Pixels, matte: Matte) -> Matte:
+    """Bring a matte that was found in a reduced picture to the photograph's size, and fit its edge there.
+
+    Args:
+        rgb: (H, W, 3), sRGB: 8 bit, or floats in [0, 1].
+        matte: (h, w), 1 = product; smaller, of the same shape.
+
+    Returns:
+        (H, W), 1 = product. The edge lies within `MOVED_PX` of where it was found.
+    """
+    height, width = rgb.shape[:2]
+    result = resize(matte, width, height)
+    ratio = max(height, width) / max(matte.shape)
+    _fit_edge(rgb, result, MOVED_PX * ratio, factor=max(1, round(ratio)))
+    return result
+
+
+def _fit_edge(rgb: Pixels, matte: Matte, band: float, *, factor: int) -> None:
+    """Fit the edge of a matte within its band, in place, by means of a picture reduced by the factor."""
     whole = tuple(side // factor * factor for side in matte.shape)
     size = (whole[1] // factor, whole[0] // factor)
-    image = resized(rgb[: whole[0], : whole[1]], size)
+    image = reduced(rgb[: whole[0], : whole[1]], size)
     known = _band(resized(matte[: whole[0], : whole[1]], size), band / factor)
-    result = matte.copy()
     if not known.unknown.any():
-        return result
+        return
     near = _window_around(known.unknown, round(4 * band / factor) + 2)
     product = _near_mean(image[near], known.inside[near], band / factor)
     behind = _near_mean(image[near], known.outside[near], band / factor)
@@ -168,8 +194,8 @@ def refine(rgb: RgbImage, matte: Matte, *, band_px: float | None = None) -> Matt
         before = matte[rows][where]
         y, x = np.nonzero(where)
         at = (y + rows.start + 0.5) / factor - 0.5 - near[0].start, (x + 0.5) / factor - 0.5 - near[1].start
-        result[rows][where] = _fitted(rgb[rows][where], before, _sampled(product, *at), _sampled(behind, *at))
-    return result
+        pixels = as_floats(rgb[rows][where])
+        matte[rows][where] = _fitted(pixels, before, _sampled(product, *at), _sampled(behind, *at))
 
 
 def _window_around(where: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
@@ -240,9 +266,10 @@ def _near_mean(image: RgbImage, where: NDArray[np.bool_], band_px: float) -> Pla
     share = np.full(features.shape[:2], 1e-12, np.float32)
     # A small window where it holds anything, else a wider one: weights a thousand times lower.
     for side, importance in ((small, 1.0), (2 * small + 1, 1e-3), (6 * small + 1, 1e-6)):
-        total += importance * cv2.blur(features, (side, side))
-        share += importance * cv2.blur(weight, (side, side))
-    return np.asarray(total / share[..., None], np.float32)
+        cv2.scaleAdd(cv2.blur(features, (side, side)), importance, total, total)
+        cv2.scaleAdd(cv2.blur(weight, (side, side)), importance, share, share)
+    total /= share[..., None]
+    return total
 
 
 def resized(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -252,7 +279,7 @@ def resized(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.fl
     return np.asarray(cv2.resize(values, size, interpolation=way), np.float32)
 
 
-def require_same_size(matte: Matte, rgb: RgbImage) -> None:
+def require_same_size(matte: Matte, rgb: Pixels) -> None:
     """Refuse a matte of another size than its photograph.
 
     Raises:

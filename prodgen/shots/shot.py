@@ -34,8 +34,8 @@ class HeldPicture:
     @cached_property
     def digest(self) -> bytes:
         """Digest of the pixels."""
-        whole = hashlib.sha256(repr(self.photo.rgb.shape).encode())
-        whole.update(self.photo.rgb.tobytes())
+        whole = hashlib.sha256(repr(self.photo.pixels.shape).encode())
+        whole.update(self.photo.pixels.tobytes())
         if self.photo.matte is not None:
             whole.update(self.photo.matte.tobytes())
         return whole.digest()
