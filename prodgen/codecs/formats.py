@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import struct
 import warnings
 import zlib
@@ -54,6 +55,7 @@ BROKEN = (
 # What matters of a picture is said by an error or a notice of ours; Pillow's warnings would be lines between.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # without any, Python prints what it logs
 # Pillow raises what libtiff finds wrong; libtiff prints it on stderr beside that, unless it has no handler.
 # Where Pillow brings no libtiff that can be reached so, its lines stay.
 with suppress(AttributeError, OSError):

@@ -61,7 +61,7 @@ def develop(raster: Raster) -> Photo:
     alpha = None if raster.alpha is None else _upright(raster.alpha, raster.orientation)
     matte = None
     if alpha is not None:
-        matte = _scaled(alpha, raster.top)
+        matte = np.clip(_scaled(alpha, raster.top), 0, 1)
         if not raster.is_premultiplied and is_opaque(matte):
             matte = None
     convert = _conversion(raster)

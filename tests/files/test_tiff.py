@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 
 import cv2
@@ -288,6 +290,18 @@ def test_a_bomb_is_refused_before_it_fills_the_memory(deep):
     assert wide != data
     with pytest.raises(ImageError, match="at most"):
         codecs.decode(wide + huge)
+
+
+def test_nothing_is_printed_about_a_file_with_too_many_channels(deep):
+    data = by_pillow((deep >> 8).astype(np.uint8), "jpeg")
+    many = data.replace(struct.pack("<HHIHxx", 277, 3, 1, 3), struct.pack("<HHIHxx", 277, 3, 1, 9000))
+
+    assert many != data
+    # In a process of its own: here pytest takes what is logged.
+    program = "import sys; from prodgen import codecs; codecs.decode(sys.stdin.buffer.read())"
+    done = subprocess.run([sys.executable, "-c", program], input=many, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"Traceback")
 
 
 def test_directories_that_lead_to_themselves_end(deep):
