@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from prodgen.cutout import rembg_sessions
-from prodgen.cutout.completion import complete_outline
 from prodgen.cutout.doubts import Segmentation
-from prodgen.cutout.hints import Point, Rectangle, check_hints, clear_outside
+from prodgen.cutout.fusion import WORK_PX, fuse
+from prodgen.cutout.hints import Point, Rectangle, check_hints
 from prodgen.cutout.matting import refine
 from prodgen.cutout.rembg_sessions import BIREFNET, ISNET, SAM, U2NET, U2NETP
-from prodgen.errors import SegmentationError, SettingError
+from prodgen.errors import SegmentationError
 from prodgen.images import Matte, Plane, RgbImage, resize
 
 _KINDS = {
@@ -47,8 +47,8 @@ PACKAGED_FILE = Path(__file__).parent / "u2netp" / "u2netp.onnx"
 PACKAGED_SHA256 = "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8"
 """SHA-256 of the file as rembg released it; its MD5 is the one that rembg itself asks for."""
 
-BOX_MARGIN = 0.1
-"""What is shown to a network around the user's box, of its longer side: it wants to see background.
+CROP_MARGIN = 0.12
+"""What a closer look shows around the product found, of its longer side: a network wants to see background.
 Chosen."""
 
 _SAM_FILES = ("sam_vit_b_01ec64.encoder.onnx", "sam_vit_b_01ec64.decoder.onnx")
@@ -144,7 +144,7 @@ def _checked_packaged_file(path: Path) -> Path:
 
 
 class RembgSegmenter:
-    """One of rembg's networks. The object is cheap; the network is loaded with the first picture."""
+    """One of rembg's networks, fused with the photograph. The network is loaded with its first picture."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -152,42 +152,46 @@ class RembgSegmenter:
     def segment(
         self, rgb: RgbImage, *, box: Rectangle | None = None, points: Sequence[Point] = ()
     ) -> Segmentation:
-        """Find the product; see `segmenters.Segmenter`. Points are understood by `sam` only.
+        """Find the product; see `segmenters.Segmenter`. Box and points are used by `sam` only.
 
-        A box is cut out for the other models, so that a small product fills the network's view.
+        The network says what is product, a second look is taken (the small network's, or for that one
+        itself a crop to what it found), and the photograph says where the edge is.
 
         Raises:
             SegmentationError: If rembg or the weights are missing, or the network fails.
-            SettingError: If points are given to another model than `sam`, or a box or point lies outside.
+            SettingError: If the box or a point lies outside the photograph.
         """
         check_hints(rgb.shape, box, points)
         if self.name == "sam":
             return Segmentation(refine(rgb, _sam_matte(rgb, box, points)))
-        if points:
-            raise SettingError(
-                f"segmenter {self.name!r} takes no points; use 'sam' or 'classical', or give a box"
-            )
-        if box is None:
-            return Segmentation(refine(rgb, complete_outline(rgb, _matte(self.name, rgb))))
-        window = _view(box, rgb.shape[1], rgb.shape[0])
-        matte = np.zeros(rgb.shape[:2], np.float32)
-        matte[window] = _matte(self.name, np.ascontiguousarray(rgb[window]))
-        return Segmentation(refine(rgb, clear_outside(complete_outline(rgb, matte), box)))
+        first = predict(PACKAGED, rgb)
+        second = _look_closer(rgb, first) if self.name == PACKAGED else predict(self.name, rgb)
+        fused = fuse(rgb, first, second, "crop" if self.name == PACKAGED else "network")
+        matte = resize(fused, rgb.shape[1], rgb.shape[0])
+        looks = (first, second) if self.name == PACKAGED else (second, first)
+        return Segmentation(refine(rgb, matte), looks=looks)
 
 
-def _view(box: Rectangle, width: int, height: int) -> tuple[slice, slice]:
-    """What a network is shown around the user's box."""
-    left, top, right, bottom = box
-    margin = round(BOX_MARGIN * max(right - left, bottom - top))
-    return (
-        slice(max(0, top - margin), min(height, bottom + margin)),
-        slice(max(0, left - margin), min(width, right + margin)),
-    )
-
-
-def _matte(name: str, rgb: RgbImage) -> Matte:
-    """A network's answer at the photo's size."""
-    return resize(predict(name, rgb), rgb.shape[1], rgb.shape[0])
+def _look_closer(rgb: RgbImage, first: Plane) -> Plane:
+    """The small network's answer at a crop to what it found in the whole photo; 0 outside the crop."""
+    side = len(first)
+    found = first > 0.5
+    if not found.any():
+        return first
+    rows, columns = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
+    height, width = rgb.shape[:2]
+    top, bottom = rows[0] * height // side, -(-(rows[-1] + 1) * height // side)
+    left, right = columns[0] * width // side, -(-(columns[-1] + 1) * width // side)
+    margin = round(CROP_MARGIN * max(right - left, bottom - top))
+    top, left = max(0, top - margin), max(0, left - margin)
+    bottom, right = min(height, bottom + margin), min(width, right + margin)
+    closer = predict(PACKAGED, np.ascontiguousarray(rgb[top:bottom, left:right]))
+    scale = min(1.0, WORK_PX / max(height, width))
+    plane = np.zeros((max(1, round(height * scale)), max(1, round(width * scale))), np.float32)
+    inside = plane[round(top * scale) : round(bottom * scale), round(left * scale) : round(right * scale)]
+    if inside.size:
+        inside[:] = resize(closer, inside.shape[1], inside.shape[0])
+    return plane
 
 
 def _sam_matte(rgb: RgbImage, box: Rectangle | None, points: Sequence[Point]) -> Matte:

@@ -110,11 +110,6 @@ def test_every_name_offered_gives_a_segmenter(home):
         assert cutout.segmenter(name).name in cutout.NAMES[1:]
 
 
-def test_points_for_a_network_without_points_are_refused():
-    with pytest.raises(SettingError, match=r"'u2net' takes no points.*'sam'"):
-        cutout.segmenter("u2net").segment(np.zeros((8, 8, 3), np.float32), points=[(4, 4, True)])
-
-
 @pytest.mark.parametrize("name", ["u2net", "sam"])
 def test_a_box_outside_the_photo_is_refused_before_any_network_is_loaded(home, name):
     with pytest.raises(SettingError, match=r"does not lie in the photo of 8x8"):

@@ -1,0 +1,230 @@
+"""The photograph in pieces, each measured: what the looks say of it, and how it stands against the backdrop.
+
+A pixel says little: a hole in a wheel and the side of a white mug can have one colour, and a network is as
+sure of one as of the other. A piece says more: how well all of it agrees with the backdrop, whether sharp
+edges bound it, whether the outline around it stands out. `fusion` decides piece by piece.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from prodgen.cutout.deviation import Deviation, Mask, measure_deviation
+from prodgen.images import Plane
+
+Numbers = NDArray[np.float64]
+
+BACKDROP, SHADOW, STANDING_OUT, BETWEEN = range(4)
+"""Kinds of pieces: agrees with the backdrop; darker, in the backdrop's own hue; anything else that differs;
+differs, but less than half as much as something beside it, which a blurred edge and a narrow gap do."""
+
+AGREES = 4.0
+"""Deviation, in spreads, up to which a place agrees with the backdrop. Chosen: 3 spreads would be noise; a
+predicted backdrop is off by as much again."""
+
+EDGE_SHARES, GAP_SHARES = (0.5, 0.62), (0.3, 0.5)
+"""Shares of the largest deviation within 2 and within 4 px below which a pixel is on the backdrop's side of
+that edge: strict, and lenient. Half is where a blurred step has its edge; what the two disagree on are pieces
+of kind `BETWEEN`. Measured: with pieces parted so and labelled by the truth, the mean IoU of 55 photographs
+is 0.945; with the strict pair alone 0.88, with the lenient pair alone 0.935."""
+
+HUE_SHARE = 0.25
+"""Distance in a*b* over that in L*, up to which a darker place can be shadow. Chosen."""
+
+LEVELS = (0.12, 0.5, 0.88)
+"""Probabilities of product at which pieces are parted. Chosen."""
+
+FAINT = 2.0
+"""Gradient, in spreads per pixel, below which a boundary is no edge. Chosen."""
+
+
+class Neighbours(NamedTuple):
+    """Boundaries between pieces, both ways round: an entry for each pair of pixels that meet across one."""
+
+    here: NDArray[np.int32]
+    there: NDArray[np.int32]
+    edge: Numbers
+    """Gradient there, spreads per pixel."""
+    length: Numbers
+    """(n,), each piece's number of entries, at least 1."""
+
+    def mean(self, values: Numbers, weight: Numbers | None = None) -> Numbers:
+        """Mean of a value per entry over the boundary of each piece."""
+        count = len(self.length)
+        if weight is None:
+            return np.asarray(np.bincount(self.here, values, count) / self.length, np.float64)
+        total = np.bincount(self.here, weight, count)
+        return np.asarray(
+            np.bincount(self.here, values * weight, count) / np.maximum(total, 1e-6), np.float64
+        )
+
+
+class Regions(NamedTuple):
+    """A photograph in pieces."""
+
+    labels: NDArray[np.int32]
+    """(H, W), which piece a pixel belongs to."""
+    kinds: NDArray[np.int32]
+    """(n,)."""
+    measures: NDArray[np.float32]
+    """(n, 33), in the order of `measure`; probabilities first."""
+    area: Numbers
+    """(n,), pixels."""
+    neighbours: Neighbours
+    deviation: Deviation
+    agrees: Mask
+    """(H, W), of kind `BACKDROP`."""
+    prior: Plane
+    """(H, W), [0, 1], weighted mean of the looks."""
+
+    def mean(self, values: Plane) -> Numbers:
+        """Mean of a plane over each piece."""
+        return _mean(self.labels, self.area, values)
+
+
+def part(lab: Plane, looks: tuple[Plane, Plane], weights: tuple[float, float]) -> Regions:
+    """Part a photograph into pieces and measure them.
+
+    Args:
+        lab: (H, W, 3), L*a*b*, about 720 px.
+        looks: Probabilities of product, (H, W), [0, 1]: the small network's, and a second opinion.
+        weights: How much each counts in their mean; they sum to 1.
+    """
+    most = np.maximum(*looks)
+    prior = np.asarray(weights[0] * looks[0] + weights[1] * looks[1], np.float32)
+    deviation = measure_deviation(lab, most)
+    kinds = _kinds(deviation)
+    labels, count = _pieces(kinds * 4 + np.digitize(prior, LEVELS))
+    area = np.bincount(labels.ravel(), minlength=count).astype(np.float64)
+    of = np.zeros(count, np.int32)
+    of[labels.ravel()] = kinds.ravel()
+    neighbours = _neighbours(labels, count, _edges(deviation))
+    regions = Regions(
+        labels, of, np.empty((0, 0), np.float32), area, neighbours, deviation, kinds == BACKDROP, prior
+    )
+    return regions._replace(measures=_measure(regions, looks, lab))
+
+
+def _kinds(deviation: Deviation) -> NDArray[np.int32]:
+    z = deviation.z
+    agrees = cv2.GaussianBlur(z, (0, 0), 0.7) < AGREES
+    beside = cv2.dilate(agrees.astype(np.uint8), _disc(5)) > 0
+    edge, gap = cv2.dilate(z, _disc(5)), cv2.dilate(z, _disc(9))
+
+    def backdrop(edge_share: float, gap_share: float) -> Mask:
+        below = z <= edge_share * edge
+        return (agrees & ((z <= AGREES) | below)) | ((beside | (z <= gap_share * gap)) & below)
+
+    strict, lenient = (backdrop(*shares) for shares in zip(EDGE_SHARES, GAP_SHARES, strict=True))
+    difference = deviation.difference
+    chroma = np.hypot(difference[..., 1], difference[..., 2])
+    is_dark = (difference[..., 0] < 0) & (chroma < HUE_SHARE * (np.abs(difference[..., 0]) + 1))
+    other = np.where(lenient, BETWEEN, np.where(is_dark, SHADOW, STANDING_OUT))
+    return np.where(strict, BACKDROP, other).astype(np.int32)
+
+
+def _pieces(keys: NDArray[Any]) -> tuple[NDArray[np.int32], int]:
+    """Connected pieces of equal keys, numbered from 0, and how many there are."""
+    labels, count = np.zeros(keys.shape, np.int32), 0
+    for key in np.unique(keys):
+        found, pieces = cv2.connectedComponents((keys == key).astype(np.uint8), connectivity=4)
+        inside = pieces > 0
+        labels[inside] = pieces[inside] + (count - 1)
+        count += found - 1
+    return labels, count
+
+
+def _edges(deviation: Deviation) -> Plane:
+    """Gradient, spreads per pixel."""
+    x, y = (cv2.Sobel(deviation.lab, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
+    return np.asarray(np.sqrt((x * x + y * y).sum(axis=2)) / deviation.spread, np.float32)
+
+
+def _neighbours(labels: NDArray[np.int32], count: int, edges: Plane) -> Neighbours:
+    widest = cv2.dilate(edges, np.ones((3, 3)))
+    first = np.concatenate([labels[:, :-1].ravel(), labels[:-1].ravel()])
+    second = np.concatenate([labels[:, 1:].ravel(), labels[1:].ravel()])
+    edge = np.concatenate(
+        [
+            np.maximum(widest[:, :-1], widest[:, 1:]).ravel(),
+            np.maximum(widest[:-1], widest[1:]).ravel(),
+        ]
+    )
+    differ = first != second
+    first, second, edge = first[differ], second[differ], edge[differ]
+    here = np.concatenate([first, second])
+    length = np.maximum(np.bincount(here, minlength=count).astype(np.float64), 1)
+    return Neighbours(here, np.concatenate([second, first]), np.concatenate([edge, edge]), length)
+
+
+def _measure(regions: Regions, looks: tuple[Plane, Plane], lab: Plane) -> NDArray[np.float32]:
+    """Measure every piece; the first four and the nineteenth column are probabilities."""
+    deviation, neighbours, prior = regions.deviation, regions.neighbours, regions.prior
+    difference, log_z = deviation.difference, np.log1p(deviation.z)
+    around = neighbours.mean
+    mean_prior, mean_z = regions.mean(prior), regions.mean(log_z)
+    there = neighbours.there
+    kinds_there = regions.kinds[there]
+    product = prior > 0.5 if (prior > 0.5).any() else prior >= prior.max() * 0.8
+    whole = max(int(product.sum()), 50)
+    size = np.sqrt(whole)
+    depth = cv2.distanceTransform(product.astype(np.uint8), cv2.DIST_L2, 5)
+    outside = cv2.distanceTransform((~product).astype(np.uint8), cv2.DIST_L2, 5)
+    rim = (depth > 1.5) & (depth <= 5)
+    far = (
+        cv2.dilate((np.maximum(*looks) > 0.2).astype(np.uint8), _disc(2 * max(4, int(size * 0.08)) + 1)) == 0
+    )
+    border = np.zeros(prior.shape, np.float32)
+    border[[0, -1]] = border[:, [0, -1]] = 1
+    chroma = np.hypot(difference[..., 1], difference[..., 2])
+    largest_z = float(np.percentile(log_z[product], 75))
+    of_photo = (
+        float(np.median(log_z[rim if rim.any() else product])),
+        largest_z,
+        float((product & regions.agrees).sum() / whole),
+        float((rim & regions.agrees).sum() / max(int(rim.sum()), 1)),
+        float(np.percentile(log_z[far], 90)) if far.any() else 1.0,
+        float(np.log(whole / product.size)),
+        float(((prior > 0.1) & (prior < 0.9)).sum() / whole),
+    )
+    count = len(regions.area)
+    columns = [
+        *(regions.mean(look) for look in looks),
+        regions.mean(np.minimum(*looks)),
+        regions.mean(np.maximum(*looks)),
+        np.log(regions.area / whole),
+        mean_z,
+        mean_z - largest_z,
+        np.log1p(regions.mean(np.sqrt((difference**2).sum(axis=2)))),
+        regions.mean(difference[..., 0]),
+        regions.mean(chroma / (np.abs(difference[..., 0]) + 1)),
+        np.log1p(regions.mean(_edges(deviation))),
+        np.log(regions.mean(deviation.spread)),
+        around(np.log1p(neighbours.edge)),
+        around((neighbours.edge < FAINT).astype(np.float64)),
+        *(around((kinds_there == kind).astype(np.float64)) for kind in (STANDING_OUT, SHADOW, BACKDROP)),
+        around((mean_prior[there] < 0.3).astype(np.float64)),
+        around(mean_prior[there]),
+        around(mean_z[there]) - mean_z,
+        regions.mean(border),
+        np.log(regions.area / neighbours.length / size + 1e-3),
+        regions.kinds.astype(np.float64),
+        regions.mean(np.clip((depth - outside) / np.float32(size), -0.6, 0.6)),
+        *(np.full(count, value) for value in of_photo),
+        regions.mean(deviation.z / (cv2.dilate(deviation.z, np.ones((9, 9))) + np.float32(1e-3))),
+        around((kinds_there == BETWEEN).astype(np.float64)),
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _mean(labels: NDArray[np.int32], area: Numbers, values: Plane) -> Numbers:
+    total = np.bincount(labels.ravel(), values.ravel().astype(np.float64), len(area))
+    return np.asarray(total / area, np.float64)
+
+
+def _disc(side: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)

@@ -1,0 +1,105 @@
+"""What networks say and what the photograph shows, fused piece by piece."""
+
+import cv2
+import numpy as np
+import pytest
+
+from prodgen import color, cutout
+from prodgen.cutout import fusion, regions
+from prodgen.cutout.deviation import measure_deviation
+
+WIDTH, HEIGHT = 360, 300
+
+
+def backdrop(level=0.82):
+    """A lit sweep: brighter above and to the left, with a camera's noise."""
+    y, x = np.mgrid[0 : 1 : HEIGHT * 1j, 0 : 1 : WIDTH * 1j]
+    noise = np.random.default_rng(3).normal(0, 0.006, (HEIGHT, WIDTH, 3))
+    return ((level + 0.08 * (0.5 - y) + 0.05 * (0.5 - x))[..., None] + noise).clip(0, 1).astype(np.float32)
+
+
+def photo_of(matte, colour, shade=0.0):
+    """A flat product of one colour, darker to the right by `shade`, before the backdrop."""
+    x = np.linspace(0, 1, WIDTH, dtype=np.float32)[None, :, None]
+    product = np.asarray(colour, np.float32) * (1 - np.float32(shade) * x)
+    soft = cv2.GaussianBlur(matte, (0, 0), 0.7)[..., None]
+    return (backdrop() * (1 - soft) + product * soft).astype(np.float32)
+
+
+def wheel():
+    matte = np.zeros((HEIGHT, WIDTH), np.float32)
+    middle = (180, 150)
+    cv2.circle(matte, middle, 110, 1, 14)
+    cv2.circle(matte, middle, 16, 1, -1)
+    for angle in np.linspace(0, 2 * np.pi, 14, endpoint=False):
+        end = (round(180 + 110 * np.cos(angle)), round(150 + 110 * np.sin(angle)))
+        cv2.line(matte, middle, end, 1, 3)
+    return matte
+
+
+def disc(radius=117):
+    return cv2.circle(np.zeros((HEIGHT, WIDTH), np.float32), (180, 150), radius, 1, -1)
+
+
+def overlap(found, true):
+    found, true = found > 0.5, true > 0.5
+    return (found & true).sum() / (found | true).sum()
+
+
+def sure(matte):
+    """A network's answer that takes all of `matte` for product, blurred as at 320 px."""
+    return cv2.GaussianBlur(matte * 0.98, (0, 0), 2)
+
+
+@pytest.mark.parametrize("opinion", ["crop", "network"])
+def test_holes_through_which_the_backdrop_is_seen_are_opened_though_the_networks_fill_them(opinion):
+    true = wheel()
+    found = fusion.fuse(photo_of(true, (0.1, 0.1, 0.12)), sure(disc()), sure(disc()), opinion)
+    assert overlap(disc(), true) < 0.5
+    assert overlap(found, true) > 0.85
+
+
+@pytest.mark.parametrize("opinion", ["crop", "network"])
+def test_a_pale_product_before_a_pale_backdrop_stays_whole(opinion):
+    true = disc(90)
+    found = fusion.fuse(photo_of(true, (0.93, 0.93, 0.92), shade=0.35), sure(true), sure(true), opinion)
+    assert overlap(found, true) > 0.95
+
+
+def test_before_a_busy_backdrop_the_networks_are_believed():
+    true = disc(80)
+    busy = np.random.default_rng(5).uniform(0, 1, (HEIGHT // 6, WIDTH // 6, 3)).astype(np.float32)
+    busy = cv2.resize(busy, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    photo = np.where(true[..., None] > 0.5, np.float32(0.4), busy).astype(np.float32)
+    assert overlap(fusion.fuse(photo, sure(true), sure(true), "crop"), true) > 0.93
+
+
+def test_a_photograph_in_which_nothing_is_seen_gives_nothing():
+    nothing = np.full((20, 20), 0.02, np.float32)
+    assert fusion.fuse(backdrop(), nothing, nothing, "crop").max() < 0.5
+
+
+def test_the_backdrop_is_predicted_behind_the_product_from_what_is_beside_it():
+    deviation = measure_deviation(color.to_lab(photo_of(disc(), (0.2, 0.3, 0.5))), disc(125))
+    behind = color.to_lab(backdrop())
+    error = np.linalg.norm(deviation.lab - deviation.difference - behind, axis=2)
+    assert error.mean() < 1.5
+    assert deviation.z[disc(110) > 0].min() > 8
+    assert np.median(deviation.z[disc(130) == 0]) < 2
+
+
+def test_pieces_cover_the_photograph_and_are_of_one_kind_each():
+    lab = color.to_lab(photo_of(wheel(), (0.1, 0.1, 0.12)))
+    found = regions.part(lab, (sure(disc()), sure(disc())), (0.5, 0.5))
+    assert found.area.sum() == WIDTH * HEIGHT
+    assert found.measures.shape == (len(found.area), 33)
+    assert np.isfinite(found.measures).all()
+    assert (found.kinds[found.labels] == regions.BACKDROP).mean() > 0.6
+
+
+def test_the_network_segmenter_gives_its_looks_along_with_the_matte():
+    photo = photo_of(wheel(), (0.1, 0.1, 0.12))
+    found = cutout.segmenter("u2netp").segment(photo)
+    assert found.matte.shape == (HEIGHT, WIDTH)
+    assert len(found.looks) == 2
+    assert found.looks[0].shape == (320, 320)
