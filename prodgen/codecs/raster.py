@@ -71,10 +71,8 @@ def develop(raster: Raster) -> Photo:
         return Photo(np.ascontiguousarray(colours), matte, tuple(dict.fromkeys(raster.notices)))
     rgb = np.empty((height, width, 3), np.float32)
     for rows in _strips(height, width):
-        if convert is None:
-            np.multiply(
-                pixels[rows], np.float32(1 / raster.top), out=rgb[rows]
-            )  # one grey value goes to all three
+        if convert is None:  # one grey value goes to all three
+            np.multiply(pixels[rows], np.float32(1 / raster.top), out=rgb[rows])
             continue
         values = _scaled(pixels[rows], raster.top)
         if raster.is_premultiplied and matte is not None:
