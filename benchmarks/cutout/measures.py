@@ -92,6 +92,18 @@ def grouped(items: Sequence[tuple[Measured, bool]]) -> Group:
     )
 
 
+def auroc(qualities: Sequence[float], ious: Sequence[float]) -> float | None:
+    """How well a quality number tells bad cut-outs from others: the area under the ROC curve.
+
+    Returns:
+        The share of pairs of a bad cut-out and another in which the other has the higher number, ties
+        counted half; None where there are no such pairs.
+    """
+    number, is_bad = np.asarray(qualities), np.asarray(ious) < BAD
+    apart = number[~is_bad][:, None] - number[is_bad][None]
+    return float(((apart > 0) + 0.5 * (apart == 0)).mean()) if apart.size else None
+
+
 def _disc(radius: int) -> NDArray[np.uint8]:
     side = 2 * radius + 1
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)

@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 
 from benchmarks.cutout import ways
-from benchmarks.cutout.measures import Group, grouped
+from benchmarks.cutout.measures import Group, auroc, grouped
 from benchmarks.cutout.photo_set import Sample
 from benchmarks.cutout.running import Cost, Row
 from prodgen.files import write_bytes
@@ -88,16 +88,20 @@ def _doubts(results: Results) -> str:
     """Of prodgen's ways alone: no other says that it doubts."""
     rows = []
     for way in filter(ways.is_ours, results.rows):
-        g = results.group(way, results.pictures)
+        group = results.group(way, results.pictures)
+        judged = [(row.quality, row.score.iou) for row in results.rows[way] if row.quality is not None]
+        area = auroc([quality for quality, _ in judged], [iou for _, iou in judged])
         rows.append(
             (
                 _named(way),
-                f"{g.bad}",
-                f"{g.silent} ({g.silent / g.count:.0%})",
-                f"{g.false_alarms} ({g.false_alarms / g.count:.0%})",
+                f"{group.bad}",
+                f"{group.silent} ({group.silent / group.count:.0%})",
+                f"{group.false_alarms} ({group.false_alarms / group.count:.0%})",
+                "no bad ones" if area is None else f"{area:.3f}",
             )
         )
-    return _table(("way", "IoU < 0.9", "of these without a doubt", "IoU >= 0.97 with a doubt"), rows)
+    head = ("way", "IoU < 0.9", "of these without a doubt", "IoU >= 0.97 with a doubt", "AUROC")
+    return _table(head, rows)
 
 
 def _costs(results: Results) -> str:

@@ -36,6 +36,8 @@ class Cut:
     """None: it refused, and said so."""
     doubts: tuple[str, ...] = ()
     """The kinds of its doubts; ways that never doubt have none."""
+    quality: float | None = None
+    """How likely it is right, by its own account; None: it gives no account."""
 
 
 Cutter = Callable[[Path], Cut]
@@ -94,8 +96,9 @@ def _by_prodgen(photo: Path, segmenter: str) -> Cut:
     try:
         found = cut_out(photo, segmenter=segmenter)
     except SegmentationError:
-        return Cut(None, ("refused",))
-    return Cut(found.matte, tuple(doubt.kind for doubt in found.doubts))
+        return Cut(None, ("refused",), 0.0)
+    quality = found.quality.score if found.quality is not None else None
+    return Cut(found.matte, tuple(doubt.kind for doubt in found.doubts), quality)
 
 
 def _raw(photo: Path, name: str) -> Cut:

@@ -72,8 +72,17 @@ def test_bad_cut_outs_without_a_doubt_and_doubts_of_good_ones_are_counted():
 
     good = measured(ring(), ring())
     bad = replace(good, iou=0.5)
-    group = grouped([(good, True), (good, False), (bad, True), (bad, False), (replace(good, iou=0.95), True)])
-    assert (group.count, group.bad, group.silent, group.false_alarms) == (5, 2, 1, 1)
+    middling = replace(good, iou=0.95)
+    told = [(good, True), (good, False), (bad, True), (bad, False), (bad, False), (middling, True)]
+    group = grouped(told)
+    assert (group.count, group.bad, group.silent, group.false_alarms) == (6, 3, 2, 1)
+
+
+def test_the_area_under_the_curve_is_the_share_of_pairs_in_the_right_order():
+    from benchmarks.cutout.measures import auroc
+
+    assert auroc([0.9, 0.8, 0.5, 0.5], [0.99, 0.95, 0.92, 0.5]) == pytest.approx(2.5 / 3)
+    assert auroc([0.9, 0.8], [0.99, 0.95]) is None
 
 
 def test_to_say_that_a_product_is_cut_off_is_a_doubt_only_where_it_is_not():
@@ -218,7 +227,9 @@ def test_development_is_the_same_from_the_same_dice_and_white_stays_white():
 
 
 SHIPPED = ROOT / "benchmarks" / "cutout" / "set"
-needs_the_set = pytest.mark.skipif(not SHIPPED.is_dir(), reason="the set is not in this copy")
+needs_the_set = pytest.mark.skipif(
+    not (SHIPPED / "meta.json").is_file(), reason="the set is not in this copy"
+)
 
 
 @needs_the_set
@@ -248,4 +259,4 @@ def test_all_files_of_the_shipped_set_are_named_in_its_list(tmp_path):
 
     shutil.copytree(SHIPPED, tmp_path / "set")
     named = {path.name for one in samples(tmp_path / "set") for path in (one.photo, one.matte)}
-    assert {path.name for path in (tmp_path / "set").iterdir()} == {*named, "meta.json"}
+    assert {path.name for path in (tmp_path / "set").iterdir()} == {*named, "meta.json", "README.md"}
