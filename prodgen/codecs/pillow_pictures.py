@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from prodgen.codecs.colour_spaces import (
@@ -23,6 +24,7 @@ from prodgen.codecs.colour_spaces import (
 from prodgen.codecs.exif_colours import ExifFacts, exif_of
 from prodgen.codecs.icc_profiles import Model, space_of_profile
 from prodgen.codecs.raster import Raster
+from prodgen.images import STRIPE_PX
 
 CMYK_GUESS = "CMYK without a colour profile: its colours are a guess; export the photo as sRGB"
 LINEAR_GUESS = (
@@ -50,13 +52,23 @@ def raster_of(picture: Image.Image) -> Raster:
         mode = {"1": "L", "P": "RGB", "PA": "RGBA"}.get(mode, mode)
     if mode not in ("L", "LA", "La", "RGB", "RGBA", "RGBa"):
         mode = "RGB"
-    pixels = np.asarray(picture if picture.mode == mode else picture.convert(mode))
+    pixels = _pixels_of(picture if picture.mode == mode else picture.convert(mode))
     if pixels.ndim == 2:
         return Raster(pixels[..., None], "grey")
     if mode == "RGB":
         return Raster(pixels)
     model: Model = "grey" if mode in ("LA", "La") else "rgb"
     return Raster(pixels[..., :-1], model, pixels[..., -1], is_premultiplied=mode in ("La", "RGBa"))
+
+
+def _pixels_of(picture: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of an 8-bit picture, stripe by stripe: Pillow copies whatever it hands over twice."""
+    first = np.asarray(picture.crop((0, 0, picture.width, 1)))
+    pixels = np.empty((picture.height, *first.shape[1:]), np.uint8)
+    for top in range(0, picture.height, STRIPE_PX):
+        bottom = min(picture.height, top + STRIPE_PX)
+        pixels[top:bottom] = np.asarray(picture.crop((0, top, picture.width, bottom)))
+    return pixels
 
 
 def describe(
