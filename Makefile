@@ -54,6 +54,7 @@ bench: $(VENV)/.developing
 	$(BIN)/pip install --quiet --editable ".[bench]"
 	$(BIN)/python benchmarks/client.py
 	$(BIN)/python benchmarks/stages.py
+	$(BIN)/python benchmarks/large_photos.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
