@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from prodgen.cli.parameters import output_option
+from prodgen.cli.parameters import asked_of_cut_out, cut_out_options, output_option
 from prodgen.cli.telling import printer
 from prodgen.cli.values import File, Number
 
@@ -14,7 +15,7 @@ from prodgen.cli.values import File, Number
 @click.command()
 @click.argument("original", type=File())
 @click.argument("relit", type=File())
-@click.option("--matte", type=File(), required=True, help="The product in ORIGINAL, white = product.")
+@cut_out_options
 @output_option(metavar="FILE", required=True)
 @click.option(
     "--strength", type=Number(0, 1), default=1.0, show_default=True, help="How much of the light to take."
@@ -26,10 +27,12 @@ from prodgen.cli.values import File, Number
     show_default=True,
     help="How much of its colour cast to take.",
 )
-def blend(original: Path, relit: Path, matte: Path, output: Path, strength: float, ambience: float) -> None:
+def blend(
+    original: Path, relit: Path, output: Path, strength: float, ambience: float, **settings: Any
+) -> None:
     """Give the product in RELIT its own pixels back.
 
-    They come from ORIGINAL; the new light stays.
+    They come from ORIGINAL, where the product is cut out; the new light stays.
     Both pictures show the product at the same place; RELIT may have another resolution, and be transparent
     around the product: it stays so.
 
@@ -39,8 +42,8 @@ def blend(original: Path, relit: Path, matte: Path, output: Path, strength: floa
     from prodgen import files, identity, ocr, transparency
     from prodgen.cutout import cut_out
 
-    files.refuse_overwriting(output, original, relit, matte)
-    cut = cut_out(original, matte=matte)
+    files.refuse_overwriting(output, original, relit, settings["matte"])
+    cut = cut_out(original, **asked_of_cut_out(settings))
     scene = files.load(relit)
     picture, measured = identity.restore(
         cut.seen,
@@ -60,7 +63,10 @@ def blend(original: Path, relit: Path, matte: Path, output: Path, strength: floa
             "picture": str(output),
             "verdict": verdict.status,
             "identity": likeness.model_dump(mode="json"),
+            "notices": list(cut.notices),
         }
     )
     to.made("picture", output, f"{picture.shape[1]}x{picture.shape[0]}")
     to.fact("product", identity.summary(verdict, likeness))
+    for notice in cut.notices:
+        to.note(notice)

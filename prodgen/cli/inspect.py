@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from prodgen.cli.parameters import MadeFile, matte_option, profile_option, segmenter_option
+from prodgen.cli.parameters import MadeFile, asked_of_cut_out, cut_out_options, profile_option
 from prodgen.cli.telling import Printer, printer
 from prodgen.cli.values import File
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("photo", type=File())
 @click.argument("result", type=File())
-@matte_option
-@segmenter_option
+@cut_out_options
 @profile_option
 @click.option(
     "--html",
@@ -31,12 +30,12 @@ if TYPE_CHECKING:
 @click.pass_context
 def inspect(
     ctx: click.Context,
+    /,
     photo: Path,
     result: Path,
-    matte: Path | None,
-    segmenter: str | None,
     profile: str | None,
     html: Path | None,
+    **settings: Any,
 ) -> None:
     """Measure whether RESULT shows the product of PHOTO.
 
@@ -54,10 +53,9 @@ def inspect(
     if html is None and to.opens:
         raise click.UsageError("--open: the page is made with --html FILE; give that too", ctx)
     if html is not None:
-        files.refuse_overwriting(html, photo, result, matte)
-    found = inspect_pictures(
-        photo, result, matte=matte, profile=profile or "editorial", segmenter=segmenter or "auto"
-    )
+        files.refuse_overwriting(html, photo, result, settings["matte"])
+    asked = asked_of_cut_out(settings)
+    found = inspect_pictures(photo, result, profile=profile or "editorial", **asked)
     if html is not None:
         found.page(html)
     to.data({"photo": str(photo), "result": str(result), **found.as_dict()})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from prodgen.cli.telling import printer
-from prodgen.cli.values import Checked, File, OneOf, Text, Whole
+from prodgen.cli.values import Checked, File, Number, OneOf, Text, Whole
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,7 +23,7 @@ class MadeFile(click.Option):
 
 LOOK = OneOf("look", "prodgen.shots.stages.look:looks")
 RECIPE = OneOf("recipe", "prodgen.shots:builtin_recipes", or_file=".toml")
-SEGMENTER = OneOf("segmenter", "prodgen.cutout:NAMES")
+SEGMENTER = OneOf("segmenter", "prodgen.cutout:NAMES", joined="+")
 PROFILE = OneOf("profile", "prodgen.identity:profiles")
 SIZE = Checked("size", "prodgen.placement:parse_size", (1024, 1024))
 UPSCALE = Checked("factor or size", "prodgen.client:target_size", 64, 64)
@@ -45,15 +45,76 @@ dialect_option = click.option(
     help="The kind of server, such as a1111 or forge, if it should not be found out.",
 )
 
-matte_option = click.option(
-    "--matte", type=File(), help="The product's cut-out, white = product, of the photograph's size."
+_CUT_OUT_OPTIONS = (
+    click.option(
+        "--segmenter",
+        type=SEGMENTER,
+        metavar="NAME[+NAME]",
+        help="What cuts the product out; see `prodgen list segmenters`. Default: the best that is here.",
+    ),
+    click.option(
+        "--matte",
+        type=File(),
+        help="Your own cut-out of the product, white = product, of the photograph's size.",
+    ),
+    click.option(
+        "--keep-alpha/--ignore-alpha",
+        default=None,
+        help="Take a photograph's own transparency for the cut-out, or cut out anew. "
+        "Default: keep it, unless a segmenter, a box or points are given.",
+    ),
+    click.option(
+        "--box",
+        type=Checked("box", "prodgen.cutout:check_box"),
+        metavar="L,T,R,B",
+        help="The product's box in the photograph: pixels, or percent as in 10%,5%,90%,95%.",
+    ),
+    click.option(
+        "--points",
+        type=Checked("points", "prodgen.cutout:check_points"),
+        metavar="+X,Y/-X,Y",
+        help="Places on the product (+) and on the background (-), in pixels or percent.",
+    ),
+    click.option(
+        "--feather",
+        "feather_px",
+        type=Number(0, 100),
+        metavar="PX",
+        help="Soften the cut-out's edge: so many pixels from 10 to 90 % of product.",
+    ),
+    click.option(
+        "--refine-edge",
+        is_flag=True,
+        default=None,
+        help="Fit the edge of a --matte, or of the photograph's transparency, to the photograph.",
+    ),
 )
 
-segmenter_option = click.option(
-    "--segmenter",
-    type=SEGMENTER,
-    help="What cuts the product out; see `prodgen list segmenters`. Default: the best that is here.",
-)
+CUT_OUT_NAMES = ("segmenter", "matte", "keep_alpha", "box", "points", "feather_px", "refine_edge")
+"""Parameters of `cutout.cut_out` that `cut_out_options` gives, by their names there."""
+
+
+def cut_out_options(command: F) -> F:
+    """Give a command every option of how the product is cut out; what is not asked for is None."""
+    for option in reversed(_CUT_OUT_OPTIONS):
+        command = option(command)
+    return command
+
+
+def asked_of_cut_out(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a command's settings that `cutout.cut_out` takes, where they were asked for.
+
+    Raises:
+        IdleSettingError: If a segmenter or the own transparency is asked for beside a matte.
+    """
+    from prodgen.errors import IdleSettingError
+
+    asked = {name: settings[name] for name in CUT_OUT_NAMES if settings.get(name) is not None}
+    idle = [name for name in ("segmenter", "keep_alpha") if name in asked]
+    if "matte" in asked and idle:
+        raise IdleSettingError(idle, "a matte is the cut-out itself")
+    return asked
+
 
 profile_option = click.option(
     "--profile", type=PROFILE, help="Limits that the product is judged by: editorial, or catalogue (strict)."
@@ -97,25 +158,6 @@ def output_option(*, metavar: str, default: str = "", required: bool = False) ->
         required=required,
         help=text,
     )
-
-
-def _read_box(
-    ctx: click.Context, param: click.Parameter, value: str | None
-) -> tuple[int, int, int, int] | None:
-    if value is None:
-        return None
-    parts = value.split(",")
-    if len(parts) != 4 or not all(part.strip().isdecimal() and len(part) < 10 for part in parts):
-        raise click.BadParameter(
-            f"{value[:60]!r} is not LEFT,TOP,RIGHT,BOTTOM in pixels, such as 40,20,600,580", ctx, param
-        )
-    left, top, right, bottom = map(int, parts)
-    return left, top, right, bottom
-
-
-box_option = click.option(
-    "--box", callback=_read_box, metavar="L,T,R,B", help="The product's box in the photograph, pixels."
-)
 
 
 def output_pattern(output: Path | None, source: Path, count: int, *, folder: Path, ending: str) -> Path:

@@ -14,16 +14,15 @@ from prodgen.cli.parameters import (
     RECIPE,
     SIZE,
     UPSCALE,
+    asked_of_cut_out,
     backend_option,
-    box_option,
+    cut_out_options,
     dialect_option,
     lora_option,
-    matte_option,
     output_option,
     output_pattern,
     profile_option,
     seed_option,
-    segmenter_option,
     upscaler_option,
 )
 from prodgen.cli.telling import printer, tell_shot
@@ -35,9 +34,7 @@ from prodgen.cli.values import File, Number, OneOf, Text, Whole
 @click.option("--prompt", type=Text(), default="", help="The scene, in words.")
 @click.option("--negative-prompt", type=Text(), help="What should not be seen. Default: the recipe's.")
 @click.option("--background", type=File(), help="A picture of yours to put the product into.")
-@matte_option
-@segmenter_option
-@box_option
+@cut_out_options
 @click.option(
     "--light",
     type=LIGHT,
@@ -94,7 +91,8 @@ def shoot(
     negative_prompt: str | None,
     background: Path | None,
     matte: Path | None,
-    box: tuple[int, int, int, int] | None,
+    box: str | None,
+    points: str | None,
     light: str | None,
     recipe: str,
     loras: tuple[str, ...],
@@ -113,15 +111,13 @@ def shoot(
         prodgen shoot mug.jpg --recipe packshot --size 2000x2000
     """
     from prodgen.cli.progress_bar import progress_bar
-    from prodgen.errors import IdleSettingError
     from prodgen.schema import seeds
     from prodgen.shots import Recipe, shoot_all
     from prodgen.shots.shot import new_shot
 
     to = printer()
     given = {name: value for name, value in settings.items() if value is not None}
-    if matte is not None and "segmenter" in given:
-        raise IdleSettingError(["segmenter"], "a matte is the cut-out itself")
+    asked_of_cut_out({**given, "matte": matte})
     pattern = output_pattern(output, photo, count, folder=Path("outputs"), ending=".png")
     chosen = Recipe.load(recipe).with_settings(given)
     shots = [
@@ -135,6 +131,7 @@ def shoot(
             background=background,
             matte=matte,
             box=box,
+            points=points or (),
             light=light,
             loras=loras,
         )

@@ -80,15 +80,15 @@ class Whole(Number):
 
 
 class OneOf(_Type):
-    """One of a few words, which shells complete; `or_file` lets a path pass as well.
+    """One of a few words, which shells complete; `or_file` lets a path pass as well, `joined` several words.
 
     The words, or "package.module:name" of what holds or returns them.
     """
 
     name = "name"
 
-    def __init__(self, kind: str, names: str | Iterable[str], *, or_file: str = "") -> None:
-        self.kind, self.or_file = kind, or_file
+    def __init__(self, kind: str, names: str | Iterable[str], *, or_file: str = "", joined: str = "") -> None:
+        self.kind, self.or_file, self.joined = kind, or_file, joined
         self._names = names
 
     def names(self) -> list[str]:
@@ -97,12 +97,15 @@ class OneOf(_Type):
         return list(found() if callable(found) else found)
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the word, if it is one of those."""
+        """Return the word, or the words as they are joined, if each is one of those."""
         known = self.names()
         is_path = bool(self.or_file) and value.endswith(self.or_file)
-        if value not in known and not is_path:
+        strange = [
+            word for word in (value.split(self.joined) if self.joined else [value]) if word not in known
+        ]
+        if strange and not is_path:
             hint = f"(or a {self.or_file} file)" if self.or_file else ""
-            said = unknown(self.kind, value, known, hint)
+            said = unknown(self.kind, strange[0], known, hint)
             if isinstance(param, click.Argument):
                 raise click.UsageError(said, ctx)  # the kind says enough: nobody types an argument's name
             self.fail(said, param, ctx)
@@ -114,7 +117,9 @@ class OneOf(_Type):
         """Return the words that begin so, and let the shell complete files where one may be given."""
         from click.shell_completion import CompletionItem
 
-        found = [CompletionItem(name) for name in self.names() if name.startswith(incomplete)]
+        before, joint, last = incomplete.rpartition(self.joined) if self.joined else ("", "", incomplete)
+        names = [name for name in self.names() if name.startswith(last)]
+        found = [CompletionItem(f"{before}{joint}{name}") for name in names]
         return [*found, CompletionItem(incomplete, type="file")] if self.or_file else found
 
 

@@ -3,13 +3,15 @@
 `cut_out` is all of it for one photograph; `segmenter` gives what finds products by its name.
 """
 
-from prodgen.cutout.cutting import CutOut, cut_out
+from prodgen.cutout.cutting import MOST_FEATHER_PX, CutOut, cut_out
 from prodgen.cutout.doubts import Doubt, Segmentation
-from prodgen.cutout.hints import Point, Rectangle
+from prodgen.cutout.hints import Point, Rectangle, check_box, check_points
 from prodgen.cutout.quality import MatteQuality
 from prodgen.cutout.segmenters import NAMES, REFUSED, Segmenter, available, segmenter
+from prodgen.cutout.sheets import Tried, compare, contact_sheet, preview, told
 
 __all__ = [
+    "MOST_FEATHER_PX",
     "NAMES",
     "REFUSED",
     "CutOut",
@@ -19,7 +21,14 @@ __all__ = [
     "Rectangle",
     "Segmentation",
     "Segmenter",
+    "Tried",
     "available",
+    "check_box",
+    "check_points",
+    "compare",
+    "contact_sheet",
     "cut_out",
+    "preview",
     "segmenter",
+    "told",
 ]

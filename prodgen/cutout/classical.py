@@ -18,7 +18,7 @@ from prodgen import color
 from prodgen.cutout.completion import complete_outline
 from prodgen.cutout.contrast import Contrast, Mask, measure_contrast, without_shadows
 from prodgen.cutout.doubts import REMEDY, Doubt, Segmentation
-from prodgen.cutout.hints import Point, Rectangle, check_hints, clear_outside
+from prodgen.cutout.hints import Point, Rectangle, clear_outside, hints_in
 from prodgen.cutout.matting import refine
 from prodgen.cutout.silhouette import Binary, disc, silhouette
 from prodgen.errors import SegmentationError
@@ -73,7 +73,7 @@ class ClassicalSegmenter:
             SegmentationError: If nothing stands out from the backdrop.
             SettingError: If the box or a point does not lie in the photograph.
         """
-        check_hints(rgb.shape, box, points)
+        hints_in(box, points, rgb.shape)
         height, width = rgb.shape[:2]
         scale = min(1.0, WORK_PX / max(height, width))
         size = (max(16, round(width * scale)), max(16, round(height * scale)))

@@ -7,16 +7,48 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from prodgen import codecs, files, transparency
-from prodgen.cutout.doubts import LARGEST_SHARE, Doubt, Segmentation, check_matte, check_sureness
-from prodgen.cutout.hints import Point, Rectangle, check_hints, clear_outside
+from prodgen.cutout.doubts import (
+    LARGEST_SHARE,
+    Doubt,
+    Segmentation,
+    check_hardness,
+    check_matte,
+    check_sureness,
+)
+from prodgen.cutout.evidence import follow_points
+from prodgen.cutout.hints import (
+    Point,
+    Rectangle,
+    clear_outside,
+    hints_in,
+    look_in_photo,
+    seen_in_view,
+    view_of,
+)
 from prodgen.cutout.large_photos import box_in, is_large, points_in, reduced_photo
-from prodgen.cutout.matting import estimate_foreground, refine_enlarged, require_same_size
+from prodgen.cutout.matting import (
+    estimate_foreground,
+    refine,
+    refine_enlarged,
+    require_same_size,
+    resized,
+)
 from prodgen.cutout.quality import MatteQuality, assess
 from prodgen.cutout.segmenters import Segmenter
 from prodgen.cutout.segmenters import segmenter as segmenter_named
-from prodgen.errors import ImageError, SegmentationError
-from prodgen.images import Matte, Photo, Pixels, RgbImage
+from prodgen.errors import ImageError, SegmentationError, WrongValueError
+from prodgen.images import Matte, Photo, Plane, RgbImage
+from prodgen.masks import blur
+
+GAUSSIAN_10_TO_90 = 2.563
+"""Width of a blurred step from 10 to 90 %, in standard deviations of the Gaussian: twice the normal
+distribution's quantile of 0.9."""
+
+MOST_FEATHER_PX = 100
+"""Widest edge that can be asked for. Guard."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,48 +119,70 @@ def cut_out(
     *,
     segmenter: str | Segmenter = "auto",
     matte: files.PictureSource | None = None,
-    box: Rectangle | None = None,
-    points: Sequence[Point] = (),
+    keep_alpha: bool | None = None,
+    box: Rectangle | str | None = None,
+    points: Sequence[Point] | str = (),
+    feather_px: float = 0.0,
+    refine_edge: bool = False,
 ) -> CutOut:
     """Cut the product out of a photograph.
 
         cut_out("mug.jpg").save("mug-cut.png")
 
     Args:
-        photo: A path, bytes, a binary file, a picture of Pillow's, an array or a `Photo`. Its own
-            transparency is the matte, unless a segmenter, a box or points are given.
-        segmenter: The name of one, or a segmenter of your own. "auto" takes the best that is here.
-        matte: A matte that you have already, white = product, of the photograph's size.
-        box: The product's box in the photograph, pixels: left, top, right, bottom.
-        points: Places that are surely product (True) or surely background (False): x, y, which.
+        photo: A path, bytes, a binary file, a picture of Pillow's, an array or a `Photo`.
+        segmenter: The name of one, several joined by "+", or a segmenter of your own. "auto" takes the best
+            that is here.
+        matte: A matte that you have already, white = product, of the photograph's size; no segmenter runs.
+        keep_alpha: Whether the photograph's own transparency is the matte, where it has one. None: unless a
+            segmenter, a box or points are given, or nearly all of it is opaque. What is transparent is never
+            looked at, and is not product, unless a point says so.
+        box: The product's box: left, top, right, bottom in pixels, or in words ("10%,5%,90%,95%").
+            A segmenter sees the box with a margin, and nothing outside it is product.
+        points: Places that are surely product (True) or surely background (False): x, y, which; or in words
+            ("+320,400 -50%,9%"). They correct any matte.
+        feather_px: How wide the edge is softened, pixels from 10 to 90 % of product.
+        refine_edge: Whether the edge of a given matte, or of the own transparency, is fitted to the
+            photograph; segmenters do that themselves.
 
     Raises:
         ImageError: If a picture cannot be read, or photograph and matte differ in size.
         SegmentationError: If no product is found, or the matte is empty or full.
-        SettingError: If there is no such segmenter, or the box or a point lies outside.
+        SettingError: If there is no such segmenter, the box or a point lies outside, or settings contradict
+            each other.
     """
     source = files.load(photo)
-    if matte is not None:
-        given = files.load_matte(matte)
-        require_same_size(given, source.pixels)
-        return CutOut(source, given, doubts=_doubts_given(given, source.pixels))
-    if source.matte is not None and segmenter == "auto" and box is None and not points:
-        if float(source.matte.mean()) > LARGEST_SHARE:
-            raise SegmentationError(
-                "the photo's own transparency is no cut-out, nearly all of it is opaque; save it without,"
-                " name a --segmenter or a --box, or give your own cut-out with --matte"
-            )
-        return CutOut(source, source.matte, doubts=_doubts_given(source.matte, source.pixels))
+    rectangle, places = hints_in(box, points, source.pixels.shape)
+    if not 0 <= feather_px <= MOST_FEATHER_PX:
+        raise WrongValueError("feather_px", feather_px, f"must be from 0 to {MOST_FEATHER_PX}")
+    is_named = segmenter != "auto" or box is not None or bool(places)
+    given = _given_matte(source, matte, keep_alpha=False if keep_alpha is None and is_named else keep_alpha)
+    if given is not None:
+        corrected = clear_outside(given, rectangle)
+        if places or refine_edge:
+            seen = transparency.seen(source)
+            corrected = follow_points(seen, corrected, places)
+            corrected = refine(seen, corrected) if refine_edge else corrected
+        fitted = _feathered(corrected, feather_px)
+        facts = (*check_matte(fitted, source.pixels), *check_sureness(fitted), *check_hardness(fitted))
+        return CutOut(source, fitted, doubts=facts)
     chosen = segmenter_named(segmenter) if isinstance(segmenter, str) else segmenter
-    if is_large(source):
-        check_hints(source.pixels.shape, box, points)
-        return _cut_out_reduced(source, chosen, box, tuple(points))
+    find = _cut_out_reduced if is_large(source) else _cut_out_whole
+    cut = find(source, chosen, rectangle, places)
+    nothing_kept = (Doubt("no transparency"),) if keep_alpha else ()
+    return replace(cut, matte=_feathered(cut.matte, feather_px), doubts=(*nothing_kept, *cut.doubts))
+
+
+def _cut_out_whole(
+    source: Photo, chosen: Segmenter, box: Rectangle | None, points: tuple[Point, ...]
+) -> CutOut:
+    """Find the product in the photograph as it is, within its own transparency."""
     seen = transparency.seen(source)
-    found: Segmentation = chosen.segment(seen, box=box, points=points)
+    found = _found(chosen, seen, box, points)
     within = found.matte if source.matte is None else found.matte * source.matte
-    facts = check_matte(within, seen)
     quality = assess(seen, within, found.looks)
-    return CutOut(source, within, chosen.name, (*found.doubts, *facts, *quality.doubts), quality)
+    facts = (*found.doubts, *check_matte(within, seen), *quality.doubts)
+    return CutOut(source, within, chosen.name, facts, quality)
 
 
 def _cut_out_reduced(
@@ -136,8 +190,7 @@ def _cut_out_reduced(
 ) -> CutOut:
     """Find the product in a reduced photograph, and fit its edge to the pixels of the large one."""
     small = reduced_photo(source)
-    places = points_in(small, source, points)
-    found = cut_out(small, segmenter=chosen, box=box_in(small, source, box), points=places)
+    found = _cut_out_whole(small, chosen, box_in(small, source, box), points_in(small, source, points))
     found = replace(found, photo=source)
     del small  # before the large matte is made
     matte = clear_outside(refine_enlarged(source.pixels, found.matte), box)
@@ -146,6 +199,52 @@ def _cut_out_reduced(
     return replace(found, matte=matte)
 
 
-def _doubts_given(matte: Matte, rgb: Pixels) -> tuple[Doubt, ...]:
-    """Tell what a user should know about a matte that no segmenter found."""
-    return (*check_matte(matte, rgb), *check_sureness(matte))
+def _given_matte(
+    source: Photo, matte: files.PictureSource | None, *, keep_alpha: bool | None
+) -> Matte | None:
+    """The user's matte, else the photograph's own if that is to be kept, else None."""
+    if matte is not None:
+        given = files.load_matte(matte)
+        require_same_size(given, source.pixels)
+        return given
+    if source.matte is None or keep_alpha is False:
+        return None
+    if float(source.matte.mean()) <= LARGEST_SHARE:
+        return source.matte
+    if keep_alpha:
+        raise SegmentationError(
+            "the photo's own transparency is no cut-out, nearly all of it is opaque; leave out --keep-alpha,"
+            " or give your own cut-out with --matte"
+        )
+    return None
+
+
+def _found(
+    chosen: Segmenter, rgb: RgbImage, box: Rectangle | None, points: tuple[Point, ...]
+) -> Segmentation:
+    """What a segmenter finds within the box, corrected by the points; so are its looks at the photo."""
+    if box is None:
+        whole = chosen.segment(rgb, points=points)
+    else:
+        view = view_of(box, rgb.shape)
+        seen_box, seen_points = seen_in_view(box, points, view)
+        part = chosen.segment(np.ascontiguousarray(rgb[view]), box=seen_box, points=seen_points)
+        matte = np.zeros(rgb.shape[:2], np.float32)
+        matte[view] = part.matte
+        looks = tuple(look_in_photo(look, view, rgb.shape[:2]) for look in part.looks)
+        whole = Segmentation(clear_outside(matte, box), part.doubts, looks)
+    if not points:
+        return whole
+    matte = follow_points(rgb, whole.matte, points)
+    return Segmentation(matte, whole.doubts, tuple(_told(look, whole.matte, matte) for look in whole.looks))
+
+
+def _told(look: Plane, before: Matte, after: Matte) -> Plane:
+    """A look at the photo with what a person has said about it since, which is beyond doubt."""
+    size = (look.shape[1], look.shape[0])
+    share = resized(np.abs(after - before), size)
+    return look + (resized(after, size) - look) * share
+
+
+def _feathered(matte: Matte, feather_px: float) -> Matte:
+    return blur(matte, feather_px / GAUSSIAN_10_TO_90) if feather_px else matte

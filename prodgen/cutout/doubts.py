@@ -50,6 +50,8 @@ DoubtKind = Literal[
     "tiny product",
     "hardly any background",
     "half-sure matte",
+    "hard matte",
+    "no transparency",
     "cut off",
     "doubtful cut-out",
     "looks disagree",
@@ -98,6 +100,13 @@ class Doubt:
                 )
             case "half-sure matte":
                 return f"{self.share:.0%} of the matte is half-sure"
+            case "hard matte":
+                return (
+                    "the matte is black and white only, and cuts the product out with scissors;"
+                    " --refine-edge fits its edge to the photo, --feather 1.5 softens it"
+                )
+            case "no transparency":
+                return "the photo has no transparency to keep, so it was cut out anew"
             case "cut off":
                 words = f"the product touches the photo's {' and '.join(self.sides)} and is cut off there"
                 if self.spans_the_photo:
@@ -185,6 +194,19 @@ def check_sureness(matte: Matte) -> list[Doubt]:
     if soft <= SOFT_SHARE * float(matte.mean()):
         return []
     return [Doubt("half-sure matte", soft / float((matte > 0.06).mean()))]
+
+
+def check_hardness(matte: Matte) -> list[Doubt]:
+    """Tell when a given matte has no soft edge at all, as a brush or a threshold makes it.
+
+    Args:
+        matte: (H, W), 1 = product.
+
+    Returns:
+        Doubts, none for a matte with a soft edge anywhere.
+    """
+    is_soft = bool(((matte > 0) & (matte < 1)).any())
+    return [] if is_soft else [Doubt("hard matte")]
 
 
 class SeenOutline(NamedTuple):

@@ -18,7 +18,7 @@ import numpy as np
 from prodgen.cutout import rembg_sessions
 from prodgen.cutout.doubts import Segmentation
 from prodgen.cutout.fusion import WORK_PX, fuse
-from prodgen.cutout.hints import Point, Rectangle, check_hints
+from prodgen.cutout.hints import Point, Rectangle, hints_in
 from prodgen.cutout.matting import refine
 from prodgen.cutout.rembg_sessions import BIREFNET, ISNET, SAM, U2NET, U2NETP
 from prodgen.errors import SegmentationError
@@ -161,7 +161,7 @@ class RembgSegmenter:
             SegmentationError: If rembg or the weights are missing, or the network fails.
             SettingError: If the box or a point lies outside the photograph.
         """
-        check_hints(rgb.shape, box, points)
+        hints_in(box, points, rgb.shape)
         if self.name == "sam":
             return Segmentation(refine(rgb, _sam_matte(rgb, box, points)))
         first = predict(PACKAGED, rgb)

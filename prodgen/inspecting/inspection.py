@@ -7,6 +7,7 @@ are in `prodgen.identity`.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen import files, ocr
-from prodgen.cutout import cut_out
+from prodgen.cutout import Point, Rectangle, cut_out
 from prodgen.errors import ImageError
 from prodgen.identity import (
     Comparison,
@@ -134,6 +135,11 @@ def inspect(
     matte: files.PictureSource | None = None,
     profile: str = "editorial",
     segmenter: str = "auto",
+    keep_alpha: bool | None = None,
+    box: Rectangle | str | None = None,
+    points: Sequence[Point] | str = (),
+    feather_px: float = 0.0,
+    refine_edge: bool = False,
 ) -> Inspection:
     """Measure whether the product in a picture is the product of a photograph, whatever made the picture.
 
@@ -146,6 +152,12 @@ def inspect(
             transparency, or the matte that the segmenter makes.
         profile: Whose limits decide the verdict: "catalogue" or "editorial".
         segmenter: Name of the segmenter, where one is needed.
+        keep_alpha: Whether the photograph's own transparency is the matte.
+        box: The product's box in the photograph.
+        points: Places in the photograph that are surely product or surely background.
+        feather_px: How wide the matte's edge is softened, in pixels.
+        refine_edge: Whether the edge of a given matte is fitted to the photograph; these five are as for
+            `cutout.cut_out`.
 
     Raises:
         ImageError: If a picture cannot be read, or photograph and matte differ in size.
@@ -155,7 +167,16 @@ def inspect(
     """
     profile_limits(profile)
     after = files.load(picture)
-    cut = cut_out(photo, segmenter=segmenter, matte=matte)
+    cut = cut_out(
+        photo,
+        segmenter=segmenter,
+        matte=matte,
+        keep_alpha=keep_alpha,
+        box=box,
+        points=points,
+        feather_px=feather_px,
+        refine_edge=refine_edge,
+    )
     notices = [*cut.notices, *after.notices]
     result = after.rgb
     if after.matte is not None:

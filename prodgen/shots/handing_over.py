@@ -22,9 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen import files
-from prodgen.cutout import MatteQuality
 from prodgen.errors import SettingError
-from prodgen.images import from_uint8, to_uint8
+from prodgen.images import Photo, from_uint8, to_uint8
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, CutOut, Drawn, Given, Placed
 from prodgen.shots.shot import HeldPicture, Shot
@@ -161,14 +160,10 @@ OFFLINE = Tools(client=_no_client)
 def _prepared_again(shot: Shot, packed: _PackedCutOut | None) -> Frame:
     first = start(shot)
     if packed is not None:
-        first = first.holding(replace(first[Given], matte=packed.matte.unpacked()))
+        given = first[Given]
+        first = first.holding(replace(given, found=packed.unpacked(given.photo)))
     frame = run_stages(Steps.of(shot.recipe.stages).before, first, OFFLINE, {})
-    if packed is not None:
-        found = replace(
-            frame[CutOut], segmenter=packed.segmenter, doubts=packed.doubts, quality=packed.quality
-        )
-        frame = replace(frame.holding(found), notices=packed.notices)
-    return frame
+    return frame if packed is None else replace(frame, notices=packed.notices)
 
 
 @dataclass(frozen=True)
@@ -193,14 +188,16 @@ class _PackedArray:
         return np.frombuffer(data, np.float32).reshape(self.shape)
 
 
+_NO_MATTE = np.empty((0, 0), np.float32)
+_NO_PHOTO = Photo(np.empty((0, 0, 3), np.float32))
+
+
 @dataclass(frozen=True)
 class _PackedCutOut:
     """What was found of the product in the photograph, without the photograph."""
 
     matte: _PackedArray
-    segmenter: str | None
-    doubts: tuple[Any, ...]
-    quality: MatteQuality | None
+    without_pictures: CutOut
     notices: tuple[str, ...]
 
     @classmethod
@@ -208,7 +205,10 @@ class _PackedCutOut:
         cut = frame.get(CutOut)
         if cut is None:
             return None
-        return cls(_PackedArray.of(cut.matte), cut.segmenter, cut.doubts, cut.quality, frame.notices)
+        return cls(_PackedArray.of(cut.matte), replace(cut, photo=_NO_PHOTO, matte=_NO_MATTE), frame.notices)
+
+    def unpacked(self, photo: Photo) -> CutOut:
+        return replace(self.without_pictures, photo=photo, matte=self.matte.unpacked())
 
 
 @dataclass(frozen=True)

@@ -56,13 +56,16 @@ class Given:
     """The photograph; never replaced."""
 
     matte: Matte | None = None
-    """The product in the photograph, if the user or an earlier process has found it."""
+    """The user's own matte of the product in the photograph."""
 
-    box: Rectangle | None = None
-    """The product's box in the photograph."""
+    box: Rectangle | str | None = None
+    """The product's box in the photograph, in pixels or in words."""
 
-    points: tuple[Point, ...] = ()
-    """Places that are surely product or surely background."""
+    points: tuple[Point, ...] | str = ()
+    """Places that are surely product or surely background, in pixels or in words."""
+
+    found: CutOut | None = None
+    """What an earlier process has found already; it is final."""
 
     backdrop: RgbImage | None = None
     """The user's own background picture, of any size."""

@@ -43,8 +43,8 @@ def shoot(
     negative_prompt: str | None = None,
     background: PictureSource | None = None,
     matte: PictureSource | None = None,
-    box: Rectangle | None = None,
-    points: Sequence[Point] = (),
+    box: Rectangle | str | None = None,
+    points: Sequence[Point] | str = (),
     light: str | Light | None = None,
     loras: Sequence[str | Lora] = (),
     dialect: str | None = None,
@@ -70,8 +70,10 @@ def shoot(
         negative_prompt: What should not be seen; None takes the recipe's.
         background: A picture of your own to put the product into.
         matte: Your own cut-out mask, white = product, of the photograph's size.
-        box: The product's box in the photograph, pixels: left, top, right, bottom.
-        points: Places that are surely product (True) or surely background (False): x, y, which.
+        box: The product's box in the photograph: left, top, right, bottom in pixels, or in words, such as
+            "10%,5%,90%,95%".
+        points: Places that are surely product (True) or surely background (False): x, y, which; or in words,
+            such as "+320,400 -50%,9%".
         light: Where the light comes from: "left", "top-right", "45,30" (degrees), or a `Light`.
         loras: LoRAs by the backend's names, as `Lora` or "NAME:WEIGHT".
         dialect: The kind of server, such as "forge", if it should not be found out.
@@ -235,9 +237,6 @@ def check(shot: Shot) -> None:
         )
     if shot.background is not None and not recipe.takes_background:
         raise IdleSettingError(["background"], f"recipe {recipe.name!r} draws its own background")
-    hints = [name for name in ("box", "points") if getattr(shot, name)]
-    if shot.matte is not None and hints:
-        raise IdleSettingError(hints, "a matte is the cut-out itself")
     if shot.output is not None:
         _check_output(shot, shot.output)
 

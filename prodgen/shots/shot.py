@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, SerializeAsAny, field_validator
 
 from prodgen import files
-from prodgen.cutout import Point, Rectangle
+from prodgen.cutout import Point, Rectangle, check_box, check_points
 from prodgen.errors import ImageError, SettingError
 from prodgen.files import PictureSource
 from prodgen.images import Photo
@@ -66,6 +66,15 @@ ShotPicture = Annotated[
 ]
 """A picture of a shot: a path stays a path; whatever else is a picture is read when the shot is made."""
 
+_AS_IT_IS = PlainSerializer(lambda value: value, return_type=Any)
+"""Pydantic would take the list that JSON makes of a tuple for a wrong value."""
+
+ShotBox = Annotated[Rectangle | str, PlainValidator(check_box), _AS_IT_IS]
+"""A box in pixels, or in words, which may be shares of any photograph."""
+
+ShotPoints = Annotated[tuple[Point, ...] | str, PlainValidator(check_points), _AS_IT_IS]
+"""Points in pixels, or in words, which may be shares of any photograph."""
+
 ShotLight = Annotated[
     Light | None, BeforeValidator(lambda value: Light.parse(value) if isinstance(value, str) else value)
 ]
@@ -99,11 +108,12 @@ class Shot(CheckedValue):
     matte: ShotPicture | None = None
     """A matte of the user's, white = product, of the photograph's size; spares the segmenter."""
 
-    box: Rectangle | None = None
-    """The product's box in the photograph, pixels: left, top, right, bottom; helps where it is lost."""
+    box: ShotBox | None = None
+    """The product's box in the photograph: left, top, right, bottom in pixels, or in words; helps where it is
+    lost."""
 
-    points: tuple[Point, ...] = ()
-    """Places that are surely product or surely background: x, y, which."""
+    points: ShotPoints = ()
+    """Places that are surely product or surely background: x, y, which; or in words."""
 
     light: ShotLight = None
     """Where the light comes from; unset: the scene's own."""
@@ -179,8 +189,8 @@ def new_shot(
     settings: Mapping[str, Setting] | None = None,
     background: PictureSource | None = None,
     matte: PictureSource | None = None,
-    box: Rectangle | None = None,
-    points: Sequence[Point] = (),
+    box: Rectangle | str | None = None,
+    points: Sequence[Point] | str = (),
     light: str | Light | None = None,
     loras: Sequence[str | Lora] = (),
 ) -> Shot:
@@ -206,7 +216,7 @@ def new_shot(
         "background": background,
         "matte": matte,
         "box": box,
-        "points": tuple(points),
+        "points": points,
         "light": light,
         "loras": read.loras,
     }

@@ -326,9 +326,9 @@ def test_a_full_disk_behind_stdout_is_one_sentence():
     assert "no space left" in done.stderr.lower()
 
 
-@pytest.mark.parametrize(("option", "value"), [("--segmenter", "classical"), ("--box", "1,2,30,40")])
+@pytest.mark.parametrize(("option", "value"), [("--segmenter", "classical"), ("--keep-alpha", None)])
 def test_a_matte_leaves_nothing_to_do_for_a_segmenter(option, value, photo, matte):
-    done = prodgen("shoot", photo, *SCENE, "--matte", matte, option, value)
+    done = prodgen("shoot", photo, *SCENE, "--matte", matte, *filter(None, [option, value]))
 
     assert done.exit_code == 1
     assert done.stderr == f"prodgen: a matte is the cut-out itself; leave out {option}\n"
@@ -439,3 +439,62 @@ def test_the_embedded_backend_is_not_called_by_another_name(flags, photo, tmp_pa
     assert "the embedded backend cannot" in " ".join(done.stderr.split())
     assert "A1111" not in done.stderr
     assert not (tmp_path / "out.png").exists()
+
+
+def test_a_sheet_compares_the_segmenters_that_are_here(photo, tmp_path):
+    done = prodgen("segment", photo, "--compare", "-o", tmp_path / "sheet.png", "--json")
+
+    told = json.loads(done.stdout)
+    assert Path(told["sheet"]).exists()
+    assert {"classical", "u2netp"} <= {one["segmenter"] for one in told["segmenters"]}
+    assert all("seconds" in one for one in told["segmenters"])
+
+
+def test_a_preview_is_written_beside_the_matte_and_the_quality_told(photo, tmp_path):
+    done = prodgen("segment", photo, "-o", tmp_path / "m.png", "--preview", tmp_path / "p.jpg", "--json")
+
+    told = json.loads(done.stdout)
+    assert (tmp_path / "m.png").exists()
+    assert (tmp_path / "p.jpg").exists()
+    assert told["status"] in ("pass", "warn", "fail")
+    assert 0 <= told["score"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--compare", "--segmenter", "u2netp"], "--compare goes with"),
+        (["--compare", "--preview", "p.png"], "--compare goes with"),
+        ([], "--output is missing"),
+        (["-o", "m.png", "--segmenter", "u2netp+clasical"], "did you mean 'classical'"),
+        (["-o", "m.png", "--box", "1,2,3"], "--box must be LEFT,TOP,RIGHT,BOTTOM"),
+        (["-o", "m.png", "--points", "1;2"], "--points must be +X,Y"),
+        (["-o", "m.png", "--feather", "-1"], "--feather"),
+    ],
+)
+def test_a_cut_out_that_is_asked_for_wrongly_is_refused(photo, options, words):
+    done = prodgen("segment", photo, *options)
+
+    assert done.exit_code == 2
+    assert words in done.stderr
+
+
+def test_points_correct_a_matte_of_ones_own(photo, matte, tmp_path):
+    files.save_matte(tmp_path / "wrong.png", np.zeros((160, 160), np.float32))
+    on_all_three_parts = "+80,60 +50%,56% +80,125"
+
+    done = prodgen(
+        *("segment", photo, "-o", tmp_path / "m.png", "--matte", tmp_path / "wrong.png"),
+        *("--points", on_all_three_parts),
+    )
+
+    assert done.exit_code == 0, done.output
+    found, true = (files.load_matte(path) > 0.5 for path in (tmp_path / "m.png", matte))
+    assert (found & true).sum() > 0.95 * (found | true).sum()
+
+
+def test_a_relit_picture_gets_its_pixels_back_without_a_matte(photo, tmp_path):
+    done = prodgen("blend", photo, photo, "--segmenter", "classical", "-o", tmp_path / "out.png")
+
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "out.png").exists()

@@ -110,12 +110,108 @@ def test_who_names_a_segmenter_a_box_or_points_gets_what_it_finds_within_the_own
     np.testing.assert_array_equal(cut_out(np.dstack([photo, own]), **asked).matte, disc * own)
 
 
-def test_transparency_that_is_no_cut_out_is_refused_as_such(photo):
-    nearly_opaque = np.ones(photo.shape[:2], np.float32)
-    nearly_opaque[0, 0] = 0
+def test_who_keeps_the_own_transparency_gets_it_whatever_segmenter_is_named(photo, disc):
+    own = np.roll(disc, 9, axis=1)
 
-    with pytest.raises(SegmentationError, match=r"own transparency is no cut-out.*--segmenter"):
-        cut_out(np.dstack([photo, nearly_opaque]))
+    kept = cut_out(np.dstack([photo, own]), segmenter=FoundElsewhere(disc), keep_alpha=True)
+
+    np.testing.assert_array_equal(kept.matte, own)
+    assert kept.segmenter is None
+
+
+def test_who_ignores_the_own_transparency_gets_what_is_visible_cut_out_anew(photo, disc, monkeypatch):
+    monkeypatch.setattr(cutting, "segmenter_named", lambda name: FoundElsewhere(disc))
+    own = np.roll(disc, 9, axis=1)
+
+    anew = cut_out(np.dstack([photo, own]), keep_alpha=False)
+
+    np.testing.assert_array_equal(anew.matte, disc * own)
+
+
+def test_a_photo_with_nothing_to_keep_is_segmented_and_says_so(photo, disc):
+    cut = cut_out(photo, segmenter=FoundElsewhere(disc), keep_alpha=True)
+
+    assert cut.segmenter == "mine"
+    assert "no transparency to keep" in " ".join(cut.notices)
+
+
+@pytest.fixture
+def nearly_opaque(photo):
+    """A photo of which one pixel is transparent."""
+    alpha = np.ones(photo.shape[:2], np.float32)
+    alpha[0, 0] = 0
+    return np.dstack([photo, alpha])
+
+
+def test_a_photo_that_is_nearly_all_opaque_is_segmented(nearly_opaque, disc, monkeypatch):
+    monkeypatch.setattr(cutting, "segmenter_named", lambda name: FoundElsewhere(disc))
+
+    np.testing.assert_array_equal(cut_out(nearly_opaque).matte, disc * nearly_opaque[..., 3])
+
+
+def test_transparency_that_is_no_cut_out_cannot_be_kept(nearly_opaque):
+    with pytest.raises(SegmentationError, match=r"own transparency is no cut-out.*leave out --keep-alpha"):
+        cut_out(nearly_opaque, keep_alpha=True)
+
+
+class Watching(FoundElsewhere):
+    """It finds product in all that it is shown, and notes what that was."""
+
+    def __init__(self):
+        self.seen = []
+
+    def segment(self, rgb, *, box=None, points=()):
+        self.seen.append((rgb.copy(), box, points))
+        return Segmentation(np.ones(rgb.shape[:2], np.float32))
+
+
+def test_any_segmenter_sees_the_box_with_a_margin_and_nothing_outside_the_box_is_product(photo):
+    segmenter = Watching()
+
+    cut = cut_out(photo, segmenter=segmenter, box=(20, 24, 40, 44), points=[(30, 30, True)])
+
+    ((seen, box, points),) = segmenter.seen
+    np.testing.assert_array_equal(seen, photo[22:46, 18:42])
+    assert (box, points) == ((2, 2, 22, 22), ((12, 8, True),))
+    expected = np.zeros((64, 64), np.float32)
+    expected[24:44, 20:40] = 1
+    np.testing.assert_array_equal(cut.matte, expected)
+
+
+def test_a_box_clears_a_given_matte_too(photo, disc):
+    cut = cut_out(photo, matte=disc, box="0,0,50%,100%")
+
+    np.testing.assert_array_equal(cut.matte[:, :32], disc[:, :32])
+    assert cut.matte[:, 32:].max() == 0
+
+
+def test_feathering_makes_the_edge_so_many_pixels_wide(photo):
+    hard = np.zeros((64, 64), np.float32)
+    hard[:, :32] = 1
+
+    row = cut_out(photo, matte=hard, feather_px=8).matte[32]
+
+    assert ((row > 0.1) & (row < 0.9)).sum() == 8
+
+
+def test_a_given_matte_is_fitted_to_the_photograph_if_asked(photo, disc):
+    hard = (disc > 0.5).astype(np.float32)
+
+    as_given, fitted = cut_out(photo, matte=hard), cut_out(photo, matte=hard, refine_edge=True)
+
+    np.testing.assert_array_equal(as_given.matte, hard)
+    assert np.abs(fitted.matte - disc).mean() < 0.5 * np.abs(hard - disc).mean()
+
+
+def test_a_hard_matte_is_told_what_can_be_done_about_its_edge(photo, disc):
+    hard = (disc > 0.5).astype(np.float32)
+
+    (notice,) = cut_out(photo, matte=hard).notices
+
+    assert "--refine-edge" in notice
+    assert "--feather" in notice
+    assert cut_out(photo, matte=disc).notices == ()
+    assert cut_out(photo, matte=hard, feather_px=2).notices == ()
 
 
 def test_an_outline_that_a_segmenter_made_up_is_doubted_and_an_own_alpha_is_not(disc):
@@ -146,6 +242,7 @@ def test_notices_are_what_was_guessed_on_reading_and_the_doubts(disc):
         ({"matte": np.zeros((64, 64))}, SegmentationError, "matte is empty"),
         ({"segmenter": "clasical"}, UnknownNameError, "did you mean 'classical'"),
         ({"segmenter": "classical", "box": (0, 0, 65, 9)}, SettingError, "does not lie in the photo"),
+        ({"feather_px": -1}, SettingError, "feather_px must be from 0 to 100, not -1"),
     ],
 )
 def test_what_cannot_be_cut_out_is_refused(photo, options, error, words):

@@ -105,6 +105,34 @@ def test_no_name_offered_is_one_that_is_refused():
     assert not set(cutout.NAMES) & set(cutout.REFUSED)
 
 
+def test_where_joined_segmenters_differ_the_surer_one_wins(monkeypatch):
+    answers = {"u2netp": [1, 1, 0.6, 0.9, 0], "u2net": [1, 0, 0.1, 0.3, 0]}
+    mattes = {"u2netp": [1, 1, 1, 1, 0], "u2net": [1, 0, 0, 0, 0]}
+
+    class Finder:
+        def __init__(self, name):
+            self.name = name
+
+        def segment(self, rgb, *, box=None, points=()):
+            matte, look = (np.float32([kind[self.name]]) for kind in (mattes, answers))
+            return segmenters.Segmentation(matte, (segmenters.Doubt("busy backdrop"),), (look,))
+
+    monkeypatch.setattr(segmenters, "RembgSegmenter", Finder)
+
+    joined = cutout.segmenter("u2netp + u2net+u2netp")
+    found = joined.segment(np.zeros((1, 5, 3), np.float32))
+
+    assert joined.name == "u2netp+u2net"
+    np.testing.assert_allclose(found.matte, [[1, 0.5, 0, 1, 0]], atol=1e-6)
+    assert len(found.doubts) == 1, "told twice"
+    assert len(found.looks) == 4
+
+
+def test_an_unknown_name_among_several_is_answered_with_the_nearest():
+    with pytest.raises(UnknownNameError, match="unknown segmenter 'clasical'; did you mean 'classical'"):
+        cutout.segmenter("u2netp+clasical")
+
+
 def test_every_name_offered_gives_a_segmenter(home):
     for name in cutout.NAMES:
         assert cutout.segmenter(name).name in cutout.NAMES[1:]

@@ -83,7 +83,7 @@ def test_what_was_found_of_the_product_is_not_found_again_in_another_process(pho
 
     np.testing.assert_array_equal(frame[CutOut].matte, prepared.frame[CutOut].matte)
     np.testing.assert_array_equal(frame[Placed].original, prepared.frame[Placed].original)
-    assert frame[CutOut].segmenter == prepared.frame[CutOut].segmenter == "classical"
+    assert frame[CutOut].segmenter == prepared.frame[CutOut].segmenter == "u2netp"
     assert frame.notices == prepared.frame.notices
 
 

@@ -77,7 +77,6 @@ def test_a_recipe_name_that_no_file_can_have_is_refused_in_a_sentence():
             "its own background; leave out background",
         ),
         ({"recipe": "relight"}, "the prompt is empty"),
-        ({"recipe": "packshot", "matte": "m.png", "box": (1, 1, 5, 5)}, "the cut-out itself; leave out box"),
         ({"recipe": "packshot", "output": "mug.gif"}, "'mug.gif': the ending must be one of .png"),
     ],
 )

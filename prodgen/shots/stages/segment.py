@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from prodgen.cutout import cut_out
+from prodgen.cutout import MOST_FEATHER_PX, cut_out
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import CutOut, Given
 
@@ -20,12 +20,30 @@ class SegmentStage(Stage):
     stage: Literal["segment"] = "segment"
 
     segmenter: str = Field(default="auto", min_length=1)
-    """A segmenter's name, as `prodgen segment --help` lists them; auto takes the best that is there."""
+    """A segmenter's name, as `prodgen segment --help` lists them; auto takes the best that is there, and
+    "+" joins several."""
+
+    keep_alpha: bool | None = None
+    """Whether a photograph's own transparency is its matte; unset: unless a segmenter, a box or points are
+    given."""
+
+    feather_px: float = Field(default=0.0, ge=0, le=MOST_FEATHER_PX)
+    """How wide the matte's edge is softened, pixels from 10 to 90 % of product."""
+
+    refine_edge: bool = False
+    """Whether the edge of a given matte, or of the own transparency, is fitted to the photograph."""
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with the photograph's matte and clean foreground colours."""
         given = frame[Given]
-        cut = cut_out(
-            given.photo, segmenter=self.segmenter, matte=given.matte, box=given.box, points=given.points
+        cut = given.found or cut_out(
+            given.photo,
+            segmenter=self.segmenter,
+            matte=given.matte,
+            keep_alpha=self.keep_alpha,
+            box=given.box,
+            points=given.points,
+            feather_px=self.feather_px,
+            refine_edge=self.refine_edge,
         )
         return frame.holding(cut).noting(*map(str, cut.doubts))
