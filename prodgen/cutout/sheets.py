@@ -46,7 +46,7 @@ DOUBTFUL = 0.5
 SHOWN_DOUBTS = 4
 """Most lines of doubts below a cut-out on the sheet. Display."""
 
-_MARK = np.array([0.86, 0.0, 0.45], np.float32)
+_MARK = (0.86, 0.0, 0.45)
 _INK, _GREY, _RED = ((0.1, 0.1, 0.1), (0.38, 0.38, 0.38), (0.75, 0.05, 0.1))
 _GAP_PX = 16
 _INDENT_PX = 8
@@ -103,7 +103,7 @@ def preview(cut: CutOut) -> RgbImage:
         board = _marked(board, resize(cut.seen, *picture_size), doubtful)
     lines: list[_Line] = [(_headline(cut), 22, _INK)]
     if is_marked:
-        lines.append(("Hatched: doubtful; look whether it is product.", 18, (*map(float, _MARK),)))
+        lines.append(("Hatched: doubtful; look whether it is product.", 18, _MARK))
     lines += [(f"{sentence[:1].upper()}{sentence[1:]}.", 18, _GREY) for sentence in _sentences(cut)]
     wide = max(board.shape[1], 720)
     return np.vstack([_padded(board, wide), _caption(lines, wide)])
@@ -190,7 +190,7 @@ def _marked(board: RgbImage, photo: RgbImage, doubtful: _Mask) -> RgbImage:
     outline = cv2.dilate(inside, np.ones((7, 7), np.uint8)) > cv2.dilate(inside, np.ones((3, 3), np.uint8))
     hatch = (inside > 0) & ((rows + columns) % 14 < 3)
     through = np.where((inside > 0)[..., None], 0.5 * board + 0.5 * photo, board)
-    return np.where((outline | hatch)[..., None], _MARK, through).astype(np.float32)
+    return np.where((outline | hatch)[..., None], np.float32(_MARK), through).astype(np.float32)
 
 
 def _facts(cut: CutOut) -> str:

@@ -95,7 +95,7 @@ def wrong_values(param: click.Parameter) -> tuple[str, ...]:
     if isinstance(kind, File):
         return (
             NO_FILES
-            if param.name not in ("output", "html")
+            if param.name not in ("output", "html", "preview")
             else ("", HUGE + ".png", *(["out.psd"] if param.name == "output" else []))
         )
     if isinstance(kind, Text):

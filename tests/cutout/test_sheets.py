@@ -40,7 +40,7 @@ def cut_of(matte, *, doubtful=None):
 
 def marks(picture):
     """Where a picture has the colour of marks."""
-    return np.abs(picture - sheets._MARK).max(axis=2) < 0.01
+    return np.abs(picture - np.float32(sheets._MARK)).max(axis=2) < 0.01
 
 
 def test_a_preview_shows_the_product_on_a_checkerboard(square):
