@@ -190,7 +190,7 @@ def _marked(board: RgbImage, photo: RgbImage, doubtful: _Mask) -> RgbImage:
     outline = cv2.dilate(inside, np.ones((7, 7), np.uint8)) > cv2.dilate(inside, np.ones((3, 3), np.uint8))
     hatch = (inside > 0) & ((rows + columns) % 14 < 3)
     through = np.where((inside > 0)[..., None], 0.5 * board + 0.5 * photo, board)
-    return np.where((outline | hatch)[..., None], np.float32(_MARK), through).astype(np.float32)
+    return np.where((outline | hatch)[..., None], np.array(_MARK, np.float32), through).astype(np.float32)
 
 
 def _facts(cut: CutOut) -> str:
