@@ -41,6 +41,7 @@ def blend(
     """
     from prodgen import files, identity, ocr, transparency
     from prodgen.cutout import cut_out
+    from prodgen.judgement import Judgement
 
     files.refuse_overwriting(output, original, relit, settings["matte"])
     cut = cut_out(original, **asked_of_cut_out(settings))
@@ -56,17 +57,10 @@ def blend(
     alpha = transparency.with_product(scene.matte, cut.matte, picture.shape)
     files.save(output, picture, matte=alpha)
     likeness = measured.likeness
-    verdict = likeness.verdict()
+    found = Judgement(product=likeness.verdict(), likeness=likeness, cut_out=cut.quality)
     to = printer()
-    to.data(
-        {
-            "picture": str(output),
-            "verdict": verdict.status,
-            "identity": likeness.model_dump(mode="json"),
-            "notices": list(cut.notices),
-        }
-    )
+    to.data({"picture": str(output), **found.as_dict(), "notices": list(cut.notices)})
     to.made("picture", output, f"{picture.shape[1]}x{picture.shape[0]}")
-    to.fact("product", identity.summary(verdict, likeness))
+    to.fact("product", found.summary)
     for notice in cut.notices:
         to.note(notice)

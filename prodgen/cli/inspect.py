@@ -66,13 +66,15 @@ def inspect(
 
 
 def _tell(found: Inspection, to: Printer) -> None:
-    from prodgen.identity import headline, named, reasons
+    from prodgen.identity import named
     from prodgen.inspecting import shown_number, status_of
 
-    profile = found.verdict.profile
-    to.text(f"verdict   {found.verdict.status}: {headline(found.verdict, found.identity)}  ({profile})")
-    for reason in reasons(found.verdict):
+    verdict, profile = found.verdict, found.profile
+    to.text(f"verdict   {verdict.status}: {verdict.headline}  ({profile})")
+    for reason in found.reasons:
         to.fact("because", reason)
+    if verdict.cut_out is not None:
+        to.fact("", f"{'cut-out':<26}{verdict.cut_out.score:>8.2f}{'':<8}  {verdict.cut_out.status}")
     if found.identity is not None:
         for name in type(found.identity).model_fields:
             status = status_of(found.identity, name, profile)

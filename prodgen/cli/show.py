@@ -65,6 +65,9 @@ def _lines(story: dict[str, Any]) -> Iterator[str]:
         stages = recipe.get("stages")
         words = [x.get("stage") for x in stages if isinstance(x, dict)] if isinstance(stages, list) else []
         yield _line("recipe", f"{recipe.get('name')}  ({' > '.join(map(str, words))})")
+    cut_out = story.get("cut_out")
+    if isinstance(cut_out, dict):
+        yield _line("cut-out", f"{cut_out.get('status')}  (score {cut_out.get('score')})")
     identity = story.get("identity")
     for name, value in identity.items() if isinstance(identity, dict) else ():
         if isinstance(value, int | float | str):

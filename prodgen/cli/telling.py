@@ -111,7 +111,7 @@ def tell_shot(result: Result, to: Printer, *, more: dict[str, Any] | None = None
     height, width = result.image.shape[:2]
     took = sum(result.seconds.values())
     to.made("picture", result.path or "-", f"{width}x{height}, seed {result.seed}, {took:.1f} s")
-    if result.identity is not None:
+    if result.verdict.status is not None:
         to.fact("product", result.summary)
     to.fact("backend", result.origin.backend)
     for notice in result.notices:

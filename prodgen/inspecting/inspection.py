@@ -18,20 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen import files, ocr
-from prodgen.cutout import Point, Rectangle, cut_out
+from prodgen.cutout import MatteQuality, Point, Rectangle, cut_out
 from prodgen.errors import ImageError
-from prodgen.identity import (
-    Comparison,
-    Likeness,
-    Verdict,
-    headline,
-    measure,
-    profile_limits,
-    reasons,
-    summary,
-)
+from prodgen.identity import Comparison, Likeness, Verdict, measure, profile_limits
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.inspecting.locating import ProductPlace, compose, find, lay, resizing, shift
+from prodgen.judgement import Judgement
 from prodgen.masks import bounding_box, composite
 
 MIN_PRINT_SIDE_PX = 150
@@ -61,32 +53,36 @@ class Inspection:
     """(H, W), 1 = product that both pictures show."""
     place: ProductPlace | None
     """Where the product lies in the result; None: it was not found."""
-    identity: Likeness | None
-    """The measured numbers; None if the product was not found."""
     comparison: Comparison | None
     """The pictures that were compared, for the heat map; None if the product was not found."""
-    verdict: Verdict
+    profile: str
+    """Whose limits decide the verdict."""
+    verdict: Judgement
+    """The judgement of the product, and of the cut-out of the photograph that it was measured with."""
     notices: tuple[str, ...] = ()
     """What had to be guessed or left out, a sentence each."""
     names: tuple[str, str] = ("photograph", "result")
     """What the two pictures are called where they are shown: their files' names, if they came from files."""
 
     @property
+    def identity(self) -> Likeness | None:
+        """The measured numbers; None if the product was not found."""
+        return self.verdict.likeness
+
+    @property
     def passes(self) -> bool:
         """Whether the verdict is not "fail"."""
-        return self.verdict.status != "fail"
+        return not self.verdict.is_failed
 
     @property
     def summary(self) -> str:
         """The verdict in one line: words first, the main numbers after them."""
-        if self.identity is None:
-            return f"{headline(self.verdict, None)} ({self.verdict.status})"
-        return summary(self.verdict, self.identity)
+        return self.verdict.summary
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What is wrong with the product, a sentence each; failures first."""
-        return reasons(self.verdict)
+        """What is wrong with cut-out and product, a sentence each."""
+        return self.verdict.reasons()
 
     def page(self, path: str | Path) -> None:
         """Write an HTML page with slider, heat map and numbers; it needs no other file.
@@ -103,8 +99,8 @@ class Inspection:
         place = self.place
         return {
             "summary": self.summary,
-            "verdict": self.verdict.status,
-            "profile": self.verdict.profile,
+            **self.verdict.as_dict(),
+            "profile": self.profile,
             "reasons": list(self.reasons),
             "found": place is not None,
             "place": None
@@ -115,7 +111,6 @@ class Inspection:
                 "turn_deg": round(place.turn_deg, 2),
                 "correlation": round(place.correlation, 3),
             },
-            "identity": None if self.identity is None else self.identity.model_dump(mode="json"),
             "notices": list(self.notices),
         }
 
@@ -177,12 +172,16 @@ def inspect(
         feather_px=feather_px,
         refine_edge=refine_edge,
     )
-    notices = [*cut.notices, *after.notices]
+    # The reasons of the verdict have what is wrong with the cut-out as a whole.
+    judged = () if cut.quality is None else cut.quality.doubts
+    notices = [*cut.photo.notices, *(str(x) for x in cut.doubts if x not in judged), *after.notices]
     result = after.rgb
     if after.matte is not None:
         result = composite(after.rgb, np.ones_like(after.rgb), after.matte)
         notices.append("the result is transparent in places; it is judged on white")
-    inspection = inspect_pictures(cut.seen, result, cut.matte, profile=profile, notices=tuple(notices))
+    inspection = inspect_pictures(
+        cut.seen, result, cut.matte, profile=profile, quality=cut.quality, notices=tuple(notices)
+    )
     names = tuple(
         Path(source).name if isinstance(source, str | os.PathLike) else name
         for source, name in zip((photo, picture), inspection.names, strict=True)
@@ -196,6 +195,7 @@ def inspect_pictures(
     matte: Matte,
     *,
     profile: str = "editorial",
+    quality: MatteQuality | None = None,
     notices: tuple[str, ...] = (),
 ) -> Inspection:
     """Measure the product in two pictures that are in memory, with a matte.
@@ -210,6 +210,7 @@ def inspect_pictures(
         result: (h, w, 3), sRGB, [0, 1], of any size and framing.
         matte: (H, W), 1 = product, of the photograph's size.
         profile: Whose limits are applied.
+        quality: How likely the matte is right, if a segmenter found it; it is part of the verdict.
         notices: Sentences to hand on.
 
     Raises:
@@ -222,8 +223,8 @@ def inspect_pictures(
         raise ImageError(f"the matte is {matte.shape[::-1]} pixels, the photograph {photo.shape[1::-1]}")
     place = find(photo, result, matte)
     if place is None:
-        verdict = Verdict(profile=profile, is_product_found=False)
-        return Inspection(photo, result, matte, None, None, None, verdict, notices)
+        lost = Judgement(Verdict(profile=profile, is_product_found=False), cut_out=quality)
+        return Inspection(photo, result, matte, None, None, profile, lost, notices)
     before, after, cut, more = _same_framing(photo, result, matte, place)
     measured = measure(before, after, cut, reader=ocr.tesseract())
     return Inspection(
@@ -231,9 +232,9 @@ def inspect_pictures(
         result=after,
         matte=cut,
         place=place,
-        identity=measured.likeness,
         comparison=measured.comparison,
-        verdict=measured.likeness.verdict(profile),
+        profile=profile,
+        verdict=Judgement(measured.likeness.verdict(profile), measured.likeness, quality),
         notices=(*notices, *more),
     )
 

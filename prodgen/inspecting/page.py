@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from prodgen import __version__, codecs
 from prodgen.color import from_lab
-from prodgen.identity import Comparison, Likeness, headline, named, profile_limits, reasons
+from prodgen.identity import Comparison, named, profile_limits
 from prodgen.images import RgbImage, resize
 from prodgen.inspecting.inspection import Inspection, shown_number, status_of
 from prodgen.masks import composite
@@ -60,7 +60,7 @@ def page_html(inspection: Inspection) -> str:
         height=height,
         ramp=", ".join(f"rgb({r}, {g}, {b})" for r, g, b in _ramp(9)),
         status=verdict.status,
-        profile=escape(verdict.profile),
+        profile=escape(shown.profile),
         photo=escape(photo),
         result=escape(result),
         photo_url=_jpeg_url(resize(shown.photo, width, height)),
@@ -69,9 +69,9 @@ def page_html(inspection: Inspection) -> str:
         heat=heat,
         controls=controls,
         legend=legend,
-        reasons=f"<p>{escape(headline(verdict, shown.identity).capitalize())}.</p>{_list(reasons(verdict))}",
+        reasons=f"<p>{escape(verdict.headline.capitalize())}.</p>{_list(shown.reasons)}",
         notices="".join(f'<p class="soft">note: {escape(text)}</p>' for text in shown.notices),
-        table=_table(shown.identity, verdict.profile),
+        table=_table(shown),
     )
 
 
@@ -161,12 +161,19 @@ def _list(sentences: tuple[str, ...]) -> str:
     return f"<ul>{items}</ul>" if items else ""
 
 
-def _table(identity: Likeness | None, profile: str) -> str:
-    """The numbers, in the order of `Likeness`, with limits and status in words."""
+def _table(inspection: Inspection) -> str:
+    """The cut-out's score and the numbers, in the order of `Likeness`, with limits and status in words."""
+    identity, profile, cut_out = inspection.identity, inspection.profile, inspection.verdict.cut_out
     if identity is None:
         return "<h2>Numbers</h2><p>None: the product could not be found.</p>"
     limits = profile_limits(profile)
     rows = []
+    if cut_out is not None:
+        rows.append(
+            '<tr><th scope="row">cut-out<small>How likely that of the photograph is right.</small></th>'
+            f'<td class="number">{cut_out.score:.2f}</td><td class="number soft"></td>'
+            f'<td class="number soft"></td><td class="status {cut_out.status}">{cut_out.status}</td></tr>'
+        )
     for name, about in type(identity).model_fields.items():
         value, limit = getattr(identity, name), limits.get(name)
         if limit is None and value is None:

@@ -13,11 +13,12 @@ from typing import Any
 
 from prodgen import __version__, codecs, files, provenance
 from prodgen import identity as likenesses
-from prodgen.identity import Likeness, Verdict
+from prodgen.identity import Likeness
 from prodgen.images import RgbImage, resize
+from prodgen.judgement import Judgement
 from prodgen.schema import seeds
 from prodgen.shots.frame import Frame
-from prodgen.shots.layers import NO_BACKEND, Brief, Drawn, Kept, Origin, Placed
+from prodgen.shots.layers import NO_BACKEND, Brief, CutOut, Drawn, Kept, Origin, Placed
 from prodgen.shots.shot import Shot
 
 KIND = "shot"
@@ -53,15 +54,19 @@ class Result:
         return None if kept is None else kept.likeness
 
     @property
-    def verdict(self) -> Verdict | None:
-        """Which limits of the recipe's profile that breaks; None if the recipe does not measure it."""
-        kept = self.frame.get(Kept)
-        return None if kept is None else kept.verdict
+    def verdict(self) -> Judgement:
+        """The judgement of product and cut-out, the worse of which counts."""
+        kept, cut = self.frame.get(Kept), self.frame.get(CutOut)
+        return Judgement(
+            product=None if kept is None else kept.verdict,
+            likeness=None if kept is None else kept.likeness,
+            cut_out=None if cut is None else cut.quality,
+        )
 
     @property
     def is_failed(self) -> bool:
-        """Whether the product is beyond a limit of failure."""
-        return self.verdict is not None and self.verdict.status == "fail"
+        """Whether the product is beyond a limit of failure, or its cut-out probably wrong."""
+        return self.verdict.is_failed
 
     @property
     def origin(self) -> Origin:
@@ -72,16 +77,15 @@ class Result:
     @property
     def notices(self) -> tuple[str, ...]:
         """What was done another way than asked, had to be guessed, or went wrong with the product."""
-        if self.identity is None or self.verdict is None:
+        verdict = self.verdict  # its cut-out's doubts are among the frame's notices
+        if verdict.likeness is None or verdict.product is None:
             return self.frame.notices
-        return (*self.frame.notices, *likenesses.notices(self.verdict, self.identity))
+        return (*self.frame.notices, *likenesses.notices(verdict.product, verdict.likeness))
 
     @property
     def summary(self) -> str:
         """Whether it still is the same product: words first, then the main numbers, in one line."""
-        if self.identity is None or self.verdict is None:
-            return "the product was not measured"
-        return likenesses.summary(self.verdict, self.identity)
+        return self.verdict.summary
 
     def save(self, path: str | Path) -> Result:
         """Write the picture, with its story if the recipe says so, and return the result that knows its file.
@@ -107,7 +111,7 @@ class Result:
 
     def story(self) -> dict[str, Any]:
         """Return what the file tells: the shot as it was asked, what was sent for it, and what came of it."""
-        origin, likeness = self.origin, self.identity
+        origin = self.origin
         sent = {"prompt": origin.prompt, "negative_prompt": origin.negative_prompt, "loras": origin.loras}
         return {
             "kind": KIND,
@@ -118,8 +122,7 @@ class Result:
             "checkpoint": origin.checkpoint,
             "checkpoint_hash": origin.checkpoint_hash,
             "product_scale": round(self.frame[Placed].placement.scale, 4),
-            "verdict": None if self.verdict is None else self.verdict.status,
-            "identity": None if likeness is None else likeness.model_dump(mode="json"),
+            **self.verdict.as_dict(),
             "notices": list(self.notices),
             "versions": {"prodgen": __version__, "python": platform.python_version()},
         }

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from prodgen import files, identity
+from prodgen import files
 from prodgen.client import Client
 from prodgen.cutout import Point, Rectangle
 from prodgen.errors import IdleSettingError, ProductNotKeptError, SettingError
@@ -172,26 +172,31 @@ def deliver(result: Result) -> Result:
         ImageError: If it cannot be written.
     """
     output = result.shot.output
-    if result.verdict is None or not result.is_failed or result.shot.recipe.on_failure == "warn":
+    if not result.is_failed or result.shot.recipe.on_failure == "warn":
         return result if output is None else result.save(output)
     aside = None if output is None else result.save(_aside(output)).path
     raise ProductNotKeptError(
-        [limit.number for limit in result.verdict.failures],
-        identity.reasons(result.verdict, only_failures=True),
+        result.verdict.failures,
+        result.verdict.reasons(only_failures=True),
         None if aside is None else str(aside),
     )
 
 
 def _kept(prepared: PreparedShot, tools: Tools) -> Result:
-    """Draw until the product is inside its limits, or the recipe's tries are used up."""
+    """Draw until the product is inside its limits, or the recipe's tries are used up.
+
+    A cut-out that failed ends it at once: it is the same one with every seed.
+    """
     tried: list[int] = []
     for seed in seeds.tries(prepared.shot.seed, prepared.shot.recipe.tries):
         tried.append(seed)
         result = complete(draw(prepared, tools, seed=seed), tools)
-        if not result.is_failed:
+        if not result.is_failed or result.verdict.is_cut_out_failed:
             break
     if len(tried) == 1:
-        return result
+        is_given_up = result.verdict.is_cut_out_failed and prepared.shot.recipe.tries > 1
+        notice = "no other seed was tried, since none mends the cut-out"
+        return replace(result, frame=result.frame.noting(notice)) if is_given_up else result
     end = ", and the product was kept in none" if result.is_failed else " until the product was kept"
     notice = f"seeds tried{end}: {', '.join(map(str, tried))}"
     return replace(result, frame=result.frame.noting(notice))

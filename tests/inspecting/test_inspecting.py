@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from prodgen import codecs, files, images
 from prodgen.cli import main
 from prodgen.errors import ImageError, UnknownNameError
-from prodgen.identity import profile_limits, reasons
+from prodgen.identity import profile_limits
 from prodgen.inspecting import Inspection, find, inspect, inspect_pictures
 from prodgen.inspecting.page import page_html
 
@@ -133,12 +133,12 @@ def test_a_picture_without_the_product_is_a_failure_that_says_so(size):
 
     assert not found.passes
     assert found.identity is None
-    assert not found.verdict.is_product_found
-    assert "cannot be found" in reasons(found.verdict)[0]
+    assert not found.verdict.product.is_product_found
+    assert "cannot be found" in found.reasons[0]
 
 
 def test_the_same_product_elsewhere_in_another_light_passes(moved):
-    assert moved.passes, moved.verdict.broken
+    assert moved.passes, moved.reasons
     assert any("0.90 times" in notice for notice in moved.notices)
 
 
@@ -166,7 +166,7 @@ def test_a_small_delivery_is_not_blamed_for_pixels_it_does_not_have():
 
     found = inspect_pictures(large, images.resize(large, 240, 240), cut)
 
-    assert found.verdict.status == "pass", found.verdict.broken
+    assert found.verdict.status == "pass", found.reasons
     assert found.result.shape == (240, 240, 3)
 
 
