@@ -38,6 +38,9 @@ import difflib
 from collections.abc import Iterable
 from typing import Literal
 
+LONGEST_SHOWN = 60
+"""Most characters of a value that an error repeats."""
+
 
 class ProdgenError(Exception):
     """Base of all errors that prodgen raises on purpose."""
@@ -96,6 +99,12 @@ class SettingError(ProdgenError):
     """The value of a setting is wrong, for a reason that the message names."""
 
 
+def shortened(value: object) -> str:
+    """Return a value in quotes as a sentence shows it: of a long one only the beginning."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
+
+
 class WrongValueError(SettingError):
     """`setting` cannot be `value`; `reason` says what is possible, such as "must be at least 1"."""
 
@@ -109,8 +118,7 @@ class WrongValueError(SettingError):
         sentence = f"{self.setting or 'it'} {self.reason}"
         if self.value == "" or not isinstance(self.value, str | int | float):
             return sentence
-        text = repr(self.value)
-        return f"{sentence}, not {text if len(text) <= 60 else f'{text[:57]}...'}"
+        return f"{sentence}, not {shortened(self.value)}"
 
 
 class IdleSettingError(SettingError):
@@ -150,7 +158,7 @@ class UnknownNameError(SettingError):
         return tuple(lower[key] for key in [*close, *inside][:3])
 
     def __str__(self) -> str:
-        message = f"unknown {self.kind} {self.name!r}"
+        message = f"unknown {self.kind} {shortened(self.name)}"
         if self.nearest:
             message += "; did you mean " + " or ".join(map(repr, self.nearest)) + "?"
         elif self.known:

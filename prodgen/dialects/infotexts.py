@@ -68,7 +68,7 @@ def _value(line: str, start: int) -> tuple[str, int]:
     if line[start : start + 1] in ('"', "[", "{"):
         try:
             value, end = json.JSONDecoder().raw_decode(line, start)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
         else:
             if line[end : end + 1] in ("", ","):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from prodgen.dialects import infotexts
-from prodgen.errors import ImageError
+from prodgen.errors import ImageError, shortened
 from prodgen.schema import prompts
 
 _PLAIN: Mapping[str, tuple[str, Callable[[str], Any]]] = {
@@ -97,7 +97,8 @@ def _read(key: str, text: str, kind: Callable[[str], Any]) -> Any:
     try:
         return kind(text)
     except ValueError as error:
-        raise ImageError(f"its infotext is damaged: {key} is {text!r}, which is no number") from error
+        said = f"its infotext is damaged: {key} is {shortened(text)}, which is no number"
+        raise ImageError(said) from error
 
 
 def _tidy(fields: dict[str, Any], values: Mapping[str, str]) -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
+from prodgen.errors import shortened
 from prodgen.schema.request import MatteField, Name, Request, RgbField, Share, size_text
 
 IC_LIGHT_CFG_SCALE = 2.0
@@ -40,7 +41,9 @@ class Lora(Request):
     def check(self) -> None:
         """Refuse a name that would end its tag in the prompt."""
         if set("<>:\r\n") & set(self.name):
-            raise ValueError(f"a LoRA's name has no <, > or : and no line break, and {self.name!r} has")
+            raise ValueError(
+                f"a LoRA's name has no <, > or : and no line break, and {shortened(self.name)} has"
+            )
 
 
 class ICLight(Request):
