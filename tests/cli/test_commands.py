@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from prodgen import files, images
 from prodgen.cli import COMMANDS, main
+from prodgen.errors import SegmentationError
 
 SCENE = ["--prompt", "on a wooden table, sunset", "--backend", "embedded://", "--seed", "5"]
 
@@ -498,3 +499,42 @@ def test_a_relit_picture_gets_its_pixels_back_without_a_matte(photo, tmp_path):
 
     assert done.exit_code == 0, done.output
     assert (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "where"),
+    [
+        (["segment", "{photo}", "-o", "out.png"], "prodgen.cutout.cut_out"),
+        (["inspect", "{photo}", "{photo}"], "prodgen.inspecting.inspection.cut_out"),
+        (["blend", "{photo}", "{photo}", "-o", "out.png"], "prodgen.cutout.cut_out"),
+        (
+            ["shoot", "{photo}", "--prompt", "x", "--backend", "embedded://"],
+            "prodgen.shots.stages.segment.cut_out",
+        ),
+    ],
+)
+def test_every_command_that_cuts_out_takes_the_same_help(command, where, photo, tmp_path, monkeypatch):
+    asked = {}
+
+    def watch(source, **settings):
+        asked.update({name: value for name, value in settings.items() if value is not None})
+        raise SegmentationError("seen")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(where, watch)
+    help_words = (
+        *("--segmenter", "u2netp+classical", "--keep-alpha", "--box", "5%,5%,95%,95%"),
+        *("--points", "+80,60", "--feather", "2", "--refine-edge"),
+    )
+
+    done = prodgen(*[word.format(photo=photo) for word in command], *help_words)
+
+    assert (done.exit_code, done.stderr) == (1, "prodgen: seen\n")
+    assert asked == {
+        "segmenter": "u2netp+classical",
+        "keep_alpha": True,
+        "box": "5%,5%,95%,95%",
+        "points": "+80,60",
+        "feather_px": 2.0,
+        "refine_edge": True,
+    }

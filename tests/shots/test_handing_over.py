@@ -142,3 +142,12 @@ def test_a_connection_that_the_tools_opened_is_closed_with_them_and_one_of_the_c
         assert tools.client() is opened
     with Client("embedded://") as mine, open_tools(mine) as tools:
         assert tools.client() is mine
+
+
+def test_a_cut_out_that_was_corrected_is_not_corrected_again_in_another_process(photo):
+    recipe = Recipe.load("relight").with_settings({"feather_px": 6.0})
+    prepared = prepare(shot_of(photo, recipe=recipe, points="+50%,50%", box="2%,2%,98%,98%"))
+
+    frame = pickle.loads(pickle.dumps(prepared)).frame
+
+    np.testing.assert_array_equal(frame[CutOut].matte, prepared.frame[CutOut].matte)

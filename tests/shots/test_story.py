@@ -250,3 +250,27 @@ def test_a_prompt_shows_a_result_in_one_line(photo):
 
 def test_recipes_hold_nothing_that_belongs_to_one_photograph():
     assert not {"matte", "matte_file", "box", "points", "photo"} & set(Recipe.load("relight").settings)
+
+
+def test_how_the_product_was_cut_out_comes_back_from_a_story(photo):
+    settings = {"segmenter": "u2netp+classical", "keep_alpha": False, "feather_px": 1.5, "refine_edge": True}
+    shot = new_shot(photo, "a table", box="10%,5%,90%,95%", points="+50%,50% -5,5", settings=settings)
+
+    again = Shot.from_story(json.loads(json.dumps(shot.story())), photo=photo)
+
+    assert again.key == shot.key
+    assert (again.box, again.points) == ("10%,5%,90%,95%", "+50%,50% -5,5")
+    assert dict(again.recipe.stages[0]) == {"stage": "segment", **settings}
+
+
+@pytest.mark.parametrize(
+    ("hint", "words"),
+    [
+        ({"box": "1,2,3"}, "box must be LEFT,TOP"),
+        ({"box": (1, 2)}, "box"),
+        ({"points": "here"}, r"points must be \+X,Y"),
+    ],
+)
+def test_a_box_or_points_in_wrong_words_are_refused_when_the_shot_is_made(photo, hint, words):
+    with pytest.raises(SettingError, match=words):
+        new_shot(photo, "a table", **hint)
