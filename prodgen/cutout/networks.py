@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from prodgen.cutout import rembg_sessions
@@ -46,6 +47,10 @@ PACKAGED_FILE = Path(__file__).parent / "u2netp" / "u2netp.onnx"
 
 PACKAGED_SHA256 = "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8"
 """SHA-256 of the file as rembg released it; its MD5 is the one that rembg itself asks for."""
+
+STAIRS_SIGMA_PX = 0.6
+"""Gaussian scale, in pixels of the decision, that smooths the stairs of its outline. Measured: mean IoU of 55
+photographs 0.8784 without, 0.8786 with 0.6, 0.8778 with 1."""
 
 CROP_MARGIN = 0.12
 """What a closer look shows around the product found, of its longer side: a network wants to see background.
@@ -167,7 +172,8 @@ class RembgSegmenter:
         first = predict(PACKAGED, rgb)
         second = _look_closer(rgb, first) if self.name == PACKAGED else predict(self.name, rgb)
         fused = fuse(rgb, first, second, "crop" if self.name == PACKAGED else "network")
-        matte = resize(fused, rgb.shape[1], rgb.shape[0])
+        solid = cv2.GaussianBlur((fused > 0.5).astype(np.float32), (0, 0), STAIRS_SIGMA_PX)
+        matte = resize(np.asarray(solid, np.float32), rgb.shape[1], rgb.shape[0])
         looks = (first, second) if self.name == PACKAGED else (second, first)
         return Segmentation(refine(rgb, matte), looks=looks)
 

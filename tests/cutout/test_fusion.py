@@ -103,3 +103,12 @@ def test_the_network_segmenter_gives_its_looks_along_with_the_matte():
     assert found.matte.shape == (HEIGHT, WIDTH)
     assert len(found.looks) == 2
     assert found.looks[0].shape == (320, 320)
+
+
+def test_a_product_found_is_solid_and_the_backdrop_empty_but_for_the_edge():
+    true = disc(90)
+    matte = cutout.segmenter("u2netp").segment(photo_of(true, (0.75, 0.2, 0.2))).matte
+    assert overlap(matte, true) > 0.95
+    edge = cv2.dilate(true, np.ones((13, 13))) - cv2.erode(true, np.ones((13, 13)))
+    assert matte[(true > 0.5) & (edge == 0)].min() > 0.999
+    assert matte[(true < 0.5) & (edge == 0)].max() < 0.001
