@@ -40,8 +40,8 @@ LIGHT_SQUARES, DARK_SQUARES = (0.97, 0.86), (0.42, 0.34)
 LIGHT = 0.7
 """Mean sRGB value from which a product counts as light. Display."""
 
-DOUBTFUL = 0.5
-"""From this value of `MatteQuality.doubtful` on a place is marked."""
+DOUBTFUL = 0.3
+"""From this value of `MatteQuality.doubtful` on a place is marked: one look in three contradicts."""
 
 SHOWN_DOUBTS = 4
 """Most lines of doubts below a cut-out on the sheet. Display."""
@@ -185,7 +185,9 @@ def _on_checkerboard(cut: CutOut, longest: int) -> tuple[RgbImage, tuple[int, in
 
 def _marked(board: RgbImage, photo: RgbImage, doubtful: _Mask) -> RgbImage:
     """The picture with a mask outlined and hatched; inside it the photograph shines through."""
-    inside = cv2.morphologyEx(doubtful.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    inside = doubtful.astype(np.uint8)
+    for specks_go in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):
+        inside = cv2.morphologyEx(inside, specks_go, np.ones((5, 5), np.uint8)).astype(np.uint8)
     rows, columns = np.mgrid[: inside.shape[0], : inside.shape[1]]
     outline = cv2.dilate(inside, np.ones((7, 7), np.uint8)) > cv2.dilate(inside, np.ones((3, 3), np.uint8))
     hatch = (inside > 0) & ((rows + columns) % 14 < 3)

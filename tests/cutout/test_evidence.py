@@ -77,6 +77,16 @@ def test_a_point_on_a_stranger_takes_all_of_it_away_and_leaves_the_product_to_th
     np.testing.assert_array_equal(matte[90:, :220], soft(BODY | stranger)[90:, :220])
 
 
+def test_what_was_half_sure_about_a_stranger_goes_with_it():
+    stranger = disc(250, 60, 25)
+    photo = drawn((BODY, 0.4), (stranger, 0.2))
+    wide = 0.4 * disc(250, 60, 40).astype(np.float32)
+
+    matte = follow_points(photo, np.maximum(soft(BODY | stranger), wide), [(252, 58, False)])
+
+    assert matte[:110, 215:].max() == 0
+
+
 def test_a_point_on_a_shadow_that_clings_to_the_product_takes_the_shadow_alone():
     shadow = np.zeros((SIDE, SIDE), bool)
     shadow[190:212, 60:240] = True
