@@ -181,6 +181,7 @@ def _redrawn(rgb: RgbImage, matte: Matte, solid: _Mask, added: _Mask, removed: _
 def _remnants(matte: Matte, near_removed: _Mask) -> _Mask:
     """The half-sure surroundings of a thing that was taken away: no longer connected to anything solid."""
     _, labels = cv2.connectedComponents((matte > 0).astype(np.uint8), connectivity=8)
-    beside = masks.dilate(near_removed.astype(np.float32), 1) > 0
+    reach_px = max(1.0, REDRAWN_PX * max(matte.shape) / WORK_PX)
+    beside = masks.dilate(near_removed.astype(np.float32), reach_px) > 0
     loose = np.setdiff1d(np.unique(labels[beside]), np.unique(labels[matte > 0.5]))
     return np.asarray(np.isin(labels, loose[loose > 0]), np.bool_) if len(loose) else labels < 0
