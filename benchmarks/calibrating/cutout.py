@@ -25,7 +25,8 @@ from prodgen.images import Matte, RgbImage
 MODULES = ("prodgen.cutout",)
 
 NOTE = """What moves nothing here is a limit that these pictures keep, a policy of what is doubted, or needs a
-box or points, which none of them has."""
+box or points, which none of them has. Leaving out `MAX_NOISE` or `MIN_COVERAGE` moves nothing either, but
+costs up to 0.2 of the IoU of single pictures in a set of 55 product photographs."""
 
 SIDE = 352
 """Pixels of every picture's side."""

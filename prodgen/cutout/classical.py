@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen import color
+from prodgen.cutout.completion import complete_outline
 from prodgen.cutout.contrast import Contrast, Mask, measure_contrast, without_shadows
 from prodgen.cutout.doubts import REMEDY, Doubt, Segmentation
 from prodgen.cutout.hints import Point, Rectangle, clear_outside, hints_in
@@ -92,6 +93,8 @@ class ClassicalSegmenter:
         if not solid.any():
             raise SegmentationError(f"no product could be told from the backdrop; {REMEDY}")
         matte = resize(_smoothed(_snap(features, solid)), width, height)
+        if not points:  # who says where the product is has the last word
+            matte = complete_outline(rgb, matte)
         matte = refine(rgb, clear_outside(matte, box))
         return Segmentation(matte, (*self.doubts, *([Doubt("busy backdrop")] if is_busy else [])))
 
