@@ -2,9 +2,10 @@
 
 Where a product's edge is fainter than noise, as white before white, a segmenter eats into the product or
 stops at the next edge that it sees. So before every side of the outline's convex hull the smooth curve is
-sought along which the picture steps the most. The outline grows up to it, unless a curve farther out in the
-bare backdrop steps nearly as much, or the curve is a shadow's soft edge. A hollow without such a curve (a
-handle, a bottle's shoulder) stays hollow; an edge that is not there at all is not invented.
+sought along which the picture steps the most. The outline grows outwards up to it, unless a curve farther out
+in the bare backdrop steps nearly as much, the curve is a shadow's soft edge, or what would be added is
+thicker than the product beside it: that is the opening of an arc, of a rope or a strap. A hollow without such
+a curve (a bottle's shoulder) stays hollow; an edge that is not there at all is not invented.
 """
 
 from __future__ import annotations
@@ -73,8 +74,10 @@ MAX_SOFTNESS = 1.2
 """Slope over step from which a curve is the soft edge of a shadow. A step counts up to five times the noise
 only, so a plainly visible edge counts as soft too: the segmenter has seen that one already. Chosen."""
 
-RIVAL_RATIO = 2.0
-"""How many times as strong as the strongest curve in the bare backdrop the outline's must be. Chosen."""
+RIVAL_RATIO = 3.0
+"""How many times as strong as the strongest curve in the bare backdrop the outline's must be.
+Measured on 55 product photographs with true mattes: beyond a white tube's true outline, in an 8-bit sweep
+without noise, there is a curve 2.2 times as strong as those farther out."""
 
 SHARP_SOFTNESS, SHARP_Z_SCORE = 0.7, 30.0
 """Softness below which, and z-score above which, an edge is sharp and has only sharp curves for rivals: where
@@ -120,6 +123,8 @@ def _grown(light: Plane, solid: Binary) -> tuple[Binary, Binary]:
     """The product up to the faint edges before its outline, and where that replaces the matte."""
     contours, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     outline = np.asarray(max(contours, key=cv2.contourArea), np.int32)
+    filled = cv2.drawContours(solid.copy(), [outline], -1, 1, cv2.FILLED)
+    whole = np.asarray(filled, np.uint8)  # without openings
     bare = fill(light, _widened(solid, 4).astype(np.float32))
     extent = max(solid.shape)
     grown, changed, line = solid.copy(), np.zeros_like(solid), np.zeros_like(solid)
@@ -128,8 +133,8 @@ def _grown(light: Plane, solid: Binary) -> tuple[Binary, Binary]:
         if edge is None:
             continue
         curve, far = edge
-        added = _polygon(solid, curve, _contour_between(outline[:, 0], first, last)) & (1 - solid)
-        if not added.any():
+        added = _polygon(solid, curve, _contour_between(outline[:, 0], first, last)) & (1 - whole)
+        if not added.any() or _is_an_opening(added, solid):
             continue
         grown |= added
         # Half-sure places beyond the edge are not product, those before it are.
@@ -150,6 +155,17 @@ def _polygon(like: Binary, one: Points, other: Points) -> Binary:
     """The area between two lines that run side by side."""
     points = np.round(np.concatenate([one, other[::-1]])).astype(np.int32)
     return np.asarray(cv2.fillPoly(np.zeros_like(like), [points], 1), np.uint8)
+
+
+def _is_an_opening(added: Binary, solid: Binary) -> bool:
+    """Whether a piece is thicker than the product beside it, as the opening of an arc is."""
+    radius = float(_depth(added).max())
+    beside = cv2.dilate(added, disc(2 * radius)) > 0
+    return radius > float(_depth(solid)[beside].max())
+
+
+def _depth(mask: Binary) -> Plane:
+    return np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 5), np.float32)
 
 
 def _hull_sides(outline: NDArray[np.int32], extent: int) -> list[tuple[Points, Points]]:

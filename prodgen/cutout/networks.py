@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from prodgen.cutout import rembg_sessions
+from prodgen.cutout.completion import complete_outline
 from prodgen.cutout.doubts import Segmentation
 from prodgen.cutout.fusion import WORK_PX, fuse
 from prodgen.cutout.hints import Point, Rectangle, hints_in
@@ -160,7 +161,7 @@ class RembgSegmenter:
         """Find the product; see `segmenters.Segmenter`. Box and points are used by `sam` only.
 
         The network says what is product, a second look is taken (the small network's, or for that one
-        itself a crop to what it found), and the photograph says where the edge is.
+        itself a crop to what it found), and the photograph says where the edge is, a faint one too.
 
         Raises:
             SegmentationError: If rembg or the weights are missing, or the network fails.
@@ -175,7 +176,7 @@ class RembgSegmenter:
         solid = cv2.GaussianBlur((fused > 0.5).astype(np.float32), (0, 0), STAIRS_SIGMA_PX)
         matte = resize(np.asarray(solid, np.float32), rgb.shape[1], rgb.shape[0])
         looks = (first, second) if self.name == PACKAGED else (second, first)
-        return Segmentation(refine(rgb, matte), looks=looks)
+        return Segmentation(refine(rgb, complete_outline(rgb, matte)), looks=looks)
 
 
 def _look_closer(rgb: RgbImage, first: Plane) -> Plane:

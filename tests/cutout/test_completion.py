@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from prodgen import files, images, masks
+from prodgen.cutout import networks
 from prodgen.cutout.classical import ClassicalSegmenter
 from prodgen.cutout.completion import complete_outline
 from prodgen.errors import ImageError
@@ -103,6 +104,34 @@ def test_what_lies_below_the_product_is_floor():
     photo = photograph([(strip, -0.008, True), (BODY, 0.3, False)])
 
     np.testing.assert_array_equal(complete_outline(photo, BODY), BODY)
+
+
+def line(large, points, width):
+    cv2.polylines(large, [2 * np.int32(points)], False, 1, 2 * width)
+
+
+ACROSS = np.linspace(-1, 1, 60)
+ARC = drawn((line, np.stack([240 + 150 * ACROSS, 160 + 200 * ACROSS**2], 1), 5))
+LOOP = drawn((line, [(120, 120), (360, 120), (360, 330), (120, 330), (120, 120)], 16))
+
+
+@pytest.mark.parametrize("sigma", [3, 6, 10])
+@pytest.mark.parametrize("thin", [ARC, LOOP], ids=["arc", "loop"])
+def test_the_opening_of_something_thin_stays_open(thin, sigma):
+    shadow = cv2.GaussianBlur(np.roll(thin, (6, 10), axis=(0, 1)), (0, 0), sigma)
+    photo = photograph([(shadow, -0.15, True), (thin, 0.2, False)])
+
+    np.testing.assert_array_equal(complete_outline(photo, thin), thin)
+
+
+def test_a_network_that_missed_a_white_lid_before_white_gets_it_whole(monkeypatch):
+    photo = photograph([(LID, -0.008, True), (BITTEN, 0.3, False)])
+    monkeypatch.setattr(networks, "predict", lambda *_: BITTEN)
+    monkeypatch.setattr(networks, "fuse", lambda *_: BITTEN)
+
+    matte = networks.RembgSegmenter("u2netp").segment(photo).matte
+
+    assert iou(matte, JAR) > 0.985
 
 
 def test_haze_beyond_a_found_edge_is_cleared():
