@@ -62,7 +62,7 @@ def test_a_recipe_name_that_is_nearly_right_gets_the_right_one():
 
 
 def test_a_recipe_name_that_no_file_can_have_is_refused_in_a_sentence():
-    with pytest.raises(SettingError, match="cannot be read: File name too long"):
+    with pytest.raises(SettingError, match="cannot be read: its name is too long"):
         Recipe.load("x" * 500)
 
 
