@@ -34,7 +34,7 @@ def blend(
 
     They come from ORIGINAL, where the product is cut out; the new light stays.
     Both pictures show the product at the same place; RELIT may have another resolution, and be transparent
-    around the product: it stays so.
+    around the product: it stays so. Where RELIT is opaque the picture is, even if ORIGINAL is transparent.
 
     \b
         prodgen blend mug.jpg relit.png --matte mug-matte.png -o mug-relit.png
@@ -59,8 +59,11 @@ def blend(
     likeness = measured.likeness
     found = Judgement(product=likeness.verdict(), likeness=likeness, cut_out=cut.quality)
     to = printer()
-    to.data({"picture": str(output), **found.as_dict(), "notices": list(cut.notices)})
+    notices = list(cut.notices)
+    if cut.photo.matte is not None and alpha is None:
+        notices.append("ORIGINAL is transparent and RELIT is not: the picture is opaque, as RELIT is")
+    to.data({"picture": str(output), **found.as_dict(), "notices": notices})
     to.made("picture", output, f"{picture.shape[1]}x{picture.shape[0]}")
     to.fact("product", found.summary)
-    for notice in cut.notices:
+    for notice in notices:
         to.note(notice)

@@ -176,6 +176,17 @@ def test_blending_into_a_transparent_picture_leaves_it_transparent_around_the_pr
     np.testing.assert_allclose(blended.rgb[100, 80], (0.7, 0.1, 0.12), atol=0.02)
 
 
+def test_blending_a_transparent_original_into_an_opaque_picture_says_that_it_is_opaque(tmp_path):
+    pixels = rgba(soft_disc(), hidden_colours()["black"])
+    save(tmp_path / "a.png", pixels)
+    files.save(tmp_path / "relit.png", transparency.seen(files.load(tmp_path / "a.png")))
+
+    done = prodgen("blend", tmp_path / "a.png", tmp_path / "relit.png", "-o", tmp_path / "b.png", "--json")
+
+    assert files.load(tmp_path / "b.png").matte is None
+    assert "RELIT is not" in " ".join(json.loads(done.stdout)["notices"])
+
+
 @pytest.mark.parametrize("kind", hidden_colours())
 def test_a_transparent_photo_keeps_its_outline_whatever_is_hidden_in_it(kind, tmp_path):
     save(tmp_path / "a.png", rgba(soft_disc(), hidden_colours()[kind]))
