@@ -51,22 +51,22 @@ def load(source: PictureSource) -> Photo:
     return without_hidden_colours(_photo_of(source))
 
 
-def _photo_of(source: PictureSource) -> Photo:
+def _photo_of(source: PictureSource, *, as_shares: bool = False) -> Photo:
     match source:
         case Photo():
             return source
         case str() | os.PathLike():
-            return codecs.decode(_read(Path(source)), name=repr(str(source)))
+            return codecs.decode(_read(Path(source)), name=repr(str(source)), as_shares=as_shares)
         case bytes() | bytearray() | memoryview():
-            return codecs.decode(bytes(source))
+            return codecs.decode(bytes(source), as_shares=as_shares)
         case codecs.PillowPicture():
-            return codecs.from_pillow(source)
+            return codecs.from_pillow(source, as_shares=as_shares)
         case np.ndarray():
             photo = from_array(source)
             codecs.check_size(*photo.size, name="the array")
             return photo
         case _ if hasattr(source, "read"):
-            return codecs.decode(_content(source), name="the file object")
+            return codecs.decode(_content(source), name="the file object", as_shares=as_shares)
     raise ImageError(
         f"a {type(source).__name__} is no picture; give a path, bytes, a file object, a Pillow picture"
         " or an array"
@@ -76,13 +76,15 @@ def _photo_of(source: PictureSource) -> Photo:
 def load_matte(source: PictureSource) -> Matte:
     """Read a matte: its alpha where it has one that varies, else its brightness; white = product.
 
+    Its values are shares: a colour profile, which Photoshop gives to masks too, does not change them.
+
     Args:
         source: Whatever `load` takes.
 
     Raises:
         ImageError: For the reasons for which `load` raises it.
     """
-    photo = load(source)
+    photo = _photo_of(source, as_shares=True)
     if photo.matte is not None:
         return photo.matte
     red, green, blue = (photo.pixels[..., channel] for channel in range(3))

@@ -20,8 +20,13 @@ from prodgen.errors import ImageError
 from prodgen.images import Photo
 
 
-def decode(data: bytes, *, name: str = "the picture") -> Photo:
-    """Make a picture of a file's bytes; `name` stands for it in errors.
+def decode(data: bytes, *, name: str = "the picture", as_shares: bool = False) -> Photo:
+    """Make a picture of a file's bytes.
+
+    Args:
+        data: The file's bytes.
+        name: Stands for the picture in errors.
+        as_shares: Its values are shares (a matte), not colours: no profile, gamma or the like changes them.
 
     Raises:
         ImageError: If they are no picture, a broken, animated or too large one.
@@ -29,7 +34,13 @@ def decode(data: bytes, *, name: str = "the picture") -> Photo:
     if not data:
         raise ImageError(f"{name} is empty (0 bytes); copy or export it again")
     with faults_named(name):
-        return develop(_raster(data, name))
+        return _developed(_raster(data, name), as_shares=as_shares)
+
+
+def _developed(raster: Raster, *, as_shares: bool) -> Photo:
+    if as_shares and raster.model in ("grey", "rgb"):
+        raster.space, raster.notices = None, []
+    return develop(raster)
 
 
 def _raster(data: bytes, name: str) -> Raster:
@@ -53,8 +64,8 @@ def _raster(data: bytes, name: str) -> Raster:
         return raster
 
 
-def from_pillow(picture: PillowPicture, *, name: str = "the picture") -> Photo:
-    """Make a picture of one of Pillow's, which may not have been read from its file yet.
+def from_pillow(picture: PillowPicture, *, name: str = "the picture", as_shares: bool = False) -> Photo:
+    """Make a picture of one of Pillow's, which may not have been read from its file yet; see `decode`.
 
     Raises:
         ImageError: If it is broken, animated, too large, or of a format that is not in `READABLE`.
@@ -63,7 +74,7 @@ def from_pillow(picture: PillowPicture, *, name: str = "the picture") -> Photo:
         raise ImageError(f"{name} was opened as {picture.format}, which is not read; save it as PNG or JPEG")
     with faults_named(name):
         _check(picture, name)
-        return develop(raster_from_pillow(picture))
+        return _developed(raster_from_pillow(picture), as_shares=as_shares)
 
 
 def decode_text(data: bytes, *, name: str = "the picture") -> dict[str, str]:

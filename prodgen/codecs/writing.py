@@ -109,5 +109,5 @@ def encode(
 def encode_matte(kind: str, matte: Matte) -> bytes:
     """Make a file's bytes of a matte: an 8-bit grey picture, white = product."""
     buffer = io.BytesIO()
-    Image.fromarray(to_uint8(matte)).save(buffer, kind, compress_level=3)
+    Image.fromarray(to_uint8(matte)).save(buffer, kind, compress_level=3, lossless=True)
     return buffer.getvalue()
