@@ -52,6 +52,11 @@ BROKEN = (
 )
 """What broken EXIF, profiles and pages raise, where the picture itself may be read still."""
 
+
+class OddKindError(ValueError):
+    """A file may be sound, but holds pixels of a kind that is not read; says which."""
+
+
 # What matters of a picture is said by an error or a notice of ours; Pillow's warnings would be lines between.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
@@ -78,6 +83,12 @@ def faults_named(name: str) -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(
             f"{name} is far too large; at most {MAX_PIXELS // 10**6} megapixels are read"
+        ) from error
+    except OddKindError as error:
+        raise ImageError(f"{name} is not read: {error}") from error
+    except struct.error as error:  # its own words are about this program's memory
+        raise ImageError(
+            f"{name} is damaged or cut off (a part of it is missing); export it again"
         ) from error
     except Exception as error:  # a decoder's plug-in raises whatever it stumbles over
         why = " ".join(str(error).split())[:MAX_REASON] or type(error).__name__

@@ -94,8 +94,9 @@ def space_of_profile(profile: bytes, model: Model) -> tuple[ColourSpace | None, 
         tags = _tags(profile)
         kind, space = profile[12:16], _SPACES.get(profile[16:20])
         if kind not in _OF_PICTURES or not (space == model or (space, model) == ("rgb", "grey")):
-            meant = "another kind of use" if kind not in _OF_PICTURES else f"{space or 'other'} pictures"
-            return None, f"its colour profile is for {meant}, not for a {model} one, and was not used"
+            meant = f"{space or 'other'} pictures, not for {model} ones"
+            meant = meant if kind in _OF_PICTURES else "another kind of use"
+            return None, f"its colour profile is for {meant}, and was not used"
         if space == "rgb" and tags.get(b"cicp", b"")[:4] == b"cicp":
             return from_code_points(tags[b"cicp"][8], tags[b"cicp"][9])
         found = _space(profile, tags, model="grey" if space == "grey" else model)

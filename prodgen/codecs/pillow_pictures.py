@@ -39,7 +39,7 @@ def raster_of(picture: Image.Image) -> Raster:
     """Take the pixels of a loaded picture, with nothing yet known of their colours."""
     mode = picture.mode
     if mode.startswith("I"):
-        return Raster(np.asarray(picture)[..., None].clip(0).astype(np.uint32), "grey", top=65535)
+        return Raster(np.asarray(picture)[..., None].clip(0, 65535).astype(np.uint16), "grey")
     if mode == "F":
         return Raster(np.asarray(picture)[..., None], "grey", space=LINEAR_SRGB, notices=[LINEAR_GUESS])
     if mode == "LAB":

@@ -34,6 +34,10 @@ def raster_of_png(data: bytes, picture: Image.Image) -> Raster:
         raster, exif = _deep(data, picture)
     else:
         picture.load()
+        hidden = picture.info.get("transparency")
+        if data[24] in (2, 4) and data[25] == _GREY and isinstance(hidden, int):
+            # Pillow spreads such greys over 8 bits, but not the one that is transparent.
+            picture.info["transparency"] = hidden * 255 // (2 ** data[24] - 1)
         raster, exif = raster_of(picture), exif_of(picture)
     if len(chunks.get(b"cICP", b"")) == 4:
         primaries, transfer, matrix, full_range = chunks[b"cICP"]

@@ -64,7 +64,7 @@ def _refuse(why: str) -> bytes:
 
 
 def _inflated(packed: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield what the chunks hold, in pieces.
+    """Yield what the chunks hold, in pieces that are not empty.
 
     Raises:
         ValueError: If the packed rows do not end where the chunks end.
@@ -73,7 +73,8 @@ def _inflated(packed: Iterable[bytes]) -> Iterator[bytes]:
     for content in packed:
         rest = content
         while rest and not inflating.eof:
-            yield inflating.decompress(rest, _PIECE)
+            if piece := inflating.decompress(rest, _PIECE):  # a short chunk may give none yet
+                yield piece
             rest = inflating.unconsumed_tail
         if rest or inflating.unused_data:
             raise ValueError("something follows its rows")

@@ -91,10 +91,16 @@ def _conversion(raster: Raster) -> Conversion | None:
         return lambda values: (1 - values[..., :3]) * (1 - values[..., 3:])
     if space is None:
         return None if plain and not raster.is_premultiplied else lambda values: np.clip(values, 0, 1)
-    convert = space.conversion(lambda: float(raster.pixels.max()) / raster.top)
+    convert = space.conversion(lambda: _brightest(raster))
     if raster.model == "grey" and space.channels == 3:
         return lambda values: convert(np.repeat(values, 3, axis=-1))[..., 1:2]
     return convert
+
+
+def _brightest(raster: Raster) -> float:
+    """The largest value that can be seen."""
+    seen = raster.pixels if raster.alpha is None else raster.pixels[raster.alpha > 0]
+    return float(np.fmax.reduce(seen, axis=None, initial=0)) / raster.top  # passes over what is no number
 
 
 def _scaled(pixels: NDArray[Any], top: float) -> Values:

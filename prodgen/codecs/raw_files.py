@@ -66,7 +66,8 @@ def raster_of_raw(data: bytes, *, name: str) -> Raster:
                 output_bps=16,
             )
     except rawpy.LibRawError as error:
-        reason = " ".join(str(error.args[0] if error.args else error).split())
+        said = error.args[0] if error.args else b""
+        reason = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
         raise ImageError(
             f"{name} is camera raw that cannot be developed ({reason}); export it as TIFF or JPEG"
         ) from error

@@ -13,7 +13,7 @@ from PIL import Image
 from prodgen.codecs import tiff_pages as tags
 from prodgen.codecs.colour_spaces import LINEAR_SRGB, CieLab
 from prodgen.codecs.exif_colours import ExifFacts, exif_of
-from prodgen.codecs.formats import READABLE, check_size
+from prodgen.codecs.formats import READABLE, OddKindError, check_size
 from prodgen.codecs.icc_profiles import Model
 from prodgen.codecs.pillow_pictures import LINEAR_GUESS, describe, raster_from_pillow
 from prodgen.codecs.raster import Raster
@@ -99,11 +99,13 @@ def _refuse_other_floats(raster: Raster) -> None:
     """Refuse floats that are no light with white at 1, such as 8-bit values: all would be white.
 
     Raises:
-        ValueError: If more than half of them are above 1.
+        OddKindError: If more than half of them are above 1.
     """
     rows = raster.pixels[:: max(1, len(raster.pixels) // 64)]
     if np.median(np.nan_to_num(rows[..., :3].astype(np.float64))) > 1:
-        raise ValueError("most of its floats are above 1, which is white; divide them by the value of white")
+        raise OddKindError(
+            "most of its floats are above 1, which is white; divide them by the value of white"
+        )
 
 
 def _exif(page: Directory) -> ExifFacts:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from prodgen.codecs import tiff_pages as tags
-from prodgen.codecs.formats import MAX_PIXELS, READABLE
+from prodgen.codecs.formats import MAX_PIXELS, READABLE, OddKindError
 from prodgen.codecs.tiff_pages import Directory
 
 _PLAIN, _DEFLATE = 1, (8, 32946)
@@ -72,13 +72,14 @@ def layout_of(page: Directory) -> _Layout | None:
     if not known or page.number(tags.PHOTOMETRIC, 1) not in (0, 1, 2, 5, 8, 9) or bits <= {1, 2, 4}:
         return None
     if len(bits) > 1 or len(formats) > 1 or not 0 < samples <= _MOST_SAMPLES:
-        raise ValueError("its channels differ, or are too many")
+        raise OddKindError("its channels differ, or are too many; save it with 8 or 16 bits a channel")
     depth, sample_format = bits.pop(), formats.pop()
     kinds = {(16, 3): "f2", (32, 3): "f4", (64, 3): "f8", (8, 1): "u1", (16, 1): "u2", (32, 1): "u4"}
     packed = "u2" if sample_format in (1, 4) and 8 < depth < 16 else None
     kind = kinds.get((depth, 1 if sample_format == 4 else sample_format), packed)
     if kind is None:
-        raise ValueError(f"{depth}-bit samples of format {sample_format} are not read")
+        named = {2: "signed", 3: "float"}.get(sample_format, "complex" if sample_format > 4 else "whole")
+        raise OddKindError(f"it holds {depth}-bit {named} numbers; save it with 8 or 16 bits a channel")
     is_tiled = tags.TILE_OFFSETS in page.entries or tags.TILE_WIDTH in page.entries
     if is_tiled:
         block = (page.number(tags.TILE_WIDTH, 0), page.number(tags.TILE_HEIGHT, 0))

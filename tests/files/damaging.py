@@ -57,7 +57,23 @@ def deep_png(
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for part in parts if part.size for row in part)
     head = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, len(passes) > 1)
     parts = ((b"IHDR", head), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return png_of(*parts)
+
+
+def png_of(*parts: tuple[bytes, bytes]) -> bytes:
+    """Return a PNG file of chunks, each a name and its content."""
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, content) for name, content in parts)
+
+
+def chunks_of(file: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the chunks of a PNG file, a name and its content, up to the first that is cut off."""
+    place = 8
+    while place + 12 <= len(file):
+        (length,) = struct.unpack_from(">I", file, place)
+        if place + 12 + length > len(file):
+            return
+        yield file[place + 4 : place + 8], file[place + 8 : place + 8 + length]
+        place += 12 + length
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
@@ -229,14 +245,8 @@ HARMS: tuple[Harm, ...] = (
 
 def _with_true_checksums(file: bytes) -> bytes:
     """A PNG file whose chunks have the checksums of what they hold now: a reader goes on to read them."""
-    result, place = bytearray(file[:8]), 8
-    while place + 12 <= len(file):
-        (length,) = struct.unpack_from(">I", file, place)
-        if place + 12 + length > len(file):
-            break
-        result += _chunk(file[place + 4 : place + 8], file[place + 8 : place + 8 + length])
-        place += 12 + length
-    return bytes(result) + file[place:]
+    parts = list(chunks_of(file))
+    return file[:8] + png_of(*parts)[8:] + file[8 + sum(12 + len(content) for _, content in parts) :]
 
 
 def damaged(name: str, file: bytes, count: int, *, seed: int = 1) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -209,7 +210,7 @@ def test_a_grey_picture_may_have_a_profile_of_colours(making):
         (lambda making: making.profile("P3", None)[:200], "broken"),
         (lambda making: making.assembled({b"rXYZ": making.curve_tag(1.0)}), "broken"),
         (lambda making: making.profile("P3", None, kind=b"link"), "another kind of use"),
-        (lambda making: making.profile(None, 1.0), "for grey pictures, not for a rgb one"),
+        (lambda making: making.profile(None, 1.0), "for grey pictures, not for rgb ones"),
         (lambda making: making.assembled({}, space=b"CMYK"), "for cmyk pictures"),
     ],
 )
@@ -324,6 +325,17 @@ def test_what_is_brighter_than_white_is_toned_and_keeps_its_order(making):
     assert grey[-1] == pytest.approx(1, abs=2e-3)
     dark = light < 0.02
     np.testing.assert_allclose(grey[dark], to_srgb(light[dark]), atol=2e-3)
+
+
+def test_light_that_nobody_can_see_does_not_tone_the_rest(making):
+    """A PQ picture of moderate light, with 10,000 cd/m2 under alpha 0."""
+    values = np.full((8, 8, 4), 65535, np.uint16)
+    values[:, :4, :3] = making.as_depth(to_pq(np.array([0.5, 0.2, 0.1])), 16)
+    values[:, 4:, 3] = 0
+
+    photo = files.load(making.png(values, (b"cICP", bytes([1, 16, 0, 1]))))
+
+    np.testing.assert_allclose(photo.rgb[0, 0], to_srgb(np.array([0.5, 0.2, 0.1])), atol=2e-3)
 
 
 def test_narrow_range_of_a_png_is_widened(making, swatches):
@@ -443,3 +455,29 @@ def test_of_a_jpeg_with_more_pictures_the_first_is_read_and_that_is_said(swatche
 
     assert photo.rgb.shape == swatches.shape
     assert "2 pictures" in photo.notices[0]
+
+
+@pytest.mark.parametrize("kind", ["profile", "gamma", "floats", "Pillow's"])
+def test_a_matte_keeps_its_values_whatever_is_said_of_its_colours(making, kind):
+    """Photoshop gives masks a profile of grey, and compositing programs write them as floats."""
+    share = np.full((4, 4), 128, np.uint8)
+    matte = {
+        "profile": saved(share, "PNG", icc_profile=making.profile(None, 1.0)),
+        "gamma": making.png(share[..., None], (b"gAMA", struct.pack(">I", 100_000))),
+        "floats": saved(share.astype(np.float32) / 255, "TIFF"),
+        "Pillow's": Image.fromarray(share.astype(np.float32) / 255),
+    }[kind]
+
+    np.testing.assert_allclose(files.load_matte(matte), 128 / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_the_grey_that_a_png_calls_transparent_is_so_at_every_depth(making, bits):
+    head = struct.pack(">IIBBBBB", 8, 1, bits, 0, 0, 0, 0)
+    greys = np.arange(8) % 2**bits
+    row = np.packbits((greys[:, None] >> np.arange(bits)[::-1]) & 1).tobytes()
+    parts = (b"IHDR", head), (b"tRNS", b"\0\1"), (b"IDAT", zlib.compress(b"\0" + row)), (b"IEND", b"")
+
+    photo = files.load(b"\x89PNG\r\n\x1a\n" + b"".join(making.chunk(*part) for part in parts))
+
+    np.testing.assert_array_equal(photo.matte[0], greys != 1)

@@ -97,6 +97,19 @@ def test_an_interlaced_16_bit_picture_is_no_damaged_one(size):
     np.testing.assert_allclose(photo.rgb, pixels / 65_535, atol=1e-5)
 
 
+@pytest.mark.parametrize("most", [1, 2, 7])
+def test_a_16_bit_picture_may_be_packed_in_many_small_chunks(most):
+    pixels = np.random.default_rng(2).integers(0, 65_536, (5, 4, 3))
+    head, packed, end = (body for _, body in damaging.chunks_of(damaging.deep_png(pixels, 2)))
+    pieces = [packed[place : place + most] for place in range(0, len(packed), most)]
+
+    photo = files.load(
+        damaging.png_of((b"IHDR", head), *((b"IDAT", piece) for piece in pieces), (b"IEND", end))
+    )
+
+    np.testing.assert_allclose(photo.rgb, pixels / 65_535, atol=1e-5)
+
+
 SILENT = """
 import sys
 from pathlib import Path

@@ -225,6 +225,7 @@ def test_camera_raw_that_cannot_be_developed_is_refused_in_one_sentence(rawpy, b
         codecs.decode(beginning + bytes(5000))
 
     assert "\n" not in str(caught.value)
+    assert "b'" not in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", range(len(RAW_BEGINNINGS) + 1))

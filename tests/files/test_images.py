@@ -310,3 +310,18 @@ def test_a_named_pipe_is_refused_not_waited_for(tmp_path):
 
     with pytest.raises(ImageError, match="is not a regular file"):
         files.load(pipe)
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif", ".webp"])
+def test_a_matte_is_written_without_loss(tmp_path, ending):
+    matte = np.random.default_rng(4).random((20, 30)).astype(np.float32)
+
+    files.save_matte(tmp_path / f"m{ending}", matte)
+
+    assert worst(files.load_matte(tmp_path / f"m{ending}"), matte) <= 0.5 / 255 + 1e-6
+
+
+def test_whole_numbers_above_16_bits_are_white():
+    values = np.array([[0, 70_000, -5, 65_535]], np.int32)
+
+    np.testing.assert_array_equal(codecs.from_pillow(Image.fromarray(values)).rgb[0, :, 0], [0, 1, 0, 1])

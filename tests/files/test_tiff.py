@@ -159,6 +159,16 @@ def test_floats_that_are_no_light_are_refused(deep):
         codecs.decode(written((deep / 257).astype(np.float32)))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "words"), [("i2", "16-bit signed"), ("u8", "64-bit whole"), ("c8", "complex")]
+)
+def test_numbers_that_are_not_read_are_named_and_not_called_damaged(deep, dtype, words):
+    with pytest.raises(ImageError, match=f"is not read: it holds .*{words}") as caught:
+        codecs.decode(written((deep >> 8).astype(dtype)))
+
+    assert "damaged" not in str(caught.value)
+
+
 def test_light_that_is_brighter_than_white_or_no_number_is_clipped():
     light = np.full((4, 4, 3), 0.5, np.float32)
     light[0, 0] = (7, np.nan, -3)
