@@ -43,4 +43,4 @@ def _cache_folder() -> Path:
         base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     else:
         base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "prodgen"
+    return Path(os.path.expanduser(base)) / "prodgen"  # noqa: PTH111 - the other fails without a home

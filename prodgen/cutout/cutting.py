@@ -11,6 +11,7 @@ import numpy as np
 
 from prodgen import codecs, files, transparency
 from prodgen.cutout.doubts import (
+    GIVEN_REMEDY,
     LARGEST_SHARE,
     Doubt,
     Segmentation,
@@ -168,7 +169,8 @@ def cut_out(
             corrected = follow_points(seen, corrected, places)
             corrected = refine(seen, corrected) if refine_edge else corrected
         fitted = _feathered(corrected, feather_px)
-        facts = (*check_matte(fitted, source.pixels), *check_sureness(fitted), *check_hardness(fitted))
+        usable = check_matte(fitted, source.pixels, remedy=GIVEN_REMEDY)
+        facts = (*usable, *check_sureness(fitted), *check_hardness(fitted))
         return CutOut(source, fitted, doubts=facts)
     chosen = segmenter_named(segmenter) if isinstance(segmenter, str) else segmenter
     find = _cut_out_reduced if is_large(source) else _cut_out_whole

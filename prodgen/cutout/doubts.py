@@ -42,6 +42,11 @@ REMEDY = (
 )
 """What to try when segmentation fails."""
 
+GIVEN_REMEDY = (
+    "in a matte the product is white and the rest black; without one, a segmenter finds the product"
+)
+"""What to try when a given matte, or a photograph's own transparency, cannot be used."""
+
 Side = Literal["left", "top", "right", "bottom"]
 
 DoubtKind = Literal[
@@ -83,41 +88,55 @@ class Doubt:
         return {"left", "right"} <= set(self.sides) or {"top", "bottom"} <= set(self.sides)
 
     def __str__(self) -> str:
+        return "; ".join(filter(None, (self.fact, self.remedy)))
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it, on the command line; "" where nothing needs to be done."""
         match self.kind:
             case "no network installed":
-                return (
-                    "cut out by the classical segmenter, which is made for plain backdrops; a trained network"
-                    " does better: pip install 'rembg[cpu]'"
-                )
+                return "a trained network does better: pip install 'rembg[cpu]'"
             case "busy backdrop":
-                return f"the backdrop is not plain, so the classical cut-out is a guess; {REMEDY}"
+                return REMEDY
             case "tiny product":
-                return f"the product fills only {self.share:.1%} of the photo; crop the photo to it"
+                return "crop the photo to it"
             case "hardly any background":
-                return (
-                    f"{self.share:.0%} of the photo is taken for product: check the cut-out;"
-                    f" if wrong, {REMEDY}"
-                )
+                return "check the cut-out; a --box around the product takes away what lies outside"
+            case "hard matte":
+                return "--refine-edge fits its edge to the photo, --feather 1.5 softens it"
+            case "cut off" if self.spans_the_photo:
+                return "a --box around the product takes the backdrop away"
+            case "doubtful cut-out":
+                return f"check it (--preview shows where); if wrong, {REMEDY}"
+            case _:
+                return ""
+
+    @property
+    def fact(self) -> str:
+        """What is doubtful, without what to do about it."""
+        match self.kind:
+            case "no network installed":
+                return "cut out by the classical segmenter, which is made for plain backdrops"
+            case "busy backdrop":
+                return "the backdrop is not plain, so the classical cut-out is a guess"
+            case "tiny product":
+                return f"the product fills only {self.share:.1%} of the photo"
+            case "hardly any background":
+                return f"{self.share:.0%} of the photo is taken for product"
             case "half-sure matte":
                 return f"{self.share:.0%} of the matte is half-sure"
             case "hard matte":
-                return (
-                    "the matte is black and white only, and cuts the product out with scissors;"
-                    " --refine-edge fits its edge to the photo, --feather 1.5 softens it"
-                )
+                return "the matte is black and white only, and cuts the product out with scissors"
             case "no transparency":
                 return "the photo has no transparency to keep, so it was cut out anew"
             case "cut off":
                 words = f"the product touches the photo's {' and '.join(self.sides)} and is cut off there"
-                if self.spans_the_photo:
-                    words += f"; if it is whole, the backdrop was taken for it: {REMEDY}"
-                return words
+                return words + ("; if it is whole, the backdrop was taken for it" * self.spans_the_photo)
             case "doubtful cut-out":
-                reasons = " and ".join(map(str, self.because[:2]))
+                reasons = " and ".join(doubt.fact for doubt in self.because[:2])
                 return (
                     f"the cut-out is right with a probability of only {self.share:.0%}"
-                    f"{': ' if reasons else ''}{reasons}; check it (--preview shows where);"
-                    f" if wrong, {REMEDY}"
+                    f"{': ' if reasons else ''}{reasons}"
                 )
             case "looks disagree":
                 return f"{self.share:.0%} of it is product at one look and background at another"
@@ -144,12 +163,13 @@ class Segmentation(NamedTuple):
     look at a crop saw nothing)."""
 
 
-def check_matte(matte: Matte, rgb: Pixels) -> list[Doubt]:
+def check_matte(matte: Matte, rgb: Pixels, *, remedy: str = REMEDY) -> list[Doubt]:
     """Refuse a useless matte, whoever made it, and tell facts about a usable one that a user should know.
 
     Args:
         matte: (H, W), 1 = product.
         rgb: (H, W, 3), the photograph that it belongs to.
+        remedy: What an error says to do.
 
     Returns:
         Doubts, none for a sound matte.
@@ -161,9 +181,9 @@ def check_matte(matte: Matte, rgb: Pixels) -> list[Doubt]:
     require_same_size(matte, rgb)
     share = float(matte.mean())
     if share < SMALLEST_SHARE or float(matte.max()) < 0.5:
-        raise SegmentationError(f"no product was found: the matte is empty; {REMEDY}")
+        raise SegmentationError(f"no product was found: the matte is empty; {remedy}")
     if share > LARGEST_SHARE:
-        raise SegmentationError(f"no background was found: the matte is full; {REMEDY}")
+        raise SegmentationError(f"no background was found: the matte is full; {remedy}")
     doubts: list[Doubt] = []
     if share < SMALL_SHARE:
         doubts.append(Doubt("tiny product", share))

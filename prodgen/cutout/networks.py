@@ -106,13 +106,16 @@ def home() -> Path:
     if os.environ.get("U2NET_HOME"):
         return _legacy_home()
     shared = os.environ.get("XDG_DATA_HOME")
-    default = Path(shared) / "rembg" if shared else Path("~/.rembg")
-    return Path(os.environ.get("REMBG_HOME", default)).expanduser()
+    return _folder("REMBG_HOME", f"{shared}/rembg" if shared else "~/.rembg")
 
 
 def _legacy_home() -> Path:
-    default = Path(os.environ.get("XDG_DATA_HOME", "~")) / ".u2net"
-    return Path(os.environ.get("U2NET_HOME", default)).expanduser()
+    return _folder("U2NET_HOME", f"{os.environ.get('XDG_DATA_HOME') or '~'}/.u2net")
+
+
+def _folder(variable: str, default: str) -> Path:
+    # Path.expanduser() fails where a user has no home, as in a container that runs under a number.
+    return Path(os.path.expanduser(os.environ.get(variable) or default))  # noqa: PTH111
 
 
 def _is_file(path: Path) -> bool:

@@ -86,7 +86,7 @@ class CombinedSegmenter:
     @property
     def name(self) -> str:
         """The names of what really runs, joined by "+"."""
-        return "+".join(dict.fromkeys(part.name for part in self.parts))
+        return "+".join(part.name for part in self.parts)
 
     def segment(
         self, rgb: RgbImage, *, box: Rectangle | None = None, points: Sequence[Point] = ()
@@ -116,8 +116,8 @@ def segmenter(name: str = "auto") -> Segmenter:
         SettingError: If it is one that prodgen refuses.
     """
     if "+" in name:
-        parts = dict.fromkeys(part.strip() for part in name.split("+"))
-        return CombinedSegmenter([segmenter(part) for part in parts])
+        parts = {part.name: part for part in map(segmenter, map(str.strip, name.split("+")))}
+        return CombinedSegmenter(list(parts.values())) if len(parts) > 1 else next(iter(parts.values()))
     if name in REFUSED:
         raise SettingError(
             f"segmenter {name!r} is refused: {REFUSED[name]}; use 'isnet-general-use' or 'birefnet-general'"

@@ -206,9 +206,9 @@ def _headline(cut: CutOut) -> str:
 
 
 def _sentences(cut: CutOut) -> list[str]:
-    """The reasons against the matte, and the doubts that are not made of them."""
+    """The reasons against the matte, and the doubts that are not made of them; without advice on options."""
     reasons = () if cut.quality is None else cut.quality.reasons
-    return [str(doubt) for doubt in (*reasons, *(one for one in cut.doubts if not one.because))]
+    return [doubt.fact for doubt in (*reasons, *(one for one in cut.doubts if not one.because))]
 
 
 def _caption_lines(name: str, facts: Iterable[str], doubts: str) -> list[_Line]:

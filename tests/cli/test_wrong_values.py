@@ -52,6 +52,7 @@ BASE = {
     "doctor": (["embedded://"], ["--quick"]),
     "serve": ([], ["--port", "0"]),
     "completion": (["bash"], []),
+    "weights": (["where", "u2netp"], []),
 }
 """A call of each command that works, arguments and options; the wrong value is put into it."""
 

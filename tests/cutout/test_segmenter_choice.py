@@ -1,4 +1,5 @@
 import importlib.util
+import sys
 
 import numpy as np
 import pytest
@@ -126,6 +127,27 @@ def test_where_joined_segmenters_differ_the_surer_one_wins(monkeypatch):
     np.testing.assert_allclose(found.matte, [[1, 0.5, 0, 1, 0]], atol=1e-6)
     assert len(found.doubts) == 1, "told twice"
     assert len(found.looks) == 4
+
+
+@needs_rembg
+@pytest.mark.parametrize("name", ["u2netp+u2netp", "auto+u2netp"])
+def test_a_segmenter_joined_with_itself_is_that_one_and_agrees_with_nobody(home, name):
+    assert isinstance(cutout.segmenter(name), networks.RembgSegmenter)
+
+
+@pytest.mark.parametrize("variable", ["U2NET_HOME", "REMBG_HOME", "XDG_DATA_HOME"])
+def test_an_empty_variable_names_no_folder_for_weights(home, monkeypatch, variable):
+    monkeypatch.setenv(variable, "")
+
+    assert networks.home() == home / ".rembg"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="homes are looked up in another way")
+def test_a_user_without_a_home_has_no_further_weights(home, monkeypatch):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", lambda _: (_ for _ in ()).throw(KeyError))
+
+    assert networks.weights("u2net") == ()
 
 
 def test_an_unknown_name_among_several_is_answered_with_the_nearest():
