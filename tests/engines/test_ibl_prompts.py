@@ -255,6 +255,10 @@ def test_a_dark_or_pale_colour_is_darker_or_paler():
         ("white studio, brick wall", ("brick wall",)),
         ("pink light, white studio", ("pink light",)),
         ("a mug next to a laptop on a desk", ("laptop",)),
+        ("golden particles floating in the air, black background", ("golden particles",)),
+        ("rose petals on marble", ("rose petals",)),
+        ("ivy behind it, grey studio", ("ivy",)),
+        ("dark studio, blue rim light", ("blue rim light",)),
         ("on marble with a dessert", ("dessert",)),
         ("לימונים על שולחן", ("לימונים על שולחן",)),
         ("مع ليمون، خلفية بيضاء", ("مع ليمون", "خلفية بيضاء")),
@@ -271,6 +275,7 @@ def test_what_is_asked_for_and_not_drawn_is_told_as_whole_phrases(prompt, told):
     "prompt",
     [
         "no people, without text or logos, on a beach",
+        "sand around the bottle, white backdrop",
         "8k, masterpiece, best quality, bokeh, unreal engine, f/1.8, shallow depth of field, on marble",
         "the bag is on the top of a table that stands next to the window",
         "soft long shadow, warm sunlight from the left, white studio",

@@ -60,7 +60,11 @@ class Term:
     @property
     def is_adjective(self) -> bool:
         """Whether it cannot be what a phrase is about while another word can."""
-        return bool(self.meanings) and self.kinds <= {"colour", "style", "light", "quality", "view"}
+        return (
+            bool(self.meanings)
+            and self.role != "light"
+            and self.kinds <= {"colour", "style", "light", "quality", "view"}
+        )
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,12 @@ def _term_at(words: Sequence[str], at: int, known: Vocabulary) -> Term:
         part = tuple(words[at : at + length])
         stems = tuple(stem(word) for word in part)
         if stems in known.entries:
-            return Term(part, stems, known.entries[stems], "")
+            meanings = known.entries[stems]
+            is_light = part[-1] in known.groups["light"] and {x.kind for x in meanings} <= {
+                "light",
+                "quality",
+            }
+            return Term(part, stems, meanings, "light" if is_light else "")
     word = words[at]
     role = _role(word, known)
     guess = "" if role else _forgive(stem(word), known)

@@ -88,7 +88,11 @@ def _about_product(phrases: Sequence[NounPhrase], known: Vocabulary) -> int:
     count = next((at for at, phrase in enumerate(phrases) if phrase.link in ends), 0)
     if not count:
         return 0
+    if phrases[count].head < 0 and phrases[count].link in known.groups["company"]:  # "ivy behind it"
+        return 0
     head = phrases[count - 1].terms[phrases[count - 1].head]
+    if not known.groups["decor"].isdisjoint(head.stems):  # "petals on marble"
+        return 0
     sets_a_scene = {"scene", "podium", "backdrop"} | (
         set() if phrases[count].link in support else {"floor"}  # "a towel on marble", "marble with lemons"
     )
@@ -165,7 +169,8 @@ class _Found:
             self._take_colour(phrase, head)
         elif not head.meanings:
             self._set_aside(rest)
-            is_told = head.role != "product" or phrase.link in known.groups["company"]
+            is_another = phrase.link in known.groups["company"] and phrase.terms[0].text != "the"
+            is_told = head.role != "product" or is_another  # "beside a bottle", but "smoke around the bottle"
             if is_told and head.text not in known.groups["wet"]:
                 self._tell(phrase.text())
 
