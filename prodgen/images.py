@@ -139,6 +139,18 @@ def reduced(pixels: Pixels, size: tuple[int, int]) -> NDArray[np.float32]:
     return as_floats(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
 
 
+def part_enlarged(small: Plane, window: tuple[slice, slice], shape: tuple[int, ...]) -> Plane:
+    """Rows and columns of what a small picture would be at (height, width), without the rest of it."""
+    y, x = (
+        (np.arange(span.start, span.stop, dtype=np.float32) + 0.5) * (few / many) - 0.5
+        for span, few, many in zip(window, small.shape, shape, strict=False)
+    )
+    across, down = np.meshgrid(x, y)
+    return np.asarray(
+        cv2.remap(small, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
+
+
 def resize(picture: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
     """A picture or matte at another size: by area to shrink, bicubic and clipped to [0, 1] to grow."""
     if picture.shape[:2] == (height, width):

@@ -12,7 +12,18 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from prodgen.images import STRIPE_PX, Matte, Photo, Pixels, RgbImage, as_floats, reduced, resize, to_uint8
+from prodgen.images import (
+    STRIPE_PX,
+    Matte,
+    Photo,
+    Pixels,
+    RgbImage,
+    as_floats,
+    part_enlarged,
+    reduced,
+    resize,
+    to_uint8,
+)
 
 SPREAD_PX = 512
 """Longest side at which colours are spread into what is transparent. Speed: nobody ever sees them."""
@@ -29,22 +40,27 @@ def without_hidden_colours(photo: Photo) -> Photo:
     matte = photo.matte
     if matte is None or matte.min() > 0 or matte.max() <= 0:
         return photo
-    height = len(matte)
+    height, width = matte.shape
     spread = _spread(photo.pixels, matte)
     pixels = photo.pixels.copy()
     for top in range(0, height, STRIPE_PX):
-        rows = np.s_[top : top + STRIPE_PX]
+        rows = slice(top, min(height, top + STRIPE_PX))
         hidden = matte[rows] <= 0
         if hidden.any():
-            found = _rows_of(spread, top, hidden.shape, height)[hidden]
+            found = part_enlarged(spread, (rows, slice(0, width)), matte.shape)[hidden]
             pixels[rows][hidden] = to_uint8(found) if pixels.dtype == np.uint8 else found
     return replace(photo, pixels=pixels)
 
 
+def _small_size(matte: Matte) -> tuple[int, int]:
+    """Width and height of the small picture in which hidden colours and grounds are worked out."""
+    scale = min(1.0, SPREAD_PX / max(matte.shape))
+    return max(1, round(matte.shape[1] * scale)), max(1, round(matte.shape[0] * scale))
+
+
 def _spread(pixels: Pixels, matte: Matte) -> RgbImage:
     """A small picture of the visible colours, each transparent place with that of the nearest visible one."""
-    scale = min(1.0, SPREAD_PX / max(matte.shape))
-    size = (max(1, round(matte.shape[1] * scale)), max(1, round(matte.shape[0] * scale)))
+    size = _small_size(matte)
     visible = (matte > 0).astype(np.float32)
     share = resize(visible, *size)
     colours = np.dstack([resize(as_floats(pixels[..., k]) * visible, *size) for k in range(3)])
@@ -55,15 +71,6 @@ def _spread(pixels: Pixels, matte: Matte) -> RgbImage:
     by_label = np.zeros((labels.max() + 1, 3), np.float32)
     by_label[labels[share > 0]] = colours[share > 0]
     return np.ascontiguousarray(by_label[labels])
-
-
-def _rows_of(small: RgbImage, top: int, shape: tuple[int, ...], height: int) -> RgbImage:
-    """The rows from `top` on of a small picture enlarged to a `height`, without the rest of it."""
-    across, along = small.shape[1] / shape[1], small.shape[0] / height
-    x = ((np.arange(shape[1], dtype=np.float32) + 0.5) * across - 0.5)[None].repeat(shape[0], axis=0)
-    y = ((np.arange(top, top + shape[0], dtype=np.float32) + 0.5) * along - 0.5)[:, None]
-    y = y.repeat(shape[1], axis=1)
-    return np.asarray(cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def seen(photo: Photo, *, ground: float | None = None) -> RgbImage:
@@ -103,8 +110,7 @@ def with_product(alpha: Matte | None, product: Matte, shape: tuple[int, ...]) ->
 
 
 def _ground(pixels: Pixels, matte: Matte) -> float:
-    scale = min(1.0, SPREAD_PX / max(matte.shape))
-    size = (max(1, round(matte.shape[1] * scale)), max(1, round(matte.shape[0] * scale)))
+    size = _small_size(matte)
     solid = (resize(matte, *size) > 0.5).astype(np.uint8)
     rim = (solid > 0) & (cv2.erode(solid, np.ones((5, 5), np.uint8), borderValue=0) == 0)
     if not rim.any():

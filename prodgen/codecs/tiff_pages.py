@@ -19,40 +19,10 @@ _OLD_SUBFILE, _DNG_VERSION = 255, 50706
 _SENSOR_DATA = (32803, 34892)
 """Photometric interpretations of camera raw: filter array, linear raw. Source: DNG 1.7, chapter 4."""
 
-_FORMATS = {
-    1: "B",
-    2: "B",
-    3: "H",
-    4: "I",
-    6: "b",
-    7: "B",
-    8: "h",
-    9: "i",
-    13: "I",
-    16: "Q",
-    17: "q",
-    18: "Q",
-}
+_FORMATS = dict(zip((1, 2, 3, 4, 6, 7, 8, 9, 13, 16, 17, 18), "BBHIbBhiIQqQ", strict=True))
 """How values are packed, by TIFF's types; fractions and floats are not asked for here."""
 
-_SIZES = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
-    16: 8,
-    17: 8,
-    18: 8,
-}
+_SIZES = {5: 8, 10: 8, 11: 4, 12: 8} | {kind: struct.calcsize("<" + form) for kind, form in _FORMATS.items()}
 
 _MOST_PAGES, _MOST_TAGS = 1000, 4096
 """Bounds against hostile files."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.errors import ImageError
-from prodgen.images import Matte, Pixels, Plane, RgbImage, as_floats, reduced, resize
+from prodgen.images import Matte, Pixels, Plane, RgbImage, as_floats, part_enlarged, reduced, resize
 
 CLOSE_COLOURS = 0.03**2
 """Squared distance in sRGB between the colours of product and background at which photograph and matte have
@@ -79,7 +79,7 @@ def estimate_foreground(rgb: RgbImage, matte: Matte) -> RgbImage:
     radius = max(2, wide // 8)
     for rows, columns in tiles:
         window = _grown(rows, radius, matte.shape[0]), _grown(columns, radius, matte.shape[1])
-        colour, behind = (_part_enlarged(plane, window, matte.shape) for plane in guess)
+        colour, behind = (part_enlarged(plane, window, matte.shape) for plane in guess)
         colour, _ = _blur_fusion(rgb[window], colour, behind, matte[window], radius)
         inner = (
             slice(rows.start - window[0].start, rows.stop - window[0].start),
@@ -104,18 +104,6 @@ def _soft_tiles(matte: Matte) -> Iterator[tuple[slice, slice]]:
 
 def _grown(span: slice, margin: int, size: int) -> slice:
     return slice(max(0, span.start - margin), min(size, span.stop + margin))
-
-
-def _part_enlarged(small: Plane, window: tuple[slice, slice], shape: tuple[int, ...]) -> Plane:
-    """A window of what a small picture would be at `shape`, without the rest of it."""
-    y, x = (
-        (np.arange(span.start, span.stop, dtype=np.float32) + 0.5) * (few / many) - 0.5
-        for span, few, many in zip(window, small.shape, shape, strict=False)
-    )
-    across, down = np.meshgrid(x, y)
-    return np.asarray(
-        cv2.remap(small, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
-    )
 
 
 def _blur_fusion(
@@ -155,7 +143,7 @@ def refine(rgb: Pixels, matte: Matte, *, band_px: float | None = None) -> Matte:
     require_same_size(matte, rgb)
     result = matte.copy()
     band = max(LEAST_BAND_PX, 0.002 * max(matte.shape)) if band_px is None else band_px
-    _fit_edge(rgb, result, band, factor=max(1, min(int(band / LEAST_BAND_PX), min(matte.shape))))
+    _fit_edge(rgb, result, band, factor=int(band / LEAST_BAND_PX))
     return result
 
 
@@ -172,12 +160,13 @@ def refine_enlarged(rgb: Pixels, matte: Matte) -> Matte:
     height, width = rgb.shape[:2]
     result = resize(matte, width, height)
     ratio = max(height, width) / max(matte.shape)
-    _fit_edge(rgb, result, MOVED_PX * ratio, factor=max(1, round(ratio)))
+    _fit_edge(rgb, result, MOVED_PX * ratio, factor=round(ratio))
     return result
 
 
 def _fit_edge(rgb: Pixels, matte: Matte, band: float, *, factor: int) -> None:
-    """Fit the edge of a matte within its band, in place, by means of a picture reduced by the factor."""
+    """Fit the edge of a matte within its band, in place, in a picture reduced by about the factor."""
+    factor = max(1, min(factor, *matte.shape))  # a strip of few rows keeps one
     whole = tuple(side // factor * factor for side in matte.shape)
     size = (whole[1] // factor, whole[0] // factor)
     image = reduced(rgb[: whole[0], : whole[1]], size)

@@ -101,6 +101,17 @@ def test_what_is_transparent_in_a_large_photo_is_no_product(large):
     assert cut.matte[1600, 2400] > 0.99
 
 
+@pytest.mark.parametrize("shape", [(8, 20_000), (1, 4_000), (4_000, 3)])
+def test_a_strip_of_few_rows_is_cut_out_like_any_other(shape):
+    pixels, truth = np.full((*shape, 3), 230, np.uint8), np.zeros(shape, np.float32)
+    middle = tuple(slice(0, side) if side < 10 else slice(side // 4, side // 2) for side in shape)
+    pixels[middle], truth[middle] = (150, 40, 30), 1
+
+    cut = cut_out(Photo(pixels), segmenter=Finder(truth))
+
+    assert np.abs(cut.matte - truth).mean() < 0.01
+
+
 def test_an_8_bit_file_is_kept_in_8_bit_until_its_floats_are_asked_for(large):
     read = files.load(codecs.encode("JPEG", large[0].rgb[:64, :64]))
 
