@@ -74,7 +74,26 @@ def from_pillow(picture: PillowPicture, *, name: str = "the picture", as_shares:
         raise ImageError(f"{name} was opened as {picture.format}, which is not read; save it as PNG or JPEG")
     with faults_named(name):
         _check(picture, name)
-        return _developed(raster_from_pillow(picture), as_shares=as_shares)
+        data = _unread_file_of(picture)
+        raster = _raster(data, name) if data else raster_from_pillow(picture)
+        return _developed(raster, as_shares=as_shares)
+
+
+def _unread_file_of(picture: Image.Image) -> bytes:
+    """The file of a picture that Pillow has opened and not read yet, where Pillow would leave something out.
+
+    It leaves out the code points of PNG and AVIF, and the depth of PNG and TIFF. Nothing is returned for a file
+    of several pages, of which the caller may have chosen one.
+    """
+    file = getattr(picture, "fp", None)
+    is_whole = getattr(picture, "tile", ()) and getattr(picture, "n_frames", 1) == 1
+    if picture.format not in ("PNG", "TIFF", "AVIF") or file is None or not is_whole:
+        return b""
+    place = file.tell()
+    file.seek(0)
+    data = bytes(file.read())
+    file.seek(place)
+    return data
 
 
 def decode_text(data: bytes, *, name: str = "the picture") -> dict[str, str]:

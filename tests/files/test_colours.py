@@ -481,3 +481,15 @@ def test_the_grey_that_a_png_calls_transparent_is_so_at_every_depth(making, bits
     photo = files.load(b"\x89PNG\r\n\x1a\n" + b"".join(making.chunk(*part) for part in parts))
 
     np.testing.assert_array_equal(photo.matte[0], greys != 1)
+
+
+@pytest.mark.parametrize("opened_by", ["name", "file object"])
+def test_a_file_that_pillow_has_opened_comes_in_as_the_file_does(making, swatches, tmp_path, opened_by):
+    values = making.as_depth(making.in_space(swatches, "P3", to_srgb), 16)
+    path = tmp_path / "a.png"
+    path.write_bytes(making.png(values, (b"cICP", bytes([12, 13, 0, 1]))))
+
+    with Image.open(path if opened_by == "name" else io.BytesIO(path.read_bytes())) as picture:
+        photo = files.load(picture)
+        assert making.far(photo.rgb, swatches) < LIMIT
+        assert picture.convert("RGB").size == photo.size  # it can be read still

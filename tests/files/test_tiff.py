@@ -154,6 +154,12 @@ def test_floats_with_a_profile_are_what_it_says(swatches, making):
     assert photo.notices == ()
 
 
+def test_planes_that_pillow_has_opened_are_read_in_full_depth(deep):
+    picture = Image.open(io.BytesIO(written(deep.transpose(2, 0, 1), planarconfig="separate")))
+
+    np.testing.assert_allclose(codecs.from_pillow(picture).rgb, deep / 65535, atol=1e-6)
+
+
 def test_floats_that_are_no_light_are_refused(deep):
     with pytest.raises(ImageError, match="above 1, which is white"):
         codecs.decode(written((deep / 257).astype(np.float32)))
