@@ -26,17 +26,19 @@ _STEPS = 65_535
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 """Cone responses for the change of white. Source: ICC.1:2022, annex E."""
 
-_D65 = (0.3127, 0.3290)
+D65 = (0.3127, 0.3290)
+"""White of sRGB, x and y. Source: IEC 61966-2-1."""
+
 D50_XYZ = np.array([0.9642, 1.0, 0.8249])
 """White of the connection space of profiles. Source: ICC.1:2022, 7.2.16."""
 
 Chromaticities = tuple[float, float, float, float, float, float, float, float]
 """x and y of white, red, green and blue, in the order of PNG's cHRM."""
 
-SRGB_PRIMARIES: Chromaticities = (*_D65, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
+SRGB_PRIMARIES: Chromaticities = (*D65, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 """Source: IEC 61966-2-1, BT.709."""
 
-ADOBE_PRIMARIES: Chromaticities = (*_D65, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+ADOBE_PRIMARIES: Chromaticities = (*D65, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
 """Source: Adobe RGB (1998) Color Image Encoding, 4.3.1."""
 
 

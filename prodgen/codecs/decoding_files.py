@@ -82,8 +82,8 @@ def from_pillow(picture: PillowPicture, *, name: str = "the picture", as_shares:
 def _unread_file_of(picture: Image.Image) -> bytes:
     """The file of a picture that Pillow has opened and not read yet, where Pillow would leave something out.
 
-    It leaves out the code points of PNG and AVIF, and the depth of PNG and TIFF. Nothing is returned for a file
-    of several pages, of which the caller may have chosen one.
+    It leaves out the code points of PNG and AVIF, and the depth of PNG and TIFF. Nothing is returned for a
+    file of several pages, of which the caller may have chosen one.
     """
     file = getattr(picture, "fp", None)
     is_whole = getattr(picture, "tile", ()) and getattr(picture, "n_frames", 1) == 1

@@ -62,20 +62,15 @@ def raster_of_heif(data: bytes, *, name: str) -> Raster:
         pixels[..., channels] if pixels.shape[2] > channels else None,
         is_premultiplied=bool(picture.premultiplied_alpha),
     )
-    exif, profile = picture.info.get("exif"), picture.info.get("icc_profile")
+    exif = picture.info.get("exif")
     facts = exif_of(exif) if isinstance(exif, bytes) else ExifFacts()
-    describe_boxes(
-        raster,
-        data,
-        profile=profile if isinstance(profile, bytes) else None,
-        exif=replace(facts, orientation=1),
-    )
+    describe_boxes(raster, data, profile=picture.info.get("icc_profile"), exif=replace(facts, orientation=1))
     if len(pictures) > 1:
         raster.notices.append(f"it holds {len(pictures)} pictures, of which the main one was read")
     return raster
 
 
-def describe_boxes(raster: Raster, data: bytes, *, profile: bytes | None, exif: ExifFacts) -> Raster:
+def describe_boxes(raster: Raster, data: bytes, *, profile: object, exif: ExifFacts) -> Raster:
     """Give a raster from AVIF or HEIF its colours: of its profile, else of its code points, else of EXIF.
 
     Returns:

@@ -72,11 +72,12 @@ def _pixels_of(picture: Image.Image) -> NDArray[np.uint8]:
 
 
 def describe(
-    raster: Raster, *, profile: bytes | None, exif: ExifFacts, info: Mapping[Any, Any] | None = None
+    raster: Raster, *, profile: object, exif: ExifFacts, info: Mapping[Any, Any] | None = None
 ) -> Raster:
     """Give a raster its colours and its orientation, from the best word that its file has on them.
 
-    A profile comes first, then what PNG says beside it (`info`, as Pillow names it), then EXIF.
+    A profile (bytes; anything else is none) comes first, then what PNG says beside it (`info`, as Pillow
+    names it), then EXIF.
 
     Returns:
         `raster` itself.
@@ -84,7 +85,7 @@ def describe(
     raster.orientation = exif.orientation
     info = info or {}
     told = False
-    if profile:
+    if profile and isinstance(profile, bytes):
         space, notice = space_of_profile(profile, raster.model)
         raster.notices += [notice] if notice else []
         told = notice is None or space is not None
@@ -108,13 +109,8 @@ def describe(
 def raster_from_pillow(picture: Image.Image) -> Raster:
     """Read a picture of Pillow's, with what its format said about it."""
     picture.load()
-    profile = picture.info.get("icc_profile")
-    return describe(
-        raster_of(picture),
-        profile=profile if isinstance(profile, bytes) else None,
-        exif=exif_of(picture),
-        info=picture.info,
-    )
+    info = picture.info
+    return describe(raster_of(picture), profile=info.get("icc_profile"), exif=exif_of(picture), info=info)
 
 
 def _of_png(

@@ -100,9 +100,7 @@ def pages_of(data: bytes) -> tuple[list[Directory], list[Directory]]:
     """
     order = "<" if data[:2] == b"II" else ">"
     is_big = data[2:4] in (b"+\0", b"\0+")
-    first = (
-        struct.unpack_from(f"{order}Q", data, 8)[0] if is_big else struct.unpack_from(f"{order}I", data, 4)[0]
-    )
+    (first,) = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)
     seen: set[int] = set()
     pages = list(_chain(data, order, first, is_big=is_big, seen=seen))
     under = [offset for page in pages for offset in page.numbers(SUB_DIRECTORIES)[:_MOST_PAGES]]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.codecs.colour_spaces import (
+    D65,
     SRGB_PRIMARIES,
     Chromaticities,
     ColourSpace,
@@ -30,20 +31,19 @@ from prodgen.codecs.colour_spaces import (
 
 HDR_NOTICE = "it is a high dynamic range picture ({kind}), mapped to sRGB by BT.2390 with white at 203 cd/m2"
 
-_D65 = (0.3127, 0.3290)
 _C = (0.310, 0.316)
-_SMPTE_C: Chromaticities = (*_D65, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070)
+_SMPTE_C: Chromaticities = (*D65, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070)
 _PRIMARIES: dict[int, Chromaticities] = {
     1: SRGB_PRIMARIES,
     4: (*_C, 0.67, 0.33, 0.21, 0.71, 0.14, 0.08),
-    5: (*_D65, 0.64, 0.33, 0.29, 0.60, 0.15, 0.06),
+    5: (*D65, 0.64, 0.33, 0.29, 0.60, 0.15, 0.06),
     6: _SMPTE_C,
     7: _SMPTE_C,
     8: (*_C, 0.681, 0.319, 0.243, 0.692, 0.145, 0.049),
-    9: (*_D65, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046),
+    9: (*D65, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046),
     11: (0.314, 0.351, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
-    12: (*_D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
-    22: (*_D65, 0.630, 0.340, 0.295, 0.605, 0.155, 0.077),
+    12: (*D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
+    22: (*D65, 0.630, 0.340, 0.295, 0.605, 0.155, 0.077),
 }
 """Source: ITU-T H.273, table 2."""
 
