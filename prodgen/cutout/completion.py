@@ -139,7 +139,7 @@ def _grown(light: Plane, solid: Binary) -> tuple[Binary, Binary]:
         grown |= added
         # Half-sure places beyond the edge are not product, those before it are.
         changed |= _polygon(solid, curve, far) & (1 - solid)
-        changed |= np.asarray(cv2.dilate(added, disc(SEAM * extent)), np.uint8)
+        changed |= _depth(1 - added) <= SEAM * extent
         cv2.polylines(line, [np.round(curve).astype(np.int32)], False, 1)
     # Where the segmenter ate into the outline raggedly, points of it stand out at the ends of a curve.
     smooth = np.asarray(cv2.morphologyEx(grown, cv2.MORPH_OPEN, disc(RAGGED * extent)), np.uint8)
@@ -160,7 +160,7 @@ def _polygon(like: Binary, one: Points, other: Points) -> Binary:
 def _is_an_opening(added: Binary, solid: Binary) -> bool:
     """Whether a piece is thicker than the product beside it, as the opening of an arc is."""
     radius = float(_depth(added).max())
-    beside = cv2.dilate(added, disc(2 * radius)) > 0
+    beside = _depth(1 - added) <= 2 * radius
     return radius > float(_depth(solid)[beside].max())
 
 
