@@ -20,6 +20,8 @@ from prodgen.cutout.contrast import Contrast, Mask, measure_contrast, without_sh
 from prodgen.cutout.doubts import REMEDY, Doubt, Segmentation
 from prodgen.cutout.hints import Point, Rectangle, clear_outside, hints_in
 from prodgen.cutout.matting import refine
+from prodgen.cutout.networks import PACKAGED, predict
+from prodgen.cutout.rembg_sessions import is_installed
 from prodgen.cutout.silhouette import Binary, disc, silhouette
 from prodgen.errors import SegmentationError
 from prodgen.images import Matte, RgbImage, resize
@@ -96,7 +98,10 @@ class ClassicalSegmenter:
         if not points:  # who says where the product is has the last word
             matte = complete_outline(rgb, matte)
         matte = refine(rgb, clear_outside(matte, box))
-        return Segmentation(matte, (*self.doubts, *([Doubt("busy backdrop")] if is_busy else [])))
+        doubts = (*self.doubts, *([Doubt("busy backdrop")] if is_busy else []))
+        # It judges by the backdrop alone; whether a network sees the same product is worth asking.
+        looks = (predict(PACKAGED, rgb),) if is_installed() else ()
+        return Segmentation(matte, doubts, looks=looks)
 
 
 def _is_blocky(rgb: RgbImage) -> bool:
