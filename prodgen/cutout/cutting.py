@@ -55,6 +55,11 @@ blurred as that. Chosen: 4 of the 320 pixels of the smallest network."""
 MOST_FEATHER_PX = 100
 """Widest edge that can be asked for. Guard."""
 
+MOST_COLOUR = 0.1
+"""Mean difference between the channels of a matte, as a share of the mean of its brightest, above which it is
+a photograph or a drawing. Guard: a grey picture saved as JPEG has 0.00, and 23 of 59 product photographs have
+more than this."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CutOut:
@@ -210,8 +215,11 @@ def _given_matte(
 ) -> Matte | None:
     """The user's matte, else the photograph's own if that is to be kept, else None."""
     if matte is not None:
-        given = files.load_matte(matte)
+        picture = files.load(matte)
+        given = files.load_matte(picture)
         require_same_size(given, source.pixels)
+        if picture.matte is None and _has_colours(picture):
+            raise ImageError("the matte has colours; a matte is grey, and white where the product is")
         return given
     if source.matte is None or keep_alpha is False:
         return None
@@ -223,6 +231,12 @@ def _given_matte(
             " or give your own cut-out with --matte"
         )
     return None
+
+
+def _has_colours(picture: Photo) -> bool:
+    red, green, blue = (picture.pixels[..., channel] for channel in range(3))
+    most, least = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    return float((most - least).mean()) > MOST_COLOUR * float(most.mean())
 
 
 def _found(

@@ -130,7 +130,8 @@ class Doubt:
             case "no transparency":
                 return "the photo has no transparency to keep, so it was cut out anew"
             case "cut off":
-                words = f"the product touches the photo's {' and '.join(self.sides)} and is cut off there"
+                sides = " and ".join(filter(None, (", ".join(self.sides[:-1]), self.sides[-1])))
+                words = f"the product touches the photo's {sides} and is cut off there"
                 return words + ("; if it is whole, the backdrop was taken for it" * self.spans_the_photo)
             case "doubtful cut-out":
                 reasons = " and ".join(doubt.fact for doubt in self.because[:2])

@@ -164,8 +164,7 @@ def contact_sheet(photo: files.PictureSource, tried: Sequence[Tried]) -> RgbImag
         np.vstack([_padded(board, wide), _filled_up(_caption(lines, wide), deepest)])
         for board, lines in shown
     ]
-    columns = min(len(tiles), max(2, math.ceil(math.sqrt(len(tiles)))), 4)
-    return _grid(tiles, columns)
+    return _grid(tiles, len(tiles) if len(tiles) < 4 else min(math.ceil(math.sqrt(len(tiles))), 4))
 
 
 def _fitting(shape: tuple[int, ...], longest: int) -> tuple[int, int]:

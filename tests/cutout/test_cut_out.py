@@ -239,7 +239,8 @@ def test_notices_are_what_was_guessed_on_reading_and_the_doubts(disc):
     ("options", "error", "words"),
     [
         ({"matte": np.ones((8, 8))}, ImageError, "the matte is 8x8 but the photo is 64x64"),
-        ({"matte": np.zeros((64, 64))}, SegmentationError, "matte is empty"),
+        ({"matte": np.zeros((64, 64))}, SegmentationError, "matte is empty; in a matte the product is white"),
+        ({"matte": np.float32([0.9, 0.3, 0.1]) * np.ones((64, 64, 1))}, ImageError, "the matte has colours"),
         ({"segmenter": "clasical"}, UnknownNameError, "did you mean 'classical'"),
         ({"segmenter": "classical", "box": (0, 0, 65, 9)}, SettingError, "does not lie in the photo"),
         ({"feather_px": -1}, SettingError, "feather_px must be from 0 to 100, not -1"),

@@ -62,7 +62,9 @@ def test_check_doubts_a_product_that_goes_from_border_to_border(sides):
 
     (doubt,) = check_matte(band, mixed(band))
 
-    assert "if it is whole, the backdrop was taken for it" in str(doubt)
+    assert "if it is whole, the backdrop was taken for it" in doubt.fact
+    assert "--box" in str(doubt)
+    assert "--" not in doubt.fact, "a sheet is for people without a command line"
 
 
 def test_check_doubts_a_matte_of_nearly_the_whole_photo():

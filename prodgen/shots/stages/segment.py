@@ -20,7 +20,7 @@ class SegmentStage(Stage):
     stage: Literal["segment"] = "segment"
 
     segmenter: str = Field(default="auto", min_length=1)
-    """A segmenter's name, as `prodgen segment --help` lists them; auto takes the best that is there, and
+    """A segmenter's name, as `prodgen list segmenters` has them; auto takes the best that is there, and
     "+" joins several."""
 
     keep_alpha: bool | None = None
