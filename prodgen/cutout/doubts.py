@@ -8,14 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from prodgen import color
 from prodgen.cutout.matting import require_same_size
 from prodgen.errors import SegmentationError
-from prodgen.images import Matte, Pixels, Plane, RgbImage
+from prodgen.images import Matte, Pixels, Plane
 
 SMALLEST_SHARE = 0.0005
 """A product below this share of the picture is taken for dust: nothing can be shown of it. Guard."""
@@ -32,9 +27,6 @@ SOFT_SHARE = 0.3
 WIDE_SHARE = 0.9
 """Above this a matte is more likely wrong than a product so large: a palette's one transparent colour.
 Chosen."""
-
-FAINT_EDGE = 0.8
-"""L*a*b* units per pixel at that size, below which the photograph shows no edge. Chosen."""
 
 REMEDY = (
     "name another --segmenter, draw a --box around the product, mark places with --points, or paint over"
@@ -63,7 +55,8 @@ DoubtKind = Literal[
     "outline without edges",
     "product outside",
     "backdrop inside",
-    "scattered pieces",
+    "colours against",
+    "fine parts",
 ]
 """What can be doubtful; `Doubt` says what its numbers mean for each."""
 
@@ -76,7 +69,7 @@ class Doubt:
     share: float = 0.0
     """Tiny product, hardly any background: the product's share of the photo. Half-sure matte: of all that
     is not surely background. Outline without edges: of the outline. Doubtful cut-out: how likely it is right.
-    Looks disagree, product outside, backdrop inside, scattered pieces: of the cut-out's area, at most 1."""
+    All others: of the cut-out's area, at most 1."""
     sides: tuple[Side, ...] = ()
     """Cut off: where the product touches the photo's border."""
     because: tuple[Doubt, ...] = ()
@@ -147,8 +140,10 @@ class Doubt:
                 return f"what lies outside looks like product ({self.share:.0%} as large as the cut-out)"
             case "backdrop inside":
                 return f"{self.share:.0%} of it looks like backdrop or shadow"
-            case "scattered pieces":
-                return f"{self.share:.0%} of it lies in pieces of their own"
+            case "colours against":
+                return f"along {self.share:.0%} of its rim the colours are the other side's"
+            case "fine parts":
+                return f"it is so fine that {self.share:.0%} of it lies at its edge"
 
 
 class Segmentation(NamedTuple):
@@ -228,33 +223,3 @@ def check_hardness(matte: Matte) -> list[Doubt]:
     """
     is_soft = bool(((matte > 0) & (matte < 1)).any())
     return [] if is_soft else [Doubt("hard matte")]
-
-
-class SeenOutline(NamedTuple):
-    """An outline and where the photograph shows no edge along it, (H, W) each."""
-
-    outline: NDArray[np.bool_]
-    unseen: NDArray[np.bool_]
-
-
-def unseen_outline(matte: Matte, rgb: RgbImage) -> SeenOutline:
-    """Find where a matte's outline lies in places that show no edge.
-
-    That is what it looks like when a shadow or a piece of the backdrop was taken for product.
-
-    Args:
-        matte: (H, W), 1 = product, of 512 px or about: the scale of the edges that are looked for.
-        rgb: (H, W, 3), sRGB, the photograph at the same size.
-    """
-    solid = (matte > 0.5).astype(np.uint8)
-    outline = (solid > 0) & (cv2.erode(solid, np.ones((3, 3), np.uint8)) == 0)
-    outline[[0, -1]] = outline[:, [0, -1]] = False
-    return SeenOutline(outline, outline & (_edge_strength(rgb) < FAINT_EDGE))
-
-
-def _edge_strength(rgb: RgbImage) -> NDArray[np.float32]:
-    """The strongest step within two pixels, L*a*b* units per pixel, (H, W)."""
-    lab = cv2.GaussianBlur(color.to_lab(rgb), (0, 0), 1.0)
-    x, y = (cv2.Sobel(lab, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
-    strength = np.sqrt((x * x + y * y).sum(axis=2))
-    return np.asarray(cv2.dilate(strength, np.ones((5, 5), np.uint8)), np.float32)

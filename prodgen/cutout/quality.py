@@ -3,26 +3,49 @@
 A matte is called right when its intersection over union (IoU) with the true one is 0.9 at least. Nobody has
 the true one; what can be had are several looks at the same photograph (a network at the whole picture and at
 a crop, another network, a comparison with the backdrop), and the photograph's own edges along the outline.
+A linear model, fitted on products with true mattes, makes the error of what `symptoms` measures.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from importlib import resources
+from typing import Literal, NamedTuple
 
-import cv2
 import numpy as np
 
-from prodgen.cutout.doubts import Doubt, unseen_outline
-from prodgen.cutout.matting import require_same_size, resized
+from prodgen.cutout import networks, rembg_sessions
+from prodgen.cutout.doubts import Doubt, DoubtKind
+from prodgen.cutout.matting import require_same_size
+from prodgen.cutout.symptoms import Symptoms, gather
 from prodgen.images import Matte, Plane, RgbImage
 
-WORK_PX = 512
-"""Longest side at which a matte is judged. Speed."""
+RIGHT_IOU = 0.9
+"""A matte is right from this intersection over union with the true one. By definition."""
 
-PASS_SCORE, FAIL_SCORE = 0.8, 0.3
-"""Scores from which a matte passes, and below which it fails. Chosen."""
+FLOOR = 0.02
+"""Added to 1 - IoU before its logarithm is taken, so that a true matte has one. By definition."""
+
+LARGEST_DEVIATIONS = 3.0
+"""No number of the symptoms counts as further from its mean than so many deviations. Guard: nothing so far
+out was there to be fitted on."""
+
+SHOWN_SHARE = 0.02
+"""Smallest share that is told as a reason. Chosen."""
+
+TOLD_BY: dict[DoubtKind, tuple[str, ...]] = {
+    "looks disagree": ("unsure", "log_apart"),
+    "half-sure matte": ("log_unsure_beyond",),
+    "backdrop inside": ("log_openings",),
+    "product outside": ("log_product_outside",),
+    "outline without edges": ("unseen",),
+    "colours against": ("log_colour_against",),
+    "fine parts": ("detail",),
+}
+"""Which numbers of the symptoms speak through which doubt; the rest is context."""
 
 QualityStatus = Literal["pass", "warn", "fail"]
 """What follows from a score."""
@@ -37,7 +60,7 @@ class MatteQuality:
     status: QualityStatus
     """Whether the matte can be used unseen (pass), should be looked at (warn), or is more likely wrong."""
     reasons: tuple[Doubt, ...]
-    """What speaks against it, the worst first."""
+    """What speaks against it, the worst first; none for a matte that passes."""
     doubtful: Plane
     """(h, w), [0, 1], at most 512 px a side: how doubtful the matte is at each place of the photograph."""
 
@@ -55,31 +78,64 @@ def assess(rgb: RgbImage, matte: Matte, looks: Sequence[Plane]) -> MatteQuality:
         matte: (H, W), 1 = product, as a segmenter found it.
         looks: Planes of any size, [0, 1], that each cover the whole photograph: mattes that other
             segmenters found, or what networks answered before anything was made of it (probabilities).
+            None: the small network that comes with prodgen takes one.
 
     Raises:
         ImageError: If the sizes of photograph and matte differ.
     """
     require_same_size(matte, rgb)
-    scale = min(1.0, WORK_PX / max(matte.shape))
-    size = (max(16, round(matte.shape[1] * scale)), max(16, round(matte.shape[0] * scale)))
-    small = resized(matte, size)
-    rim, unseen = unseen_outline(small, resized(rgb, size))
-    unseen_share = float(unseen.sum() / max(rim.sum(), 1))
-    others = [resized(look, size) for look in looks] or [small]
-    agreement = float(np.mean([_soft_iou(small, other) for other in others]))
-    score = float(np.clip((agreement - 0.6) / 0.35, 0, 1) * np.clip(1.35 - 2 * unseen_share, 0, 1))
-    status: QualityStatus = "pass" if score >= PASS_SCORE else "warn" if score >= FAIL_SCORE else "fail"
-    reasons = (
-        (1 - agreement, Doubt("looks disagree", 1 - agreement)),
-        (unseen_share, Doubt("outline without edges", unseen_share)),
+    model = fitted()
+    if not looks and rembg_sessions.is_installed():
+        looks = (networks.predict(networks.PACKAGED, rgb),)
+    found = gather(rgb, matte, looks)
+    parts = model.parts(found.symptoms)
+    score = model.probability(float(parts.sum()))
+    status: QualityStatus = (
+        "pass" if score >= model.pass_score else "warn" if score >= model.fail_score else "fail"
     )
-    worst_first = sorted(reasons, key=lambda reason: -reason[0])
-    away = np.abs(np.stack(others) - small).mean(axis=0)
-    doubtful = np.maximum(away, cv2.GaussianBlur(unseen.astype(np.float32), (0, 0), 2))
-    return MatteQuality(
-        score, status, tuple(doubt for _, doubt in worst_first if status != "pass"), np.clip(doubtful, 0, 1)
+    weight = {
+        kind: float(sum(parts[Symptoms._fields.index(name)] for name in names))
+        for kind, names in TOLD_BY.items()
+    }
+    told = sorted(
+        (kind for kind in weight if weight[kind] > 0 and found.shares[kind] >= SHOWN_SHARE),
+        key=lambda kind: -weight[kind],
     )
+    reasons = tuple(Doubt(kind, found.shares[kind]) for kind in told) if status != "pass" else ()
+    return MatteQuality(score, status, reasons, found.doubtful)
 
 
-def _soft_iou(one: Matte, other: Matte) -> float:
-    return float(np.minimum(one, other).sum() / max(float(np.maximum(one, other).sum()), 1e-6))
+class Model(NamedTuple):
+    """A linear model of a matte's error, log(0.02 + 1 - IoU), and what follows from the error."""
+
+    means: Plane
+    """(n,), of each number of the symptoms, over the mattes it was fitted on."""
+    deviations: Plane
+    weights: Plane
+    """(n,), what one deviation adds to the error."""
+    usual: float
+    """The mean error."""
+    spread: float
+    """Scale of the logistic curve that makes a probability of the error."""
+    middle: float
+    """The error at which right and wrong are equally likely."""
+    pass_score: float
+    fail_score: float
+
+    def parts(self, symptoms: Symptoms) -> Plane:
+        """What each number adds to the mean error, (n,)."""
+        away = (np.asarray(symptoms, np.float32) - self.means) / self.deviations
+        return np.asarray(self.weights * np.clip(away, -LARGEST_DEVIATIONS, LARGEST_DEVIATIONS), np.float32)
+
+    def probability(self, part: float) -> float:
+        """How likely the matte is right that adds `part` to the mean error."""
+        return float(1 / (1 + np.exp((self.usual + part - self.middle) / self.spread)))
+
+
+@cache
+def fitted() -> Model:
+    """Read the model that benchmarks/quality/fit.py fitted."""
+    text = resources.files("prodgen.cutout").joinpath("quality.toml").read_text("utf-8")
+    table = tomllib.loads(text)
+    columns = np.array([table["symptoms"][name] for name in Symptoms._fields], np.float32)
+    return Model(*columns.T, **table["score"])
