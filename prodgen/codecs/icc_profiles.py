@@ -35,7 +35,7 @@ Model = Literal["grey", "rgb", "cmyk", "lab"]
 
 BROKEN_PROFILE = "its colour profile is broken and was not used"
 
-_SPACES = {b"GRAY": "grey", b"RGB ": "rgb", b"CMYK": "cmyk", b"Lab ": "lab"}
+_SPACES = {b"GRAY": "grey", b"RGB ": "rgb", b"CMYK": "cmyk"}
 _OF_PICTURES = (b"scnr", b"mntr", b"prtr", b"spac")
 """Classes of profiles that a picture may have: input, display, output, conversion. Source: ICC.1, 7.2.5."""
 

@@ -43,7 +43,8 @@ def raster_of(picture: Image.Image) -> Raster:
     if mode == "F":
         return Raster(np.asarray(picture)[..., None], "grey", space=LINEAR_SRGB, notices=[LINEAR_GUESS])
     if mode == "LAB":
-        return Raster(np.asarray(picture), "lab", space=CieLab())
+        signed = np.array([0, 128, 128], np.uint8)  # as TIFF has them, so Pillow hands them over
+        return Raster(np.asarray(picture) ^ signed, "lab", space=CieLab())
     if mode == "CMYK":
         return Raster(np.asarray(picture), "cmyk")
     if "transparency" in picture.info and mode in ("1", "L", "P", "RGB"):
@@ -85,7 +86,7 @@ def describe(
     raster.orientation = exif.orientation
     info = info or {}
     told = False
-    if profile and isinstance(profile, bytes):
+    if profile and isinstance(profile, bytes) and raster.model != "lab":  # L*a*b* says itself what it means
         space, notice = space_of_profile(profile, raster.model)
         raster.notices += [notice] if notice else []
         told = notice is None or space is not None

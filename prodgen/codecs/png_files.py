@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -104,8 +105,9 @@ def _deep(data: bytes, picture: Image.Image) -> tuple[Raster, ExifFacts]:
     if pixels is None or pixels.dtype != np.uint16 or pixels.shape[:2] != picture.size[::-1]:
         raise ValueError("its pixels are damaged")
     exif = exif_of(others[b"eXIf"]) if b"eXIf" in others else ExifFacts()
-    if "Raw profile type exif" in picture.info:  # before eXIf there was this, in text
-        exif = exif_of(picture)
+    told = str(picture.info.get("XML:com.adobe.xmp"))
+    if "Raw profile type exif" in picture.info or re.search(r'tiff:Orientation(="|>)[2-8]', told):
+        exif = exif_of(picture)  # text chunks that Pillow knows as well
     return _in_order(pixels, kind, others.get(b"tRNS", b"")), exif
 
 

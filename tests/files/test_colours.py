@@ -493,3 +493,18 @@ def test_a_file_that_pillow_has_opened_comes_in_as_the_file_does(making, swatche
         photo = files.load(picture)
         assert making.far(photo.rgb, swatches) < LIMIT
         assert picture.convert("RGB").size == photo.size  # it can be read still
+
+
+@pytest.mark.parametrize("way", ["Pillow's", "file", "file with a profile"])
+def test_lab_is_read_from_pillow_and_from_files_alike(making, swatches, way):
+    lab = ImageCms.createProfile("LAB")
+    picture = ImageCms.profileToProfile(
+        Image.fromarray(images.to_uint8(swatches)), ImageCms.createProfile("sRGB"), lab, outputMode="LAB"
+    )
+    profile = {"icc_profile": ImageCms.ImageCmsProfile(lab).tobytes()} if "profile" in way else {}
+    picture.info.clear()
+
+    photo = files.load(picture if way == "Pillow's" else saved(picture, "TIFF", **profile))
+
+    assert making.mean_far(photo.rgb, swatches) < LIMIT
+    assert photo.notices == ()

@@ -99,3 +99,12 @@ def test_an_orientation_that_there_is_not_turns_nothing(stored, orientation):
     rgb = codecs.decode(with_exif(stored, "PNG", orientation)).rgb
 
     np.testing.assert_array_equal(images.to_uint8(rgb), stored)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_an_orientation_in_the_xmp_of_a_png_counts_at_every_depth(making, dtype):
+    xmp = b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
+
+    data = making.png(np.zeros((4, 8, 3), dtype), (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp))
+
+    assert codecs.decode(data).size == (4, 8)
