@@ -45,8 +45,13 @@ class Judgement:
 
     @property
     def is_cut_out_failed(self) -> bool:
-        """Whether the cut-out is a failure, which no other scene mends."""
+        """Whether the cut-out is a failure."""
         return self.cut_out is not None and self.cut_out.status == "fail"
+
+    @property
+    def is_beyond_seeds(self) -> bool:
+        """Whether something failed that every scene would have: a wrong cut-out, or a part that it lost."""
+        return self.is_cut_out_failed or "missing_percent" in self.failures
 
     @property
     def failures(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from prodgen import identity
 from prodgen.color import from_lab, to_lab, to_linear, to_srgb
+from prodgen.cutout import left_out
 from prodgen.masks import composite
 
 Picture = NDArray[np.float32]
@@ -29,6 +30,8 @@ LINEN = 208
 """Row from which the carton is linen."""
 STRIPES = (54, 63, 72, 81, 90)
 """Rows of the pinstripes."""
+FOOT = 255
+"""Row from which the carton is cut off."""
 PROFILE = "catalogue"
 
 
@@ -187,6 +190,13 @@ def linen_exchanged(picture: Picture) -> Picture:
     return part(picture, other, (LEFT, LINEN, RIGHT, BOTTOM))
 
 
+def cut_off(picture: Picture) -> Picture:
+    """The lower linen gone, as if the cut-out had lost it."""
+    result = picture.copy()
+    result[FOOT:] = to_srgb(to_linear(np.full_like(picture, 0.24)) * light())[FOOT:]
+    return result
+
+
 Spoiler = Callable[[Picture], Picture]
 
 SPOILERS: dict[str, Spoiler] = {
@@ -220,11 +230,15 @@ SPOILERS: dict[str, Spoiler] = {
     "light made flat": lambda p: to_srgb(to_linear(p) / light() * np.float32(0.6)),
     "lit from the other side": ramp,
     "white fringe": fringe,
+    "a part lost with its matte": cut_off,
 }
 """Applied to the product alone, but for those of `WHOLE`."""
 
-WHOLE = ("grown by 2 %", "white fringe")
+WHOLE = ("grown by 2 %", "white fringe", "a part lost with its matte")
 """Spoilers that reach over the matte's edge."""
+
+CUT_OFF = ("a part lost with its matte",)
+"""Measured with a matte that has lost the part as well."""
 
 WITHOUT_RELIT = ("lit from the other side", "blue darker by a stop and a half", "blue almost black")
 """Measured as a picture from elsewhere is: nobody knows what the relit one was."""
@@ -239,7 +253,16 @@ def measured(name: str | None) -> identity.Likeness:
         changed = SPOILERS[name](clean)
         result = changed if name in WHOLE else clean + (changed - clean) * matte[..., None]
     relit = None if name in WITHOUT_RELIT else clean
-    found = identity.measure(photo, result.astype(np.float32), matte, relit=relit, asked_azimuth_deg=90.0)
+    if name in CUT_OFF:
+        matte[FOOT:] = 0
+    found = identity.measure(
+        photo,
+        result.astype(np.float32),
+        matte,
+        relit=relit,
+        asked_azimuth_deg=90.0,
+        left_out=left_out(photo, matte),
+    )
     return found.likeness
 
 

@@ -40,7 +40,7 @@ def blend(
         prodgen blend mug.jpg relit.png --matte mug-matte.png -o mug-relit.png
     """
     from prodgen import files, identity, ocr, transparency
-    from prodgen.cutout import cut_out
+    from prodgen.cutout import cut_out, left_out
     from prodgen.judgement import Judgement
 
     files.refuse_overwriting(output, original, relit, settings["matte"])
@@ -53,13 +53,15 @@ def blend(
         strength=strength,
         ambience=ambience,
         reader=ocr.tesseract(),
+        left_out=left_out(cut.seen, cut.matte),
     )
     alpha = transparency.with_product(scene.matte, cut.matte, picture.shape)
     files.save(output, picture, matte=alpha)
     likeness = measured.likeness
-    found = Judgement(product=likeness.verdict(), likeness=likeness, cut_out=cut.quality)
+    verdict = likeness.verdict()
+    found = Judgement(product=verdict, likeness=likeness, cut_out=cut.quality)
     to = printer()
-    notices = list(cut.notices)
+    notices = [*cut.notices, *identity.notices(verdict, likeness)]
     if cut.photo.matte is not None and alpha is None:
         notices.append("ORIGINAL is transparent and RELIT is not: the picture is opaque, as RELIT is")
     to.data({"picture": str(output), **found.as_dict(), "notices": notices})

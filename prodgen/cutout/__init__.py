@@ -6,6 +6,7 @@
 from prodgen.cutout.cutting import MOST_FEATHER_PX, CutOut, cut_out
 from prodgen.cutout.doubts import Doubt, Segmentation
 from prodgen.cutout.hints import Point, Rectangle, check_box, check_points
+from prodgen.cutout.left_out import left_out
 from prodgen.cutout.quality import MatteQuality
 from prodgen.cutout.segmenters import NAMES, REFUSED, Segmenter, available, segmenter
 from prodgen.cutout.sheets import Tried, compare, contact_sheet, preview, told
@@ -28,6 +29,7 @@ __all__ = [
     "compare",
     "contact_sheet",
     "cut_out",
+    "left_out",
     "preview",
     "segmenter",
     "told",

@@ -75,7 +75,7 @@ def measure_deviation(lab: Plane, probability: Plane) -> Deviation:
 
 
 def _against(lab: Plane, smooth: Plane, known: Plane) -> Deviation:
-    surface = _surface(lab, known)
+    surface = smooth_surface(lab, known)
     backdrop = surface + _spread_out(lab - surface, known)
     variance = _spread_out((lab - cv2.GaussianBlur(backdrop, (0, 0), 10)) ** 2, known)
     spread = np.sqrt(variance + np.float32(LEAST_SPREAD**2))
@@ -84,7 +84,7 @@ def _against(lab: Plane, smooth: Plane, known: Plane) -> Deviation:
     return Deviation(smooth, difference, spread.mean(axis=2), spread[..., 1:].mean(axis=2), z)
 
 
-def _surface(lab: Plane, known: Plane) -> Plane:
+def smooth_surface(lab: Plane, known: Plane) -> Plane:
     """A polynomial fitted to the known places by reweighted least squares (Geman and McClure's weights)."""
     height, width = known.shape
     scale = min(1.0, FIT_PX / max(height, width))

@@ -18,6 +18,7 @@ from prodgen.identity.detail import compare
 from prodgen.identity.gloss import mirrored_percent
 from prodgen.identity.hues import hue_error_deg
 from prodgen.identity.lettering import text_errors_percent
+from prodgen.identity.missing import missing_percent
 from prodgen.identity.outline import growth_percent, halo
 from prodgen.identity.verdict import Likeness
 from prodgen.images import Matte, Plane, RgbImage, resize
@@ -95,6 +96,7 @@ def measure(
     asked_elevation_deg: float = 0.0,
     reader: Reader | None = None,
     is_registered: bool = False,
+    left_out: Plane | None = None,
 ) -> Measurement:
     """Measure the likeness of the product in `original` and `result`.
 
@@ -110,6 +112,8 @@ def measure(
             Without it `text_errors_percent` is None.
         is_registered: True for a composite of the photograph's own pixels and a light field: the product
             lies where the photograph has it and no hue was turned, so neither is searched for.
+        left_out: What of the product in the photograph is not in the matte, (n, m), 0 or 1, of any size, such
+            as `prodgen.cutout.left_out` finds; without it `missing_percent` is None.
 
     Raises:
         ImageError: If photograph and matte differ in size.
@@ -150,6 +154,9 @@ def measure(
         print_agreement=detail.print_correlation,
         print_sharpness=detail.print_sharpness,
         outline_growth_percent=growth_percent(photo_lab, seen.found_lab, seen.matte),
+        missing_percent=None
+        if left_out is None
+        else missing_percent(original, result, matte, left_out, tuple(np.median(seen.gain[where], axis=0))),
         halo=halo(seen.expected_lab, seen.found_lab, seen.matte),
         white_clipping_percent=_newly_clipped(found[where], photo[where], WHITE),
         black_clipping_percent=_newly_clipped(1 - found[where], 1 - photo[where], 1 - BLACK),

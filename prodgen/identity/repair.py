@@ -36,7 +36,7 @@ Chosen as `prodgen.shading.field.COLOR_SCALE`: weakened light has no visible bor
 FAULT_GAIN = 3.0
 """Factor on the spread faults, clipped at 1. Chosen: the middle of a fault is weakened fully."""
 
-BEYOND_LIGHT = frozenset({"light_kept", "light_angle_error_deg", "outline_growth_percent"})
+BEYOND_LIGHT = frozenset({"light_kept", "light_angle_error_deg", "outline_growth_percent", "missing_percent"})
 """Numbers that weaker light cannot mend: it is further from the relit light, and an outline is no light."""
 
 

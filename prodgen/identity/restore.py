@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from prodgen.identity.measure import Measurement, measure
-from prodgen.images import Matte, RgbImage
+from prodgen.images import Matte, Plane, RgbImage
 from prodgen.ocr import Reader
 from prodgen.shading import blend, pair_pictures, read_field
 
@@ -25,6 +25,7 @@ def restore(
     strength: float = 1.0,
     ambience: float = 1.0,
     reader: Reader | None = None,
+    left_out: Plane | None = None,
 ) -> Restored:
     """Blend the photograph's product into the relit picture, in its light, and measure the likeness.
 
@@ -35,6 +36,7 @@ def restore(
         strength: 0 (the photograph's own light, exactly) to 1 (all the new light).
         ambience: Share of the light's colour, 0 (white light) to 1 (as found).
         reader: What reads print; see `measure`.
+        left_out: What of the product is not in the matte; see `measure`.
 
     Raises:
         ImageError: If photograph and matte differ in size.
@@ -45,6 +47,7 @@ def restore(
     # Without strength nothing of the relit light is in the field; how much of it was kept is still asked.
     light = field if strength > 0 else read_field(pair)
     picture = blend(original, relit, matte, field=field)
-    return Restored(
-        picture, measure(original, picture, matte, relit=light, reader=reader, is_registered=True)
+    measured = measure(
+        original, picture, matte, relit=light, reader=reader, is_registered=True, left_out=left_out
     )
+    return Restored(picture, measured)

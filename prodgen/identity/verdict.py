@@ -164,6 +164,9 @@ class Likeness(BaseModel):
     outline_growth_percent: float | None = None
     """How much larger the product's outline is, % of its area; negative: smaller."""
 
+    missing_percent: float | None = None
+    """Share of the product that the photograph shows, and neither the cut-out nor the result, %."""
+
     halo: float = 0.0
     """Light or dark fringe at the edge, L* steps."""
 

@@ -58,6 +58,12 @@ _SUBJECTS = (
         "try another seed, and check the matte",
     ),
     _Subject(
+        "all its parts",
+        ("missing_percent",),
+        "a part of the product is missing in the picture",
+        "cut it out anew (--segmenter, --box, --points, or a --matte that has all of it)",
+    ),
+    _Subject(
         "its highlights and shadows",
         ("white_clipping_percent", "black_clipping_percent"),
         "parts of the product are burnt out or drowned in black",
@@ -93,6 +99,7 @@ NUMBERS = {
     "print_sharpness": ("print sharpness", ""),
     "text_errors_percent": ("letters misread", "%"),
     "outline_growth_percent": ("outline growth", "%"),
+    "missing_percent": ("missing of the product", "%"),
     "halo": ("fringe at the edge", "L*"),
     "white_clipping_percent": ("burnt out to white", "%"),
     "black_clipping_percent": ("drowned in black", "%"),

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen import files, ocr
-from prodgen.cutout import MatteQuality, Point, Rectangle, cut_out
+from prodgen.cutout import MatteQuality, Point, Rectangle, cut_out, left_out
 from prodgen.errors import ImageError
 from prodgen.identity import Comparison, Likeness, Verdict, measure, profile_limits
-from prodgen.images import Matte, RgbImage, resize
+from prodgen.images import Matte, Plane, RgbImage, resize
 from prodgen.inspecting.locating import ProductPlace, compose, find, lay, resizing, shift
 from prodgen.judgement import Judgement
 from prodgen.masks import bounding_box, composite
@@ -225,8 +225,8 @@ def inspect_pictures(
     if place is None:
         lost = Judgement(Verdict(profile=profile, is_product_found=False), cut_out=quality)
         return Inspection(photo, result, matte, None, None, profile, lost, notices)
-    before, after, cut, more = _same_framing(photo, result, matte, place)
-    measured = measure(before, after, cut, reader=ocr.tesseract())
+    before, after, cut, beside, more = _same_framing(photo, result, matte, place)
+    measured = measure(before, after, cut, reader=ocr.tesseract(), left_out=beside)
     return Inspection(
         photo=before,
         result=after,
@@ -241,15 +241,20 @@ def inspect_pictures(
 
 def _same_framing(
     photo: RgbImage, result: RgbImage, matte: Matte, place: ProductPlace
-) -> tuple[RgbImage, RgbImage, Matte, list[str]]:
-    """Return both pictures and the matte in one framing, at the smaller of the two scales, and notices."""
+) -> tuple[RgbImage, RgbImage, Matte, Plane, list[str]]:
+    """Return both pictures, the matte and what it left out in one framing, at the smaller of the two scales.
+
+    Last come notices.
+    """
+    beside = left_out(photo, matte)
     if place.is_same_framing:
         width = min(photo.shape[1], result.shape[1])
         height = max(1, round(photo.shape[0] * width / photo.shape[1]))
         before, after = resize(photo, width, height), resize(result, width, height)
         cut, notices = resize(matte, width, height), []
     else:
-        before, after, cut = _laid(photo, result, matte, place)
+        beside = resize(beside, *matte.shape[::-1])
+        before, after, cut, beside = _laid(photo, result, matte, beside, place)
         notices = [_about_framing(place)]
         missing = 1 - float(cut.sum()) / max(float(matte.sum()) * min(1.0, place.scale) ** 2, 1e-6)
         if missing > MAX_UNSEEN_SHARE:
@@ -258,23 +263,24 @@ def _same_framing(
     side = max(box.width, box.height)
     if side < MIN_PRINT_SIDE_PX:
         notices.append(f"the product is only {side} pixels large in one picture: its print cannot be judged")
-    return before, after, cut, notices
+    return before, after, cut, beside, notices
 
 
 def _laid(
-    photo: RgbImage, result: RgbImage, matte: Matte, place: ProductPlace
-) -> tuple[RgbImage, RgbImage, Matte]:
+    photo: RgbImage, result: RgbImage, matte: Matte, beside: Plane, place: ProductPlace
+) -> tuple[RgbImage, RgbImage, Matte, Plane]:
     box = bounding_box(matte, threshold=0.02)
     pad = round(CONTEXT_SHARE * max(box.width, box.height))
     left, top = max(0, box.left - pad), max(0, box.top - pad)
     window = (slice(top, box.bottom + pad), slice(left, box.right + pad))
-    crop, cut = photo[window], matte[window]
+    crop = photo[window]
     scale = min(1.0, place.scale)
     width, height = max(8, round(crop.shape[1] * scale)), max(8, round(crop.shape[0] * scale))
     enlarging = resizing(crop.shape[1] / width, crop.shape[0] / height)
     warp = compose(place.warp, shift(left, top), enlarging)
     seen = _inside(result.shape, warp, (width, height))
-    return resize(crop, width, height), lay(result, warp, (width, height)), resize(cut, width, height) * seen
+    cut, beside = (resize(part[window], width, height) * seen for part in (matte, beside))
+    return resize(crop, width, height), lay(result, warp, (width, height)), cut, beside
 
 
 def _inside(shape: tuple[int, ...], warp: NDArray[np.float64], size: tuple[int, int]) -> Matte:

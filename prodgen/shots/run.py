@@ -191,10 +191,10 @@ def _kept(prepared: PreparedShot, tools: Tools) -> Result:
     for seed in seeds.tries(prepared.shot.seed, prepared.shot.recipe.tries):
         tried.append(seed)
         result = complete(draw(prepared, tools, seed=seed), tools)
-        if not result.is_failed or result.verdict.is_cut_out_failed:
+        if not result.is_failed or result.verdict.is_beyond_seeds:
             break
     if len(tried) == 1:
-        is_given_up = result.verdict.is_cut_out_failed and prepared.shot.recipe.tries > 1
+        is_given_up = result.verdict.is_beyond_seeds and prepared.shot.recipe.tries > 1
         notice = "no other seed was tried, since none mends the cut-out"
         return replace(result, frame=result.frame.noting(notice)) if is_given_up else result
     end = ", and the product was kept in none" if result.is_failed else " until the product was kept"

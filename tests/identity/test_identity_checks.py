@@ -42,6 +42,7 @@ ALONE = [
     ("white fringe", "halo"),
     ("highlight over the label", "white_clipping_percent"),
     ("blacks crushed", "black_clipping_percent"),
+    ("a part lost with its matte", "missing_percent"),
     ("light made flat", "light_kept"),
     ("lit from the other side", "light_angle_error_deg"),
 ]

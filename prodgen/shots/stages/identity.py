@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from prodgen import identity, ocr, placement, shading
+from prodgen.cutout import left_out
+from prodgen.images import resize
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, CutOut, Drawn, FinalScene, Kept, Placed
 
@@ -32,6 +34,10 @@ class IdentityStage(Stage):
         cut, matte = frame[CutOut], placed.matte
         # Unlike `original`, the photograph still has its own surroundings.
         photograph, _ = placement.apply(placed.placement, cut.seen, cut.matte)
+        beside = left_out(cut.seen, cut.matte)
+        if beside.any():
+            beside = resize(beside, *cut.matte.shape[::-1])
+            _, beside = placement.apply(placed.placement, cut.seen, beside)
         asked = None if brief.light is None or brief.light.strength == 0 else brief.light
 
         def judge(made: Frame, field: shading.LightField | None = None) -> identity.Measurement:
@@ -43,6 +49,7 @@ class IdentityStage(Stage):
                 asked_azimuth_deg=None if asked is None else asked.azimuth_deg,
                 asked_elevation_deg=0.0 if asked is None else asked.elevation_deg,
                 is_registered=True,
+                left_out=beside,
             )
 
         if relit is None:
