@@ -29,11 +29,11 @@ def offer_better_network(to: Printer) -> None:
 
 
 def _is_first_time() -> bool:
-    mark = _cache_folder() / "larger-network-offered"
     try:
+        mark = _cache_folder() / "larger-network-offered"
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch(exist_ok=False)
-    except OSError:  # it is there already, or cannot be written
+    except (OSError, RuntimeError):  # it is there already, or cannot be written, or nobody is at home
         return False
     return True
 
@@ -43,4 +43,4 @@ def _cache_folder() -> Path:
         base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     else:
         base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.path.expanduser(base)) / "prodgen"  # noqa: PTH111 - the other fails without a home
+    return Path(base).expanduser() / "prodgen"

@@ -129,6 +129,8 @@ def _is_here(network: NetworkWeights, weight: Weight) -> bool:
 
 def _download(missing: list[Weight], progress: TextIO) -> None:
     folder = networks.home()
+    if folder.parts[:1] == ("~",):
+        raise WeightsError(missing[0].name, "this user has no home folder; name a folder with REMBG_HOME")
     # Of a source that cannot be reached the user hears at once; a broken connection is worth another try.
     options = DownloadOptions(folder, retries=2, waits_for_network=False, pause_s=0.5)
     try:

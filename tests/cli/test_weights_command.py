@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import socket
+import sys
 import threading
 import time
 
@@ -213,6 +214,24 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(isnet, home, monkeypatch):
 
     assert result.exit_code == 1
     assert "name another with REMBG_HOME" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="homes are looked up in another way")
+def test_a_user_without_a_home_gets_no_folder_called_like_one(isnet, photo, tmp_path, monkeypatch):
+    def nobody(_):
+        raise KeyError
+
+    for name in ("HOME", "REMBG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.chdir(tmp_path)
+
+    got, cut = run("weights", "get", "isnet-general-use"), run("segment", photo, "-o", "m.png")
+
+    assert (got.exit_code, cut.exit_code) == (1, 0)
+    assert "has no home folder; name a folder with REMBG_HOME" in got.stderr
+    assert "weights get" not in cut.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["can.png", "m.png"]
 
 
 def test_too_little_space_is_said_before_anything_is_got(isnet, home, monkeypatch):
