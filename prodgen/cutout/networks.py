@@ -174,7 +174,7 @@ class RembgSegmenter:
         if self.name == "sam":
             return Segmentation(refine(rgb, _sam_matte(rgb, box, points)))
         first = predict(PACKAGED, rgb)
-        second = _look_closer(rgb, first) if self.name == PACKAGED else predict(self.name, rgb)
+        second = look_closer(rgb, first) if self.name == PACKAGED else predict(self.name, rgb)
         fused = fuse(rgb, first, second, "crop" if self.name == PACKAGED else "network")
         solid = cv2.GaussianBlur((fused > 0.5).astype(np.float32), (0, 0), STAIRS_SIGMA_PX)
         matte = resize(np.asarray(solid, np.float32), rgb.shape[1], rgb.shape[0])
@@ -182,7 +182,7 @@ class RembgSegmenter:
         return Segmentation(refine(rgb, complete_outline(rgb, matte)), looks=looks)
 
 
-def _look_closer(rgb: RgbImage, first: Plane) -> Plane:
+def look_closer(rgb: RgbImage, first: Plane) -> Plane:
     """The small network's answer at a crop to what it found in the whole photo; 0 outside the crop."""
     side = len(first)
     found = first > 0.5

@@ -112,3 +112,14 @@ def test_a_product_found_is_solid_and_the_backdrop_empty_but_for_the_edge():
     edge = cv2.dilate(true, np.ones((13, 13))) - cv2.erode(true, np.ones((13, 13)))
     assert matte[(true > 0.5) & (edge == 0)].min() > 0.999
     assert matte[(true < 0.5) & (edge == 0)].max() < 0.001
+
+
+def test_print_in_the_backdrops_colour_of_which_the_looks_are_certain_is_weighed_heavier_than_a_guess(
+    monkeypatch,
+):
+    """Pieces that the measures hold for product by 0.22, and the looks nearly or quite for sure."""
+    monkeypatch.setattr(fusion, "decide", lambda regions, *models: np.full(len(regions.area), 0.22))
+    certain, likely = (np.full((HEIGHT, WIDTH), value, np.float32) for value in (0.999, 0.97))
+    photo = photo_of(disc(), (0.2, 0.3, 0.5))
+    assert fusion.fuse(photo, certain, certain, "crop").min() > 0.5
+    assert fusion.fuse(photo, likely, likely, "crop").max() < 0.5
