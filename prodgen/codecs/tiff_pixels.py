@@ -63,6 +63,7 @@ def layout_of(page: Directory) -> _Layout | None:
     """Return how a page's pixels lie, or None where it is left to Pillow (JPEG, fax, palettes).
 
     Raises:
+        OddKindError: If it cannot be read in full depth.
         ValueError: If what it says cannot be.
     """
     width, height = page.size
@@ -103,8 +104,13 @@ def layout_of(page: Directory) -> _Layout | None:
         page.numbers(tags.TILE_OFFSETS if is_tiled else tags.STRIP_OFFSETS),
         page.numbers(tags.TILE_BYTES if is_tiled else tags.STRIP_BYTES),
     )
-    too_long = found.row_bytes * block[1] > 2 * (Image.MAX_IMAGE_PIXELS or 1 << 30)
-    return None if compression in _BY_LIBTIFF and too_long else found
+    if compression not in _BY_LIBTIFF or found.row_bytes * block[1] <= 2 * (
+        Image.MAX_IMAGE_PIXELS or 1 << 30
+    ):
+        return found
+    if found.is_planar or found.bits != 8:  # Pillow would read other colours, or 8 bits of them
+        raise OddKindError("its strips are too long to unpack; save it with Deflate or without compression")
+    return None
 
 
 def pixels_of(page: Directory, layout: _Layout) -> NDArray[Any]:

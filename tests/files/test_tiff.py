@@ -308,6 +308,16 @@ def test_a_bomb_is_refused_before_it_fills_the_memory(deep):
         codecs.decode(wide + huge)
 
 
+def test_a_strip_too_long_to_unpack_in_full_depth_is_refused_and_not_read_in_8_bits(deep):
+    data = written(deep, compression="zlib", rowsperstrip=10_000)
+    for tag, value in ((256, 10_000), (257, 10_000), (259, 5), (278, 10_000)):
+        place = data.find(struct.pack("<H", tag), 8)
+        data = data[:place] + struct.pack("<HHII", tag, 4, 1, value) + data[place + 12 :]
+
+    with pytest.raises(ImageError, match="too long to unpack; save it with Deflate"):
+        codecs.decode(data)
+
+
 def test_nothing_is_printed_about_a_file_with_too_many_channels(deep):
     data = by_pillow((deep >> 8).astype(np.uint8), "jpeg")
     many = data.replace(struct.pack("<HHIHxx", 277, 3, 1, 3), struct.pack("<HHIHxx", 277, 3, 1, 9000))
