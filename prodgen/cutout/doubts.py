@@ -90,7 +90,7 @@ class Doubt:
             case "no network installed":
                 return "a trained network does better: pip install 'rembg[cpu]'"
             case "busy backdrop":
-                return REMEDY
+                return "name another --segmenter"
             case "tiny product":
                 return "crop the photo to it"
             case "hardly any background":
