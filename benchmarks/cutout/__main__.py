@@ -28,10 +28,10 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 @click.option("--set", "folder", type=Path, default=SHIPPED, help="Photographs with mattes, and meta.json.")
 @click.option("--keep", type=Path, help="Where rows and mattes stay.")
 @click.option("--way", "wanted", multiple=True, help="Only ways whose name has this in it.")
-@click.option("-o", "--output", type=Path, default=DOCS / "cutout-benchmark.md", help="The page.")
+@click.option("-o", "--output", type=Path, help="The page; with --way none is written unless named.")
 @click.option("--sheet", type=Path, default=DOCS / "images" / "cutout-sheet.jpg", help="The pictures.")
-def main(folder: Path, keep: Path | None, wanted: tuple[str, ...], output: Path, sheet: Path) -> None:
-    """Run the benchmark and write its page; with --way, print the tables only."""
+def main(folder: Path, keep: Path | None, wanted: tuple[str, ...], output: Path | None, sheet: Path) -> None:
+    """Run the benchmark and write its page."""
     pictures, found = list(samples(folder)), ways.networks_here()
     names = [way for way in ways.names(found) if not wanted or any(part in way for part in wanted)]
     with tempfile.TemporaryDirectory() as temporary:
@@ -45,12 +45,12 @@ def main(folder: Path, keep: Path | None, wanted: tuple[str, ...], output: Path,
             print(f"{way:34} IoU {mean:.3f}   {costs[way].seconds:.1f} s at 2.6 MP", flush=True)
         results = Results(pictures, rows, costs, found)
         print(overall(results, pictures), parted(results, "kind"), sep="\n\n")
-        if wanted:
+        if output is None and wanted:
             return
         write_sheet(
             sheet, ("photograph", "truth", *rows), [_shown(one, results, kept) for one in chosen(results)]
         )
-        write_page(output, results, sheet)
+        write_page(output or DOCS / "cutout-benchmark.md", results, sheet)
 
 
 def chosen(results: Results) -> list[Sample]:

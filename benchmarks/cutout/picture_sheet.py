@@ -73,4 +73,4 @@ def write_sheet(path: Path, heads: Sequence[str], rows: Sequence[Sequence[Cell]]
             sheet.paste(Image.fromarray(images.to_uint8(cell.picture)), (left, top))
             draw.text((left, top + height - LABEL - GAP), cell.words, "#333", font)
         top += height
-    files.save(path, images.from_uint8(np.asarray(sheet)), quality=82)
+    files.save(path, images.from_uint8(np.asarray(sheet)), quality=75)

@@ -39,6 +39,7 @@ def write_page(path: Path, results: Results, sheet: Path) -> None:
     text = Template(WORDS.read_text("utf-8")).substitute(
         pictures=len(results.pictures),
         products=len({sample.product for sample in results.pictures}),
+        left_out=_left_out(results),
         everything=overall(results, results.pictures),
         aside=overall(results, [sample for sample in results.pictures if sample.aside]),
         aside_count=sum(sample.aside for sample in results.pictures),
@@ -49,6 +50,11 @@ def write_page(path: Path, results: Results, sheet: Path) -> None:
         picture=Path(os.path.relpath(sheet, path.parent)).as_posix(),
     )
     write_bytes(path, text.encode())
+
+
+def _left_out(results: Results) -> str:
+    missing = [way for way in ways.names(results.networks) if way not in results.rows]
+    return f"Not measured in this run: {'; '.join(missing)}." if missing else "All ways were measured."
 
 
 def overall(results: Results, pictures: Sequence[Sample]) -> str:
@@ -108,6 +114,8 @@ def _costs(results: Results) -> str:
     rows = []
     for way, cost in results.costs.items():
         base = ways.base(way, results.networks)
+        if base not in results.costs:
+            continue
         against = results.costs[base]
         rows.append(
             (
