@@ -22,7 +22,7 @@ except ImportError:  # a source tree on the path that was never installed
 
 if TYPE_CHECKING:
     from prodgen.client import Client
-    from prodgen.cutout import CutOut, cut_out
+    from prodgen.cutout import CutOut, MatteQuality, cut_out
     from prodgen.errors import (
         AnswerError,
         BackendAuthError,
@@ -49,12 +49,14 @@ if TYPE_CHECKING:
         SettingError,
         UnknownNameError,
         UnsupportedFeatureError,
+        WeightsError,
         WrongValueError,
     )
     from prodgen.files import load, save
     from prodgen.identity import Likeness, Verdict
     from prodgen.images import Photo
     from prodgen.inspecting import Inspection, inspect
+    from prodgen.judgement import Judgement
     from prodgen.light import Light
     from prodgen.replaying import Replay, replay
     from prodgen.schema import (
@@ -98,9 +100,11 @@ __all__ = [
     "Img2Img",
     "Inspection",
     "Interrupted",
+    "Judgement",
     "Light",
     "Likeness",
     "Lora",
+    "MatteQuality",
     "MissingExtensionError",
     "NotABackendError",
     "NotAppliedError",
@@ -123,6 +127,7 @@ __all__ = [
     "UnsupportedFeatureError",
     "Upscale",
     "Verdict",
+    "WeightsError",
     "WrongValueError",
     "cut_out",
     "generate",
@@ -137,19 +142,20 @@ __all__ = [
 
 _HOMES = {
     "client": "Client",
-    "cutout": "CutOut cut_out",
+    "cutout": "CutOut MatteQuality cut_out",
     "errors": (
         "AnswerError BackendAuthError BackendBusyError BackendCertificateError BackendError "
         "BackendFaultError BackendLostError BackendOutOfMemoryError BackendTimeoutError "
         "BackendUnreachableError IdentityError IdleSettingError ImageError Interrupted "
         "MissingExtensionError NotABackendError NotAppliedError PlacementError ProdgenError "
         "ProductNotKeptError ResultNotSentError SegmentationError SettingError UnknownNameError "
-        "UnsupportedFeatureError WrongValueError"
+        "UnsupportedFeatureError WeightsError WrongValueError"
     ),
     "files": "load save",
     "identity": "Likeness Verdict",
     "images": "Photo",
     "inspecting": "Inspection inspect",
+    "judgement": "Judgement",
     "light": "Light",
     "replaying": "Replay replay",
     "schema": (

@@ -22,7 +22,28 @@ from prodgen.cutout.quality import assess
 from prodgen.errors import SegmentationError
 from prodgen.images import Matte, RgbImage
 
-MODULES = ("prodgen.cutout",)
+MODULES = (
+    "prodgen.cutout.backdrop",
+    "prodgen.cutout.classical",
+    "prodgen.cutout.completion",
+    "prodgen.cutout.contrast",
+    "prodgen.cutout.cutting",
+    "prodgen.cutout.deviation",
+    "prodgen.cutout.doubts",
+    "prodgen.cutout.edge_curves",
+    "prodgen.cutout.evidence",
+    "prodgen.cutout.fusion",
+    "prodgen.cutout.hints",
+    "prodgen.cutout.large_photos",
+    "prodgen.cutout.left_out",
+    "prodgen.cutout.matting",
+    "prodgen.cutout.networks",
+    "prodgen.cutout.quality",
+    "prodgen.cutout.regions",
+    "prodgen.cutout.segmenters",
+    "prodgen.cutout.silhouette",
+    "prodgen.cutout.symptoms",
+)
 
 NOTE = """What moves nothing here is a limit that these pictures keep, a policy of what is doubted, or needs a
 box or points, which none of them has. Leaving out `MAX_NOISE` or `MIN_COVERAGE` moves nothing either, but

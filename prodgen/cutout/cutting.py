@@ -45,8 +45,8 @@ from prodgen.images import Matte, Photo, Plane, RgbImage
 from prodgen.masks import blur, dilate
 
 GAUSSIAN_10_TO_90 = 2.563
-"""Width of a blurred step from 10 to 90 %, in standard deviations of the Gaussian: twice the normal
-distribution's quantile of 0.9."""
+"""Width of a blurred step from 10 to 90 %, in standard deviations of the Gaussian.
+Standard: twice the normal distribution's quantile of 0.9."""
 
 TOLD_SHARE = 0.012
 """How far around a region that points changed a look is overruled, of its longer side: networks see edges as

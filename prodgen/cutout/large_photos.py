@@ -18,7 +18,8 @@ are fitted in the photograph. Chosen."""
 
 
 LARGE_PX = 3072
-"""Longest side above which a photograph is reduced: by less than a half it would not be worth it."""
+"""Longest side above which a photograph is reduced.
+Speed: by less than a half it would not be worth it."""
 
 
 def is_large(photo: Photo) -> bool:

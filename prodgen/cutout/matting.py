@@ -41,11 +41,11 @@ REDUCED_PX = 1024
 Speed."""
 
 TILE_PX = 256
-"""Side of the squares in which the soft edge gets its colours. Memory: only those that hold an edge are
-worked on."""
+"""Side of the squares in which the soft edge gets its colours.
+Speed: only those that hold an edge are worked on."""
 
 ROWS = 32
-"""Rows of the reduced picture whose band is fitted at a time. Memory."""
+"""Rows of the reduced picture whose band is fitted at a time. Speed, and memory."""
 
 
 def estimate_foreground(rgb: RgbImage, matte: Matte) -> RgbImage:

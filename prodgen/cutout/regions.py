@@ -20,7 +20,8 @@ Numbers = NDArray[np.float64]
 
 BACKDROP, SHADOW, STANDING_OUT, BETWEEN = range(4)
 """Kinds of pieces: agrees with the backdrop; darker, in the backdrop's own hue; anything else that differs;
-differs, but less than half as much as something beside it, which a blurred edge and a narrow gap do."""
+differs, but less than half as much as something beside it, which a blurred edge and a narrow gap do.
+Chosen: the numbers only name."""
 
 AGREES = 4.0
 """Deviation, in spreads, up to which a place agrees with the backdrop. Chosen: 3 spreads would be noise; a
