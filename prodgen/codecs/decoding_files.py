@@ -76,6 +76,7 @@ def from_pillow(picture: PillowPicture, *, name: str = "the picture", as_shares:
         _check(picture, name)
         data = _unread_file_of(picture)
         raster = _raster(data, name) if data else raster_from_pillow(picture)
+        picture.load()  # with which Pillow closes a file that it has opened itself
         return _developed(raster, as_shares=as_shares)
 
 

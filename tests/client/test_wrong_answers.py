@@ -23,6 +23,7 @@ from prodgen.errors import (
     BackendCertificateError,
     BackendError,
     BackendFaultError,
+    BackendLostError,
     BackendTimeoutError,
     BackendUnreachableError,
     NotABackendError,
@@ -220,7 +221,7 @@ def test_a_connection_is_closed_with_its_client(recorded):
     with server.client() as client:
         client.options()
 
-    with pytest.raises(RuntimeError):
+    with pytest.raises(BackendLostError, match="the connection was closed here"):
         client.options()
 
 
