@@ -2,8 +2,8 @@
 
 The looks of networks that made a matte cannot tell what all of them lost, and a given matte has none. This
 look uses the photograph alone: its frame shows the backdrop, which is continued behind the product; what
-differs from it and touches the matte belongs to the product, unless it is a shadow. Before a busy backdrop
-nothing can be told this way.
+differs from it, touches the matte and ends in edges belongs to the product, unless it is a shadow. Before a
+busy backdrop nothing can be told this way.
 """
 
 from __future__ import annotations
@@ -43,11 +43,18 @@ leaves of it. By physics a shadow takes the same share of each channel. Measured
 deepest four of 55 true mattes are said to have left something out, with 0.05 a fifth fewer parts are seen."""
 
 
+EDGE = 2.0
+"""L*a*b* units per 1/512 of the longer side that the slope on a piece's free rim must have, its median.
+Measured: red light that a mug throws on its floor has between 1.0 and 1.5. Of the parts cut off 55
+photographs as many are found with 2.0 as without, of 37 others 32 % instead of 35 %; and none of all 96 true
+mattes is said to have left out 2.5 % or more, instead of two."""
+
+
 def left_out(rgb: RgbImage, matte: Matte) -> Plane:
     """Find what continues the product outside of its matte.
 
     Of parts cut off the bottom, top or left of 55 true mattes (15 % of its extent each) about half are found,
-    hardly any white on white; of the true mattes themselves one is said to have left out more than 1 %.
+    hardly any white on white; of the true mattes themselves none is said to have left out more than 1 %.
 
     Args:
         rgb: (H, W, 3), sRGB, [0, 1], the photograph.
@@ -75,22 +82,43 @@ def left_out(rgb: RgbImage, matte: Matte) -> Plane:
     residual = float(np.percentile(np.linalg.norm(lab - surface, axis=2)[known > 0], 90))
     if residual > BUSIEST:
         return np.zeros_like(product)
-    other = _stands_out(picture, surface + masks.fill(lab - surface, 1 - known), residual)
+    backdrop = surface + masks.fill(lab - surface, 1 - known)
+    smooth = np.asarray(cv2.GaussianBlur(picture, (0, 0), 1), np.float32)
+    away = np.linalg.norm(to_lab(smooth) - backdrop, axis=2)
+    other = (away > max(STANDS_OUT, STANDS_OUT_RESIDUALS * residual)) & ~_is_shadow(smooth, backdrop)
     other &= masks.dilate(product, side / 150) == 0
     opened = masks.dilate(masks.erode(other.astype(np.float32), side / 200), side / 200)
     _, labels = cv2.connectedComponents(opened.astype(np.uint8))
     touching = np.unique(labels[masks.dilate(product, side / 60) > 0])
     at_the_frame = np.unique(labels[frame > 0])
     chosen = np.setdiff1d(touching, np.append(at_the_frame, 0))
-    return np.isin(labels, chosen).astype(np.float32)
+    pieces = [labels == number for number in chosen]
+    bounded = [piece for piece in pieces if _is_bounded(piece, lab, product)]
+    nothing = np.zeros(product.shape, bool)
+    return np.asarray(np.any([nothing, *bounded], axis=0), np.float32)
 
 
-def _stands_out(picture: RgbImage, backdrop: Plane, residual: float) -> NDArray[np.bool_]:
-    """Where a picture, (h, w, 3), shows neither its backdrop (L*a*b*) nor a shadow on it."""
-    smooth = np.asarray(cv2.GaussianBlur(picture, (0, 0), 1), np.float32)
-    away = np.linalg.norm(to_lab(smooth) - backdrop, axis=2)
+def _is_bounded(piece: NDArray[np.bool_], lab: Plane, product: Plane) -> bool:
+    """Whether a piece ends in edges, as things do, or fades out, as light does that the product throws.
+
+    Args:
+        piece: (h, w).
+        lab: (h, w, 3), the photograph, L*a*b*.
+        product: (h, w), 1 = product.
+    """
+    side, solid = max(product.shape), piece.astype(np.float32)
+    rim = (masks.dilate(solid, 2) > 0) & (masks.erode(solid, 2) == 0)
+    free = rim & (masks.dilate(product, side / 100) == 0)
+    smooth = cv2.GaussianBlur(lab, (0, 0), 1)
+    x, y = (cv2.Sobel(smooth, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
+    slope = cv2.dilate(np.sqrt((x * x + y * y).sum(axis=2)), np.ones((5, 5)))
+    return bool(free.any() and np.median(slope[free]) * side / WORK_PX > EDGE)
+
+
+def _is_shadow(picture: RgbImage, backdrop: Plane) -> NDArray[np.bool_]:
+    """Where a picture, (h, w, 3), shows its backdrop (L*a*b*) in a shadow."""
     dark = np.float32(0.005)  # keeps ratios of black finite
-    light = (to_linear(smooth) + dark) / (to_linear(from_lab(backdrop)) + dark)
+    light = (to_linear(picture) + dark) / (to_linear(from_lab(backdrop)) + dark)
     spread = light.max(axis=2) - light.min(axis=2)
-    is_shadow = (light.max(axis=2) < 1) & (spread < SHADOW_TINT) & (light.mean(axis=2) > DEEPEST_SHADOW)
-    return np.asarray((away > max(STANDS_OUT, STANDS_OUT_RESIDUALS * residual)) & ~is_shadow)
+    is_darker = (light.max(axis=2) < 1) & (light.mean(axis=2) > DEEPEST_SHADOW)
+    return np.asarray(is_darker & (spread < SHADOW_TINT))

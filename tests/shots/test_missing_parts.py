@@ -180,3 +180,12 @@ def test_blend_tells_of_a_part_that_its_matte_left_out(photo, tmp_path):
 
     assert done.exit_code == 0, done.output
     assert "a part of the product is missing in the picture" in done.output
+
+
+def test_light_that_the_product_throws_on_the_floor_is_not_a_part_of_it():
+    picture, matte = lamp()
+    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
+    glow = np.exp(-(((x - 120) / 70) ** 2 + ((y - 205) / 24) ** 2))[..., None] * (1 - matte[..., None])
+    lit = (picture * (1 - glow * np.array((0.0, 0.5, 0.5), np.float32))).astype(np.float32)
+    assert left_out(lit, matte).sum() == 0
+    assert left_out(picture, without_foot(matte)).sum() > 0
