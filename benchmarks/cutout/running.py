@@ -45,7 +45,7 @@ class Row:
     way: str
     name: str
     digest: str
-    """Of photograph and matte."""
+    """Hash of the photograph's and the matte's files: another picture is measured anew."""
     score: Measured
     doubts: tuple[str, ...]
     """Kinds of its doubts, whether they are right or not."""
@@ -63,7 +63,7 @@ class Cost:
     """What one picture of 2.6 megapixels costs."""
 
     seconds: float
-    """Of one core, once all is loaded: it hardly depends on what else the machine does."""
+    """Processor time on one core, once all is loaded; it hardly depends on what else the machine does."""
     peak_mb: float
     """Most memory of the whole process."""
 

@@ -91,7 +91,7 @@ def parted(results: Results, by: str) -> str:
 
 
 def _doubts(results: Results) -> str:
-    """Of prodgen's ways alone: no other says that it doubts."""
+    """How often bad and good cut-outs are doubted, by prodgen's ways alone: no other says that it doubts."""
     rows = []
     for way in filter(ways.is_ours, results.rows):
         group = results.group(way, results.pictures)

@@ -6,6 +6,7 @@ returns a new one. `Tools` are all that a stage may reach.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
@@ -92,6 +93,6 @@ class Stage(CheckedValue):
     stage: str
     """The name by which recipes, progress and times call it."""
 
+    @abstractmethod
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return a new frame with this step's work done."""
-        raise NotImplementedError(self.stage)  # pragma: no cover - abstract

@@ -6,6 +6,7 @@ stage's own business.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -70,13 +71,13 @@ class SceneStage(Stage):
         scene, relit = self.scene_and_relit(frame, drawn.image)
         return frame.holding(Drawn(scene, relit, origin)).noting(*client.notices, smaller, *drawn.notices)
 
+    @abstractmethod
     def scene_and_relit(self, frame: Frame, image: RgbImage) -> tuple[RgbImage, RgbImage]:
         """Return the scene, and the picture of the product in its light, that a drawn picture gives."""
-        raise NotImplementedError(type(self).__name__)  # pragma: no cover - abstract
 
+    @abstractmethod
     def request(self, frame: Frame, product: RgbImage, matte: Matte) -> Txt2Img | Img2Img:
         """Return what to ask the backend for; product and matte have the size that it draws at."""
-        raise NotImplementedError(type(self).__name__)  # pragma: no cover - abstract
 
     def shared_fields(self, frame: Frame, matte: Matte) -> dict[str, Any]:
         """Return what every such request says; what is unset is left out."""
