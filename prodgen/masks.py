@@ -52,19 +52,20 @@ def bounding_box(mask: Matte, *, threshold: float = 0.5) -> Box:
     return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
-def _disc(radius_px: float) -> NDArray[np.uint8]:
+def disc(radius_px: float) -> NDArray[np.uint8]:
+    """A round structuring element; at least 3x3."""
     side = 2 * max(1, round(radius_px)) + 1
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8)
 
 
 def dilate(mask: Matte, radius_px: float) -> Matte:
     """Grow the mask by a disc; a radius below half a pixel changes nothing."""
-    return mask.copy() if radius_px < 0.5 else cv2.dilate(mask, _disc(radius_px)).astype(np.float32)
+    return mask.copy() if radius_px < 0.5 else cv2.dilate(mask, disc(radius_px)).astype(np.float32)
 
 
 def erode(mask: Matte, radius_px: float) -> Matte:
     """Shrink the mask by a disc; a radius below half a pixel changes nothing. Borders do not erode."""
-    return mask.copy() if radius_px < 0.5 else cv2.erode(mask, _disc(radius_px)).astype(np.float32)
+    return mask.copy() if radius_px < 0.5 else cv2.erode(mask, disc(radius_px)).astype(np.float32)
 
 
 def blur(field: Field, sigma_px: float) -> Field:

@@ -22,9 +22,10 @@ from prodgen.cutout.hints import Point, Rectangle, clear_outside, hints_in
 from prodgen.cutout.matting import refine
 from prodgen.cutout.networks import PACKAGED, predict
 from prodgen.cutout.rembg_sessions import is_installed
-from prodgen.cutout.silhouette import Binary, disc, silhouette
+from prodgen.cutout.silhouette import Binary, silhouette
 from prodgen.errors import SegmentationError
 from prodgen.images import Matte, RgbImage, resize
+from prodgen.masks import disc
 
 WORK_PX = 640
 """Longest side at which the product is found; the edge is then fitted at full size. Speed."""

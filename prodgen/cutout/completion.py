@@ -29,9 +29,9 @@ from prodgen.cutout.edge_curves import (
     without_slope,
 )
 from prodgen.cutout.matting import require_same_size
-from prodgen.cutout.silhouette import Binary, disc
+from prodgen.cutout.silhouette import Binary
 from prodgen.images import Matte, Plane, RgbImage, resize
-from prodgen.masks import fill
+from prodgen.masks import disc, fill
 
 WORK_PX = 1024
 """Longest side at which curves are sought. Speed: larger pictures are reduced to it."""

@@ -60,7 +60,9 @@ def measure_contrast(lab: Plane, *, outside: Mask | None = None) -> Contrast:
     backdrop = fit_backdrop(smooth, outside=outside)
     difference = _difference(smooth, backdrop)
     chroma = np.hypot(difference[..., 1], difference[..., 2])
-    edge_strength, slope_around = _gradient(difference, 1.0), _gradient(difference, 5.0)
+    edge_strength, slope_around = (
+        gradient(_blurred(difference, sigma), border=cv2.BORDER_REPLICATE) for sigma in (1.0, 5.0)
+    )
     sharpness = _blurred(np.maximum(0, edge_strength - SLOPE_WEIGHT * slope_around), 1.0)
     sharpness[:3] = sharpness[-3:] = 0  # a filter has no neighbours there
     sharpness[:, :3] = sharpness[:, -3:] = 0
@@ -116,11 +118,17 @@ def _blurred(planes: Plane, sigma: float) -> Plane:
     return cv2.GaussianBlur(planes, (0, 0), sigma).astype(np.float32, copy=False)
 
 
-def _gradient(planes: Plane, sigma: float) -> Plane:
-    smooth = _blurred(planes, sigma)
-    x = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
-    y = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
+def gradient(planes: Plane, *, border: int = cv2.BORDER_DEFAULT) -> Plane:
+    """Slope of planes (H, W, C) at each pixel, (H, W), units per pixel; `border` as OpenCV has it."""
+    ways = (1, 0), (0, 1)
+    x, y = (cv2.Sobel(planes, cv2.CV_32F, *way, scale=1 / 8, borderType=border) for way in ways)
     return np.asarray(np.sqrt((x * x + y * y).sum(axis=2)), np.float32)
+
+
+def strongest_step(lab: Plane) -> Plane:
+    """The strongest slope within two pixels of each, (h, w), L*a*b* units per pixel."""
+    slope = gradient(_blurred(lab, 1.0))
+    return np.asarray(cv2.dilate(slope, np.ones((5, 5), np.uint8)), np.float32)
 
 
 def _connected_to(weak: Mask, sure: Mask) -> Mask:

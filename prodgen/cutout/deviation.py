@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.images import Plane
+from prodgen.masks import disc
 
 Mask = NDArray[np.bool_]
 
@@ -64,7 +65,8 @@ def measure_deviation(lab: Plane, probability: Plane) -> Deviation:
         The deviation; where nothing is surely backdrop, the whole photograph is taken for it.
     """
     margin = max(2, round(max(lab.shape) / 120))
-    known = (_dilated(probability > SURELY_BACKDROP, 2 * margin + 1) == 0).astype(np.float32)
+    maybe = (probability > SURELY_BACKDROP).astype(np.float32)
+    known = np.asarray(1 - cv2.dilate(maybe, disc(margin)), np.float32)
     if known.sum() < 50:
         known[:] = 1
     smooth = np.asarray(cv2.GaussianBlur(lab, (0, 0), 0.5), np.float32)
@@ -133,8 +135,3 @@ def _spread_out(values: Plane, known: Plane) -> Plane:
     share = np.minimum(near, 1)[..., None]
     local = total / np.maximum(near, 1e-6)[..., None]
     return np.asarray(share * local + (1 - share) * coarse, np.float32)
-
-
-def _dilated(mask: Mask, side: int) -> NDArray[np.uint8]:
-    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), element), np.uint8)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen import color, masks
+from prodgen.cutout.contrast import gradient
 from prodgen.cutout.hints import Point
 from prodgen.cutout.matting import refine, require_same_size, resized
 from prodgen.images import Matte, Plane, RgbImage
@@ -99,9 +100,8 @@ def follow_points(rgb: RgbImage, matte: Matte, points: Sequence[Point]) -> Matte
 
 def _edge_strength(rgb: RgbImage) -> Plane:
     """The slope at each pixel, L*a*b* units per pixel, (H, W)."""
-    lab = cv2.GaussianBlur(color.to_lab(rgb), (0, 0), 0.7)
-    across, down = (cv2.Sobel(lab, cv2.CV_32F, *way, scale=1 / 4) for way in ((1, 0), (0, 1)))
-    return np.asarray(np.sqrt((across * across + down * down).sum(axis=2)), np.float32)
+    lab = np.asarray(cv2.GaussianBlur(color.to_lab(rgb), (0, 0), 0.7), np.float32)
+    return 2 * gradient(lab)
 
 
 def _fingertip(point: Point, size: tuple[int, int], shape: tuple[int, ...]) -> _Mask:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from prodgen import masks
 from prodgen.color import from_lab, to_lab, to_linear
+from prodgen.cutout.contrast import strongest_step
 from prodgen.cutout.deviation import smooth_surface
 from prodgen.cutout.matting import require_same_size, resized
 from prodgen.images import Matte, Plane, RgbImage
@@ -109,10 +110,7 @@ def _is_bounded(piece: NDArray[np.bool_], lab: Plane, product: Plane) -> bool:
     side, solid = max(product.shape), piece.astype(np.float32)
     rim = (masks.dilate(solid, 2) > 0) & (masks.erode(solid, 2) == 0)
     free = rim & (masks.dilate(product, side / 100) == 0)
-    smooth = cv2.GaussianBlur(lab, (0, 0), 1)
-    x, y = (cv2.Sobel(smooth, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
-    slope = cv2.dilate(np.sqrt((x * x + y * y).sum(axis=2)), np.ones((5, 5)))
-    return bool(free.any() and np.median(slope[free]) * side / WORK_PX > EDGE)
+    return bool(free.any() and np.median(strongest_step(lab)[free]) * side / WORK_PX > EDGE)
 
 
 def _is_shadow(picture: RgbImage, backdrop: Plane) -> NDArray[np.bool_]:

@@ -13,8 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from prodgen.cutout.contrast import gradient
 from prodgen.cutout.deviation import Deviation, Mask, measure_deviation
 from prodgen.images import Plane
+from prodgen.masks import disc
 
 Numbers = NDArray[np.float64]
 
@@ -113,8 +115,8 @@ def part(lab: Plane, looks: tuple[Plane, Plane], weights: tuple[float, float]) -
 def _kinds(deviation: Deviation) -> NDArray[np.int32]:
     z = deviation.z
     agrees = cv2.GaussianBlur(z, (0, 0), 0.7) < AGREES
-    beside = cv2.dilate(agrees.astype(np.uint8), _disc(5)) > 0
-    edge, gap = cv2.dilate(z, _disc(5)), cv2.dilate(z, _disc(9))
+    beside = cv2.dilate(agrees.astype(np.uint8), disc(2)) > 0
+    edge, gap = cv2.dilate(z, disc(2)), cv2.dilate(z, disc(4))
 
     def backdrop(edge_share: float, gap_share: float) -> Mask:
         below = z <= edge_share * edge
@@ -141,8 +143,7 @@ def _pieces(keys: NDArray[Any]) -> tuple[NDArray[np.int32], int]:
 
 def _edges(deviation: Deviation) -> Plane:
     """Gradient, spreads per pixel."""
-    x, y = (cv2.Sobel(deviation.lab, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
-    return np.asarray(np.sqrt((x * x + y * y).sum(axis=2)) / deviation.spread, np.float32)
+    return gradient(deviation.lab) / deviation.spread
 
 
 def _neighbours(labels: NDArray[np.int32], count: int, edges: Plane) -> Neighbours:
@@ -176,9 +177,7 @@ def _measure(regions: Regions, looks: tuple[Plane, Plane], lab: Plane) -> NDArra
     depth = cv2.distanceTransform(product.astype(np.uint8), cv2.DIST_L2, 5)
     outside = cv2.distanceTransform((~product).astype(np.uint8), cv2.DIST_L2, 5)
     rim = (depth > 1.5) & (depth <= 5)
-    far = (
-        cv2.dilate((np.maximum(*looks) > 0.2).astype(np.uint8), _disc(2 * max(4, int(size * 0.08)) + 1)) == 0
-    )
+    far = cv2.dilate((np.maximum(*looks) > 0.2).astype(np.uint8), disc(max(4, int(size * 0.08)))) == 0
     border = np.zeros(prior.shape, np.float32)
     border[[0, -1]] = border[:, [0, -1]] = 1
     chroma = np.hypot(difference[..., 1], difference[..., 2])
@@ -225,7 +224,3 @@ def _measure(regions: Regions, looks: tuple[Plane, Plane], lab: Plane) -> NDArra
 def _mean(labels: NDArray[np.int32], area: Numbers, values: Plane) -> Numbers:
     total = np.bincount(labels.ravel(), values.ravel().astype(np.float64), len(area))
     return np.asarray(total / area, np.float64)
-
-
-def _disc(side: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.cutout.contrast import Contrast, Mask
+from prodgen.masks import disc
 
 Binary = NDArray[np.uint8]
 
@@ -60,12 +61,6 @@ def silhouette(contrast: Contrast, *, background: Mask, product: Mask, has_shado
         outline[_contact_shadow(contrast, outline, unit) & ~product] = 0
     vivid = (contrast.chroma > 12) | (contrast.difference[..., 0] > 8)
     return _without_thin_parts(outline, vivid, 4 * unit) | product
-
-
-def disc(radius: float) -> Binary:
-    """A round structuring element; at least 3x3."""
-    side = 2 * max(1, round(radius)) + 1
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8)
 
 
 def _flood(like_backdrop: Binary, radius: float) -> Mask:

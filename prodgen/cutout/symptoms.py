@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen import color
-from prodgen.cutout.contrast import Contrast, measure_contrast
+from prodgen import color, masks
+from prodgen.cutout.contrast import Contrast, measure_contrast, strongest_step
 from prodgen.cutout.matting import resized
 from prodgen.images import Matte, Plane, RgbImage
 
@@ -175,9 +175,10 @@ class _Signs(NamedTuple):
 
 
 def _signs(lab: Plane, contrast: Contrast, matte: Matte, shape: _Shape) -> _Signs:
-    longest, steps = max(matte.shape), _edge_strength(lab)
+    longest, steps = max(matte.shape), strongest_step(lab)
     near = (shape.distance > RIM_PX + 1) & (shape.distance < NEAR * longest)
-    beside = _grown(contrast.edges & (shape.depth > RIM_PX + 1), OPENING * longest)
+    inner = (contrast.edges & (shape.depth > RIM_PX + 1)).astype(np.float32)
+    beside = masks.dilate(inner, max(3, OPENING * longest)) > 0
     strength = steps[shape.outline] if shape.outline.any() else np.zeros(1, np.float32)
     return _Signs(
         unseen=shape.outline & (steps < FAINT_EDGE),
@@ -204,14 +205,6 @@ def _flat(contrast: Contrast) -> Mask:
     return np.asarray(off < FLAT_SPREADS * contrast.backdrop.spread, np.bool_)
 
 
-def _edge_strength(lab: Plane) -> Plane:
-    """The strongest step within two pixels, L*a*b* units per pixel, (h, w)."""
-    smooth = cv2.GaussianBlur(lab, (0, 0), 1.0)
-    x, y = (cv2.Sobel(smooth, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
-    strength = np.sqrt((x * x + y * y).sum(axis=2))
-    return np.asarray(cv2.dilate(strength, np.ones((5, 5), np.uint8)), np.float32)
-
-
 def _surplus(mask: Mask, near: Mask) -> float:
     """How much more of a mask there is near the matte than in the photograph's frame, a share."""
     frame = np.ones(mask.shape, np.bool_)
@@ -219,12 +212,6 @@ def _surplus(mask: Mask, near: Mask) -> float:
     frame[margin:-margin, margin:-margin] = False
     here = float(mask[near].mean()) if near.any() else 0.0
     return max(0.0, here - 1.5 * float(mask[frame].mean()))
-
-
-def _grown(mask: Mask, radius: float) -> Mask:
-    side = 2 * max(3, round(radius)) + 1
-    window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), window) > 0, np.bool_)
 
 
 def _colours_against(lab: Plane, shape: _Shape) -> Mask:
