@@ -1,0 +1,1 @@
+"""A catalogue run from sheet to report."""

@@ -1,0 +1,53 @@
+"""An order: one picture that a catalogue asks for, in words and numbers that travel and are kept as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One picture to be made of one row. It holds no pixels, open files or recipes."""
+
+    slot: str
+    """The picture's name in this catalogue, unique and the same in every run, such as "00123/kitchen/2"."""
+    sku: str
+    """The product, as the sheet spells it."""
+    row: int
+    """The row in the sheet as its user counts, from 1 with the header; 0 if there is no sheet."""
+    photo: str
+    """The photograph: a path, or a URL."""
+    prompt: str
+    """The scene, in words, all templates filled."""
+    seed: int
+    """Decides the scene."""
+    output: str
+    """The picture's file, relative to the run's folder, with forward slashes."""
+    asked_for: Mapping[str, Any] = field(default_factory=dict)
+    """What else the row decides, by the names of `prodgen.shots.new_shot` (negative_prompt, background,
+    matte, box, points, light, loras, recipe, settings); ready for JSON."""
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """The files or URLs that it is made of, the photograph first."""
+        others = (self.asked_for.get(name) for name in ("matte", "background"))
+        return (self.photo, *(str(other) for other in others if other is not None))
+
+    @property
+    def digest(self) -> str:
+        """Digest of what is asked in words; not of the content of pictures, nor of its row in the sheet."""
+        asked = {"prompt": self.prompt, "seed": self.seed, **self.asked_for}
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+    def as_json(self) -> str:
+        """Return it as one line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the order that `as_json` wrote."""
+        return cls(**json.loads(text))

@@ -1,0 +1,128 @@
+"""What a ledger keeps, and the verbs by which it is asked. A store of another kind brings the same verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from prodgen.catalogue import Order
+
+State = Literal["waiting", "claimed", "done", "failed", "dropped"]
+"""waiting: to be made; claimed: somebody makes it, until the lease ends; failed: set aside; dropped: no
+longer in the sheet."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRecord:
+    """What became of one order: numbers, names and digests, ready for JSON; no pixels."""
+
+    output: str
+    """The picture, relative to the run's folder."""
+    sha256: str
+    """Digest of the picture's file."""
+    size: int
+    """Bytes of the picture's file."""
+    seed: int
+    """The seed that was used."""
+    status: Literal["pass", "warn", "fail"]
+    """The verdict on the picture."""
+    headline: str
+    """The verdict in words."""
+    reasons: tuple[str, ...] = ()
+    """Why it is no pass, a sentence each."""
+    notices: tuple[str, ...] = ()
+    """What was done another way than asked."""
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    """The measured likeness, by the names of `Likeness`; empty if it was not measured."""
+    cut_out: Mapping[str, Any] = field(default_factory=dict)
+    """The quality of the cut-out (score, status); empty if the matte was given."""
+    look: Mapping[str, float] = field(default_factory=dict)
+    """What a shop page shows side by side: azimuth_deg, elevation_deg, fill, exposure_l (mean L*), ..."""
+    place: str = ""
+    """Who made it."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """How long each stage took."""
+    before: str = ""
+    """Thumbnail of the photograph, relative to the run's folder."""
+    after: str = ""
+    """Thumbnail of the picture, relative to the run's folder."""
+    photo_sha256: Mapping[str, str] = field(default_factory=dict)
+    """Digest of each file that it was made of, by the order's spelling."""
+    finished_at: float = 0.0
+    """Seconds since 1970, by the clock of the machine that made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFailure:
+    """Why an order was not made."""
+
+    kind: str
+    """Name of the error's class, such as "SegmentationError"."""
+    reason: str
+    """The sentence for people, with the remedy."""
+    whose: Literal["row", "place", "run"]
+    """row: this order's own fault; place: the backend's or worker's; run: nobody's, such as a full disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An order that its holder may work on until the lease ends."""
+
+    order: Order
+    holder: str
+    """Who works on it: the place's name and a token of the run."""
+    attempt: int
+    """How often it was claimed, from 1."""
+    why: str = ""
+    """Why it is made (again): "new", "prompt changed", "photo changed", "picture is gone", ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many orders are in each state."""
+
+    waiting: int = 0
+    claimed: int = 0
+    done: int = 0
+    failed: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a plan found: how many orders there are, and why some are made again."""
+
+    total: int
+    done: int
+    """Unchanged, proved by digest."""
+    reasons: Mapping[str, int]
+    """How many wait, by why: {"new": 12, "prompt changed": 1}."""
+
+
+class Ledger(Protocol):
+    """Where a run is written down. Each verb is durable when it returns; any thread may call it."""
+
+    def plan(self, orders: Iterable[Order], *, verify: bool = False) -> Planned:
+        """Enter what is asked; keep what is done and unchanged; let the rest wait."""
+
+    def claim(self, holder: str, *, lease_s: float, prefer: str = "") -> Claim | None:
+        """Give the next order that waits or whose lease ended, of group `prefer` first; None: none now."""
+
+    def renew(self, claims: Iterable[Claim], *, lease_s: float) -> None:
+        """Keep claims for longer."""
+
+    def finish(self, claim: Claim, record: PictureRecord) -> None:
+        """Write down that an order is done; its files are on the disk already."""
+
+    def fail(self, claim: Claim, failure: OrderFailure, *, is_final: bool) -> None:
+        """Write down a failure; a final one is set aside, another order waits again."""
+
+    def release(self, claims: Iterable[Claim]) -> None:
+        """Give claims back unworked; they count as no attempt."""
+
+    def counts(self) -> Counts:
+        """Count."""
+
+    def rows(self) -> Iterator[tuple[Order, State, PictureRecord | None, OrderFailure | None]]:
+        """Give all that is asked, in the order of the sheet, with what became of it; lazily."""
