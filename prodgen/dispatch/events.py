@@ -8,7 +8,7 @@ from typing import Literal
 
 from prodgen.catalogue import Order
 from prodgen.dispatch.place import Step
-from prodgen.ledger import Counts, OrderFailure, Planned, PictureRecord
+from prodgen.ledger import Counts, OrderFailure, PictureRecord, Planned
 
 End = Literal["complete", "stopped", "deadline", "failures", "no place"]
 """Why a run ended: all is made or set aside; Ctrl-C; `--deadline`; `--max-failures`; no backend came back."""

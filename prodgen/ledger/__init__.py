@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from prodgen.ledger.records import Claim, Counts, OrderFailure, Ledger, Planned, PictureRecord, State
+from prodgen.ledger.records import Claim, Counts, Ledger, OrderFailure, PictureRecord, Planned, State
 
-__all__ = ["Claim", "Counts", "OrderFailure", "Ledger", "Planned", "PictureRecord", "State"]
+__all__ = ["Claim", "Counts", "Ledger", "OrderFailure", "PictureRecord", "Planned", "State"]
