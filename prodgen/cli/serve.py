@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from prodgen.cli.telling import printer
-from prodgen.cli.values import OneOf, Whole
+from prodgen.cli.values import Number, OneOf, Whole
 
 
 @click.command()
@@ -27,25 +27,38 @@ from prodgen.cli.values import OneOf, Whole
     show_default=True,
     help="Dialect to speak.",
 )
-def serve(host: str, port: int, api_auth: str | None, ic_light: Literal["v1", "v2", "none"]) -> None:
+@click.option(
+    "--delay",
+    "delay_s",
+    type=Number(0, 3600),
+    metavar="SECONDS",
+    help="For load tests: draw a plain grey scene, and take this long for each picture.",
+)
+def serve(
+    host: str, port: int, api_auth: str | None, ic_light: Literal["v1", "v2", "none"], delay_s: float | None
+) -> None:
     """Answer as an AUTOMATIC1111 server does.
 
     The embedded backend draws; no GPU, no diffusion.
 
     \b
         prodgen serve --port 7860
+        prodgen serve --port 7861 --delay 2
     """
-    from prodgen.engines import embedded_server
+    from prodgen.engines import EMBEDDED_ENGINE, embedded_server
     from prodgen.server import Behaviour, socket_server
 
     behaviour = Behaviour(
         ic_light=None if ic_light == "none" else ic_light,
         auth=socket_server.read_api_auth(api_auth) if api_auth else None,
+        delay_s=delay_s or 0.0,
     )
+    server = embedded_server(behaviour, engine=EMBEDDED_ENGINE if delay_s is None else "load-test")
 
     def on_ready(address: str) -> None:
         printer().data({"address": address})
-        printer().text(f"embedded backend (no diffusion) at {address}; Ctrl-C stops it")
+        kind = "no diffusion" if delay_s is None else f"load test: a plain scene, {delay_s:g} s a picture"
+        printer().text(f"embedded backend ({kind}) at {address}; Ctrl-C stops it")
 
-    socket_server.serve(embedded_server(behaviour), host=host, port=port, on_ready=on_ready)
+    socket_server.serve(server, host=host, port=port, on_ready=on_ready)
     printer().text("stopped")

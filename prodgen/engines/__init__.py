@@ -21,8 +21,9 @@ __all__ = ["EMBEDDED_ENGINE", "ENGINES", "embedded_server", "embedded_transport"
 
 ENGINES = {
     "ibl": "prodgen.engines.ibl.ibl_engine:IblEngine",
+    "load-test": "prodgen.engines.load_test:load_test_engine",
 }
-"""Name of each engine, and where its class is: "module:class". The class is called without arguments."""
+"""Name of each engine, and what makes one: "module:class" or "module:function", called without arguments."""
 
 EMBEDDED_ENGINE = "ibl"
 """The engine behind the address embedded://: it needs nothing but this package."""
@@ -40,11 +41,15 @@ def load_engine(name: str = EMBEDDED_ENGINE) -> Engine:
     return cast("Engine", getattr(importlib.import_module(module), factory)())
 
 
-def embedded_server(behaviour: Behaviour | None = None) -> ApiServer:
-    """Return a new embedded backend, which speaks the API of AUTOMATIC1111 and draws without a model."""
+def embedded_server(behaviour: Behaviour | None = None, *, engine: str = EMBEDDED_ENGINE) -> ApiServer:
+    """Return a new embedded backend, which speaks the API of AUTOMATIC1111 and draws without a model.
+
+    Raises:
+        UnknownNameError: If there is no engine of that name.
+    """
     from prodgen.server.app import ApiServer
 
-    return ApiServer(load_engine(), behaviour)
+    return ApiServer(load_engine(engine), behaviour)
 
 
 def embedded_transport(behaviour: Behaviour | None = None) -> ApiTransport:

@@ -49,7 +49,7 @@ class Behaviour:
     """What `info.version` says; None leaves it to the engine."""
 
     delay_s: float = 0.0
-    """Seconds that each picture takes longer."""
+    """Seconds that each picture takes at least: what drawing leaves of them is waited, under the lock."""
 
     faults: Faults | None = None
     """What goes wrong; asked once for each request."""

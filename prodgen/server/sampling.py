@@ -6,6 +6,7 @@ Owns the order of things inside the global lock. What a picture looks like is th
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -259,13 +260,15 @@ def _unfinished(order: BatchOrder) -> Pixels:
 
 
 class _Progress:
-    """Turns the share of a batch that is drawn into A1111's sampling steps."""
+    """Turns the share of a batch that is drawn into A1111's sampling steps, and takes the time that is due.
+
+    With a delay a picture is as far as its drawing or its clock, whichever is behind.
+    """
 
     def __init__(self, state: JobState, steps: int, count: int, delay_s: float) -> None:
         self._state, self._steps, self._count, self._delay_s = state, steps, count, delay_s
         self._done = 0
-        self._drawing = 0.5 if delay_s else 1.0
-        """Share of a picture's progress that drawing stands for; the delay is the rest."""
+        self._begun = state.started if state.job_no == 0 else time.monotonic()
 
     def report(self, share: float) -> None:
         """Note how much of the batch is drawn.
@@ -274,22 +277,29 @@ class _Progress:
             Stopped: If the call was interrupted or skipped.
         """
         of_picture = min(max(share * self._count - self._done, 0.0), float(self._count - self._done))
-        self._state.advance(self._step(of_picture * self._drawing))
+        self._state.advance(self._step(min(of_picture, self._of_delay())))
 
     def finish(self, place: int, pixels: Pixels) -> None:
-        """Note that the picture at `place` is drawn, show its preview, and take the delay.
+        """Note that the picture at `place` is drawn, show its preview, and wait for the rest of the delay.
 
         Raises:
             Stopped: If the call was interrupted or skipped.
         """
-        preview = np.ascontiguousarray(pixels[::PREVIEW_SHRINK, ::PREVIEW_SHRINK])
         self._done = place
-        waits = self._steps if self._delay_s else 0
-        for n in range(waits):  # step by step, as a slow GPU would
-            self._state.advance(self._step(0.5 + 0.5 * (n + 1) / waits), preview)
-            self._state.stop.wait(self._delay_s / waits)
-        self._state.advance(self._step(1.0), None if waits else preview)
+        preview: Pixels | None = np.ascontiguousarray(pixels[::PREVIEW_SHRINK, ::PREVIEW_SHRINK])
+        while (of_picture := self._of_delay()) < 1.0:  # step by step, as a slow GPU would
+            self._state.advance(self._step(of_picture), preview)
+            preview = None
+            self._state.stop.wait(min(1.0 - of_picture, 1.0 / self._steps) * self._delay_s)
+        self._state.advance(self._step(1.0), preview)
         self._done = place + 1
+        self._begun = time.monotonic()
+
+    def _of_delay(self) -> float:
+        """Return the share of a picture's delay that is over; 1 without a delay."""
+        if not self._delay_s:
+            return 1.0
+        return min((time.monotonic() - self._begun) / self._delay_s, 1.0)
 
     def _step(self, of_picture: float) -> int:
         return int(self._steps * (self._done + of_picture) / self._count)

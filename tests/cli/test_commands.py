@@ -538,3 +538,20 @@ def test_every_command_that_cuts_out_takes_the_same_help(command, where, photo, 
         "feather_px": 2.0,
         "refine_edge": True,
     }
+
+
+def test_serve_with_a_delay_draws_plainly_and_says_that_it_is_for_load_tests(monkeypatch):
+    served = []
+
+    def serve(server, *, host, port, on_ready):
+        served.append(server)
+        on_ready("http://127.0.0.1:1")
+
+    monkeypatch.setattr("prodgen.server.socket_server.serve", serve)
+
+    said = prodgen("serve", "--delay", "1.5").output
+
+    assert "load test" in said
+    assert "1.5 s" in said
+    assert served[0].behaviour.delay_s == 1.5
+    assert "load test" in served[0].machine.inventory.checkpoints[0].name

@@ -103,7 +103,7 @@ def test_only_the_last_sixteen_finished_tasks_are_remembered(call):
 def test_an_interrupted_job_answers_200_with_a_picture_and_its_infotext(call, images, info):
     caller = call(delay_s=20)
     thread, results = in_background(lambda: caller.txt2img(n_iter=3, steps=50, force_task_id="mine"))
-    wait_until(lambda: caller.server.machine.state.sampling_step > 25)
+    wait_until(lambda: caller.server.machine.state.sampling_step > 0)
     assert caller.post("/sdapi/v1/interrupt").json() == {}
     thread.join(5)
 
@@ -117,7 +117,7 @@ def test_an_interrupted_job_answers_200_with_a_picture_and_its_infotext(call, im
 def test_a_skipped_iteration_is_cut_short_and_the_next_one_still_runs(call, images):
     caller = call(delay_s=0.6)
     thread, results = in_background(lambda: caller.txt2img(n_iter=2, steps=50))
-    wait_until(lambda: caller.server.machine.state.sampling_step > 25)
+    wait_until(lambda: caller.server.machine.state.sampling_step > 0)
     assert caller.post("/sdapi/v1/skip").json() is None
     thread.join()
 
@@ -266,7 +266,7 @@ def test_stopping_a_server_ends_what_it_draws_and_what_waits(call):
     threads = [
         in_background(lambda n=n: caller.txt2img(steps=50, force_task_id=f"S{n}"))[0] for n in range(2)
     ]
-    wait_until(lambda: caller.server.machine.state.sampling_step > 25)
+    wait_until(lambda: caller.server.machine.state.sampling_step > 0)
     wait_until(lambda: len(caller.server.machine.tasks.pending()) == 1)
     started = time.monotonic()
 
