@@ -1,1 +1,8 @@
 """A catalogue run from sheet to report."""
+
+from __future__ import annotations
+
+from prodgen.batching.batch import batch
+from prodgen.batching.reading_rules import read_rules
+
+__all__ = ["batch", "read_rules"]

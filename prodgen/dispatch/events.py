@@ -10,8 +10,9 @@ from prodgen.catalogue import Order
 from prodgen.dispatch.place import Step
 from prodgen.ledger import Counts, OrderFailure, PictureRecord, Planned
 
-End = Literal["complete", "stopped", "deadline", "failures", "no place"]
-"""Why a run ended: all is made or set aside; Ctrl-C; `--deadline`; `--max-failures`; no backend came back."""
+End = Literal["complete", "stopped", "deadline", "failures", "no place", "storage"]
+"""Why a run ended: all is made or set aside; Ctrl-C; `--deadline`; `--max-failures`; no backend came back;
+nothing can be written, such as on a full disk."""
 
 
 @dataclass(frozen=True, slots=True)
