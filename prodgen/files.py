@@ -237,9 +237,22 @@ def write_bytes(target: Path, data: bytes) -> None:
     Raises:
         ImageError: If the folder is missing or read-only, or the disk full.
     """
+    with writing(target) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[BinaryIO]:
+    """Give a file to write into, piece by piece; it becomes `target` at the end, whole, or not at all.
+
+    A crash or an exception leaves the old file or none, never half of one.
+
+    Raises:
+        ImageError: If the folder is missing or read-only, or the disk full.
+    """
     with _writing(target) as temporary:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_TRUNC), "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         # mkstemp is private to its owner; a delivered picture is as public as any new file.

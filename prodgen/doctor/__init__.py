@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 from prodgen.doctor import health, needs, relight_checks, this_machine
 from prodgen.doctor.facts import SetupFacts
+from prodgen.doctor.findings import Finding, Report, Status
 from prodgen.doctor.fixing import fix
 from prodgen.doctor.gathering import ASKING_S, QUICK_S, ExamineOptions, gather, within
-from prodgen.doctor.report import Finding, Report, Status
 from prodgen.errors import BackendError
 
 CHECKS: tuple[Callable[[SetupFacts], Finding | None], ...] = (

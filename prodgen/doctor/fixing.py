@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from prodgen.client import Client, Refreshable
-from prodgen.doctor.report import FixName
+from prodgen.doctor.findings import FixName
 from prodgen.errors import BackendError
 
 FOLDERS: tuple[Refreshable, ...] = ("checkpoints", "vae", "loras", "embeddings")

@@ -10,7 +10,7 @@ import os
 from prodgen.client import AUTH_VARIABLE, DEFAULT_URL, EMBEDDED
 from prodgen.dialects import by_version
 from prodgen.doctor.facts import SetupFacts
-from prodgen.doctor.report import Finding
+from prodgen.doctor.findings import Finding
 from prodgen.errors import (
     BackendAuthError,
     BackendBusyError,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from prodgen.client import PREFERRED_UPSCALERS, scheduler_key
 from prodgen.doctor.facts import SetupFacts
-from prodgen.doctor.report import Finding
+from prodgen.doctor.findings import Finding
 from prodgen.shots import Recipe, builtin_recipes
 
 OPTIONAL_LORAS = ("more_details", "SDXLrender_v2.0")

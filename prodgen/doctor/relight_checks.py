@@ -9,8 +9,8 @@ from prodgen.dialects.a1111 import IC_LIGHT_REMEDY
 from prodgen.dialects.abilities import can
 from prodgen.dialects.ic_light import TITLE
 from prodgen.doctor.facts import SetupFacts
+from prodgen.doctor.findings import Finding
 from prodgen.doctor.health import release
-from prodgen.doctor.report import Finding
 from prodgen.errors import BRIDGE_REMEDY, ResultNotSentError
 
 BRIDGE_TITLE = "prodgen bridge"

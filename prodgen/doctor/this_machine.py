@@ -6,7 +6,7 @@ Each check is a pure function of the facts.
 from __future__ import annotations
 
 from prodgen.doctor.facts import SetupFacts
-from prodgen.doctor.report import Finding
+from prodgen.doctor.findings import Finding
 
 MIN_FREE_DISK = 1 << 30
 """Free bytes below which a warning is given. Chosen: about a hundred pictures of 4 megapixels."""

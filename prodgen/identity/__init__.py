@@ -7,6 +7,7 @@ from prodgen.identity.measure import Comparison, Measurement, measure, read_prin
 from prodgen.identity.repair import Repaired, repair
 from prodgen.identity.restore import Restored, restore
 from prodgen.identity.verdict import (
+    MIRROR_PERCENT,
     BrokenLimit,
     Likeness,
     Limit,
@@ -15,11 +16,14 @@ from prodgen.identity.verdict import (
     profile_limits,
     profiles,
     read_limits,
+    tightest,
 )
-from prodgen.identity.words import figures, headline, named, notices, reasons, summary
+from prodgen.identity.words import NUMBERS, figures, headline, named, notices, reasons, summary
 from prodgen.ocr import Reader, Word
 
 __all__ = [
+    "MIRROR_PERCENT",
+    "NUMBERS",
     "BrokenLimit",
     "Comparison",
     "Likeness",
@@ -44,4 +48,5 @@ __all__ = [
     "repair",
     "restore",
     "summary",
+    "tightest",
 ]

@@ -61,6 +61,16 @@ class Limit(BaseModel):
                 return status
         return "pass"
 
+    def strain(self, value: float, *, is_mirror: bool = False) -> float:
+        """Say how far one number is on its way from ideal to failure: 0 = ideal, 1 = at the threshold.
+
+        The ideal of shares and correlations, of which small ones are bad, is 1; of errors it is 0.
+        """
+        ideal = 1.0 if self.is_least else 0.0
+        judged = abs(value) if self.is_magnitude else value
+        way = self.bound("fail", is_mirror=is_mirror) - ideal
+        return max(0.0, (judged - ideal) / way) if way else 0.0
+
 
 class BrokenLimit(BaseModel):
     """One measured number beyond one of its thresholds."""
@@ -212,6 +222,25 @@ class Likeness(BaseModel):
                 )
         broken.sort(key=lambda one: one.status != "fail")
         return Verdict(profile=profile, broken=tuple(broken))
+
+
+def tightest(numbers: Mapping[str, Any], profile: str) -> tuple[str, float] | None:
+    """Return the number that is nearest to failure, or farthest beyond, and its `Limit.strain`.
+
+    Args:
+        numbers: Measured numbers by the names of `Likeness`; what is None or unknown counts for nothing.
+        profile: Whose limits.
+
+    Raises:
+        UnknownNameError: If there is no such profile.
+    """
+    is_mirror = (numbers.get("mirrored_percent") or 0) > MIRROR_PERCENT
+    strains = (
+        (name, limit.strain(float(numbers[name]), is_mirror=is_mirror))
+        for name, limit in profile_limits(profile).items()
+        if numbers.get(name) is not None
+    )
+    return max(strains, key=lambda pair: pair[1], default=None)
 
 
 def profiles() -> tuple[str, ...]:

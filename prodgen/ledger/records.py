@@ -35,6 +35,8 @@ class PictureRecord:
     """What was done another way than asked."""
     identity: Mapping[str, Any] = field(default_factory=dict)
     """The measured likeness, by the names of `Likeness`; empty if it was not measured."""
+    profile: str = ""
+    """Whose limits the likeness was judged by."""
     cut_out: Mapping[str, Any] = field(default_factory=dict)
     """The quality of the cut-out (score, status); empty if the matte was given."""
     look: Mapping[str, float] = field(default_factory=dict)
