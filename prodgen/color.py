@@ -30,9 +30,11 @@ _STEPS = 4095
 
 
 @lru_cache(maxsize=1)
-def _linear_table() -> NDArray[np.float32]:
+def _linear_table() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Linear light at evenly spaced sRGB values, and the steps from each to the next."""
     s = np.linspace(0, 1, _STEPS + 1)
-    return np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    table = np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    return table, np.append(np.diff(table), np.float32(0))
 
 
 def to_linear(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -40,13 +42,12 @@ def to_linear(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
 
     A table is interpolated linearly: at most 1e-6 from the formula of IEC 61966-2-1.
     """
-    table = _linear_table()
+    table, steps = _linear_table()
     position = np.clip(rgb, 0, 1).astype(np.float32, copy=False) * np.float32(_STEPS)
-    index = np.minimum(position.astype(np.int32), _STEPS - 1)
-    low = table[index]
+    index = position.astype(np.intp)
     position -= index
-    position *= table[index + 1] - low
-    position += low
+    position *= steps.take(index)
+    position += table.take(index)
     return position
 
 

@@ -99,6 +99,11 @@ def from_array(pixels: NDArray[Any], *, name: str = "the array") -> Photo:
     return Photo(np.ascontiguousarray(colours), useful_alpha(values[..., 3:]))
 
 
+def channel_sum(picture: Plane) -> Plane:
+    """Add up the channels of (H, W, C) to (H, W). NumPy's sum over so short an axis is 30 times as slow."""
+    return np.asarray(cv2.transform(picture, np.ones((1, picture.shape[2]), np.float32)), np.float32)
+
+
 STRIPE_PX = 256
 """Rows of a large picture that are worked on at a time. Memory."""
 

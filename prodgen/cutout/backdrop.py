@@ -71,44 +71,61 @@ def fit_backdrop(lab: NDArray[np.float32], *, outside: NDArray[np.bool_] | None 
     trusted, depth = _border(size)
     if outside is not None:
         trusted |= cv2.resize(outside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    basis_y, basis_x = _splines(size[1]), _polynomials(size[0])
-    basis = np.einsum("yi,xj->yxij", basis_y, basis_x).reshape(-1, ROWS * COLUMNS)
-    values, penalty = small.reshape(-1, 3), _penalty() * len(basis)
-    weight = trusted.ravel().astype(np.float64)
+    down, across = _splines(size[1]), _polynomials(size[0])
+    pairs = _pairs(down), _pairs(across)
+    planes, penalty = np.ascontiguousarray(np.moveaxis(small, 2, 0)), _penalty() * trusted.size
+    weight = trusted.astype(np.float64)
     # Where the product touches the border there are two colours; the median is the backdrop's.
-    middle = np.median(values[weight > 0], axis=0)
-    first = np.sqrt(((values - middle) ** 2).sum(axis=1))
+    middle = np.median(planes[:, trusted], axis=1)
+    first = np.sqrt(((planes - middle[:, None, None]) ** 2).sum(axis=0))
     weight /= (1 + (first / 20) ** 2) ** 2
     spread, residual = LARGEST_SPREAD, first
     for turn in range(PASSES):
-        weighted = basis * weight[:, None]
-        normal = _product(weighted, basis, transpose=True) + penalty * max(weight.mean(), 0.05)
-        coefficients = np.linalg.solve(normal, _product(weighted, values, transpose=True))
-        residual = np.sqrt((((values - _product(basis, coefficients)) ** 2) * (1, 2, 2)).sum(axis=1))
-        measured = float(1.48 * np.median(residual[trusted.ravel()]))
+        # The basis is a product of one in y and one in x, and so is every sum over the picture (generalised
+        # linear array models: Currie, Durban and Eilers, 2006): a fiftieth of the multiplications.
+        normal = _sums(pairs[0], weight, pairs[1]).reshape(ROWS, ROWS, COLUMNS, COLUMNS)
+        normal = normal.transpose(0, 2, 1, 3).reshape(penalty.shape) + penalty * max(weight.mean(), 0.05)
+        found = np.stack([_sums(down, weight * plane, across).ravel() for plane in planes], axis=1)
+        coefficients = np.linalg.solve(normal, found).T.reshape(3, ROWS, COLUMNS)
+        off = planes - [_surface(down, terms, across) for terms in coefficients]
+        residual = np.sqrt(off[0] ** 2 + 2 * off[1] ** 2 + 2 * off[2] ** 2)
+        measured = float(1.48 * np.median(residual[trusted]))
         spread = max(0.4, min(measured, spread if turn else LARGEST_SPREAD))  # it may only shrink
         cut = max(spread, 0.6) * (5 if turn < 5 else 3)
         reach = FRAME + 0.08 * max(0, turn - 2)
-        near = (depth.ravel() <= reach) | trusted.ravel()
+        near = (depth <= reach) | trusted
         weight = near * (residual < 3 * cut) / (1 + (residual / cut) ** 2) ** 2
-    across = np.ascontiguousarray(_polynomials(width).T)
-    surface = [
-        _product(_product(_splines(height), c.reshape(ROWS, COLUMNS)), across)
-        for c in np.ascontiguousarray(coefficients.T)
-    ]
-    agreeing = float((residual[trusted.ravel()] < max(6 * spread, 4)).mean())
+    surface = [_surface(_splines(height), terms, _polynomials(width)) for terms in coefficients]
+    agreeing = float((residual[trusted] < max(6 * spread, 4)).mean())
     return Backdrop(np.stack(surface, axis=-1).astype(np.float32), spread, agreeing)
 
 
-def _product(
-    a: NDArray[np.float64], b: NDArray[np.float64], *, transpose: bool = False
+def _pairs(basis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Products of each two terms of a basis (count, n), (count, n * n)."""
+    return np.asarray((basis[:, :, None] * basis[:, None]).reshape(len(basis), -1))
+
+
+def _sums(
+    down: NDArray[np.float64], plane: NDArray[np.float64], across: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Matrix product, of a's transpose if asked; by OpenCV.
+    """Sums over a plane (h, w) times each term down (h, n) times each term across (w, m), (n, m)."""
+    return _product(_product(down, plane, flags=cv2.GEMM_1_T), across)
+
+
+def _surface(
+    down: NDArray[np.float64], terms: NDArray[np.float64], across: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The surface (h, w) that coefficients (n, m) make of terms down (h, n) and across (w, m)."""
+    return _product(_product(down, terms), across, flags=cv2.GEMM_2_T)
+
+
+def _product(a: NDArray[np.float64], b: NDArray[np.float64], *, flags: int = 0) -> NDArray[np.float64]:
+    """Matrix product by OpenCV; `flags` say which of the two is transposed.
 
     NumPy's BLAS starts threads for matrices of this size, and on a busy machine they wait for one
     another up to twenty times as long as the work takes.
     """
-    return np.asarray(cv2.gemm(a, b, 1.0, np.empty((0, 0)), 0.0, flags=cv2.GEMM_1_T if transpose else 0))
+    return np.asarray(cv2.gemm(a, np.ascontiguousarray(b), 1.0, np.empty((0, 0)), 0.0, flags=flags))
 
 
 def _border(size: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

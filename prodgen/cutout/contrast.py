@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.cutout.backdrop import Backdrop, fit_backdrop
-from prodgen.images import Plane
+from prodgen.images import Plane, channel_sum
 
 Mask = NDArray[np.bool_]
 
@@ -122,7 +122,7 @@ def gradient(planes: Plane, *, border: int = cv2.BORDER_DEFAULT) -> Plane:
     """Slope of planes (H, W, C) at each pixel, (H, W), units per pixel; `border` as OpenCV has it."""
     ways = (1, 0), (0, 1)
     x, y = (cv2.Sobel(planes, cv2.CV_32F, *way, scale=1 / 8, borderType=border) for way in ways)
-    return np.asarray(np.sqrt((x * x + y * y).sum(axis=2)), np.float32)
+    return np.asarray(np.sqrt(channel_sum(x * x + y * y)), np.float32)
 
 
 def strongest_step(lab: Plane) -> Plane:

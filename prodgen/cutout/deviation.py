@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen.images import Plane
-from prodgen.masks import disc
+from prodgen.images import Plane, channel_sum
+from prodgen.masks import across, blur, disc
 
 Mask = NDArray[np.bool_]
 
@@ -48,8 +48,6 @@ class Deviation(NamedTuple):
     """(H, W, 3) L*a*b* less the backdrop's."""
     spread: Plane
     """Standard deviation of the backdrop about its prediction, L*a*b* units, mean of the three."""
-    chroma_spread: Plane
-    """That of a* and b* alone."""
     z: Plane
     """Length of the difference in spreads: 1.7 is what three channels of pure backdrop have."""
 
@@ -79,11 +77,11 @@ def measure_deviation(lab: Plane, probability: Plane) -> Deviation:
 def _against(lab: Plane, smooth: Plane, known: Plane) -> Deviation:
     surface = smooth_surface(lab, known)
     backdrop = surface + _spread_out(lab - surface, known)
-    variance = _spread_out((lab - cv2.GaussianBlur(backdrop, (0, 0), 10)) ** 2, known)
+    variance = _spread_out((lab - blur(backdrop, 10)) ** 2, known)
     spread = np.sqrt(variance + np.float32(LEAST_SPREAD**2))
     difference = smooth - backdrop
-    z = np.sqrt(((difference / spread) ** 2).sum(axis=2))
-    return Deviation(smooth, difference, spread.mean(axis=2), spread[..., 1:].mean(axis=2), z)
+    z = np.sqrt(channel_sum((difference / spread) ** 2))
+    return Deviation(smooth, difference, channel_sum(spread) / np.float32(3), z)
 
 
 def smooth_surface(lab: Plane, known: Plane) -> Plane:
@@ -92,7 +90,7 @@ def smooth_surface(lab: Plane, known: Plane) -> Plane:
     scale = min(1.0, FIT_PX / max(height, width))
     size = (max(4, round(width * scale)), max(4, round(height * scale)))
     weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
-    colours = cv2.resize(lab * known[..., None], size, interpolation=cv2.INTER_AREA)
+    colours = cv2.resize(lab * across(known, lab), size, interpolation=cv2.INTER_AREA)
     colours = (colours / np.maximum(weight, 1e-3)[..., None]).reshape(-1, 3)
     terms, weight = _terms(size), weight.ravel()
     now, fitted = weight.copy(), colours
@@ -123,15 +121,13 @@ def _spread_out(values: Plane, known: Plane) -> Plane:
     Push-pull interpolation: Gortler et al., "The lumigraph", SIGGRAPH 1996.
     """
     if min(known.shape) <= 2:
-        mean = (values * known[..., None]).sum(axis=(0, 1)) / max(float(known.sum()), 1e-6)
+        mean = (values * across(known, values)).sum(axis=(0, 1)) / max(float(known.sum()), 1e-6)
         return np.broadcast_to(mean, values.shape).astype(np.float32)
-    near = cv2.GaussianBlur(known, (5, 5), 1.0)
-    total = cv2.GaussianBlur(values * known[..., None], (5, 5), 1.0)
+    near = np.asarray(cv2.GaussianBlur(known, (5, 5), 1.0), np.float32)
+    total = cv2.GaussianBlur(values * across(known, values), (5, 5), 1.0)
     half = ((values.shape[1] + 1) // 2, (values.shape[0] + 1) // 2)
     weight = cv2.resize(near, half, interpolation=cv2.INTER_AREA)
-    mean = cv2.resize(total, half, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-6)[..., None]
+    mean = cv2.resize(total, half, interpolation=cv2.INTER_AREA) / across(np.maximum(weight, 1e-6), values)
     low = _spread_out(np.asarray(mean, np.float32), np.asarray(np.minimum(weight * 2, 1), np.float32))
     coarse = cv2.resize(low, (values.shape[1], values.shape[0]), interpolation=cv2.INTER_LINEAR)
-    share = np.minimum(near, 1)[..., None]
-    local = total / np.maximum(near, 1e-6)[..., None]
-    return np.asarray(share * local + (1 - share) * coarse, np.float32)
+    return np.asarray(total + across(1 - near, values) * coarse, np.float32)

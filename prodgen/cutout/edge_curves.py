@@ -115,54 +115,62 @@ def strongest_curves(strip: Strip, noise: float, *, hinge_row: int | None = None
         away = (0.5 * noise * np.abs(np.arange(rows) - hinge_row)).astype(np.float32)
     source = np.arange(rows) - np.array(CLIMBS)[:, None]
     outside = np.where((source < 0) | (source >= rows), np.float32(-1e9), np.float32(0))
-    source = np.clip(source, 0, rows - 1)
+    place = np.arange(2 * climbs).reshape(2, climbs, 1) * rows + np.clip(source, 0, rows - 1)
     both = np.stack([flux, -flux], axis=1) + outside
-    best = np.broadcast_to(-away, (2, climbs, rows)).copy()
-    came = np.zeros((pieces, 2, climbs, rows), np.int8)
-    padded = np.full((2, climbs + 2 * LARGEST_BEND, rows), -1e9, np.float32)
+    cost = (BEND_PENALTY * noise * np.arange(LARGEST_BEND + 1) ** 2).astype(np.float32)
+    best = np.empty((pieces + 1, 2, climbs, rows), np.float32)
+    best[0] = -away
     for piece in range(pieces):
-        padded[:, LARGEST_BEND:-LARGEST_BEND] = best
-        value = best.copy()
-        for bend in (*range(-LARGEST_BEND, 0), *range(1, LARGEST_BEND + 1)):
-            other = padded[:, LARGEST_BEND - bend : LARGEST_BEND - bend + climbs]
-            other = other - np.float32(BEND_PENALTY * noise * bend * bend)
-            better = other > value
-            value[better] = other[better]
-            came[piece][better] = bend
-        best = np.take_along_axis(value, source[None], axis=2) + both[piece]
-    best -= away
-    up, down = (_followed_back(best[way], came[:, way], both[:, way]) for way in range(2))
+        value = best[piece].copy()
+        for bend in range(1, LARGEST_BEND + 1):
+            bent = best[piece] - cost[bend]
+            np.maximum(value[:, bend:], bent[:, :-bend], out=value[:, bend:])
+            np.maximum(value[:, :-bend], bent[:, bend:], out=value[:, :-bend])
+        np.add(value.take(place), both[piece], out=best[piece + 1])
+    best[-1] -= away
+    up, down = (_followed_back(best[:, way], both[:, way], cost) for way in range(2))
     return (up, down) if up.flux >= down.flux else (down, up)
 
 
 def _flux_of_pieces(strip: Strip, noise: float) -> Plane:
     """Flux through every possible piece of curve: (pieces, climbs, rows), by the row where the piece ends."""
     limit = 5 * noise  # so that one speck is not an edge
-    gu, gv = (np.clip(plane, -limit, limit) for plane in (strip.along, strip.outwards))
-    rows, columns = gv.shape
+    rows, columns = strip.outwards.shape
     pieces = (columns - 1) // NODE_SPACING_PX
+    columns_of = [np.s_[k : pieces * NODE_SPACING_PX : NODE_SPACING_PX] for k in range(NODE_SPACING_PX)]
+    gu, gv = (
+        np.stack([np.clip(plane[:, part], -limit, limit) for part in columns_of])
+        for plane in (strip.along, strip.outwards)
+    )
     result = np.zeros((pieces, len(CLIMBS), rows), np.float32)
     for index, climb in enumerate(CLIMBS):
         flux = np.zeros((rows, pieces), np.float32)
         for k in range(NODE_SPACING_PX):
             back = round(climb * (NODE_SPACING_PX - k - 0.5) / NODE_SPACING_PX)
             source = np.clip(np.arange(rows) - back, 0, rows - 1)
-            part = np.s_[k : pieces * NODE_SPACING_PX : NODE_SPACING_PX]
-            flux += gv[:, part][source] - np.float32(climb / NODE_SPACING_PX) * gu[:, part][source]
+            flux += (gv[k] - np.float32(climb / NODE_SPACING_PX) * gu[k])[source]
         result[:, index] = flux.T
     return result
 
 
-def _followed_back(best: Plane, came: NDArray[np.int8], flux: Plane) -> Curve:
-    """Follow the best curve back from its end."""
-    climb, row = (int(k) for k in np.unravel_index(int(best.argmax()), best.shape))
+def _followed_back(best: Plane, flux: Plane, cost: Plane) -> Curve:
+    """Follow the best curve back from its end.
+
+    Args:
+        best: (pieces + 1, climbs, rows), the largest flux of curves up to each node.
+        flux: (pieces, climbs, rows), that of each piece alone.
+        cost: What each change of climb costs.
+    """
+    climb, row = (int(k) for k in np.unravel_index(int(best[-1].argmax()), best[-1].shape))
     nodes, steps = [row], []
-    for bends, gain in zip(came[::-1], flux[::-1], strict=True):
+    for before, gain in zip(best[-2::-1], flux[::-1], strict=True):
         steps.append(float(gain[climb, row]))
         row -= CLIMBS[climb]
-        climb -= int(bends[climb, row])
+        first = max(0, climb - LARGEST_BEND)
+        earlier = before[first : climb + LARGEST_BEND + 1, row]
+        climb = first + int(np.argmax(earlier - cost[np.abs(np.arange(first, first + len(earlier)) - climb)]))
         nodes.append(row)
-    return Curve(np.array(nodes[::-1]), float(best.max()), np.array(steps[::-1]))
+    return Curve(np.array(nodes[::-1]), float(best[-1].max()), np.array(steps[::-1]))
 
 
 def without_slope(strip: Strip, softness: float) -> Strip:

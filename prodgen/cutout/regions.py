@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from prodgen.cutout.contrast import gradient
 from prodgen.cutout.deviation import Deviation, Mask, measure_deviation
-from prodgen.images import Plane
+from prodgen.images import Plane, channel_sum
 from prodgen.masks import disc
 
 Numbers = NDArray[np.float64]
@@ -105,11 +105,12 @@ def part(lab: Plane, looks: tuple[Plane, Plane], weights: tuple[float, float]) -
     area = np.bincount(labels.ravel(), minlength=count).astype(np.float64)
     of = np.zeros(count, np.int32)
     of[labels.ravel()] = kinds.ravel()
-    neighbours = _neighbours(labels, count, _edges(deviation))
+    edges = gradient(deviation.lab) / deviation.spread
+    neighbours = _neighbours(labels, count, edges)
     regions = Regions(
         labels, of, np.empty((0, 0), np.float32), area, neighbours, deviation, kinds == BACKDROP, prior
     )
-    return regions._replace(measures=_measure(regions, looks, lab))
+    return regions._replace(measures=_measure(regions, looks, edges))
 
 
 def _kinds(deviation: Deviation) -> NDArray[np.int32]:
@@ -141,11 +142,6 @@ def _pieces(keys: NDArray[Any]) -> tuple[NDArray[np.int32], int]:
     return labels, count
 
 
-def _edges(deviation: Deviation) -> Plane:
-    """Gradient, spreads per pixel."""
-    return gradient(deviation.lab) / deviation.spread
-
-
 def _neighbours(labels: NDArray[np.int32], count: int, edges: Plane) -> Neighbours:
     widest = cv2.dilate(edges, np.ones((3, 3)))
     first = np.concatenate([labels[:, :-1].ravel(), labels[:-1].ravel()])
@@ -163,8 +159,14 @@ def _neighbours(labels: NDArray[np.int32], count: int, edges: Plane) -> Neighbou
     return Neighbours(here, np.concatenate([second, first]), np.concatenate([edge, edge]), length)
 
 
-def _measure(regions: Regions, looks: tuple[Plane, Plane], lab: Plane) -> NDArray[np.float32]:
-    """Measure every piece; the first four and the nineteenth column are probabilities."""
+def _measure(regions: Regions, looks: tuple[Plane, Plane], edges: Plane) -> NDArray[np.float32]:
+    """Measure every piece; the first four and the nineteenth column are probabilities.
+
+    Args:
+        regions: The photograph in pieces, not measured yet.
+        looks: Probabilities of product, (H, W) each.
+        edges: (H, W), gradient, spreads per pixel.
+    """
     deviation, neighbours, prior = regions.deviation, regions.neighbours, regions.prior
     difference, log_z = deviation.difference, np.log1p(deviation.z)
     around = neighbours.mean
@@ -199,10 +201,10 @@ def _measure(regions: Regions, looks: tuple[Plane, Plane], lab: Plane) -> NDArra
         np.log(regions.area / whole),
         mean_z,
         mean_z - largest_z,
-        np.log1p(regions.mean(np.sqrt((difference**2).sum(axis=2)))),
+        np.log1p(regions.mean(np.sqrt(channel_sum(difference**2)))),
         regions.mean(difference[..., 0]),
         regions.mean(chroma / (np.abs(difference[..., 0]) + 1)),
-        np.log1p(regions.mean(_edges(deviation))),
+        np.log1p(regions.mean(edges)),
         np.log(regions.mean(deviation.spread)),
         around(np.log1p(neighbours.edge)),
         around((neighbours.edge < FAINT).astype(np.float64)),

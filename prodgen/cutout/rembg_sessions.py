@@ -81,14 +81,14 @@ def probability(name: str, kind: SessionKind, files: tuple[Path, ...], rgb: RgbI
     near = resize(rgb, min(width, 2 * kind.size), min(height, 2 * kind.size))
     try:
         question = session.normalize(to_pillow(near), *kind.normal, (kind.size, kind.size))
-        answer: Plane = np.asarray(session.inner_session.run(None, question)[0], np.float32).reshape(
-            kind.size, kind.size
-        )
+        network = session.inner_session
+        (answer,) = network.run([network.get_outputs()[0].name], question)  # the others are for training
     except failures as error:
         raise _failed(name, error) from error
+    plane: Plane = np.asarray(answer, np.float32).reshape(kind.size, kind.size)
     if kind.gives_logits:
-        answer = (1 / (1 + np.exp(-answer))).astype(np.float32)
-    return np.clip(answer, 0, 1)
+        plane = (1 / (1 + np.exp(-plane))).astype(np.float32)
+    return np.clip(plane, 0, 1)
 
 
 def prompted_matte(
