@@ -11,6 +11,8 @@
         PlacementError              the product does not fit the canvas
         IdentityError               the product cannot be kept the same
             ProductNotKeptError         it was drawn, and is beyond a limit; knows which, and the picture
+        LedgerError                 what is written down about a catalogue run cannot be used; knows the file
+            OutputInUseError            another run works on the same folder; knows which
         Interrupted                 the user stopped the work
         BackendError                a backend could not do what was asked
             BackendUnreachableError     nothing answers; `cause` says in which way
@@ -89,6 +91,38 @@ class ProductNotKeptError(IdentityError):
     def __str__(self) -> str:
         where = "" if self.path is None else f"; the picture is at {self.path!r}"
         return f"the product could not be kept the same: {'; '.join(self.reasons)}{where}"
+
+
+class LedgerError(ProdgenError):
+    """The ledger of a catalogue run at `path` cannot be used, for `reason`; `remedy` says what to do."""
+
+    def __init__(self, path: str, reason: str, remedy: str = "") -> None:
+        super().__init__(path, reason, remedy)
+        self.path = path
+        self.reason = reason
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}" + (f"; {self.remedy}" if self.remedy else "")
+
+
+class OutputInUseError(LedgerError):
+    """Another run works on the folder `path`: process `pid` on machine `host`, since `since`.
+
+    `pid` is 0 and the texts are empty where the other run has not said it yet.
+    """
+
+    def __init__(self, path: str, pid: int = 0, host: str = "", since: str = "") -> None:
+        who = f" (process {pid} on {host}, since {since})" if pid else ""
+        super().__init__(
+            path,
+            f"another run works on this folder{who}",
+            "stop it or wait for its end, or choose another output",
+        )
+        self.args = (path, pid, host, since)
+        self.pid = pid
+        self.host = host
+        self.since = since
 
 
 class Interrupted(ProdgenError):  # noqa: N818 - it is the user's wish, not a fault

@@ -30,6 +30,9 @@ FACTS = {
     "hint": "(see there)",
     "setting": "steps",
     "value": 0,
+    "pid": 4711,
+    "host": "box",
+    "since": "26 Nov 2026, 20:00:00",
 }
 
 

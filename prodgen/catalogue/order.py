@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 
@@ -43,9 +43,21 @@ class Order:
         asked = {"prompt": self.prompt, "seed": self.seed, **self.asked_for}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def kin(self) -> str:
+        """What orders share that a backend draws without loading another checkpoint or LoRA between them.
+
+        It is the words of all that can name one: LoRAs, recipe and settings.
+        """
+        named = {
+            name: self.asked_for[name] for name in ("loras", "recipe", "settings") if name in self.asked_for
+        }
+        return json.dumps(named, sort_keys=True) if named else ""
+
     def as_json(self) -> str:
         """Return it as one line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        # Not `asdict`, which copies every value: a catalogue has a hundred thousand.
+        return json.dumps({one.name: getattr(self, one.name) for one in fields(self)}, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:

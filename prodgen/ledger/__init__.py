@@ -2,6 +2,39 @@
 
 from __future__ import annotations
 
-from prodgen.ledger.records import Claim, Counts, Ledger, OrderFailure, PictureRecord, Planned, State
+from prodgen.ledger.opening import Run, open_run, preview
+from prodgen.ledger.records import (
+    Claim,
+    Counts,
+    Ledger,
+    OrderFailure,
+    Others,
+    PictureRecord,
+    Planned,
+    State,
+)
+from prodgen.ledger.run_status import PlaceState, RunStatus, read_status
+from prodgen.ledger.sidecars import Sidecar, read_sidecar, sidecar_bytes, sidecar_name
+from prodgen.ledger.sqlite_ledger import SqliteLedger
 
-__all__ = ["Claim", "Counts", "Ledger", "OrderFailure", "PictureRecord", "Planned", "State"]
+__all__ = [
+    "Claim",
+    "Counts",
+    "Ledger",
+    "OrderFailure",
+    "Others",
+    "PictureRecord",
+    "PlaceState",
+    "Planned",
+    "Run",
+    "RunStatus",
+    "Sidecar",
+    "SqliteLedger",
+    "State",
+    "open_run",
+    "preview",
+    "read_sidecar",
+    "read_status",
+    "sidecar_bytes",
+    "sidecar_name",
+]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, Protocol, Self
 
 from prodgen.catalogue import Order
 
@@ -54,6 +55,27 @@ class PictureRecord:
     finished_at: float = 0.0
     """Seconds since 1970, by the clock of the machine that made it."""
 
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> Self:
+        """Return the record that `dataclasses.asdict` gave, also after a way through JSON.
+
+        Raises:
+            TypeError: If something is missing, or `kept` is no mapping.
+        """
+        known: dict[str, Any] = {one.name: kept[one.name] for one in fields(cls) if one.name in kept}
+        for name in ("reasons", "notices"):
+            known[name] = tuple(known.get(name, ()))
+        return cls(**known)
+
+    def as_json(self) -> str:
+        """Return it as one line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the record that `as_json` wrote."""
+        return cls.from_dict(json.loads(text))
+
 
 @dataclass(frozen=True, slots=True)
 class OrderFailure:
@@ -78,6 +100,8 @@ class Claim:
     """How often it was claimed, from 1."""
     why: str = ""
     """Why it is made (again): "new", "prompt changed", "photo changed", "picture is gone", ..."""
+    kin: str = ""
+    """What orders share that need no other checkpoint or LoRA; see `Order.kin`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +126,19 @@ class Planned:
     """How many wait, by why: {"new": 12, "prompt changed": 1}."""
 
 
+Others = Literal["drop", "keep finished", "keep"]
+"""What becomes of orders that a plan does not name: all are dropped (the sheet was read whole); only what is
+done or failed stays (a part of the sheet was chosen); all stay (the sheet grows)."""
+
+
 class Ledger(Protocol):
     """Where a run is written down. Each verb is durable when it returns; any thread may call it."""
 
-    def plan(self, orders: Iterable[Order], *, verify: bool = False) -> Planned:
-        """Enter what is asked; keep what is done and unchanged; let the rest wait."""
+    def plan(self, orders: Iterable[Order], *, verify: bool = False, others: Others = "drop") -> Planned:
+        """Enter what is asked; keep what is done and unchanged; let the rest wait, failed ones too."""
 
     def claim(self, holder: str, *, lease_s: float, prefer: str = "") -> Claim | None:
-        """Give the next order that waits or whose lease ended, of group `prefer` first; None: none now."""
+        """Give the next order that waits or whose lease ended, of kin `prefer` first; None: none now."""
 
     def renew(self, claims: Iterable[Claim], *, lease_s: float) -> None:
         """Keep claims for longer."""
