@@ -13,6 +13,7 @@
             ProductNotKeptError         it was drawn, and is beyond a limit; knows which, and the picture
         LedgerError                 what is written down about a catalogue run cannot be used; knows the file
             OutputInUseError            another run works on the same folder; knows which
+        StorageError                a store cannot be read or written; `cause` says in which way
         Interrupted                 the user stopped the work
         BackendError                a backend could not do what was asked
             BackendUnreachableError     nothing answers; `cause` says in which way
@@ -123,6 +124,24 @@ class OutputInUseError(LedgerError):
         self.pid = pid
         self.host = host
         self.since = since
+
+
+StorageCause = Literal["missing", "refused", "full", "unreachable", "other"]
+"""Why a store did not do what was asked: no such object, folder or bucket; no right to it; no space left;
+nobody answers, or only with faults; anything else."""
+
+
+class StorageError(ProdgenError):
+    """What lies at `address` cannot be read or written, for `reason`; `cause` says in which way."""
+
+    def __init__(self, address: str, reason: str, *, cause: StorageCause = "other") -> None:
+        super().__init__(address, reason)
+        self.address = address
+        self.reason = reason
+        self.cause: StorageCause = cause
+
+    def __str__(self) -> str:
+        return f"{self.address!r} {self.reason}"
 
 
 class Interrupted(ProdgenError):  # noqa: N818 - it is the user's wish, not a fault

@@ -34,6 +34,9 @@ PictureSource = (
 MAX_FILE_BYTES = 1280 * 1024 * 1024
 """Largest file read."""
 
+UNFINISHED = ".part"
+"""Ending of a file that is being written, or was when the power went."""
+
 
 def load(source: PictureSource) -> Photo:
     """Read whatever is a picture.
@@ -234,8 +237,10 @@ def refuse_overwriting(target: Path, *sources: Path | None) -> None:
 def write_bytes(target: Path, data: bytes) -> None:
     """Write a file whole or not at all; a crash leaves the old file or none, never half of one.
 
+    It is on the disk when this returns: the file is synced, and so is its name in the folder.
+
     Raises:
-        ImageError: If the folder is missing or read-only, or the disk full.
+        ImageError: If the folder cannot be made or is read-only, or the disk full.
     """
     with writing(target) as file:
         file.write(data)
@@ -248,24 +253,80 @@ def writing(target: Path) -> Iterator[BinaryIO]:
     A crash or an exception leaves the old file or none, never half of one.
 
     Raises:
-        ImageError: If the folder is missing or read-only, or the disk full.
+        ImageError: If the folder cannot be made or is read-only, or the disk full.
     """
     with _writing(target) as temporary:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+        with _filling(temporary) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp is private to its owner; a delivered picture is as public as any new file.
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
+        _sync_folder(target.parent)
+
+
+def write_new_bytes(target: Path, data: bytes) -> bool:
+    """Write a file as `write_bytes` does, unless there is one; if several try at once, one of them does.
+
+    A file system without hard links (FAT, some network shares) cannot decide that: there the last one wins.
+
+    Returns:
+        Whether it was written.
+
+    Raises:
+        ImageError: For the reasons for which `write_bytes` raises it.
+    """
+    with _writing(target) as temporary:
+        with _filling(temporary) as file:
+            file.write(data)
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            if target.exists():
+                return False
+            temporary.replace(target)
+        _sync_folder(target.parent)
+        return True
+
+
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""What link(2) says where the file system has no hard links."""
+
+
+@contextmanager
+def _filling(temporary: Path) -> Iterator[BinaryIO]:
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    # mkstemp is private to its owner; a delivered picture is as public as any new file.
+    temporary.chmod(0o666 & ~_umask())
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each with its name synced, so that no crash takes it back."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":  # elsewhere a folder cannot be opened, and the system keeps its names itself
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 @contextmanager
 def _writing(target: Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem[:40]}-", suffix=".part", dir=target.parent)
+        _make_folder(target.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem[:40]}-", suffix=UNFINISHED, dir=target.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary

@@ -17,6 +17,7 @@ FACTS = {
     "numbers": ("outline_growth_percent",),
     "reasons": ("the outline changed",),
     "path": "mug.rejected.png",
+    "address": "s3://shop/run",
     "url": "http://gpu:7860",
     "reason": "it is on fire",
     "remedy": "Fetch water.",

@@ -1,0 +1,11 @@
+"""Whole objects by path or URL: a folder, or a bucket of an object store, behind one small interface.
+
+An object is read whole and written whole or not at all; nothing is streamed, appended or half there. It knows
+bytes and names, not pictures.
+"""
+
+from prodgen.storage.fetched_files import FetchedFiles
+from prodgen.storage.store import Store, Stored
+from prodgen.storage.store_addresses import is_url, open_store, state_folder
+
+__all__ = ["FetchedFiles", "Store", "Stored", "is_url", "open_store", "state_folder"]
