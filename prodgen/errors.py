@@ -14,6 +14,7 @@
         LedgerError                 what is written down about a catalogue run cannot be used; knows the file
             OutputInUseError            another run works on the same folder; knows which
         StorageError                a store cannot be read or written; `cause` says in which way
+        WorkerLostError             the process that worked on it ended
         Interrupted                 the user stopped the work
         BackendError                a backend could not do what was asked
             BackendUnreachableError     nothing answers; `cause` says in which way
@@ -142,6 +143,19 @@ class StorageError(ProdgenError):
 
     def __str__(self) -> str:
         return f"{self.address!r} {self.reason}"
+
+
+class WorkerLostError(ProdgenError):
+    """The process of `worker` ended while it worked on `what`, for `reason`."""
+
+    def __init__(self, worker: str, what: str, reason: str) -> None:
+        super().__init__(worker, what, reason)
+        self.worker = worker
+        self.what = what
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.worker} ended while it worked on {self.what!r}: {self.reason}"
 
 
 class Interrupted(ProdgenError):  # noqa: N818 - it is the user's wish, not a fault

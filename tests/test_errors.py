@@ -13,6 +13,8 @@ from prodgen.errors import BackendError, ProdgenError
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, ProdgenError)]
 
 FACTS = {
+    "worker": "worker 1",
+    "what": "00123/kitchen",
     "settings": ("hires_upscaler",),
     "numbers": ("outline_growth_percent",),
     "reasons": ("the outline changed",),

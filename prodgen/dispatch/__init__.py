@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from prodgen.dispatch.dispatching import run
 from prodgen.dispatch.events import (
     End,
     Event,
+    Notice,
     PictureDone,
     PictureFailed,
     PlaceBack,
     PlaceLost,
     PlanMade,
     RunEnded,
+    Standing,
     StepBegun,
     StillWaiting,
 )
@@ -21,6 +24,7 @@ from prodgen.dispatch.stop_button import StopButton
 __all__ = [
     "End",
     "Event",
+    "Notice",
     "OnStep",
     "PictureDone",
     "PictureFailed",
@@ -30,8 +34,10 @@ __all__ = [
     "PlanMade",
     "Rules",
     "RunEnded",
+    "Standing",
     "Step",
     "StepBegun",
     "StillWaiting",
     "StopButton",
+    "run",
 ]

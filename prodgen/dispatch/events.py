@@ -8,7 +8,7 @@ from typing import Literal
 
 from prodgen.catalogue import Order
 from prodgen.dispatch.place import Step
-from prodgen.ledger import Counts, OrderFailure, PictureRecord, Planned
+from prodgen.ledger import Counts, OrderFailure, PictureRecord, PlaceState, Planned
 
 End = Literal["complete", "stopped", "deadline", "failures", "no place", "storage"]
 """Why a run ended: all is made or set aside; Ctrl-C; `--deadline`; `--max-failures`; no backend came back;
@@ -20,6 +20,13 @@ class PlanMade:
     """The sheet is read and compared with the ledger."""
 
     planned: Planned
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something is done another way than one may expect, or had to be guessed."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,18 @@ class StillWaiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How the run stands; at most once a second, also while nothing happens."""
+
+    counts: Counts
+    places: tuple[PlaceState, ...]
+    pictures_a_minute: float
+    """In the last minutes of this run."""
+    eta_s: float | None
+    """Seconds until all is made, at that pace; None before it can be said."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """The last event."""
 
@@ -83,4 +102,15 @@ class RunEnded:
     """By place: the share of the time in which its backend could have drawn and did not, 0 to 1."""
 
 
-Event = PlanMade | StepBegun | PictureDone | PictureFailed | PlaceLost | PlaceBack | StillWaiting | RunEnded
+Event = (
+    Notice
+    | PlanMade
+    | StepBegun
+    | PictureDone
+    | PictureFailed
+    | PlaceLost
+    | PlaceBack
+    | StillWaiting
+    | Standing
+    | RunEnded
+)

@@ -28,7 +28,8 @@ class Place(Protocol):
     def submit(self, order: Order, on_step: OnStep) -> Future[PictureRecord]:
         """Make the picture; its files are on the disk, synced, when the future has its record.
 
-        The future fails with a ProdgenError; whatever else comes out is a fault of prodgen.
+        The future fails with a ProdgenError; whatever else comes out is a fault of prodgen. It can be
+        cancelled until its scene is drawn, and then writes nothing; from then on it cannot.
         """
 
     def probe(self) -> None:

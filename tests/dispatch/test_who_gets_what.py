@@ -1,0 +1,113 @@
+"""Which place gets which order."""
+
+import itertools
+import time
+from collections import Counter
+
+import pytest
+
+from prodgen.dispatch import PictureDone, RunEnded, lane
+
+
+def test_every_order_is_made_once(toys):
+    places = [toys.Place("a"), toys.Place("b")]
+
+    ran = toys.go(20, places)
+
+    assert ran.end == "complete"
+    assert len(ran.ledger.done) == 20
+    assert sum((place.drawn for place in places), Counter()) == Counter(list(ran.ledger.done))
+    assert all(place.is_closed for place in places)
+
+
+@pytest.mark.parametrize("orders", [9, 45])
+def test_a_fast_card_does_not_wait_for_a_slow_one(toys, orders):
+    """SwarmUI 247: orders split equally let the fast card idle while the slow one works off its half."""
+    fast, slow = toys.Place("fast", 0.02), toys.Place("slow", 0.16)
+
+    ran = toys.go(orders, [slow, fast])
+
+    ideal = min(
+        max(0.02 * (orders - count), 0.16 * count) for count in range(orders)
+    )  # whole pictures cannot be shared out
+    assert ran.seconds < 1.1 * ideal + 0.1
+    assert len(fast.drawn) > 5 * len(slow.drawn)
+
+
+def test_measured_speed_decides_and_not_the_order_in_which_places_are_named(toys):
+    """novelai-bot 149: weights by hand are wrong as soon as somebody else uses a card too."""
+    shares = []
+    for names in (("slow", "fast"), ("fast", "slow")):
+        places = {name: toys.Place(name, {"fast": 0.01, "slow": 0.08}[name]) for name in names}
+        toys.go(40, list(places.values()))
+        shares.append(len(places["fast"].drawn))
+
+    assert min(shares) > 30
+    assert abs(shares[0] - shares[1]) <= 3
+
+
+def test_a_slow_place_is_not_given_the_last_order(toys):
+    fast, slow = toys.Place("fast", 0.02, window=1), toys.Place("slow", 1.0, window=1)
+
+    ran = toys.go(40, [slow, fast])
+
+    assert len(slow.drawn) == 1  # the one by which its speed was measured
+    assert ran.seconds < 1.5
+
+
+def test_no_place_gets_more_than_it_has_room_for(toys):
+    places = [toys.Place("a", window=1), toys.Place("b", window=3)]
+
+    toys.go(20, places)
+
+    assert [place.most_at_once for place in places] == [1, 3]
+
+
+def test_orders_of_one_checkpoint_go_one_after_another_to_one_place(toys):
+    orders = [toys.order(number, group="xl" if number % 2 else "sd") for number in range(1, 21)]
+    places = [toys.Place("a", 0.01), toys.Place("b", 0.01)]
+
+    toys.go(orders, places)
+
+    loads = 0
+    for place in places:
+        kinds = [int(slot[3:]) % 2 for slot in place.drawn]
+        loads += 1 + sum(one != two for one, two in itertools.pairwise(kinds))
+    assert loads <= 4  # without grouping, nearly every order would load the other checkpoint
+
+
+def test_the_idle_share_of_a_busy_place_is_small_and_of_an_idle_one_large(toys):
+    busy, starved = toys.Place("busy", 0.05), toys.Place("starved", 0.01, window=0)
+
+    ran = toys.go(10, [busy, starved])
+
+    assert ran.of(RunEnded)[0].idle_share["busy"] < 0.1
+    assert ran.of(RunEnded)[0].idle_share["starved"] > 0.9
+
+
+def test_leases_of_orders_under_way_are_renewed(toys):
+    from prodgen.dispatch import Rules
+
+    ran = toys.go(2, [toys.Place("a", 0.4)], Rules(lease_s=0.3))
+
+    assert ran.ledger.renewed >= 4
+
+
+def test_looking_at_an_event_does_not_stop_the_work(toys):
+    place = toys.Place("a", 0.1)
+    ledger = toys.Ledger(map(toys.order, range(4)))
+    from prodgen.dispatch import Rules, run
+
+    begun = time.monotonic()
+    for event in run(ledger, [place], Rules()):
+        if isinstance(event, PictureDone):
+            time.sleep(0.08)
+
+    assert time.monotonic() - begun < 0.1 * 4 + 0.08 + 0.2
+
+
+def test_one_drawing_that_also_loads_a_model_does_not_make_a_place_slow(toys):
+    measured = lane.Lane(toys.Place("a"), 0.0)
+    measured._draws.extend([60.0, 2.0, 2.1])
+
+    assert measured.draw_s == 2.1
