@@ -38,15 +38,18 @@ if TYPE_CHECKING:
         IdleSettingError,
         ImageError,
         Interrupted,
+        LedgerError,
         MissingExtensionError,
         NotABackendError,
         NotAppliedError,
+        OutputInUseError,
         PlacementError,
         ProdgenError,
         ProductNotKeptError,
         ResultNotSentError,
         SegmentationError,
         SettingError,
+        SheetError,
         UnknownNameError,
         UnsupportedFeatureError,
         WeightsError,
@@ -101,6 +104,7 @@ __all__ = [
     "Inspection",
     "Interrupted",
     "Judgement",
+    "LedgerError",
     "Light",
     "Likeness",
     "Lora",
@@ -108,6 +112,7 @@ __all__ = [
     "MissingExtensionError",
     "NotABackendError",
     "NotAppliedError",
+    "OutputInUseError",
     "Photo",
     "PictureJob",
     "PlacementError",
@@ -120,6 +125,7 @@ __all__ = [
     "Script",
     "SegmentationError",
     "SettingError",
+    "SheetError",
     "Shot",
     "SoftInpainting",
     "Txt2Img",
@@ -146,10 +152,10 @@ _HOMES = {
     "errors": (
         "AnswerError BackendAuthError BackendBusyError BackendCertificateError BackendError "
         "BackendFaultError BackendLostError BackendOutOfMemoryError BackendTimeoutError "
-        "BackendUnreachableError IdentityError IdleSettingError ImageError Interrupted "
-        "MissingExtensionError NotABackendError NotAppliedError PlacementError ProdgenError "
-        "ProductNotKeptError ResultNotSentError SegmentationError SettingError UnknownNameError "
-        "UnsupportedFeatureError WeightsError WrongValueError"
+        "BackendUnreachableError IdentityError IdleSettingError ImageError Interrupted LedgerError "
+        "MissingExtensionError NotABackendError NotAppliedError OutputInUseError PlacementError "
+        "ProdgenError ProductNotKeptError ResultNotSentError SegmentationError SettingError SheetError "
+        "UnknownNameError UnsupportedFeatureError WeightsError WrongValueError"
     ),
     "files": "load save",
     "identity": "Likeness Verdict",

@@ -6,6 +6,7 @@
             WrongValueError             the value of one setting: knows which, and what is possible
             UnknownNameError            a name: knows the nearest right ones
             IdleSettingError            settings that would be without effect: knows which, and why
+        SheetError                  a catalogue's sheet has faults; knows the row and column of each
         SegmentationError           no usable matte
         WeightsError                a network's weights cannot be downloaded
         PlacementError              the product does not fit the canvas
@@ -40,6 +41,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 LONGEST_SHOWN = 60
@@ -234,6 +236,43 @@ class UnknownNameError(SettingError):
         else:
             message += "; there are none here"
         return f"{message} {self.hint}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class SheetFault:
+    """What is wrong in one place of a sheet."""
+
+    row: int
+    """The row as the sheet's user counts, from 1 with the header; 0 if it concerns the whole sheet."""
+    column: str
+    """The column's name as the sheet spells it, or "" if it concerns the whole row."""
+    what: str
+    """What is wrong."""
+    remedy: str = ""
+    """What to do about it, where `what` does not say so already."""
+
+    def __str__(self) -> str:
+        place = ", ".join(filter(None, [f"row {self.row}" if self.row else "", self.column]))
+        sentence = f"{self.what}; {self.remedy}" if self.remedy else self.what
+        return f"{place}: {sentence}" if place else sentence
+
+
+class SheetError(ProdgenError):
+    """The sheet `source` cannot be run as it is; `faults` has the first of its faults, `total` counts all."""
+
+    def __init__(self, source: str, faults: Iterable[SheetFault], total: int = 0) -> None:
+        self.source = source
+        self.faults = tuple(faults)
+        self.total = max(total, len(self.faults))
+        super().__init__(source, self.faults, self.total)
+
+    def __str__(self) -> str:
+        if self.total == 1:
+            return f"{self.source}: {self.faults[0]}"
+        lines = [f"{self.source} has {self.total:,} faults:", *(f"  {fault}" for fault in self.faults)]
+        if more := self.total - len(self.faults):
+            lines.append(f"  ... and {more:,} more")
+        return "\n".join(lines)
 
 
 UnreachableCause = Literal["unknown host", "refused", "no TLS", "no answer", "proxy", "other"]

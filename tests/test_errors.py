@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from prodgen import errors
-from prodgen.errors import BackendError, ProdgenError
+from prodgen.errors import BackendError, ProdgenError, SheetFault
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, ProdgenError)]
 
@@ -36,6 +36,9 @@ FACTS = {
     "pid": 4711,
     "host": "box",
     "since": "26 Nov 2026, 20:00:00",
+    "source": "sheet.csv",
+    "faults": (SheetFault(3, "sku", "is empty", "fill it in"),),
+    "total": 7,
 }
 
 

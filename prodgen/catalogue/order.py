@@ -29,7 +29,10 @@ class Order:
     """The picture's file, relative to the run's folder, with forward slashes."""
     asked_for: Mapping[str, Any] = field(default_factory=dict)
     """What else the row decides, by the names of `prodgen.shots.new_shot` (negative_prompt, background,
-    matte, box, points, light, loras, recipe, settings); ready for JSON."""
+    matte, box, points, light, loras, recipe, settings), and recipe_sha256, the digest of a recipe's file;
+    ready for JSON."""
+    scene: str = ""
+    """The scene's name, where a product is shown in several; "" if it has none."""
 
     @property
     def pictures(self) -> tuple[str, ...]:
@@ -39,8 +42,13 @@ class Order:
 
     @property
     def digest(self) -> str:
-        """Digest of what is asked in words; not of the content of pictures, nor of its row in the sheet."""
+        """Digest of what is asked in words; not of the row in the sheet, nor of where files are.
+
+        Pictures are compared by their content; of a recipe's file the digest is in `asked_for`.
+        """
         asked = {"prompt": self.prompt, "seed": self.seed, **self.asked_for}
+        files = ("matte", "background", *(["recipe"] if "recipe_sha256" in asked else []))
+        asked |= {name: True for name in files if name in asked}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
     @property

@@ -1,0 +1,310 @@
+"""Makes orders of rows, one row at a time, and collects what is wrong with each."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from prodgen.catalogue.cells import OddCell
+from prodgen.catalogue.columns import OF_A_SHOT, REASON, meant_by, setting_columns
+from prodgen.catalogue.fault_list import FaultList
+from prodgen.catalogue.file_names import safe_name
+from prodgen.catalogue.order import Order
+from prodgen.catalogue.output_pattern import OutputPattern, safe_path, stem_of
+from prodgen.catalogue.photo_places import PicturePlaces
+from prodgen.catalogue.row_rules import Settings, check_kind, recipe_digest
+from prodgen.catalogue.sheet_opening import Catalogue
+from prodgen.catalogue.sheet_rows import Row
+from prodgen.catalogue.templates import Template, read_template
+from prodgen.catalogue.wishes import Wishes
+from prodgen.cutout import check_box, check_points
+from prodgen.errors import IdleSettingError, SettingError, SheetFault, UnknownNameError, WrongValueError
+from prodgen.schema.prompts import read_prompt
+from prodgen.schema.seeds import MAX_SEED, SEEDS, siblings
+from prodgen.text2image.wildcards import MAX_PROMPT, Wildcards
+
+
+class RowPlanner:
+    """Makes orders of rows; faults and what else is to be told gather beside them."""
+
+    def __init__(self, catalogue: Catalogue, wishes: Wishes, *, looks: bool) -> None:
+        self.catalogue, self.wishes, self.looks = catalogue, wishes, looks
+        self.faults = FaultList()
+        self.rows = 0
+        self.places = PicturePlaces(
+            catalogue.folder, allow_outside=wishes.allow_outside, allow_urls=wishes.allow_urls
+        )
+        self.pattern = OutputPattern(wishes.name, wishes.ending)
+        self.wildcards = Wildcards(wishes.wildcards)
+        self.setting_keys = [key for key in catalogue.keys if key in setting_columns()]
+        self.defaults: Settings = tuple(wishes.settings.items())
+        self._empty: Counter[str] = Counter()
+        self._ignored: Counter[str] = Counter()
+        self._used: set[str] = set()
+        self._digests: dict[str, str] = {}
+        self._check_columns()
+
+    def _check_columns(self) -> None:
+        keys = self.catalogue.keys
+        if "photo" not in keys:
+            there = ", ".join(repr(name.strip()) for name in self.catalogue.columns if name.strip())
+            what = f"there is no column 'photo'; there are: {there}"
+            self.faults.add(SheetFault(0, "", what, "name the column of photographs 'photo'"))
+        available = {*keys, "sku", "scene"}
+        texts = {"prompt": self.wishes.prompt, "negative_prompt": self.wishes.negative_prompt or ""}
+        for where, text in (*texts.items(), *self.wishes.scenes):
+            names = read_template(text).names
+            self._used.update(names)
+            self._check_names(0, where, names, available)
+        self._used.update(self.pattern.names)
+        self._check_names(0, "name", self.pattern.names, available)
+
+    def _check_names(self, row: int, where: str, names: tuple[str, ...], available: set[str]) -> bool:
+        unknown = [name for name in names if name not in available]
+        for name in unknown:
+            error = UnknownNameError("column", name, sorted(available), "(in a template)")
+            self.faults.add(SheetFault(row, where, str(error)))
+        return not unknown
+
+    def notices(self) -> Iterator[str]:
+        """Give a sentence for each thing that the user may not have meant."""
+        keys = self.catalogue.keys
+        known = {*OF_A_SHOT, *setting_columns(), REASON, ""}
+        for key in keys:
+            if key not in known and key not in self._used and (meant := meant_by(key, keys)):
+                yield f"column {self.catalogue.spelling(key)!r} is not used; is {meant!r} meant?"
+        for key, times in self._ignored.items():
+            yield f"{self.catalogue.spelling(key)!r} of {times:,} rows is not used, since scenes are given"
+        for key, times in self._empty.items():
+            yield f"{self.catalogue.spelling(key)!r} is empty in {times:,} prompts that name it"
+
+    def orders(self) -> Iterator[Order]:
+        """Give the orders of all chosen rows without a fault."""
+        if self.faults.total:
+            return
+        for row in self._chosen():
+            self.rows += 1
+            before = self.faults.total
+            found = list(self._orders_of(row))
+            if self.faults.total == before:
+                yield from found
+
+    def _chosen(self) -> Iterator[Row]:
+        only = self.wishes.only
+        chosen = (
+            row
+            for row in self.catalogue
+            if only is None or row.fault or fnmatch.fnmatchcase(self._sku(row), only)
+        )
+        return islice(chosen, self.wishes.limit)
+
+    def _sku(self, row: Row) -> str:
+        return row.cells.get("sku", "").strip() or stem_of(row.cells.get("photo", "").strip())
+
+    def _fault(self, row: Row, key: str, what: str, remedy: str = "") -> None:
+        self.faults.add(SheetFault(row.number, self.catalogue.spelling(key) if key else "", what, remedy))
+
+    def _text(self, row: Row, key: str) -> str:
+        cell = row.cells.get(key, "")
+        if isinstance(cell, OddCell):
+            self._fault(row, key, cell.what, cell.remedy)
+            return ""
+        return cell.strip()
+
+    def _picture(self, row: Row, key: str) -> str:
+        """Return the place of a picture that a cell names; "" if it names none."""
+        if not (cell := self._text(row, key)):
+            return ""
+        try:
+            place = self.places.place_of(cell)
+            if self.looks:
+                self.places.look(place, cell)
+        except SettingError as error:
+            self._fault(row, key, str(error))
+            return ""
+        return place
+
+    def _orders_of(self, row: Row) -> Iterator[Order]:
+        if row.fault is not None:
+            self.faults.add(row.fault)
+            return
+        self._text(row, "sku")
+        photo, sku = self._picture(row, "photo"), self._sku(row)
+        if not row.cells.get("photo", "").strip():
+            self._fault(row, "photo", "is empty", "name the photograph, or remove the row")
+        asked, settings = self._asked_for(row)
+        first = self._seed(row)
+        own_scene = self._text(row, "scene")
+        for scene, prompt, key in self._prompts(row):
+            names = [name for name in (own_scene, scene) if name]
+            template = self._template(row, key, prompt)
+            self._check_kind(row, asked, settings, prompt)
+            if template is None or (photo == ""):
+                continue
+            slot = "/".join([safe_path(sku), *map(safe_name, names)])
+            start = _seed_of(slot) if first is None else first
+            cells = {**row.cells, "sku": sku, "scene": " ".join(names)}
+            for number, seed in enumerate(siblings(start, self.wishes.count), start=1):
+                words = self._words(row, key, template, cells, seed)
+                if words is None:
+                    return
+                yield Order(
+                    slot=slot if number == 1 else f"{slot}/{number}",
+                    sku=sku,
+                    row=row.number,
+                    photo=photo,
+                    prompt=words,
+                    seed=seed,
+                    output=self._output(row, cells, sku, "-".join(names), seed, number, photo),
+                    asked_for=self._with_negative(row, asked, cells, seed),
+                    scene="/".join(names),
+                )
+
+    def _prompts(self, row: Row) -> list[tuple[str, str, str]]:
+        """Return name, template and column of each scene that the product is to be shown in."""
+        own = self._text(row, "prompt")
+        if self.wishes.scenes:
+            self._ignored.update(["prompt"] if own and "prompt" not in self._used else [])
+            return [(name, text, "") for name, text in self.wishes.scenes]
+        return [("", own or self.wishes.prompt, "prompt" if own else "")]
+
+    def _template(self, row: Row, key: str, text: str) -> Template | None:
+        try:
+            template = read_template(text)
+        except SettingError as error:
+            self._fault(row, key, str(error))
+            return None
+        available = {*row.cells, "sku", "scene"} if template.names else set[str]()
+        if not self._check_names(row.number, self.catalogue.spelling(key), template.names, available):
+            return None
+        for name in template.names:
+            if name not in ("sku", "scene"):
+                self._empty.update([] if self._text(row, name) else [name])
+        return template
+
+    def _words(
+        self, row: Row, key: str, template: Template, cells: Mapping[str, str], seed: int
+    ) -> str | None:
+        try:
+            words = template.fill(cells, wildcards=self.wildcards, seed=seed)
+            if "<" in words:
+                read_prompt(words, loras=())
+        except SettingError as error:
+            self._fault(row, key, str(error))
+            return None
+        if len(words) > MAX_PROMPT:
+            self._fault(row, key, f"the prompt has {len(words):,} characters", f"{MAX_PROMPT:,} are possible")
+            return None
+        return words
+
+    def _with_negative(
+        self, row: Row, asked: dict[str, Any], cells: Mapping[str, str], seed: int
+    ) -> dict[str, Any]:
+        text = asked.get("negative_prompt")
+        if text is None or not (template := self._template(row, "negative_prompt", text)):
+            return asked
+        words = self._words(row, "negative_prompt", template, cells, seed)
+        return {**asked, "negative_prompt": words}
+
+    def _output(
+        self, row: Row, cells: Mapping[str, str], sku: str, scene: str, seed: int, number: int, photo: str
+    ) -> str:
+        try:
+            return self.pattern.name_of(cells, sku=sku, scene=scene, seed=seed, number=number, photo=photo)
+        except SettingError as error:
+            self._fault(row, "", str(error))
+            return ""
+
+    def _seed(self, row: Row) -> int | None:
+        if not (text := self._text(row, "seed")):
+            return self.wishes.seed
+        if text.isascii() and text.isdecimal() and int(text[:12]) <= MAX_SEED:
+            return int(text)
+        self._fault(row, "seed", f"must be a whole number from 0 to {MAX_SEED}, not {text!r}")
+        return None
+
+    def _asked_for(self, row: Row) -> tuple[dict[str, Any], Settings]:
+        """Return what a row decides beside photograph, prompt and seed, by the names of `new_shot`."""
+        wishes = self.wishes
+        recipe = self._text(row, "recipe")
+        if recipe.lower().endswith(".toml"):
+            recipe = self._picture(row, "recipe")
+        elif not recipe:
+            recipe = _absolute(wishes.recipe) if wishes.recipe.endswith(".toml") else wishes.recipe
+        given = tuple((key, text) for key in self.setting_keys if (text := self._text(row, key)))
+        settings = tuple({**dict(self.defaults), **dict(given)}.items()) if given else self.defaults
+        loras = self._text(row, "loras").replace(";", ",")
+        background = self._picture(row, "background")
+        if not background and wishes.background is not None:
+            background = wishes.background if "://" in wishes.background else _absolute(wishes.background)
+        found = {
+            "recipe": recipe,
+            "recipe_sha256": self._digests.get(recipe)
+            or self._digests.setdefault(recipe, recipe_digest(recipe)),
+            "settings": dict(settings),
+            "negative_prompt": self._text(row, "negative_prompt") or wishes.negative_prompt,
+            "light": self._text(row, "light") or wishes.light,
+            "loras": [lora.strip() for lora in loras.split(",") if lora.strip()] or list(wishes.loras),
+            "background": background,
+            "matte": self._picture(row, "matte"),
+            "box": self._checked(row, "box") or wishes.box,
+            "points": self._checked(row, "points") or wishes.points,
+        }
+        return {name: value for name, value in found.items() if value}, settings
+
+    def _checked(self, row: Row, key: str) -> str:
+        if text := self._text(row, key):
+            try:
+                _ = check_box(text) if key == "box" else check_points(text)
+            except SettingError as error:
+                self._fault(row, key, str(error))
+        return text
+
+    def _check_kind(self, row: Row, asked: Mapping[str, Any], settings: Settings, prompt: str) -> None:
+        """Add a fault if no shot can be what a row asks; one of the sheet if the row asks nothing itself."""
+        error = check_kind(
+            asked.get("recipe", ""),
+            asked.get("recipe_sha256", ""),
+            settings,
+            asked.get("light"),
+            tuple(asked.get("loras", ())),
+            has_prompt=bool(prompt.strip()),
+            has_negative_prompt="negative_prompt" in asked,
+            has_background="background" in asked,
+        )
+        if error is None:
+            return
+        column = self._blamed(row, error)
+        is_own = any(row.cells.get(key, "").strip() for key in (*self.setting_keys, *_DECIDING))
+        remedy = "correct it, or rename the column if it is no setting" if column in self.setting_keys else ""
+        number = row.number if is_own else 0
+        self.faults.add(
+            SheetFault(number, self.catalogue.spelling(column) if column else "", str(error), remedy)
+        )
+
+    def _blamed(self, row: Row, error: SettingError) -> str:
+        """Return the key of the column that an error is about, if the row has a cell there."""
+        names: tuple[str, ...] = ()
+        if isinstance(error, WrongValueError | UnknownNameError):
+            names = (error.setting, *([error.kind] if isinstance(error, UnknownNameError) else []))
+        elif isinstance(error, IdleSettingError):
+            names = error.settings
+        return next((name for name in names if row.cells.get(name, "").strip()), "")
+
+
+_DECIDING = ("recipe", "light", "loras", "background", "prompt", "negative_prompt")
+"""Columns of a row that decide whether a shot is possible, beside its settings."""
+
+
+def _seed_of(slot: str) -> int:
+    """Return the seed of a slot, which is the same in each run and on each machine."""
+    return int.from_bytes(hashlib.sha256(slot.encode("utf-8", "surrogatepass")).digest()[:8]) % SEEDS
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links, and the user's spelling be lost

@@ -1,0 +1,77 @@
+"""Whether what a row asks can be a shot at all; found out once for all rows that ask alike."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from prodgen.errors import SettingError
+from prodgen.schema.prompts import read_lora
+from prodgen.shots import Recipe, check, new_shot
+from prodgen.shots.recipe import MAX_RECIPE_BYTES, Setting
+
+Settings = tuple[tuple[str, Setting], ...]
+
+
+@lru_cache(maxsize=4096)
+def recipe_with(recipe: str, settings: Settings, digest: str = "") -> Recipe:
+    """Return a recipe, by name or TOML file, with its settings.
+
+    Args:
+        recipe: Name of a built-in recipe, or path of a TOML file.
+        settings: Parameters by name.
+        digest: What `recipe_digest` gave for the file; "" for a built-in recipe.
+
+    Raises:
+        SettingError: If there is no such recipe, it does not take them, or its file has changed since.
+    """
+    loaded = _loaded(recipe, digest)
+    return loaded.with_settings(dict(settings)) if settings else loaded
+
+
+@lru_cache(maxsize=256)
+def _loaded(recipe: str, digest: str) -> Recipe:
+    loaded = Recipe.load(recipe)
+    if digest and recipe_digest(recipe) != digest:
+        raise SettingError(f"recipe {recipe!r} has changed since the run began; start it again")
+    return loaded
+
+
+def recipe_digest(recipe: str) -> str:
+    """Return the digest of a recipe's file; "" for a built-in one, which has none, or if there is no file."""
+    path = Path(recipe)
+    if path.suffix != ".toml" or not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.sha256(file.read(MAX_RECIPE_BYTES)).hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def check_kind(
+    recipe: str,
+    digest: str,
+    settings: Settings,
+    light: str | None,
+    loras: tuple[str, ...],
+    *,
+    has_prompt: bool,
+    has_negative_prompt: bool,
+    has_background: bool,
+) -> SettingError | None:
+    """Return why no shot of this kind can be made, whatever its photograph and words are; None: it can."""
+    try:
+        shot = new_shot(
+            "photo.png",
+            "words" if has_prompt else "",
+            negative_prompt="words" if has_negative_prompt else None,
+            seed=0,
+            recipe=recipe_with(recipe, settings, digest),
+            background="background.png" if has_background else None,
+            light=light,
+            loras=[read_lora(lora) for lora in loras],
+        )
+        check(shot)
+    except SettingError as error:
+        return error
+    return None
