@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         SegmentationError,
         SettingError,
         SheetError,
+        StorageError,
         UnknownNameError,
         UnsupportedFeatureError,
         WeightsError,
@@ -128,6 +129,7 @@ __all__ = [
     "SheetError",
     "Shot",
     "SoftInpainting",
+    "StorageError",
     "Txt2Img",
     "UnknownNameError",
     "UnsupportedFeatureError",
@@ -155,7 +157,7 @@ _HOMES = {
         "BackendUnreachableError IdentityError IdleSettingError ImageError Interrupted LedgerError "
         "MissingExtensionError NotABackendError NotAppliedError OutputInUseError PlacementError "
         "ProdgenError ProductNotKeptError ResultNotSentError SegmentationError SettingError SheetError "
-        "UnknownNameError UnsupportedFeatureError WeightsError WrongValueError"
+        "StorageError UnknownNameError UnsupportedFeatureError WeightsError WrongValueError"
     ),
     "files": "load save",
     "identity": "Likeness Verdict",
