@@ -19,9 +19,9 @@ import numpy as np
 from prodgen.cutout import rembg_sessions
 from prodgen.cutout.completion import complete_outline
 from prodgen.cutout.doubts import Segmentation
-from prodgen.cutout.fusion import WORK_PX, fuse
+from prodgen.cutout.fusion import WORK_PX, fuse, working_size
 from prodgen.cutout.hints import Point, Rectangle, hints_in
-from prodgen.cutout.matting import refine
+from prodgen.cutout.matting import refine, resized
 from prodgen.cutout.rembg_sessions import BIREFNET, ISNET, SAM, U2NET, U2NETP
 from prodgen.errors import SegmentationError
 from prodgen.images import Matte, Plane, RgbImage, resize
@@ -175,11 +175,12 @@ class RembgSegmenter:
             return Segmentation(refine(rgb, _sam_matte(rgb, box, points)))
         first = predict(PACKAGED, rgb)
         second = look_closer(rgb, first) if self.name == PACKAGED else predict(self.name, rgb)
-        fused = fuse(rgb, first, second, "crop" if self.name == PACKAGED else "network")
+        small = resized(rgb, working_size(rgb))
+        fused = fuse(small, first, second, "crop" if self.name == PACKAGED else "network")
         solid = cv2.GaussianBlur((fused > 0.5).astype(np.float32), (0, 0), STAIRS_SIGMA_PX)
-        matte = resize(np.asarray(solid, np.float32), rgb.shape[1], rgb.shape[0])
+        whole = complete_outline(small, np.asarray(solid, np.float32))
         looks = (first, second) if self.name == PACKAGED else (second, first)
-        return Segmentation(refine(rgb, complete_outline(rgb, matte)), looks=looks)
+        return Segmentation(refine(rgb, resize(whole, rgb.shape[1], rgb.shape[0])), looks=looks)
 
 
 def look_closer(rgb: RgbImage, first: Plane) -> Plane:
