@@ -14,8 +14,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from prodgen import masks
 from prodgen.errors import ImageError
-from prodgen.images import Matte, Pixels, Plane, RgbImage, as_floats, part_enlarged, reduced, resize
+from prodgen.images import (
+    Matte,
+    Pixels,
+    Plane,
+    RgbImage,
+    as_floats,
+    channel_sum,
+    part_enlarged,
+    reduced,
+    resize,
+)
 
 CLOSE_COLOURS = 0.03**2
 """Squared distance in sRGB between the colours of product and background at which photograph and matte have
@@ -44,8 +55,8 @@ TILE_PX = 256
 """Side of the squares in which the soft edge gets its colours.
 Speed: only those that hold an edge are worked on."""
 
-ROWS = 32
-"""Rows of the reduced picture whose band is fitted at a time. Speed, and memory."""
+CELLS = 4096
+"""Pixels of the reduced picture's band whose full pixels are fitted at a time. Memory."""
 
 
 def estimate_foreground(rgb: RgbImage, matte: Matte) -> RgbImage:
@@ -176,15 +187,25 @@ def _fit_edge(rgb: Pixels, matte: Matte, band: float, *, factor: int) -> None:
     near = _window_around(known.unknown, round(4 * band / factor) + 2)
     product = _near_mean(image[near], known.inside[near], band / factor)
     behind = _near_mean(image[near], known.outside[near], band / factor)
-    for first in range(0, size[1], ROWS):
-        rows, where = _band_at_full_size(known.unknown, first, factor, matte.shape)
-        if not where.any():
-            continue
-        before = matte[rows][where]
-        y, x = np.nonzero(where)
-        at = (y + rows.start + 0.5) / factor - 0.5 - near[0].start, (x + 0.5) / factor - 0.5 - near[1].start
-        pixels = as_floats(rgb[rows][where])
-        matte[rows][where] = _fitted(pixels, before, _sampled(product, *at), _sampled(behind, *at))
+    # What a division by the factor leaves over belongs to the last row and column.
+    left_over = [(0, int(side % factor > 0)) for side in matte.shape]
+    cells = np.argwhere(np.pad(known.unknown, left_over, mode="edge"))[..., None]
+    within = np.indices((factor, factor)).reshape(2, -1)
+    for first in range(0, len(cells), CELLS):
+        places = cells[first : first + CELLS] * factor + within
+        y, x = (np.minimum(places[:, axis], matte.shape[axis] - 1) for axis in range(2))
+        down, across = (
+            ((at + 0.5) / factor - 0.5 - window.start).astype(np.float32)
+            for at, window in zip((y, x), near, strict=True)
+        )
+        beside = _sampled(product, down, across), _sampled(behind, down, across)
+        matte[y, x] = _fitted(as_floats(rgb[y, x]), matte[y, x], *beside)
+
+
+def _sampled(values: Plane, y: Plane, x: Plane) -> Plane:
+    """Values (h, w, c) at places between its pixels, each (n, m), as (n, m, c); linear."""
+    found = cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, np.float32)
 
 
 def _window_around(where: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
@@ -196,36 +217,14 @@ def _window_around(where: NDArray[np.bool_], margin: int) -> tuple[slice, slice]
     )
 
 
-def _fitted(pixels: Plane, before: NDArray[np.float32], product: Plane, behind: Plane) -> NDArray[np.float32]:
-    """The shares of product in (n, 3) pixels, from means and mean squares (n, 4) of what lies beside them."""
-    axis = product[:, :3] - behind[:, :3]
-    length = np.einsum("nc,nc->n", axis, axis)
-    share = np.einsum("nc,nc->n", pixels - behind[:, :3], axis) / np.maximum(length, 1e-6)
-    uneven = sum(np.maximum(near[:, 3] - (near[:, :3] ** 2).sum(axis=1), 0) for near in (product, behind))
+def _fitted(pixels: RgbImage, before: Plane, product: Plane, behind: Plane) -> Plane:
+    """The shares of product in pixels (h, w, 3), by means and mean squares (h, w, 4) of what lies beside."""
+    axis = product[..., :3] - behind[..., :3]
+    length = channel_sum(axis * axis)
+    share = channel_sum((pixels - behind[..., :3]) * axis) / np.maximum(length, 1e-6)
+    uneven = sum(np.maximum(near[..., 3] - channel_sum(near[..., :3] ** 2), 0) for near in (product, behind))
     trust = length / (length + CLOSE_COLOURS + UNEVENNESS_WEIGHT * uneven)
     return np.asarray(before + (np.clip(share, 0, 1) - before) * trust, np.float32)
-
-
-def _band_at_full_size(
-    unknown: NDArray[np.bool_], first: int, factor: int, shape: tuple[int, ...]
-) -> tuple[slice, NDArray[np.bool_]]:
-    """Which full rows some rows of the reduced picture stand for, and where in them the band is."""
-    is_last = first + ROWS >= len(unknown)  # what a division by the factor leaves over belongs to the last
-    rows = slice(first * factor, shape[0] if is_last else (first + ROWS) * factor)
-    where = unknown[first : first + ROWS].repeat(factor, axis=0).repeat(factor, axis=1)
-    missing = ((0, rows.stop - rows.start - len(where)), (0, shape[1] - where.shape[1]))
-    return rows, np.pad(where, missing, mode="edge")
-
-
-def _sampled(values: Plane, y: NDArray[np.float64], x: NDArray[np.float64]) -> Plane:
-    """Values (h, w, c) at n places between its pixels, (n, c); linear."""
-    y, x = np.clip(y, 0, values.shape[0] - 1), np.clip(x, 0, values.shape[1] - 1)
-    top, left = y.astype(np.intp), x.astype(np.intp)
-    down, across = (y - top).astype(np.float32)[:, None], (x - left).astype(np.float32)[:, None]
-    bottom, right = np.minimum(top + 1, values.shape[0] - 1), np.minimum(left + 1, values.shape[1] - 1)
-    upper = values[top, left] * (1 - across) + values[top, right] * across
-    lower = values[bottom, left] * (1 - across) + values[bottom, right] * across
-    return np.asarray(upper * (1 - down) + lower * down, np.float32)
 
 
 class _EdgeBand(NamedTuple):
@@ -247,18 +246,17 @@ def _band(matte: Matte, band_px: float) -> _EdgeBand:
 
 def _near_mean(image: RgbImage, where: NDArray[np.bool_], band_px: float) -> Plane:
     """Mean colours and mean squared length, (h, w, 4), of the nearest pixels inside a mask."""
-    weight = where.astype(np.float32)[..., None]
-    squares = np.einsum("yxc,yxc->yx", image, image)[..., None]
-    features = np.concatenate([image, squares], axis=2) * weight
+    weight = where.astype(np.float32)
+    features = np.dstack([image, channel_sum(image * image)])
+    features *= masks.across(weight, features)
     small = 2 * round(band_px) + 1
     total = np.zeros(features.shape, np.float32)
-    share = np.full(features.shape[:2], 1e-12, np.float32)
+    share = np.full(weight.shape, 1e-12, np.float32)
     # A small window where it holds anything, else a wider one: weights a thousand times lower.
     for side, importance in ((small, 1.0), (2 * small + 1, 1e-3), (6 * small + 1, 1e-6)):
         cv2.scaleAdd(cv2.blur(features, (side, side)), importance, total, total)
         cv2.scaleAdd(cv2.blur(weight, (side, side)), importance, share, share)
-    total /= share[..., None]
-    return total
+    return np.asarray(total / masks.across(share, total), np.float32)
 
 
 def resized(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

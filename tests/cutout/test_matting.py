@@ -162,9 +162,9 @@ def test_tiles_leave_no_seams_in_the_colours_of_the_edge(soft_disc, monkeypatch)
     np.testing.assert_allclose(matting.estimate_foreground(photo, soft_disc), whole, atol=1e-5)
 
 
-def test_rows_taken_at_a_time_do_not_change_the_band(soft_disc, monkeypatch):
+def test_the_band_is_the_same_however_many_pixels_are_fitted_at_a_time(soft_disc, monkeypatch):
     photo = mixed(np.roll(soft_disc, 2, axis=0))
     whole = matting.refine(photo, soft_disc, band_px=4)
-    monkeypatch.setattr(matting, "ROWS", 5)
+    monkeypatch.setattr(matting, "CELLS", 5)
 
     np.testing.assert_array_equal(matting.refine(photo, soft_disc, band_px=4), whole)
