@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from prodgen.shots.handing_over import preparation
 from prodgen.shots.recipe import Delivery, Recipe, builtin_recipes
 from prodgen.shots.result import Result
-from prodgen.shots.run import check, complete, deliver, draw, open_tools, prepare, shoot, shoot_all
+from prodgen.shots.run import Tries, check, complete, deliver, draw, open_tools, prepare, shoot, shoot_all
 from prodgen.shots.shot import Shot, new_shot
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Recipe",
     "Result",
     "Shot",
+    "Tries",
     "builtin_recipes",
     "check",
     "complete",
@@ -19,6 +21,7 @@ __all__ = [
     "draw",
     "new_shot",
     "open_tools",
+    "preparation",
     "prepare",
     "shoot",
     "shoot_all",

@@ -1,6 +1,6 @@
 """What goes from one step of a shot to the next: small enough for another thread or process.
 
-    prepare  -> PreparedShot  the product on its canvas: all that does not depend on the seed
+    prepare  -> PreparedShot  the product on its canvas: all that depends on no prompt, light, LoRA or seed
     draw     -> DrawnShot     the scene that a backend drew
     complete -> Result        the picture, measured
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -45,14 +45,31 @@ class Steps:
 
     @classmethod
     def of(cls, stages: Sequence[Stage]) -> Self:
-        """Part stages before the first and after the last that makes a scene."""
+        """Part stages before the first and after the last that makes a scene.
+
+        Those before it that need the brief, or something that was made with it, go to the drawing.
+        """
         making = [number for number, stage in enumerate(stages) if Drawn in stage.gives]
         first, last = (making[0], making[-1] + 1) if making else (len(stages), len(stages))
-        return cls(tuple(stages[:first]), tuple(stages[first:last]), tuple(stages[last:]))
+        briefed: set[type] = {Brief}
+        before: list[Stage] = []
+        drawing: list[Stage] = []
+        for stage in stages[:first]:
+            if briefed.isdisjoint(stage.takes):
+                before.append(stage)
+            else:
+                briefed.update(stage.gives)
+                drawing.append(stage)
+        return cls(tuple(before), (*drawing, *stages[first:last]), tuple(stages[last:]))
+
+
+def preparation(shot: Shot) -> Hashable:
+    """Return what decides the work before the scene: equal ones share it, whatever scene is asked for."""
+    return *shot.pictures.items(), shot.box, shot.points, Steps.of(shot.recipe.stages).before
 
 
 class PreparedShot:
-    """A shot whose product is on its canvas; shots that differ in seed and output only can share it."""
+    """A shot whose product is on its canvas; shots that differ in their scene only can share it."""
 
     def __init__(self, shot: Shot, frame: Frame, seconds: Mapping[str, float]) -> None:
         self.shot = shot
@@ -69,16 +86,16 @@ class PreparedShot:
         return self._frame
 
     def for_shot(self, shot: Shot) -> PreparedShot:
-        """Return the same layers for another shot, which may differ in seed and output.
+        """Return the same layers for another shot of the same product on the same canvas.
 
         Raises:
-            SettingError: If it differs in anything else.
+            SettingError: If it differs in what decides them.
         """
-        if shot.preparation != self.shot.preparation:
+        if preparation(shot) != preparation(self.shot):
             raise SettingError(
-                "shots that differ in more than seed and output cannot share their preparation"
+                "only shots of one photograph, cut out and placed alike, share their preparation"
             )
-        return PreparedShot(shot, self.frame, self.seconds)
+        return PreparedShot(shot, self.frame.holding(_brief(shot)), self.seconds)
 
     def __getstate__(self) -> dict[str, Any]:
         packed = self._packed if self._frame is None else _PackedCutOut.of(self._frame)
@@ -97,7 +114,7 @@ class DrawnShot:
     def __getstate__(self) -> dict[str, Any]:
         earlier = self.prepared.frame
         new = [layer for kind, layer in self.frame.layers.items() if layer is not earlier.get(kind)]
-        backdrop = earlier[Placed].backdrop
+        backdrop = self.frame[Placed].backdrop
         return {
             "prepared": self.prepared,
             "seconds": self.seconds,
@@ -119,7 +136,7 @@ def start(shot: Shot) -> Frame:
     def read(picture: object) -> Any:
         return picture.photo if isinstance(picture, HeldPicture) else picture
 
-    photo, recipe = files.load(read(shot.photo)), shot.recipe
+    photo = files.load(read(shot.photo))
     given = Given(
         photo=photo,
         matte=None if shot.matte is None else files.load_matte(read(shot.matte)),
@@ -127,7 +144,12 @@ def start(shot: Shot) -> Frame:
         points=shot.points,
         backdrop=None if shot.background is None else files.load(read(shot.background)).rgb,
     )
-    brief = Brief(
+    return Frame().holding(given, _brief(shot)).noting(*photo.notices)
+
+
+def _brief(shot: Shot) -> Brief:
+    recipe = shot.recipe
+    return Brief(
         prompt=shot.prompt,
         negative_prompt=recipe.negative_prompt if shot.negative_prompt is None else shot.negative_prompt,
         seed=shot.seed,
@@ -135,7 +157,6 @@ def start(shot: Shot) -> Frame:
         loras=shot.loras,
         profile=recipe.profile,
     )
-    return Frame().holding(given, brief).noting(*photo.notices)
 
 
 def run_stages(stages: Sequence[Stage], frame: Frame, tools: Tools, seconds: dict[str, float]) -> Frame:

@@ -6,7 +6,7 @@ import html
 import platform
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ from prodgen.shots.shot import Shot
 
 KIND = "shot"
 """What tells the stories of product shots from those of other pictures."""
+
+WriteFile = Callable[[Path, bytes], None]
+"""Writes a file whole or not at all, given its path and content."""
 
 PREVIEW_PX = 768
 """Longer side of the picture that a notebook shows."""
@@ -87,12 +90,13 @@ class Result:
         """Whether it still is the same product: words first, then the main numbers, in one line."""
         return self.verdict.summary
 
-    def save(self, path: str | Path) -> Result:
+    def save(self, path: str | Path, write: WriteFile = files.write_bytes) -> Result:
         """Write the picture, with its story if the recipe says so, and return the result that knows its file.
 
         Args:
             path: Its ending decides the format: PNG, JPEG, WebP or TIFF. "{seed}" in its name stands for
                 the seed that was used.
+            write: Writes a file whole or not at all, given its path and content.
 
         Raises:
             ImageError: If the ending is unknown, the file cannot be written, or is one that the shot was
@@ -101,7 +105,8 @@ class Result:
         target, delivery = seeds.in_name(Path(path), self.seed), self.shot.recipe.delivery
         files.refuse_overwriting(target, *self.shot.paths)
         text = self.text() if delivery.metadata else None
-        files.save(target, self.image, text=text, quality=delivery.quality)
+        kind = files.format_of(target)
+        write(target, codecs.encode(kind, self.image, text=text, quality=delivery.quality))
         return replace(self, path=target)
 
     def as_dict(self) -> dict[str, Any]:

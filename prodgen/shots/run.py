@@ -21,10 +21,18 @@ from prodgen.files import PictureSource
 from prodgen.light import Light
 from prodgen.schema import Lora, seeds
 from prodgen.shots.frame import Tools
-from prodgen.shots.handing_over import OFFLINE, DrawnShot, PreparedShot, Steps, run_stages, start
+from prodgen.shots.handing_over import (
+    OFFLINE,
+    DrawnShot,
+    PreparedShot,
+    Steps,
+    preparation,
+    run_stages,
+    start,
+)
 from prodgen.shots.layers import Brief
 from prodgen.shots.recipe import Recipe, Setting
-from prodgen.shots.result import Result
+from prodgen.shots.result import Result, WriteFile
 from prodgen.shots.shot import Shot, new_shot
 
 OnProgress = Callable[[str, float], None]
@@ -110,7 +118,7 @@ def shoot_all(
     dialect: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Iterator[Result]:
-    """Render shots one after another; those that differ in seed only share the work before the scene.
+    """Render shots one after another; those of one product share the work before the scene.
 
     Raises:
         ProdgenError: At the first shot that fails; those before it are done and written.
@@ -119,7 +127,7 @@ def shoot_all(
         prepared: PreparedShot | None = None
         for shot in shots:
             check(shot)
-            if prepared is None or prepared.shot.preparation != shot.preparation:
+            if prepared is None or preparation(prepared.shot) != preparation(shot):
                 prepared = prepare(shot, tools)
             yield deliver(_kept(prepared.for_shot(shot), tools))
 
@@ -163,8 +171,12 @@ def complete(drawing: DrawnShot, tools: Tools) -> Result:
     return Result(shot=shot, frame=frame, image=frame.picture, seconds=seconds)
 
 
-def deliver(result: Result) -> Result:
+def deliver(result: Result, write: WriteFile = files.write_bytes) -> Result:
     """Write the picture where its shot says, if it does.
+
+    Args:
+        result: The picture.
+        write: Writes a file whole or not at all, given its path and content.
 
     Raises:
         ProductNotKeptError: If the product could not be kept and the recipe says "fail"; the picture is
@@ -173,8 +185,8 @@ def deliver(result: Result) -> Result:
     """
     output = result.shot.output
     if not result.is_failed or result.shot.recipe.on_failure == "warn":
-        return result if output is None else result.save(output)
-    aside = None if output is None else result.save(_aside(output)).path
+        return result if output is None else result.save(output, write)
+    aside = None if output is None else result.save(_aside(output), write).path
     raise ProductNotKeptError(
         result.verdict.failures,
         result.verdict.reasons(only_failures=True),
@@ -182,24 +194,43 @@ def deliver(result: Result) -> Result:
     )
 
 
-def _kept(prepared: PreparedShot, tools: Tools) -> Result:
-    """Draw until the product is inside its limits, or the recipe's tries are used up.
+class Tries:
+    """The seeds of one shot in turn, until its product is kept or the recipe's tries are used up."""
 
-    A cut-out that failed ends it at once: it is the same one with every seed.
-    """
-    tried: list[int] = []
-    for seed in seeds.tries(prepared.shot.seed, prepared.shot.recipe.tries):
-        tried.append(seed)
-        result = complete(draw(prepared, tools, seed=seed), tools)
-        if not result.is_failed or result.verdict.is_beyond_seeds:
-            break
-    if len(tried) == 1:
-        is_given_up = result.verdict.is_beyond_seeds and prepared.shot.recipe.tries > 1
-        notice = "no other seed was tried, since none mends the cut-out"
-        return replace(result, frame=result.frame.noting(notice)) if is_given_up else result
-    end = ", and the product was kept in none" if result.is_failed else " until the product was kept"
-    notice = f"seeds tried{end}: {', '.join(map(str, tried))}"
-    return replace(result, frame=result.frame.noting(notice))
+    def __init__(self, shot: Shot) -> None:
+        self._shot = shot
+        self._seeds = seeds.tries(shot.seed, shot.recipe.tries)
+        self._number = 1
+
+    @property
+    def seed(self) -> int:
+        """The seed to draw now."""
+        return self._seeds[self._number - 1]
+
+    def settle(self, result: Result) -> Result | None:
+        """Return what is to be delivered, with a notice of further tries; None: draw the next seed.
+
+        A cut-out that failed ends it at once: it is the same one with every seed.
+        """
+        is_beyond_seeds = result.verdict.is_beyond_seeds
+        if result.is_failed and not is_beyond_seeds and self._number < len(self._seeds):
+            self._number += 1
+            return None
+        if self._number > 1:
+            end = ", and the product was kept in none" if result.is_failed else " until the product was kept"
+            notice = f"seeds tried{end}: {', '.join(map(str, self._seeds[: self._number]))}"
+        elif result.is_failed and is_beyond_seeds and len(self._seeds) > 1:
+            notice = "no other seed was tried, since none mends the cut-out"
+        else:
+            return result
+        return replace(result, frame=result.frame.noting(notice))
+
+
+def _kept(prepared: PreparedShot, tools: Tools) -> Result:
+    tries = Tries(prepared.shot)
+    while (result := tries.settle(complete(draw(prepared, tools, seed=tries.seed), tools))) is None:
+        pass
+    return result
 
 
 @contextmanager

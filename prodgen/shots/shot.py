@@ -149,11 +149,6 @@ class Shot(CheckedValue):
             digest.update(b"-" if picture is None else _digest(picture))
         return digest.hexdigest()
 
-    @property
-    def preparation(self) -> Shot:
-        """What decides the work before the scene is drawn: all but the seed and the output."""
-        return self.model_copy(update={"seed": 0, "output": None})
-
     def story(self) -> dict[str, Any]:
         """Return the shot as it was asked, ready for JSON; of its pictures only the files' names."""
         names = {what: _name(picture) for what, picture in self.pictures.items()}

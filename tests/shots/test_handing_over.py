@@ -16,7 +16,7 @@ from prodgen.light import Light
 from prodgen.schema import Lora
 from prodgen.shots import Recipe, Shot, complete, draw, open_tools, prepare, shoot_all
 from prodgen.shots.frame import Tools
-from prodgen.shots.layers import CutOut, Drawn, Placed
+from prodgen.shots.layers import Brief, CutOut, Drawn, Placed
 
 SIDE = 640
 
@@ -100,7 +100,9 @@ OTHER = {
     "photo": lambda photo: photo.with_name("matte.png"),
     "prompt": lambda photo: "beach",
     "negative_prompt": lambda photo: "people",
-    "recipe": lambda photo: Recipe.load("inpaint"),
+    "seed": lambda photo: 4,
+    "output": lambda photo: photo.with_name("other.png"),
+    "recipe": lambda photo: Recipe.load("relight"),  # which places the product elsewhere
     "background": lambda photo: photo.with_name("room.jpg"),
     "matte": lambda photo: None,
     "box": lambda photo: (50, 50, 600, 600),
@@ -108,23 +110,40 @@ OTHER = {
     "light": lambda photo: Light.parse("left"),
     "loras": lambda photo: (Lora(name="shiny"),),
 }
-"""Another value for each field of a shot that decides its preparation."""
+"""Another value for each field of a shot."""
+
+OF_THE_SCENE = {"prompt", "negative_prompt", "seed", "output", "light", "loras"}
 
 
-@pytest.mark.parametrize("name", sorted(set(Shot.model_fields) - {"seed", "output"}))
-def test_shots_that_differ_in_anything_but_seed_and_output_never_share_their_preparation(photo, name):
+@pytest.mark.parametrize("name", sorted(set(Shot.model_fields) - OF_THE_SCENE))
+def test_shots_that_differ_in_the_product_or_its_place_never_share_their_preparation(photo, name):
     prepared = prepare(shot_of(photo))
 
-    with pytest.raises(SettingError, match="cannot share"):
+    with pytest.raises(SettingError, match="share their preparation"):
         prepared.for_shot(shot_of(photo, **{name: OTHER[name](photo)}))
 
 
-def test_shots_that_differ_in_seed_and_output_share_their_preparation(photo, tmp_path):
+@pytest.mark.parametrize("name", sorted(OF_THE_SCENE - {"loras"}))  # of which the embedded backend has none
+def test_shots_that_differ_in_the_scene_alone_share_it_and_give_the_very_picture(photo, tools, name):
+    other = shot_of(photo, **{name: OTHER[name](photo)})
+    alone = complete(draw(prepare(other), tools), tools)
     prepared = prepare(shot_of(photo))
 
-    other = prepared.for_shot(shot_of(photo, seed=4, output=tmp_path / "a.png"))
+    shared = complete(draw(prepared.for_shot(other), tools), tools)
 
-    assert other.frame is prepared.frame
+    assert shared.frame[Placed].placement is prepared.frame[Placed].placement
+    np.testing.assert_array_equal(shared.image, alone.image)
+    assert shared.story() == alone.story()
+
+
+def test_two_scenes_two_looks_and_two_settings_of_the_drawing_share_one_cut_out(photo):
+    prepared = prepare(shot_of(photo))
+    recipe = shot_of(photo).recipe.with_settings({"look": "cinematic", "steps": 9})
+
+    other = prepared.for_shot(shot_of(photo, recipe=recipe, loras=OTHER["loras"](photo)))
+
+    assert other.frame[CutOut] is prepared.frame[CutOut]
+    assert other.frame[Brief].loras == OTHER["loras"](photo)
 
 
 def test_two_lights_that_differ_give_two_pictures(photo):
@@ -132,7 +151,7 @@ def test_two_lights_that_differ_give_two_pictures(photo):
 
     left, right = shoot_all(shots, backend="embedded://")
 
-    assert left.frame[Placed] is not right.frame[Placed]
+    assert left.frame[Placed].matte is right.frame[Placed].matte  # and one cut-out serves both
     assert np.abs(left.image - right.image).max() > 0.02
 
 
