@@ -1,9 +1,10 @@
 """Ctrl-C: one sentence and exit code 130, whatever line of whatever library the interrupt hits.
 
 The first press raises KeyboardInterrupt in the main thread, so that everything cleans up behind itself;
-further ones are ignored meanwhile. What then comes out of the program, in whatever thread, is a consequence
-of the wish to stop and no fault: other threads lose their connection, an import ends half-way. Standard
-library only, so that it works from the first line.
+further ones are ignored meanwhile. Work that knows a better end takes presses itself (`answered_by`). What
+then comes out of the program, in whatever thread, is a consequence of the wish to stop and no fault: other
+threads lose their connection, an import ends half-way. Standard library only, so that it works from the first
+line.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -39,6 +40,8 @@ class _Wish:
 
     is_pressed: bool = False
     is_told: bool = False
+    answer: Callable[[], bool] | None = None
+    """What takes a press in place of the interrupt."""
 
 
 _wish = _Wish()
@@ -87,6 +90,20 @@ def heeded() -> Iterator[None]:
         raise SystemExit(EXIT_CODE)
 
 
+@contextmanager
+def answered_by(answer: Callable[[], bool]) -> Iterator[None]:
+    """While the block runs, let `answer` take each press; where it returns False, the work is interrupted.
+
+    It is called in the signal handler, in the middle of anything: it may set flags, and neither print nor
+    wait for a lock. Without effect outside of `heeded`.
+    """
+    before, _wish.answer = _wish.answer, answer
+    try:
+        yield
+    finally:
+        _wish.answer = before
+
+
 def run(program: str) -> NoReturn:
     """Run a program's main function, named as "package.module:name", as this process; never returns.
 
@@ -131,6 +148,7 @@ def _listen() -> None:
 
 
 def _press(_number: int, _frame: FrameType | None) -> None:
-    if not _wish.is_pressed:
-        _wish.is_pressed = True
-        raise KeyboardInterrupt
+    if _wish.is_pressed or (_wish.answer is not None and _wish.answer()):
+        return
+    _wish.is_pressed = True
+    raise KeyboardInterrupt

@@ -178,3 +178,35 @@ def test_off_the_main_thread_signals_are_left_alone():
     thread.join()
 
     assert found == [signal.default_int_handler]
+
+
+def test_work_that_knows_a_better_end_takes_the_first_press_and_the_next_one_interrupts():
+    went_on: list[str] = []
+    answers = iter([True, False])
+
+    def draw():
+        with stopping.answered_by(lambda: next(answers)):
+            press()
+            went_on.append("after one press")
+            press()
+            went_on.append("after two")
+
+    assert stopped_by(draw) == (130, STOPPED)
+    assert went_on == ["after one press"]
+
+
+def test_work_that_answered_a_press_and_ended_well_is_no_stopped_program():
+    def draw():
+        with stopping.answered_by(lambda: True):
+            press()
+
+    assert stopped_by(draw) == (0, "")
+
+
+def test_after_the_block_a_press_interrupts_as_ever():
+    def draw():
+        with stopping.answered_by(lambda: True):
+            pass
+        press()
+
+    assert stopped_by(draw) == (130, STOPPED)
