@@ -146,14 +146,85 @@ seed_option = click.option(
 )
 
 
-def output_option(*, metavar: str, default: str = "", required: bool = False) -> Callable[[F], F]:
+_SHOT_OPTIONS = (
+    click.option("--negative-prompt", type=Text(), help="What should not be seen. Default: the recipe's."),
+    click.option("--background", type=File(), help="A picture of yours to put the product into."),
+    cut_out_options,
+    click.option(
+        "--light",
+        type=LIGHT,
+        metavar="DIRECTION",
+        help="left, right, top, back-left, ambient, ... or 45,30 (degrees).",
+    ),
+    click.option("--look", type=LOOK, help="A look of the scene; see `prodgen list looks`."),
+    click.option(
+        "--place",
+        type=Text(),
+        metavar="PLACE",
+        help="auto, original, middle, left, right, ... or X,Y (shares of the canvas).",
+    ),
+    click.option(
+        "--size",
+        type=SIZE,
+        metavar="WxH|4:5|2k",
+        help="Canvas. Default: as large as the product's own pixels allow.",
+    ),
+    click.option("--fill", type=Number(), help="Share of the canvas that the product takes, 0.05 to 1."),
+    click.option(
+        "--enlarge", is_flag=True, default=None, help="Let the product be larger than photographed."
+    ),
+    click.option(
+        "--upscale",
+        type=UPSCALE,
+        metavar="2|4|WxH",
+        help="Enlarge the result; the product by its own pixels.",
+    ),
+    upscaler_option,
+    click.option(
+        "--recipe", type=RECIPE, default="relight", show_default=True, help="See `prodgen list recipes`."
+    ),
+    click.option("--steps", type=Whole(), help="Sampling steps."),
+    click.option("--cfg-scale", type=Number(), help="Weight of the prompt."),
+    click.option("--denoising-strength", type=Number(), help="How much may be redrawn, 0 to 1."),
+    click.option("--sampler", "sampler_name", type=Text(), help="A sampler of the server."),
+    click.option("--scheduler", type=Text(), help="A scheduler of the server."),
+    click.option(
+        "--checkpoint", type=Text(), help="A checkpoint of the server. Default: the one it has loaded."
+    ),
+    lora_option,
+    click.option(
+        "--strength", type=Number(), help="How much of the scene's light the product takes, 0 to 1."
+    ),
+    click.option("--shadow", type=Number(), help="Strength of the added shadow, 0 to 1."),
+    profile_option,
+    click.option("--tries", type=Whole(), help="Seeds to try until the product is inside its limits."),
+    click.option(
+        "--on-failure",
+        type=OneOf("way to end", ("warn", "fail")),
+        metavar="warn|fail",
+        help="warn: deliver with a warning; fail: keep the picture aside, exit 1.",
+    ),
+    seed_option,
+)
+
+
+def shot_options(command: F) -> F:
+    """Give a command all options that decide a shot, but for photograph and prompt; unasked ones are None."""
+    for option in reversed(_SHOT_OPTIONS):
+        command = option(command)
+    return command
+
+
+def output_option(
+    *, metavar: str, default: str = "", required: bool = False, type: File | None = None
+) -> Callable[[F], F]:
     """Return the option -o/--output; `default` says in words where the file goes without it."""
     text = f"Default: {default}" if default else None
     return click.option(
         "-o",
         "--output",
         cls=MadeFile,
-        type=File(),
+        type=type or File(),
         metavar=metavar,
         required=required,
         help=text,

@@ -154,7 +154,9 @@ class File(_Type):
 
     name = "file"
 
-    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+    def convert(
+        self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path | str:
         """Return the path."""
         text = str(value)
         if not text or "\0" in text:
@@ -173,3 +175,17 @@ class File(_Type):
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(incomplete, type="file")]
+
+
+class Place(File):
+    """A path, or the URL of a place for files, such as s3://bucket/prefix, which stays text."""
+
+    name = "place"
+
+    def convert(
+        self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path | str:
+        """Return the path or the URL."""
+        if isinstance(value, str) and "://" in value:
+            return value
+        return super().convert(value, param, ctx)
