@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -28,6 +30,13 @@ def shared() -> Path:
     if not (folder / "truth").is_dir():
         pytest.skip("the reference material (../shared) is not on this machine")
     return folder
+
+
+@pytest.fixture
+def run_events(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Makes events of a catalogue run that never was."""
+    monkeypatch.syspath_prepend(ROOT / "tests" / "batching")
+    return import_module("run_events")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,14 +19,14 @@ _KEY = "prodgen.printer"
 
 
 class Failure(click.ClickException):
-    """One sentence on stderr; exit code 1: it could not be done."""
+    """One sentence on stderr, or a line for each of many faults; exit code 1: it could not be done."""
 
-    def __init__(self, error: Exception | str) -> None:
-        super().__init__(" ".join(str(error).split()))
+    def __init__(self, error: Exception | str, *, lines: Iterable[object] = ()) -> None:
+        super().__init__("\n".join(" ".join(str(line).split()) for line in (error, *lines)))
 
     def show(self, file: object = None) -> None:
         """Print it."""
-        click.echo(f"prodgen: {_harmless(self.format_message())}", err=True)
+        click.echo(f"prodgen: {harmless(self.format_message())}", err=True)
 
 
 class Misuse(Failure):
@@ -59,7 +60,7 @@ class Printer:
     def text(self, text: str) -> None:
         """Print what was asked for, such as a list; also with --quiet."""
         if not self.as_json:
-            click.echo(_harmless(text))
+            click.echo(harmless(text))
 
     def data(self, value: object, *, indent: int | None = None) -> None:
         """Print one JSON value, with --json only."""
@@ -69,7 +70,7 @@ class Printer:
     def fact(self, name: str, value: object) -> None:
         """Print a named fact beside what was asked for."""
         if not (self.as_json or self.quiet):
-            click.echo(_harmless(f"{name:<9} {value}"))
+            click.echo(harmless(f"{name:<9} {value}"))
 
     def note(self, text: str) -> None:
         """Print a notice, once in a call however many pictures it holds for."""
@@ -79,7 +80,7 @@ class Printer:
 
     def warn(self, text: str) -> None:
         """Print what nobody should miss on stderr, also with --quiet and --json."""
-        click.echo(_harmless(text), err=True)
+        click.echo(harmless(text), err=True)
 
     def made(self, name: str, path: Path | str, about: str = "") -> None:
         """Print which file was made, and keep it for --open."""
@@ -132,6 +133,6 @@ def tell_picture(picture: GeneratedPicture, to: Printer, *, more: dict[str, Any]
         to.note(notice)
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Return the text with what would steer the terminal shown instead of sent."""
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)

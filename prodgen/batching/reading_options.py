@@ -1,0 +1,39 @@
+"""Options of a catalogue run that have a grammar: "8G" of memory, a scene as "NAME=TEMPLATE"."""
+
+from __future__ import annotations
+
+import re
+
+from prodgen.errors import WrongValueError
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+LEAST_BYTES = 2**28
+"""Least memory that is taken for meant: a shot of 1300x2000 pixels needs a gigabyte (docs/benchmarks.md)."""
+
+
+def read_bytes(text: str) -> int:
+    """Return how many bytes "8G", "500 MB" or "1.5GiB" are; a K is 1024.
+
+    Raises:
+        WrongValueError: If it cannot be read, or is less than 256 MB.
+    """
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise WrongValueError("memory", text, 'must be a number of bytes such as "8G" or "500M"')
+    count = int(float(found[1]) * _UNITS[found[2].upper()])
+    if count < LEAST_BYTES:
+        raise WrongValueError("memory", text, "must be at least 256M; a picture takes about 1G")
+    return count
+
+
+def read_scene(text: str) -> tuple[str, str]:
+    """Return the name and the template of a scene written as NAME=TEMPLATE.
+
+    Raises:
+        WrongValueError: If one of them is missing.
+    """
+    name, _, template = text.partition("=")
+    if not name.strip() or not template.strip() or "{" in name:
+        raise WrongValueError("scene", text, "must be NAME=TEMPLATE, such as 'kitchen={name} on a worktop'")
+    return name.strip(), template.strip()

@@ -1,0 +1,190 @@
+"""Follows a catalogue run to its end: shows it, passes its events on, heeds Ctrl-C, and says how it ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from prodgen import stopping
+from prodgen.cli import run_words
+from prodgen.cli.run_view import RunView, run_view
+from prodgen.cli.telling import Failure, Printer
+
+if TYPE_CHECKING:
+    from prodgen.batching.webhook import Webhook
+    from prodgen.dispatch import Event, RunEnded, StopButton
+
+Listener = Callable[["Event"], None]
+
+NOTICES_SHOWN = 20
+"""Different notices that a run prints; all stand in the report, with their pictures."""
+
+
+@dataclass
+class Reporting:
+    """Where the events of a run go beside the terminal; entered once, for one run or for many."""
+
+    as_json_lines: bool = False
+    webhook: str | None = None
+    metrics: str | None = None
+    listeners: list[Listener] = field(default_factory=list)
+    _webhook: Webhook | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Reporting:
+        """Open what is asked for.
+
+        Raises:
+            SettingError: If an address is none or taken, or a secret or package is missing.
+        """
+        with ExitStack() as stack:
+            if self.as_json_lines:
+                self.listeners.append(_print_line)
+            if self.metrics:
+                from prodgen.batching.metrics import metrics_served
+
+                self.listeners.append(stack.enter_context(metrics_served(self.metrics)))
+            if self.webhook:
+                from prodgen.batching.webhook import Webhook
+
+                self._webhook = stack.enter_context(Webhook(self.webhook))
+                self.listeners.append(self._webhook)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Close them: the webhook is given time to send its last words."""
+        self._stack.__exit__(*error)
+
+    def notices(self) -> Iterator[str]:
+        """Give what went wrong on the way out, once."""
+        while self._webhook is not None and self._webhook.notices:
+            yield self._webhook.notices.popleft()
+
+
+@dataclass
+class _Presses:
+    """Ctrl-C during a run: one press finishes what runs, a second interrupts it, a third breaks off."""
+
+    stop: StopButton
+    has_begun: bool = False
+    """Whether anything is under way that could be finished."""
+
+    def __call__(self) -> bool:
+        """Take a press; False if it should interrupt at once."""
+        if not self.has_begun or self.stop.presses >= 2:
+            return False
+        self.stop.press()
+        return True
+
+
+def follow(
+    events: Iterator[Event], to: Printer, *, title: str, stop: StopButton, reporting: Reporting
+) -> RunEnded:
+    """Go through the events of a run, and return how it ended.
+
+    Args:
+        events: The run, not begun yet.
+        to: What prints.
+        title: What the view is headed by.
+        stop: The run's stop button, which Ctrl-C presses.
+        reporting: Where the events go, too.
+    """
+    presses = _Presses(stop)
+    with run_view(to, title=title) as view, stopping.answered_by(presses):
+        return _followed(events, view, presses, reporting)
+
+
+def _followed(events: Iterator[Event], view: RunView, presses: _Presses, reporting: Reporting) -> RunEnded:
+    from prodgen.dispatch import PictureDone, PictureFailed, PlanMade, RunEnded, StepBegun
+
+    under_way: set[str] = set()
+    seen: set[str] = set()
+    is_told = False
+    for event in events:
+        for listener in reporting.listeners:
+            listener(event)
+        view(event)
+        for notice in reporting.notices():
+            view.note(notice)
+        match event:
+            case PlanMade():
+                presses.has_begun = True
+            case StepBegun():
+                under_way.add(event.order.slot)
+            case PictureDone():
+                under_way.discard(event.order.slot)
+                for notice in event.record.notices:
+                    if notice not in seen and len(seen) < NOTICES_SHOWN:
+                        seen.add(notice)
+                        view.note(f"{event.order.slot}: {notice}")
+            case PictureFailed():
+                under_way.discard(event.order.slot)
+            case RunEnded():
+                return event
+        if presses.stop.presses and not is_told:
+            is_told = True
+            view.finishing(len(under_way))
+    raise RuntimeError("a run ended without saying so")
+
+
+def tell_end(ended: RunEnded, to: Printer, *, out: Path | str) -> None:
+    """Print what a run came to, and leave by its exit code where it is not 0.
+
+    Raises:
+        Failure: If pictures failed or are left, for another reason than Ctrl-C.
+    """
+    counts = ended.counts
+    report, failed = f"{out}/report.html", f"{out}/failed.csv"
+    to.data(
+        {
+            "end": ended.end,
+            "counts": {"done": counts.done, "failed": counts.failed, "left": run_words.left(counts)},
+            "idle_share": {name: round(share, 4) for name, share in ended.idle_share.items()},
+            "report": report,
+            "failed": failed if counts.failed else None,
+        }
+    )
+    to.fact("pictures", run_words.counted(counts))
+    for name, share in ended.idle_share.items():
+        to.fact("backend", f"{name}: its GPU was idle for {run_words.share(share)} of the time")
+    to.made("report", report)
+    if ended.end == "stopped":
+        left = run_words.many(run_words.left(counts), "picture")
+        to.warn(f"prodgen: stopped; {left} left, nothing half-written; the same command goes on from here")
+        click.get_current_context().exit(stopping.EXIT_CODE)
+    if sentence := _why_not_all(ended, failed):
+        raise Failure(sentence)
+
+
+def _why_not_all(ended: RunEnded, failed: str) -> str:
+    """Return why not every picture is there, and what to do; "" if all are."""
+    counts = ended.counts
+    left = run_words.left(counts)
+    reasons = {
+        "deadline": "the deadline has come",
+        "failures": "more pictures failed than --max-failures allows",
+        "no place": "no backend works any more",
+        "storage": "pictures cannot be written any more: is the disk full?",
+    }
+    said = [reasons[ended.end]] if ended.end in reasons else []
+    if counts.failed:
+        of = run_words.many(run_words.total(counts), "picture")
+        said.append(
+            f"{run_words.number(counts.failed)} of {of} failed: {failed} says why, and is a catalogue itself"
+        )
+    if left and said:
+        said.append(f"{run_words.many(left, 'picture')} left: the same command goes on from here")
+    return "; ".join(said)
+
+
+def _print_line(event: Event) -> None:
+    from prodgen.batching.event_records import event_record
+
+    click.echo(json.dumps(event_record(event), ensure_ascii=False))
