@@ -80,7 +80,6 @@ def keys_of(source: str, headers: Sequence[str]) -> tuple[str, ...]:
     return keys
 
 
-def meant_by(key: str, present: Iterable[str]) -> str:
-    """Return the known column, absent so far, that an unknown one probably is a slip of; or ""."""
-    missing = [name for name in (*OF_A_SHOT, *setting_columns()) if name not in set(present)]
-    return next(iter(difflib.get_close_matches(key, missing, n=1, cutoff=_NEAR)), "")
+def meant_by(key: str, names: Iterable[str]) -> str:
+    """Return the one of `names` that an unknown column probably is a slip of; or ""."""
+    return next(iter(difflib.get_close_matches(key, names, n=1, cutoff=_NEAR)), "")

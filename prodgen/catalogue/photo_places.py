@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from functools import lru_cache
 from pathlib import Path
@@ -14,11 +15,16 @@ STORES = ("s3", "gs", "az", "file")
 """Schemes of URLs that lead to the web and to object stores; none is read unless URLs are allowed."""
 
 
+_PLAIN = re.compile(r"(?!\.)[^/](?:(?!/[./]).)*", re.DOTALL).fullmatch
+"""Whether a relative path has no part that is empty or begins with a dot, so that it need not be resolved."""
+
+
 class PicturePlaces:
     """Turns what cells say into paths and URLs, by one rule for a whole sheet."""
 
     def __init__(self, folder: Path, *, allow_outside: bool, allow_urls: bool) -> None:
-        self.folder = str(folder)
+        self.folder = os.path.normpath(folder)
+        self._start = self.folder.rstrip(os.sep) + os.sep
         self.allow_outside = allow_outside
         self.allow_urls = allow_urls
         self._inside = lru_cache(maxsize=4096)(self._is_folder_inside)
@@ -39,8 +45,10 @@ class PicturePlaces:
             raise SettingError(
                 f"{cell!r} is an absolute path; write it from the sheet's folder on, or say --allow-outside"
             )
+        if not is_absolute and _PLAIN(path):
+            return f"{self._start}{path}"
         whole = os.path.normpath(os.path.join(self.folder, path))  # noqa: PTH118 - 100,000 of them
-        if not (self.allow_outside or self._is_below(whole, os.path.normpath(self.folder))):
+        if not (self.allow_outside or self._is_below(whole, self.folder)):
             raise SettingError(f"{cell!r} leads out of the sheet's folder; say --allow-outside")
         return whole
 
@@ -65,8 +73,9 @@ class PicturePlaces:
             raise SettingError(f"{cell!r} is no file")
         if self.allow_outside:
             return
-        folder = os.path.dirname(place)  # noqa: PTH120 - 100,000 of them
-        if not self._inside(folder) or (is_link and not self._is_real_path_inside(place)):
+        if not self._inside(place.rpartition(os.sep)[0]) or (
+            is_link and not self._is_real_path_inside(place)
+        ):
             raise SettingError(
                 f"{cell!r} is a link that leads out of the sheet's folder; say --allow-outside"
             )
@@ -87,7 +96,7 @@ class PicturePlaces:
             raise SettingError(f"{cell!r} is a URL with a space in it; write %20")
         if scheme == "file" and not self.allow_outside:
             path = os.path.normpath("/" + rest.partition("/")[2])
-            if not self._is_below(path, os.path.normpath(self.folder)):
+            if not self._is_below(path, self.folder):
                 raise SettingError(f"{cell!r} leads out of the sheet's folder; say --allow-outside")
         return f"{scheme}://{rest}"
 

@@ -17,7 +17,7 @@ from prodgen.catalogue.file_names import safe_name
 from prodgen.catalogue.order import Order
 from prodgen.catalogue.output_pattern import OutputPattern, safe_path, stem_of
 from prodgen.catalogue.photo_places import PicturePlaces
-from prodgen.catalogue.row_rules import Settings, check_kind, recipe_digest
+from prodgen.catalogue.row_rules import Settings, check_kind, recipe_digest, recipe_with
 from prodgen.catalogue.sheet_opening import Catalogue
 from prodgen.catalogue.sheet_rows import Row
 from prodgen.catalogue.templates import Template, read_template
@@ -27,6 +27,9 @@ from prodgen.errors import IdleSettingError, SettingError, SheetFault, UnknownNa
 from prodgen.schema.prompts import read_prompt
 from prodgen.schema.seeds import MAX_SEED, SEEDS, siblings
 from prodgen.text2image.wildcards import MAX_PROMPT, Wildcards
+
+MOST_KNOWN = 4096
+"""Most kinds of rows whose settings are remembered; with more they are read again."""
 
 
 class RowPlanner:
@@ -42,7 +45,8 @@ class RowPlanner:
         self.pattern = OutputPattern(wishes.name, wishes.ending)
         self.wildcards = Wildcards(wishes.wildcards)
         self.setting_keys = [key for key in catalogue.keys if key in setting_columns()]
-        self.defaults: Settings = tuple(wishes.settings.items())
+        self.deciding = [key for key in catalogue.keys if key in {*self.setting_keys, *_DECIDING}]
+        self._known: dict[tuple[str, ...], tuple[dict[str, Any], Settings]] = {}
         self._empty: Counter[str] = Counter()
         self._ignored: Counter[str] = Counter()
         self._used: set[str] = set()
@@ -74,9 +78,10 @@ class RowPlanner:
     def notices(self) -> Iterator[str]:
         """Give a sentence for each thing that the user may not have meant."""
         keys = self.catalogue.keys
-        known = {*OF_A_SHOT, *setting_columns(), REASON, ""}
+        known = {*OF_A_SHOT, *setting_columns(), *self._used, REASON, ""}
+        wanted = {*OF_A_SHOT, *recipe_with(self.wishes.recipe, ()).settings} - {*keys}
         for key in keys:
-            if key not in known and key not in self._used and (meant := meant_by(key, keys)):
+            if key not in known and (meant := meant_by(key, wanted)):
                 yield f"column {self.catalogue.spelling(key)!r} is not used; is {meant!r} meant?"
         for key, times in self._ignored.items():
             yield f"{self.catalogue.spelling(key)!r} of {times:,} rows is not used, since scenes are given"
@@ -95,13 +100,20 @@ class RowPlanner:
                 yield from found
 
     def _chosen(self) -> Iterator[Row]:
-        only = self.wishes.only
-        chosen = (
-            row
-            for row in self.catalogue
-            if only is None or row.fault or fnmatch.fnmatchcase(self._sku(row), only)
-        )
-        return islice(chosen, self.wishes.limit)
+        return islice(filter(self._is_chosen, self.catalogue), self.wishes.limit)
+
+    def _is_chosen(self, row: Row) -> bool:
+        only, photos = self.wishes.only, self.wishes.photos
+        if row.fault is not None:
+            return photos is None
+        if only is not None and not fnmatch.fnmatchcase(self._sku(row), only):
+            return False
+        if photos is None:
+            return True
+        try:
+            return self.places.place_of(row.cells.get("photo", "").strip()) in photos
+        except SettingError:
+            return False  # what may not be read is not among those that were asked for
 
     def _sku(self, row: Row) -> str:
         return row.cells.get("sku", "").strip() or stem_of(row.cells.get("photo", "").strip())
@@ -110,8 +122,9 @@ class RowPlanner:
         self.faults.add(SheetFault(row.number, self.catalogue.spelling(key) if key else "", what, remedy))
 
     def _text(self, row: Row, key: str) -> str:
-        cell = row.cells.get(key, "")
-        if isinstance(cell, OddCell):
+        if not (cell := row.cells.get(key)):
+            return ""
+        if type(cell) is OddCell:
             self._fault(row, key, cell.what, cell.remedy)
             return ""
         return cell.strip()
@@ -137,7 +150,7 @@ class RowPlanner:
         photo, sku = self._picture(row, "photo"), self._sku(row)
         if not row.cells.get("photo", "").strip():
             self._fault(row, "photo", "is empty", "name the photograph, or remove the row")
-        asked, settings = self._asked_for(row)
+        asked, settings = self._decided(row)
         first = self._seed(row)
         own_scene = self._text(row, "scene")
         for scene, prompt, key in self._prompts(row):
@@ -146,7 +159,8 @@ class RowPlanner:
             self._check_kind(row, asked, settings, prompt)
             if template is None or (photo == ""):
                 continue
-            slot = "/".join([safe_path(sku), *map(safe_name, names)])
+            path = safe_path(sku)
+            slot = "/".join([path, *map(safe_name, names)]) if names else path
             start = _seed_of(slot) if first is None else first
             cells = {**row.cells, "sku": sku, "scene": " ".join(names)}
             for number, seed in enumerate(siblings(start, self.wishes.count), start=1):
@@ -160,7 +174,7 @@ class RowPlanner:
                     photo=photo,
                     prompt=words,
                     seed=seed,
-                    output=self._output(row, cells, sku, "-".join(names), seed, number, photo),
+                    output=self._output(row, cells, path, "-".join(names), seed, number, photo),
                     asked_for=self._with_negative(row, asked, cells, seed),
                     scene="/".join(names),
                 )
@@ -179,12 +193,14 @@ class RowPlanner:
         except SettingError as error:
             self._fault(row, key, str(error))
             return None
-        available = {*row.cells, "sku", "scene"} if template.names else set[str]()
-        if not self._check_names(row.number, self.catalogue.spelling(key), template.names, available):
-            return None
         for name in template.names:
-            if name not in ("sku", "scene"):
-                self._empty.update([] if self._text(row, name) else [name])
+            if name in row.cells:
+                if not self._text(row, name):
+                    self._empty[name] += 1
+            elif name not in ("sku", "scene"):
+                available = {*row.cells, "sku", "scene"}
+                self._check_names(row.number, self.catalogue.spelling(key), template.names, available)
+                return None
         return template
 
     def _words(
@@ -212,10 +228,10 @@ class RowPlanner:
         return {**asked, "negative_prompt": words}
 
     def _output(
-        self, row: Row, cells: Mapping[str, str], sku: str, scene: str, seed: int, number: int, photo: str
+        self, row: Row, cells: Mapping[str, str], path: str, scene: str, seed: int, number: int, photo: str
     ) -> str:
         try:
-            return self.pattern.name_of(cells, sku=sku, scene=scene, seed=seed, number=number, photo=photo)
+            return self.pattern.name_of(cells, sku=path, scene=scene, seed=seed, number=number, photo=photo)
         except SettingError as error:
             self._fault(row, "", str(error))
             return ""
@@ -223,10 +239,23 @@ class RowPlanner:
     def _seed(self, row: Row) -> int | None:
         if not (text := self._text(row, "seed")):
             return self.wishes.seed
-        if text.isascii() and text.isdecimal() and int(text[:12]) <= MAX_SEED:
+        if text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= MAX_SEED:
             return int(text)
         self._fault(row, "seed", f"must be a whole number from 0 to {MAX_SEED}, not {text!r}")
         return None
+
+    def _decided(self, row: Row) -> tuple[dict[str, Any], Settings]:
+        """Return what `_asked_for` does; most rows decide what one before them did."""
+        cells = tuple([row.cells.get(key, "") for key in self.deciding])
+        found = self._known.get(cells)
+        if found is None or OddCell in map(type, cells):
+            before = self.faults.total
+            found = self._asked_for(row)
+            if self.faults.total == before:
+                if len(self._known) >= MOST_KNOWN:
+                    self._known.clear()
+                self._known[cells] = found
+        return found
 
     def _asked_for(self, row: Row) -> tuple[dict[str, Any], Settings]:
         """Return what a row decides beside photograph, prompt and seed, by the names of `new_shot`."""
@@ -236,17 +265,18 @@ class RowPlanner:
             recipe = self._picture(row, "recipe")
         elif not recipe:
             recipe = _absolute(wishes.recipe) if wishes.recipe.endswith(".toml") else wishes.recipe
-        given = tuple((key, text) for key in self.setting_keys if (text := self._text(row, key)))
-        settings = tuple({**dict(self.defaults), **dict(given)}.items()) if given else self.defaults
+        given = {key: text for key in self.setting_keys if (text := self._text(row, key))}
+        settings = {**wishes.settings, **given}
         loras = self._text(row, "loras").replace(";", ",")
         background = self._picture(row, "background")
         if not background and wishes.background is not None:
             background = wishes.background if "://" in wishes.background else _absolute(wishes.background)
+        if recipe not in self._digests:
+            self._digests[recipe] = recipe_digest(recipe)
         found = {
             "recipe": recipe,
-            "recipe_sha256": self._digests.get(recipe)
-            or self._digests.setdefault(recipe, recipe_digest(recipe)),
-            "settings": dict(settings),
+            "recipe_sha256": self._digests[recipe],
+            "settings": settings,
             "negative_prompt": self._text(row, "negative_prompt") or wishes.negative_prompt,
             "light": self._text(row, "light") or wishes.light,
             "loras": [lora.strip() for lora in loras.split(",") if lora.strip()] or list(wishes.loras),
@@ -255,7 +285,7 @@ class RowPlanner:
             "box": self._checked(row, "box") or wishes.box,
             "points": self._checked(row, "points") or wishes.points,
         }
-        return {name: value for name, value in found.items() if value}, settings
+        return {name: value for name, value in found.items() if value}, tuple(settings.items())
 
     def _checked(self, row: Row, key: str) -> str:
         if text := self._text(row, key):
@@ -280,7 +310,7 @@ class RowPlanner:
         if error is None:
             return
         column = self._blamed(row, error)
-        is_own = any(row.cells.get(key, "").strip() for key in (*self.setting_keys, *_DECIDING))
+        is_own = any(row.cells.get(key, "").strip() for key in ("prompt", *self.deciding))
         remedy = "correct it, or rename the column if it is no setting" if column in self.setting_keys else ""
         number = row.number if is_own else 0
         self.faults.add(
@@ -297,8 +327,8 @@ class RowPlanner:
         return next((name for name in names if row.cells.get(name, "").strip()), "")
 
 
-_DECIDING = ("recipe", "light", "loras", "background", "prompt", "negative_prompt")
-"""Columns of a row that decide whether a shot is possible, beside its settings."""
+_DECIDING = frozenset(OF_A_SHOT) - {"photo", "sku", "scene", "prompt", "seed"}
+"""Columns that decide what is asked, beside the settings of a recipe."""
 
 
 def _seed_of(slot: str) -> int:

@@ -19,7 +19,7 @@ from prodgen.text2image.wildcards import Wildcards
 _STAND_IN = 0xF0000
 """First of the private characters that stand for a cell while alternatives and wildcards are chosen."""
 
-_STAND_INS = re.compile("[\U000f0000-\U000fffff]")
+_STAND_INS = re.compile("([\U000f0000-\U000fffff])")
 _COLUMN_NAME = re.compile(r"[^\W\d][\w -]*")
 _CHOICE = re.compile(r"\{[^{}]*\||__[\w./\\]")
 _BRACES = {"{": "\U000ffffc", "}": "\U000ffffd"}
@@ -43,9 +43,11 @@ class Template:
     """The text, with one private character for each column and literal brace."""
     has_choices: bool
     """Whether alternatives or wildcards are in it, which a seed decides."""
+    pieces: tuple[str | int, ...]
+    """What `masked` is made of: literal text, and places in `names`."""
 
     def fill(self, cells: Mapping[str, str], *, wildcards: Wildcards, seed: int) -> str:
-        """Return the prompt.
+        """Return the prompt, in one line.
 
         Args:
             cells: Text by the column's key; each of `names` must be in it.
@@ -55,17 +57,28 @@ class Template:
         Raises:
             SettingError: If a wildcard cannot be filled.
         """
-        text = wildcards.fill(self.masked, seed=seed).text if self.has_choices else self.masked
-        return self.with_words([as_words(cells[name]) for name in self.names], text)
+        words = [as_words(cells[name]) for name in self.names]
+        pieces = self.pieces
+        if self.has_choices:
+            pieces = _cut(wildcards.fill(self.masked, seed=seed).text, len(words))
+        return " ".join(_joined(pieces, words).split())
 
-    def with_words(self, words: Sequence[str], text: str | None = None) -> str:
-        """Return the text with `words` in place of `names`, one for each."""
+    def with_words(self, words: Sequence[str]) -> str:
+        """Return the text with `words` in place of `names`, one for each; without choices."""
+        return _joined(self.pieces, words)
 
-        def word_of(found: re.Match[str]) -> str:
-            place = ord(found[0]) - _STAND_IN
-            return words[place] if place < len(words) else _LITERALS.get(found[0], "")
 
-        return _STAND_INS.sub(word_of, self.masked if text is None else text)
+def _cut(masked: str, names: int) -> tuple[str | int, ...]:
+    """Cut a masked text into literal text, and the places of the columns that stand in it."""
+    pieces: list[str | int] = []
+    for part in _STAND_INS.split(masked):
+        place = ord(part) - _STAND_IN if _STAND_INS.fullmatch(part) else -1
+        pieces.append(place if 0 <= place < names else _LITERALS.get(part, part))
+    return tuple(pieces)
+
+
+def _joined(pieces: tuple[str | int, ...], words: Sequence[str]) -> str:
+    return "".join([words[piece] if isinstance(piece, int) else piece for piece in pieces])
 
 
 def as_words(cell: str) -> str:
@@ -73,13 +86,19 @@ def as_words(cell: str) -> str:
     return " ".join(cell.translate(_WORDS).split())
 
 
-@lru_cache(maxsize=1024)
 def read_template(text: str) -> Template:
     """Return the template that a text means.
 
     Raises:
         SettingError: If a brace has no other one, or what is in braces is no column's name.
     """
+    if "{" in text or "}" in text or _STAND_INS.search(text):
+        return _read(text)
+    return Template(text, (), text, _CHOICE.search(text) is not None, (text,))
+
+
+@lru_cache(maxsize=1024)
+def _read(text: str) -> Template:
     if _STAND_INS.search(text):
         raise SettingError("a template cannot hold private characters of Unicode; remove them")
     names: dict[str, str] = {}
@@ -107,7 +126,7 @@ def read_template(text: str) -> Template:
     if len(pieces) > 1:
         raise SettingError("the template has a '{' without a '}'; write {{ for a brace itself")
     masked = "".join(pieces[0])
-    return Template(text, tuple(names), masked, has_choices=_CHOICE.search(masked) is not None)
+    return Template(text, tuple(names), masked, _CHOICE.search(masked) is not None, _cut(masked, len(names)))
 
 
 def _stand_in(inside: str, names: dict[str, str]) -> str:

@@ -80,6 +80,9 @@ class Wishes(CheckedValue):
     only: str | None = None
     """Take only the products whose sku is like this pattern, such as "MUG-*"."""
 
+    photos: frozenset[str] | None = None
+    """Take only the rows of these photographs, by absolute path."""
+
     allow_outside: bool = False
     """Whether photographs may lie outside of the sheet's folder."""
 
