@@ -42,12 +42,12 @@ def read_json(path: Path) -> Table:
     if isinstance(found, dict):
         arrays = [value for value in found.values() if isinstance(value, list)]
         found = found.get("products", arrays[0] if len(arrays) == 1 else None)
-    if not isinstance(found, list):
+    products = found if isinstance(found, list) else []
+    if not (columns := _columns(products)):
         raise SettingError(
             f'sheet {str(path)!r} has no list of products; write [{{"photo": "mug.jpg"}}, ...]'
         )
-    products = found
-    return Table(_columns(products), lambda keys: _rows(enumerate(products, start=1), keys), ())
+    return Table(columns, lambda keys: _rows(enumerate(products, start=1), keys))
 
 
 def read_json_lines(path: Path) -> Table:
@@ -87,8 +87,11 @@ def _product(line: str, number: int) -> Any:
 
 
 def _columns(products: Iterable[Any]) -> tuple[str, ...]:
-    names = {name: None for product in products if isinstance(product, dict) for name in product}
-    return tuple(names)
+    names: dict[str, str] = {}
+    for product in products:
+        for name in product if isinstance(product, dict) else ():
+            names.setdefault(known_key(name), name)
+    return tuple(names.values())
 
 
 def _rows(products: Iterable[tuple[int, Any]], keys: Sequence[str]) -> Iterator[Row]:
@@ -101,9 +104,12 @@ def _rows(products: Iterable[tuple[int, Any]], keys: Sequence[str]) -> Iterator[
             fault = SheetFault(number, "", "is no product", 'write {"photo": "mug.jpg", ...}')
             yield Row(number, {}, fault)
         else:
-            cells = dict(missing)
+            cells = {}
             for name, value in product.items():
                 key = known.get(name) or known.setdefault(name, known_key(name))
                 cells[key] = as_text(value, key)
-            if any(cells.values()):
-                yield Row(number, cells)
+            if len(cells) < len(product):
+                what, remedy = "has two names that mean the same", f"leave one of them: {', '.join(product)}"
+                yield Row(number, {}, SheetFault(number, "", what, remedy))
+            elif any(cells.values()):
+                yield Row(number, missing | cells)

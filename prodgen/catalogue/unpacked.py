@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import re
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -162,7 +163,7 @@ def _opened(path: Path) -> zipfile.ZipFile:
 
 def _pieces(book: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
     """Unpack an entry, cut behind a row where there are any; the size that it claims is not believed."""
-    entry.file_size = MAX_UNPACKED_BYTES + 1
+    entry.file_size = sys.maxsize  # otherwise zipfile stops at the size that is claimed
     rest = b""
     try:
         with book.open(entry) as file:

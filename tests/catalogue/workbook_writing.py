@@ -60,7 +60,8 @@ def write_xlsx(path: Path, sheets: Mapping[str, str]) -> Path:
     for number, name in enumerate(sheets, start=1):
         entries.append(f'<sheet name={quoteattr(name)} sheetId="{number}" r:id="rId{number}"/>')
         links.append(
-            f'<Relationship Id="rId{number}" Type="{_RELATIONS}/worksheet" Target="worksheets/s{number}.xml"/>'
+            f'<Relationship Id="rId{number}" Type="{_RELATIONS}/worksheet"'
+            f' Target="worksheets/s{number}.xml"/>'
         )
         kinds.append(
             f'<Override PartName="/xl/worksheets/s{number}.xml" ContentType='
