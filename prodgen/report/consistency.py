@@ -100,9 +100,14 @@ class Spread:
     typical: float
     """Median; of angles the circular one, 0 to 360."""
     mad: float
-    """Median absolute deviation."""
+    """Median absolute deviation: half of the pictures are farther from what is typical."""
     outliers: tuple[Outlier, ...] = ()
     """What stands out, the farthest first."""
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether there is no common look: half of the pictures differ from what is typical, visibly."""
+        return self.mad > self.aspect.step
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@
     for (const row of JSON.parse(block.textContent)) { rows.push(row); }
     block.remove();
   }
-  const LABELS = { pass: "pass", warn: "warn", fail: "fail", failed: "not made", waiting: "waiting", working: "in work" };
+  const LABELS = { pass: "pass", warn: "warn", fail: "fail", failed: "not made", waiting: "waiting", working: "being made" };
   const WHOSE = { row: "this row", place: "a backend", run: "the run, not the row" };
   const RANK = { failed: 0, fail: 1, warn: 2, pass: 3, working: 4, waiting: 5 };
   const word = (value) => (typeof value === "number" ? about.words[value] : value || "");
@@ -130,13 +130,18 @@
 
   function tellSideBySide() {
     if (!about.scenes.length) { return; }
-    const inside = about.scenes.map((scene) => table(["", "typical", "spread (MAD)", "stand out"],
-      scene.spreads.map((spread) => [spread.name, spread.typical, spread.spread, standing(spread.outliers)]),
+    const inside = about.scenes.map((scene) => table(["", "typical", "half differ by more than", "stand out"],
+      scene.spreads.map((spread) => [spread.name, spread.typical, differing(spread), standing(spread.outliers)]),
       (scene.scene ? scene.scene + ", " : "") + number(scene.count) + " pictures"));
+    const wide = new Set(about.scenes.flatMap((scene) => scene.spreads.filter((spread) => spread.isWide).map((spread) => spread.name)));
     const said = outliers.size ? number(outliers.size) + (outliers.size === 1 ? " picture stands out" : " pictures stand out")
-      : "one light, one size, one exposure";
+      : wide.size ? "no picture stands out, but many differ" : "one light, one size, one exposure";
     panel("side", "Side by side", said, make("p", { className: "soft" },
-      "How well the pictures of a scene match on a shop page: the median, and what is far from it."), ...inside);
+      "How well the pictures of a scene match on a shop page: what is typical (median), how much they differ (MAD), and which are far off."), ...inside);
+  }
+
+  function differing(spread) {
+    return spread.isWide ? make("b", { className: "warn", textContent: spread.spread }) : spread.spread;
   }
 
   function standing(found) {
@@ -197,6 +202,7 @@
     if (id("sort").value !== "sheet") { chosen.sort(ORDERS[id("sort").value]); }
     for (const button of id("filters").children) { button.setAttribute("aria-pressed", String(button.dataset.filter === filter)); }
     id("count").textContent = chosen.length === rows.length ? "" : "Showing " + number(chosen.length) + " of " + number(rows.length);
+    id("nothing").hidden = chosen.length > 0;
     arrange();
   }
 
@@ -214,6 +220,7 @@
     tops = [0];
     for (const line of lines) { tops.push(tops[tops.length - 1] + (line.px || rowPx)); }
     const total = tops[tops.length - 1];
+    list.setAttribute("role", view === "list" ? "feed" : "group");
     squeeze = Math.max(1, total / MOST_PX);
     list.style.height = total / squeeze + "px";
     above = list.getBoundingClientRect().top + window.scrollY;
@@ -253,6 +260,10 @@
     for (let index = first; index < last; index += 1) {
       if (!drawn.has(index)) {
         const line = lines[index], element = line.make ? line.make() : rowElement(line.row);
+        if (line.row) {
+          element.setAttribute("aria-posinset", index + 1);
+          element.setAttribute("aria-setsize", lines.length);
+        }
         drawn.set(index, element);
         const after = drawn.get(index - 1);  // the order in the page is the order on the screen, for the keyboard
         if (after && after.parentNode === list) { after.after(element); } else { place(index, element); }
@@ -309,6 +320,8 @@
     find(".picture").append(picture ? stage(row, before, after) : empty(row));
     badge(find(".badge"), row);
     find(".sku").textContent = get(row, "sku");
+    find(".slot").textContent = get(row, "slot").startsWith(get(row, "sku") + "/") ? get(row, "slot").slice(get(row, "sku").length + 1) : get(row, "slot");
+    element.classList.toggle("without", !picture);
     find(".prompt").textContent = word(get(row, "prompt"));
     const reasons = [...(get(row, "reasons") || []).map(word), ...(outliers.get(get(row, "slot")) || []).map((text) => "stands out: " + text)];
     find(".verdict").textContent = picture ? word(get(row, "verdict")) : reasons[0] || "";
@@ -392,10 +405,10 @@
     const left = dialog.querySelector(".left"), right = dialog.querySelector(".right");
     left.replaceChildren(picture ? stage(row, before, after) : empty(row));
     if (picture) {
-      const large = new Image();
-      large.addEventListener("load", () => { if (opened === row) { left.querySelector(".after").src = large.src; } });
-      large.addEventListener("error", () => { if (opened === row) { left.querySelector(".tag.right").textContent = "the picture is not in its place"; } });
-      large.src = link(picture);
+      whenLoaded(picture, row, (url) => { left.querySelector(".after").src = url; },
+        () => { left.querySelector(".tag.of-after").textContent = "the picture is not in its place"; });
+    } else if (get(row, "photo")) {
+      whenLoaded(get(row, "photo"), row, (url) => left.replaceChildren(make("img", { src: url, alt: "The photograph", className: "photo" })));
     }
     right.replaceChildren(...told(row));
     right.scrollTop = 0;
@@ -404,6 +417,14 @@
     id("next").disabled = index < 0 || index + 1 >= chosen.length;
     if (!dialog.open) { dialog.showModal(); }
     remember(get(row, "slot"));
+  }
+
+  // Does something with a picture's file when it is there and its row is still the one that is shown.
+  function whenLoaded(path, row, then, otherwise) {
+    const large = new Image();
+    large.addEventListener("load", () => { if (opened === row) { then(large.src); } });
+    large.addEventListener("error", () => { if (opened === row && otherwise) { otherwise(); } });
+    large.src = link(path);
   }
 
   function step(by) {
@@ -490,6 +511,7 @@
   })()).observe(document.body);
   window.addEventListener("resize", soon);
   id("search").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => choose(filter), 120); });
+  id("reset").addEventListener("click", () => { id("search").value = ""; choose("all"); });
   id("sort").addEventListener("change", () => choose(filter));
   for (const button of id("views").children) {
     button.addEventListener("click", () => {

@@ -122,6 +122,7 @@ def _scene(looks: SceneLooks) -> dict[str, Any]:
                 "count": spread.count,
                 "typical": spread.aspect.shown(spread.typical),
                 "spread": spread.aspect.shown(spread.mad),
+                "isWide": spread.is_wide,
                 "outliers": [[one.slot, one.aspect.shown(one.value)] for one in spread.outliers],
             }
             for spread in looks.spreads

@@ -53,7 +53,7 @@ def test_a_product_in_twice_the_light_is_one_stop_lighter():
 
 
 def test_a_black_product_says_nothing_about_its_exposure():
-    assert "product_stops" not in appearance(frame_of(place_of(), product=0.02, kept=0.04))
+    assert "product_stops" not in appearance(frame_of(place_of(), product=0.02, kept=0.5))
 
 
 def test_a_picture_that_is_all_product_has_no_scene_to_measure():
