@@ -182,7 +182,7 @@ def scene_of(order: Order) -> tuple[str, str]:
         for name in ("recipe", "background", "light", "settings", "negative_prompt", "loras")
         if order.asked_for.get(name)
     }
-    name = str(getattr(order, "scene", ""))
+    name = order.scene
     return json.dumps([name, asked], sort_keys=True, default=str), name or _short(asked)
 
 

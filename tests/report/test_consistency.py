@@ -118,7 +118,7 @@ def test_broken_numbers_in_a_record_are_passed_over(row):
 def test_sentences_name_the_farthest_first_and_count_the_rest(row):
     looks = [*near("exposure_l", 62, 1, 40), *[{"exposure_l": value} for value in (40, 20, 30, 25)]]
 
-    (sentence,) = sentences(side_by_side(pictures(row, looks, asked_for={"recipe": "kitchen"})))
+    (sentence,) = sentences(side_by_side(pictures(row, looks, scene="kitchen")))
 
     assert sentence.startswith(
         "kitchen: 4 of 44 pictures stand out by the lightness of the scene (typically 62 L*): "
