@@ -46,7 +46,7 @@ def safe_name(text: str) -> str:
 
 def as_disks_see(path: str) -> str:
     """Return a path as file systems compare it that take no notice of case or of how accents are composed."""
-    return unicodedata.normalize("NFC", path).casefold()
+    return unicodedata.normalize("NFC", path).lower()
 
 
 def _escaped(letter: str) -> str:

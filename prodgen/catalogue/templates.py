@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from prodgen.catalogue.columns import known_key
 from prodgen.errors import SettingError, shortened
-from prodgen.text2image.wildcards import Wildcards
+from prodgen.text2image.wildcards import MAX_PROMPT, Wildcards
 
 _STAND_IN = 0xF0000
 """First of the private characters that stand for a cell while alternatives and wildcards are chosen."""
@@ -90,8 +90,10 @@ def read_template(text: str) -> Template:
     """Return the template that a text means.
 
     Raises:
-        SettingError: If a brace has no other one, or what is in braces is no column's name.
+        SettingError: If it is too long, a brace has no other one, or what is in braces is no column's name.
     """
+    if len(text) > MAX_PROMPT:
+        raise SettingError(f"the template has {len(text):,} characters; {MAX_PROMPT:,} are possible")
     if "{" in text or "}" in text or _STAND_INS.search(text):
         return _read(text)
     return Template(text, (), text, _CHOICE.search(text) is not None, (text,))
