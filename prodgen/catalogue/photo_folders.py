@@ -27,7 +27,7 @@ def read_folder(folder: Path) -> Table:
 
     def rows(keys: Sequence[str]) -> Iterator[Row]:
         del keys
-        for number, name in enumerate(_photos(folder, ""), start=1):
+        for number, name in enumerate(photo_names(folder), start=1):
             yield Row(number, {"photo": name, "sku": os.path.splitext(name)[0]})  # noqa: PTH122 - of 100,000 names
 
     if next(rows(()), None) is None:
@@ -36,8 +36,18 @@ def read_folder(folder: Path) -> Table:
     return Table(("photo", "sku"), rows)
 
 
-def _photos(folder: Path, below: str) -> Iterator[str]:
-    """Give the photographs' paths with forward slashes; memory holds the names of one folder at a time."""
+def photo_names(folder: Path, below: str = "") -> Iterator[str]:
+    """Give the photographs' paths in a folder, by name, with forward slashes.
+
+    Memory holds the names of one folder at a time.
+
+    Args:
+        folder: The folder.
+        below: Only what is in this folder of it, "name/".
+
+    Raises:
+        SettingError: If it cannot be read.
+    """
     try:
         with os.scandir(folder / below) as found:
             entries = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in found)
@@ -49,6 +59,6 @@ def _photos(folder: Path, below: str) -> Iterator[str]:
         if name.startswith(".") or name == "__MACOSX":
             continue
         if is_folder:
-            yield from _photos(folder, f"{below}{name}/")
+            yield from photo_names(folder, f"{below}{name}/")
         elif os.path.splitext(name)[1].lower() in PHOTO_ENDINGS:  # noqa: PTH122 - of 100,000 names
             yield below + name

@@ -14,7 +14,7 @@ import click
 from prodgen import stopping
 from prodgen.cli import run_words
 from prodgen.cli.run_view import RunView, run_view
-from prodgen.cli.telling import Failure, Printer
+from prodgen.cli.telling import Failure, Printer, printer
 
 if TYPE_CHECKING:
     from prodgen.batching.webhook import Webhook
@@ -45,6 +45,7 @@ class Reporting:
         """
         with ExitStack() as stack:
             if self.as_json_lines:
+                printer().as_json = True
                 self.listeners.append(_print_line)
             if self.metrics:
                 from prodgen.batching.metrics import metrics_served
@@ -134,7 +135,7 @@ def _followed(events: Iterator[Event], view: RunView, presses: _Presses, reporti
     raise RuntimeError("a run ended without saying so")
 
 
-def tell_end(ended: RunEnded, to: Printer, *, out: Path | str) -> None:
+def tell_end(ended: RunEnded, to: Printer, *, out: Path | str, json_lines: bool) -> None:
     """Print what a run came to, and leave by its exit code where it is not 0.
 
     Raises:
@@ -142,15 +143,16 @@ def tell_end(ended: RunEnded, to: Printer, *, out: Path | str) -> None:
     """
     counts = ended.counts
     report, failed = f"{out}/report.html", f"{out}/failed.csv"
-    to.data(
-        {
-            "end": ended.end,
-            "counts": {"done": counts.done, "failed": counts.failed, "left": run_words.left(counts)},
-            "idle_share": {name: round(share, 4) for name, share in ended.idle_share.items()},
-            "report": report,
-            "failed": failed if counts.failed else None,
-        }
-    )
+    if not json_lines:  # their last one says all this
+        to.data(
+            {
+                "end": ended.end,
+                "counts": {"done": counts.done, "failed": counts.failed, "left": run_words.left(counts)},
+                "idle_share": {name: round(share, 4) for name, share in ended.idle_share.items()},
+                "report": report,
+                "failed": failed if counts.failed else None,
+            }
+        )
     to.fact("pictures", run_words.counted(counts))
     for name, share in ended.idle_share.items():
         to.fact("backend", f"{name}: its GPU was idle for {run_words.share(share)} of the time")

@@ -14,12 +14,12 @@ from prodgen.cli.parameters import (
     output_option,
     shot_options,
 )
-from prodgen.cli.values import Checked, Place, Text, Whole
+from prodgen.cli.values import Checked, Location, Text, Whole
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _RUN_OPTIONS = (
-    output_option(metavar="DIR", required=True, type=Place()),
+    output_option(metavar="DIR", required=True, type=Location()),
     click.option(
         "--prompt",
         type=Text(),

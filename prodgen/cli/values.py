@@ -177,10 +177,10 @@ class File(_Type):
         return [CompletionItem(incomplete, type="file")]
 
 
-class Place(File):
+class Location(File):
     """A path, or the URL of a place for files, such as s3://bucket/prefix, which stays text."""
 
-    name = "place"
+    name = "location"
 
     def convert(
         self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None
