@@ -333,7 +333,7 @@ _DECIDING = frozenset(OF_A_SHOT) - {"photo", "sku", "scene", "prompt", "seed"}
 
 def _seed_of(slot: str) -> int:
     """Return the seed of a slot, which is the same in each run and on each machine."""
-    return int.from_bytes(hashlib.sha256(slot.encode("utf-8", "surrogatepass")).digest()[:8]) % SEEDS
+    return int.from_bytes(hashlib.sha256(slot.encode("utf-8", "surrogatepass")).digest()) % SEEDS
 
 
 def _absolute(path: str) -> str:
