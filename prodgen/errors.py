@@ -116,14 +116,17 @@ class OutputInUseError(LedgerError):
     `pid` is 0 and the texts are empty where the other run has not said it yet.
     """
 
-    def __init__(self, path: str, pid: int = 0, host: str = "", since: str = "") -> None:
+    def __init__(
+        self,
+        path: str,
+        pid: int = 0,
+        host: str = "",
+        since: str = "",
+        remedy: str = "stop it or wait for its end, or choose another output",
+    ) -> None:
         who = f" (process {pid} on {host}, since {since})" if pid else ""
-        super().__init__(
-            path,
-            f"another run works on this folder{who}",
-            "stop it or wait for its end, or choose another output",
-        )
-        self.args = (path, pid, host, since)
+        super().__init__(path, f"another run works on this folder{who}", remedy)
+        self.args = (path, pid, host, since, remedy)
         self.pid = pid
         self.host = host
         self.since = since

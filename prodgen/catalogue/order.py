@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Self
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Order:
     def as_json(self) -> str:
         """Return it as one line of JSON."""
         # Not `asdict`, which copies every value: a catalogue has a hundred thousand.
-        return json.dumps({one.name: getattr(self, one.name) for one in fields(self)}, ensure_ascii=False)
+        return _ENCODER.encode({name: getattr(self, name) for name in self.__slots__})
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -166,6 +166,24 @@ class Database:
         """
         with self._lock, told(self.path):
             return work(self._connection)
+
+    def copy(self) -> bytes:
+        """Return a consistent copy of the file, in one piece.
+
+        Raises:
+            LedgerError: If it cannot be made.
+        """
+        place = self.path.with_suffix(".copy")
+        try:
+            with self._lock, told(place), closing(sqlite3.connect(place, isolation_level=None)) as copied:
+                self._connection.backup(copied)
+                copied.execute("PRAGMA journal_mode=DELETE")
+            return place.read_bytes()
+        except OSError as error:
+            raise LedgerError(str(place), f"the ledger cannot be copied ({error.strerror})") from error
+        finally:
+            with suppress(OSError):
+                place.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close it, and leave one plain file that can be read where nothing may be written.

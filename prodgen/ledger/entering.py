@@ -145,21 +145,36 @@ def refuse_taken(run: sqlite3.Connection, judged: Judged) -> None:
     Raises:
         LedgerError: If there is one.
     """
+    insert = "INSERT INTO temp.taken VALUES (?, ?)"
+    run.execute("SAVEPOINT taken")
+    try:
+        run.executemany(insert, [taken for decision, _ in judged for taken in _names(decision.order)])
+    except sqlite3.IntegrityError:
+        run.execute("ROLLBACK TO taken")
+    else:
+        run.execute("RELEASE taken")
+        return
     for decision, _ in judged:
         order = decision.order
-        # Without regard to case, as the file systems of Windows and macOS are.
-        for what, name in (("name", order.slot), ("output", f"{order.output.casefold()}\0")):
-            taken = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), signed=True)
+        for what, shown, taken in zip(
+            ("name", "output"), (order.slot, order.output), _names(order), strict=True
+        ):
             try:
-                run.execute("INSERT INTO temp.taken VALUES (?, ?)", (taken, order.row))
+                run.execute(insert, taken)
             except sqlite3.IntegrityError:
-                (first,) = run.execute("SELECT row FROM temp.taken WHERE name = ?", (taken,)).fetchone()
-                shown = order.slot if what == "name" else order.output
+                (first,) = run.execute("SELECT row FROM temp.taken WHERE name = ?", taken[:1]).fetchone()
                 raise LedgerError(
                     f"rows {first} and {order.row}",
                     f"both have the {what} {shown!r}",
                     "let the pattern of names tell them apart, such as by {sku}, {scene} and {seed}",
                 ) from None
+
+
+def _names(order: Order) -> Iterator[tuple[int, int]]:
+    """Give a number for the slot and one for the output, each with the row."""
+    # Without regard to case, as the file systems of Windows and macOS are.
+    for name in (order.slot, f"{order.output.casefold()}\0"):
+        yield int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), signed=True), order.row
 
 
 def _find(run: sqlite3.Connection, *, slots: str) -> list[tuple[Any, ...]]:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,12 +18,13 @@ from prodgen.catalogue import Order
 from prodgen.errors import LedgerError
 from prodgen.ledger import entering, run_status
 from prodgen.ledger.database import TABLES, Work, open_read_only, told
+from prodgen.ledger.ledger_copies import LedgerCopies, folder_of
 from prodgen.ledger.planning import Planner
 from prodgen.ledger.records import Planned
-from prodgen.ledger.run_lock import Holder, RunLock
+from prodgen.ledger.run_lock import Holder, held
 from prodgen.ledger.run_status import PlaceState
 from prodgen.ledger.sqlite_ledger import NAME, SqliteLedger
-from prodgen.ledger.stamps import Folder, Outputs
+from prodgen.storage import Store, open_store
 
 T = TypeVar("T")
 
@@ -34,8 +35,11 @@ SAY_S = 1.0
 class Run:
     """A run that works on a folder; made by `open_run`."""
 
-    def __init__(self, folder: Path, ledger: SqliteLedger, holder: Holder) -> None:
+    def __init__(
+        self, folder: Path, ledger: SqliteLedger, holder: Holder, copies: LedgerCopies | None = None
+    ) -> None:
         self.ledger = ledger
+        self._copies = copies
         self.notices = ledger.notices
         """What was done another way than usual, a sentence each."""
         self._path = folder / run_status.NAME
@@ -50,12 +54,16 @@ class Run:
             return
         self._said["places"] = [asdict(place) for place in places]
         self._say()
+        if self._copies is not None:
+            self._copies.put_sometimes(self.ledger)
 
     def end(self, why: str) -> None:
         """Say why the run ended; only the first time counts."""
         if not self._said["end"]:
             self._said |= {"ended": time.time(), "end": why}
             self._say()
+            if self._copies is not None:
+                self._copies.put(self.ledger)
 
     def _say(self) -> None:
         with self._lock:
@@ -68,48 +76,50 @@ class Run:
 
 
 @contextmanager
-def open_run(out: Path, *, outputs: Outputs | None = None) -> Iterator[Run]:
-    """Begin a run on a folder, which is made if it is not there, and end it with the block.
+def open_run(out: Path | Store) -> Iterator[Run]:
+    """Begin a run on an output, which is made if it is not there, and end it with the block.
 
-    Args:
-        out: The local folder of ledger and lock.
-        outputs: Where pictures and sidecars are; left out, in `out` too.
+    An output that is no folder of this machine has its ledger in a folder of this machine's state, and a copy
+    every few minutes and at the end.
 
     Raises:
         OutputInUseError: If another run works on it.
         LedgerError: If the folder or its ledger cannot be used.
+        StorageError: If the output does not answer.
     """
+    store = open_store(out) if isinstance(out, Path) else out
+    folder = folder_of(store)
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LedgerError(
-            str(out), f"the folder cannot be made ({error.strerror})", "choose another output"
+            str(folder), f"the folder cannot be made ({error.strerror})", "choose another output"
         ) from error
-    holder, lock = Holder.of_this_process(), RunLock(out)
-    lock.take(holder)
-    try:
-        ledger = SqliteLedger(out / NAME, outputs)
-        run = Run(out, ledger, holder)
+    holder = Holder.of_this_process()
+    with held(folder, holder), _away(store, folder, holder) as copies:
+        ledger = SqliteLedger(folder / NAME, store)
+        run = Run(folder, ledger, holder, copies)
         try:
             yield run
         finally:
             is_wish = isinstance(sys.exception(), KeyboardInterrupt | GeneratorExit | None)
             run.end("interrupted" if is_wish else "error")
             ledger.close()
-    finally:
-        lock.free()
 
 
-def preview(
-    out: Path, orders: Iterable[Order], *, verify: bool = False, outputs: Outputs | None = None
-) -> Planned:
+def _away(store: Store, folder: Path, holder: Holder) -> AbstractContextManager[LedgerCopies | None]:
+    return nullcontext() if store.folder is not None else LedgerCopies(store, folder, holder)
+
+
+def preview(out: Path | Store, orders: Iterable[Order], *, verify: bool = False) -> Planned:
     """Say what a plan would find, and write nothing; the folder need not be there.
 
     Raises:
         LedgerError: If two orders have one slot or one output, or the ledger cannot be read.
     """
-    path, tally = out / NAME, entering.Tally()
-    planner = Planner(outputs or Folder(out), verify=verify, is_new_run=True)
+    store = open_store(out) if isinstance(out, Path) else out
+    path, tally = folder_of(store) / NAME, entering.Tally()
+    planner = Planner(store, verify=verify, is_new_run=True)
     with told(path), closing(_look(path)) as connection:
 
         def read(work: Work[T]) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +9,19 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from prodgen.catalogue import Order
+from prodgen.errors import StorageError
 from prodgen.ledger.records import PictureRecord, State
 from prodgen.ledger.sidecars import Sidecar, read_sidecar, sidecar_name
-from prodgen.ledger.stamps import NOT_BELIEVED, Outputs, Stamp, is_address, settled, sha256_of, stamp_of
+from prodgen.ledger.stamps import (
+    NOT_BELIEVED,
+    Stamp,
+    settled,
+    sha256_in,
+    sha256_of,
+    stamp_in,
+    stamp_of,
+)
+from prodgen.storage import Store, is_url
 
 
 class Ingredient(NamedTuple):
@@ -73,28 +82,24 @@ class Decision:
 
     def changes(self, kept: KeptOrder | None) -> bool:
         """Whether anything has to be written."""
-        return (
-            kept is None
-            or self.picture is not None
-            or any(
-                getattr(self, name) != getattr(kept, name)
-                for name in ("position", "state", "why", "asked", "stamps")
-            )
-        )
+        if kept is None or self.picture is not None:
+            return True
+        now = (self.position, self.state, self.why, self.asked, self.stamps)
+        return now != (kept.position, kept.state, kept.why, kept.asked, kept.stamps)
 
 
 class Planner:
     """Compares orders with what is kept. It looks at files, so it may take as long as they take to read."""
 
-    def __init__(self, outputs: Outputs, *, verify: bool = False, is_new_run: bool = False) -> None:
-        """Compare with the files in `outputs`.
+    def __init__(self, store: Store, *, verify: bool = False, is_new_run: bool = False) -> None:
+        """Compare with the files in `store`.
 
         Args:
-            outputs: Where pictures and sidecars are.
+            store: Where pictures and sidecars are.
             verify: Whether every file is read, not only the doubtful ones.
             is_new_run: Whether orders that are claimed or failed are so by an earlier run.
         """
-        self._outputs = outputs
+        self._store = store
         self._is_new_run = is_new_run
         self._verify = verify
         # Siblings of one photograph follow each other in a sheet.
@@ -154,13 +159,13 @@ class Planner:
             return "settings changed", made_of
         now = []
         for role, name, one in zip(_roles(order), names, was, strict=True):
-            if is_address(name) and not self._verify:
+            if is_url(name) and not self._verify:
                 if name != one.name:
                     return f"{role} changed", made_of
                 now.append(one)
                 continue
             stamp = self._stamp(name)
-            if stamp is None and not is_address(name):
+            if stamp is None and not is_url(name):
                 return f"{role} is gone", made_of
             if not self._verify and name == one.name and stamp == one.stamp:
                 now.append(one)
@@ -172,13 +177,12 @@ class Planner:
 
     def _output(self, picture: KeptPicture) -> tuple[str, Stamp]:
         """Say what happened to a picture ("": nothing), and its stamp of today."""
-        found = self._outputs.stat(picture.output)
-        if found is None:
+        stamp = stamp_in(self._store, picture.output)
+        if stamp is None:
             return "picture is gone", NOT_BELIEVED
-        stamp = Stamp(found.size, found.version)
         if stamp == (picture.size, picture.version) and not self._verify:
             return "", stamp
-        if stamp.size != picture.size or digest_of(self._outputs, picture.output) != picture.sha256:
+        if stamp.size != picture.size or sha256_in(self._store, picture.output) != picture.sha256:
             return "picture was changed", stamp
         return "", stamp
 
@@ -188,11 +192,11 @@ class Planner:
         if sidecar is None or sidecar.digest != order.digest or sidecar.record.output != order.output:
             return None
         record = sidecar.record
-        found = self._outputs.stat(order.output)
+        found = stamp_in(self._store, order.output)
         if (
             found is None
             or found.size != record.size
-            or digest_of(self._outputs, order.output) != record.sha256
+            or sha256_in(self._store, order.output) != record.sha256
         ):
             return None
         made_of = []
@@ -201,7 +205,7 @@ class Planner:
             return None
         for name, old_name in zip(order.pictures, before, strict=True):
             sha256, stamp = record.photo_sha256.get(old_name, ""), NOT_BELIEVED
-            if is_address(name):
+            if is_url(name):
                 if name != old_name:
                     return None
             elif (stamp := self._stamp(name) or NOT_BELIEVED) == NOT_BELIEVED or self._sha256(name) != sha256:
@@ -209,15 +213,15 @@ class Planner:
             else:
                 stamp = settled(stamp)
             made_of.append(Ingredient(name, sha256, *stamp))
-        return kept_picture(order, record, made_of, Stamp(found.size, found.version))
+        return kept_picture(order, record, made_of, found)
 
     def _sidecar(self, order: Order) -> Sidecar | None:
         name = sidecar_name(order.output)
-        if self._outputs.stat(name) is None:
+        if stamp_in(self._store, name) is None:
             return None
         try:
-            return read_sidecar(self._outputs.get(name))
-        except OSError:
+            return read_sidecar(self._store.get(name))
+        except StorageError:
             return None
 
     def _stamps(self, order: Order) -> str:
@@ -225,7 +229,7 @@ class Planner:
 
         A file that changes while the picture is made then never passes for the one that it was made of.
         """
-        found = ((None if is_address(name) else self._stamp(name)) for name in order.pictures)
+        found = ((None if is_url(name) else self._stamp(name)) for name in order.pictures)
         return json.dumps([settled(stamp) if stamp else NOT_BELIEVED for stamp in found])
 
 
@@ -237,14 +241,6 @@ def kept_picture(
     return KeptPicture(
         order.digest, record.output, record.sha256, *stamp, made, record.as_json(), record.finished_at
     )
-
-
-def digest_of(outputs: Outputs, name: str) -> str:
-    """Return the digest of a picture's content; "" if it cannot be read."""
-    try:
-        return hashlib.sha256(outputs.get(name)).hexdigest()
-    except OSError:
-        return ""
 
 
 def _roles(order: Order) -> list[str]:

@@ -10,7 +10,8 @@ import os
 import platform
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -53,53 +54,59 @@ class Holder:
         return datetime.fromtimestamp(self.started).astimezone().strftime("%d %b %Y, %H:%M:%S")
 
 
-class RunLock:
-    """The lock of a folder, held from `take` to `free`."""
+@contextmanager
+def held(folder: Path, holder: Holder) -> Iterator[None]:
+    """Hold the lock of a folder while the block runs, and write down who holds it.
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / NAME
-        self._file = -1
+    Raises:
+        OutputInUseError: If another run has it.
+        LedgerError: If the folder cannot be written, or its file system knows no locks.
+    """
+    path = folder / NAME
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise LedgerError(
+            str(path), f"the folder cannot be written ({error.strerror})", "choose another output"
+        ) from error
+    _held.add(file)
+    try:
+        _take(file, folder)
+        os.ftruncate(file, 0)
+        os.write(file, json.dumps(asdict(holder)).encode())
+        yield
+    finally:
+        _held.discard(file)
+        os.close(file)
 
-    def take(self, holder: Holder) -> None:
-        """Take the lock, and write down who holds it.
 
-        Raises:
-            OutputInUseError: If another run has it.
-            LedgerError: If the folder cannot be written, or its file system knows no locks.
-        """
-        until = time.monotonic() + PATIENCE_S
-        try:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-            while not try_lock(self._file):
-                if time.monotonic() > until:
-                    found = read_holder(self._path.parent)
-                    self.free()
-                    raise OutputInUseError(
-                        str(self._path.parent), *((found.pid, found.host, found.since) if found else ())
-                    )
-                time.sleep(0.05)
-            os.ftruncate(self._file, 0)
-            os.write(self._file, json.dumps(asdict(holder)).encode())
-        except OSError as error:
-            self.free()
-            raise LedgerError(
-                str(self._path),
-                f"the folder cannot be locked for this run ({error.strerror})",
-                "choose another output",
-            ) from error
-        if hasattr(os, "register_at_fork"):
-            # A child that outlives a killed run must not hold its lock.
-            os.register_at_fork(after_in_child=self._close)
+def _take(file: int, folder: Path) -> None:
+    until = time.monotonic() + PATIENCE_S
+    try:
+        while not try_lock(file):
+            if time.monotonic() > until:
+                found = read_holder(folder)
+                raise OutputInUseError(str(folder), *((found.pid, found.host, found.since) if found else ()))
+            time.sleep(0.05)
+    except OSError as error:
+        raise LedgerError(
+            str(folder),
+            f"the folder cannot be locked for this run ({error.strerror})",
+            "choose an output on another file system",
+        ) from error
 
-    def free(self) -> None:
-        """Give the lock up."""
-        self._close()
 
-    def _close(self) -> None:
-        if self._file >= 0:
-            with suppress(OSError):
-                os.close(self._file)
-            self._file = -1
+_held: set[int] = set()
+
+
+def _drop_in_child() -> None:
+    """Close in a forked child what locks a folder, as it may outlive a run that is killed."""
+    while _held:
+        os.close(_held.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drop_in_child)
 
 
 def read_holder(folder: Path) -> Holder | None:

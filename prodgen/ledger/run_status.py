@@ -18,9 +18,11 @@ from typing import Any
 from prodgen.errors import LedgerError
 from prodgen.ledger import run_lock
 from prodgen.ledger.database import open_read_only, told
+from prodgen.ledger.ledger_copies import folder_of
 from prodgen.ledger.records import Counts, OrderFailure
 from prodgen.ledger.sqlite_ledger import NAME as LEDGER_NAME
 from prodgen.ledger.sqlite_ledger import count, failure_of
+from prodgen.storage import Store, open_store
 
 NAME = "run.json"
 """File in the run's folder with what its places are doing."""
@@ -79,22 +81,23 @@ class RunStatus:
         return self.counts.waiting + self.counts.claimed
 
 
-def read_status(out: Path) -> RunStatus:
-    """Say how the run in a folder is doing; nothing is changed.
+def read_status(out: Path | Store) -> RunStatus:
+    """Say how the run on an output is doing; nothing is changed.
 
     Raises:
         LedgerError: If there never was a run, or its ledger cannot be read.
     """
-    path = out / LEDGER_NAME
+    folder = folder_of(open_store(out) if isinstance(out, Path) else out)
+    path = folder / LEDGER_NAME
     if not path.is_file():
         raise LedgerError(
-            str(out),
+            str(folder),
             f"there is no {LEDGER_NAME}, so no catalogue run has begun here",
             "check the folder's name",
         )
-    is_running = run_lock.is_held(out)
-    said = _said(out)
-    holder = run_lock.read_holder(out)
+    is_running = run_lock.is_held(folder)
+    said = _said(folder)
+    holder = run_lock.read_holder(folder)
     started = float(said.get("started") or (holder.started if holder else 0.0))
     ended = said.get("ended")
     until = time.time() if is_running else float(ended or path.stat().st_mtime)
@@ -120,9 +123,9 @@ def read_status(out: Path) -> RunStatus:
     )
 
 
-def _said(out: Path) -> dict[str, Any]:
+def _said(folder: Path) -> dict[str, Any]:
     with suppress(OSError, ValueError):
-        said = json.loads((out / NAME).read_text("utf-8"))
+        said = json.loads((folder / NAME).read_text("utf-8"))
         if isinstance(said, dict):
             return said
     return {}

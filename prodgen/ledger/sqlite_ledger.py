@@ -19,9 +19,10 @@ from prodgen.catalogue import Order
 from prodgen.ledger import entering
 from prodgen.ledger.database import open_database
 from prodgen.ledger.entering import Tally
-from prodgen.ledger.planning import Ingredient, Planner, digest_of, kept_picture
+from prodgen.ledger.planning import Ingredient, Planner, kept_picture
 from prodgen.ledger.records import Claim, Counts, OrderFailure, Others, PictureRecord, Planned, State
-from prodgen.ledger.stamps import NOT_BELIEVED, Folder, Outputs, Stamp, is_address, sha256_of
+from prodgen.ledger.stamps import NOT_BELIEVED, sha256_in, sha256_of, stamp_in
+from prodgen.storage import Store, is_url, open_store
 
 NAME = "ledger.sqlite"
 """File of a ledger in the run's folder."""
@@ -49,17 +50,17 @@ class _Lease:
 class SqliteLedger:
     """A `Ledger` in a file; whoever opens it holds the lock of the run (`open_run`)."""
 
-    def __init__(self, path: Path, outputs: Outputs | None = None) -> None:
+    def __init__(self, path: Path, store: Store | None = None) -> None:
         """Open a ledger, or make it; a damaged one is set aside, and `plan` finds its pictures again.
 
         Args:
             path: The file.
-            outputs: Where pictures and sidecars are; left out, in the file's folder.
+            store: Where pictures and sidecars are; left out, in the file's folder.
 
         Raises:
             LedgerError: If it cannot be used.
         """
-        self.outputs: Outputs = Folder(path.parent) if outputs is None else outputs
+        self._store = open_store(path.parent) if store is None else store
         self._database, damaged = open_database(path)
         self.notices: tuple[str, ...] = ()
         """What was done another way than usual, a sentence each."""
@@ -82,6 +83,14 @@ class SqliteLedger:
         """Close the file."""
         self._database.close()
 
+    def copy(self) -> bytes:
+        """Return the whole file as it is now, for a copy elsewhere.
+
+        Raises:
+            LedgerError: If there is no room for it.
+        """
+        return self._database.copy()
+
     def plan(self, orders: Iterable[Order], *, verify: bool = False, others: Others = "drop") -> Planned:
         """Enter what is asked, in batches; keep what is done and unchanged; let the rest wait.
 
@@ -97,7 +106,7 @@ class SqliteLedger:
         """
         self._database.write(entering.begin)
         tally = Tally()
-        planner = Planner(self.outputs, verify=verify, is_new_run=self._is_new)
+        planner = Planner(self._store, verify=verify, is_new_run=self._is_new)
         self._is_new = False
         for judged in entering.judge(self._database.read, orders, planner):
             self._database.write(partial(entering.enter, judged=judged))
@@ -156,13 +165,12 @@ class SqliteLedger:
             LedgerError: If it could not be written down.
         """
         order = claim.order
-        found = self.outputs.stat(record.output)
-        stamp = Stamp(found.size, found.version) if found is not None else NOT_BELIEVED
+        stamp = stamp_in(self._store, record.output) or NOT_BELIEVED
         is_late = not self._holds(claim)
-        if is_late and digest_of(self.outputs, record.output) != record.sha256:
+        if is_late and sha256_in(self._store, record.output) != record.sha256:
             return
         digests = [
-            record.photo_sha256.get(name) or ("" if is_address(name) else sha256_of(name))
+            record.photo_sha256.get(name) or ("" if is_url(name) else sha256_of(name))
             for name in order.pictures
         ]
 

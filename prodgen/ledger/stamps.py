@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
+
+from prodgen.errors import StorageError
+from prodgen.storage import Store
 
 RACY_NS = 2_000_000_000
 """Younger than this a time stamp proves nothing: the file may be written again within the clock's grain,
@@ -30,47 +32,6 @@ class Stamp(NamedTuple):
 
 NOT_BELIEVED = Stamp(-1, "")
 """Stamp of what must be read to be known."""
-
-
-class HasStamp(Protocol):
-    """What a store says about a file."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-
-    @property
-    def version(self) -> str:
-        """Text that changes with the content."""
-
-
-class Outputs(Protocol):
-    """The part of a store that a ledger needs: it looks at pictures and sidecars by their names."""
-
-    def stat(self, name: str) -> HasStamp | None:
-        """Say size and version; None: there is none."""
-
-    def get(self, name: str) -> bytes:
-        """Return the content."""
-
-
-class Folder:
-    """Pictures and sidecars in a local folder."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = f"{root}{os.sep}"
-
-    def stat(self, name: str) -> Stamp | None:
-        """Say size and time of the last change; None: there is no such file."""
-        return stamp_of(self._root + name)
-
-    def get(self, name: str) -> bytes:
-        """Return the content.
-
-        Raises:
-            OSError: If it cannot be read.
-        """
-        return Path(self._root + name).read_bytes()
 
 
 def stamp_of(path: str) -> Stamp | None:
@@ -100,6 +61,29 @@ def sha256_of(path: str) -> str:
     return whole.hexdigest()
 
 
-def is_address(name: str) -> bool:
-    """Whether a photograph lies behind a URL; such a one is believed as long as its address stays."""
-    return "://" in name
+def stamp_in(store: Store, name: str) -> Stamp | None:
+    """Return the stamp of an object in a store; None if there is none.
+
+    Raises:
+        StorageError: If the store does not answer.
+    """
+    if store.folder is not None:
+        return stamp_of(f"{store.folder}/{name}")
+    found = store.stat(name)
+    return None if found is None else Stamp(found.size, found.version)
+
+
+def sha256_in(store: Store, name: str) -> str:
+    """Return the digest of an object's content; "" if it is not there.
+
+    Raises:
+        StorageError: If the store does not answer.
+    """
+    if store.folder is not None:
+        return sha256_of(f"{store.folder}/{name}")
+    try:
+        return hashlib.sha256(store.get(name)).hexdigest()
+    except StorageError as error:
+        if error.cause != "missing":
+            raise
+        return ""
