@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         UnknownNameError,
         UnsupportedFeatureError,
         WeightsError,
+        WorkerLostError,
         WrongValueError,
     )
     from prodgen.files import load, save
@@ -136,6 +137,7 @@ __all__ = [
     "Upscale",
     "Verdict",
     "WeightsError",
+    "WorkerLostError",
     "WrongValueError",
     "cut_out",
     "generate",
@@ -157,7 +159,7 @@ _HOMES = {
         "BackendUnreachableError IdentityError IdleSettingError ImageError Interrupted LedgerError "
         "MissingExtensionError NotABackendError NotAppliedError OutputInUseError PlacementError "
         "ProdgenError ProductNotKeptError ResultNotSentError SegmentationError SettingError SheetError "
-        "StorageError UnknownNameError UnsupportedFeatureError WeightsError WrongValueError"
+        "StorageError UnknownNameError UnsupportedFeatureError WeightsError WorkerLostError WrongValueError"
     ),
     "files": "load save",
     "identity": "Likeness Verdict",

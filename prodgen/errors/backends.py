@@ -1,0 +1,153 @@
+"""Errors of backends: not reached, busy, failing, answering nonsense, or not able to do what was asked."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from prodgen.errors.own import ProdgenError
+
+UnreachableCause = Literal["unknown host", "refused", "no TLS", "no answer", "proxy", "other"]
+"""In which way nothing answered: no such name in DNS, nobody listens there, a server without TLS at an
+https:// address, silence, or a proxy on the way that refuses."""
+
+BRIDGE_REMEDY = (
+    "Install prodgen's bridge extension on the server (install_backend.sh does; or copy the folder "
+    "deploy/extensions/zz-prodgen-bridge into its extensions folder) and restart it"
+)
+"""What makes a server able to send IC-Light's results."""
+
+
+class BackendError(ProdgenError):
+    """The backend at `url` could not do what was asked, for `reason`; `remedy` says what to do about it."""
+
+    remedy: str = "The server's console says more."
+
+    def __init__(self, url: str, reason: str, *, remedy: str | None = None) -> None:
+        super().__init__(url, reason)
+        self.url = url
+        self.reason = reason
+        if remedy is not None:
+            self.remedy = remedy
+
+    def __str__(self) -> str:
+        said = f"{self.url}: {self.reason}"
+        return f"{said.removesuffix('.')}. {self.remedy}" if self.remedy else said
+
+
+_UNREACHABLE_REMEDIES: dict[UnreachableCause, str] = {
+    "unknown host": "No machine of that name is known: correct it, or add it to DNS or /etc/hosts.",
+    "refused": "Start the server with --api (and --listen, if it is another machine), or correct the port; "
+    "embedded:// draws without one.",
+    "no TLS": "Use http:// instead of https://: what answers there speaks no TLS.",
+    "no answer": "Check host, port and firewall: packets to it get no answer.",
+    "proxy": "Check HTTP_PROXY and HTTPS_PROXY, or name this host in NO_PROXY.",
+    "other": "Is the backend running, with --api, at this address?",
+}
+
+
+class BackendUnreachableError(BackendError):
+    """Nothing answered at `url`; `cause` says in which way."""
+
+    def __init__(
+        self, url: str, reason: str, *, remedy: str | None = None, cause: UnreachableCause = "other"
+    ) -> None:
+        super().__init__(url, reason, remedy=_UNREACHABLE_REMEDIES[cause] if remedy is None else remedy)
+        self.cause: UnreachableCause = cause
+
+
+class BackendCertificateError(BackendError):
+    """The certificate of the backend at `url` is not trusted."""
+
+    remedy = (
+        "Set PRODGEN_CA_FILE to the file of the certificate authority that signed it, "
+        "or use http:// in a network that you trust."
+    )
+
+
+class BackendBusyError(BackendError):
+    """The backend refuses work for now (HTTP 429 or 503)."""
+
+    remedy = "Try again later, or give prodgen another backend."
+
+
+class BackendAuthError(BackendError):
+    """The backend wants a name and password that it was not given."""
+
+    remedy = "Set PRODGEN_AUTH=user:password as in the server's --api-auth."
+
+
+class NotABackendError(BackendError):
+    """Something answers at `url`, but it is no A1111 API."""
+
+    remedy = "Check the address, and that the server was started with --api."
+
+
+class BackendTimeoutError(BackendError):
+    """No answer came in time; the backend may still be rendering."""
+
+    remedy = "Give it a longer time-out, or ask for a smaller picture."
+
+
+class BackendFaultError(BackendError):
+    """The backend failed while it was working; `server_text` is its own text on it, "" if it gave none."""
+
+    def __init__(self, url: str, reason: str, *, remedy: str | None = None, server_text: str = "") -> None:
+        super().__init__(url, reason, remedy=remedy)
+        self.server_text = server_text
+
+
+class BackendOutOfMemoryError(BackendFaultError):
+    """The backend ran out of memory."""
+
+    remedy = "Ask for a smaller picture or a smaller batch."
+
+
+class BackendLostError(BackendFaultError):
+    """The connection broke before the answer was whole; what became of the work is not known."""
+
+    remedy = "Ask again once the server is idle; if it breaks again, its console says why."
+
+
+class ResultNotSentError(BackendFaultError):
+    """The backend drew the picture but cannot send it: A1111 fails at the array that IC-Light adds."""
+
+    remedy = f"{BRIDGE_REMEDY}."
+
+
+class AnswerError(BackendError):
+    """The backend's answer cannot be read, or breaks its own protocol."""
+
+    remedy = (
+        "Try again; if it stays so, look at the server's console, or for a proxy that cuts answers short."
+    )
+
+
+class NotAppliedError(BackendError):
+    """The backend answered, but `feature`, which was asked for, provably did not run."""
+
+    remedy = "The server's console says why."
+
+    def __init__(self, url: str, reason: str, *, remedy: str | None = None, feature: str = "") -> None:
+        super().__init__(url, reason, remedy=remedy)
+        self.feature = feature
+
+
+class UnsupportedFeatureError(ProdgenError):
+    """A backend that speaks `dialect` cannot do `feature` at all; `remedy`, if given, says what to do."""
+
+    def __init__(self, feature: str, dialect: str, remedy: str = "") -> None:
+        super().__init__(feature, dialect, remedy)
+        self.feature = feature
+        self.dialect = dialect
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        sentence = f"the {self.dialect} backend cannot do {self.feature}"
+        return f"{sentence}: {self.remedy}" if self.remedy else sentence
+
+
+class MissingExtensionError(UnsupportedFeatureError):
+    """A backend that speaks `dialect` could do `feature` with an extension it lacks; `remedy` gets it."""
+
+    def __str__(self) -> str:
+        return f"the {self.dialect} backend has no {self.feature}: {self.remedy}"
