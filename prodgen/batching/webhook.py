@@ -71,7 +71,7 @@ class Webhook:
         url: Where to POST to, http or https.
         secret: What bodies are signed with; None reads PRODGEN_WEBHOOK_SECRET.
         transport: How requests are sent; None opens connections.
-        try_for_s: Seconds for which a message is tried again.
+        try_for_s: Seconds for which a message is tried again; None takes `TRY_FOR_S`.
 
     Raises:
         SettingError: If there is no secret, or the URL is none.
@@ -83,14 +83,14 @@ class Webhook:
         secret: str | None = None,
         *,
         transport: httpx.BaseTransport | None = None,
-        try_for_s: float = TRY_FOR_S,
+        try_for_s: float | None = None,
     ) -> None:
         self._url = _checked(url)
         self._secret = _secret(secret)
         self.notices: deque[str] = deque()
         """What could not be delivered, a sentence each; whoever shows one takes it out."""
         self._client = httpx.Client(transport=transport, timeout=TIMEOUT_S, trust_env=transport is None)
-        self._try_for_s = try_for_s
+        self._try_for_s = TRY_FOR_S if try_for_s is None else try_for_s
         self._changed = threading.Condition()
         self._failed: deque[dict[str, str]] = deque(maxlen=MOST_NAMED)
         self._failures = 0

@@ -45,6 +45,12 @@ dialect_option = click.option(
     help="The kind of server, such as a1111 or forge, if it should not be found out.",
 )
 
+MATTE_OPTION = click.option(
+    "--matte",
+    type=File(),
+    help="Your own cut-out of the product, white = product, of the photograph's size.",
+)
+
 _CUT_OUT_OPTIONS = (
     click.option(
         "--segmenter",
@@ -52,11 +58,7 @@ _CUT_OUT_OPTIONS = (
         metavar="NAME[+NAME]",
         help="What cuts the product out; see `prodgen list segmenters`. Default: the best that is here.",
     ),
-    click.option(
-        "--matte",
-        type=File(),
-        help="Your own cut-out of the product, white = product, of the photograph's size.",
-    ),
+    MATTE_OPTION,
     click.option(
         "--keep-alpha/--ignore-alpha",
         default=None,
@@ -149,7 +151,7 @@ seed_option = click.option(
 _SHOT_OPTIONS = (
     click.option("--negative-prompt", type=Text(), help="What should not be seen. Default: the recipe's."),
     click.option("--background", type=File(), help="A picture of yours to put the product into."),
-    cut_out_options,
+    *_CUT_OUT_OPTIONS,
     click.option(
         "--light",
         type=LIGHT,
@@ -212,6 +214,13 @@ def shot_options(command: F) -> F:
     """Give a command all options that decide a shot, but for photograph and prompt; unasked ones are None."""
     for option in reversed(_SHOT_OPTIONS):
         command = option(command)
+    return command
+
+
+def row_options(command: F) -> F:
+    """Give a command the options that may hold for every row: all but a matte, which fits one photograph."""
+    for option in reversed(_SHOT_OPTIONS):
+        command = command if option is MATTE_OPTION else option(command)
     return command
 
 

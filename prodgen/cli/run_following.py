@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +62,9 @@ class Reporting:
     def __exit__(self, *error: Any) -> None:
         """Close them: the webhook is given time to send its last words."""
         self._stack.__exit__(*error)
+        if not printer().quiet:
+            for notice in self.notices():
+                printer().warn(f"note: {notice}")
 
     def notices(self) -> Iterator[str]:
         """Give what went wrong on the way out, once."""
@@ -98,7 +101,11 @@ def follow(
         reporting: Where the events go, too.
     """
     presses = _Presses(stop)
-    with run_view(to, title=title) as view, stopping.answered_by(presses):
+    with ExitStack() as stack:
+        if isinstance(events, Generator):
+            stack.callback(events.close)  # also where a press breaks off between two events
+        view = stack.enter_context(run_view(to, title=title))
+        stack.enter_context(stopping.answered_by(presses))
         return _followed(events, view, presses, reporting)
 
 
@@ -108,6 +115,7 @@ def _followed(events: Iterator[Event], view: RunView, presses: _Presses, reporti
     under_way: set[str] = set()
     seen: set[str] = set()
     is_told = False
+    ended: RunEnded | None = None
     for event in events:
         for listener in reporting.listeners:
             listener(event)
@@ -128,11 +136,13 @@ def _followed(events: Iterator[Event], view: RunView, presses: _Presses, reporti
             case PictureFailed():
                 under_way.discard(event.order.slot)
             case RunEnded():
-                return event
+                ended = event
         if presses.stop.presses and not is_told:
             is_told = True
             view.finishing(len(under_way))
-    raise RuntimeError("a run ended without saying so")
+    if ended is None:
+        raise RuntimeError("a run ended without saying so")
+    return ended
 
 
 def tell_end(ended: RunEnded, to: Printer, *, out: Path | str, json_lines: bool) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from prodgen.cli.parameters import (
     BACKEND,
-    asked_of_cut_out,
     dialect_option,
     output_option,
-    shot_options,
+    row_options,
 )
 from prodgen.cli.values import Checked, Location, Text, Whole
+
+if TYPE_CHECKING:
+    from prodgen.catalogue import Wishes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,7 +37,7 @@ _RUN_OPTIONS = (
         metavar="NAME=TEMPLATE",
         help="Show every product in this scene, too; may be repeated.",
     ),
-    shot_options,
+    row_options,
     click.option("--count", type=Whole(1, 64), default=1, show_default=True, help="Pictures of each scene."),
     click.option(
         "--name",
@@ -108,15 +110,15 @@ _OF_BATCH = (
         "prompt",
         "negative_prompt",
         "background",
-        "matte",
         "box",
         "points",
         "light",
         "loras",
         "recipe",
         "seed",
+        "count",
     ),
-    *("count", "name", "only", "limit", "backends", "dialect", "cluster", "workers", "verify"),
+    *("name", "only", "limit", "backends", "dialect", "cluster", "workers", "verify"),
     *("allow_outside", "allow_urls"),
 )
 """Options that `batching.batch` has as they are; all others are settings of the recipe."""
@@ -126,18 +128,26 @@ def arguments_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments for `batching.batch` that options ask for.
 
     Raises:
-        IdleSettingError: If a segmenter is asked for beside a matte.
         WrongValueError: If two scenes have one name.
     """
     from prodgen.batching.reading_options import read_bytes, read_scene
     from prodgen.errors import WrongValueError
 
     given = {name: value for name, value in options.items() if value not in (None, ())}
-    asked_of_cut_out(given)
     arguments = {name: given.pop(name) for name in _OF_BATCH if name in given}
     scenes = [read_scene(text) for text in given.pop("scenes", ())]
     if len(dict(scenes)) < len(scenes):
         raise WrongValueError("scenes", "", "have one name twice")
+    if "background" in arguments:
+        arguments["background"] = str(arguments["background"])
     if "memory" in given:
         arguments["memory"] = read_bytes(given.pop("memory"))
     return {**arguments, "scenes": dict(scenes), "settings": given}
+
+
+def wishes_of(arguments: Mapping[str, Any]) -> Wishes:
+    """Return what of a run's arguments is asked of every row."""
+    from prodgen.catalogue import Wishes
+
+    asked = {name: value for name, value in arguments.items() if name in Wishes.model_fields}
+    return Wishes(**{**asked, "scenes": tuple(arguments["scenes"].items())})

@@ -138,7 +138,6 @@ class LiveView:
         from prodgen.dispatch import (
             PictureDone,
             PictureFailed,
-            PlaceBack,
             PlaceLost,
             RunEnded,
             Standing,
@@ -157,9 +156,6 @@ class LiveView:
                 self._waits_for = run_words.event(event)
             case PlaceLost():
                 self._lost[event.place] = event.reason
-                self.note(run_words.event(event))
-            case PlaceBack():
-                self._lost.pop(event.place, None)
                 self.note(run_words.event(event))
             case RunEnded():
                 self._counts = event.counts

@@ -10,7 +10,7 @@ import click
 
 from prodgen.cli import run_words
 from prodgen.cli.telling import printer
-from prodgen.cli.values import File
+from prodgen.cli.values import Location
 
 if TYPE_CHECKING:
     from prodgen.ledger import RunStatus
@@ -29,8 +29,8 @@ _ENDS = {
 
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=File())
-def status(folder: Path) -> None:
+@click.argument("folder", metavar="DIR", type=Location())
+def status(folder: Path | str) -> None:
     """Say how the catalogue run in DIR is doing, or how it ended.
 
     \b
@@ -38,9 +38,10 @@ def status(folder: Path) -> None:
         prodgen status pictures --json
     """
     from prodgen.ledger import read_status
+    from prodgen.storage import open_store
 
     to = printer()
-    found = read_status(folder)
+    found = read_status(open_store(folder))
     to.data(_as_json(found))
     to.fact("run", _state(found))
     said = run_words.counted(found.counts)

@@ -1,0 +1,326 @@
+"""`prodgen batch` as a user meets it: what it asks of the library, what it says, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from prodgen import batching, stopping
+from prodgen.catalogue import Summary
+from prodgen.cli import main
+from prodgen.dispatch import Notice, PlanMade, StepBegun
+from prodgen.errors import SheetError, SheetFault
+from prodgen.ledger import Planned
+
+PLAN = PlanMade(Planned(60, 12, {"new": 48}))
+
+
+def prodgen(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path) -> Callable[..., Result]:
+    """Runs the command over a run that has these events; `asked` has what it was called with."""
+
+    def command(events: Any, *options: object, name: str = "batch") -> Result:
+        def batch(catalogue, out, **asked) -> Iterator[Any]:
+            command.asked = SimpleNamespace(catalogue=catalogue, out=out, **asked)
+            yield from events(asked["rules"].stop) if callable(events) else events
+
+        monkeypatch.setattr(batching, "batch", batch)
+        return prodgen(name, tmp_path / "a.csv", "-o", tmp_path / "out", *options)
+
+    return command
+
+
+def test_options_of_a_shot_become_settings_and_those_of_a_run_arguments(run, run_events):
+    options = [
+        "--prompt",
+        "{name}",
+        "--scene",
+        "kitchen={name} in a kitchen",
+        "--size",
+        "2k",
+        "--light",
+        "left",
+    ]
+    options += ["--backend", "a:1", "--backend", "b:2", "--memory", "8G", "--count", "2", "--only", "00*"]
+    done = run(
+        [run_events.ended()], *options, "--max-failures", "5%", "--allow-urls", "--segmenter", "classical"
+    )
+
+    assert done.exit_code == 0, done.output
+    asked = run.asked
+    assert asked.settings == {"size": "2k", "segmenter": "classical"}
+    assert asked.scenes == {"kitchen": "{name} in a kitchen"}
+    assert (asked.prompt, asked.light, asked.count, asked.only) == ("{name}", "left", 2, "00*")
+    assert tuple(asked.backends) == ("a:1", "b:2")
+    assert (asked.memory, asked.rules.max_failure_share, asked.allow_urls) == (8 * 2**30, 0.05, True)
+
+
+def test_without_options_nothing_is_asked_that_is_not_the_default(run, run_events):
+    run([run_events.ended()])
+
+    asked = vars(run.asked).keys() - {"catalogue", "out", "rules"}
+    assert asked <= {
+        "scenes",
+        "settings",
+        "prompt",
+        "recipe",
+        "count",
+        "verify",
+        "allow_outside",
+        "allow_urls",
+    }
+    assert (run.asked.scenes, run.asked.settings) == ({}, {})
+
+
+def test_when_everything_is_made_the_report_is_named_and_the_exit_code_is_0(run, run_events, tmp_path):
+    done = run([PLAN, run_events.done(), run_events.ended()])
+
+    assert done.exit_code == 0
+    assert "10 of 10 pictures done" in done.stdout
+    assert f"{tmp_path}/out/report.html" in done.stdout
+    assert "gpu-1:7860: its GPU was idle for 1.2 %" in done.stdout
+
+
+def test_failed_pictures_are_counted_with_the_sheet_that_names_them_and_the_exit_code_is_1(run, run_events):
+    done = run([PLAN, run_events.failed(), run_events.ended(failed=3)])
+
+    assert done.exit_code == 1
+    assert "3 of 10 pictures failed" in done.stderr
+    assert "out/failed.csv" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        ("deadline", "the deadline has come"),
+        ("failures", "--max-failures"),
+        ("no place", "no backend works"),
+        ("storage", "disk full"),
+    ],
+)
+def test_a_run_that_ends_early_says_why_and_how_much_is_left(run, run_events, end, words):
+    done = run([PLAN, run_events.ended(end, waiting=4)])
+
+    assert done.exit_code == 1
+    assert words in done.stderr
+    assert "4 pictures left: the same command goes on from here" in done.stderr
+
+
+@pytest.fixture
+def heard(monkeypatch):
+    """Ctrl-C is not ignored, whoever runs the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_once_finishes_what_runs_and_says_how_to_stop_now(heard, run, run_events):
+    presses = []
+
+    def events(stop):
+        yield PLAN
+        yield StepBegun("gpu-1:7860", run_events.order("1/a"), "draw")
+        yield StepBegun("gpu-1:7860", run_events.order("2/b"), "prepare")
+        signal.raise_signal(signal.SIGINT)
+        presses.append(stop.presses)
+        yield run_events.done("1/a")
+        yield run_events.done("2/b")
+        yield run_events.ended("stopped", waiting=5)
+
+    done = run(events)
+
+    assert (done.exit_code, presses) == (130, [1])
+    assert "finishing 1 picture; press Ctrl-C again to stop now" in done.stderr
+    assert "stopped; 5 pictures left" in done.stderr
+
+
+def test_ctrl_c_twice_presses_the_button_twice_and_a_third_time_breaks_off(heard, run, run_events):
+    presses = []
+
+    def events(stop):
+        yield PLAN
+        try:
+            for _ in range(3):
+                signal.raise_signal(signal.SIGINT)
+                presses.append(stop.presses)
+        finally:
+            presses.append("broken off")
+        yield run_events.ended("stopped")
+
+    assert run(events).exit_code == 130
+    assert presses == [1, 2, "broken off"]
+
+
+def test_ctrl_c_while_the_sheet_is_read_interrupts_at_once(heard, run, run_events):
+    def events(stop):
+        signal.raise_signal(signal.SIGINT)
+        yield PLAN
+
+    done = run(events)
+
+    assert done.exit_code == stopping.EXIT_CODE
+    assert "stopped" in done.stderr
+
+
+def test_json_lines_are_one_object_an_event_and_nothing_else(run, run_events):
+    done = run([PLAN, run_events.done(), run_events.ended()], "--json-lines")
+
+    assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == ["plan", "done", "end"]
+
+
+def test_json_is_one_object_at_the_end(run, run_events):
+    done = run([PLAN, run_events.done(), run_events.ended(failed=2)], "--json")
+
+    told = json.loads(done.stdout)
+    assert (told["end"], told["counts"]) == ("complete", {"done": 8, "failed": 2, "left": 0})
+    assert told["failed"].endswith("failed.csv")
+
+
+def test_quiet_prints_the_report_and_no_more(run, run_events, tmp_path):
+    done = run([PLAN, run_events.done(notices=("a notice",)), run_events.ended()], "-q")
+
+    assert done.output == f"{tmp_path}/out/report.html\n"
+
+
+def test_a_notice_of_ten_thousand_pictures_is_said_once(run, run_events):
+    pictures = [run_events.done(f"{n}/a", notices=("the prompt names no place",)) for n in range(50)]
+    done = run([Notice("the disk is on the network"), PLAN, *pictures, run_events.ended()])
+
+    assert done.stderr.count("the prompt names no place") == 1
+    assert "note: the disk is on the network" in done.stderr
+
+
+FAULTS = SheetError(
+    "a.csv",
+    [
+        SheetFault(12, "photo", "'1.jpg' does not exist", "correct the path"),
+        SheetFault(40, "sku", "'00140' stands in row 39 already", "give it another sku"),
+    ],
+    700,
+)
+
+
+def faulty(_stop) -> Iterator[Any]:
+    raise FAULTS
+    yield
+
+
+def test_faults_of_a_sheet_are_a_line_each_with_row_column_and_remedy(run):
+    done = run(faulty)
+
+    first, *faults, more = done.stderr.splitlines()
+    assert (done.exit_code, first) == (1, "prodgen: a.csv has 700 faults:")
+    assert faults == [str(fault) for fault in FAULTS.faults]
+    assert "row 12" in faults[0]
+    assert "correct the path" in faults[0]
+    assert more == "... and 698 more"
+
+
+def test_programs_get_faults_as_json_lines(run):
+    done = run(faulty, "--json-lines")
+
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert told[0] == {
+        "event": "fault",
+        "row": 12,
+        "column": "photo",
+        "what": "'1.jpg' does not exist",
+        "remedy": "correct the path",
+    }
+
+
+def test_a_dry_run_says_what_would_be_made_and_why(monkeypatch, tmp_path):
+    preview = SimpleNamespace(
+        summary=Summary(rows=20, products=20, orders=60, notices=("column 'Promt' is not used",)),
+        planned=Planned(60, 57, {"new": 2, "prompt changed": 1}),
+        eta_s=130.0,
+    )
+    monkeypatch.setattr("prodgen.batching.previewing.preview", lambda *asked, **more: preview)
+
+    done = prodgen("batch", tmp_path / "a.csv", "-o", tmp_path / "out", "--dry-run")
+
+    said = done.stdout.splitlines()
+    assert said[0] == "20 products, 60 pictures: 57 done already, 3 to make (2 new, 1 prompt changed)"
+    assert "2 min 10 s" in said[1]
+    assert "'Promt'" in said[2]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--memory", "much"], "--memory must be a number of bytes"),
+        (["--memory", "5"], "at least 256M"),
+        (["--scene", "kitchen"], "--scene must be NAME=TEMPLATE"),
+        (["--count", "0"], "whole number from 1 to 64"),
+        (["--backend", "ht tp://x"], "--backend"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence_that_names_it(run, options, words):
+    done = run([], *options)
+
+    assert done.exit_code == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_webhook_without_a_secret_is_refused_before_anything_runs(run):
+    done = run(faulty, "--webhook", "https://shop.example")
+
+    assert done.exit_code == 1
+    assert "PRODGEN_WEBHOOK_SECRET" in done.stderr
+
+
+def test_status_of_a_folder_without_a_run_is_one_sentence(tmp_path):
+    done = prodgen("status", tmp_path)
+
+    assert done.exit_code == 1
+    assert "no catalogue run has begun" in done.stderr
+
+
+def test_status_says_how_a_run_that_was_killed_can_go_on(monkeypatch, tmp_path, run_events):
+    from prodgen.ledger import Counts, PlaceState, RunStatus
+
+    found = RunStatus(
+        counts=Counts(waiting=5, done=4, failed=1),
+        is_running=False,
+        started=1000.0,
+        ended=None,
+        end="killed",
+        pid=12,
+        host="box",
+        pictures_a_minute=2.0,
+        places=(PlaceState("gpu-1:7860", "", 0.02, 4),),
+        last_failure=run_events.failed().failure,
+        last_failed="7/a",
+    )
+    monkeypatch.setattr("prodgen.ledger.read_status", lambda out: found)
+
+    said = prodgen("status", tmp_path).stdout
+    told = json.loads(prodgen("status", tmp_path, "--json").stdout)
+
+    assert "killed: the same command goes on" in said
+    assert "4 of 10 pictures done, 1 failed, 5 left" in said
+    assert "gpu-1:7860: 4 pictures; its GPU idle for 2.0 %" in said
+    assert "7/a: no product was found" in said
+    assert (told["running"], told["left"], told["last_failure"]["slot"]) == (False, 5, "7/a")
+
+
+def test_a_webhook_that_fails_is_a_notice_and_the_run_is_as_it_was(run, run_events, monkeypatch):
+    monkeypatch.setenv("PRODGEN_WEBHOOK_SECRET", "s3cret")
+    monkeypatch.setattr("prodgen.batching.webhook.TRY_FOR_S", 0.0)
+
+    done = run([PLAN, run_events.ended()], "--webhook", "http://127.0.0.1:9/none")
+
+    assert done.exit_code == 0
+    assert "note: the webhook at 127.0.0.1 did not take 'run.ended'" in done.stderr
