@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         BackendOutOfMemoryError,
         BackendTimeoutError,
         BackendUnreachableError,
+        ClusterError,
         IdentityError,
         IdleSettingError,
         ImageError,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         PlacementError,
         ProdgenError,
         ProductNotKeptError,
+        RemoteWorkerLostError,
         ResultNotSentError,
         SegmentationError,
         SettingError,
@@ -94,6 +96,7 @@ __all__ = [
     "BackendUnreachableError",
     "Capabilities",
     "Client",
+    "ClusterError",
     "ControlNetUnit",
     "CutOut",
     "GeneratedPicture",
@@ -121,6 +124,7 @@ __all__ = [
     "ProdgenError",
     "ProductNotKeptError",
     "Recipe",
+    "RemoteWorkerLostError",
     "Replay",
     "Result",
     "ResultNotSentError",
@@ -156,10 +160,12 @@ _HOMES = {
     "errors": (
         "AnswerError BackendAuthError BackendBusyError BackendCertificateError BackendError "
         "BackendFaultError BackendLostError BackendOutOfMemoryError BackendTimeoutError "
-        "BackendUnreachableError IdentityError IdleSettingError ImageError Interrupted LedgerError "
+        "BackendUnreachableError ClusterError IdentityError IdleSettingError ImageError Interrupted "
+        "LedgerError "
         "MissingExtensionError NotABackendError NotAppliedError OutputInUseError PlacementError "
-        "ProdgenError ProductNotKeptError ResultNotSentError SegmentationError SettingError SheetError "
-        "StorageError UnknownNameError UnsupportedFeatureError WeightsError WorkerLostError WrongValueError"
+        "ProdgenError ProductNotKeptError RemoteWorkerLostError ResultNotSentError SegmentationError "
+        "SettingError SheetError StorageError UnknownNameError UnsupportedFeatureError WeightsError "
+        "WorkerLostError WrongValueError"
     ),
     "files": "load save",
     "identity": "Likeness Verdict",

@@ -39,6 +39,7 @@ COMMANDS = {
     "licences": "prodgen.cli.licences:licences",
     "doctor": "prodgen.cli.doctor:doctor",
     "serve": "prodgen.cli.serve:serve",
+    "worker": "prodgen.cli.worker:worker",
     "completion": "prodgen.cli.completion:completion",
 }
 """Name of each command and where it is, in the order in which --help shows them."""

@@ -17,6 +17,7 @@ from prodgen.dispatch.events import (
     StepBegun,
     StillWaiting,
 )
+from prodgen.dispatch.newcomers import Newcomers
 from prodgen.dispatch.place import OnStep, Place, Step
 from prodgen.dispatch.rules import Rules
 from prodgen.dispatch.stop_button import StopButton
@@ -24,6 +25,7 @@ from prodgen.dispatch.stop_button import StopButton
 __all__ = [
     "End",
     "Event",
+    "Newcomers",
     "Notice",
     "OnStep",
     "PictureDone",

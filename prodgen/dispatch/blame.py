@@ -14,9 +14,11 @@ from prodgen.errors import (
     BackendOutOfMemoryError,
     BackendTimeoutError,
     BackendUnreachableError,
+    ClusterError,
     Interrupted,
     NotABackendError,
     ProdgenError,
+    RemoteWorkerLostError,
     StorageError,
     UnknownNameError,
     UnsupportedFeatureError,
@@ -63,6 +65,10 @@ TABLE: tuple[tuple[type[BaseException], Blame], ...] = (
     # The backend broke with this order in its hands, which may be the reason: both are suspect.
     (BackendTimeoutError, _BROKE_AT_WORK),
     (BackendLostError, _BROKE_AT_WORK),
+    # The whole machine went away with it: rarely for the order's sake, but never three times by chance.
+    (RemoteWorkerLostError, _BROKE_AT_WORK),
+    # The scheduler went away, or a machine that did not yet have the order.
+    (ClusterError, _NEVER_BEGUN),
     # Too large for this card, or unknown to this server; another may have more.
     (BackendOutOfMemoryError, Blame("row", "elsewhere")),
     (UnsupportedFeatureError, _TOO_MUCH_FOR_IT),

@@ -21,6 +21,7 @@ from prodgen.dispatch.blame import Blame, blame_for
 from prodgen.dispatch.events import (
     End,
     Event,
+    Notice,
     PictureDone,
     PictureFailed,
     PlaceBack,
@@ -30,6 +31,7 @@ from prodgen.dispatch.events import (
 )
 from prodgen.dispatch.free_first import soonest_first, takers
 from prodgen.dispatch.lane import FAULTS_IN_A_ROW, Flight, Lane
+from prodgen.dispatch.newcomers import Newcomers
 from prodgen.dispatch.overseeing import Overseer
 from prodgen.dispatch.place import Place, Step
 from prodgen.dispatch.rules import Rules
@@ -43,15 +45,23 @@ RENEWALS = 3
 """Times that a lease is renewed before it would end: two may be late."""
 
 
-def run(ledger: Ledger, places: Sequence[Place], rules: Rules) -> Iterator[Event]:
+def run(
+    ledger: Ledger, places: Sequence[Place], rules: Rules, *, newcomers: Newcomers | None = None
+) -> Iterator[Event]:
     """Have all orders made that wait in the ledger, and close the places at the end.
 
     Leaving the iterator interrupts what runs; it is claimed again by the next run.
 
+    Args:
+        ledger: What is asked and what became of it.
+        places: Where pictures can be made from the start; there may be none yet.
+        rules: When the run ends, and how patient it is.
+        newcomers: Brings places that join later.
+
     Raises:
         LedgerError: If the ledger cannot be written any more.
     """
-    return _Run(ledger, places, rules).events()
+    return _Run(ledger, places, rules, newcomers or Newcomers()).events()
 
 
 @dataclass(slots=True)
@@ -65,7 +75,7 @@ class _Moved:
 
 
 class _Run:
-    def __init__(self, ledger: Ledger, places: Sequence[Place], rules: Rules) -> None:
+    def __init__(self, ledger: Ledger, places: Sequence[Place], rules: Rules, newcomers: Newcomers) -> None:
         now = time.monotonic()
         self.ledger, self.rules = ledger, rules
         self.lanes = [Lane(place, now) for place in places]
@@ -82,9 +92,10 @@ class _Run:
         """By the clock on the wall, which people mean."""
         self.token = uuid.uuid4().hex[:8]
         self.renew_at = now + rules.lease_s / RENEWALS
-        self.overseer = Overseer(rules, ledger, self.lanes, now)
+        self.overseer = Overseer(rules, ledger, self.lanes, now, newcomers.waits_for)
         self.probes = ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="prodgen-probe")
         rules.stop.on_press(partial(self.inbox.put, self._on_press))
+        newcomers.on_join(lambda place: self.inbox.put(partial(self._on_join, place)))
 
     # The loop.
 
@@ -212,6 +223,14 @@ class _Run:
             for lane in self.lanes:
                 lane.place.close(now=True)
         yield from ()
+
+    def _on_join(self, place: Place) -> Iterator[Event]:
+        now = time.monotonic()
+        self.lanes.append(Lane(place, now))
+        self.overseer.something_happened(now)
+        yield Notice(f"{place.name} joins")
+        if self.rules.stop.presses > 1:
+            place.close(now=True)
 
     def _on_probed(self, lane: Lane, reason: str) -> Iterator[Event]:
         lane.probed(time.monotonic(), answers=not reason)

@@ -31,10 +31,14 @@ PACE_S = 300.0
 class Overseer:
     """Sees how a run stands, and says so when it is time."""
 
-    def __init__(self, rules: Rules, ledger: Ledger, lanes: Sequence[Lane], now: float) -> None:
+    def __init__(
+        self, rules: Rules, ledger: Ledger, lanes: Sequence[Lane], now: float, waits_for: str = ""
+    ) -> None:
         self.reasons: dict[str, str] = {}
         """Why each lost place was lost, by its name."""
         self._rules, self._ledger, self._lanes = rules, ledger, lanes
+        self._waits_for = waits_for
+        """What a run without any place waits for."""
         self._begun = self._last = now
         self._warned_s = 0.0
         self._standing_at = now
@@ -87,13 +91,16 @@ class Overseer:
     def give_up_at(self) -> Iterator[float]:
         """Give the time at which the run ends for want of any place, if all are lost."""
         if all(lane.is_lost for lane in self._lanes):
-            yield max(lane.lost_at or 0.0 for lane in self._lanes) + self._rules.give_up_s
+            lost = (lane.lost_at or 0.0 for lane in self._lanes)
+            yield max(lost, default=self._begun) + self._rules.give_up_s
 
     def is_given_up(self, now: float) -> bool:
         """Whether all places have been lost for too long."""
         return any(now >= at for at in self.give_up_at())
 
     def _waited_for(self, now: float) -> str:
+        if not self._lanes:
+            return self._waits_for
         busy = [lane for lane in self._lanes if lane.is_lost or lane.flights] or self._lanes
         told = "; ".join(f"{lane.name}: {self._doing(lane, now)}" for lane in busy[:SHOWN])
         return f"{told}; and {len(busy) - SHOWN} places more" if len(busy) > SHOWN else told

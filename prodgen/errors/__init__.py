@@ -16,6 +16,8 @@
             OutputInUseError            another run works on the same folder; knows which
         StorageError                a store cannot be read or written; `cause` says in which way
         WorkerLostError             the process that worked on it ended
+        ClusterError                machines that were to share the work cannot do it
+            RemoteWorkerLostError       one of them went away, with orders in its hands
         Interrupted                 the user stopped the work
         BackendError                a backend could not do what was asked
             BackendUnreachableError     nothing answers; `cause` says in which way
@@ -75,8 +77,10 @@ from prodgen.errors.own import (
     shortened,
 )
 from prodgen.errors.runs import (
+    ClusterError,
     LedgerError,
     OutputInUseError,
+    RemoteWorkerLostError,
     SheetError,
     SheetFault,
     StorageCause,
@@ -97,6 +101,7 @@ __all__ = [
     "BackendOutOfMemoryError",
     "BackendTimeoutError",
     "BackendUnreachableError",
+    "ClusterError",
     "IdentityError",
     "IdleSettingError",
     "ImageError",
@@ -109,6 +114,7 @@ __all__ = [
     "PlacementError",
     "ProdgenError",
     "ProductNotKeptError",
+    "RemoteWorkerLostError",
     "ResultNotSentError",
     "SegmentationError",
     "SettingError",

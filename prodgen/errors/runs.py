@@ -75,6 +75,22 @@ class WorkerLostError(ProdgenError):
         return f"{self.worker} ended while it worked on {self.what!r}: {self.reason}"
 
 
+class ClusterError(ProdgenError):
+    """The cluster at `address` cannot do the work, for `reason`, which says the remedy."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(address, reason)
+        self.address = address
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.address}: {self.reason}"
+
+
+class RemoteWorkerLostError(ClusterError):
+    """A worker of the cluster at `address` ended, or cannot be reached, while it had orders to make."""
+
+
 @dataclass(frozen=True, slots=True)
 class SheetFault:
     """What is wrong in one place of a sheet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prodgen.ledger.opening import Run, open_run, preview
+from prodgen.ledger.planning import made_before
 from prodgen.ledger.records import (
     Claim,
     Counts,
@@ -31,6 +32,7 @@ __all__ = [
     "Sidecar",
     "SqliteLedger",
     "State",
+    "made_before",
     "open_run",
     "preview",
     "read_sidecar",
