@@ -233,9 +233,9 @@ class Planner:
         return json.dumps([settled(stamp) if stamp else NOT_BELIEVED for stamp in found])
 
 
-def made_before(outputs: Outputs, order: Order) -> PictureRecord | None:
+def made_before(store: Store, order: Order) -> PictureRecord | None:
     """Return the record of the picture that an order asks for, if it is there already, proved by digests."""
-    found = Planner(outputs)._adopted(order)
+    found = Planner(store)._adopted(order)
     return (
         None if found is None or found.record is None else PictureRecord.from_dict(json.loads(found.record))
     )
