@@ -47,6 +47,6 @@ def write_failed(catalogue: Catalogue, failed: Iterable[tuple[Order, str]], path
         if row.number in reasons and row.fault is None:
             rows.writerow([*(row.cells[key] for key, _ in columns), "; ".join(reasons[row.number])])
             written += 1
-    files.write_bytes(folder_note(path), str(catalogue.folder).encode())
+    files.write_bytes(folder_note(path), catalogue.folder.encode())
     files.write_bytes(path, text.getvalue().encode("utf-8-sig"))
     return written

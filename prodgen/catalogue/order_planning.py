@@ -50,7 +50,7 @@ def check_catalogue(catalogue: Catalogue, wishes: Wishes) -> Summary:
         outputs.append(hash(as_disks_see(order.output)))
         skus.append(hash(order.sku))
     _find_clashes(catalogue, wishes, _twice(slots), _twice(outputs), planner.faults)
-    planner.faults.raise_any(str(catalogue.source))
+    planner.faults.raise_any(catalogue.source)
     products = len(np.unique(np.frombuffer(skus, np.int64))) if skus else 0
     return Summary(planner.rows, products, len(slots), (*catalogue.notices, *planner.notices()))
 
@@ -66,9 +66,9 @@ def plan_orders(catalogue: Catalogue, wishes: Wishes) -> Iterator[Order]:
     """
     planner = RowPlanner(catalogue, wishes, looks=False)
     for order in planner.orders():
-        planner.faults.raise_any(str(catalogue.source))
+        planner.faults.raise_any(catalogue.source)
         yield order
-    planner.faults.raise_any(str(catalogue.source))
+    planner.faults.raise_any(catalogue.source)
 
 
 def _twice(hashes: array[int]) -> frozenset[int]:

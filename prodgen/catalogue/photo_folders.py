@@ -9,6 +9,7 @@ from pathlib import Path
 from prodgen.catalogue.sheet_rows import Row, Table
 from prodgen.errors import SettingError
 from prodgen.files import reason_of
+from prodgen.storage import Store
 
 # fmt: off
 PHOTO_ENDINGS = frozenset((
@@ -36,6 +37,32 @@ def read_folder(folder: Path) -> Table:
     return Table(("photo", "sku"), rows)
 
 
+def listed_photos(address: str, store: Store) -> Table:
+    """Return the photographs in an object store, by name.
+
+    Args:
+        address: The store's URL, for messages.
+        store: Lists the names.
+
+    Raises:
+        SettingError: If there is none.
+        StorageError: If the store does not answer.
+    """
+
+    def rows(keys: Sequence[str]) -> Iterator[Row]:
+        del keys
+        for number, name in enumerate(filter(_is_photo, store.list()), start=1):
+            yield Row(number, {"photo": name, "sku": os.path.splitext(name)[0]})  # noqa: PTH122 - no path
+
+    if next(rows(()), None) is None:
+        raise SettingError(f"there is no photograph in {address!r}, and it is no sheet of products")
+    return Table(("photo", "sku"), rows)
+
+
+def _is_photo(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in PHOTO_ENDINGS  # noqa: PTH122 - of 100,000 names
+
+
 def photo_names(folder: Path, below: str = "") -> Iterator[str]:
     """Give the photographs' paths in a folder, by name, with forward slashes.
 
@@ -60,5 +87,5 @@ def photo_names(folder: Path, below: str = "") -> Iterator[str]:
             continue
         if is_folder:
             yield from photo_names(folder, f"{below}{name}/")
-        elif os.path.splitext(name)[1].lower() in PHOTO_ENDINGS:  # noqa: PTH122 - of 100,000 names
+        elif _is_photo(name):
             yield below + name

@@ -6,7 +6,6 @@ import os
 import re
 import stat
 from functools import lru_cache
-from pathlib import Path
 
 from prodgen.errors import SettingError
 
@@ -22,8 +21,9 @@ _PLAIN = re.compile(r"(?!\.)[^/](?:(?!/[./]).)*", re.DOTALL).fullmatch
 class PicturePlaces:
     """Turns what cells say into paths and URLs, by one rule for a whole sheet."""
 
-    def __init__(self, folder: Path, *, allow_outside: bool, allow_urls: bool) -> None:
-        self.folder = os.path.normpath(folder)
+    def __init__(self, folder: str, *, allow_outside: bool, allow_urls: bool) -> None:
+        self.is_remote = "://" in folder
+        self.folder = folder.rstrip("/") if self.is_remote else os.path.normpath(folder)
         self._start = self.folder.rstrip(os.sep) + os.sep
         self.allow_outside = allow_outside
         self.allow_urls = allow_urls
@@ -36,7 +36,8 @@ class PicturePlaces:
             SettingError: If it is a URL or leads out of the sheet's folder, and that is not allowed.
         """
         if "://" in cell:
-            return self._url(cell)
+            below = cell.removeprefix(self._start)
+            return cell if below != cell and _PLAIN(below) else self._url(cell)
         if "\0" in cell:
             raise SettingError("is no path: it holds a null character")
         path = cell.replace("\\", "/") if os.sep == "/" and "\\" in cell else cell
@@ -47,6 +48,8 @@ class PicturePlaces:
             )
         if not is_absolute and _PLAIN(path):
             return f"{self._start}{path}"
+        if self.is_remote:
+            raise SettingError(f"{cell!r} is no plain path below the sheet's folder, {self.folder!r}")
         whole = os.path.normpath(os.path.join(self.folder, path))  # noqa: PTH118 - 100,000 of them
         if not (self.allow_outside or self._is_below(whole, self.folder)):
             raise SettingError(f"{cell!r} leads out of the sheet's folder; say --allow-outside")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +12,13 @@ from pathlib import Path
 from prodgen.catalogue.columns import keys_of
 from prodgen.catalogue.json_rows import read_json, read_json_lines
 from prodgen.catalogue.parquet_rows import read_parquet
-from prodgen.catalogue.photo_folders import read_folder
+from prodgen.catalogue.photo_folders import listed_photos, read_folder
 from prodgen.catalogue.separated_values import read_separated
 from prodgen.catalogue.sheet_rows import Row, Table
 from prodgen.catalogue.workbooks import read_workbook
 from prodgen.errors import SettingError
 from prodgen.files import reason_of
+from prodgen.storage import is_url, open_store, split_object
 
 READERS: dict[str, Callable[[Path], Table]] = {
     ".csv": read_separated,
@@ -37,10 +41,10 @@ FOLDER_NOTE = ".folder"
 class Catalogue:
     """A sheet of products, or a folder of photographs; it is read anew each time that it is iterated."""
 
-    source: Path
-    """The file or folder."""
-    folder: Path
-    """Where the paths in its cells begin; absolute."""
+    source: str
+    """The file, folder or URL."""
+    folder: str
+    """Where the paths in its cells begin: an absolute path, or a URL."""
     keys: tuple[str, ...]
     """The key of each column: what it sets, or a free column's name with "_" for spaces."""
     table: Table
@@ -68,44 +72,76 @@ def read_catalogue(source: str | Path, *, sheet: str | None = None) -> Catalogue
     """Open a catalogue; of a large file only the beginning is read now.
 
     Args:
-        source: A folder of photographs, or a CSV, TSV, JSON, JSONL, XLSX, ODS, XLS or Parquet file.
+        source: A folder of photographs, or a CSV, TSV, JSON, JSONL, XLSX, ODS, XLS or Parquet file; or the
+            URL of one (file://, s3://, gs://, az://), which is fetched into a temporary file now.
         sheet: The sheet of a workbook; None takes the first that is not empty.
 
     Raises:
         SettingError: If it cannot be read, or is of no such kind.
         SheetError: If two of its columns mean the same.
+        StorageError: If it is at a URL and cannot be fetched.
     """
-    path = Path(source)
-    ending = path.suffix.lower()
+    address = str(source)
+    if is_url(address) and not address.lower().startswith("file:"):
+        return _read_remote(address.rstrip("/"), sheet)
+    path = Path(*split_object(address)) if is_url(address) else Path(source)
     try:
         is_folder = path.is_dir()
         if not is_folder and not path.exists():
             raise SettingError(f"catalogue {str(path)!r} does not exist; give a folder of photos or a sheet")
     except (OSError, ValueError) as error:
         raise SettingError(f"catalogue {str(path)!r} cannot be read: {reason_of(error)}") from error
-    if sheet is not None and (is_folder or ending not in WORKBOOKS):
-        raise SettingError(f"only workbooks ({', '.join(WORKBOOKS)}) have sheets; leave out --sheet")
     if is_folder:
-        table = read_folder(path)
-    elif ending in WORKBOOKS:
-        table = read_workbook(path, sheet=sheet)
-    elif ending in READERS:
-        table = READERS[ending](path)
-    else:
-        known = ", ".join((*READERS, *WORKBOOKS))
-        raise SettingError(f"{str(path)!r} is no sheet of products; its ending must be one of {known}")
-    return Catalogue(path, _folder_of(path, is_folder=is_folder), keys_of(str(path), table.columns), table)
+        _refuse_sheet_of("", sheet)
+        return _catalogue(address, str(path.absolute()), read_folder(path))
+    return _catalogue(address, _folder_of(path), _table(path, sheet))
 
 
-def _folder_of(path: Path, *, is_folder: bool) -> Path:
-    """Return where the paths of a sheet begin: in its own folder, unless a note beside it says another."""
-    if is_folder:
-        return path.absolute()
+def _read_remote(address: str, sheet: str | None) -> Catalogue:
+    """Read a sheet, or the names of the photographs, in an object store."""
+    folder, _, name = address.rpartition("/")
+    if Path(name).suffix.lower() not in (*READERS, *WORKBOOKS):
+        _refuse_sheet_of("", sheet)
+        return _catalogue(address, address, listed_photos(address, open_store(address)))
+    scratch = Path(tempfile.mkdtemp(prefix="prodgen-sheet-"))
     try:
-        noted = Path(folder_note(path).read_text("utf-8").strip())
+        copy = scratch / name
+        copy.write_bytes(open_store(folder).get(name))
+        catalogue = _catalogue(address, folder, _table(copy, sheet))
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    weakref.finalize(catalogue, shutil.rmtree, scratch, ignore_errors=True)
+    return catalogue
+
+
+def _catalogue(source: str, folder: str, table: Table) -> Catalogue:
+    return Catalogue(source, folder, keys_of(source, table.columns), table)
+
+
+def _table(path: Path, sheet: str | None) -> Table:
+    ending = path.suffix.lower()
+    _refuse_sheet_of(ending, sheet)
+    if ending in WORKBOOKS:
+        return read_workbook(path, sheet=sheet)
+    if ending in READERS:
+        return READERS[ending](path)
+    known = ", ".join((*READERS, *WORKBOOKS))
+    raise SettingError(f"{str(path)!r} is no sheet of products; its ending must be one of {known}")
+
+
+def _refuse_sheet_of(ending: str, sheet: str | None) -> None:
+    if sheet is not None and ending not in WORKBOOKS:
+        raise SettingError(f"only workbooks ({', '.join(WORKBOOKS)}) have sheets; leave out --sheet")
+
+
+def _folder_of(path: Path) -> str:
+    """Return where the paths of a sheet begin: in its own folder, unless a note beside it says another."""
+    try:
+        noted = folder_note(path).read_text("utf-8").strip()
     except (OSError, ValueError):
-        return path.absolute().parent
-    return noted if noted.is_absolute() else path.absolute().parent
+        noted = ""
+    return noted if is_url(noted) or Path(noted).is_absolute() else str(path.absolute().parent)
 
 
 def folder_note(sheet: Path) -> Path:

@@ -21,6 +21,7 @@ from pyarrow import parquet
 from prodgen.catalogue import Catalogue, Wishes, check_catalogue, plan_orders, read_catalogue, write_failed
 from prodgen.catalogue.unpacked import MAX_UNPACKED_BYTES
 from prodgen.errors import SettingError, SheetError
+from prodgen.storage.folder_store import FolderStore
 
 _where = importlib.util.spec_from_file_location(
     "workbook_writing", Path(__file__).with_name("workbook_writing.py")
@@ -164,6 +165,7 @@ def test_json_numbers_keep_every_digit(sheet: Sheet):
         ("[1]", "list of products"),
         ('[{"photo": "photos/1.jpg"}, 1]', "row 2: is no product"),
         ('[{"photo": "photos/1.jpg", "PHOTO": "x"}]', "mean the same"),
+        ('[{"photo": "photos/1.jpg", "sku": "4.00638E+12"}]', "lost digits"),
         ("[{", "no JSON"),
         ("[" * 100_000, "no JSON"),
         ('[{"photo": {"x": 1}, "sku": "a"}]', "a table"),
@@ -404,3 +406,44 @@ def test_what_is_no_sheet_is_refused_with_the_kinds_that_are(shop: Path):
     assert "does not exist" in refused(shop / "none.csv")
     with pytest.raises(SettingError, match="--sheet"):
         read_catalogue(shop, sheet="x")
+
+
+def test_a_sheet_in_an_object_store_has_its_photographs_beside_it(
+    shop: Path, sheet: Sheet, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(
+        "prodgen.catalogue.sheet_opening.open_store", {"s3://shop/new": FolderStore(shop)}.get
+    )
+    sheet("photo,sku\nphotos/1.jpg,a\ns3://shop/new/2.jpg,b\ns3://shop/other/3.jpg,c\n")
+    catalogue = read_catalogue("s3://shop/new/sheet.csv")
+
+    with pytest.raises(SheetError, match=r"row 4.*--allow-urls"):
+        check_catalogue(catalogue, Wishes(prompt="x"))
+    orders = list(plan_orders(catalogue, Wishes(prompt="x", allow_urls=True)))
+
+    assert [order.photo for order in orders] == [
+        *("s3://shop/new/photos/1.jpg", "s3://shop/new/2.jpg", "s3://shop/other/3.jpg")
+    ]
+    sheet("photo,sku\n../other/1.jpg,a\ns3://shop/new/../other/1.jpg,b\n")
+    with pytest.raises(SheetError) as caught:
+        check_catalogue(read_catalogue("s3://shop/new/sheet.csv"), Wishes(prompt="x"))
+    assert [fault.row for fault in caught.value.faults] == [2, 3]
+
+
+def test_a_folder_in_an_object_store_is_a_catalogue(shop: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("prodgen.catalogue.sheet_opening.open_store", {"s3://shop": FolderStore(shop)}.get)
+
+    orders = list(plan_orders(read_catalogue("s3://shop/"), Wishes(prompt="x", limit=2)))
+
+    assert [(order.sku, order.photo) for order in orders] == [
+        ("photos/1", "s3://shop/photos/1.jpg"),
+        ("photos/2", "s3://shop/photos/2.jpg"),
+    ]
+
+
+def test_a_file_url_is_a_sheet_as_its_path_is(shop: Path, sheet: Sheet):
+    path = sheet("photo,sku\nphotos/1.jpg,a\n")
+
+    (order,) = plan_orders(read_catalogue(f"file://{path}"), Wishes(prompt="x"))
+
+    assert order.photo == str(shop / "photos/1.jpg")
