@@ -157,8 +157,7 @@ def composite(foreground: RgbImage, background: RgbImage, matte: Matte) -> RgbIm
             f" matte {matte.shape}"
         )
     alpha = across(matte, foreground)
-    mixed = foreground * alpha + background * (1 - alpha)
-    return np.where(alpha >= 1, foreground, np.where(alpha > 0, mixed, background)).astype(np.float32)
+    return np.asarray(foreground * alpha + background * (1 - alpha), np.float32)
 
 
 def hole_count(matte: Matte, *, smallest_share: float = 0.0005) -> int:

@@ -118,6 +118,11 @@ def _blurred(planes: Plane, sigma: float) -> Plane:
     return cv2.GaussianBlur(planes, (0, 0), sigma).astype(np.float32, copy=False)
 
 
+def lengths(planes: Plane) -> Plane:
+    """Length of what each pixel of (H, W, C) holds, (H, W)."""
+    return np.sqrt(channel_sum(planes * planes))
+
+
 def gradient(planes: Plane, *, border: int = cv2.BORDER_DEFAULT) -> Plane:
     """Slope of planes (H, W, C) at each pixel, (H, W), units per pixel; `border` as OpenCV has it."""
     ways = (1, 0), (0, 1)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from prodgen.cutout.contrast import lengths
 from prodgen.images import Plane, channel_sum
 from prodgen.masks import across, blur, disc
 
@@ -80,7 +81,7 @@ def _against(lab: Plane, smooth: Plane, known: Plane) -> Deviation:
     variance = _spread_out((lab - blur(backdrop, 10)) ** 2, known)
     spread = np.sqrt(variance + np.float32(LEAST_SPREAD**2))
     difference = smooth - backdrop
-    z = np.sqrt(channel_sum((difference / spread) ** 2))
+    z = lengths(difference / spread)
     return Deviation(smooth, difference, channel_sum(spread) / np.float32(3), z)
 
 

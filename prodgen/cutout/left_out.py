@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen import masks
-from prodgen.color import from_lab, to_lab, to_linear
-from prodgen.cutout.contrast import strongest_step
+from prodgen.color import brightest, from_lab_linear, to_lab, to_linear
+from prodgen.cutout.contrast import lengths, strongest_step
 from prodgen.cutout.deviation import smooth_surface
 from prodgen.cutout.matting import require_same_size, resized
-from prodgen.images import Matte, Plane, RgbImage
+from prodgen.images import Matte, Plane, RgbImage, channel_sum
 
 WORK_PX = 512
 """Longest side at which it is looked for. Speed."""
@@ -80,12 +80,12 @@ def left_out(rgb: RgbImage, matte: Matte) -> Plane:
         return np.zeros_like(product)
     lab = to_lab(picture)
     surface = smooth_surface(lab, known)
-    residual = float(np.percentile(np.linalg.norm(lab - surface, axis=2)[known > 0], 90))
+    residual = float(np.percentile(lengths(lab - surface)[known > 0], 90))
     if residual > BUSIEST:
         return np.zeros_like(product)
     backdrop = surface + masks.fill(lab - surface, 1 - known)
     smooth = np.asarray(cv2.GaussianBlur(picture, (0, 0), 1), np.float32)
-    away = np.linalg.norm(to_lab(smooth) - backdrop, axis=2)
+    away = lengths(to_lab(smooth) - backdrop)
     other = (away > max(STANDS_OUT, STANDS_OUT_RESIDUALS * residual)) & ~_is_shadow(smooth, backdrop)
     other &= masks.dilate(product, side / 150) == 0
     opened = masks.dilate(masks.erode(other.astype(np.float32), side / 200), side / 200)
@@ -93,30 +93,30 @@ def left_out(rgb: RgbImage, matte: Matte) -> Plane:
     touching = np.unique(labels[masks.dilate(product, side / 60) > 0])
     at_the_frame = np.unique(labels[frame > 0])
     chosen = np.setdiff1d(touching, np.append(at_the_frame, 0))
-    pieces = [labels == number for number in chosen]
-    bounded = [piece for piece in pieces if _is_bounded(piece, lab, product)]
+    pieces, steps = [labels == number for number in chosen], strongest_step(lab)
+    bounded = [piece for piece in pieces if _is_bounded(piece, steps, product)]
     nothing = np.zeros(product.shape, bool)
     return np.asarray(np.any([nothing, *bounded], axis=0), np.float32)
 
 
-def _is_bounded(piece: NDArray[np.bool_], lab: Plane, product: Plane) -> bool:
+def _is_bounded(piece: NDArray[np.bool_], steps: Plane, product: Plane) -> bool:
     """Whether a piece ends in edges, as things do, or fades out, as light does that the product throws.
 
     Args:
         piece: (h, w).
-        lab: (h, w, 3), the photograph, L*a*b*.
+        steps: (h, w), the photograph's strongest slope near each pixel, L*a*b* units per pixel.
         product: (h, w), 1 = product.
     """
     side, solid = max(product.shape), piece.astype(np.float32)
     rim = (masks.dilate(solid, 2) > 0) & (masks.erode(solid, 2) == 0)
     free = rim & (masks.dilate(product, side / 100) == 0)
-    return bool(free.any() and np.median(strongest_step(lab)[free]) * side / WORK_PX > EDGE)
+    return bool(free.any() and np.median(steps[free]) * side / WORK_PX > EDGE)
 
 
 def _is_shadow(picture: RgbImage, backdrop: Plane) -> NDArray[np.bool_]:
     """Where a picture, (h, w, 3), shows its backdrop (L*a*b*) in a shadow."""
     dark = np.float32(0.005)  # keeps ratios of black finite
-    light = (to_linear(picture) + dark) / (to_linear(from_lab(backdrop)) + dark)
-    spread = light.max(axis=2) - light.min(axis=2)
-    is_darker = (light.max(axis=2) < 1) & (light.mean(axis=2) > DEEPEST_SHADOW)
-    return np.asarray(is_darker & (spread < SHADOW_TINT))
+    light = (to_linear(picture) + dark) / (np.clip(from_lab_linear(backdrop), 0, 1) + dark)
+    most, least = brightest(light), -brightest(-light)
+    is_darker = (most < 1) & (channel_sum(light) > 3 * DEEPEST_SHADOW)
+    return np.asarray(is_darker & (most - least < SHADOW_TINT))

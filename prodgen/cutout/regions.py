@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen.cutout.contrast import gradient
+from prodgen.cutout.contrast import gradient, lengths
 from prodgen.cutout.deviation import Deviation, Mask, measure_deviation
-from prodgen.images import Plane, channel_sum
+from prodgen.images import Plane
 from prodgen.masks import disc
 
 Numbers = NDArray[np.float64]
@@ -207,7 +207,7 @@ def _measure(regions: Regions, looks: tuple[Plane, Plane], edges: Plane) -> NDAr
         np.log(regions.area / whole),
         mean_z,
         mean_z - largest_z,
-        np.log1p(regions.mean(np.sqrt(channel_sum(difference**2)))),
+        np.log1p(regions.mean(lengths(difference))),
         regions.mean(difference[..., 0]),
         regions.mean(chroma / (np.abs(difference[..., 0]) + 1)),
         np.log1p(regions.mean(edges)),

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen import color, masks
-from prodgen.cutout.contrast import Contrast, measure_contrast, strongest_step
+from prodgen.cutout.contrast import Contrast, lengths, measure_contrast, strongest_step
 from prodgen.cutout.matting import resized
-from prodgen.images import Matte, Plane, RgbImage, channel_sum
+from prodgen.images import Matte, Plane, RgbImage
 
 WORK_PX = 512
 """Longest side at which a matte is judged. Speed."""
@@ -201,7 +201,7 @@ def _iou(one: Mask, other: Mask) -> float:
 
 def _flat(contrast: Contrast) -> Mask:
     """Places that are the backdrop's colour within its noise."""
-    off = np.sqrt(channel_sum(contrast.difference**2))
+    off = lengths(contrast.difference)
     return np.asarray(off < FLAT_SPREADS * contrast.backdrop.spread, np.bool_)
 
 

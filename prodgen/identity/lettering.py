@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.images import Matte, Plane, RgbImage, resize
+from prodgen.masks import blur
 from prodgen.ocr import Reader, Word
 
 READ_SIDE_PX = 1200
@@ -171,7 +172,7 @@ class _Sheets:
     def _strokes(self, lightness: Plane, operation: int, kernel: NDArray[np.uint8]) -> Plane:
         strokes = cv2.morphologyEx(lightness, operation, kernel)
         strongest = cv2.dilate(strokes, np.ones((2 * len(kernel) + 1,) * 2, np.uint8))
-        strongest = cv2.GaussianBlur(strongest, (0, 0), len(kernel) / 2)
+        strongest = blur(np.asarray(strongest, np.float32), len(kernel) / 2)
         share = strokes / np.maximum(0.9 * strongest, FAINTEST_INK)
         return np.asarray(1 - resize(np.clip(share, 0, 1).astype(np.float32), *self._size), np.float32)
 

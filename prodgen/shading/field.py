@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from prodgen.color import LUMA, brightest, to_linear, to_srgb
 from prodgen.errors import ImageError
 from prodgen.images import Matte, Plane, RgbImage
-from prodgen.masks import normalised_blur
+from prodgen.masks import across, blur, normalised_blur
 from prodgen.shading.illuminant import Illuminant, fit_illuminant
 from prodgen.shading.materials import material_offset
 from prodgen.shading.register import EDGE_FLOOR
@@ -160,7 +160,7 @@ def read_field(pair: WorkingPair, *, strength: float = 1.0, ambience: float = 1.
     for piece in pair.pieces:
         part = _log_gain(pair, piece, illuminant, ambience)
         # Each product's light also holds nearest to it, so that soft edges have a light too.
-        nearness = normalised_blur(piece, np.ones_like(piece), PIECE_BLUR_PX) + 1e-6
+        nearness = blur(piece, PIECE_BLUR_PX) + 1e-6
         log_gain += part * nearness[..., None]
         total += nearness
     log_gain /= total[..., None]
@@ -273,12 +273,9 @@ def _smoothed(
     values: Plane, weight: Plane, sigma_px: float, *, prior: Plane | float, prior_weight: float
 ) -> Plane:
     """Gaussian mean of `values` by `weight`, with a prior mean where there is little of it."""
-    everywhere = np.ones_like(weight)
-    total = normalised_blur(weight, everywhere, sigma_px) + prior_weight
-    if values.ndim == 3:
-        weight, total = weight[..., None], total[..., None]
-    weighted = normalised_blur(weight * values, everywhere, sigma_px)
-    return np.asarray((weighted + prior_weight * prior) / total, np.float32)
+    total = blur(weight, sigma_px) + np.float32(prior_weight)
+    weighted = blur(values * across(weight, values), sigma_px)
+    return np.asarray((weighted + prior_weight * prior) / across(total, values), np.float32)
 
 
 def _local_tint(

@@ -87,13 +87,13 @@ def apply_shadow(
     if not len(rows):
         return result
     part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    factor = (1 - opacity * (1 - transmission[part]))[..., None]
+    where = shaded[part]
+    factor = (1 - opacity * (1 - transmission[part][where]))[:, None]
     if tint is not None:
         balance = tint / max(float(luminance(tint.reshape(1, 3))[0]), 1e-6)
         # A power keeps the lit end white and gives the dark end the colour of the light that fills it.
         factor = factor ** (1 / np.clip(balance, 0.5, 2.0))
-    dark = to_srgb((to_linear(scene[part]) * factor).astype(np.float32))
-    result[part] = np.where(shaded[part][..., None], dark, scene[part])
+    result[part][where] = to_srgb((to_linear(scene[part][where]) * factor).astype(np.float32))
     return result
 
 
