@@ -11,13 +11,16 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import click
 import jsonschema
 import pytest
 
+from prodgen.cli import main
 from prodgen.weights import read_list
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +74,24 @@ def test_every_service_has_a_profile_so_that_nothing_starts_by_accident(compose)
         "cli": ["cli"],
         "scheduler": ["cluster"],
         "worker": ["cluster"],
+        "coordinator": ["cluster"],
     }
+
+
+def test_the_cluster_runs_a_catalogue_with_commands_that_prodgen_has_on_one_folder(compose):
+    services = with_defaults(compose)["services"]
+    scheduler, worker, coordinator = (services[name] for name in ("scheduler", "worker", "coordinator"))
+    address = f"tcp://scheduler:{scheduler['command'][scheduler['command'].index('--port') + 1]}"
+
+    for service in (worker, coordinator):
+        assert service["entrypoint"] == ["prodgen"]
+        command = main.get_command(click.Context(main), service["command"][0])
+        options = command.make_context(service["command"][0], list(service["command"][1:])).params
+        assert address in (options.get("scheduler"), options.get("cluster"))
+        assert service["image"] == scheduler["image"]  # with Dask, and of one version
+        assert ".:/pictures" in service["volumes"]
+    assert worker["deploy"]["replicas"] == 2
+    assert "ports" not in coordinator or not coordinator["ports"]
 
 
 def test_no_variable_is_required_or_one_profile_would_break_the_others(compose):
@@ -196,6 +216,16 @@ def test_the_lock_has_every_dependency_of_the_project():
         assert f"\n{name}==" in f"\n{locked}", (
             f"{name} is not in deploy/requirements.lock: deploy/README.md says how to renew it"
         )
+
+
+def test_the_cluster_s_image_has_what_workers_and_buckets_need():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    wanted = (ROOT / "deploy/cluster.in").read_text().splitlines()[1:]
+    locked = (ROOT / "deploy/requirements-cluster.lock").read_text()
+
+    assert wanted == [*extras["cluster"], *extras["objectstore"]]
+    for name in (line.partition(">=")[0] for line in wanted):
+        assert f"\n{name}==" in locked
 
 
 def test_the_dockerfiles_pass_hadolint():
