@@ -11,11 +11,14 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
+from glob import escape
 from pathlib import Path
 
 from prodgen.catalogue import Order
+from prodgen.files import UNFINISHED
 from prodgen.ledger import entering
 from prodgen.ledger.database import open_database
 from prodgen.ledger.entering import Tally
@@ -77,6 +80,8 @@ class SqliteLedger:
         self._token = uuid.uuid4().hex[:8]
         self._is_new = True
         self._leases: dict[str, _Lease] = {}
+        for (asked,) in self._database.read(_claimed):
+            self._sweep(Order.from_json(asked))
         self._database.write(_open_again)
 
     def close(self) -> None:
@@ -237,6 +242,15 @@ class SqliteLedger:
                 yield row_of(asked, state, record, failure)
             last = page[-1][:2]
 
+    def _sweep(self, order: Order) -> None:
+        """Remove what a killed run left half-written where an order's files go."""
+        if self._store.folder is None:
+            return
+        output = self._store.folder / order.output
+        with suppress(OSError):
+            for unfinished in output.parent.glob(f".{escape(output.stem[:40])}-*{UNFINISHED}"):
+                unfinished.unlink()
+
     def _holds(self, claim: Claim) -> bool:
         lease = self._leases.get(claim.order.slot)
         return lease is not None and (lease.holder, lease.attempt) == (claim.holder, claim.attempt)
@@ -263,6 +277,10 @@ def failure_of(text: str) -> OrderFailure:
 def count(run: sqlite3.Connection) -> Counts:
     """Count the orders in each state."""
     return Counts(**dict(run.execute("SELECT state, count(*) FROM orders GROUP BY state").fetchall()))
+
+
+def _claimed(run: sqlite3.Connection) -> list[tuple[str]]:
+    return run.execute("SELECT asked FROM orders WHERE state = 'claimed'").fetchall()
 
 
 def _open_again(run: sqlite3.Connection) -> None:
