@@ -316,3 +316,22 @@ def test_a_photograph_that_is_gone_is_said(shop):
     Path(order.photo).unlink()
     with open_run(shop.out) as run:
         assert run.ledger.plan([order]).reasons == {"photo is gone": 1}
+
+
+def test_a_photograph_written_twice_within_one_tick_of_the_clock_is_found(shop):
+    order = shop.order(1)
+    photo = Path(order.photo)
+    photo.write_bytes(b"a photograph")
+    was = photo.stat()
+    shop.run([order])
+    photo.write_bytes(b"another one.")
+    os.utime(photo, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+    assert shop.run([order]) == {"photo changed": 1}
+
+
+def test_another_photograph_of_equal_size_and_time_is_not_taken_for_the_first(shop):
+    shop.run(shop.orders(1))
+    other = shop.photo("other.jpg", b"photograph 2")
+
+    assert shop.run([shop.order(1, photo=str(other))]) == {"photo changed": 1}

@@ -8,13 +8,22 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 
 import pytest
 
 from prodgen.errors import LedgerError, OutputInUseError, StorageError
-from prodgen.ledger import Counts, OrderFailure, PlaceState, ledger_copies, open_run, read_status
+from prodgen.ledger import (
+    Counts,
+    OrderFailure,
+    PlaceState,
+    ledger_copies,
+    open_run,
+    read_status,
+    run_lock,
+)
 from prodgen.storage import Stored
 
 ANOTHER_RUN = """
@@ -83,9 +92,24 @@ def test_a_forked_child_does_not_hold_the_lock_of_its_parent(shop):
         child.join()
 
 
-def test_a_second_run_waits_for_the_instant_in_which_status_looks(shop, run, monkeypatch):
-    """`prodgen status` tries the lock, so that it may hold it just when a run begins."""
-    assert all(read_status(shop.out).is_running for _ in range(50))
+def test_a_run_begins_although_status_tries_the_lock_just_then(shop):
+    shop.run([])
+    file = os.open(shop.out / "run.lock", os.O_RDWR)
+    assert run_lock.try_lock(file)
+    threading.Timer(0.3, os.close, (file,)).start()
+
+    with open_run(shop.out):
+        pass
+
+
+def test_a_failure_of_an_earlier_run_is_not_the_last_one_of_this(shop):
+    failure = OrderFailure("SegmentationError", "no product was found; give --matte", "row")
+    with open_run(shop.out) as run:
+        run.ledger.plan(shop.orders(2))
+        run.ledger.fail(shop.take(run), failure, is_final=True)
+    time.sleep(0.01)
+    with open_run(shop.out):
+        assert read_status(shop.out).last_failure is None
 
 
 def test_status_is_read_during_a_run(shop, another):
