@@ -1,0 +1,237 @@
+"""Where orders are made, step by step, in one process or beside others in a thread.
+
+One thread does the CPU's work, one step after another; drawings wait for their backends in threads of their
+own, one for each backend that draws. What an order needs between its steps stays here: pictures never travel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from prodgen.catalogue import Order, order_shot
+from prodgen.client import Client
+from prodgen.errors import (
+    BackendError,
+    BackendOutOfMemoryError,
+    ImageError,
+    Interrupted,
+    ProdgenError,
+    StorageError,
+    WorkerLostError,
+)
+from prodgen.places.filing import file_away
+from prodgen.places.messages import Command, Delivered, Done, Failed, Forget, Go, Prepare, Prepared, Report
+from prodgen.places.workplace import Backend, Workplace
+from prodgen.shots import Result, Tries, check, complete, draw, preparation, prepare
+from prodgen.shots.frame import Tools
+from prodgen.shots.handing_over import DrawnShot, PreparedShot
+from prodgen.shots.layers import Placed
+
+KEPT = 2
+"""Preparations kept for the next orders of their products: about 130 MB each at 1300x2000."""
+
+MOST_DRAWINGS = 256
+"""Threads that may wait for backends; they are started as they are needed."""
+
+READ_BYTES = 1 << 20
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    order: Order
+    backend: Backend
+    held: ExitStack = field(default_factory=ExitStack)
+    """Holds fetched photographs until the order has left."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    prepared: PreparedShot = field(init=False)
+    tries: Tries = field(init=False)
+    drawing: DrawnShot = field(init=False)
+    result: Result = field(init=False)
+    client: Client | None = None
+    """The client that draws for it now."""
+
+
+class Bench:
+    """Makes orders step by step; `report` is called from its threads."""
+
+    def __init__(self, workplace: Workplace, report: Callable[[Report], None]) -> None:
+        self._workplace, self._report = workplace, report
+        self._jobs: dict[int, _Job] = {}
+        self._kept: OrderedDict[Hashable, PreparedShot] = OrderedDict()
+        self._clients: dict[Backend, Client] = {}
+        self._running: set[int] = set()
+        self._lock = threading.Lock()
+        self._cpu = ThreadPoolExecutor(1, thread_name_prefix="prodgen-cpu")
+        self._drawers = ThreadPoolExecutor(MOST_DRAWINGS, thread_name_prefix="prodgen-draw")
+
+    def take(self, command: Command) -> None:
+        """Begin what is asked, and return at once; every step but a dropping is answered by one report."""
+        number = command.job
+        match command:
+            case Prepare(order=order, backend=backend, packed=packed):
+                self._jobs[number] = _Job(order, backend)
+                self._cpu.submit(self._do, number, partial(self._prepare, packed=packed))
+            case Go(step=step):
+                work = {"draw": self._draw, "complete": self._complete, "deliver": self._deliver}[step]
+                threads = self._drawers if step == "draw" and not command.is_cpu_work else self._cpu
+                threads.submit(self._do, number, work)
+            case Forget():
+                self._drop(number)
+
+    def close(self) -> None:
+        """Interrupt what backends draw, and close their connections; waits for no backend."""
+        for number in tuple(self._jobs):
+            self._drop(number)
+        self._cpu.shutdown(wait=False, cancel_futures=True)
+        self._drawers.shutdown(wait=False, cancel_futures=True)
+        for client in self._clients.values():  # those that draw were retired, and close themselves
+            client.close()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until what runs has ended, but not for long."""
+        end = time.monotonic() + seconds
+        while self._running and time.monotonic() < end:
+            time.sleep(0.02)
+
+    def _do(self, number: int, work: Callable[[int, _Job], Report]) -> None:
+        job = self._jobs.get(number)
+        self._running.add(number)
+        report: Report
+        try:
+            report = Failed(number, Interrupted("dropped")) if job is None else work(number, job)
+        except MemoryError:
+            report = Failed(number, WorkerLostError("the worker", _slot(job), "its memory is too small"))
+        except ProdgenError as error:
+            report = Failed(number, error)
+        except Exception as error:  # noqa: BLE001 - a fault of prodgen in one order must not end the run
+            report = Failed(number, _portable(error))
+        if isinstance(report, Delivered | Failed):
+            self._leave(number)
+        self._running.discard(number)
+        self._report(report)
+
+    def _leave(self, number: int) -> None:
+        job = self._jobs.pop(number, None)
+        if job is not None:
+            job.held.close()
+
+    def _drop(self, number: int) -> None:
+        job = self._jobs.get(number)
+        if job is not None and job.client is not None:
+            self._retire(job.backend, job.client)
+            job.client.cancel()
+        self._leave(number)
+
+    # The steps.
+
+    def _prepare(self, number: int, job: _Job, *, packed: bytes | None) -> Report:
+        order, pictures = job.order, self._workplace.pictures
+        try:
+            paths = job.held.enter_context(pictures.held(order.pictures))
+        except StorageError as error:  # of this row's picture, and not of the run's folder
+            raise ImageError(str(error)) from error
+        job.digests = {address: _digest(path) for address, path in paths.items()}
+        shot = order_shot(order, root=self._workplace.root, pictures=paths)
+        check(shot)
+        key = (preparation(shot), tuple(job.digests.values()))
+        kept = self._kept.pop(key, None) or _unpacked(packed, job.digests)
+        is_new = kept is None
+        kept = self._kept[key] = kept or prepare(shot)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        job.prepared, job.tries = kept.for_shot(shot), Tries(shot)
+        place = kept.frame[Placed].placement
+        pixels = max(place.width * place.height, place.photo_width * place.photo_height)
+        packed = pickle.dumps((job.digests, kept)) if is_new else None
+        return Prepared(number, pixels, shot.recipe.asks_backend, packed)
+
+    def _draw(self, number: int, job: _Job) -> Report:
+        client = self._client(job.backend)
+        job.client = client
+        tools = Tools(client=lambda: client)
+        try:
+            try:
+                job.drawing = draw(job.prepared, tools, seed=job.tries.seed)
+            except BackendOutOfMemoryError:
+                with suppress(BackendError):
+                    client.service.unload_checkpoint()
+                job.drawing = draw(job.prepared, tools, seed=job.tries.seed)
+        except BackendError:
+            self._retire(job.backend, client)  # it may come back as another server
+            raise
+        finally:
+            job.client = None
+            if self._clients.get(job.backend) is not client:
+                client.close()
+        return Done(number, "draw")
+
+    def _complete(self, number: int, job: _Job) -> Report:
+        tools = Tools(client=lambda: self._client(job.backend))
+        result = job.tries.settle(complete(job.drawing, tools))
+        del job.drawing
+        if result is not None:
+            job.result = result
+        return Done(number, "complete", is_kept=result is not None)
+
+    def _deliver(self, number: int, job: _Job) -> Report:
+        store, name = self._workplace.store, job.backend.name
+        return Delivered(
+            number, file_away(job.order, job.result, store, place=name, photo_sha256=job.digests)
+        )
+
+    # Its connections.
+
+    def _client(self, backend: Backend) -> Client:
+        with self._lock:
+            client = self._clients.get(backend)
+            if client is None:
+                client = self._clients[backend] = Client(backend.address, dialect=backend.dialect)
+            return client
+
+    def _retire(self, backend: Backend, client: Client) -> None:
+        """Let the next drawing open a connection of its own: this one hangs, or knows another server."""
+        with self._lock:
+            if self._clients.get(backend) is client:
+                del self._clients[backend]
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while part := file.read(READ_BYTES):
+                digest.update(part)
+    except OSError:
+        return ""  # whoever reads it next says why, in a sentence
+    return digest.hexdigest()
+
+
+def _unpacked(packed: bytes | None, digests: Mapping[str, str]) -> PreparedShot | None:
+    """Return a preparation that another process made, if the files are still those that it was made of."""
+    if packed is None:
+        return None
+    made_of, prepared = pickle.loads(packed)  # noqa: S301 - our own
+    return prepared if made_of == digests else None
+
+
+def _slot(job: _Job | None) -> str:
+    return "" if job is None else job.order.slot
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error that another process can read, whatever it holds."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    except Exception:  # noqa: BLE001 - whatever its class does wrong
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error

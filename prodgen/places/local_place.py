@@ -1,0 +1,99 @@
+"""A backend with its share of this machine's CPU, as dispatch sees it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import deque
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from prodgen.catalogue import Order
+from prodgen.client import Client
+from prodgen.dispatch import OnStep
+from prodgen.ledger import PictureRecord
+from prodgen.places.job import Job
+from prodgen.places.workplace import Backend
+
+if TYPE_CHECKING:
+    from prodgen.places.crew import Crew
+
+REMEMBERED = 5
+"""Drawings whose median is the backend's speed: one that also loaded a model does not count."""
+
+
+class LocalPlace:
+    """A backend; the crew does its work and keeps its books under its lock."""
+
+    def __init__(self, crew: Crew, backend: Backend) -> None:
+        self.name = backend.name
+        self.backend = backend
+        self.drawing: Job | None = None
+        """The order that its backend draws."""
+        self.to_draw: deque[Job] = deque()
+        """Orders that wait for its backend, prepared."""
+        self.jobs: set[Job] = set()
+        """All its orders."""
+        self._crew = crew
+        self._draws: deque[float] = deque(maxlen=REMEMBERED)
+
+    def room(self) -> int:
+        """Say how many more orders it can take: one waits prepared while one is drawn.
+
+        Where preparing takes longer than drawing, as many more are begun as keep the backend busy.
+        """
+        return self._crew.room(self)
+
+    def submit(self, order: Order, on_step: OnStep) -> Future[PictureRecord]:
+        """Have the picture made by the crew."""
+        return self._crew.submit(self, order, on_step)
+
+    def probe(self) -> None:
+        """Ask what the server has, over a new connection.
+
+        Raises:
+            BackendError: If it does not say.
+        """
+        with Client(self.backend.address, dialect=self.backend.dialect) as client:
+            client.refresh()
+
+    def close(self, *, now: bool = False) -> None:
+        """End its work: `now` interrupts it, otherwise there must be none."""
+        if now:
+            self._crew.interrupt(self)
+
+    # What the crew keeps of it, under its lock.
+
+    def next_to_draw(self) -> Job | None:
+        """Take the next order for its backend, if that is free."""
+        if self.drawing is not None or not self.to_draw:
+            return None
+        self.drawing = self.to_draw.popleft()
+        return self.drawing
+
+    def drew(self, seconds: float) -> None:
+        """Note that its backend has drawn, and how long it took."""
+        self.drawing = None
+        self._draws.append(seconds)
+
+    def leave(self, job: Job) -> None:
+        """Note that an order has left."""
+        self.jobs.discard(job)
+        if job in self.to_draw:
+            self.to_draw.remove(job)
+        if self.drawing is job:
+            self.drawing = None
+
+    def window(self, prepare_s: float | None, workers: int) -> int:
+        """Return how many orders it should have that are not drawn yet.
+
+        Args:
+            prepare_s: How long a preparation takes; None: not known yet.
+            workers: Processes that may prepare at once.
+        """
+        if self.backend.is_inside:
+            return workers + 1
+        if prepare_s is None or not self._draws:
+            return 2
+        while_one_is_drawn = math.ceil(prepare_s / max(statistics.median(self._draws), 1e-3))
+        return 1 + min(workers, max(1, while_one_is_drawn))
