@@ -21,6 +21,7 @@ except ImportError:  # a source tree on the path that was never installed
     __version__ = "0+uninstalled"
 
 if TYPE_CHECKING:
+    from prodgen.batching import batch
     from prodgen.client import Client
     from prodgen.cutout import CutOut, MatteQuality, cut_out
     from prodgen.errors import (
@@ -143,6 +144,7 @@ __all__ = [
     "WeightsError",
     "WorkerLostError",
     "WrongValueError",
+    "batch",
     "cut_out",
     "generate",
     "inspect",
@@ -155,6 +157,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "batching": "batch",
     "client": "Client",
     "cutout": "CutOut MatteQuality cut_out",
     "errors": (

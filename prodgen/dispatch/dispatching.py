@@ -10,7 +10,7 @@ import math
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -47,7 +47,7 @@ RENEWALS = 3
 
 def run(
     ledger: Ledger, places: Sequence[Place], rules: Rules, *, newcomers: Newcomers | None = None
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Have all orders made that wait in the ledger, and close the places at the end.
 
     Leaving the iterator interrupts what runs; it is claimed again by the next run.
@@ -99,7 +99,7 @@ class _Run:
 
     # The loop.
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Generator[Event, None, None]:
         is_whole = False
         try:
             yield from self._on_press()

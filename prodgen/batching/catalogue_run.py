@@ -1,0 +1,219 @@
+"""A whole catalogue: its sheet, its ledger, its places, its report, as one iterator of events."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prodgen import dispatch
+from prodgen.batching.backends import open_places
+from prodgen.batching.reporting import Reporter
+from prodgen.catalogue import Summary, Wishes, check_catalogue, plan_orders, read_catalogue
+from prodgen.dispatch import Event, Notice, PlanMade, Rules, RunEnded, Standing
+from prodgen.errors import LedgerError
+from prodgen.ledger import Planned, open_run, read_status
+from prodgen.ledger import preview as preview_plan
+from prodgen.ledger.records import Others
+from prodgen.places import Workplace
+from prodgen.shots.recipe import Setting
+from prodgen.storage import FetchedFiles, Store, open_store, state_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a run would do."""
+
+    summary: Summary
+    """What the catalogue asks for."""
+    planned: Planned
+    """What of it is to be made, and why."""
+    eta_s: float | None
+    """Seconds that it takes at the pace of the last run; None if there was none."""
+
+
+def batch(
+    catalogue: str | Path,
+    out: str | Path,
+    *,
+    prompt: str = "",
+    backends: Sequence[str] = ("auto",),
+    cluster: str | None = None,
+    dialect: str | None = None,
+    scenes: Mapping[str, str] | None = None,
+    recipe: str = "relight",
+    settings: Mapping[str, Setting] | None = None,
+    count: int = 1,
+    seed: int | None = None,
+    negative_prompt: str | None = None,
+    background: str | None = None,
+    box: str | None = None,
+    points: str | None = None,
+    light: str | None = None,
+    loras: Sequence[str] = (),
+    name: str = "",
+    only: str | None = None,
+    limit: int | None = None,
+    photos: Collection[Path] | None = None,
+    sheet: str | None = None,
+    verify: bool = False,
+    allow_outside: bool = False,
+    allow_urls: bool = False,
+    workers: int | None = None,
+    memory: int | None = None,
+    rules: Rules | None = None,
+) -> Iterator[Event]:
+    """Make every picture that a catalogue asks for; the same call again goes on where it was stopped.
+
+        for event in batch("products.csv", "pictures", prompt="{name} on a wooden table"):
+            print(event)
+
+    Leaving the loop ends the run cleanly. Work goes on while an event is looked at, but new orders are
+    handed out only when the next one is asked for.
+
+    Args:
+        catalogue: A folder of photographs, or a sheet: CSV, TSV, XLSX, ODS, JSON, JSONL, Parquet.
+        out: The run's folder, or a URL such as "s3://bucket/folder": pictures, ledger, report.
+        prompt: The scene, a template over the sheet's columns.
+        backends: Addresses as for `shoot`, each a GPU of its own.
+        cluster: Address of a Dask scheduler, or "local:N"; its workers make the pictures.
+        dialect: The kind of the backends, if it should not be found out.
+        scenes: Templates of several scenes by name, in place of `prompt`; each product is shown in all.
+        recipe: A built-in recipe's name, or a TOML file.
+        settings: Parameters of the recipe, by name.
+        count: Pictures of each product and scene.
+        seed: The first of every product; None takes one that is made of its sku and scene.
+        negative_prompt: What should not be seen, a template; None takes the recipe's.
+        background: A picture to put every product into.
+        box: Every product's box in its photograph, in words, as for `shoot`.
+        points: Places that are surely product or background, in words, as for `shoot`.
+        light: Where the light comes from, as for `shoot`.
+        loras: LoRAs by the backends' names, as NAME or NAME:WEIGHT.
+        name: Pattern of the pictures' names in `out`; "": a folder for each product.
+        only: Only products whose sku is like this pattern, such as "00*".
+        limit: Only so many rows.
+        photos: Only the rows of these photographs.
+        sheet: Which sheet of a workbook; None: the first.
+        verify: Whether everything that is done is proved by its content again.
+        allow_outside: Whether photographs may lie outside the catalogue's folder.
+        allow_urls: Whether photographs may be URLs.
+        workers: Processes for the work on this machine's CPU; None: one for each core; 0: a thread of this
+            process.
+        memory: Bytes that they may take together; None: half of what is free.
+        rules: When the run ends, and how patient it is.
+
+    Yields:
+        What happens, `RunEnded` last.
+
+    Raises:
+        ProdgenError: Before the run, if the sheet has faults or no backend works; during it only if the
+            ledger cannot be written any more.
+    """
+    given = locals()
+    catalogued, wishes, store = read_catalogue(catalogue, sheet=sheet), _wishes(given), open_store(out)
+    rules = rules or Rules()
+    yield from map(Notice, check_catalogue(catalogued, wishes).notices)
+    with ExitStack() as stack:
+        run = stack.enter_context(open_run(_ledger_folder(store), outputs=_outputs(store)))
+        yield from map(Notice, run.notices)
+        orders = plan_orders(catalogued, wishes)
+        planned = run.ledger.plan(orders, verify=verify, others=_others(wishes))
+        yield PlanMade(planned)
+        reporter = Reporter(run.ledger, catalogued, store, _ledger_folder(store))
+        ended = RunEnded("complete", run.ledger.counts(), {})
+        if planned.total > planned.done:
+            pictures = FetchedFiles(_ledger_folder(store), base=catalogued.folder)
+            stack.callback(pictures.close)
+            places = stack.enter_context(
+                open_places(
+                    Workplace(store, pictures),
+                    backends,
+                    cluster=cluster,
+                    dialect=dialect,
+                    workers=workers,
+                    memory=memory,
+                )
+            )
+            events = stack.enter_context(closing(dispatch.run(run.ledger, places, rules)))
+            for event in events:
+                if isinstance(event, Standing):
+                    run.tell_places(event.places)
+                    reporter.look(event)
+                if isinstance(event, RunEnded):
+                    ended = event
+                else:
+                    yield event
+        run.end(ended.end)
+        yield from map(Notice, reporter.close(ended.end))
+    yield ended
+
+
+def preview(
+    catalogue: str | Path,
+    out: str | Path,
+    *,
+    prompt: str = "",
+    scenes: Mapping[str, str] | None = None,
+    recipe: str = "relight",
+    settings: Mapping[str, Setting] | None = None,
+    count: int = 1,
+    seed: int | None = None,
+    negative_prompt: str | None = None,
+    background: str | None = None,
+    box: str | None = None,
+    points: str | None = None,
+    light: str | None = None,
+    loras: Sequence[str] = (),
+    name: str = "",
+    only: str | None = None,
+    limit: int | None = None,
+    photos: Collection[Path] | None = None,
+    sheet: str | None = None,
+    verify: bool = False,
+    allow_outside: bool = False,
+    allow_urls: bool = False,
+) -> Preview:
+    """Say what `batch` would do, and do nothing.
+
+    Args: as for `batch`.
+
+    Raises:
+        ProdgenError: If the sheet has faults, or the ledger cannot be read.
+    """
+    given = locals()
+    catalogued, wishes, store = read_catalogue(catalogue, sheet=sheet), _wishes(given), open_store(out)
+    summary = check_catalogue(catalogued, wishes)
+    folder = _ledger_folder(store)
+    planned = preview_plan(folder, plan_orders(catalogued, wishes), verify=verify, outputs=_outputs(store))
+    try:
+        pace = read_status(folder).pictures_a_minute
+    except LedgerError:
+        pace = 0.0
+    return Preview(summary, planned, 60 * (planned.total - planned.done) / pace if pace else None)
+
+
+def _wishes(given: Mapping[str, Any]) -> Wishes:
+    """Return what is asked of every row: those of the arguments that are a wish, and were given."""
+    named = {name: given[name] for name in Wishes.model_fields if given.get(name) is not None}
+    if "scenes" in named:
+        named["scenes"] = tuple(named["scenes"].items())
+    if "photos" in named:
+        named["photos"] = frozenset(map(str, named["photos"]))
+    return Wishes.model_validate(named | {"loras": tuple(given["loras"])})
+
+
+def _others(wishes: Wishes) -> Others:
+    """Say what becomes of orders of an earlier run that are not asked for now."""
+    if wishes.photos is not None:
+        return "keep"
+    return "drop" if wishes.only is None and wishes.limit is None else "keep finished"
+
+
+def _ledger_folder(store: Store) -> Path:
+    return store.folder or state_folder(store.address)
+
+
+def _outputs(store: Store) -> Store | None:
+    return None if store.folder is not None else store

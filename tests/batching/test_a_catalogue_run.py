@@ -1,0 +1,154 @@
+"""A whole catalogue run on the embedded backend, with small pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from prodgen import batch, files
+from prodgen.batching import preview
+from prodgen.dispatch import PictureDone, PlanMade, Rules, RunEnded, StopButton
+from prodgen.errors import BackendUnreachableError, ProdgenError
+
+SMALL = {"place": "original", "megapixels": 0.1, "steps": 1}
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    """Three cut-out discs of different colours, and a sheet that names them."""
+    y, x = np.mgrid[:96, :96]
+    alpha = np.clip(30.5 - np.hypot(x - 48, y - 48), 0, 1).astype(np.float32)
+    for number, colour in enumerate(((0.8, 0.2, 0.2), (0.2, 0.7, 0.3), (0.2, 0.3, 0.8))):
+        shade = (0.6 + 0.4 * x / 96)[..., None] * np.array(colour)
+        files.save(tmp_path / f"disc{number}.png", shade.astype(np.float32), matte=alpha)
+    (tmp_path / "sheet.csv").write_text(
+        "sku,photo,name\n" + "".join(f"0{n},disc{n}.png,disc {n}\n" for n in range(3))
+    )
+    return tmp_path / "sheet.csv"
+
+
+@pytest.fixture
+def go(catalogue, tmp_path):
+    def run(**fields):
+        given = {"prompt": "{name} on a table", "backends": ["embedded://"], "workers": 0, "settings": SMALL}
+        return list(batch(catalogue, tmp_path / "out", **{**given, **fields}))
+
+    return run
+
+
+def done(events):
+    return sorted(event.order.sku for event in events if isinstance(event, PictureDone))
+
+
+def test_a_sheet_becomes_pictures_with_sidecars_thumbnails_and_a_report(go, tmp_path):
+    events = go()
+
+    assert isinstance(events[-1], RunEnded)
+    assert events[-1].end == "complete"
+    assert done(events) == ["00", "01", "02"]
+    for event in events:
+        if not isinstance(event, PictureDone):
+            continue
+        picture = (tmp_path / "out" / event.record.output).read_bytes()
+        assert hashlib.sha256(picture).hexdigest() == event.record.sha256
+        sidecar = json.loads((tmp_path / "out" / event.record.output).with_suffix(".json").read_text())
+        assert sidecar["digest"] == event.order.digest
+        assert sidecar["asked"]["prompt"] == f"disc {int(event.order.sku)} on a table"
+        before, after = (
+            files.load(tmp_path / "out" / name) for name in (event.record.before, event.record.after)
+        )
+        assert before.size == after.size == (96, 96)
+        assert event.record.photo_sha256.keys() == set(event.order.pictures)
+        assert 0 < event.record.look["fill"] <= 1
+    assert {"report.html", "report.csv", "failed.csv", "ledger.sqlite"} <= {
+        path.name for path in (tmp_path / "out").iterdir()
+    }
+
+
+def test_the_same_call_again_makes_nothing_again(go):
+    go()
+
+    events = go()
+
+    assert not done(events)
+    assert events[-1].counts.done == 3
+
+
+def test_a_changed_prompt_or_photograph_makes_just_its_row_again_and_says_why(go, catalogue):
+    go()
+    photo = catalogue.with_name("disc1.png")
+    picture = files.load(photo)
+    files.save(photo, picture.rgb[:, ::-1], matte=picture.matte[:, ::-1])
+    catalogue.write_text(catalogue.read_text().replace("disc 2", "blue disc"))
+
+    events = go()
+
+    assert done(events) == ["01", "02"]
+    (planned,) = (event.planned for event in events if isinstance(event, PlanMade))
+    assert planned.reasons == {"photo changed": 1, "prompt changed": 1}
+
+
+def test_a_photograph_that_is_none_is_set_aside_in_a_sheet_of_its_own(go, catalogue, tmp_path):
+    catalogue.with_name("disc1.png").write_bytes(b"no picture")
+
+    events = go()
+
+    assert done(events) == ["00", "02"]
+    header, row = (tmp_path / "out" / "failed.csv").read_text("utf-8-sig").splitlines()
+    assert header == "sku,photo,name,reason"
+    assert row.startswith("01,disc1.png,disc 1,")
+    assert "disc1.png" in row.split(",", 3)[3]
+
+
+def test_each_product_is_cut_out_once_for_all_its_scenes_and_seeds(go, monkeypatch):
+    from prodgen.places import bench
+
+    cut, prepare = [], bench.prepare
+    monkeypatch.setattr(bench, "prepare", lambda shot: cut.append(shot.photo) or prepare(shot))
+
+    events = go(scenes={"oak": "{name} on oak", "sand": "{name} on sand"}, count=2)
+
+    assert len(done(events)) == 12
+    assert len(cut) == len(set(cut)) == 3
+
+
+def test_a_preview_says_what_is_to_be_made_and_writes_nothing(catalogue, tmp_path):
+    seen = preview(catalogue, tmp_path / "out", prompt="{name}", limit=2)
+
+    assert seen.planned.total == 2
+    assert seen.planned.reasons == {"new": 2}
+    assert seen.eta_s is None
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_without_any_backend_that_answers_is_refused_before_it_begins(go):
+    with pytest.raises(BackendUnreachableError):
+        go(backends=["http://127.0.0.1:9"])
+
+
+def test_a_backend_that_is_named_twice_is_refused(go):
+    with pytest.raises(ProdgenError, match="named twice"):
+        go(backends=["embedded://", "embedded://"])
+
+
+def test_a_stopped_run_is_finished_by_the_same_call(go):
+    stop = StopButton()
+    stop.press()
+    stopped = go(rules=Rules(stop=stop))
+
+    events = go()
+
+    assert stopped[-1].end == "stopped"
+    assert len(done(stopped)) + len(done(events)) == 3
+
+
+def test_leaving_the_loop_ends_the_run_and_the_next_one_can_begin(catalogue, tmp_path, go):
+    given = {"prompt": "a", "backends": ["embedded://"], "workers": 0, "settings": SMALL}
+    for event in batch(catalogue, tmp_path / "out", **given):
+        if isinstance(event, PictureDone):
+            break
+
+    assert go(prompt="a")[-1].counts.done == 3
