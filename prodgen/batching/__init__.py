@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prodgen.batching.catalogue_run import Preview, batch, preview
+from prodgen.batching.catalogue_run import batch
 from prodgen.batching.reading_rules import read_rules
 
-__all__ = ["Preview", "batch", "preview", "read_rules"]
+__all__ = ["batch", "read_rules"]

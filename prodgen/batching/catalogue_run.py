@@ -4,34 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prodgen import dispatch
 from prodgen.batching.backends import open_places
 from prodgen.batching.reporting import Reporter
-from prodgen.catalogue import Summary, Wishes, check_catalogue, plan_orders, read_catalogue
+from prodgen.catalogue import Wishes, check_catalogue, plan_orders, read_catalogue
 from prodgen.dispatch import Event, Notice, PlanMade, Rules, RunEnded, Standing
-from prodgen.errors import LedgerError
-from prodgen.ledger import Planned, open_run, read_status
-from prodgen.ledger import preview as preview_plan
+from prodgen.ledger import open_run
 from prodgen.ledger.records import Others
 from prodgen.places import Workplace
 from prodgen.shots.recipe import Setting
-from prodgen.storage import FetchedFiles, Store, open_store, state_folder
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a run would do."""
-
-    summary: Summary
-    """What the catalogue asks for."""
-    planned: Planned
-    """What of it is to be made, and why."""
-    eta_s: float | None
-    """Seconds that it takes at the pace of the last run; None if there was none."""
+from prodgen.storage import FetchedFiles, open_store, state_folder
 
 
 def batch(
@@ -116,15 +101,16 @@ def batch(
     rules = rules or Rules()
     yield from map(Notice, check_catalogue(catalogued, wishes).notices)
     with ExitStack() as stack:
-        run = stack.enter_context(open_run(_ledger_folder(store), outputs=_outputs(store)))
+        run = stack.enter_context(open_run(store))
         yield from map(Notice, run.notices)
         orders = plan_orders(catalogued, wishes)
         planned = run.ledger.plan(orders, verify=verify, others=_others(wishes))
         yield PlanMade(planned)
-        reporter = Reporter(run.ledger, catalogued, store, _ledger_folder(store))
+        folder = store.folder or state_folder(store.address)
+        reporter = Reporter(run.ledger, catalogued, store, folder)
         ended = RunEnded("complete", run.ledger.counts(), {})
         if planned.total > planned.done:
-            pictures = FetchedFiles(_ledger_folder(store), base=catalogued.folder)
+            pictures = FetchedFiles(folder)
             stack.callback(pictures.close)
             places = stack.enter_context(
                 open_places(
@@ -150,50 +136,6 @@ def batch(
     yield ended
 
 
-def preview(
-    catalogue: str | Path,
-    out: str | Path,
-    *,
-    prompt: str = "",
-    scenes: Mapping[str, str] | None = None,
-    recipe: str = "relight",
-    settings: Mapping[str, Setting] | None = None,
-    count: int = 1,
-    seed: int | None = None,
-    negative_prompt: str | None = None,
-    background: str | None = None,
-    box: str | None = None,
-    points: str | None = None,
-    light: str | None = None,
-    loras: Sequence[str] = (),
-    name: str = "",
-    only: str | None = None,
-    limit: int | None = None,
-    photos: Collection[Path] | None = None,
-    sheet: str | None = None,
-    verify: bool = False,
-    allow_outside: bool = False,
-    allow_urls: bool = False,
-) -> Preview:
-    """Say what `batch` would do, and do nothing.
-
-    Args: as for `batch`.
-
-    Raises:
-        ProdgenError: If the sheet has faults, or the ledger cannot be read.
-    """
-    given = locals()
-    catalogued, wishes, store = read_catalogue(catalogue, sheet=sheet), _wishes(given), open_store(out)
-    summary = check_catalogue(catalogued, wishes)
-    folder = _ledger_folder(store)
-    planned = preview_plan(folder, plan_orders(catalogued, wishes), verify=verify, outputs=_outputs(store))
-    try:
-        pace = read_status(folder).pictures_a_minute
-    except LedgerError:
-        pace = 0.0
-    return Preview(summary, planned, 60 * (planned.total - planned.done) / pace if pace else None)
-
-
 def _wishes(given: Mapping[str, Any]) -> Wishes:
     """Return what is asked of every row: those of the arguments that are a wish, and were given."""
     named = {name: given[name] for name in Wishes.model_fields if given.get(name) is not None}
@@ -209,11 +151,3 @@ def _others(wishes: Wishes) -> Others:
     if wishes.photos is not None:
         return "keep"
     return "drop" if wishes.only is None and wishes.limit is None else "keep finished"
-
-
-def _ledger_folder(store: Store) -> Path:
-    return store.folder or state_folder(store.address)
-
-
-def _outputs(store: Store) -> Store | None:
-    return None if store.folder is not None else store

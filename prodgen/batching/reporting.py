@@ -48,7 +48,7 @@ class Reporter:
         facts = facts or RunFacts(self._started, None, "", self._places)
         try:
             rows = self._ledger.rows()
-            write_report(self._folder, rows, title=self._catalogue.source.stem, run=facts)
+            write_report(self._folder, rows, title=Path(self._catalogue.source).stem, run=facts)
             failed = (
                 (order, failure.reason)
                 for order, state, _, failure in self._ledger.rows()

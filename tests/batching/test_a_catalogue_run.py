@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from prodgen import batch, files
-from prodgen.batching import preview
 from prodgen.dispatch import PictureDone, PlanMade, Rules, RunEnded, StopButton
 from prodgen.errors import BackendUnreachableError, ProdgenError
 
@@ -113,15 +112,6 @@ def test_each_product_is_cut_out_once_for_all_its_scenes_and_seeds(go, monkeypat
 
     assert len(done(events)) == 12
     assert len(cut) == len(set(cut)) == 3
-
-
-def test_a_preview_says_what_is_to_be_made_and_writes_nothing(catalogue, tmp_path):
-    seen = preview(catalogue, tmp_path / "out", prompt="{name}", limit=2)
-
-    assert seen.planned.total == 2
-    assert seen.planned.reasons == {"new": 2}
-    assert seen.eta_s is None
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_run_without_any_backend_that_answers_is_refused_before_it_begins(go):
