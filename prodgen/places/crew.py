@@ -21,7 +21,7 @@ from prodgen.client import Client
 from prodgen.dispatch import OnStep
 from prodgen.errors import SettingError, WorkerLostError
 from prodgen.ledger import PictureRecord
-from prodgen.places.job import CpuStep, Job, Worker, product_of
+from prodgen.places.job import CpuStep, CrewMember, Job, product_of
 from prodgen.places.links import Link, ProcessLink, ThreadLink
 from prodgen.places.local_place import LocalPlace
 from prodgen.places.memory import default_memory
@@ -75,7 +75,7 @@ class Crew:
         self._prepare_s: float | None = None
         self._is_closed = False
         most = max(1, _cores() if workers is None else workers)
-        self._workers = [Worker(f"worker {number}", self._start) for number in range(1, most + 1)]
+        self._workers = [CrewMember(f"worker {number}", self._start) for number in range(1, most + 1)]
 
     def place(self, address: str, *, dialect: str | None = None) -> LocalPlace:
         """Return the place of a backend.
@@ -173,12 +173,12 @@ class Crew:
                 self._leave(job)
                 job.fail(report.error)
 
-    def _on_end(self, worker: Worker, reason: str) -> None:
+    def _on_end(self, worker: CrewMember, reason: str) -> None:
         """Have a new process in place of one that ended; only what it was working on is suspect."""
         with self._lock:
             if self._is_closed:
                 return
-            self._workers[self._workers.index(worker)] = Worker(worker.name, self._start)
+            self._workers[self._workers.index(worker)] = CrewMember(worker.name, self._start)
             drawn = {job for job in worker.jobs if job.place.drawing is job}
             suspects = drawn if worker.works_on is None else {worker.works_on}
             for job in tuple(worker.jobs):
@@ -254,7 +254,7 @@ class Crew:
             if worker.works_on is None and (is_only or self._fits_one_more()):
                 self._employ(worker)
 
-    def _employ(self, worker: Worker) -> None:
+    def _employ(self, worker: CrewMember) -> None:
         held = worker.next_step()
         if held is not None:
             worker.works_on, step = held
@@ -271,7 +271,7 @@ class Crew:
         job.tell("prepare")
         worker.reach().send(Prepare(job.number, job.order, job.place.backend, packed))
 
-    def _next_for(self, worker: Worker) -> Job | None:
+    def _next_for(self, worker: CrewMember) -> Job | None:
         """Return the order to begin: rather of a product that it has, never of one that another cuts out."""
         under_way = {
             other.works_on.product
@@ -287,7 +287,7 @@ class Crew:
             job.tell("draw")
         job.holder.reach().send(Go(job.number, step, is_cpu_work))
 
-    def _start(self, worker: Worker) -> Link:
+    def _start(self, worker: CrewMember) -> Link:
         kind = ProcessLink if self._is_apart else ThreadLink
         return kind(self._workplace, self._on_report, partial(self._on_end, worker))
 

@@ -38,7 +38,7 @@ class Job:
     product: str = ""
     """What it shares with orders that can have its preparation; see `product_of`."""
     future: Future[PictureRecord] = field(default_factory=Future)
-    worker: Worker | None = None
+    worker: CrewMember | None = None
     """Who holds its pictures; None before it is begun."""
     asks_backend: bool = True
     is_prepared: bool = False
@@ -54,7 +54,7 @@ class Job:
         return self.place.backend.is_inside or not self.asks_backend
 
     @property
-    def holder(self) -> Worker:
+    def holder(self) -> CrewMember:
         """Who holds its pictures, once it is begun."""
         if self.worker is None:
             raise RuntimeError(f"order {self.order.slot!r} is not begun")
@@ -76,11 +76,11 @@ class Job:
 
 
 @dataclass(eq=False, slots=True)
-class Worker:
+class CrewMember:
     """A process, or a thread, that does one step of the CPU's work at a time."""
 
     name: str
-    start: Callable[[Worker], Link]
+    start: Callable[[CrewMember], Link]
     jobs: set[Job] = field(default_factory=set)
     """Orders whose pictures it holds."""
     works_on: Job | None = None
