@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prodgen import dispatch
-from prodgen.batching.backends import open_places
+from prodgen.batching.opening_places import open_places
 from prodgen.batching.reporting import Reporter
 from prodgen.catalogue import Wishes, check_catalogue, plan_orders, read_catalogue
 from prodgen.dispatch import Event, Notice, PlanMade, Rules, RunEnded, Standing

@@ -24,7 +24,7 @@ BEFORE_PX, AFTER_PX = 640, 320
 """Longer sides of the thumbnails; the photograph lies under the larger picture of the report's slider."""
 
 THUMBNAIL_QUALITY = 80
-"""Of their JPEG: 5 to 15 KB each, which is what the report's 10,000 rows were measured with."""
+"""Quality of their JPEG: 5 to 15 KB each, which is what the report's 10,000 rows were measured with."""
 
 
 def file_away(

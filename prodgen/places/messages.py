@@ -47,7 +47,7 @@ class Prepared:
 
     job: int
     pixels: int
-    """Of the photograph or the canvas, the larger one."""
+    """Size of the photograph or of the canvas, whichever is larger."""
     asks_backend: bool
     """Whether a backend draws the scene; otherwise the CPU does."""
     packed: bytes | None

@@ -30,7 +30,7 @@ class Backend:
     name: str
     """What people and the ledger call it; without a password."""
     address: str
-    """As for `Client`; it may hold a password."""
+    """What `Client` takes; it may hold a password."""
     dialect: str | None = None
     """The kind of server, if it should not be found out."""
     is_inside: bool = False
