@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 from prodgen import files
+from prodgen.errors import ImageError, StorageError
 from prodgen.storage.store import Store
 from prodgen.storage.store_addresses import is_url, open_store, split_object
 
@@ -63,7 +65,8 @@ class FetchedFiles:
         """Give the file of each address; they stay until the block is left.
 
         Raises:
-            StorageError: If one cannot be fetched. A path is not looked at.
+            ImageError: If one cannot be fetched for a reason of its own. A path is not looked at.
+            StorageError: If a whole store cannot be reached.
         """
         with ExitStack() as stack:
             yield {address: stack.enter_context(self._held(address)) for address in addresses}
@@ -95,12 +98,12 @@ class FetchedFiles:
                 self._make_room()
 
     def _fetch(self, address: str, entry: _Fetched) -> Path:
-        store_address, name = split_object(address)
-        with self._lock:
-            store = self._stores.get(store_address)
-            if store is None:
-                store = self._stores[store_address] = open_store(store_address)
-        data = store.get(name)
+        try:
+            data, name = self._read(address)
+        except StorageError as error:
+            if error.cause == "unreachable" and not _is_web(address):
+                raise
+            raise ImageError(str(error)) from error
         with self._lock:
             if self._folder is None:
                 self.scratch.mkdir(parents=True, exist_ok=True)
@@ -108,10 +111,23 @@ class FetchedFiles:
                 weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
             digest = hashlib.sha256(address.encode()).hexdigest()[:24]
             # The photograph's own name comes last: stories and sidecars tell it.
-            path = Path(self._folder, digest, PurePosixPath(name).name[-100:])
+            path = Path(self._folder, digest, PurePosixPath(name).name[-100:] or "picture")
         files.write_bytes(path, data)
         entry.path, entry.size = path, len(data)
         return path
+
+    def _read(self, address: str) -> tuple[bytes, str]:
+        """Return an address's content, and its name there."""
+        if _is_web(address):
+            from prodgen.storage import web_files
+
+            return web_files.fetch(address), unquote(urlsplit(address).path)
+        store_address, name = split_object(address)
+        with self._lock:
+            store = self._stores.get(store_address)
+            if store is None:
+                store = self._stores[store_address] = open_store(store_address)
+        return store.get(name), name
 
     def _make_room(self) -> None:
         too_much = sum(entry.size for entry in self._known.values()) - self.max_bytes
@@ -122,3 +138,7 @@ class FetchedFiles:
             too_much -= entry.size
             if entry.path is not None:
                 entry.path.unlink(missing_ok=True)
+
+
+def _is_web(address: str) -> bool:
+    return address.partition(":")[0].lower() in ("http", "https")

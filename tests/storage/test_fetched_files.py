@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prodgen.errors import StorageError
+from prodgen.errors import ImageError, StorageError
 from prodgen.storage import FetchedFiles, open_store
 from prodgen.storage.folder_store import FolderStore
 
@@ -86,12 +86,22 @@ def test_one_that_cannot_be_fetched_is_an_error_each_time_and_leaves_nothing(pho
     fetched = FetchedFiles(tmp_path / "scratch")
 
     for _ in range(2):
-        with pytest.raises(StorageError, match=r"gone\.jpg"), fetched.held([url(photos, "gone.jpg")]):
+        with pytest.raises(ImageError, match=r"gone\.jpg"), fetched.held([url(photos, "gone.jpg")]):
             pass
 
     photos.put("gone.jpg", b"back")
     with fetched.held([url(photos, "gone.jpg")]) as paths:
         assert next(iter(paths.values())).read_bytes() == b"back"
+
+
+def test_a_store_that_cannot_be_reached_is_not_the_picture_s_fault(photos, tmp_path, monkeypatch):
+    def refuse(self, name):
+        raise StorageError("photos", "is down", cause="unreachable")
+
+    monkeypatch.setattr(FolderStore, "get", refuse)
+
+    with pytest.raises(StorageError), FetchedFiles(tmp_path).held([url(photos, "a.jpg")]):
+        pass
 
 
 def test_closing_removes_what_was_fetched(photos, tmp_path):
