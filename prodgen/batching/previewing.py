@@ -24,23 +24,31 @@ class Preview:
     """Seconds that it would take at the pace of the last run in that folder; None without one."""
 
 
-def preview(catalogue: str | Path, out: str | Path, wishes: Wishes, *, verify: bool = False) -> Preview:
+def preview(
+    catalogue: str | Path,
+    out: str | Path,
+    wishes: Wishes,
+    *,
+    sheet: str | None = None,
+    verify: bool = False,
+) -> Preview:
     """Say what a run would make; nothing is written, and no backend is asked.
 
     Args:
         catalogue: A folder of photographs, or a sheet.
         out: The run's folder; it need not be there.
         wishes: What is asked of every row.
+        sheet: The sheet of a workbook; None takes the first that is not empty.
         verify: Whether everything that is done is proved by its content again.
 
     Raises:
         SheetError: If the sheet has faults.
         ProdgenError: If it cannot be read, or a wish is wrong.
     """
-    sheet = read_catalogue(catalogue)
-    summary = check_catalogue(sheet, wishes)
+    opened = read_catalogue(catalogue, sheet=sheet)
+    summary = check_catalogue(opened, wishes)
     store = open_store(out)
-    planned = planned_of(store, plan_orders(sheet, wishes), verify=verify)
+    planned = planned_of(store, plan_orders(opened, wishes), verify=verify)
     return Preview(summary, planned, _eta_s(store, planned.total - planned.done))
 
 

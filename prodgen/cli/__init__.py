@@ -25,6 +25,7 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 COMMANDS = {
     "shoot": "prodgen.cli.shoot:shoot",
     "batch": "prodgen.cli.batch:batch",
+    "watch": "prodgen.cli.watch:watch",
     "status": "prodgen.cli.status:status",
     "generate": "prodgen.cli.generate:generate",
     "inspect": "prodgen.cli.inspect:inspect",

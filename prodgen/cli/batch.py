@@ -55,8 +55,8 @@ def batch(
     arguments = arguments_of(options)
     try:
         if dry_run:
-            verify = bool(options["verify"])
-            _tell_plan(preview(catalogue, output, wishes_of(arguments), verify=verify))
+            wishes, sheet = wishes_of(arguments), options["sheet"]
+            _tell_plan(preview(catalogue, output, wishes, sheet=sheet, verify=options["verify"]))
             return
         with Reporting(json_lines, webhook, metrics) as reporting:
             events = batching.batch(catalogue, output, rules=rules, **arguments)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterator
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 Listener = Callable[["Event"], None]
 
-NOTICES_SHOWN = 20
-"""Different notices that a run prints; all stand in the report, with their pictures."""
+NOTICES_SHOWN = 10
+"""Different notices of pictures that a run prints; all stand in the report, with their pictures."""
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 @dataclass
@@ -129,10 +132,8 @@ def _followed(events: Iterator[Event], view: RunView, presses: _Presses, reporti
                 under_way.add(event.order.slot)
             case PictureDone():
                 under_way.discard(event.order.slot)
-                for notice in event.record.notices:
-                    if notice not in seen and len(seen) < NOTICES_SHOWN:
-                        seen.add(notice)
-                        view.note(f"{event.order.slot}: {notice}")
+                for notice in _not_seen(event.record.notices, seen):
+                    view.note(f"{event.order.slot}: {notice}")
             case PictureFailed():
                 under_way.discard(event.order.slot)
             case RunEnded():
@@ -143,6 +144,16 @@ def _followed(events: Iterator[Event], view: RunView, presses: _Presses, reporti
     if ended is None:
         raise RuntimeError("a run ended without saying so")
     return ended
+
+
+def _not_seen(notices: Iterable[str], seen: set[str]) -> Iterator[str]:
+    """Give notices that differ from those seen in more than numbers; at the last, say where others are."""
+    for notice in notices:
+        kind = _NUMBER.sub("0", notice)
+        if kind in seen or len(seen) > NOTICES_SHOWN:
+            continue
+        seen.add(kind)
+        yield notice if len(seen) <= NOTICES_SHOWN else "this and further notices are in report.html"
 
 
 def tell_end(ended: RunEnded, to: Printer, *, out: Path | str, json_lines: bool) -> None:

@@ -45,6 +45,9 @@ _RUN_OPTIONS = (
         metavar="PATTERN",
         help="Names of the pictures in DIR, such as {sku}/{scene}-{seed}.jpg; a folder each sku by default.",
     ),
+    click.option(
+        "--sheet", type=Text(), help="The sheet of a workbook. Default: the first that is not empty."
+    ),
     click.option("--only", type=Text(), metavar="GLOB", help="Only products whose sku is like this: 00*."),
     click.option("--limit", type=Whole(1, 10**9), metavar="N", help="Only the first N rows."),
     click.option(
@@ -118,7 +121,7 @@ _OF_BATCH = (
         "seed",
         "count",
     ),
-    *("name", "only", "limit", "backends", "dialect", "cluster", "workers", "verify"),
+    *("name", "sheet", "only", "limit", "backends", "dialect", "cluster", "workers", "verify"),
     *("allow_outside", "allow_urls"),
 )
 """Options that `batching.batch` has as they are; all others are settings of the recipe."""

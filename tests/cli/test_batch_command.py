@@ -193,11 +193,21 @@ def test_quiet_prints_the_report_and_no_more(run, run_events, tmp_path):
 
 
 def test_a_notice_of_ten_thousand_pictures_is_said_once(run, run_events):
-    pictures = [run_events.done(f"{n}/a", notices=("the prompt names no place",)) for n in range(50)]
+    pictures = [
+        run_events.done(f"{n}/a", notices=(f"{n}.5 % of the outline is not seen",)) for n in range(50)
+    ]
     done = run([Notice("the disk is on the network"), PLAN, *pictures, run_events.ended()])
 
-    assert done.stderr.count("the prompt names no place") == 1
+    assert done.stderr.count("the outline is not seen") == 1
     assert "note: the disk is on the network" in done.stderr
+
+
+def test_of_very_many_kinds_of_notices_the_rest_is_left_to_the_report(run, run_events):
+    pictures = [run_events.done(f"{n}/a", notices=(f"notice {'x' * n}",)) for n in range(50)]
+    said = run([PLAN, *pictures, run_events.ended()]).stderr
+
+    assert said.count("note: ") == 11
+    assert said.count("report.html") == 1
 
 
 FAULTS = SheetError(
@@ -324,3 +334,46 @@ def test_a_webhook_that_fails_is_a_notice_and_the_run_is_as_it_was(run, run_even
 
     assert done.exit_code == 0
     assert "note: the webhook at 127.0.0.1 did not take 'run.ended'" in done.stderr
+
+
+def test_a_folder_to_watch_is_made_again_for_each_photograph_that_comes(
+    run, run_events, monkeypatch, tmp_path
+):
+    (tmp_path / "a.csv").mkdir()  # the fixture's name for what is made
+    given = iter([frozenset({tmp_path / "1.jpg"}), frozenset({tmp_path / "2.jpg"}), frozenset()])
+    monkeypatch.setattr(
+        "prodgen.batching.watching.WatchedFolder.wait", lambda self, *, stop, until: next(given)
+    )
+    asked = []
+
+    def events(stop):
+        asked.append(run.asked.photos)
+        yield PLAN
+        yield run_events.ended()
+
+    done = run(events, name="watch")
+
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "stopped")
+    assert asked == [frozenset({tmp_path / "1.jpg"}), frozenset({tmp_path / "2.jpg"})]
+
+
+def test_a_watch_ends_by_ctrl_c_while_it_waits_and_that_is_no_failure(heard, run, monkeypatch, tmp_path):
+    (tmp_path / "a.csv").mkdir()
+
+    def wait(self, *, stop, until):
+        signal.raise_signal(signal.SIGINT)
+        assert stop.is_set()
+        return frozenset()
+
+    monkeypatch.setattr("prodgen.batching.watching.WatchedFolder.wait", wait)
+
+    done = run([], name="watch")
+
+    assert (done.exit_code, done.stdout) == (0, "stopped\n")
+
+
+def test_a_folder_to_watch_that_is_not_there_is_said(run, tmp_path):
+    done = run([], name="watch")
+
+    assert done.exit_code == 1
+    assert "a.csv" in done.stderr
