@@ -46,6 +46,10 @@ TIMEOUT_S = 20.0
 TRIES = 3
 """Failures in a row after which the program is no longer run in this process. Guard."""
 
+READINGS = 8
+"""Pictures of at most 3 MB whose words are kept.
+Speed: a product's photograph is read for each of its scenes, and there are three more readings a scene."""
+
 REMEDY = "apt install tesseract-ocr"
 
 SPARSE_TEXT = "11"
@@ -101,6 +105,7 @@ class Tesseract:
         self._program = program
         self._timeout_s = timeout_s
         self._failures = 0
+        self._words = lru_cache(maxsize=READINGS)(self._read)
 
     def __call__(self, picture: RgbImage) -> Sequence[Word] | None:
         """Read a picture.
@@ -114,8 +119,11 @@ class Tesseract:
         """
         if self._failures >= TRIES:
             return None
+        # Grey and uncompressed: colour adds nothing, and compressing takes longer than it saves.
+        grey = cv2.cvtColor(to_uint8(picture), cv2.COLOR_RGB2GRAY)
+        header = f"P5\n{grey.shape[1]} {grey.shape[0]}\n255\n".encode()
         try:
-            words = parse(self._run(picture))
+            words = self._words(header + np.ascontiguousarray(grey).tobytes())
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             self._failures += 1
             _warn_once(
@@ -125,20 +133,17 @@ class Tesseract:
         self._failures = 0
         return words
 
-    def _run(self, picture: RgbImage) -> str:
-        # Grey and uncompressed: colour adds nothing, and compressing takes longer than it saves.
-        grey = cv2.cvtColor(to_uint8(picture), cv2.COLOR_RGB2GRAY)
-        header = f"P5\n{grey.shape[1]} {grey.shape[0]}\n255\n".encode()
+    def _read(self, picture: bytes) -> tuple[Word, ...]:
         done = subprocess.run(
             [self._program, "-", "-", "--psm", SPARSE_TEXT, "tsv"],
-            input=header + np.ascontiguousarray(grey).tobytes(),
+            input=picture,
             capture_output=True,
             check=True,
             timeout=self._timeout_s,
             # On small pictures several threads are slower than one.
             env={**os.environ, "OMP_THREAD_LIMIT": "1"},
         )
-        return done.stdout.decode("utf-8", "replace")
+        return parse(done.stdout.decode("utf-8", "replace"))
 
 
 def parse(tsv: str) -> tuple[Word, ...]:

@@ -159,6 +159,15 @@ def test_a_program_that_never_works_is_soon_left_alone_and_told_of_once(program,
     assert len(caplog.records) == 1
 
 
+def test_a_picture_that_was_read_is_not_read_again(program, page, tmp_path):
+    reader = Tesseract(program(f"echo run >> {tmp_path}/runs; {printing(RECORDED)}"))
+
+    words = [reader(picture) for picture in (page, page.copy(), page[:, ::-1])]
+
+    assert words[0] == words[1] == words[2]
+    assert len((tmp_path / "runs").read_text().split()) == 2
+
+
 def test_the_program_runs_on_one_thread_and_in_no_shell(program, page):
     table = f"{RECORDED.splitlines()[0]}\n{RECORDED.splitlines()[1]}"
     row = "5\\t1\\t1\\t1\\t1\\t1\\t1\\t1\\t9\\t9\\t90\\t%s\\n"
