@@ -7,6 +7,7 @@ seconds where this takes tenths. The tests compare with scikit-image.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -27,6 +28,7 @@ _WHITE = np.array([0.95047, 1.0, 1.08883], np.float64)
 _TO_CONE = (_XYZ / _WHITE[:, None]).astype(np.float32)
 _FROM_CONE = np.linalg.inv(_XYZ / _WHITE[:, None]).astype(np.float32)
 _STEPS = 4095
+_TILE = 1 << 15
 
 
 @lru_cache(maxsize=1)
@@ -42,18 +44,37 @@ def to_linear(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
 
     A table is interpolated linearly: at most 1e-6 from the formula of IEC 61966-2-1.
     """
+    return _in_tiles(_linear, rgb)
+
+
+def _linear(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
     table, steps = _linear_table()
-    position = np.clip(rgb, 0, 1).astype(np.float32, copy=False) * np.float32(_STEPS)
+    position = np.clip(rgb, 0, 1) * np.float32(_STEPS)
     index = position.astype(np.intp)
     position -= index
     position *= steps.take(index)
     position += table.take(index)
-    return position
+    return np.asarray(position, np.float32)
+
+
+def _in_tiles(
+    curve: Callable[[NDArray[np.float32]], NDArray[np.float32]], values: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Apply a curve to each value, so many at a time that the intermediate arrays stay in the cache."""
+    flat = np.ascontiguousarray(values, np.float32).reshape(-1)
+    result = np.empty_like(flat)
+    for start in range(0, len(flat), _TILE):
+        result[start : start + _TILE] = curve(flat[start : start + _TILE])
+    return result.reshape(np.shape(values))
 
 
 def to_srgb(linear: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the sRGB values in [0, 1] of linear light; light below 0 and above 1 is clipped."""
-    x = np.clip(linear, 0, 1).astype(np.float32, copy=False)
+    return _in_tiles(_srgb, linear)
+
+
+def _srgb(linear: NDArray[np.float32]) -> NDArray[np.float32]:
+    x = np.clip(linear, 0, 1)
     return np.where(
         x <= 0.0031308,
         x * np.float32(12.92),
@@ -117,9 +138,8 @@ def delta_e(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float3
     if flat_a.shape != flat_b.shape:
         raise ValueError(f"shapes differ: {a.shape} and {b.shape}")
     result = np.empty(len(flat_a), np.float32)
-    tile = 1 << 15
-    for start in range(0, len(flat_a), tile):
-        piece = slice(start, start + tile)
+    for start in range(0, len(flat_a), _TILE):
+        piece = slice(start, start + _TILE)
         result[piece] = _delta_e(flat_a[piece], flat_b[piece])
     return result.reshape(a.shape[:-1])
 

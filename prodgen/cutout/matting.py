@@ -123,11 +123,11 @@ def _blur_fusion(
 ) -> tuple[RgbImage, RgbImage]:
     """One pass of blur fusion: the new product colours, and the mean background colours near by."""
     size = (2 * radius_px + 1, 2 * radius_px + 1)
-    weight = alpha[..., None]
-    near, far = cv2.blur(alpha, size)[..., None], cv2.blur(1 - alpha, size)[..., None]
-    mean = cv2.blur(colour * weight, size) / (near + 1e-5)
-    mean_behind = cv2.blur(behind * (1 - weight), size) / (far + 1e-5)
-    fitted = mean + weight * (image - weight * mean - (1 - weight) * mean_behind)
+    weight, rest = masks.across(alpha, image), masks.across(1 - alpha, image)
+    near, far = (np.asarray(cv2.blur(share, size) + 1e-5, np.float32) for share in (alpha, 1 - alpha))
+    mean = cv2.blur(colour * weight, size) / masks.across(near, image)
+    mean_behind = np.asarray(cv2.blur(behind * rest, size) / masks.across(far, image), np.float32)
+    fitted = np.asarray(mean + weight * (image - weight * mean - rest * mean_behind), np.float32)
     return np.clip(fitted, 0, 1, out=fitted), mean_behind
 
 

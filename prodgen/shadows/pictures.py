@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from prodgen.color import luminance, to_linear, to_srgb
 from prodgen.errors import PlacementError
 from prodgen.images import Matte, RgbImage
-from prodgen.masks import Box, blur, dilate, fill, normalised_blur
+from prodgen.masks import Box, across, blur, dilate, fill, normalised_blur
 from prodgen.shadows.slices import Transmission, bounds
 
 SEARCH_SIDE_PX = 256
@@ -87,13 +87,13 @@ def apply_shadow(
     if not len(rows):
         return result
     part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    where = shaded[part]
-    factor = (1 - opacity * (1 - transmission[part][where]))[:, None]
+    factor = across(1 - np.float32(opacity) * (1 - transmission[part]), scene)
     if tint is not None:
         balance = tint / max(float(luminance(tint.reshape(1, 3))[0]), 1e-6)
         # A power keeps the lit end white and gives the dark end the colour of the light that fills it.
         factor = factor ** (1 / np.clip(balance, 0.5, 2.0))
-    result[part][where] = to_srgb((to_linear(scene[part][where]) * factor).astype(np.float32))
+    dark = to_srgb((to_linear(scene[part]) * factor).astype(np.float32))
+    result[part] = cv2.copyTo(dark, shaded[part].astype(np.uint8), result[part])
     return result
 
 
