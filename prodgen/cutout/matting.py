@@ -123,11 +123,16 @@ def _blur_fusion(
 ) -> tuple[RgbImage, RgbImage]:
     """One pass of blur fusion: the new product colours, and the mean background colours near by."""
     size = (2 * radius_px + 1, 2 * radius_px + 1)
+    # In place and step by step, for the sake of memory.
     weight, rest = masks.across(alpha, image), masks.across(1 - alpha, image)
-    near, far = (np.asarray(cv2.blur(share, size) + 1e-5, np.float32) for share in (alpha, 1 - alpha))
-    mean = cv2.blur(colour * weight, size) / masks.across(near, image)
-    mean_behind = np.asarray(cv2.blur(behind * rest, size) / masks.across(far, image), np.float32)
-    fitted = np.asarray(mean + weight * (image - weight * mean - rest * mean_behind), np.float32)
+    mean = np.asarray(cv2.blur(colour * weight, size), np.float32)
+    mean /= masks.across(cv2.blur(alpha, size) + np.float32(1e-5), image)
+    mean_behind = np.asarray(cv2.blur(behind * rest, size), np.float32)
+    mean_behind /= masks.across(cv2.blur(1 - alpha, size) + np.float32(1e-5), image)
+    fitted = image - weight * mean
+    fitted -= rest * mean_behind
+    fitted *= weight
+    fitted += mean
     return np.clip(fitted, 0, 1, out=fitted), mean_behind
 
 
