@@ -75,8 +75,8 @@ def read_json_lines(path: Path) -> Table:
 
 
 def _loads(text: str) -> Any:
-    # Numbers stay as they are written: 90.750 keeps its last zero, and a GTIN all its digits.
-    return json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+    # A fraction stays as it is written: 90.750 keeps its last zero. Whole numbers have all their digits.
+    return json.loads(text, parse_float=str, parse_constant=str)
 
 
 def _product(line: str, number: int) -> Any:
@@ -87,11 +87,11 @@ def _product(line: str, number: int) -> Any:
 
 
 def _columns(products: Iterable[Any]) -> tuple[str, ...]:
-    names: dict[str, str] = {}
-    for product in products:
-        for name in product if isinstance(product, dict) else ():
-            names.setdefault(known_key(name), name)
-    return tuple(names.values())
+    names = {name: None for product in products if isinstance(product, dict) for name in product}
+    first: dict[str, str] = {}
+    for name in names:
+        first.setdefault(known_key(name), name)
+    return tuple(first.values())
 
 
 def _rows(products: Iterable[tuple[int, Any]], keys: Sequence[str]) -> Iterator[Row]:

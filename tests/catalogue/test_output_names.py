@@ -131,6 +131,8 @@ def test_no_cell_leads_out_of_the_runs_folder(sheet: Sheet, tmp_path: Path, patt
         assert all(is_safe(part) or part.endswith((".png", ".jpg")) for part in order.output.split("/"))
         assert seeds.in_name(target, 1) == target, "what is written is what was planned"
         assert target.suffix in (".png", ".jpg")
+        own = ("thumbnails", "ledger.", "report.", "failed.", "run.")
+        assert not order.output.lower().startswith(own), "the run itself writes there"
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from prodgen.catalogue import Order, Wishes, check_catalogue, order_shot, plan_orders, read_catalogue
+from prodgen.catalogue.file_names import safe_name
 from prodgen.errors import IdleSettingError, SettingError, SheetError
 
 Sheet = Callable[..., Path]
@@ -232,3 +234,25 @@ def test_the_digest_tells_a_changed_recipe_file_and_not_a_moved_folder(
 
     assert before.photo != moved.photo
     assert before.digest == moved.digest != changed.digest
+
+
+def test_the_memory_of_a_plan_does_not_grow_with_the_sheet(sheet: Sheet, monkeypatch: pytest.MonkeyPatch):
+    for room in ("output_pattern", "row_orders"):  # its cache has a size, but would still be filling
+        monkeypatch.setattr(f"prodgen.catalogue.{room}.safe_name", safe_name.__wrapped__)
+
+    def peak(rows: int) -> int:
+        lines = (f"photos/{number % 9 + 1}.jpg,{number:08d},Mug {number}\n" for number in range(rows))
+        path = sheet("photo,sku,name\n" + "".join(lines))
+        catalogue, wishes = read_catalogue(path), Wishes(prompt="{name} in snow")
+        tracemalloc.start()
+        try:
+            summary = check_catalogue(catalogue, wishes)
+            assert summary.orders == sum(1 for _ in plan_orders(catalogue, wishes)) == rows
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(10)
+    few, many = peak(100), peak(1100)
+
+    assert many - few < 1000 * 100, "100 bytes for each further row"
