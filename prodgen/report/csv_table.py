@@ -14,7 +14,7 @@ from prodgen.catalogue import Order
 from prodgen.identity import NUMBERS
 from prodgen.ledger import OrderFailure, PictureRecord, State
 from prodgen.report.consistency import ASPECTS
-from prodgen.report.page_rows import sidecar_of, status_of, worst_of
+from prodgen.report.page_rows import sidecar_of, status_of
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """First characters with which a spreadsheet takes a cell for a formula, which may run programs.
@@ -37,7 +37,14 @@ def head() -> bytes:
     return b"\xef\xbb\xbf" + _line(COLUMNS)
 
 
-def line_of(order: Order, state: State, record: PictureRecord | None, failure: OrderFailure | None) -> bytes:
+def line_of(
+    order: Order,
+    state: State,
+    record: PictureRecord | None,
+    failure: OrderFailure | None,
+    *,
+    worst: tuple[str, float] | None,
+) -> bytes:
     """Return one order as a line; cells from outside that look like formulas begin with an apostrophe."""
     cells: dict[str, object] = {
         "status": status_of(state, record),
@@ -49,7 +56,7 @@ def line_of(order: Order, state: State, record: PictureRecord | None, failure: O
         cells |= {"failure": failure.kind, "whose_fault": failure.whose}
         outside["reasons"] = failure.reason
     if record is not None:
-        cells |= dict(_cells_of(record))
+        cells |= dict(_cells_of(record, worst))
         outside |= {
             "verdict": record.headline,
             "reasons": " | ".join(record.reasons),
@@ -62,7 +69,7 @@ def line_of(order: Order, state: State, record: PictureRecord | None, failure: O
     return _line(cells.get(name, "") for name in COLUMNS)
 
 
-def _cells_of(record: PictureRecord) -> Iterator[tuple[str, object]]:
+def _cells_of(record: PictureRecord, worst: tuple[str, float] | None) -> Iterator[tuple[str, object]]:
     """What prodgen itself measured and counted."""
     yield "seed", record.seed
     yield "sha256", record.sha256
@@ -70,7 +77,6 @@ def _cells_of(record: PictureRecord) -> Iterator[tuple[str, object]]:
         yield "made_at", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.finished_at))
     if record.seconds:
         yield "seconds", f"{sum(record.seconds.values()):.2f}"
-    worst = worst_of(record)
     if worst is not None:
         yield "nearest_to_its_limit", worst[0]
         yield "of_its_limit", f"{worst[1]:.2f}"

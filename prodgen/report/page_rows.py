@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +56,12 @@ def row_of(
     record: PictureRecord | None,
     failure: OrderFailure | None,
     *,
+    worst: tuple[str, float] | None,
     scene: str,
     words: Words,
     out: Path,
 ) -> list[Any]:
-    """Return an order as the values of `COLUMNS`."""
+    """Return an order as the values of `COLUMNS`; `worst` is what `worst_of` says of its picture."""
     status, word = status_of(state, record), words.number
     row: dict[str, Any] = {
         "status": STATUSES.index(status),
@@ -72,7 +73,7 @@ def row_of(
         "seed": order.seed,
     }
     if record is not None and status in ("pass", "warn", "fail"):
-        row |= _of_picture(record, word)
+        row |= _of_picture(record, worst, word)
     elif failure is not None:
         row |= {
             "verdict": word(failure.kind),
@@ -82,8 +83,10 @@ def row_of(
     return [row.get(name) for name in COLUMNS]
 
 
-def _of_picture(record: PictureRecord, word: Any) -> dict[str, Any]:
-    worst, numbers = worst_of(record), list(NUMBERS)
+def _of_picture(
+    record: PictureRecord, worst: tuple[str, float] | None, word: Callable[[str], int | str]
+) -> dict[str, Any]:
+    numbers = list(NUMBERS)
     return {
         "picture": record.output,
         "thumbs": _thumbnails(record),
@@ -109,8 +112,10 @@ def status_of(state: State, record: PictureRecord | None) -> str:
     return {"failed": "failed", "claimed": "working"}.get(state, "waiting")
 
 
-def worst_of(record: PictureRecord) -> tuple[str, float] | None:
+def worst_of(record: PictureRecord | None) -> tuple[str, float] | None:
     """Return the number that is nearest to its failure limit, and how near, 1 = there; None: unknown."""
+    if record is None:
+        return None
     try:
         return identity.tightest(record.identity, record.profile)
     except UnknownNameError:  # a record of a profile that this version does not have

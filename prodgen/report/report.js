@@ -537,5 +537,6 @@
   tellFilters();
   id("bar").hidden = false;
   choose("all");
+  performance.mark("rows");
   try { open(bySlot(decodeURIComponent(location.hash.slice(1)))); } catch { /* a link that somebody cut */ }
 }());

@@ -16,7 +16,7 @@ from html import escape
 from importlib.resources import files as package_files
 from pathlib import Path
 from string import Template
-from typing import Any, BinaryIO
+from typing import Any
 
 from prodgen import __version__, files, identity
 from prodgen.catalogue import Order
@@ -24,7 +24,16 @@ from prodgen.identity import MIRROR_PERCENT, NUMBERS
 from prodgen.ledger import OrderFailure, PictureRecord, State
 from prodgen.report import csv_table
 from prodgen.report.consistency import LooksByScene, SceneLooks, scene_of
-from prodgen.report.page_rows import COLUMNS, STATUSES, THUMBNAIL_ENDS, Words, limits_of, row_of, status_of
+from prodgen.report.page_rows import (
+    COLUMNS,
+    STATUSES,
+    THUMBNAIL_ENDS,
+    Words,
+    limits_of,
+    row_of,
+    status_of,
+    worst_of,
+)
 from prodgen.report.run_facts import RunFacts
 
 Row = tuple[Order, State, PictureRecord | None, OrderFailure | None]
@@ -38,6 +47,9 @@ PLAIN_ROWS = 500
 
 PLAIN_CHARACTERS = 300
 """Beginning of a prompt that the table for browsers without scripts shows."""
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def write_report(out: Path, rows: Iterable[Row], *, title: str, run: RunFacts | None = None) -> None:
@@ -54,41 +66,49 @@ def write_report(out: Path, rows: Iterable[Row], *, title: str, run: RunFacts | 
     """
     asked = (row for row in rows if row[1] != "dropped")
     with files.writing(out / "report.html") as page, files.writing(out / "report.csv") as table:
+        top, middle, bottom = _page_parts(title)
+        page.write(_encoded(top))
         table.write(csv_table.head())
-        _write_page(page, _noting(asked, table), title=title, run=run or RunFacts(), out=out)
+        words, looks, plain, count = Words(), LooksByScene(), list[Row](), 0
+        for block in _batched(asked):
+            lines = []
+            for order, state, record, failure in block:
+                worst = worst_of(record)
+                table.write(csv_table.line_of(order, state, record, failure, worst=worst))
+                scene = scene_of(order)[1]
+                told = row_of(order, state, record, failure, worst=worst, scene=scene, words=words, out=out)
+                lines.append(_json(told))
+                if record is not None and state == "done":
+                    looks.add(order, record)
+            plain += block[: PLAIN_ROWS - len(plain)]
+            count += len(block)
+            page.write(_encoded(_data_block("rows", "[" + ",\n".join(lines) + "]")))
+        about = _about(title, run or RunFacts(), words, looks)
+        page.write(
+            _encoded(_data_block("about", _json(about)) + middle + _plain_table(plain, count) + bottom)
+        )
 
 
-def _noting(rows: Iterable[Row], table: BinaryIO) -> Iterator[Row]:
-    """Give rows on, each written into the table."""
-    for row in rows:
-        table.write(csv_table.line_of(*row))
-        yield row
-
-
-def _write_page(page: BinaryIO, rows: Iterable[Row], *, title: str, run: RunFacts, out: Path) -> None:
+def _page_parts(title: str) -> tuple[str, str, str]:
+    """Return what stands before the rows, between them and the plain table, and at the end."""
     script, style = _asset("report.js"), _asset("report.css")
-    top, middle, bottom = _asset("report.html").split("<!-- here -->\n")
-    head = Template(top).substitute(
-        title=escape(title),
-        generator=f"prodgen {escape(__version__)}",
-        style=style,
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+    fields = {
+        "title": escape(title),
+        "generator": f"prodgen {escape(__version__)}",
+        "style": style,
+        "script": script,
+        "style_hash": _hash(style),
+        "script_hash": _hash(script),
+    }
+    top, middle, bottom = (
+        Template(part).substitute(fields) for part in _asset("report.html").split("<!-- here -->\n")
     )
-    page.write(_encoded(head))
-    words, looks, plain, count = Words(), LooksByScene(), list[Row](), 0
-    for block in _batched(rows):
-        lines = []
-        for order, state, record, failure in block:
-            if record is not None and state == "done":
-                looks.add(order, record)
-            scene = scene_of(order)[1]
-            row = row_of(order, state, record, failure, scene=scene, words=words, out=out)
-            lines.append(_json(row))
-        plain += block[: PLAIN_ROWS - len(plain)]
-        count += len(block)
-        page.write(_encoded(_data_block("rows", "[" + ",\n".join(lines) + "]")))
-    about = {
+    return top, middle, bottom
+
+
+def _about(title: str, run: RunFacts, words: Words, looks: LooksByScene) -> dict[str, Any]:
+    """Return what the page's script has to know beside the rows."""
+    return {
         "title": title,
         "run": asdict(run),
         "columns": COLUMNS,
@@ -100,10 +120,6 @@ def _write_page(page: BinaryIO, rows: Iterable[Row], *, title: str, run: RunFact
         "words": words.texts,
         "scenes": [_scene(scene) for scene in looks.compare()],
     }
-    page.write(_encoded(_data_block("about", _json(about))))
-    page.write(_encoded(middle))
-    page.write(_encoded(_plain_table(plain, count)))
-    page.write(_encoded(Template(bottom).substitute(script=script)))
 
 
 def _batched(rows: Iterable[Row]) -> Iterator[tuple[Row, ...]]:
@@ -162,7 +178,7 @@ def _data_block(name: str, text: str) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _JSON.encode(value)
 
 
 def _encoded(text: str) -> bytes:
