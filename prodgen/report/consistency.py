@@ -243,7 +243,7 @@ def _values(record: PictureRecord) -> tuple[float, ...]:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else math.nan
+    return float(value) if isinstance(value, int | float) else math.nan
 
 
 def _spreads(one: _Gathered) -> Iterator[Spread]:

@@ -6,7 +6,7 @@ import pytest
 
 from prodgen import identity
 from prodgen.errors import SettingError
-from prodgen.identity import BrokenLimit, Likeness, Limit, Verdict
+from prodgen.identity import BrokenLimit, Likeness, Limit, Verdict, tightest
 
 SAME = Likeness(
     delta_e_mean=0.4,
@@ -98,3 +98,34 @@ def test_a_limit_with_an_unknown_word_is_refused():
 def test_limits_that_are_no_toml_are_refused_in_one_sentence():
     with pytest.raises(SettingError, match="not valid TOML"):
         identity.read_limits("[mine")
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "strain"),
+    [
+        (Limit(warn=3, fail=8), 4.0, 0.5),
+        (Limit(warn=3, fail=8), 16.0, 2.0),
+        (Limit(warn=0.75, fail=0.5, is_least=True), 0.75, 0.5),
+        (Limit(warn=0.75, fail=0.5, is_least=True), 1.2, 0.0),
+        (Limit(warn=1.2, fail=2.5, is_magnitude=True), -2.5, 1.0),
+    ],
+)
+def test_strain_is_the_share_of_the_way_from_ideal_to_failure(limit, value, strain):
+    assert limit.strain(value) == pytest.approx(strain)
+
+
+def test_the_tightest_number_is_the_nearest_to_failing_whatever_its_unit():
+    numbers = {
+        "delta_e_mean": 2.0,
+        "detail": 0.64,
+        "halo": 3.0,
+        "print_agreement": None,
+        "worst_region": [0, 0],
+    }
+
+    assert tightest(numbers, "editorial") == ("detail", pytest.approx(0.8))
+    assert tightest({}, "editorial") is None
+
+
+def test_a_mirror_is_strained_by_its_own_limits():
+    assert tightest({"delta_e_mean": 7.0, "mirrored_percent": 80.0}, "editorial") == ("delta_e_mean", 0.5)

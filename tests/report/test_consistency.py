@@ -115,6 +115,15 @@ def test_broken_numbers_in_a_record_are_passed_over(row):
     assert {spread.aspect.key: spread.count for spread in scene.spreads}["fill"] == 8
 
 
+def test_a_scene_without_a_common_look_is_told_apart_from_one_with_outliers(row):
+    scattered = [{"exposure_l": value} for value in np.linspace(20, 80, 30)]
+    (wide,) = side_by_side(pictures(row, scattered))
+    (narrow,) = side_by_side(pictures(row, near("exposure_l", 62, 3)))
+
+    assert [spread.aspect.key for spread in wide.spreads if spread.is_wide] == ["exposure_l"]
+    assert not any(spread.is_wide for spread in narrow.spreads)
+
+
 def test_sentences_name_the_farthest_first_and_count_the_rest(row):
     looks = [*near("exposure_l", 62, 1, 40), *[{"exposure_l": value} for value in (40, 20, 30, 25)]]
 

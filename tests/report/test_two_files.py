@@ -154,11 +154,44 @@ def test_names_that_are_no_utf_8_and_numbers_that_are_none_do_not_break_the_page
 
 
 def test_texts_that_repeat_are_written_once(tmp_path, row):
-    write_report(tmp_path, [row(str(n), prompt="on a marble table " * 20) for n in range(50)], title="spring")
+    prompt = "on a marble table " * 20
+    write_report(tmp_path, [row(str(n), prompt=prompt) for n in range(50)], title="spring")
 
-    seen, _, shown = page_of(tmp_path)
+    seen, about, shown = page_of(tmp_path)
     assert "".join(seen.scripts).count("on a marble table on") < 30
-    assert len({one["prompt"] for one in shown}) == 1
+    assert {about["words"][one["prompt"]] for one in shown} == {prompt}
+
+
+def test_so_many_texts_that_they_cannot_be_kept_are_written_out(tmp_path, row, monkeypatch):
+    monkeypatch.setattr("prodgen.report.page_rows.MOST_WORDS", 4)
+
+    write_report(tmp_path, [row(str(n), prompt=f"prompt {n % 9}") for n in range(18)], title="spring")
+
+    _, about, shown = page_of(tmp_path)
+    told = [
+        one["prompt"] if isinstance(one["prompt"], str) else about["words"][one["prompt"]] for one in shown
+    ]
+    assert told == [f"prompt {n % 9}" for n in range(18)]
+    assert len(about["words"]) == 4
+
+
+def test_a_row_that_is_being_made_is_no_failure(tmp_path, row):
+    write_report(tmp_path, [row("a", state="claimed")], title="spring")
+
+    assert table_of(tmp_path)[0]["status"] == "working"
+
+
+def test_excel_is_told_that_the_table_is_utf_8(tmp_path, row):
+    write_report(tmp_path, [row("grün")], title="spring")
+
+    assert (tmp_path / "report.csv").read_bytes().startswith("\ufeffsku,".encode())
+
+
+def test_a_record_judged_by_limits_that_are_gone_is_reported_without_them(tmp_path, row):
+    write_report(tmp_path, [row("a", profile="of an old version")], title="spring")
+
+    assert table_of(tmp_path)[0]["nearest_to_its_limit"] == ""
+    assert page_of(tmp_path)[2][0]["strain"] is None
 
 
 def test_the_number_nearest_to_its_limit_is_told_with_how_near_it_is(tmp_path, row):
