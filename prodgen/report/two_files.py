@@ -159,7 +159,7 @@ def _plain_table(rows: list[Row], count: int) -> str:
             order.prompt[:PLAIN_CHARACTERS],
             record.output if record is not None else "",
         )
-        lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>\n")
+        lines.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>\n")
     more = (
         f"<p>The first {len(rows)} of {count} rows; all are in report.csv.</p>" if count > len(rows) else ""
     )
@@ -183,7 +183,7 @@ def _json(value: object) -> str:
 
 def _encoded(text: str) -> bytes:
     """Encode; what is no character, such as half of a pair in a file's name, stays readable JSON."""
-    return text.encode("utf-8", "strict")
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _hash(text: str) -> str:
