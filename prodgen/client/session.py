@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,7 +19,7 @@ from prodgen.client.knowledge.service import Service
 from prodgen.client.reaching import addresses
 from prodgen.client.reaching.access import Access
 from prodgen.client.work import tasks
-from prodgen.client.work.calling import Worker
+from prodgen.client.work.calling import Turn, Worker
 from prodgen.client.work.draw import Drawer
 from prodgen.dialects import A1111, by_name
 from prodgen.schema import Capabilities, Progress
@@ -47,6 +48,7 @@ class Session:
         previews: bool = False,
         guards_options: bool = True,
         sleep: Callable[[float], None] = time.sleep,
+        turn: Turn = nullcontext,
     ) -> None:
         """Prepare a connection; except for "auto", nothing is asked of the server yet.
 
@@ -64,6 +66,8 @@ class Session:
             guards_options: Whether options that a call overrides are saved first, as they are, so that the
                 server restores them; `prodgen doctor` turns it off to see whether they leak.
             sleep: What waiting means; for tests.
+            turn: Gives what is entered when a call could be sent and left when its answer is here, for
+                whoever shares the server among several clients.
 
         Raises:
             SettingError: If address, auth, headers, certificate file or dialect are wrong.
@@ -75,7 +79,7 @@ class Session:
         spoken = by_name(dialect) if isinstance(dialect, str) else dialect
         self._connection, self.notices = choosing.choose(address, access)
         """`notices`: one sentence each on how the backend was chosen."""
-        self._worker = Worker(self._connection, previews=previews, sleep=sleep)
+        self._worker = Worker(self._connection, previews=previews, sleep=sleep, turn=turn)
         self._options = Options(self._connection)
         self._server = KnownServer(self._connection, spoken)
         self._drawer = Drawer(self._server, self._worker, self._options, guards_options=guards_options)

@@ -1,7 +1,8 @@
 """Where orders are made, step by step, in one process or beside others in a thread.
 
 One thread does the CPU's work, one step after another; drawings wait for their backends in threads of their
-own, one for each backend that draws. What an order needs between its steps stays here: pictures never travel.
+own, each with its call encoded, so that a backend has the next one as soon as it has answered. What an order
+needs between its steps stays here: pictures never travel.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import pickle
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,20 @@ from prodgen.errors import (
     WorkerLostError,
 )
 from prodgen.places.filing import file_away
-from prodgen.places.messages import Command, Delivered, Done, Failed, Forget, Go, Prepare, Prepared, Report
+from prodgen.places.messages import (
+    AtTheGate,
+    Command,
+    Delivered,
+    Done,
+    Enter,
+    Failed,
+    Forget,
+    Go,
+    Left,
+    Prepare,
+    Prepared,
+    Report,
+)
 from prodgen.places.workplace import Backend, Workplace
 from prodgen.shots import Result, Tries, check, complete, draw, preparation, prepare
 from prodgen.shots.frame import Tools
@@ -59,6 +73,8 @@ class _Job:
     result: Result = field(init=False)
     client: Client | None = None
     """The client that draws for it now."""
+    may_enter: threading.Event = field(default_factory=threading.Event)
+    """Set when its call may go to the backend, or will not any more."""
 
 
 class Bench:
@@ -70,6 +86,7 @@ class Bench:
         self._kept: OrderedDict[Hashable, PreparedShot] = OrderedDict()
         self._clients: dict[Backend, Client] = {}
         self._running: set[int] = set()
+        self._thread = threading.local()
         self._lock = threading.Lock()
         self._cpu = ThreadPoolExecutor(1, thread_name_prefix="prodgen-cpu")
         self._drawers = ThreadPoolExecutor(MOST_DRAWINGS, thread_name_prefix="prodgen-draw")
@@ -85,6 +102,9 @@ class Bench:
                 work = {"draw": self._draw, "complete": self._complete, "deliver": self._deliver}[step]
                 threads = self._drawers if step == "draw" and not command.is_cpu_work else self._cpu
                 threads.submit(self._do, number, work)
+            case Enter():
+                if number in self._jobs:
+                    self._jobs[number].may_enter.set()
             case Forget():
                 self._drop(number)
 
@@ -105,6 +125,8 @@ class Bench:
 
     def _do(self, number: int, work: Callable[[int, _Job], Report]) -> None:
         job = self._jobs.get(number)
+        # Where the backend is elsewhere, the calls of all processes to it take turns.
+        self._thread.job = number if job is not None and not job.backend.is_inside else None
         self._running.add(number)
         report: Report
         try:
@@ -131,6 +153,8 @@ class Bench:
             self._retire(job.backend, job.client)
             job.client.cancel()
         self._leave(number)
+        if job is not None:
+            job.may_enter.set()  # and finds that it was dropped
 
     # The steps.
 
@@ -189,13 +213,33 @@ class Bench:
             number, file_away(job.order, job.result, store, place=name, photo_sha256=job.digests)
         )
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until the backend is free for the call that this thread is about to send."""
+        number: int | None = getattr(self._thread, "job", None)
+        if number is None:
+            yield
+            return
+        job = self._jobs.get(number)
+        if job is not None:
+            self._report(AtTheGate(number))
+            job.may_enter.wait()
+            job.may_enter.clear()
+        if number not in self._jobs:
+            raise Interrupted("dropped")
+        try:
+            yield
+        finally:
+            self._report(Left(number))
+
     # Its connections.
 
     def _client(self, backend: Backend) -> Client:
         with self._lock:
             client = self._clients.get(backend)
             if client is None:
-                client = self._clients[backend] = Client(backend.address, dialect=backend.dialect)
+                client = Client(backend.address, dialect=backend.dialect, turn=self._turn)
+                self._clients[backend] = client
             return client
 
     def _retire(self, backend: Backend, client: Client) -> None:

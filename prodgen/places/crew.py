@@ -21,11 +21,23 @@ from prodgen.client import Client
 from prodgen.dispatch import OnStep
 from prodgen.errors import SettingError, WorkerLostError
 from prodgen.ledger import PictureRecord
-from prodgen.places.job import CpuStep, CrewMember, Job, product_of
+from prodgen.places.job import CPU_STEPS, CpuStep, CrewMember, Job, product_of
 from prodgen.places.links import Link, ProcessLink, ThreadLink
 from prodgen.places.local_place import LocalPlace
 from prodgen.places.memory import default_memory
-from prodgen.places.messages import Delivered, Done, Failed, Forget, Go, Prepare, Prepared, Report
+from prodgen.places.messages import (
+    AtTheGate,
+    Delivered,
+    Done,
+    Enter,
+    Failed,
+    Forget,
+    Go,
+    Left,
+    Prepare,
+    Prepared,
+    Report,
+)
 from prodgen.places.workplace import Backend, Workplace
 
 PROCESS_BYTES = 200 << 20
@@ -42,9 +54,6 @@ PIXELS_AT_FIRST = 4_000_000
 
 PACKED = 64
 """Preparations kept for other processes, of about 40 kB each."""
-
-NEWEST = 0.3
-"""Weight of the newest measure in a running mean: about the last six orders count."""
 
 
 class Crew:
@@ -72,7 +81,6 @@ class Crew:
         self._packed: OrderedDict[str, bytes] = OrderedDict()
         """Preparations by product, for processes that have not made them."""
         self._pixels = PIXELS_AT_FIRST
-        self._prepare_s: float | None = None
         self._is_closed = False
         most = max(1, _cores() if workers is None else workers)
         self._workers = [CrewMember(f"worker {number}", self._start) for number in range(1, most + 1)]
@@ -113,11 +121,12 @@ class Crew:
             if place.jobs and (is_behind or not self._fits_one_more()):
                 return 0
             undrawn = sum(not job.is_drawn for job in place.jobs)
-            return place.window(self._prepare_s, len(self._workers)) - undrawn
+            return place.window(len(self._workers)) - undrawn
 
     def submit(self, place: LocalPlace, order: Order, on_step: OnStep) -> Future[PictureRecord]:
         """Begin an order as soon as there is a process for it."""
         job = Job(next(self._numbers), order, place, on_step, product_of(order))
+        job.submitted = time.monotonic()
         with self._lock:
             self._enter(job)
             self._waiting.append(job)
@@ -137,7 +146,7 @@ class Crew:
 
     def _on_report(self, report: Report) -> None:
         with self._lock:
-            for worker in self._workers:
+            for worker in self._workers if not isinstance(report, AtTheGate | Left) else ():
                 if worker.works_on is not None and worker.works_on.number == report.job:
                     worker.works_on = None
             job = self._jobs.get(report.job)
@@ -149,15 +158,20 @@ class Crew:
         took = time.monotonic() - job.begun
         match report:
             case Prepared():
-                self._prepare_s = took if self._prepare_s is None else _mean(self._prepare_s, took)
                 self._pixels = report.pixels
                 self._keep_packed(job.product, report.packed)
                 job.is_prepared, job.asks_backend = True, report.asks_backend
                 self._await_drawing(job)
+            case AtTheGate():
+                job.place.to_draw.append(job)
+                if not job.is_drawn:
+                    job.place.came_to_gate(time.monotonic() - job.submitted)
+            case Left():
+                job.place.drawing = None
+                self._note_drawn(job, took)
             case Done(step="draw"):
-                job.place.drew(took)
-                job.is_drawn = True
-                job.tell("complete")
+                if job.draws_by_cpu:
+                    self._note_drawn(job, took)
                 self._await_cpu(job, "complete")
             case Done(is_kept=False):
                 self._await_drawing(job)
@@ -172,6 +186,12 @@ class Crew:
             case Failed():
                 self._leave(job)
                 job.fail(report.error)
+
+    def _note_drawn(self, job: Job, took: float) -> None:
+        if not job.is_drawn:  # otherwise a scene was enlarged, which tells nothing of how fast it draws
+            job.place.drew(took)
+            job.is_drawn = True
+            job.tell("complete")
 
     def _on_end(self, worker: CrewMember, reason: str) -> None:
         """Have a new process in place of one that ended; only what it was working on is suspect."""
@@ -225,7 +245,7 @@ class Crew:
         if job.draws_by_cpu:
             self._await_cpu(job, "draw")
         else:
-            job.place.to_draw.append(job)
+            self._begin(job, "draw", is_cpu_work=False)
 
     def _await_cpu(self, job: Job, step: CpuStep) -> None:
         job.holder.ready[step].append(job)
@@ -246,7 +266,10 @@ class Crew:
         for place in self._places:
             job = place.next_to_draw()
             if job is not None:
-                self._begin(job, "draw", is_cpu_work=False)
+                job.begun = time.monotonic()
+                if not job.is_drawn:
+                    job.tell("draw")
+                job.holder.reach().send(Enter(job.number))
         # The one that holds the fewest orders first: they stay where they begin.
         for worker in sorted(self._workers, key=lambda worker: len(worker.jobs)):
             # However little memory there is, one may always work.
@@ -255,16 +278,20 @@ class Crew:
                 self._employ(worker)
 
     def _employ(self, worker: CrewMember) -> None:
-        held = worker.next_step()
-        if held is not None:
-            worker.works_on, step = held
+        """Give a worker its next step: preparations before completions, so that no backend waits for them."""
+        step: CpuStep | None = "deliver" if worker.ready["deliver"] else None
+        job = None if step else self._next_for(worker)
+        if job is not None:
+            self._prepare(worker, job)
+            return
+        step = step or next((one for one in CPU_STEPS if worker.ready[one]), None)
+        if step is not None:
+            worker.works_on = worker.ready[step].popleft()
             self._begin(worker.works_on, step, is_cpu_work=True)
-            return
-        job = self._next_for(worker)
-        if job is None:
-            return
+
+    def _prepare(self, worker: CrewMember, job: Job) -> None:
         self._waiting.remove(job)
-        worker.works_on, job.worker, job.begun = job, worker, time.monotonic()
+        worker.works_on, job.worker = job, worker
         worker.jobs.add(job)
         packed = None if job.product in worker.products else self._packed.get(job.product)
         worker.products.append(job.product)
@@ -283,17 +310,13 @@ class Crew:
 
     def _begin(self, job: Job, step: CpuStep, *, is_cpu_work: bool) -> None:
         job.begun = time.monotonic()
-        if step == "draw":
+        if step == "draw" and is_cpu_work:
             job.tell("draw")
         job.holder.reach().send(Go(job.number, step, is_cpu_work))
 
     def _start(self, worker: CrewMember) -> Link:
         kind = ProcessLink if self._is_apart else ThreadLink
         return kind(self._workplace, self._on_report, partial(self._on_end, worker))
-
-
-def _mean(mean: float, newest: float) -> float:
-    return (1 - NEWEST) * mean + NEWEST * newest
 
 
 def _cores() -> int:

@@ -45,6 +45,8 @@ class Job:
     is_drawn: bool = False
     is_committed: bool = False
     """Its files are being written; it cannot be taken back."""
+    submitted: float = 0.0
+    """When it came, by the monotonic clock."""
     begun: float = 0.0
     """When its present step began, by the monotonic clock."""
 
@@ -96,10 +98,6 @@ class CrewMember:
         if self.link is None:
             self.link = self.start(self)
         return self.link
-
-    def next_step(self) -> tuple[Job, CpuStep] | None:
-        """Take the order, of those that it holds, that is to go on first."""
-        return next(((self.ready[step].popleft(), step) for step in CPU_STEPS if self.ready[step]), None)
 
     def behind(self) -> int:
         """Return how many orders wait for it alone."""

@@ -36,6 +36,7 @@ class LocalPlace:
         """All its orders."""
         self._crew = crew
         self._draws: deque[float] = deque(maxlen=REMEMBERED)
+        self._leads: deque[float] = deque(maxlen=REMEMBERED)
 
     def room(self) -> int:
         """Say how many more orders it can take: one waits prepared while one is drawn.
@@ -72,9 +73,12 @@ class LocalPlace:
         return self.drawing
 
     def drew(self, seconds: float) -> None:
-        """Note that its backend has drawn, and how long it took."""
-        self.drawing = None
+        """Note how long its backend has drawn."""
         self._draws.append(seconds)
+
+    def came_to_gate(self, seconds: float) -> None:
+        """Note how long an order took from its coming to its call, the waiting for the CPU included."""
+        self._leads.append(seconds)
 
     def leave(self, job: Job) -> None:
         """Note that an order has left."""
@@ -84,16 +88,18 @@ class LocalPlace:
         if self.drawing is job:
             self.drawing = None
 
-    def window(self, prepare_s: float | None, workers: int) -> int:
+    def window(self, workers: int) -> int:
         """Return how many orders it should have that are not drawn yet.
 
+        One is drawn, and as many are under way as reach the gate while it is, with half a drawing to spare,
+        since no two products take equally long.
+
         Args:
-            prepare_s: How long a preparation takes; None: not known yet.
             workers: Processes that may prepare at once.
         """
         if self.backend.is_inside:
             return workers + 1
-        if prepare_s is None or not self._draws:
+        if not self._leads or not self._draws:
             return 2
-        while_one_is_drawn = math.ceil(prepare_s / max(statistics.median(self._draws), 1e-3))
-        return 1 + min(workers, max(1, while_one_is_drawn))
+        drawings = statistics.median(self._leads) / max(statistics.median(self._draws), 1e-3)
+        return 1 + min(1 + workers, math.ceil(drawings + 0.5))

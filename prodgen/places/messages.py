@@ -32,13 +32,20 @@ class Go:
 
 
 @dataclass(frozen=True, slots=True)
+class Enter:
+    """Let an order's call go to its backend: it is its turn."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """Drop an order; what a backend draws for it is interrupted."""
 
     job: int
 
 
-Command = Prepare | Go | Forget
+Command = Prepare | Go | Enter | Forget
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,20 @@ class Prepared:
     """Whether a backend draws the scene; otherwise the CPU does."""
     packed: bytes | None
     """The preparation for other orders of that product, if it was made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtTheGate:
+    """A call is encoded, and could be sent to the backend at once."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The backend has answered, and is free; the answer is yet to be decoded."""
+
+    job: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +101,4 @@ class Failed:
     error: Exception
 
 
-Report = Prepared | Done | Delivered | Failed
+Report = Prepared | AtTheGate | Left | Done | Delivered | Failed

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from prodgen.client.reaching import decoding, encoding
@@ -20,6 +21,10 @@ from prodgen.errors import BackendError, BackendLostError, BackendTimeoutError, 
 from prodgen.schema import Progress
 
 log = logging.getLogger(__name__)
+
+Turn = Callable[[], AbstractContextManager[None]]
+"""Entered when a call is encoded and could be sent, left when its answer is here and not yet decoded: for
+whoever decides which of many calls a server gets next."""
 
 TRIES_AFTER_A_BREAK = 3
 """How often a call is sent in all when connections break; each time the one before has ended."""
@@ -45,12 +50,14 @@ class Worker:
         *,
         previews: bool = False,
         sleep: Callable[[float], None] = time.sleep,
+        turn: Turn = nullcontext,
     ) -> None:
         self.connection = connection
         self.task_id: str | None = None
         """Id of the call that is under way; None if there is none."""
         self._previews = previews
         self._sleep = sleep
+        self._turn = turn
         self._cancelled: set[str] = set()
         self._one_at_a_time = threading.RLock()
 
@@ -72,7 +79,7 @@ class Worker:
         body = encoding.encode_body(
             call.payload.fields, formats=formats, is_local=self.connection.address.is_local
         )
-        with self._one_at_a_time:
+        with self._turn(), self._one_at_a_time:
             self.task_id = call.task_id or None
             try:
                 answer = self._until_whole(call, body, knows_tasks, notices)
