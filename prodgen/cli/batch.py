@@ -61,10 +61,10 @@ def batch(
         with Reporting(json_lines, webhook, metrics) as reporting:
             events = batching.batch(catalogue, output, rules=rules, **arguments)
             title = f"prodgen batch {catalogue} -> {output}"
-            ended = follow(events, to, title=title, stop=stop, reporting=reporting)
+            outcome = follow(events, to, title=title, stop=stop, reporting=reporting)
     except SheetError as error:
         raise _of_sheet(error, json_lines=json_lines) from error
-    tell_end(ended, to, out=output, json_lines=json_lines)
+    tell_end(outcome, to, out=output, json_lines=json_lines)
 
 
 def _tell_plan(found: Preview) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,9 +91,18 @@ class _Presses:
         return True
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended, and what it made."""
+
+    ended: RunEnded
+    verdicts: Mapping[str, list[str]]
+    """Slots of the pictures that it made, by verdict."""
+
+
 def follow(
     events: Iterator[Event], to: Printer, *, title: str, stop: StopButton, reporting: Reporting
-) -> RunEnded:
+) -> Outcome:
     """Go through the events of a run, and return how it ended.
 
     Args:
@@ -112,12 +121,13 @@ def follow(
         return _followed(events, view, presses, reporting)
 
 
-def _followed(events: Iterator[Event], view: RunView, presses: _Presses, reporting: Reporting) -> RunEnded:
+def _followed(events: Iterator[Event], view: RunView, presses: _Presses, reporting: Reporting) -> Outcome:
     from prodgen.dispatch import PictureDone, PictureFailed, PlanMade, RunEnded, StepBegun
 
     under_way: set[str] = set()
     seen: set[str] = set()
-    is_told = False
+    verdicts: dict[str, list[str]] = {}
+    told = 0
     ended: RunEnded | None = None
     for event in events:
         for listener in reporting.listeners:
@@ -132,18 +142,19 @@ def _followed(events: Iterator[Event], view: RunView, presses: _Presses, reporti
                 under_way.add(event.order.slot)
             case PictureDone():
                 under_way.discard(event.order.slot)
+                verdicts.setdefault(event.record.status, []).append(event.order.slot)
                 for notice in _not_seen(event.record.notices, seen):
-                    view.note(f"{event.order.slot}: {notice}")
+                    view.note(run_words.one_line(f"{event.order.slot}: {notice}"))
             case PictureFailed():
                 under_way.discard(event.order.slot)
             case RunEnded():
                 ended = event
-        if presses.stop.presses and not is_told:
-            is_told = True
-            view.finishing(len(under_way))
+        if presses.stop.presses > told:
+            told = presses.stop.presses
+            view.finishing(len(under_way), now=told > 1)
     if ended is None:
         raise RuntimeError("a run ended without saying so")
-    return ended
+    return Outcome(ended, verdicts)
 
 
 def _not_seen(notices: Iterable[str], seen: set[str]) -> Iterator[str]:
@@ -156,12 +167,13 @@ def _not_seen(notices: Iterable[str], seen: set[str]) -> Iterator[str]:
         yield notice if len(seen) <= NOTICES_SHOWN else "this and further notices are in report.html"
 
 
-def tell_end(ended: RunEnded, to: Printer, *, out: Path | str, json_lines: bool) -> None:
+def tell_end(outcome: Outcome, to: Printer, *, out: Path | str, json_lines: bool) -> None:
     """Print what a run came to, and leave by its exit code where it is not 0.
 
     Raises:
         Failure: If pictures failed or are left, for another reason than Ctrl-C.
     """
+    ended = outcome.ended
     counts = ended.counts
     report, failed = f"{out}/report.html", f"{out}/failed.csv"
     if not json_lines:  # their last one says all this
@@ -169,14 +181,17 @@ def tell_end(ended: RunEnded, to: Printer, *, out: Path | str, json_lines: bool)
             {
                 "end": ended.end,
                 "counts": {"done": counts.done, "failed": counts.failed, "left": run_words.left(counts)},
+                "verdicts": {status: len(slots) for status, slots in outcome.verdicts.items()},
                 "idle_share": {name: round(share, 4) for name, share in ended.idle_share.items()},
                 "report": report,
                 "failed": failed if counts.failed else None,
             }
         )
     to.fact("pictures", run_words.counted(counts))
+    if outcome.verdicts:
+        to.fact("verdicts", run_words.verdicts(outcome.verdicts))
     for name, share in ended.idle_share.items():
-        to.fact("backend", f"{name}: its GPU was idle for {run_words.share(share)} of the time")
+        to.fact("backend", f"{name}: idle for {run_words.share(share)} of the time")
     to.made("report", report)
     if ended.end == "stopped":
         left = run_words.many(run_words.left(counts), "picture")

@@ -66,7 +66,10 @@ _RUN_OPTIONS = (
         help="Let the workers of a Dask scheduler do the work; see docs/catalogue.md.",
     ),
     click.option(
-        "--workers", type=Whole(1, 1024), metavar="N", help="Processes for CPU work. Default: by cores."
+        "--workers",
+        type=Whole(0, 1024),
+        metavar="N",
+        help="Processes for CPU work; 0: none but this one. Default: one a core.",
     ),
     click.option(
         "--memory",

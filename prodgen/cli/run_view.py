@@ -37,8 +37,8 @@ class RunView(Protocol):
     def __call__(self, event: Event) -> None:
         """Show an event."""
 
-    def finishing(self, pictures: int) -> None:
-        """Say that the run ends after so many pictures."""
+    def finishing(self, pictures: int, *, now: bool = False) -> None:
+        """Say that the run ends after so many pictures, or that they are interrupted `now`."""
 
     def note(self, text: str) -> None:
         """Say something that is not an event of the run."""
@@ -67,9 +67,9 @@ class Silent:
     def __call__(self, event: Event) -> None:
         """Show nothing."""
 
-    def finishing(self, pictures: int) -> None:
+    def finishing(self, pictures: int, *, now: bool = False) -> None:
         """Say it all the same: somebody has pressed a key, and waits."""
-        self._to.warn(_finishing(pictures))
+        self._to.warn(_finishing(pictures, now=now))
 
     def note(self, text: str) -> None:
         """Say it, unless --quiet was asked for."""
@@ -96,9 +96,9 @@ class PlainLines:
         elif line := run_words.event(event, verbose=self._to.verbose):
             self._to.warn(line)
 
-    def finishing(self, pictures: int) -> None:
+    def finishing(self, pictures: int, *, now: bool = False) -> None:
         """Say it."""
-        self._to.warn(_finishing(pictures))
+        self._to.warn(_finishing(pictures, now=now))
 
     def note(self, text: str) -> None:
         """Say it."""
@@ -164,9 +164,9 @@ class LiveView:
                     self.note(line)
         self._redraw()
 
-    def finishing(self, pictures: int) -> None:
+    def finishing(self, pictures: int, *, now: bool = False) -> None:
         """Say it in the view."""
-        self._ending = _finishing(pictures)
+        self._ending = _finishing(pictures, now=now)
         self._redraw(now=True)
 
     def note(self, text: str) -> None:
@@ -237,7 +237,7 @@ class LiveView:
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         table.add_column(no_wrap=True, justify="right")
         table.add_column(no_wrap=True, justify="right")
-        table.add_row(*(Text(head, style="dim") for head in ("backend", "does", "pictures", "GPU idle")))
+        table.add_row(*(Text(head, style="dim") for head in ("backend", "does", "pictures", "idle")))
         for place in shown:
             table.add_row(
                 Text(harmless(place.name)),
@@ -250,7 +250,9 @@ class LiveView:
         return table
 
 
-def _finishing(pictures: int) -> str:
+def _finishing(pictures: int, *, now: bool) -> str:
+    if now:
+        return f"interrupting {run_words.many(pictures, 'picture')}"
     return f"finishing {run_words.many(pictures, 'picture')}; press Ctrl-C again to stop now"
 
 

@@ -6,6 +6,12 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+NAMED = 5
+"""Most pictures that a line names; the report has all."""
+
+LINE = 160
+"""Most characters of a line about one picture."""
+
 if TYPE_CHECKING:
     from prodgen.dispatch import Event, Standing
     from prodgen.ledger import Counts, OrderFailure, PlaceState, Planned
@@ -51,7 +57,7 @@ def clock(seconds_since_1970: float) -> str:
 
 def counted(counts: Counts) -> str:
     """Return how many pictures are done, failed and left."""
-    said = f"{number(counts.done)} of {many(total(counts), 'picture')} done"
+    said = f"{number(counts.done)} of {number(total(counts))} done"
     return f"{said}, {number(counts.failed)} failed, {number(left(counts))} left"
 
 
@@ -81,6 +87,26 @@ def plan(planned: Planned) -> str:
     said = f"{many(planned.total, 'picture')}: {number(planned.done)} done already, {number(to_make)} to make"
     whys = ", ".join(f"{number(count)} {why}" for why, count in planned.reasons.items() if count)
     return f"{said} ({whys})" if whys else said
+
+
+def verdicts(slots: Mapping[str, list[str]]) -> str:
+    """Return how many pictures have each verdict, and the first names of those that need a look."""
+    return ", ".join(
+        f"{number(len(slots[status]))} {status}" + ("" if status == "pass" else f" ({_some(slots[status])})")
+        for status in ("pass", "warn", "fail")
+        if slots.get(status)
+    )
+
+
+def _some(names: list[str]) -> str:
+    more = ", ..." if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
+
+
+def one_line(text: str) -> str:
+    """Return a text cut to what a line of a terminal or a log has room for."""
+    line = " ".join(text.split())
+    return line if len(line) <= LINE else f"{line[: LINE - 4]} ..."
 
 
 def failure(slot: str, failed: OrderFailure) -> str:

@@ -51,7 +51,7 @@ def status(folder: Path | str) -> None:
         to.fact("speed", run_words.speed(found.pictures_a_minute, eta))
     for place in found.places:
         said = run_words.doing(place, {}) if found.is_running else run_words.many(place.pictures, "picture")
-        to.fact("backend", f"{place.name}: {said}; its GPU idle for {run_words.share(place.idle_share)}")
+        to.fact("backend", f"{place.name}: {said}; idle for {run_words.share(place.idle_share)}")
     if found.last_failure is not None:
         to.fact("failure", run_words.failure(found.last_failed, found.last_failure))
 

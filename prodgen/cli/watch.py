@@ -63,14 +63,14 @@ def watch(
             run = replace(rules, stop=StopButton())
             try:
                 events = batching.batch(folder, output, photos=photos, rules=run, **arguments)
-                ended = follow(events, to, title=title, stop=run.stop, reporting=reporting)
+                outcome = follow(events, to, title=title, stop=run.stop, reporting=reporting)
             except (BackendError, SheetError, StorageError) as error:
                 to.warn(f"{error}; tried again in {run_words.duration(TRY_AGAIN_S)}")
             else:
-                to.fact("pictures", run_words.counted(ended.counts))
-                if ended.end in ("stopped", "failures"):
-                    tell_end(ended, to, out=output, json_lines=json_lines)
-                if ended.end == "complete":
+                to.fact("pictures", run_words.counted(outcome.ended.counts))
+                if outcome.ended.end in ("stopped", "failures"):
+                    tell_end(outcome, to, out=output, json_lines=json_lines)
+                if outcome.ended.end == "complete":
                     continue
             watched.return_later(photos)
             with stopping.answered_by(_ending(ends)):

@@ -86,9 +86,27 @@ def test_when_everything_is_made_the_report_is_named_and_the_exit_code_is_0(run,
     done = run([PLAN, run_events.done(), run_events.ended()])
 
     assert done.exit_code == 0
-    assert "10 of 10 pictures done" in done.stdout
+    assert "10 of 10 done" in done.stdout
     assert f"{tmp_path}/out/report.html" in done.stdout
-    assert "gpu-1:7860: its GPU was idle for 1.2 %" in done.stdout
+    assert "gpu-1:7860: idle for 1.2 %" in done.stdout
+
+
+def test_the_verdicts_of_what_was_made_are_counted_with_the_names_of_what_needs_a_look(run, run_events):
+    made = [run_events.done(f"{n}") for n in range(3)]
+    made += [run_events.done(f"w{n}", status="warn") for n in range(7)] + [
+        run_events.done("f", status="fail")
+    ]
+
+    done = run([PLAN, *made, run_events.ended()])
+
+    assert "verdicts  3 pass, 7 warn (w0, w1, w2, w3, w4, ...), 1 fail (f)" in done.stdout
+
+
+def test_a_long_notice_takes_one_line(run, run_events):
+    done = run([PLAN, run_events.done(notices=("the cut-out is doubtful; " * 40,)), run_events.ended()])
+
+    note = next(line for line in done.stderr.splitlines() if "doubtful" in line)
+    assert len(note) < 180
 
 
 def test_failed_pictures_are_counted_with_the_sheet_that_names_them_and_the_exit_code_is_1(run, run_events):
@@ -320,8 +338,8 @@ def test_status_says_how_a_run_that_was_killed_can_go_on(monkeypatch, tmp_path, 
     told = json.loads(prodgen("status", tmp_path, "--json").stdout)
 
     assert "killed: the same command goes on" in said
-    assert "4 of 10 pictures done, 1 failed, 5 left" in said
-    assert "gpu-1:7860: 4 pictures; its GPU idle for 2.0 %" in said
+    assert "4 of 10 done, 1 failed, 5 left" in said
+    assert "gpu-1:7860: 4 pictures; idle for 2.0 %" in said
     assert "7/a: no product was found" in said
     assert (told["running"], told["left"], told["last_failure"]["slot"]) == (False, 5, "7/a")
 

@@ -102,6 +102,8 @@ def test_the_first_press_of_ctrl_c_is_answered_in_the_view(run_events):
     screen.view.finishing(2)
 
     assert screen.lines()[-1] == "finishing 2 pictures; press Ctrl-C again to stop now"
+    screen.view.finishing(2, now=True)
+    assert screen.lines()[-1] == "interrupting 2 pictures"
 
 
 def test_a_redraw_is_not_made_for_each_of_many_events(run_events, monkeypatch):
@@ -157,7 +159,7 @@ def test_without_a_terminal_the_state_is_said_now_and_then_and_pictures_with_ver
 
     done, state = capsys.readouterr().err.splitlines()
     assert done == "done: 7/a-5.png, pass, 2 s, gpu-1:7860"
-    assert state.startswith("3 of 11 pictures done, 1 failed, 7 left; 28.4 a minute, 1 min 00 s to go")
+    assert state.startswith("3 of 11 done, 1 failed, 7 left; 28.4 a minute, 1 min 00 s to go")
     assert state.endswith("gpu-0:7860 idle 1.2 %; gpu-1:7860 lost")
 
 
@@ -200,6 +202,4 @@ def test_time_spans_are_said_in_two_units(seconds, words):
 
 
 def test_counts_have_their_thousands_apart():
-    assert (
-        run_words.counted(Counts(8790, 2, 1204, 4)) == "1,204 of 10,000 pictures done, 4 failed, 8,792 left"
-    )
+    assert run_words.counted(Counts(8790, 2, 1204, 4)) == "1,204 of 10,000 done, 4 failed, 8,792 left"

@@ -1,0 +1,64 @@
+"""`prodgen batch` and `prodgen status` over a whole run: two tiny pictures and one bad row."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from prodgen import files
+from prodgen.cli import main
+
+BATCH = ["--prompt", "{name} on a table", "--backend", "embedded://", "--size", "256x256", "--workers", "0"]
+
+
+def prodgen(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def save_disc(path: Path, colour: tuple[float, float, float]) -> None:
+    y, x = np.mgrid[:160, :160].astype(np.float32)
+    picture = np.repeat((0.85 + 0.1 * y / 160)[..., None], 3, axis=2).astype(np.float32)
+    picture[np.hypot(x - 80, y - 90) < 45] = colour
+    files.save(path, picture)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A sheet of three products, the last one's photograph no picture."""
+    save_disc(tmp_path / "red.png", (0.7, 0.08, 0.1))
+    save_disc(tmp_path / "blue.png", (0.1, 0.1, 0.7))
+    (tmp_path / "bad.png").write_text("no picture", "utf-8")
+    rows = [("sku", "photo", "name"), *(("00" + n, f"{n}.png", n) for n in ("red", "blue", "bad"))]
+    with (tmp_path / "shop.csv").open("w", newline="", encoding="utf-8") as sheet:
+        csv.writer(sheet).writerows(rows)
+    return tmp_path
+
+
+def test_a_catalogue_is_made_but_for_its_poison_row_and_the_same_command_makes_just_what_changed(shop):
+    out = shop / "out"
+    first = prodgen("batch", shop / "shop.csv", "-o", out, *BATCH)
+
+    assert first.exit_code == 1, first.output
+    assert "2 of 3 done, 1 failed, 0 left" in first.stdout
+    assert "1 of 3 pictures failed" in first.stderr
+    failed = list(csv.DictReader((out / "failed.csv").read_text("utf-8-sig").splitlines()))
+    assert [(row["sku"], "not a picture" in row["reason"]) for row in failed] == [("00bad", True)]
+    assert (out / "report.html").is_file()
+    pictures = {path: path.stat().st_mtime_ns for path in out.glob("*/*.png")}
+    assert {path.parent.name for path in pictures} == {"00red", "00blue"}
+
+    told = json.loads(prodgen("status", out, "--json").stdout)
+    assert (told["running"], told["end"], told["done"], told["failed"]) == (False, "complete", 2, 1)
+
+    save_disc(shop / "bad.png", (0.1, 0.6, 0.1))
+    second = prodgen("batch", shop / "shop.csv", "-o", out, *BATCH)
+
+    assert second.exit_code == 0, second.output
+    assert "3 of 3 done" in second.stdout
+    assert "3 pictures: 2 done already, 1 to make" in second.stderr
+    assert {path: path.stat().st_mtime_ns for path in pictures} == pictures
