@@ -35,6 +35,7 @@ NOT_RUN = {
     r"\./install_backend\.sh|.*\./download_weights\.sh|.*start_backend\.sh": "tests/install runs it",
     r"python3 deploy/healthcheck\.py": "run by tests/install against a stand-in",
     r"prodgen serve": "serves until it is stopped; tests/server runs it",
+    r"prodgen (batch|watch|status) (?!examples|outputs)": "needs a catalogue; those of the README are run",
     r"prodgen weights get": "downloads; tests/cli runs it against a stand-in",
     r"prodgen (segment|shoot) .*(isnet|u2net|birefnet)": "needs the weights of a segmenter",
 }

@@ -63,6 +63,8 @@ def counted(counts: Counts) -> str:
 
 def speed(pictures_a_minute: float, eta_s: float | None) -> str:
     """Return the pace, and when the run will be through."""
+    if not pictures_a_minute:
+        return "no pace yet"
     said = f"{pictures_a_minute:.1f} a minute"
     if eta_s is None:
         return said

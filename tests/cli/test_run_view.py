@@ -201,5 +201,9 @@ def test_time_spans_are_said_in_two_units(seconds, words):
     assert run_words.duration(seconds) == words
 
 
+def test_before_the_first_picture_no_pace_is_claimed():
+    assert run_words.speed(0.0, None) == "no pace yet"
+
+
 def test_counts_have_their_thousands_apart():
     assert run_words.counted(Counts(8790, 2, 1204, 4)) == "1,204 of 10,000 done, 4 failed, 8,792 left"
