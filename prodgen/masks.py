@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.errors import ImageError
-from prodgen.images import Matte, RgbImage
+from prodgen.images import STRIPE_PX, Matte, RgbImage
 
 Field = NDArray[np.float32]
 """(H, W) or (H, W, C) float32."""
@@ -156,8 +156,12 @@ def composite(foreground: RgbImage, background: RgbImage, matte: Matte) -> RgbIm
             f"sizes differ: foreground {foreground.shape[:2]}, background {background.shape[:2]},"
             f" matte {matte.shape}"
         )
-    alpha = across(matte, foreground)
-    return np.asarray(foreground * alpha + background * (1 - alpha), np.float32)
+    result = np.empty(foreground.shape, np.float32)
+    for top in range(0, len(matte), STRIPE_PX):
+        rows = slice(top, top + STRIPE_PX)
+        alpha = across(matte[rows], foreground)
+        result[rows] = foreground[rows] * alpha + background[rows] * (1 - alpha)
+    return result
 
 
 def hole_count(matte: Matte, *, smallest_share: float = 0.0005) -> int:

@@ -156,11 +156,13 @@ def _log_factors(log_gain: Plane, weight: Matte, members: Plane, extent_px: floa
     sigma = HIGH_PASS_SCALE * extent_px
     target = (log_gain - normalised_blur(log_gain, weight, sigma))[inside].astype(np.float64)
     sources = np.stack(
-        [(m - normalised_blur(m, weight, sigma))[inside] for m in np.moveaxis(members, -1, 0)], axis=-1
+        [(m - normalised_blur(m, weight, sigma))[inside] for m in np.moveaxis(members, -1, 0)]
     ).astype(np.float64)
     factor: NDArray[np.float64] = np.zeros(count)
     for _ in range(REGRESSION_STEPS):
-        pixel_weight = 1 / (1 + ((target - sources @ factor) / OUTLIER_STOPS) ** 2)
-        weighted = (sources * pixel_weight[:, None]).T / len(target)
-        factor = np.asarray(np.linalg.solve(weighted @ sources + RIDGE * np.eye(count), weighted @ target))
+        # By einsum: for so long and thin arrays NumPy's BLAS starts threads, which wait for one another.
+        apart = target - np.einsum("k,kn->n", factor, sources)
+        weighted = sources / (len(target) * (1 + (apart / OUTLIER_STOPS) ** 2))
+        normal = np.einsum("kn,jn->kj", weighted, sources) + RIDGE * np.eye(count)
+        factor = np.asarray(np.linalg.solve(normal, np.einsum("kn,n->k", weighted, target)))
     return factor
