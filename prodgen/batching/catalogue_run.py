@@ -112,7 +112,7 @@ def batch(
         if planned.total > planned.done:
             pictures = FetchedFiles(folder)
             stack.callback(pictures.close)
-            places = stack.enter_context(
+            places, newcomers = stack.enter_context(
                 open_places(
                     Workplace(store, pictures),
                     backends,
@@ -120,9 +120,12 @@ def batch(
                     dialect=dialect,
                     workers=workers,
                     memory=memory,
+                    photo=next(iter(run.ledger.rows()))[0].photo,
                 )
             )
-            events = stack.enter_context(closing(dispatch.run(run.ledger, places, rules)))
+            events = stack.enter_context(
+                closing(dispatch.run(run.ledger, places, rules, newcomers=newcomers))
+            )
             for event in events:
                 if isinstance(event, Standing):
                     run.tell_places(event.places)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import replace
 
-from prodgen.client import Client
-from prodgen.dispatch import Place
-from prodgen.errors import ProdgenError
+from prodgen.cluster import HiredCrew, open_cluster
+from prodgen.dispatch import Newcomers, Place
+from prodgen.errors import IdleSettingError, ProdgenError
 from prodgen.places import Crew, Workplace
+from prodgen.storage import open_store
 
 ASKED_AT_ONCE = 64
 """Threads that wait for the first answers of backends."""
@@ -25,29 +26,55 @@ def open_places(
     dialect: str | None,
     workers: int | None,
     memory: int | None,
-) -> Iterator[list[Place]]:
-    """Give the places of a run, at least one of which answers; they are closed at the end.
+    photo: str,
+) -> Iterator[tuple[Sequence[Place], Newcomers]]:
+    """Give the places of a run, and what brings more of them; they are closed at the end.
+
+    At least one of this machine's backends answers. A cluster may have no worker yet.
 
     Raises:
-        ProdgenError: If none answers; the reason of the first that refused.
+        ProdgenError: If none answers, the reason of the first that refused; if a cluster is unfit.
     """
+    if cluster is not None:
+        with _hired(workplace, backends, cluster, dialect, workers, memory, photo) as opened:
+            yield opened
+        return
     crew = Crew(workplace, workers=workers, memory=memory)
     try:
-        places: list[Place] = [crew.place(_found(address), dialect=dialect) for address in backends]
+        places: list[Place] = [crew.place(address, dialect=dialect) for address in backends]
         _await_one(places)
-        yield places
+        yield places, Newcomers()
     finally:
         crew.close()
 
 
-def _found(address: str) -> str:
-    """Return the address that "auto" stands for: what is found once holds for the whole run."""
-    if address != "auto":
-        return address
-    with Client(address) as client:
-        if client.is_inside:
-            return client.address
-        return os.environ.get("PRODGEN_BACKEND") or client.address
+@contextmanager
+def _hired(
+    workplace: Workplace,
+    backends: Sequence[str],
+    cluster: str,
+    dialect: str | None,
+    workers: int | None,
+    memory: int | None,
+    photo: str,
+) -> Iterator[tuple[Sequence[Place], Newcomers]]:
+    if not cluster.startswith("local:"):
+        given = {"backend": tuple(backends) != ("auto",), "workers": workers, "memory": memory}
+        idle = [name for name, value in given.items() if value]
+        if idle:
+            raise IdleSettingError(idle, "the workers of a cluster say that themselves")
+    if workplace.store.folder is not None:  # a worker starts in a folder of its own
+        workplace = replace(workplace, store=open_store(workplace.store.folder.absolute()))
+    with open_cluster(
+        cluster,
+        outputs=workplace.store,
+        make_place=HiredCrew(workplace, dialect),
+        photo=photo,
+        backends=backends,
+        workers=workers,
+        memory=memory,
+    ) as found:
+        yield found.places, found.newcomers
 
 
 def _await_one(places: Sequence[Place]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from prodgen.cli.telling import printer
+from prodgen.cli.values import Checked, Whole
 
 
 @click.command()
@@ -19,8 +20,24 @@ from prodgen.cli.telling import printer
 @click.option(
     "--name", metavar="NAME", help="What runs and the dashboard call it; default: host and process."
 )
+@click.option(
+    "--workers", type=Whole(1, 1024), metavar="N", help="Processes for CPU work. Default: by cores."
+)
+@click.option(
+    "--memory",
+    type=Checked("memory", "prodgen.batching.reading_options:read_bytes"),
+    metavar="8G",
+    help="What they may take together. Default: half of what is free.",
+)
 @click.option("--leave-with-scheduler", is_flag=True, help="End when the scheduler does.")
-def worker(scheduler: str, backend: str, name: str | None, leave_with_scheduler: bool) -> None:
+def worker(
+    scheduler: str,
+    backend: str,
+    name: str | None,
+    workers: int | None,
+    memory: str | None,
+    leave_with_scheduler: bool,
+) -> None:
     """Make pictures for catalogue runs that other machines start.
 
     It has to see the photographs and the output as the run's machine does. One worker draws with one backend:
@@ -32,11 +49,14 @@ def worker(scheduler: str, backend: str, name: str | None, leave_with_scheduler:
     import os
     import platform
 
+    from prodgen.batching.reading_options import read_bytes
     from prodgen.cluster import serve_orders
 
     serve_orders(
         scheduler,
         backend=backend,
+        workers=workers,
+        memory=None if memory is None else read_bytes(memory),
         name=name or f"{platform.node()}-{os.getpid()}",
         leaves_with_scheduler=leave_with_scheduler,
         on_state=printer().text,

@@ -6,7 +6,8 @@ the photographs and writes its pictures itself, in a folder or bucket that all o
 """
 
 from prodgen.cluster.errand import MakePlace
+from prodgen.cluster.hired_crew import HiredCrew
 from prodgen.cluster.worker_machines import Cluster, open_cluster
 from prodgen.cluster.worker_process import serve_orders
 
-__all__ = ["Cluster", "MakePlace", "open_cluster", "serve_orders"]
+__all__ = ["Cluster", "HiredCrew", "MakePlace", "open_cluster", "serve_orders"]

@@ -22,8 +22,11 @@ from prodgen.errors import StorageError
 from prodgen.ledger import PictureRecord, made_before
 from prodgen.storage import Store
 
-MakePlace = Callable[[str], Place]
-"""Makes a place of a backend's address; picklable, and called once for each run in each worker's process."""
+MakePlace = Callable[[str, int | None, int | None], Place]
+"""Makes a place of a backend's address, a number of processes and bytes for them (None: by the machine).
+
+It is picklable, and called once for each run in each worker's process.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,17 @@ class _Desk:
 
     backend: str = "auto"
     """The address of its backend."""
+    workers: int | None = None
+    """Processes for the work on pictures; None: by its cores."""
+    memory: int | None = None
+    """Bytes that they may take; None: by its memory."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     places: dict[str, Place] = field(default_factory=dict)
     """By the run's token."""
     under_way: dict[tuple[str, str], Future[PictureRecord]] = field(default_factory=dict)
     """By the run's token and the order's slot."""
+    undrawn: set[tuple[str, str]] = field(default_factory=set)
+    """Those of them whose scene is not drawn yet."""
 
 
 DESK = _Desk()
@@ -87,11 +96,20 @@ def _begin(errand: Errand, order: Order) -> Future[PictureRecord]:
     worker, key = get_worker(), (errand.run, order.slot)
 
     def on_step(_place: str, order: Order, step: Step) -> None:
-        worker.log_event(errand.run, {"worker": worker.name, "slot": order.slot, "step": step})
+        if step == "complete":
+            DESK.undrawn.discard(key)
+        told = {"worker": worker.name, "slot": order.slot, "step": step}
+        worker.log_event(errand.run, told | {"window": place.room() + len(DESK.undrawn)})
+
+    def on_end(_: Future[PictureRecord]) -> None:
+        DESK.under_way.pop(key, None)
+        DESK.undrawn.discard(key)
 
     with DESK.lock:
-        future = DESK.under_way[key] = _place(errand).submit(order, on_step)
-    future.add_done_callback(lambda _: DESK.under_way.pop(key, None))
+        place = _place(errand)
+        DESK.undrawn.add(key)
+        future = DESK.under_way[key] = place.submit(order, on_step)
+    future.add_done_callback(on_end)
     return future
 
 
@@ -136,7 +154,7 @@ def probe(packed: bytes) -> None:
 def _place(errand: Errand) -> Place:
     place = DESK.places.get(errand.run)
     if place is None:
-        place = DESK.places[errand.run] = errand.make_place(DESK.backend)
+        place = DESK.places[errand.run] = errand.make_place(DESK.backend, DESK.workers, DESK.memory)
     return place
 
 

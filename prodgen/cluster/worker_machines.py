@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from prodgen.cluster import errand as there
 from prodgen.cluster.worker_place import PROBE_S, SCHEDULER_AWAY, WorkerPlace
 from prodgen.dispatch import Newcomers, Step
 from prodgen.errors import ClusterError, RemoteWorkerLostError, SettingError
+from prodgen.places.crew import default_workers
+from prodgen.places.memory import default_memory
 from prodgen.storage import Store, is_url
 
 if TYPE_CHECKING:
@@ -54,6 +57,10 @@ class Cluster:
     def places(self) -> tuple[WorkerPlace, ...]:
         """The workers that were there at the start."""
         return tuple(self._places.values())
+
+    def names(self) -> set[str]:
+        """Return the names of the workers that the scheduler has, fit or not."""
+        return {str(facts["name"]) for facts in self._scheduler.scheduler_info()["workers"].values()}
 
     def _connect(self) -> Scheduler:
         from distributed import Client
@@ -147,7 +154,7 @@ class Cluster:
         place = self._places.get(str(told["worker"]))
         if place is not None:
             step: Step = told["step"]
-            place.heard(str(told["slot"]), step)
+            place.heard(str(told["slot"]), step, int(told["window"]))
 
     def watch(self) -> None:
         """Look again and again until `close`; what Dask says meanwhile ends no run."""
@@ -173,6 +180,8 @@ def open_cluster(
     make_place: there.MakePlace,
     photo: str | None = None,
     backends: Sequence[str] = ("auto",),
+    workers: int | None = None,
+    memory: int | None = None,
 ) -> Iterator[Cluster]:
     """Give the workers of a cluster as places; more may join while the block lasts.
 
@@ -182,6 +191,8 @@ def open_cluster(
         make_place: What a worker makes its place with.
         photo: One of the photographs, to find out whether the workers see them.
         backends: What the workers of "local:N" draw with, in turn; others have brought theirs.
+        workers: Processes that those of "local:N" have together; None: one for each core.
+        memory: Bytes that those may take together; None: half of what is free.
 
     Raises:
         SettingError: If Dask is not installed, or "local:N" is wrong.
@@ -193,11 +204,11 @@ def open_cluster(
         message = "a cluster needs the library distributed: pip install 'prodgen[cluster]'"
         raise SettingError(message) from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is an event of the run
-    with _scheduler_at(address, backends) as (found, workers):
+    with _scheduler_at(address, backends, workers, memory) as (found, started):
         cluster = Cluster(found, there.Errand(secrets.token_hex(8), outputs, make_place), photo)
         try:
-            if workers:
-                _wait_for(cluster, workers)
+            if started:
+                _wait_for(cluster, started)
             cluster.look(is_start=True)
             threading.Thread(target=cluster.watch, name="prodgen-cluster", daemon=True).start()
             yield cluster
@@ -205,29 +216,34 @@ def open_cluster(
             cluster.close()
 
 
-def _wait_for(cluster: Cluster, workers: int) -> None:
-    try:
-        cluster._scheduler.wait_for_workers(workers, timeout=START_S)
-    except TimeoutError as error:
-        reason = f"its {workers} workers did not start within {START_S:.0f} s"
-        raise ClusterError(cluster.address, reason) from error
+def _wait_for(cluster: Cluster, started: Sequence[subprocess.Popen[bytes]]) -> None:
+    until = time.monotonic() + START_S
+    while len(cluster.names()) < len(started):
+        if any(worker.poll() is not None for worker in started) or time.monotonic() > until:
+            raise ClusterError(cluster.address, "its workers did not start; what they said is above")
+        time.sleep(0.1)
 
 
 @contextmanager
-def _scheduler_at(address: str, backends: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """Give the address of a scheduler, and how many workers were started for it."""
+def _scheduler_at(
+    address: str, backends: Sequence[str], workers: int | None, memory: int | None
+) -> Iterator[tuple[str, Sequence[subprocess.Popen[bytes]]]]:
+    """Give the address of a scheduler, and the workers that were started for it."""
     if not address.startswith("local:"):
-        yield address, 0
+        yield address, ()
         return
     number = address.removeprefix("local:")
     if not number.isdigit() or not 0 < int(number) <= 256:
         raise SettingError(f"a cluster on this machine is 'local:N' with N from 1 to 256, not {address!r}")
+    share_of_workers = max(1, (default_workers() if workers is None else workers) // int(number))
+    share_of_memory = (default_memory() if memory is None else memory) // int(number)
     from distributed import LocalCluster
 
     options: Any = {"n_workers": 0, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(**options) as scheduler:
         command = [sys.executable, "-m", "prodgen", "worker", "--leave-with-scheduler"]
         command += ["--scheduler", scheduler.scheduler_address]
+        command += ["--workers", str(share_of_workers), "--memory", f"{max(256, share_of_memory >> 20)}M"]
         started = [
             subprocess.Popen(
                 [*command, "--name", f"local-{one + 1}", "--backend", backends[one % len(backends)]],
@@ -237,7 +253,7 @@ def _scheduler_at(address: str, backends: Sequence[str]) -> Iterator[tuple[str, 
             for one in range(int(number))
         ]
         try:
-            yield scheduler.scheduler_address, len(started)
+            yield scheduler.scheduler_address, started
         finally:
             for worker in started:
                 worker.terminate()

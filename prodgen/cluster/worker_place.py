@@ -7,7 +7,7 @@ import pickle
 import threading
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from distributed import Client as Scheduler
 
 WINDOW = 2
-"""Orders that a worker has which are not drawn yet: one is drawn, and the next gets ready meanwhile."""
+"""Orders not drawn yet that a worker has until it says how many keep its backend busy: one is drawn, and the
+next gets ready meanwhile."""
 
-MOST = 3
-"""Orders that a worker has in all: one may be completed while two are before that."""
+MOST = 60
+"""Orders that a worker has in all; those that are completed count too."""
 
-THREADS = MOST + 2
+THREADS = MOST + 4
 """Threads of a worker for Dask's tasks: an order only waits in one, and probes must not wait for orders."""
 
 PROBE_S = 30.0
@@ -63,6 +64,7 @@ class WorkerPlace:
         self._address = ""
         self._why_away = ""
         self._cluster = ""
+        self._window = WINDOW
         self._asked: dict[str, _Asked] = {}
         self._lock = threading.Lock()
 
@@ -90,7 +92,7 @@ class WorkerPlace:
         """Say how many more orders it can take."""
         with self._lock:
             undrawn = sum(not asked.is_drawn for asked in self._asked.values())
-            return min(WINDOW - undrawn, MOST - len(self._asked))
+            return min(self._window - undrawn, MOST - len(self._asked))
 
     def submit(self, order: Order, on_step: OnStep) -> Future[PictureRecord]:
         """Send an order to the worker, and to no other."""
@@ -134,8 +136,9 @@ class WorkerPlace:
         for one in asked if now else ():
             self._settle(one, error=Interrupted())
 
-    def heard(self, slot: str, step: Step) -> None:
-        """Note how far the worker is with an order."""
+    def heard(self, slot: str, step: Step, window: int) -> None:
+        """Note how far the worker is with an order, and how many not drawn yet it should have."""
+        self._window = window
         asked = self._asked.get(slot)
         if asked is None:
             return
@@ -171,7 +174,8 @@ class WorkerPlace:
         """Take over what became of the future of Dask; called in a thread of Dask's."""
         if remote.status == "finished":
             try:
-                self._settle(asked, record=remote.result(timeout=PROBE_S))
+                record: PictureRecord = remote.result(timeout=PROBE_S)
+                self._settle(asked, record=replace(record, place=self.name))
             except Exception as lost:  # noqa: BLE001 - whatever Dask says: the worker went away with its answer
                 self._settle(asked, error=self._away(asked, str(lost)))
         elif remote.status == "error":

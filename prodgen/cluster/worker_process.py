@@ -26,6 +26,8 @@ def serve_orders(
     *,
     backend: str,
     name: str,
+    workers: int | None = None,
+    memory: int | None = None,
     leaves_with_scheduler: bool = False,
     on_state: Callable[[str], None] = lambda state: None,
 ) -> None:
@@ -35,6 +37,8 @@ def serve_orders(
         scheduler: The scheduler's address, such as "tcp://farm:8786".
         backend: Address of the backend, as for `shoot`.
         name: What people and the dashboard call this worker.
+        workers: Processes for the work on pictures; None: one for each core.
+        memory: Bytes that they may take together; None: half of what is free.
         leaves_with_scheduler: Whether to end when the scheduler goes, in place of waiting for it.
         on_state: Told in words when it joins, and when the scheduler is away.
 
@@ -48,7 +52,7 @@ def serve_orders(
         message = "a worker needs the library distributed: pip install 'prodgen[cluster]'"
         raise SettingError(message) from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is said by `on_state`
-    there.DESK.backend = backend
+    there.DESK.backend, there.DESK.workers, there.DESK.memory = backend, workers, memory
     try:
         with contextlib.suppress(asyncio.CancelledError):
             asyncio.run(_serve(scheduler, name, leaves_with_scheduler, on_state))

@@ -82,7 +82,7 @@ class Crew:
         """Preparations by product, for processes that have not made them."""
         self._pixels = PIXELS_AT_FIRST
         self._is_closed = False
-        most = max(1, _cores() if workers is None else workers)
+        most = max(1, default_workers() if workers is None else workers)
         self._workers = [CrewMember(f"worker {number}", self._start) for number in range(1, most + 1)]
 
     def place(self, address: str, *, dialect: str | None = None) -> LocalPlace:
@@ -93,6 +93,8 @@ class Crew:
         """
         with Client(address, dialect=dialect) as client:
             url, is_inside = client.address, client.is_inside
+            if address == "auto":  # what is found once holds for the whole run, and may hold a password
+                address = url if is_inside else os.environ.get("PRODGEN_BACKEND") or url
         name = "embedded" if is_inside else urlsplit(url)._replace(scheme="").geturl().removeprefix("//")
         if any(place.name == name for place in self._places):
             raise SettingError(f"the backend {name} is named twice; name each once")
@@ -319,8 +321,8 @@ class Crew:
         return kind(self._workplace, self._on_report, partial(self._on_end, worker))
 
 
-def _cores() -> int:
-    """Return the cores that this process may use."""
+def default_workers() -> int:
+    """Return the number of processes for the CPU's work if nobody says: the cores that this one may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -68,7 +68,7 @@ def test_without_a_worker_the_run_says_so_and_one_that_joins_later_makes_the_pic
 
     assert products.is_whole(events)
     assert Notice("late joins") in events
-    assert {event.record.place for event in events if isinstance(event, PictureDone)} == {"auto"}
+    assert {event.record.place for event in events if isinstance(event, PictureDone)} == {"late"}
 
 
 def test_without_a_worker_a_deadline_still_ends_the_run(farm, shop):

@@ -23,7 +23,7 @@ class ToyCrew:
     out: str
     draw_s: float = 0.1
 
-    def __call__(self, backend):
+    def __call__(self, backend, workers, memory):
         return ToyPlace(self, backend)
 
 
@@ -41,7 +41,7 @@ class ToyPlace:
         return future
 
     def room(self):
-        return 2
+        return 2 - sum(not (future.running() or future.done()) for future in self.futures)
 
     def probe(self):
         pass
