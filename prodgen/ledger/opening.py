@@ -50,9 +50,9 @@ class Run:
 
     def tell_places(self, places: Iterable[PlaceState]) -> None:
         """Let `prodgen status` know what each place does; it is cheap, and written once a second at most."""
-        if time.monotonic() < self._next:
-            return
         self._said["places"] = [asdict(place) for place in places]
+        if time.monotonic() < self._next:
+            return  # it is in what is said next
         self._say()
         if self._copies is not None:
             self._copies.put_sometimes(self.ledger)

@@ -141,7 +141,7 @@ def test_status_says_what_places_do_and_what_failed_last(shop):
         run.ledger.finish(claim, shop.draw(claim.order))
         time.sleep(1.01)
         run.tell_places(places)
-        run.tell_places(())
+        run.tell_places(places[:1])
         seen = read_status(shop.out)
         run.end("deadline")
 
@@ -149,7 +149,7 @@ def test_status_says_what_places_do_and_what_failed_last(shop):
     assert (seen.last_failure, seen.last_failed) == (failure, shop.order(1).slot)
     assert seen.pictures_a_minute > 0
     after = read_status(shop.out)
-    assert (after.is_running, after.end, after.places) == (False, "deadline", places)
+    assert (after.is_running, after.end, after.places) == (False, "deadline", places[:1])
     assert after.ended is not None
 
 
