@@ -183,18 +183,13 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_the_next_run_goes_on(
     url = servers.start()
     whole, left = files.write_bytes, [writes]
 
-    def write(target, data):
-        left[0] -= 1
-        if left[0] < 0:
-            target.with_suffix(".part").unlink(missing_ok=True)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        whole(target, data)
-
     def write_bytes(target, data):
-        try:
-            write(target, data)
-        except OSError as error:
-            raise files.ImageError(f"{str(target)!r} cannot be written: {files.reason_of(error)}") from error
+        left[0] -= 1
+        if left[0] >= 0:
+            whole(target, data)
+            return
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise files.ImageError(f"{str(target)!r} cannot be written: {full.strerror}") from full
 
     monkeypatch.setattr(files, "write_bytes", write_bytes)
     try:
