@@ -81,7 +81,15 @@ def start_backend(book: Path) -> tuple[int, int]:
     server.socket = listening
     server.lock = threading.Lock()
     server.book = os.open(book, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     server.serve_forever()
+    os._exit(0)
+
+
+def end_with(parent: int) -> None:
+    """End this process when its parent has ended, however that was."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
     os._exit(0)
 
 
