@@ -287,16 +287,27 @@ def set_aside(path: Path) -> str:
 def open_read_only(path: Path) -> sqlite3.Connection:
     """Open a ledger file to look into it, also while a run writes it.
 
+    What a killed process left half-done in the file is undone first, for which SQLite has to write.
+
     Raises:
         LedgerError: If it is not there or cannot be read.
     """
     with told(path):
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S, isolation_level=None
-        )
         try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except BaseException:
-            connection.close()
-            raise
+            return _look_into(path, "ro")
+        except sqlite3.OperationalError as error:
+            if not str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_READONLY"):
+                raise
+        _look_into(path, "rw").close()
+        return _look_into(path, "ro")
+
+
+def _look_into(path: Path, mode: str) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(address, uri=True, timeout=BUSY_S, isolation_level=None)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
     return connection

@@ -303,3 +303,23 @@ def test_copies_go_to_the_bucket_during_a_run(shop, bucket, monkeypatch):
                 break
             time.sleep(0.05)
         assert "ledger.sqlite" in bucket.objects
+
+
+HALF_A_CHANGE = """
+import os, sqlite3, sys
+ledger = sqlite3.connect(sys.argv[1], isolation_level=None)
+ledger.execute("PRAGMA cache_size=1")
+ledger.execute("BEGIN")
+ledger.execute("UPDATE orders SET why = hex(randomblob(2000))")
+ledger.execute("UPDATE orders SET state = 'failed'")
+os._exit(9)
+"""
+
+
+def test_status_undoes_a_change_in_the_middle_of_which_a_process_was_killed(shop):
+    """Without WAL it stands in the file itself, and a reader that may not write cannot undo it."""
+    shop.run(shop.orders(200))
+    subprocess.run([sys.executable, "-c", HALF_A_CHANGE, shop.out / "ledger.sqlite"], check=False)
+    assert (shop.out / "ledger.sqlite-journal").stat().st_size > 0
+
+    assert read_status(shop.out).counts == Counts(done=200)
