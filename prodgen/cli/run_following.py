@@ -92,7 +92,7 @@ class _Presses:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """How a run ended, and what it made."""
 
     ended: RunEnded
@@ -102,7 +102,7 @@ class Outcome:
 
 def follow(
     events: Iterator[Event], to: Printer, *, title: str, stop: StopButton, reporting: Reporting
-) -> Outcome:
+) -> RunOutcome:
     """Go through the events of a run, and return how it ended.
 
     Args:
@@ -121,7 +121,7 @@ def follow(
         return _followed(events, view, presses, reporting)
 
 
-def _followed(events: Iterator[Event], view: RunView, presses: _Presses, reporting: Reporting) -> Outcome:
+def _followed(events: Iterator[Event], view: RunView, presses: _Presses, reporting: Reporting) -> RunOutcome:
     from prodgen.dispatch import PictureDone, PictureFailed, PlanMade, RunEnded, StepBegun
 
     under_way: set[str] = set()
@@ -154,7 +154,7 @@ def _followed(events: Iterator[Event], view: RunView, presses: _Presses, reporti
             view.finishing(len(under_way), now=told > 1)
     if ended is None:
         raise RuntimeError("a run ended without saying so")
-    return Outcome(ended, verdicts)
+    return RunOutcome(ended, verdicts)
 
 
 def _not_seen(notices: Iterable[str], seen: set[str]) -> Iterator[str]:
@@ -167,7 +167,7 @@ def _not_seen(notices: Iterable[str], seen: set[str]) -> Iterator[str]:
         yield notice if len(seen) <= NOTICES_SHOWN else "this and further notices are in report.html"
 
 
-def tell_end(outcome: Outcome, to: Printer, *, out: Path | str, json_lines: bool) -> None:
+def tell_end(outcome: RunOutcome, to: Printer, *, out: Path | str, json_lines: bool) -> None:
     """Print what a run came to, and leave by its exit code where it is not 0.
 
     Raises:
