@@ -18,7 +18,7 @@ from prodgen.catalogue.order import Order
 from prodgen.catalogue.row_orders import RowPlanner
 from prodgen.catalogue.sheet_opening import Catalogue
 from prodgen.catalogue.wishes import Wishes
-from prodgen.errors import SheetFault
+from prodgen.errors import SettingError, SheetFault, WrongValueError
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def check_catalogue(catalogue: Catalogue, wishes: Wishes) -> Summary:
 
     Raises:
         SheetError: With every fault of every row.
-        SettingError: If the sheet cannot be read on.
+        SettingError: If the sheet cannot be read on, or there is no product to be made.
     """
     planner = RowPlanner(catalogue, wishes, looks=True)
     slots, outputs, skus = array("q"), array("q"), array("q")
@@ -51,8 +51,16 @@ def check_catalogue(catalogue: Catalogue, wishes: Wishes) -> Summary:
         skus.append(hash(order.sku))
     _find_clashes(catalogue, wishes, _twice(slots), _twice(outputs), planner.faults)
     planner.faults.raise_any(catalogue.source)
+    if not planner.rows and wishes.photos is None:  # a chosen photograph may be gone by now
+        raise _no_product(catalogue, wishes)
     products = len(np.unique(np.frombuffer(skus, np.int64))) if skus else 0
     return Summary(planner.rows, products, len(slots), (*catalogue.notices, *planner.notices()))
+
+
+def _no_product(catalogue: Catalogue, wishes: Wishes) -> SettingError:
+    if wishes.only is not None:
+        return WrongValueError("only", wishes.only, "must be like the sku of a product of the catalogue")
+    return SettingError(f"{catalogue.source} asks for no product: there is no row below its header")
 
 
 def plan_orders(catalogue: Catalogue, wishes: Wishes) -> Iterator[Order]:

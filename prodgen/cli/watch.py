@@ -15,7 +15,7 @@ from prodgen import stopping
 from prodgen.cli import run_words
 from prodgen.cli.run_following import Reporting, follow, tell_end
 from prodgen.cli.run_options import arguments_of, run_options
-from prodgen.cli.telling import printer
+from prodgen.cli.telling import Failure, printer
 from prodgen.cli.values import File
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def watch(
     to = printer()
     arguments = arguments_of(options)
     rules = batching.read_rules(max_failures=max_failures, deadline=deadline)
+    if folder.is_file():
+        raise Failure(f"{folder} is no folder; a sheet that has changed is made by prodgen batch once more")
     watched = WatchedFolder(folder)
     watched.look()  # a folder that cannot be read is said now
     ends = threading.Event()

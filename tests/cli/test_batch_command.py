@@ -390,6 +390,31 @@ def test_a_watch_ends_by_ctrl_c_while_it_waits_and_that_is_no_failure(heard, run
     assert (done.exit_code, done.stdout) == (0, "stopped\n")
 
 
+def test_a_sheet_cannot_be_watched_and_the_way_to_make_it_is_said(run, tmp_path):
+    (tmp_path / "a.csv").touch()
+    done = run([], name="watch")
+
+    assert done.exit_code == 1
+    assert "prodgen batch once more" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("sku,photo\n1,a.png\n", ["--only", "ZZ*"], "--only must be like the sku of a product"),
+        ("sku,photo\n", [], "asks for no product"),
+    ],
+)
+def test_a_run_that_would_make_nothing_is_no_success(tmp_path, text, options, words):
+    (tmp_path / "a.csv").write_text(text, "utf-8")
+    (tmp_path / "a.png").touch()
+    done = prodgen("batch", tmp_path / "a.csv", "-o", tmp_path / "out", *options)
+
+    assert done.exit_code == 1
+    assert words in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_to_watch_that_is_not_there_is_said(run, tmp_path):
     done = run([], name="watch")
 
