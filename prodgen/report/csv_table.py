@@ -9,6 +9,7 @@ import csv
 import io
 import time
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from prodgen.catalogue import Order
 from prodgen.identity import NUMBERS
@@ -51,7 +52,7 @@ def line_of(
         "row": order.row or "",
         "seed": order.seed,
     }
-    outside = {"sku": order.sku, "slot": order.slot, "photo": order.photo, "prompt": order.prompt}
+    outside = {"sku": order.sku, "slot": order.slot, "photo": _name(order.photo), "prompt": order.prompt}
     if failure is not None:
         cells |= {"failure": failure.kind, "whose_fault": failure.whose}
         outside["reasons"] = failure.reason
@@ -85,6 +86,11 @@ def _cells_of(record: PictureRecord, worst: tuple[str, float] | None) -> Iterato
         yield name, _number(record.identity.get(name))
     for name in LOOKS:
         yield name, _number(record.look.get(name))
+
+
+def _name(photo: str) -> str:
+    """Return a photograph's name: people mail the table, and its folder is this machine's business."""
+    return photo if "://" in photo else PurePath(photo).name
 
 
 def _number(value: object) -> str:

@@ -95,7 +95,7 @@ def _of_picture(
         "notices": [word(text) for text in record.notices if text not in record.reasons],
         "worst": None if worst is None else numbers.index(worst[0]) if worst[0] in numbers else None,
         "strain": None if worst is None else round(worst[1], 3),
-        "cutOut": _short(record.cut_out.get("score")),
+        "cutOut": _cut_out(record),
         "profile": word(record.profile),
         "numbers": [_short(record.identity.get(name)) for name in numbers] if record.identity else None,
         "place": word(record.place),
@@ -148,13 +148,21 @@ def _thumbnails(record: PictureRecord) -> str | list[str] | None:
 
 
 def _link(photo: str, out: Path) -> str | None:
-    """Return the way from the report to the photograph, if it is a file; a URL is not fetched."""
+    """Return the way from the report to a photograph beside the run's folder or in it; a URL is not fetched.
+
+    A way that is longer would not survive moving the folder, and would tell whoever gets the page where else
+    things are on this machine.
+    """
     if "://" in photo:
         return None
-    try:
-        return Path(os.path.relpath(photo, out)).as_posix()
-    except ValueError:  # another drive
-        return None
+    there, folder = Path(os.path.abspath(photo)), Path(os.path.abspath(out))  # noqa: PTH100 - asks no disk
+    return Path(os.path.relpath(there, folder)).as_posix() if there.is_relative_to(folder.parent) else None
+
+
+def _cut_out(record: PictureRecord) -> tuple[float | int, str] | None:
+    """Return how likely the cut-out is right, 0 to 1, and what that means; None: it was not judged."""
+    score, status = _short(record.cut_out.get("score")), record.cut_out.get("status")
+    return None if score is None or not isinstance(status, str) else (score, status)
 
 
 def _short(value: object) -> float | int | None:

@@ -64,8 +64,12 @@
 
   function tellRun() {
     const run = about.run, parts = [number(made) + (made === 1 ? " picture" : " pictures") + " of " + number(rows.length)];
-    if (run.started && run.ended) {
+    const times = rows.map((row) => get(row, "at")).filter(Boolean), first = times.reduce((a, b) => Math.min(a, b), Infinity);
+    const last = times.reduce((a, b) => Math.max(a, b), 0);
+    if (run.started && run.ended && last >= Math.floor(run.started)) {
       parts.push(when(run.started) + ", " + duration(run.ended - run.started));
+    } else if (run.ended && times.length) {  // the last run had nothing to do
+      parts.push("made " + (when(first) === when(last) ? when(last) : when(first) + " to " + when(last)));
     } else if (run.started) {
       parts.push("since " + when(run.started) + ", still running: reload for news");
     }
@@ -314,22 +318,29 @@
     return name + " " + value + (unit ? " " + unit : "") + ", " + (strain > 1 ? "beyond its limit" : share + " % of the way to its limit");
   }
 
+  // What tells the pictures of a product apart.
+  function restOfSlot(row) {
+    const sku = get(row, "sku"), slot = get(row, "slot");
+    return slot === sku ? "" : slot.startsWith(sku + "/") ? slot.slice(sku.length + 1) : slot;
+  }
+
   function rowElement(row) {
     const element = id("row").content.firstElementChild.cloneNode(true), find = (name) => element.querySelector(name);
     const picture = get(row, "picture"), [before, after] = thumbnails(row);
     find(".picture").append(picture ? stage(row, before, after) : empty(row));
     badge(find(".badge"), row);
     find(".sku").textContent = get(row, "sku");
-    find(".slot").textContent = get(row, "slot").startsWith(get(row, "sku") + "/") ? get(row, "slot").slice(get(row, "sku").length + 1) : get(row, "slot");
+    find(".slot").textContent = restOfSlot(row);
     element.classList.toggle("without", !picture);
     find(".prompt").textContent = word(get(row, "prompt"));
-    const reasons = [...(get(row, "reasons") || []).map(word), ...(outliers.get(get(row, "slot")) || []).map((text) => "stands out: " + text)];
+    const reasons = (get(row, "reasons") || []).map(word), facts = beyond(row);
+    const standsOut = (outliers.get(get(row, "slot")) || []).map((text) => "stands out: " + text);
     find(".verdict").textContent = picture ? word(get(row, "verdict")) : reasons[0] || "";
     find(".words").textContent = worst(row);
     find(".meter").hidden = get(row, "strain") === null;
     find(".meter").classList.add(status(row));
     find(".meter").style.setProperty("--share", Math.min(100, 100 * (get(row, "strain") || 0)) + "%");
-    find(".reasons").textContent = picture ? reasons.join(" ") : "";
+    find(".reasons").textContent = picture ? [...(facts.length ? facts : reasons), ...standsOut].join(" · ") : "";
     find(".open").addEventListener("click", () => open(row));
     find(".open").setAttribute("aria-label", "Compare " + get(row, "slot"));
     files(row, find(".file"), find(".story"));
@@ -437,7 +448,7 @@
   }
 
   function bullets(title, texts) {
-    return texts.length ? [make("div", {}, make("b", { textContent: title }), make("ul", {}, ...texts.map((text) => make("li", { textContent: text }))))] : [];
+    return texts.length ? [make("div", {}, title ? make("b", { textContent: title }) : "", make("ul", {}, ...texts.map((text) => make("li", { textContent: text }))))] : [];
   }
 
   function told(row) {
@@ -450,36 +461,54 @@
       if (get(row, "photo")) { links.push(make("a", { textContent: "Photograph", href: link(get(row, "photo")) })); }
       parts.push(make("p", { textContent: word(get(row, "verdict")) }), make("p", { className: "chips" }, ...links));
     }
-    parts.push(...bullets(picture ? "What to look at" : "Why it was not made", reasons));
+    const facts = picture ? beyond(row) : [];
+    parts.push(...bullets(picture ? "What to look at" : "Why it was not made", facts.length ? facts : reasons));
+    if (facts.length && reasons.length) {  // sentences with advice for whoever runs the command
+      parts.push(make("details", {}, make("summary", { textContent: "What to do about it" }), ...bullets("", reasons)));
+    }
     parts.push(...bullets("Stands out side by side", outliers.get(get(row, "slot")) || []));
     parts.push(...bullets("Notes", (get(row, "notices") || []).map(word)));
-    const facts = { slot: get(row, "slot"), scene: word(get(row, "scene")), seed: get(row, "seed"), "made by": word(get(row, "place")),
+    const known = { slot: get(row, "slot"), scene: word(get(row, "scene")), seed: get(row, "seed"), "made by": word(get(row, "place")),
       at: get(row, "at") ? when(get(row, "at")) : "", "work took": get(row, "seconds") ? get(row, "seconds") + " s" : "",
-      "cut-out": get(row, "cutOut") === null ? "" : "score " + get(row, "cutOut") + " of 1" };
-    if (!picture) { facts["due to"] = WHOSE[word(get(row, "whose"))] || ""; }
-    parts.push(make("dl", {}, ...Object.entries(facts).filter((pair) => pair[1] !== "" && pair[1] !== null).flatMap(([name, value]) =>
+      "cut-out": get(row, "cutOut") === null ? "" : "score " + get(row, "cutOut")[0] + " of 1" };
+    if (!picture) { known["due to"] = WHOSE[word(get(row, "whose"))] || ""; }
+    parts.push(make("dl", {}, ...Object.entries(known).filter((pair) => pair[1] !== "" && pair[1] !== null).flatMap(([name, value]) =>
       [make("dt", { textContent: name }), make("dd", {}, make("bdi", { textContent: String(value) }))])));
     if (get(row, "numbers")) { parts.push(numbersTable(row)); }
     return parts;
   }
 
-  function numbersTable(row) {
-    const limits = about.limits[word(get(row, "profile"))] || {}, values = get(row, "numbers");
+  // Each measured number with its limits, and what it is by them.
+  function judged(row) {
+    const limits = about.limits[word(get(row, "profile"))] || {}, values = get(row, "numbers") || [];
     const mirrored = values[about.numbers.findIndex((one) => one[0] === "mirrored_percent")];
-    const lines = [];
-    about.numbers.forEach(([key, name, unit], index) => {
+    return about.numbers.flatMap(([key, name, unit], index) => {
       const value = values[index], limit = limits[key];
-      if (value === null) { return; }
-      const cells = [name, value + (unit ? " " + unit : "")];
-      if (limit) {
-        const fail = mirrored > about.mirrorPercent && limit.mirror_fail ? limit.mirror_fail : limit.fail, sign = limit.is_least ? "≥ " : "≤ ";
-        const judged = limit.is_magnitude ? Math.abs(value) : value, beyond = (bound) => (limit.is_least ? judged < bound : judged > bound);
-        const found = beyond(fail) ? "fail" : beyond(limit.warn) ? "warn" : "pass";
-        cells.push(sign + limit.warn, sign + fail, make("span", { className: found, textContent: found }));
-      } else { cells.push("", "", ""); }
-      lines.push(cells);
+      if (value === null || value === undefined) { return []; }
+      const shown = value + (unit ? " " + unit : "");
+      if (!limit) { return [{ name, shown, status: "" }]; }
+      const fail = mirrored > about.mirrorPercent && limit.mirror_fail ? limit.mirror_fail : limit.fail;
+      const size = limit.is_magnitude ? Math.abs(value) : value, isBeyond = (bound) => (limit.is_least ? size < bound : size > bound);
+      const status = isBeyond(fail) ? "fail" : isBeyond(limit.warn) ? "warn" : "pass";
+      return [{ name, shown, status, warn: limit.warn, fail, isLeast: limit.is_least, bound: status === "fail" ? fail : limit.warn }];
     });
-    return table(["number", "found", "to pass", "not to fail", ""], lines, "Numbers" + (word(get(row, "profile")) ? ", limits of " + word(get(row, "profile")) : ""));
+  }
+
+  // What is wrong with a picture, as facts: no advice.
+  function beyond(row) {
+    const cutOut = get(row, "cutOut"), found = judged(row).filter((one) => one.status === "fail" || one.status === "warn");
+    found.sort((a, b) => (a.status === b.status ? 0 : a.status === "fail" ? -1 : 1));
+    return [...(cutOut && cutOut[1] !== "pass" ? ["the cut-out is right with a probability of " + Math.round(100 * cutOut[0]) + " %"] : []),
+      ...found.map((one) => one.name + " " + one.shown + (one.isLeast ? ", below " : ", above ") + one.bound)];
+  }
+
+  function numbersTable(row) {
+    const lines = judged(row).map((one) => {
+      const sign = one.isLeast ? "≥ " : "≤ ", bounds = one.status ? [sign + one.warn, sign + one.fail] : ["", ""];
+      return [one.name, one.shown, ...bounds, make("span", { className: one.status, textContent: one.status })];
+    });
+    const profile = word(get(row, "profile"));
+    return table(["number", "found", "to pass", "not to fail", ""], lines, "Numbers" + (profile ? ", limits of " + profile : ""));
   }
 
   // ---- on paper

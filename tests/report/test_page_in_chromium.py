@@ -289,6 +289,43 @@ def test_numbers_are_judged_in_the_page_as_prodgen_judges_them(opened, row):
     }
 
 
+def test_what_is_wrong_is_told_as_facts_and_the_advice_for_the_terminal_on_request(opened, row):
+    advice = "the product's surface has other detail: try --strength"
+    cut_out = {"score": 0.81, "status": "warn"}
+    page = opened([row("a", status="fail", identity={"detail": 0.5}, cut_out=cut_out, reasons=(advice,))])
+
+    told = page.locator("article .reasons").inner_text()
+    assert told == "the cut-out is right with a probability of 81 % · detail 0.5, below 0.55"
+    page.locator(".open").click()
+    assert not page.get_by_text("try --strength").last.is_visible()
+    page.locator("dialog summary").click()
+    assert page.locator("dialog li", has_text="try --strength").is_visible()
+
+
+def test_a_slot_that_is_the_sku_is_not_said_twice(opened, row):
+    page = opened([row("a", slot="a"), row("b", slot="b/kitchen/2"), row("c", slot="other")])
+
+    assert page.locator("article .slot").all_inner_texts() == ["", "kitchen/2", "other"]
+
+
+def test_the_head_says_when_pictures_were_made_where_the_last_run_made_none(opened, row):
+    rows = [row("a", finished_at=1_795_000_000.0), row("b", finished_at=1_795_007_200.0)]
+    page = opened(
+        rows, run=RunFacts(1_795_100_000.0, 1_795_100_000.2, "complete"), timezone_id="UTC", locale="en-GB"
+    )
+
+    assert (
+        "2 pictures of 2 · made 18 Nov 2026, 11:06 to 18 Nov 2026, 13:06 · complete"
+        in page.locator("#run").inner_text()
+    )
+    page = opened(
+        rows, run=RunFacts(1_795_000_000.0, 1_795_007_260.0, "deadline"), timezone_id="UTC", locale="en-GB"
+    )
+    assert (
+        page.locator("#run").inner_text().endswith("18 Nov 2026, 11:06, 2 h 1 min · stopped at its deadline")
+    )
+
+
 def test_a_picture_that_is_gone_is_said(opened, row):
     page = opened([row("a")])
     page.locator(".open").click()

@@ -181,6 +181,21 @@ def test_a_row_that_is_being_made_is_no_failure(tmp_path, row):
     assert table_of(tmp_path)[0]["status"] == "working"
 
 
+def test_the_files_do_not_tell_where_on_this_machine_photographs_are(tmp_path, row):
+    out = tmp_path / "shop" / "out"
+    photos = [
+        str(tmp_path / "shop" / "photos" / "a.jpg"),
+        str(tmp_path / "elsewhere" / "b.jpg"),
+        "s3://shop/c.jpg",
+    ]
+
+    write_report(out, [row(str(n), photo=photo) for n, photo in enumerate(photos)], title="spring")
+
+    assert [one["photo"] for one in page_of(out)[2]] == ["../photos/a.jpg", None, None]
+    assert [line["photo"] for line in table_of(out)] == ["a.jpg", "b.jpg", "s3://shop/c.jpg"]
+    assert str(tmp_path) not in (out / "report.html").read_text("utf-8")
+
+
 def test_excel_is_told_that_the_table_is_utf_8(tmp_path, row):
     write_report(tmp_path, [row("grün")], title="spring")
 
