@@ -54,10 +54,19 @@ class Reporter:
                 for order, state, _, failure in self._ledger.rows()
                 if state == "failed" and failure is not None
             )
-            write_failed(self._catalogue, failed, self._folder / "failed.csv")
-            if self._store.folder is None:
+            is_moved = self._store.folder is None
+            write_failed(self._catalogue, failed, self._folder / "failed.csv", is_moved=is_moved)
+            if is_moved:
                 for name in NAMES:
-                    self._store.put(name, (self._folder / name).read_bytes())
+                    self._put(name)
         except (ProdgenError, OSError) as error:
             return [f"the report could not be written: {error}"]
         return []
+
+    def _put(self, name: str) -> None:
+        """Bring a report to where the pictures are; or take it away there, if there is none any more."""
+        path = self._folder / name
+        if path.is_file():
+            self._store.put(name, path.read_bytes())
+        elif self._store.stat(name) is not None:
+            self._store.delete(name)

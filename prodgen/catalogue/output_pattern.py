@@ -100,3 +100,8 @@ def stem_of(photo: str) -> str:
     """Return the name of a photograph's file, or URL, without folder and ending."""
     path = photo.partition("?")[0] if "://" in photo else photo
     return splitext(path.replace("\\", "/").rpartition("/")[2])[0]  # noqa: PTH122 - of 100,000 names
+
+
+def sku_of(cells: Mapping[str, str]) -> str:
+    """Return the product's name: its own cell, or the name of its photograph."""
+    return cells.get("sku", "").strip() or stem_of(cells.get("photo", "").strip())

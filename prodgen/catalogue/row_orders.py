@@ -15,7 +15,7 @@ from prodgen.catalogue.columns import OF_A_SHOT, REASON, meant_by, setting_colum
 from prodgen.catalogue.fault_list import FaultList
 from prodgen.catalogue.file_names import safe_name
 from prodgen.catalogue.order import Order
-from prodgen.catalogue.output_pattern import OutputPattern, safe_path, stem_of
+from prodgen.catalogue.output_pattern import OutputPattern, safe_path, sku_of
 from prodgen.catalogue.photo_places import PicturePlaces
 from prodgen.catalogue.row_rules import Settings, check_kind, recipe_digest, recipe_with
 from prodgen.catalogue.sheet_opening import Catalogue
@@ -40,7 +40,9 @@ class RowPlanner:
         self.faults = FaultList()
         self.rows = 0
         self.places = PicturePlaces(
-            catalogue.folder, allow_outside=wishes.allow_outside, allow_urls=wishes.allow_urls
+            catalogue.folder,
+            allow_outside=wishes.allow_outside or catalogue.is_of_a_run,
+            allow_urls=wishes.allow_urls,
         )
         self.pattern = OutputPattern(wishes.name, wishes.ending)
         self.wildcards = Wildcards(wishes.wildcards)
@@ -106,7 +108,7 @@ class RowPlanner:
         only, photos = self.wishes.only, self.wishes.photos
         if row.fault is not None:
             return photos is None
-        if only is not None and not fnmatch.fnmatchcase(self._sku(row), only):
+        if only is not None and not fnmatch.fnmatchcase(sku_of(row.cells), only):
             return False
         if photos is None:
             return True
@@ -114,9 +116,6 @@ class RowPlanner:
             return self.places.place_of(row.cells.get("photo", "").strip()) in photos
         except SettingError:
             return False  # what may not be read is not among those that were asked for
-
-    def _sku(self, row: Row) -> str:
-        return row.cells.get("sku", "").strip() or stem_of(row.cells.get("photo", "").strip())
 
     def _fault(self, row: Row, key: str, what: str, remedy: str = "") -> None:
         self.faults.add(SheetFault(row.number, self.catalogue.spelling(key) if key else "", what, remedy))
@@ -147,7 +146,7 @@ class RowPlanner:
             self.faults.add(row.fault)
             return
         self._text(row, "sku")
-        photo, sku = self._picture(row, "photo"), self._sku(row)
+        photo, sku = self._picture(row, "photo"), sku_of(row.cells)
         if not row.cells.get("photo", "").strip():
             self._fault(row, "photo", "is empty", "name the photograph, or remove the row")
         asked, settings = self._decided(row)

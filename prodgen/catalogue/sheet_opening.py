@@ -6,13 +6,13 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prodgen.catalogue.columns import keys_of
 from prodgen.catalogue.json_rows import read_json, read_json_lines
 from prodgen.catalogue.parquet_rows import read_parquet
-from prodgen.catalogue.photo_folders import listed_photos, read_folder
+from prodgen.catalogue.photo_folders import MARK_OF_A_RUN, listed_photos, read_folder
 from prodgen.catalogue.separated_values import read_separated
 from prodgen.catalogue.sheet_rows import Row, Table
 from prodgen.catalogue.workbooks import read_workbook
@@ -33,9 +33,6 @@ READERS: dict[str, Callable[[Path], Table]] = {
 
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 
-FOLDER_NOTE = ".folder"
-"""Ending of the hidden file that says in which folder a sheet's paths begin; see `failed_rows`."""
-
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -49,6 +46,8 @@ class Catalogue:
     """The key of each column: what it sets, or a free column's name with "_" for spaces."""
     table: Table
     """How it is read."""
+    is_of_a_run: bool = False
+    """Whether it lies in the folder of a run, as failed.csv does; its paths may lead out of there."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -94,7 +93,15 @@ def read_catalogue(source: str | Path, *, sheet: str | None = None) -> Catalogue
     if is_folder:
         _refuse_sheet_of("", sheet)
         return _catalogue(address, str(path.absolute()), read_folder(path))
-    return _catalogue(address, _folder_of(path), _table(path, sheet))
+    folder = path.absolute().parent
+    if not (folder / MARK_OF_A_RUN).is_file():
+        return _catalogue(address, str(folder), _table(path, sheet))
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SettingError(f"catalogue {str(path)!r} cannot be read: {reason_of(error)}") from error
+    # A run writes failed.csv anew while it goes on, and this may be what it is going through.
+    return replace(_copied(content, path.name, address, str(folder), sheet), is_of_a_run=True)
 
 
 def _read_remote(address: str, sheet: str | None) -> Catalogue:
@@ -103,15 +110,21 @@ def _read_remote(address: str, sheet: str | None) -> Catalogue:
     if Path(name).suffix.lower() not in (*READERS, *WORKBOOKS):
         _refuse_sheet_of("", sheet)
         return _catalogue(address, address, listed_photos(address, open_store(address)))
+    return _copied(open_store(folder).get(name), name, address, folder, sheet)
+
+
+def _copied(content: bytes, name: str, address: str, folder: str, sheet: str | None) -> Catalogue:
+    """Read a sheet from a copy of its own, which stays as long as the catalogue."""
     scratch = Path(tempfile.mkdtemp(prefix="prodgen-sheet-"))
     try:
         copy = scratch / name
-        copy.write_bytes(open_store(folder).get(name))
-        catalogue = _catalogue(address, folder, _table(copy, sheet))
+        copy.write_bytes(content)
+        table = _table(copy, sheet)
+        catalogue = _catalogue(address, folder, table)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
-    weakref.finalize(catalogue, shutil.rmtree, scratch, ignore_errors=True)
+    weakref.finalize(table, shutil.rmtree, scratch, ignore_errors=True)
     return catalogue
 
 
@@ -133,17 +146,3 @@ def _table(path: Path, sheet: str | None) -> Table:
 def _refuse_sheet_of(ending: str, sheet: str | None) -> None:
     if sheet is not None and ending not in WORKBOOKS:
         raise SettingError(f"only workbooks ({', '.join(WORKBOOKS)}) have sheets; leave out --sheet")
-
-
-def _folder_of(path: Path) -> str:
-    """Return where the paths of a sheet begin: in its own folder, unless a note beside it says another."""
-    try:
-        noted = folder_note(path).read_text("utf-8").strip()
-    except (OSError, ValueError):
-        noted = ""
-    return noted if is_url(noted) or Path(noted).is_absolute() else str(path.absolute().parent)
-
-
-def folder_note(sheet: Path) -> Path:
-    """Return the path of the note that belongs to a sheet."""
-    return sheet.with_name(f".{sheet.name}{FOLDER_NOTE}")

@@ -76,6 +76,8 @@ SKUS = ("00123", "90.750", "4006381333931", "0", "1e5x", "-7", "=1+1", "A/B:1", 
 @pytest.mark.parametrize("kind", KINDS)
 def test_skus_survive_every_format_and_the_way_back(shop: Path, kind: str):
     path = write(shop / f"sheet{kind}", ("photo", "sku"), [("photos/1.jpg", sku) for sku in SKUS])
+    (shop / "out").mkdir()
+    (shop / "out/ledger.sqlite").write_bytes(b"")
     catalogue = read_catalogue(path)
     orders = list(plan_orders(catalogue, Wishes(prompt="on a table")))
 
