@@ -62,7 +62,7 @@ def test_a_sheet_becomes_pictures_with_sidecars_thumbnails_and_a_report(go, tmp_
         assert before.size == after.size == (96, 96)
         assert event.record.photo_sha256.keys() == set(event.order.pictures)
         assert 0 < event.record.look["fill"] <= 1
-    assert {"report.html", "report.csv", "failed.csv", "ledger.sqlite"} <= {
+    assert {"report.html", "report.csv", "ledger.sqlite"} <= {
         path.name for path in (tmp_path / "out").iterdir()
     }
 

@@ -56,6 +56,7 @@ def test_an_absolute_path_needs_a_flag(sheet: Sheet, outside: Path):
 
     assert "absolute" in refused(path)
     assert photo_of(path, allow_outside=True) == str(outside)
+    assert "absolute" in refused(sheet(f"photo,sku\n{outside.parent}/shop/photos/1.jpg,a\n"))
     assert "absolute" in refused(sheet("photo,sku\nC:\\secret.jpg,a\n"))
 
 

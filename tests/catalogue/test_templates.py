@@ -45,6 +45,7 @@ def test_columns_are_put_in_however_their_names_are_spelled():
         "{name",
         "name}",
         "{a{b}}",
+        "\U000f0000 {a}",
         "{a\nb}",
     ],
 )
