@@ -98,7 +98,7 @@ def test_a_photograph_that_is_none_is_set_aside_in_a_sheet_of_its_own(go, catalo
     assert done(events) == ["00", "02"]
     header, row = (tmp_path / "out" / "failed.csv").read_text("utf-8-sig").splitlines()
     assert header == "sku,photo,name,reason"
-    assert row.startswith("01,disc1.png,disc 1,")
+    assert row.startswith("01,../disc1.png,disc 1,")
     assert "disc1.png" in row.split(",", 3)[3]
 
 
