@@ -54,12 +54,15 @@ class Limit(BaseModel):
 
     def judge(self, value: float, *, is_mirror: bool = False) -> Status:
         """Judge one number."""
-        judged = abs(value) if self.is_magnitude else value
+        judged = self._judged(value)
         for status in ("fail", "warn"):
             bound = self.bound(status, is_mirror=is_mirror)
             if judged < bound if self.is_least else judged > bound:
                 return status
         return "pass"
+
+    def _judged(self, value: float) -> float:
+        return abs(value) if self.is_magnitude else value
 
     def strain(self, value: float, *, is_mirror: bool = False) -> float:
         """Say how far one number is on its way from ideal to failure: 0 = ideal, 1 = at the threshold.
@@ -67,7 +70,7 @@ class Limit(BaseModel):
         The ideal of shares and correlations, of which small ones are bad, is 1; of errors it is 0.
         """
         ideal = 1.0 if self.is_least else 0.0
-        judged = abs(value) if self.is_magnitude else value
+        judged = self._judged(value)
         way = self.bound("fail", is_mirror=is_mirror) - ideal
         return max(0.0, (judged - ideal) / way) if way else 0.0
 
