@@ -77,9 +77,7 @@ class ProcessLink:
 
     def close(self) -> None:
         """Close its life line, and wait a little."""
-        if self._process.stdin is not None:
-            with self._lock, suppress(BrokenPipeError):
-                self._process.stdin.close()
+        self._hang_up()
         try:
             self._process.wait(LAST_WORDS_S)
         except subprocess.TimeoutExpired:
@@ -91,7 +89,14 @@ class ProcessLink:
             with self._process.stdout as stream:
                 while (report := _receive(stream)) is not None:
                     self._on_report(report)
-        self._on_end(_reason(self._process.wait()))
+        code = self._process.wait()
+        self._hang_up()
+        self._on_end(_reason(code))
+
+    def _hang_up(self) -> None:
+        if self._process.stdin is not None:
+            with self._lock, suppress(BrokenPipeError):
+                self._process.stdin.close()
 
 
 def serve() -> None:

@@ -102,6 +102,19 @@ def test_a_photograph_that_is_none_is_set_aside_in_a_sheet_of_its_own(go, catalo
     assert "disc1.png" in row.split(",", 3)[3]
 
 
+def test_the_sheet_of_what_failed_is_gone_once_nothing_fails_any_more(go, catalogue, tmp_path):
+    photo = catalogue.with_name("disc1.png")
+    whole = photo.read_bytes()
+    photo.write_bytes(b"no picture")
+    go()
+    photo.write_bytes(whole)
+
+    events = go()
+
+    assert done(events) == ["01"]
+    assert not (tmp_path / "out" / "failed.csv").exists()
+
+
 def test_each_product_is_cut_out_once_for_all_its_scenes_and_seeds(go, monkeypatch):
     from prodgen.places import bench
 
