@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from prodgen.catalogue import Catalogue, write_failed
+from prodgen.catalogue.columns import FAILED_ROWS
 from prodgen.dispatch import Standing
 from prodgen.errors import ProdgenError
 from prodgen.ledger import Ledger
@@ -16,7 +17,7 @@ from prodgen.storage import Store
 EVERY_S = 60.0
 """Seconds between two reports of a run that goes on."""
 
-NAMES = ("report.html", "report.csv", "failed.csv")
+NAMES = ("report.html", "report.csv", FAILED_ROWS)
 
 
 class Reporter:
@@ -55,7 +56,7 @@ class Reporter:
                 if state == "failed" and failure is not None
             )
             is_moved = self._store.folder is None
-            write_failed(self._catalogue, failed, self._folder / "failed.csv", is_moved=is_moved)
+            write_failed(self._catalogue, failed, self._folder / FAILED_ROWS, is_moved=is_moved)
             if is_moved:
                 for name in NAMES:
                     self._put(name)

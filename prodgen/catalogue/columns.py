@@ -32,6 +32,9 @@ PICTURES = ("photo", "matte", "background")
 REASON = "reason"
 """Column of failed.csv that says why a row failed; ignored when such a file is read as a sheet."""
 
+FAILED_ROWS = "failed.csv"
+"""Name of the sheet of rows that failed, in the folder of a run."""
+
 _OTHER_WORDS = {"lora": "loras", "sampler": "sampler_name", "feather": "feather_px"}
 """Options of the command line that have another name than what they set."""
 

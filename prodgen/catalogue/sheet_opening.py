@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from prodgen.catalogue.columns import keys_of
+from prodgen.catalogue.columns import FAILED_ROWS, keys_of
 from prodgen.catalogue.json_rows import read_json, read_json_lines
 from prodgen.catalogue.parquet_rows import read_parquet
 from prodgen.catalogue.photo_folders import MARK_OF_A_RUN, listed_photos, read_folder
@@ -47,7 +47,7 @@ class Catalogue:
     table: Table
     """How it is read."""
     is_of_a_run: bool = False
-    """Whether it lies in the folder of a run, as failed.csv does; its paths may lead out of there."""
+    """Whether it is the failed.csv of a run, in its folder; its paths may lead out of there."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ def read_catalogue(source: str | Path, *, sheet: str | None = None) -> Catalogue
         _refuse_sheet_of("", sheet)
         return _catalogue(address, str(path.absolute()), read_folder(path))
     folder = path.absolute().parent
-    if not (folder / MARK_OF_A_RUN).is_file():
+    if path.name != FAILED_ROWS or not (folder / MARK_OF_A_RUN).is_file():
         return _catalogue(address, str(folder), _table(path, sheet))
     try:
         content = path.read_bytes()

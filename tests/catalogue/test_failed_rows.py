@@ -81,6 +81,13 @@ def test_a_sheet_elsewhere_may_not_climb_as_failed_csv_may(sheet: Sheet, out: Pa
         check_catalogue(read_catalogue(out / "failed.csv"), Wishes(prompt="x"))
 
 
+def test_a_sheet_in_a_run_s_folder_may_not_climb_either(sheet: Sheet, shop: Path):
+    (shop / "ledger.sqlite").write_bytes(b"")  # as after `prodgen batch sheet.csv -o .`
+
+    with pytest.raises(SheetError, match="--allow-outside"):
+        check_catalogue(read_catalogue(sheet("photo,sku\n../elsewhere.jpg,a\n")), Wishes(prompt="x"))
+
+
 def test_failed_rows_for_another_folder_have_absolute_paths(sheet: Sheet, shop: Path, tmp_path: Path):
     catalogue = read_catalogue(sheet("photo,sku\nphotos/1.jpg,a\nhttps://x/2.jpg,b\n"))
     orders = plan_orders(catalogue, Wishes(prompt="x", allow_urls=True))
