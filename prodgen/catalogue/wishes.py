@@ -13,7 +13,7 @@ from prodgen.catalogue.output_pattern import OutputPattern
 from prodgen.catalogue.row_rules import recipe_with
 from prodgen.catalogue.templates import read_template
 from prodgen.cutout import check_box, check_points
-from prodgen.errors import SettingError, WrongValueError
+from prodgen.errors import IdleSettingError, SettingError, WrongValueError
 from prodgen.light import Light
 from prodgen.refusals import CheckedValue
 from prodgen.schema.prompts import read_lora
@@ -93,7 +93,11 @@ class Wishes(CheckedValue):
     """Folder of the files NAME.txt that `__NAME__` takes a line of."""
 
     def check(self) -> None:
-        """Refuse what is wrong whatever the sheet says: templates, settings, scenes of one name."""
+        """Refuse what is wrong whatever the sheet says: templates, settings, scenes of one name.
+
+        Raises:
+            SettingError: With what is wrong.
+        """
         templates = {
             "prompt": self.prompt,
             "negative_prompt": self.negative_prompt or "",
@@ -109,6 +113,8 @@ class Wishes(CheckedValue):
         ]
         if again:
             raise WrongValueError("scenes", again[0], "must have a name of its own each")
+        if self.scenes and self.prompt:
+            raise IdleSettingError(["prompt"], "each scene brings its own prompt")
         recipe_with(self.recipe, tuple(self.settings.items()))
         OutputPattern(self.name, self.ending)
         for lora in self.loras:

@@ -22,7 +22,7 @@ def test_rows_come_back_to_the_letter_with_their_reason(sheet: Sheet, shop: Path
         "photos/3.jpg;4006381333931;Pot;-5\n"
     )
     catalogue = read_catalogue(path)
-    orders = list(plan_orders(catalogue, Wishes(prompt="x", scenes=(("a", "x"), ("b", "y")))))
+    orders = list(plan_orders(catalogue, Wishes(scenes=(("a", "x"), ("b", "y")))))
     out = shop / "out/failed.csv"
 
     written = write_failed(
@@ -100,7 +100,7 @@ def test_failed_rows_for_another_folder_have_absolute_paths(sheet: Sheet, shop: 
 
 def test_rows_are_found_by_sku_and_scene_whatever_their_number(sheet: Sheet, out: Path):
     before = read_catalogue(sheet("photo,sku,scene\nphotos/1.jpg,a,x\nphotos/2.jpg,a,y\nphotos/3.jpg,b,x\n"))
-    orders = list(plan_orders(before, Wishes(prompt="p", scenes=(("1", "p"), ("2", "p")))))
+    orders = list(plan_orders(before, Wishes(scenes=(("1", "p"), ("2", "p")))))
     after = read_catalogue(sheet("photo,sku,scene\nphotos/3.jpg,b,x\nphotos/2.jpg,a,y\nphotos/1.jpg,a,x\n"))
 
     write_failed(after, [(orders[2], "dark"), (orders[3], "lost")], out / "failed.csv")

@@ -75,7 +75,9 @@ def test_an_order_is_the_shot_that_it_asks_for(sheet: Sheet, shop: Path, tmp_pat
 def test_every_product_is_shown_in_every_scene_as_often_as_asked(sheet: Sheet):
     path = sheet("photo,sku,name\nphotos/1.jpg,a,Mug\nphotos/2.jpg,b,Pot\n")
 
-    made = orders(path, scenes=(("kitchen", "{name}, kitchen"), ("beach", "{name}, beach")), count=2)
+    made = orders(
+        path, prompt="", scenes=(("kitchen", "{name}, kitchen"), ("beach", "{name}, beach")), count=2
+    )
 
     assert [order.slot for order in made] == [
         *("a/kitchen", "a/kitchen/2", "a/beach", "a/beach/2"),

@@ -42,8 +42,8 @@ def run(monkeypatch, tmp_path) -> Callable[..., Result]:
 
 def test_options_of_a_shot_become_settings_and_those_of_a_run_arguments(run, run_events):
     options = [
-        "--prompt",
-        "{name}",
+        "--negative-prompt",
+        "glare",
         "--scene",
         "kitchen={name} in a kitchen",
         "--size",
@@ -60,7 +60,7 @@ def test_options_of_a_shot_become_settings_and_those_of_a_run_arguments(run, run
     asked = run.asked
     assert asked.settings == {"size": "2k", "segmenter": "classical"}
     assert asked.scenes == {"kitchen": "{name} in a kitchen"}
-    assert (asked.prompt, asked.light, asked.count, asked.only) == ("{name}", "left", 2, "00*")
+    assert (asked.negative_prompt, asked.light, asked.count, asked.only) == ("glare", "left", 2, "00*")
     assert tuple(asked.backends) == ("a:1", "b:2")
     assert (asked.memory, asked.rules.max_failure_share, asked.allow_urls) == (8 * 2**30, 0.05, True)
 
@@ -413,6 +413,17 @@ def test_a_run_that_would_make_nothing_is_no_success(tmp_path, text, options, wo
     assert done.exit_code == 1
     assert words in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_prompt_that_scenes_would_leave_without_effect_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("sku,photo\n1,a.png\n", "utf-8")
+    (tmp_path / "a.png").touch()
+    out = tmp_path / "out"
+    done = prodgen("batch", tmp_path / "a.csv", "-o", out, "--prompt", "A", "--scene", "day=B")
+
+    assert done.exit_code == 1
+    assert "each scene brings its own prompt; leave out --prompt" in done.stderr
+    assert not out.exists()
 
 
 def test_a_folder_to_watch_that_is_not_there_is_said(run, tmp_path):
