@@ -10,7 +10,7 @@ from typing import Any
 from prodgen import dispatch
 from prodgen.batching.opening_places import open_places
 from prodgen.batching.reporting import Reporter
-from prodgen.catalogue import Wishes, check_catalogue, plan_orders, read_catalogue
+from prodgen.catalogue import Catalogue, Wishes, check_catalogue, plan_orders, read_catalogue
 from prodgen.dispatch import Event, Notice, PlanMade, Rules, RunEnded, Standing
 from prodgen.ledger import open_run
 from prodgen.ledger.records import Others
@@ -104,7 +104,7 @@ def batch(
         run = stack.enter_context(open_run(store))
         yield from map(Notice, run.notices)
         orders = plan_orders(catalogued, wishes)
-        planned = run.ledger.plan(orders, verify=verify, others=_others(wishes))
+        planned = run.ledger.plan(orders, verify=verify, others=_others(catalogued, wishes))
         yield PlanMade(planned)
         folder = store.folder or state_folder(store.address)
         reporter = Reporter(run.ledger, catalogued, store, folder)
@@ -149,8 +149,9 @@ def _wishes(given: Mapping[str, Any]) -> Wishes:
     return Wishes.model_validate(named | {"loras": tuple(given["loras"])})
 
 
-def _others(wishes: Wishes) -> Others:
+def _others(catalogue: Catalogue, wishes: Wishes) -> Others:
     """Say what becomes of orders of an earlier run that are not asked for now."""
     if wishes.photos is not None:
         return "keep"
-    return "drop" if wishes.only is None and wishes.limit is None else "keep finished"
+    is_part = catalogue.is_of_a_run or wishes.only is not None or wishes.limit is not None
+    return "keep finished" if is_part else "drop"

@@ -121,7 +121,7 @@ def test_each_product_is_cut_out_once_for_all_its_scenes_and_seeds(go, monkeypat
     cut, prepare = [], bench.prepare
     monkeypatch.setattr(bench, "prepare", lambda shot: cut.append(shot.photo) or prepare(shot))
 
-    events = go(scenes={"oak": "{name} on oak", "sand": "{name} on sand"}, count=2)
+    events = go(prompt="", scenes={"oak": "{name} on oak", "sand": "{name} on sand"}, count=2)
 
     assert len(done(events)) == 12
     assert len(cut) == len(set(cut)) == 3

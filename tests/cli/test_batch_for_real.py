@@ -39,7 +39,7 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_catalogue_is_made_but_for_its_poison_row_and_the_same_command_makes_just_what_changed(shop):
+def test_a_catalogue_is_made_but_for_its_poison_row_and_failed_csv_makes_the_rest_of_it(shop):
     out = shop / "out"
     first = prodgen("batch", shop / "shop.csv", "-o", out, *BATCH)
 
@@ -56,9 +56,11 @@ def test_a_catalogue_is_made_but_for_its_poison_row_and_the_same_command_makes_j
     assert (told["running"], told["end"], told["done"], told["failed"]) == (False, "complete", 2, 1)
 
     save_disc(shop / "bad.png", (0.1, 0.6, 0.1))
-    second = prodgen("batch", shop / "shop.csv", "-o", out, *BATCH)
+    second = prodgen("batch", out / "failed.csv", "-o", out, *BATCH)
 
     assert second.exit_code == 0, second.output
     assert "3 of 3 done" in second.stdout
-    assert "3 pictures: 2 done already, 1 to make" in second.stderr
+    assert not (out / "failed.csv").exists()
+    third = prodgen("batch", shop / "shop.csv", "-o", out, *BATCH)
+    assert "3 pictures: 3 done already, 0 to make" in third.stderr
     assert {path: path.stat().st_mtime_ns for path in pictures} == pictures
