@@ -98,7 +98,8 @@ def _begin(errand: Errand, order: Order) -> Future[PictureRecord]:
     def on_step(_place: str, order: Order, step: Step) -> None:
         if step == "complete":
             DESK.undrawn.discard(key)
-        told = {"worker": worker.name, "slot": order.slot, "step": step}
+        # Not "worker": that key is Dask's own, which puts the worker's address there.
+        told = {"place": worker.name, "slot": order.slot, "step": step}
         worker.log_event(errand.run, told | {"window": place.room() + len(DESK.undrawn)})
 
     def on_end(_: Future[PictureRecord]) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from prodgen.cluster import errand as there
-from prodgen.cluster.worker_place import PROBE_S, SCHEDULER_AWAY, WorkerPlace
+from prodgen.cluster.worker_place import SCHEDULER_AWAY, WorkerPlace
 from prodgen.dispatch import Newcomers, Step
 from prodgen.errors import ClusterError, RemoteWorkerLostError, SettingError
 from prodgen.places.crew import default_workers
@@ -30,6 +30,9 @@ LOOK_S = 1.0
 
 CONNECT_S = 10.0
 """Seconds in which a scheduler answers, or is not there."""
+
+ANSWER_S = 15.0
+"""Seconds in which a worker that joins says what it sees."""
 
 START_S = 60.0
 """Seconds in which the workers of "local:N" have to be there: each imports prodgen, on busy processors."""
@@ -60,7 +63,12 @@ class Cluster:
 
     def names(self) -> set[str]:
         """Return the names of the workers that the scheduler has, fit or not."""
-        return {str(facts["name"]) for facts in self._scheduler.scheduler_info()["workers"].values()}
+        return {str(facts["name"]) for facts in self._identity()["workers"].values()}
+
+    def _identity(self) -> Mapping[str, Any]:
+        """Ask the scheduler who it is and who is there; `Client.scheduler_info` may give old news."""
+        told: Mapping[str, Any] = self._scheduler.sync(self._scheduler.scheduler.identity, n_workers=-1)
+        return told
 
     def _connect(self) -> Scheduler:
         from distributed import Client
@@ -80,7 +88,7 @@ class Cluster:
         if self._scheduler.status != "running":
             self._wait_for_the_scheduler()
             return
-        info = self._scheduler.scheduler_info()
+        info = self._identity()
         if info["id"] != self._heard_by:
             self._scheduler.subscribe_topic(self._errand.run, self._on_step)
             self._heard_by = info["id"]
@@ -147,11 +155,14 @@ class Cluster:
 
     def _ask(self, address: str, call: Any, *arguments: object) -> Any:
         options: Any = {"workers": [address], "allow_other_workers": False, "pure": False}
-        return self._scheduler.submit(call, *arguments, **options).result(timeout=PROBE_S)
+        try:
+            return self._scheduler.submit(call, *arguments, **options).result(timeout=ANSWER_S)
+        except Exception as error:  # whatever Dask says, the worker did not answer
+            raise ClusterError(self.address, f"the worker at {address} does not answer: {error}") from error
 
     def _on_step(self, event: tuple[float, Mapping[str, Any]]) -> None:
         told = event[1]
-        place = self._places.get(str(told["worker"]))
+        place = self._places.get(str(told["place"]))
         if place is not None:
             step: Step = told["step"]
             place.heard(str(told["slot"]), step, int(told["window"]))

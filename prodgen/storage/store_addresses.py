@@ -24,6 +24,8 @@ def is_url(address: str) -> bool:
 def open_store(address: str | Path) -> Store:
     """Return the store at a path, or at a file://, s3://, gs:// or az:// URL; nothing is asked or made yet.
 
+    In a URL %20 is a space, and %25 a per cent sign.
+
     Raises:
         StorageError: If it is a URL of another kind, lacks its bucket, or holds credentials.
     """
@@ -41,7 +43,7 @@ def open_store(address: str | Path) -> Store:
         )
     if not bucket:
         raise StorageError(text, f"names no bucket; write it as {scheme}://BUCKET/FOLDER")
-    prefix = prefix.strip("/")
+    prefix = unquote(prefix.strip("/"))
     if any(part in ("", ".", "..") for part in prefix.split("/")) and prefix:
         raise StorageError(text, "is no place in a bucket: leave out '..' and double slashes")
     return ObjectStore(scheme, bucket, prefix)
@@ -60,7 +62,7 @@ def split_object(address: str) -> tuple[str, str]:
     bucket, _, name = rest.partition("/")
     if not name or name.endswith("/"):
         raise StorageError(address, "names no object; write it as s3://BUCKET/FOLDER/NAME")
-    return f"{scheme}://{bucket}", name
+    return f"{scheme}://{bucket}", unquote(name)
 
 
 def state_folder(address: str) -> Path:

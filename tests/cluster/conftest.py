@@ -55,7 +55,7 @@ class Farm:
         return (self.folder / f"{number}.log").read_text()
 
     def wait_until_said(self, number: int, words: str) -> None:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 90
         while words not in self.said(number):
             assert time.monotonic() < until, self.said(number)
             time.sleep(0.05)

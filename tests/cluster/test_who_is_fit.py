@@ -13,6 +13,8 @@ from prodgen.cluster import errand, open_cluster
 from prodgen.errors import ClusterError, SettingError
 from prodgen.storage import open_store
 
+pytestmark = pytest.mark.timeout(180)  # each test starts three processes, which import all of prodgen
+
 
 def opened(address, out, photo=None):
     return open_cluster(address, outputs=open_store(out), make_place=print, photo=photo)
@@ -93,7 +95,7 @@ def test_two_workers_cannot_have_one_name(farm):
 
     second = farm.worker("a")
 
-    assert second.wait(30) == 1
+    assert second.wait(90) == 1, farm.said(2)
     assert "has a worker named 'a' already; give another --name" in farm.said(2)
     assert "Traceback" not in farm.said(2)
 
@@ -106,7 +108,7 @@ def test_a_worker_waits_for_its_scheduler_and_ends_at_once_when_it_is_told_to(fa
 
     worker.terminate()
 
-    assert worker.wait(20) == 0
+    assert worker.wait(60) == 0
     assert "Traceback" not in farm.said(0)
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from prodgen.dispatch import Notice, PictureDone, PlaceLost, Rules, RunEnded, StillWaiting
+
+pytestmark = pytest.mark.timeout(180)  # each test starts three processes, which import all of prodgen
 
 
 def test_a_worker_that_is_killed_at_80_percent_costs_only_what_it_had_in_its_hands(farm, shop):
@@ -28,6 +32,7 @@ def test_a_worker_that_is_killed_at_80_percent_costs_only_what_it_had_in_its_han
     assert len(again) <= 3
     assert set(again.values()) <= {2}
     assert all(products.drawn[order.slot] for order in products.orders)
+    assert all(0 < event.idle_share[name] < 1 for event in events[-1:] for name in ("doomed", "other"))
     made = [event.order.slot for event in events if isinstance(event, PictureDone)]
     assert len(made) == len(set(made)) == 40
 
@@ -81,7 +86,7 @@ def test_without_a_worker_a_deadline_still_ends_the_run(farm, shop):
 
     assert isinstance(events[-1], RunEnded)
     assert (events[-1].end, events[-1].counts.waiting) == ("deadline", 3)
-    assert time.time() - begun < 8
+    assert time.time() - begun < 30
 
 
 def test_an_error_of_an_order_comes_back_as_it_was_and_a_run_s_end_closes_its_places(farm, shop):
@@ -99,7 +104,7 @@ def test_an_error_of_an_order_comes_back_as_it_was_and_a_run_s_end_closes_its_pl
     assert events[-1].counts.failed == 1
     (failed,) = [event for event in events if type(event).__name__ == "PictureFailed"]
     assert (failed.failure.kind, failed.failure.reason) == ("SegmentationError", "no product")
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not (products.out / "closed").exists():
         assert time.monotonic() < until
         time.sleep(0.05)

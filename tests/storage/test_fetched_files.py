@@ -37,7 +37,7 @@ def test_a_path_stands_for_itself_from_the_catalogue_s_folder(tmp_path):
 def test_a_photograph_in_a_bucket_becomes_a_file_with_its_own_name(s3, tmp_path):
     open_store(s3).put("photos/mug 1.jpg", b"pixels")
 
-    with FetchedFiles(tmp_path).held([f"{s3}/photos/mug 1.jpg"]) as paths:
+    with FetchedFiles(tmp_path).held([f"{s3}/photos/mug%201.jpg"]) as paths:
         (path,) = paths.values()
         assert path.name == "mug 1.jpg"
         assert path.read_bytes() == b"pixels"
