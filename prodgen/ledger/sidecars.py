@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from prodgen.catalogue import Order
@@ -24,7 +24,7 @@ class Sidecar:
 
 def sidecar_name(output: str) -> str:
     """Return the name of a picture's sidecar: the picture's, with .json for its ending."""
-    return str(PurePosixPath(output).with_suffix(".json"))
+    return f"{posixpath.splitext(output)[0]}.json"
 
 
 def sidecar_bytes(order: Order, record: PictureRecord, story: Mapping[str, Any]) -> bytes:
