@@ -20,9 +20,10 @@ from prodgen.errors import (
     SettingError,
     StorageError,
 )
-from prodgen.places import bench
+from prodgen.places import Backend, Workplace, bench, messages
 from prodgen.server import Behaviour
 from prodgen.server.socket_server import listening
+from prodgen.storage import FetchedFiles, open_store
 
 
 def test_a_place_makes_the_very_picture_that_shoot_makes(shop, steps, tmp_path):
@@ -219,3 +220,28 @@ def test_preparations_go_before_completions_so_that_no_backend_waits_for_them(sh
     prepared = [number for number, (_, step) in enumerate(steps) if step == "prepare"]
     completed = [number for number, (_, step) in enumerate(steps) if step == "complete"]
     assert prepared[2] < completed[1]
+
+
+def test_a_call_waits_at_the_gate_until_it_may_enter(shop, tmp_path):
+    heard = []
+    with listening(embedded_server(Behaviour(delay_s=0.01), engine="load-test")) as url:
+        workplace = Workplace(open_store(shop.out), FetchedFiles(tmp_path / "scratch"))
+        one = bench.Bench(workplace, heard.append)
+
+        def wait_for(kind):
+            end = time.monotonic() + 30
+            while not any(isinstance(report, kind) for report in heard) and time.monotonic() < end:
+                time.sleep(0.01)
+
+        one.take(messages.Prepare(1, shop.order(1), Backend("gpu", url)))
+        wait_for(messages.Prepared)
+        one.take(messages.Go(1, "draw", is_cpu_work=False))
+        wait_for(messages.AtTheGate)
+        time.sleep(0.5)
+        before = list(heard)
+        one.take(messages.Enter(1))
+        wait_for(messages.Done)
+        one.close()
+
+    assert [type(report) for report in before] == [messages.Prepared, messages.AtTheGate]
+    assert [type(report) for report in heard[2:]] == [messages.Left, messages.Done]

@@ -59,14 +59,16 @@ def test_a_worker_that_is_killed_loses_the_order_it_works_on_and_no_other(shop, 
 
 
 def test_orders_of_one_product_in_two_processes_are_cut_out_once(shop, steps):
-    crew = shop.crew(workers=2)
+    crew, cut = shop.crew(workers=2), []
+    keep = crew._keep_packed
+    crew._keep_packed = lambda product, packed: cut.append(packed is not None) or keep(product, packed)
     place = crew.place("embedded://")
 
     futures = [place.submit(shop.order(number), steps) for number in range(1, 5)]
     for future in futures:
         future.result(60)
 
-    assert len(crew._packed) == 1
+    assert (len(cut), sum(cut)) == (4, 1)
     assert all(member.link is not None for member in crew._workers)
 
 
