@@ -173,6 +173,7 @@ def test_names_and_prompts_from_outside_run_nothing(opened, row):
         row("b", failure={"kind": HOSTILE, "reason": HOSTILE, "whose": "row"}),
     ]
     page = opened(rows, run=RunFacts(why=HOSTILE, places=(PlaceFacts(HOSTILE, 1),)))
+    assert HOSTILE in page.locator("article .sku").all_text_contents()
     for details in page.locator("details:visible summary").all():
         details.click()
     page.locator(".open").first.click()
