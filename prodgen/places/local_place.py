@@ -22,6 +22,11 @@ REMEMBERED = 5
 """Drawings whose median is the backend's speed: one that also loaded a model does not count."""
 
 
+PROBE_S = 10.0
+"""Seconds for each answer to a probe. Chosen: a server that draws answers questions in less than one, and one
+that accepts connections and never answers must not keep a run from its end."""
+
+
 class LocalPlace:
     """A backend; the crew does its work and keeps its books under its lock."""
 
@@ -55,7 +60,7 @@ class LocalPlace:
         Raises:
             BackendError: If it does not say.
         """
-        with Client(self.backend.address, dialect=self.backend.dialect) as client:
+        with Client(self.backend.address, dialect=self.backend.dialect, timeout_s=PROBE_S) as client:
             client.refresh()
 
     def close(self, *, now: bool = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from concurrent.futures import CancelledError
@@ -13,6 +14,7 @@ import pytest
 from prodgen import files, shoot
 from prodgen.engines import embedded_server
 from prodgen.errors import (
+    BackendError,
     BackendOutOfMemoryError,
     ImageError,
     Interrupted,
@@ -20,7 +22,7 @@ from prodgen.errors import (
     SettingError,
     StorageError,
 )
-from prodgen.places import Backend, Workplace, bench, messages
+from prodgen.places import Backend, Workplace, bench, local_place, messages
 from prodgen.server import Behaviour
 from prodgen.server.socket_server import listening
 from prodgen.storage import FetchedFiles, open_store
@@ -245,3 +247,15 @@ def test_a_call_waits_at_the_gate_until_it_may_enter(shop, tmp_path):
 
     assert [type(report) for report in before] == [messages.Prepared, messages.AtTheGate]
     assert [type(report) for report in heard[2:]] == [messages.Left, messages.Done]
+
+
+def test_a_probe_of_a_server_that_never_answers_ends(shop, monkeypatch):
+    monkeypatch.setattr(local_place, "PROBE_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = shop.crew().place(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        begun = time.monotonic()
+
+        with pytest.raises(BackendError):
+            place.probe()
+
+    assert time.monotonic() - begun < 10
