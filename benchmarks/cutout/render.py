@@ -1,7 +1,7 @@
 """Renders product photographs with exact mattes: the pictures that the cut-out benchmark is run on.
 
     pip install bpy==5.0.1 numpy opencv-python-headless   (a Python 3.11 of its own: Blender as a module)
-    python -m benchmarks.cutout.render --out DIR [--only NAME ...]
+    python -m benchmarks.cutout.render --out DIR [--only NAME ...] [--settings NAME ...]
 
 Per picture: the product is built, lit and photographed by path tracing (Cycles on the CPU) and developed as
 a phone does. A second pass, everything opaque and without its surroundings, gives the matte: which share of
@@ -46,21 +46,22 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="*", help="names of products")
+    parser.add_argument("--settings", nargs="*", choices=SETTINGS, help="instead of each product's own two")
     parser.add_argument("--samples", type=int, default=SAMPLES)
     parser.add_argument("--threads", type=int, default=0, help="0: one a core")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    for turn in range(max(len(product.settings) for product in PRODUCTS)):
+    settings = {product.name: args.settings or product.settings for product in PRODUCTS}
+    for turn in range(max(map(len, settings.values()))):
         for product in PRODUCTS:
-            if turn >= len(product.settings) or (args.only and product.name not in args.only):
+            if turn >= len(settings[product.name]) or (args.only and product.name not in args.only):
                 continue
-            name = f"{product.name}_{product.settings[turn]}"
+            setting = settings[product.name][turn]
+            name = f"{product.name}_{setting}"
             if name in _listed(args.out):
                 continue
             start = time.monotonic()
-            facts = photograph(
-                product, product.settings[turn], args.out, samples=args.samples, threads=args.threads
-            )
+            facts = photograph(product, setting, args.out, samples=args.samples, threads=args.threads)
             listed = {**_listed(args.out), name: facts}
             fresh = args.out / "meta.json.part"
             fresh.write_text(json.dumps(dict(sorted(listed.items())), indent=1), "utf-8")
