@@ -1,11 +1,12 @@
 """Fits prodgen's fusion of networks and photograph, and tells how good it is on products that it never saw.
 
-    python -m benchmarks.cutout.training --set DIR [--set DIR2] [--composites 240] [--keep DIR]
-        [--cross-validate] [-o prodgen/cutout/fusion.npz]
+    python -m benchmarks.cutout.training --set DIR [--set DIR2] [--also DIR3] [--composites 240]
+        [--keep DIR] [--cross-validate] [-o prodgen/cutout/fusion.npz]
 
 Fitted are the photographs of the sets, but not those set aside, and as many composites of their products
-(`composites`). For each photograph the networks are asked as prodgen asks them; with --keep their answers
-stay in a folder. Coefficients of a network whose weights are not here stay as they are in the file.
+(`composites`); with --also further photographs, of which no composites are made. For each photograph the
+networks are asked as prodgen asks them; with --keep their answers stay in a folder. Coefficients of a network
+whose weights are not here stay as they are in the file.
 """
 
 from __future__ import annotations
@@ -67,23 +68,31 @@ class Looks:
 
 @click.command()
 @click.option("--set", "folders", type=Path, multiple=True, required=True, help="Photographs with mattes.")
+@click.option("--also", "others", type=Path, multiple=True, help="The same; no composites are made of it.")
 @click.option("--composites", "count", type=click.IntRange(0), default=240, help="How many are made.")
 @click.option("--keep", type=Path, help="Where the networks' answers stay.")
 @click.option("--cross-validate", is_flag=True, help="Only tell how good it is on products held out.")
 @click.option("-o", "--output", type=Path, default=COEFFICIENTS, help="The file of coefficients.")
 def main(
-    folders: tuple[Path, ...], count: int, keep: Path | None, cross_validate: bool, output: Path
+    folders: tuple[Path, ...],
+    others: tuple[Path, ...],
+    count: int,
+    keep: Path | None,
+    cross_validate: bool,
+    output: Path,
 ) -> None:
     """Fit the fusion, or cross-validate it."""
-    pictures = [sample for folder in folders for sample in samples(folder)]
+    main_sets = [sample for folder in folders for sample in samples(folder)]
+    pictures = main_sets + [sample for folder in others for sample in samples(folder)]
     fitted = [sample for sample in pictures if not sample.aside]
+    composed = [sample for sample in main_sets if not sample.aside]
     opinions: list[Opinion] = ["crop", "network"] if networks.weights(BETTER) else ["crop"]
     with TemporaryDirectory() as temporary:
         looks = Looks(keep or Path(temporary))
         looks.folder.mkdir(parents=True, exist_ok=True)
         tables = _tables(output)
         for opinion in opinions:
-            examples = [*_photographs(fitted, looks, opinion), *_composites(fitted, looks, opinion, count)]
+            examples = [*_photographs(fitted, looks, opinion), *_composites(composed, looks, opinion, count)]
             print(f"{opinion}: {len(examples)} photographs and composites", flush=True)
             if cross_validate:
                 _report(opinion, pictures, looks, cross_validated(examples, pictures))

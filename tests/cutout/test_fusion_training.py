@@ -31,7 +31,7 @@ def drawn_set(tmp_path_factory):
 
 
 def test_the_coefficients_that_come_with_prodgen_are_of_the_shape_that_the_fusion_reads():
-    own = fusion.expanded(np.full((2, 33), 0.5, np.float32)).shape[1]
+    own = fusion.expanded(np.full((2, 38), 0.5, np.float32)).shape[1]
     with np.load(training.COEFFICIENTS) as table:
         assert set(table.files) == {f"{a}_{b}" for a in ("crop", "network") for b in ("first", "second")}
         for name in table.files:
@@ -83,3 +83,30 @@ def test_regression_finds_what_the_truth_was_drawn_from():
     truth = 1 / (1 + np.exp(-(2 * x[:, 0] - x[:, 1] + 0.5)))
     found = fitting.logistic_regression(x, truth, np.ones(4000))
     assert np.allclose(found, (2, -1, 0.5), atol=0.05)
+
+
+def test_photographs_that_are_only_fitted_also_give_no_composites(drawn_set, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    other.mkdir()
+    facts = json.loads((drawn_set / "meta.json").read_text("utf-8"))
+    first = dict(list(facts.items())[:1])
+    for name, fact in first.items():
+        for file in (fact["photo"], f"{name}_matte.png"):
+            (other / f"other_{file}").write_bytes((drawn_set / file).read_bytes())
+    renamed = {f"other_{name}": {**fact, "photo": f"other_{fact['photo']}"} for name, fact in first.items()}
+    (other / "meta.json").write_text(json.dumps(renamed), "utf-8")
+    seen: dict[str, list[str]] = {}
+
+    def record(what):
+        return lambda pictures, *_: seen.setdefault(what, [one.name for one in pictures]) and []
+
+    monkeypatch.setattr(networks, "weights", lambda name: ())
+    monkeypatch.setattr(training, "_photographs", record("fitted"))
+    monkeypatch.setattr(training, "_composites", record("composed"))
+    monkeypatch.setattr(training, "fit", lambda examples: None)
+    monkeypatch.setattr(training, "_table", lambda opinion, models: {})
+    arguments = ["--set", str(drawn_set), "--also", str(other), "-o", str(tmp_path / "table.npz")]
+    done = CliRunner().invoke(training.main, arguments)
+    assert done.exit_code == 0, done.output
+    assert set(seen["fitted"]) == {*facts, *renamed}
+    assert set(seen["composed"]) == set(facts)
