@@ -44,6 +44,9 @@ LEVELS = (0.12, 0.5, 0.88)
 FAINT = 2.0
 """Gradient, in spreads per pixel, below which a boundary is no edge. Chosen."""
 
+FEW = 5
+"""Pixels of a rim or a middle up to which nothing is measured there. Guard."""
+
 
 class Neighbours(NamedTuple):
     """Boundaries between pieces, both ways round: an entry for each pair of pixels that meet across one."""
@@ -76,7 +79,7 @@ class Regions(NamedTuple):
     kinds: NDArray[np.int32]
     """(n,)."""
     measures: NDArray[np.float32]
-    """(n, 33), in the order of `measure`; probabilities first."""
+    """(n, 38), in the order of `_measure`; probabilities first."""
     area: Numbers
     """(n,), pixels."""
     neighbours: Neighbours
@@ -165,7 +168,7 @@ def _neighbours(labels: NDArray[np.int32], count: int, edges: Plane) -> Neighbou
 
 
 def _measure(regions: Regions, looks: tuple[Plane, Plane], edges: Plane) -> NDArray[np.float32]:
-    """Measure every piece; the first four and the nineteenth column are probabilities.
+    """Measure every piece; the first four, the nineteenth and the last column are probabilities.
 
     Args:
         regions: The photograph in pieces, not measured yet.
@@ -225,5 +228,59 @@ def _measure(regions: Regions, looks: tuple[Plane, Plane], edges: Plane) -> NDAr
         *(np.full(count, value) for value in of_photo),
         regions.mean(deviation.z / (cv2.dilate(deviation.z, np.ones((9, 9))) + np.float32(1e-3))),
         around((kinds_there == BETWEEN).astype(np.float64)),
+        *_clearness(regions, product, np.minimum(*looks), log_z),
     ]
     return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _clearness(regions: Regions, product: Mask, least: Plane, log_z: Plane) -> tuple[Numbers, ...]:
+    """What tells clear glass, which looks like the backdrop within an outline, from an opening.
+
+    Glass is alone where openings are many; it bends and reflects light, more so beside its rim; and the looks
+    stay sure in its middle, where at an opening the doubt is largest.
+
+    Args:
+        regions: The photograph in pieces, not measured yet.
+        product: (H, W), where the looks see the product.
+        least: (H, W), the smaller of their probabilities.
+        log_z: (H, W), logarithm of the deviation.
+
+    Returns:
+        Five measures of every piece, (n,): its share of all within the product that agrees with the backdrop,
+        logarithm; how many pieces there are of such, logarithm; how the deviation varies within the piece,
+        and from its rim to its middle; and the probability in the middle.
+    """
+    area, mean = regions.area, regions.mean
+    agreeing = np.where(regions.kinds == BACKDROP, mean(product.astype(np.float32)) * area, 0)
+    total = float(agreeing.sum())
+    alike = total**2 / max(float((agreeing**2).sum()), 1.0)
+    variance = mean(log_z * log_z) - mean(log_z) ** 2
+    depth = cv2.distanceTransform(_interior(regions.labels), cv2.DIST_L2, 3)
+    rim, middle = (depth > 1.5) & (depth <= 4), depth > 6
+    (at_rim, of_rim), (z_middle, of_middle), (least_middle, _) = (
+        _mean_where(regions, values, where)
+        for values, where in ((log_z, rim), (log_z, middle), (least, middle))
+    )
+    return (
+        np.log((area + 10) / (total + 10)),
+        np.full(len(area), np.log1p(alike)),
+        np.sqrt(np.maximum(variance, 0)),
+        np.where((of_rim > FEW) & (of_middle > FEW), at_rim - z_middle, 0),
+        np.where(of_middle > FEW, least_middle, mean(least)),
+    )
+
+
+def _interior(labels: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Where a pixel's four neighbours belong to the same piece, (H, W), 1 there."""
+    inside = np.ones(labels.shape, np.uint8)
+    across, down = labels[:, 1:] != labels[:, :-1], labels[1:] != labels[:-1]
+    inside[:, 1:][across] = inside[:, :-1][across] = 0
+    inside[1:][down] = inside[:-1][down] = 0
+    return inside
+
+
+def _mean_where(regions: Regions, values: Plane, where: Mask) -> tuple[Numbers, Numbers]:
+    """Mean of a plane over the part of each piece that lies in a mask, and how many pixels that has."""
+    share = regions.mean(where.astype(np.float32))
+    mean = regions.mean(values * where) / np.maximum(share, 1 / regions.area)
+    return mean, share * regions.area

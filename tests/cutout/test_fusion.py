@@ -92,9 +92,46 @@ def test_pieces_cover_the_photograph_and_are_of_one_kind_each():
     lab = color.to_lab(photo_of(wheel(), (0.1, 0.1, 0.12)))
     found = regions.part(lab, (sure(disc()), sure(disc())), (0.5, 0.5))
     assert found.area.sum() == WIDTH * HEIGHT
-    assert found.measures.shape == (len(found.area), 33)
+    assert found.measures.shape == (len(found.area), 38)
     assert np.isfinite(found.measures).all()
     assert (found.kinds[found.labels] == regions.BACKDROP).mean() > 0.6
+
+
+def ring():
+    return disc(110) - disc(80)
+
+
+def test_one_pane_is_told_from_many_openings_by_how_much_of_what_agrees_with_the_backdrop_it_is():
+    numbers = {}
+    for name, true in (("pane", ring()), ("spokes", wheel())):
+        lab = color.to_lab(photo_of(true, (0.1, 0.1, 0.12)))
+        found = regions.part(lab, (sure(disc()), sure(disc())), (0.5, 0.5))
+        seen_through = found.labels[163, 238]  # between hub and rim, and two spokes of the wheel
+        assert found.kinds[seen_through] == regions.BACKDROP
+        numbers[name] = found.measures[seen_through, 33:35]
+    assert numbers["pane"][0] > -0.4
+    assert numbers["spokes"][0] < -1.5
+    assert numbers["spokes"][1] > numbers["pane"][1] + 1
+
+
+def test_the_doubt_of_a_look_in_the_middle_of_an_opening_is_measured_apart_from_its_surroundings():
+    doubting = (sure(disc()) - 0.6 * cv2.GaussianBlur(disc(30), (0, 0), 8)).astype(np.float32)
+    lab = color.to_lab(photo_of(ring(), (0.1, 0.1, 0.12)))
+    found = regions.part(lab, (sure(disc()), doubting), (0.9, 0.1))
+    opening = found.measures[found.labels[150, 180]]
+    assert opening[37] < opening[2] - 0.005
+
+
+def test_light_that_bends_along_the_rim_is_measured_from_rim_to_middle():
+    """A pane whose colour moves away from the backdrop's towards its rim, and one that is seen through."""
+    inward = cv2.distanceTransform((disc(80) > 0).astype(np.uint8), cv2.DIST_L2, 5)[..., None]
+    bent = 1 - np.float32(0.03) * np.exp(-inward / 4) * (disc(80) > 0)[..., None]
+    profiles = []
+    for light in (np.float32(1), bent):
+        lab = color.to_lab((photo_of(ring(), (0.1, 0.1, 0.12)) * light).astype(np.float32))
+        found = regions.part(lab, (sure(disc()), sure(disc())), (0.5, 0.5))
+        profiles.append(found.measures[found.labels[150, 180], 36])
+    assert profiles[1] > profiles[0] + 0.05
 
 
 def test_the_network_segmenter_gives_its_looks_along_with_the_matte():
