@@ -40,7 +40,7 @@ class Reporter:
             self._thread.start()
 
     def close(self, why: str) -> list[str]:
-        """Write the last report, and return a sentence if that was not possible."""
+        """Write the last report; return what stands out in it, or why there is none, a sentence each."""
         if self._thread is not None:
             self._thread.join()
         return self._write(RunFacts(self._started, time.time(), why, self._places))
@@ -49,7 +49,7 @@ class Reporter:
         facts = facts or RunFacts(self._started, None, "", self._places)
         try:
             rows = self._ledger.rows()
-            write_report(self._folder, rows, title=Path(self._catalogue.source).stem, run=facts)
+            told = write_report(self._folder, rows, title=Path(self._catalogue.source).stem, run=facts)
             failed = (
                 (order, failure.reason)
                 for order, state, _, failure in self._ledger.rows()
@@ -62,7 +62,7 @@ class Reporter:
                     self._put(name)
         except (ProdgenError, OSError) as error:
             return [f"the report could not be written: {error}"]
-        return []
+        return list(told)
 
     def _put(self, name: str) -> None:
         """Bring a report to where the pictures are; or take it away there, if there is none any more."""

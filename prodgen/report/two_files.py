@@ -23,7 +23,7 @@ from prodgen.catalogue import Order
 from prodgen.identity import MIRROR_PERCENT, NUMBERS
 from prodgen.ledger import OrderFailure, PictureRecord, State
 from prodgen.report import csv_table
-from prodgen.report.consistency import LooksByScene, SceneLooks, scene_of
+from prodgen.report.consistency import LooksByScene, SceneLooks, scene_of, sentences
 from prodgen.report.page_rows import (
     COLUMNS,
     STATUSES,
@@ -52,7 +52,9 @@ PLAIN_CHARACTERS = 300
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def write_report(out: Path, rows: Iterable[Row], *, title: str, run: RunFacts | None = None) -> None:
+def write_report(
+    out: Path, rows: Iterable[Row], *, title: str, run: RunFacts | None = None
+) -> tuple[str, ...]:
     """Write report.html and report.csv into a run's folder.
 
     Args:
@@ -60,6 +62,9 @@ def write_report(out: Path, rows: Iterable[Row], *, title: str, run: RunFacts | 
         rows: What `Ledger.rows()` gives; what was dropped from the sheet is left out.
         title: What the page is called, such as the sheet's name.
         run: When and where the pictures were made.
+
+    Returns:
+        What stands out side by side, a sentence each.
 
     Raises:
         ImageError: If the files cannot be written; what was there before is left as it was.
@@ -83,10 +88,12 @@ def write_report(out: Path, rows: Iterable[Row], *, title: str, run: RunFacts | 
             plain += block[: PLAIN_ROWS - len(plain)]
             count += len(block)
             page.write(_encoded(_data_block("rows", "[" + ",\n".join(lines) + "]")))
-        about = _about(title, run or RunFacts(), words, looks)
+        scenes = looks.compare()
+        about = _about(title, run or RunFacts(), words, scenes)
         page.write(
             _encoded(_data_block("about", _json(about)) + middle + _plain_table(plain, count) + bottom)
         )
+    return sentences(scenes)
 
 
 def _page_parts(title: str) -> tuple[str, str, str]:
@@ -106,7 +113,7 @@ def _page_parts(title: str) -> tuple[str, str, str]:
     return top, middle, bottom
 
 
-def _about(title: str, run: RunFacts, words: Words, looks: LooksByScene) -> dict[str, Any]:
+def _about(title: str, run: RunFacts, words: Words, scenes: Iterable[SceneLooks]) -> dict[str, Any]:
     """Return what the page's script has to know beside the rows."""
     return {
         "title": title,
@@ -118,7 +125,7 @@ def _about(title: str, run: RunFacts, words: Words, looks: LooksByScene) -> dict
         "mirrorPercent": MIRROR_PERCENT,
         "limits": limits_of(identity.profiles()),
         "words": words.texts,
-        "scenes": [_scene(scene) for scene in looks.compare()],
+        "scenes": [_scene(scene) for scene in scenes],
     }
 
 

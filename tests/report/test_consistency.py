@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prodgen.report import sentences, side_by_side
+from prodgen.report import sentences, side_by_side, write_report
 from prodgen.report.consistency import ASPECTS, LEAST_PICTURES, deviations, typical
 
 USUAL = {"fill": 0.6, "exposure_l": 62.0, "warmth_b": 3.0, "product_stops": 0.1}
@@ -133,6 +133,15 @@ def test_sentences_name_the_farthest_first_and_count_the_rest(row):
         "kitchen: 4 of 44 pictures stand out by the lightness of the scene (typically 62 L*): "
     )
     assert sentence.endswith("P41/kitchen/1 (20 L*), P43/kitchen/1 (25 L*), P42/kitchen/1 (30 L*) and 1 more")
+
+
+def test_whoever_writes_the_report_hears_what_stands_out(row, tmp_path):
+    looks = [*near("exposure_l", 62, 1, 40), {"exposure_l": 20}]
+    rows = [row(f"P{number}", look={**USUAL, **look}) for number, look in enumerate(looks)]
+
+    (sentence,) = write_report(tmp_path, rows, title="shop")
+
+    assert sentence.startswith("1 of 41 pictures stands out by the lightness of the scene")
 
 
 def test_nothing_is_said_where_all_match(row):
