@@ -123,8 +123,9 @@ class _Run:
         return self.end is not None or (self.waiting <= 0 and not self.moved)
 
     def _next_message(self) -> Iterator[Event]:
-        due = [self.overseer.due_at(), self.renew_at, *self.overseer.give_up_at()]
-        due.append(time.monotonic() + self.deadline - time.time())
+        due = [self.overseer.due_at(), self.renew_at]
+        if self.end is None:
+            due += [*self.overseer.give_up_at(), time.monotonic() + self.deadline - time.time()]
         due += [lane.probe_at for lane in self.lanes if lane.probe_at is not None]
         due += [limit for lane in self.lanes for _, limit in self._limits(lane)]
         try:
@@ -141,15 +142,23 @@ class _Run:
                 flight.future.cancel()
             lane.place.close(now=now)
         under_way = [flight.claim for lane in self.lanes for flight in lane.flights.values()]
+        self.probes.shutdown(wait=False, cancel_futures=True)
         self.ledger.release([*under_way, *(moved.claim for moved in self.moved)])
         self.moved.clear()
-        self.probes.shutdown(wait=False, cancel_futures=True)
 
     # Handing out.
 
     def _hand_out(self) -> None:
+        # First of all: whoever looks at an event for long lets leases end, and a claim would take them.
+        self._renew(time.monotonic())
         while self.end is None and (self._hand_out_a_moved_one() or self._hand_out_a_new_one()):
             pass
+
+    def _renew(self, now: float) -> None:
+        if now >= self.renew_at:
+            claims = [flight.claim for lane in self.lanes for flight in lane.flights.values()]
+            self.ledger.renew([*claims, *(x.claim for x in self.moved)], lease_s=self.rules.lease_s)
+            self.renew_at = now + self.rules.lease_s / RENEWALS
 
     def _hand_out_a_moved_one(self) -> bool:
         """Give an order that a place gave back to one that has not failed with it, if there is such a one."""
@@ -312,10 +321,6 @@ class _Run:
     # What is due.
 
     def _what_is_due(self, now: float) -> Iterator[Event]:
-        if now >= self.renew_at:
-            claims = [flight.claim for lane in self.lanes for flight in lane.flights.values()]
-            self.ledger.renew([*claims, *(x.claim for x in self.moved)], lease_s=self.rules.lease_s)
-            self.renew_at = now + self.rules.lease_s / RENEWALS
         for lane in self.lanes:
             if lane.probe_at is not None and now >= lane.probe_at:
                 lane.probe_at = None
@@ -334,7 +339,7 @@ class _Run:
         try:
             lane.place.probe()
             reason = ""
-        except ProdgenError as error:
+        except Exception as error:  # noqa: BLE001 - a probe that broke is no answer, and must be repeated
             reason = str(error) or type(error).__name__
         self.inbox.put(partial(self._on_probed, lane, reason))
 

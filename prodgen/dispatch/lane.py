@@ -64,6 +64,9 @@ class Lane:
     faults: int = 0
     """Suspect faults in a row."""
     lost_at: float | None = None
+    useless_since: float | None = None
+    """When it was lost without a picture since; None: it is of use. A place may answer each probe, and refuse
+    each order."""
     probe_at: float | None = None
     """When to probe; None while it is probed or not lost."""
     pause_s: float = field(default_factory=lambda: FIRST_PAUSE_S)
@@ -136,6 +139,7 @@ class Lane:
             self._draws.append(now - flight.begun)
         self.pictures += 1
         self.faults, self.pause_s, self.is_on_trial = 0, FIRST_PAUSE_S, False
+        self.useless_since = None
 
     def _leave(self, flight: Flight, now: float) -> None:
         if flight.step == "draw":
@@ -145,6 +149,7 @@ class Lane:
     def lose(self, now: float) -> None:
         """Give it no more orders until it answers a probe; each loss without a picture waits longer."""
         self.lost_at, self.probe_at = now, now + self.pause_s
+        self.useless_since = now if self.useless_since is None else self.useless_since
         self.pause_s = min(LONGEST_PAUSE_S, 2 * self.pause_s)
 
     def probed(self, now: float, *, answers: bool) -> None:

@@ -91,8 +91,8 @@ class Overseer:
     def give_up_at(self) -> Iterator[float]:
         """Give the time at which the run ends for want of any place, if all are lost."""
         if all(lane.is_lost for lane in self._lanes):
-            lost = (lane.lost_at or 0.0 for lane in self._lanes)
-            yield max(lost, default=self._begun) + self._rules.give_up_s
+            useless = (lane.useless_since or 0.0 for lane in self._lanes)
+            yield max(useless, default=self._begun) + self._rules.give_up_s
 
     def is_given_up(self, now: float) -> bool:
         """Whether all places have been lost for too long."""

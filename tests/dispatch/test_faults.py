@@ -7,6 +7,7 @@ import pytest
 
 from prodgen.dispatch import PictureFailed, PlaceBack, PlaceLost, Rules, StillWaiting, lane
 from prodgen.errors import (
+    BackendAuthError,
     BackendFaultError,
     BackendLostError,
     BackendOutOfMemoryError,
@@ -174,6 +175,35 @@ def test_a_run_without_any_place_left_gives_up_and_its_orders_wait(toys):
 
     assert ran.end == "no place"
     assert len(ran.ledger.waiting) == 3
+
+
+def test_a_place_that_answers_probes_and_refuses_every_order_is_given_up_too(toys, monkeypatch):
+    monkeypatch.setattr(lane, "FIRST_PAUSE_S", 0.02)
+    refusing = toys.Place("refusing", fault=failing_with(BackendAuthError("refusing", "a password is asked")))
+
+    ran = toys.go(3, [refusing], Rules(give_up_s=0.2))
+
+    assert ran.end == "no place"
+    assert refusing.probes >= 2
+    assert len(ran.ledger.waiting) == 3
+
+
+def test_a_probe_that_breaks_is_repeated(toys, monkeypatch):
+    monkeypatch.setattr(lane, "FIRST_PAUSE_S", 0.02)
+    place = toys.Place("a")
+    place.is_dead = True
+
+    def probe():
+        place.probes += 1
+        if place.probes == 1:
+            raise OSError("no more files may be open")
+        place.is_dead = False
+
+    place.probe = probe
+
+    ran = toys.go(3, [place], Rules(give_up_s=5))
+
+    assert len(ran.ledger.done) == 3
 
 
 def test_a_fault_of_prodgen_is_said_to_be_one(toys):

@@ -76,3 +76,16 @@ def test_a_deadline_ends_a_run_whose_places_are_all_lost(toys):
     dead.is_dead = True
 
     assert toys.go(3, [dead], Rules(deadline=time.time() + 0.3)).end == "deadline"
+
+
+def test_a_run_sleeps_while_its_last_picture_is_made_after_the_deadline(toys):
+    """A loop that asks again and again would take a core from the work that it waits for."""
+    place = toys.Place("a", 0.8)
+    ledger = toys.Ledger([toys.order(1)])
+    rules = Rules(deadline=time.time() + 0.1)
+
+    before = time.process_time()
+    events = list(run(ledger, [place], rules))
+
+    assert time.process_time() - before < 0.3
+    assert events[-1].counts.done == 1

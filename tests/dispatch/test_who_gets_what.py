@@ -93,6 +93,24 @@ def test_leases_of_orders_under_way_are_renewed(toys):
     assert ran.ledger.renewed >= 4
 
 
+def test_leases_are_renewed_before_anything_is_claimed_after_a_long_look_at_an_event(toys):
+    """A claim takes what has no lease any more, and that would be drawn twice."""
+    from prodgen.dispatch import Rules, Standing, run
+
+    ledger, said = toys.Ledger(map(toys.order, range(3))), []
+    claim, renew = ledger.claim, ledger.renew
+    ledger.claim = lambda *args, **named: said.append("claim") or claim(*args, **named)
+    ledger.renew = lambda *args, **named: said.append("renew") or renew(*args, **named)
+    for event in run(ledger, [toys.Place("a", 0.3, window=1)], Rules(lease_s=0.9)):
+        if isinstance(event, Standing) and "looked" not in said:
+            time.sleep(0.4)
+            said.append("looked")
+
+    after = said[said.index("looked") + 1 :]
+    assert "claim" in after
+    assert after.index("renew") < after.index("claim")
+
+
 def test_looking_at_an_event_does_not_stop_the_work(toys):
     place = toys.Place("a", 0.1)
     ledger = toys.Ledger(map(toys.order, range(4)))
