@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -30,6 +31,13 @@ from prodgen.text2image.wildcards import MAX_PROMPT, Wildcards
 
 MOST_KNOWN = 4096
 """Most kinds of rows whose settings are remembered; with more they are read again."""
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Halves of characters, by which Python also stands for bytes of a file's name that are not UTF-8."""
+
+_PICTURES = ("photo", "matte", "background", "sku")
+"""Columns that name files; a folder's photographs have their sku from theirs."""
 
 
 class RowPlanner:
@@ -97,7 +105,8 @@ class RowPlanner:
         for row in self._chosen():
             self.rows += 1
             before = self.faults.total
-            found = list(self._orders_of(row))
+            self._check_text(row)
+            found = list(self._orders_of(row)) if self.faults.total == before else []
             if self.faults.total == before:
                 yield from found
 
@@ -119,6 +128,14 @@ class RowPlanner:
 
     def _fault(self, row: Row, key: str, what: str, remedy: str = "") -> None:
         self.faults.add(SheetFault(row.number, self.catalogue.spelling(key) if key else "", what, remedy))
+
+    def _check_text(self, row: Row) -> None:
+        """Refuse what no UTF-8 file can hold: names of files and JSON escapes may be halves of characters."""
+        for key, cell in row.cells.items():
+            if not cell.isascii() and _SURROGATE.search(cell):
+                what = f"{str(cell)!a} is no text: it cannot be written in UTF-8"
+                self._fault(row, key, what, "rename the file" if key in _PICTURES else "write it anew")
+                return
 
     def _text(self, row: Row, key: str) -> str:
         if not (cell := row.cells.get(key)):

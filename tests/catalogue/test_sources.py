@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import io
 import json
+import os
 import sys
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -397,6 +398,23 @@ def test_two_photographs_of_one_name_in_a_folder_are_a_fault(shop: Path):
     (shop / "photos/1.png").write_bytes(b"")
 
     assert "'photos/1'" in refused(shop)
+
+
+@pytest.mark.skipif(os.name != "posix" or sys.platform == "darwin", reason="names are text on this system")
+def test_a_file_whose_name_is_no_text_is_a_fault_with_its_remedy(shop: Path):
+    Path(os.fsdecode(b"%s/photos/b\xff.jpg" % os.fsencode(shop))).write_bytes(b"")
+
+    said = refused(shop)
+
+    assert "rename the file" in said
+    said.encode()
+
+
+def test_half_a_character_in_json_is_a_fault(shop: Path):
+    sheet = shop / "half.json"
+    sheet.write_text('[{"photo": "photos/1.jpg", "name": "a \\ud83d"}]')
+
+    assert "name" in refused(sheet)
 
 
 def test_a_folder_without_photographs_is_refused(tmp_path: Path):
