@@ -15,7 +15,7 @@ from prodgen.ledger.records import (
     State,
 )
 from prodgen.ledger.run_status import PlaceState, RunStatus, read_status
-from prodgen.ledger.sidecars import Sidecar, read_sidecar, sidecar_bytes, sidecar_name
+from prodgen.ledger.sidecars import Sidecar, read_sidecar, sidecar_bytes, sidecar_name, thumbnail_names
 from prodgen.ledger.sqlite_ledger import SqliteLedger
 
 __all__ = [
@@ -39,4 +39,5 @@ __all__ = [
     "read_status",
     "sidecar_bytes",
     "sidecar_name",
+    "thumbnail_names",
 ]

@@ -72,12 +72,22 @@ def held(folder: Path, holder: Holder) -> Iterator[None]:
     _held.add(file)
     try:
         _take(file, folder)
-        os.ftruncate(file, 0)
-        os.write(file, json.dumps(asdict(holder)).encode())
+        _write_down(file, path, holder)
         yield
     finally:
         _held.discard(file)
         os.close(file)
+
+
+def _write_down(file: int, path: Path, holder: Holder) -> None:
+    try:
+        os.ftruncate(file, 0)
+        os.write(file, json.dumps(asdict(holder)).encode())
+    except OSError as error:
+        reason = f"the lock cannot be written ({error.strerror})"
+        raise LedgerError(
+            str(path), reason, "make room on the disk, and start the same command again"
+        ) from error
 
 
 def _take(file: int, folder: Path) -> None:

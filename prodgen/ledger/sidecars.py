@@ -1,7 +1,8 @@
-"""The JSON file beside each picture, from which a ledger knows a picture that it has not seen made."""
+"""What lies beside a picture: the JSON file by which a ledger knows a picture that it has not seen made."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import posixpath
 from collections.abc import Mapping
@@ -25,6 +26,13 @@ class Sidecar:
 def sidecar_name(output: str) -> str:
     """Return the name of a picture's sidecar: the picture's, with .json for its ending."""
     return f"{posixpath.splitext(output)[0]}.json"
+
+
+def thumbnail_names(slot: str) -> tuple[str, str]:
+    """Return the names of a slot's thumbnails, photograph and picture: the same in every run."""
+    digest = hashlib.sha256(slot.encode()).hexdigest()[:24]
+    folder = f"thumbnails/{digest[:2]}"
+    return f"{folder}/{digest}-before.jpg", f"{folder}/{digest}-after.jpg"
 
 
 def sidecar_bytes(order: Order, record: PictureRecord, story: Mapping[str, Any]) -> bytes:

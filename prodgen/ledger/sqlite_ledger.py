@@ -24,6 +24,7 @@ from prodgen.ledger.database import open_database
 from prodgen.ledger.entering import Tally
 from prodgen.ledger.planning import Ingredient, Planner, kept_picture
 from prodgen.ledger.records import Claim, Counts, OrderFailure, Others, PictureRecord, Planned, State
+from prodgen.ledger.sidecars import thumbnail_names
 from prodgen.ledger.stamps import NOT_BELIEVED, sha256_in, sha256_of, stamp_in
 from prodgen.storage import Store, is_url, open_store
 
@@ -246,10 +247,11 @@ class SqliteLedger:
         """Remove what a killed run left half-written where an order's files go."""
         if self._store.folder is None:
             return
-        output = self._store.folder / order.output
-        with suppress(OSError):
-            for unfinished in output.parent.glob(f".{escape(output.stem[:40])}-*{UNFINISHED}"):
-                unfinished.unlink()
+        for name in (order.output, *thumbnail_names(order.slot)):
+            file = self._store.folder / name
+            with suppress(OSError):
+                for unfinished in file.parent.glob(f".{escape(file.stem[:40])}-*{UNFINISHED}"):
+                    unfinished.unlink()
 
     def _holds(self, claim: Claim) -> bool:
         lease = self._leases.get(claim.order.slot)

@@ -15,7 +15,7 @@ from prodgen import codecs
 from prodgen.catalogue import Order
 from prodgen.errors import ProductNotKeptError
 from prodgen.images import RgbImage, reduced
-from prodgen.ledger import PictureRecord, sidecar_bytes, sidecar_name
+from prodgen.ledger import PictureRecord, sidecar_bytes, sidecar_name, thumbnail_names
 from prodgen.shots import Result, deliver
 from prodgen.shots.appearance import appearance, photo_as_placed
 from prodgen.storage import Store
@@ -49,7 +49,7 @@ def file_away(
         aside = next(iter(written), None)
         raise ProductNotKeptError(error.numbers, error.reasons, aside) from error
     ((output, picture),) = written.items()
-    before, after = _thumbnails(order)
+    before, after = thumbnail_names(order.slot)
     store.put(before, _jpeg(photo_as_placed(result.frame, BEFORE_PX)))
     store.put(after, _jpeg(_small(result.image)))
     verdict, story = result.verdict, result.as_dict()
@@ -76,12 +76,6 @@ def file_away(
     store.put(sidecar_name(output), sidecar_bytes(order, record, {**story, "picture": output}))
     store.put(output, picture)
     return record
-
-
-def _thumbnails(order: Order) -> tuple[str, str]:
-    """Return names that are the same in every run, spread over 256 folders."""
-    digest = hashlib.sha256(order.slot.encode()).hexdigest()[:24]
-    return tuple(f"thumbnails/{digest[:2]}/{digest}-{which}.jpg" for which in ("before", "after"))  # type: ignore[return-value]  # two of them
 
 
 def _small(image: RgbImage) -> RgbImage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -11,9 +12,11 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
+from prodgen.catalogue import Order
 from prodgen.errors import LedgerError, OutputInUseError, StorageError
 from prodgen.ledger import (
     Counts,
@@ -23,6 +26,8 @@ from prodgen.ledger import (
     open_run,
     read_status,
     run_lock,
+    sidecar_name,
+    thumbnail_names,
 )
 from prodgen.storage import Stored
 
@@ -76,6 +81,37 @@ def test_a_killed_run_holds_nothing(shop, another):
 
     with open_run(shop.out) as run:
         assert run.ledger.counts() == Counts(waiting=9)
+
+
+def test_what_a_killed_run_left_half_written_is_removed(shop, another):
+    order = Order("0/white", "0", 0, "all.jpg", "on a table", 7, "0.png")
+    names = (order.output, sidecar_name(order.output), *thumbnail_names(order.slot))
+    halves = [(shop.out / name).with_name(f".{Path(name).stem}-a1b2c3.part") for name in names]
+    others = shop.out / ".a-report-a1b2c3.part"
+    for half in (*halves, others):
+        half.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(b"half")
+    another.kill()
+    another.wait()
+
+    with open_run(shop.out):
+        pass
+
+    assert not [half for half in halves if half.exists()]
+    assert others.exists(), "what is of no order that was under way is not the ledger's"
+
+
+def test_a_lock_that_cannot_be_written_is_one_sentence_and_holds_nothing(shop, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run_lock.os, "write", full)
+        with pytest.raises(LedgerError, match=r"No space left on device.*make room"), open_run(shop.out):
+            pass
+
+    with open_run(shop.out):
+        pass
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no processes")
