@@ -52,6 +52,9 @@ HELD_BYTES_A_PIXEL = 60
 PIXELS_AT_FIRST = 4_000_000
 """Size of a picture before the first was seen."""
 
+SIZES = 32
+"""Pictures whose sizes are remembered: one large one among small ones counts until so many have followed."""
+
 PACKED = 64
 """Preparations kept for other processes, of about 40 kB each."""
 
@@ -80,7 +83,8 @@ class Crew:
         self._places: list[LocalPlace] = []
         self._packed: OrderedDict[str, bytes] = OrderedDict()
         """Preparations by product, for processes that have not made them."""
-        self._pixels = PIXELS_AT_FIRST
+        self._sizes: deque[int] = deque(maxlen=SIZES)
+        """Pixels of the last pictures; one that is not read yet may be as large as the largest of them."""
         self._is_closed = False
         most = max(1, default_workers() if workers is None else workers)
         self._workers = [CrewMember(f"worker {number}", self._start) for number in range(1, most + 1)]
@@ -109,6 +113,8 @@ class Crew:
             for place in self._places:
                 self.interrupt(place)
             links = [worker.link for worker in self._workers if worker.link is not None]
+        for link in links:
+            link.hang_up()  # all of them first, so that they end at the same time
         for link in links:
             link.close()
 
@@ -160,7 +166,8 @@ class Crew:
         took = time.monotonic() - job.begun
         match report:
             case Prepared():
-                self._pixels = report.pixels
+                job.pixels = report.pixels
+                self._sizes.append(report.pixels)
                 self._keep_packed(job.product, report.packed)
                 job.is_prepared, job.asks_backend = True, report.asks_backend
                 self._await_drawing(job)
@@ -255,9 +262,12 @@ class Crew:
     def _fits_one_more(self) -> bool:
         """Whether there is memory for one more step of the CPU's work."""
         processes = sum(worker.link is not None for worker in self._workers) * self._is_apart
-        held = sum(job.worker is not None for job in self._jobs.values()) * HELD_BYTES_A_PIXEL
-        steps = (1 + sum(worker.works_on is not None for worker in self._workers)) * STEP_BYTES_A_PIXEL
-        return processes * PROCESS_BYTES + (held + steps) * self._pixels <= self._memory
+        unknown = max(self._sizes, default=PIXELS_AT_FIRST)
+        held = sum(job.pixels or unknown for job in self._jobs.values() if job.worker is not None)
+        worked_on = (worker.works_on for worker in self._workers)
+        steps = unknown + sum(job.pixels or unknown for job in worked_on if job is not None)
+        taken = processes * PROCESS_BYTES + held * HELD_BYTES_A_PIXEL + steps * STEP_BYTES_A_PIXEL
+        return taken <= self._memory
 
     # Going on.
 

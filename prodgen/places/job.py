@@ -45,6 +45,8 @@ class Job:
     is_drawn: bool = False
     is_committed: bool = False
     """Its files are being written; it cannot be taken back."""
+    pixels: int = 0
+    """Size of its photograph or canvas, whichever is larger; 0 until it is prepared."""
     submitted: float = 0.0
     """When it came, by the monotonic clock."""
     begun: float = 0.0

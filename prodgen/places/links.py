@@ -38,6 +38,9 @@ class Link(Protocol):
     def send(self, command: Command) -> None:
         """Tell it to do something; never waits for it to be done."""
 
+    def hang_up(self) -> None:
+        """Tell it to end, and wait for nothing."""
+
     def close(self) -> None:
         """End it."""
 
@@ -48,7 +51,7 @@ class ThreadLink:
     def __init__(self, workplace: Workplace, on_report: OnReport, on_end: OnEnd) -> None:
         self._bench = Bench(workplace, on_report)
         self.send = self._bench.take
-        self.close = self._bench.close
+        self.hang_up = self.close = self._bench.close
 
 
 class ProcessLink:
@@ -77,7 +80,7 @@ class ProcessLink:
 
     def close(self) -> None:
         """Close its life line, and wait a little."""
-        self._hang_up()
+        self.hang_up()
         try:
             self._process.wait(LAST_WORDS_S)
         except subprocess.TimeoutExpired:
@@ -89,11 +92,12 @@ class ProcessLink:
             with self._process.stdout as stream:
                 while (report := _receive(stream)) is not None:
                     self._on_report(report)
+        self.hang_up()  # one that lives, and whose report could not be read, is to end too
         code = self._process.wait()
-        self._hang_up()
         self._on_end(_reason(code))
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
+        """Close its life line."""
         if self._process.stdin is not None:
             with self._lock, suppress(BrokenPipeError):
                 self._process.stdin.close()
@@ -118,6 +122,7 @@ def serve() -> None:
         bench.take(command)
     bench.close()
     bench.wait(LAST_WORDS_S - 1)
+    workplace.pictures.close()
     os._exit(0)  # without waiting for threads: one may hang at a backend for half an hour
 
 
@@ -139,7 +144,7 @@ def _receive(stream: IO[bytes]) -> Any:
     """Return the next value; None at the end, also in the middle of one."""
     try:
         return pickle.load(stream)  # noqa: S301 - from our own process
-    except (EOFError, OSError, ValueError, pickle.UnpicklingError):
+    except Exception:  # noqa: BLE001 - a torn pickle may be anything, says pickle's documentation
         return None
 
 

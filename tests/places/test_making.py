@@ -22,7 +22,8 @@ from prodgen.errors import (
     SettingError,
     StorageError,
 )
-from prodgen.places import Backend, Workplace, bench, local_place, messages
+from prodgen.places import Backend, Crew, Workplace, bench, local_place, messages
+from prodgen.places.messages import Failed, Prepared
 from prodgen.server import Behaviour
 from prodgen.server.socket_server import listening
 from prodgen.storage import FetchedFiles, open_store
@@ -259,3 +260,62 @@ def test_a_probe_of_a_server_that_never_answers_ends(shop, monkeypatch):
             place.probe()
 
     assert time.monotonic() - begun < 10
+
+
+class ToldLink:
+    """A worker that does nothing but note what it is told."""
+
+    def __init__(self, told):
+        self.told = told
+
+    def send(self, command):
+        self.told.append(command)
+
+    def hang_up(self):
+        self.told.append("hang up")
+
+    def close(self):
+        self.told.append("close")
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What the workers of all crews are told; they do nothing."""
+    commands = []
+    monkeypatch.setattr(Crew, "_start", lambda _crew, _worker: ToldLink(commands))
+    return commands
+
+
+def test_where_there_is_memory_for_one_no_two_work_at_once(shop, steps, told):
+    place = shop.crew(workers=3, memory=1).place("embedded://")
+
+    for number in range(3):
+        place.submit(shop.order(number, photo=number), steps)
+
+    assert len(told) == 1
+
+
+def test_one_large_photograph_among_small_ones_is_not_forgotten(shop, steps, told):
+    crew = shop.crew(workers=3, memory=3 << 30)
+    place = crew.place("embedded://")
+    for number, pixels in ((1, 8_000_000), (2, 10_000)):
+        place.submit(shop.order(number), steps)
+        crew._on_report(Prepared(number, pixels, asks_backend=True, packed=None))
+        crew._on_report(Failed(number, ImageError("broken")))
+    told.clear()
+
+    for number in range(3):
+        place.submit(shop.order(number, photo=number), steps)
+
+    assert len(told) == 1, "one step takes all that three gigabytes have room for"
+
+
+def test_workers_are_told_to_end_before_one_of_them_is_waited_for(shop, steps, told):
+    crew = shop.crew(workers=2)
+    place = crew.place("embedded://")
+    for number in range(2):
+        place.submit(shop.order(number, photo=number), steps)
+
+    crew.close()
+
+    assert told[-4:] == ["hang up", "hang up", "close", "close"]
