@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def batch(
         reporter = Reporter(run.ledger, catalogued, store, folder)
         ended = RunEnded("complete", run.ledger.counts(), {})
         if planned.total > planned.done:
-            pictures = FetchedFiles(folder)
+            pictures = FetchedFiles(stack.enter_context(_scratch(folder)))
             stack.callback(pictures.close)
             places, newcomers = stack.enter_context(
                 open_places(
@@ -137,6 +138,17 @@ def batch(
         run.end(ended.end)
         yield from map(Notice, reporter.close(ended.end))
     yield ended
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """Give a folder for what is fetched; what lies there already is of a run that was killed."""
+    scratch = folder / ".fetched"
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _wishes(given: Mapping[str, Any]) -> Wishes:

@@ -155,3 +155,13 @@ def test_leaving_the_loop_ends_the_run_and_the_next_one_can_begin(catalogue, tmp
             break
 
     assert go(prompt="a")[-1].counts.done == 3
+
+
+def test_what_a_killed_run_had_fetched_is_removed_and_nothing_fetched_stays(go, tmp_path):
+    left = tmp_path / "out" / ".fetched" / "fetched-a1b2c3"
+    left.mkdir(parents=True)
+    (left / "mug.jpg").write_bytes(b"half")
+
+    go(limit=1)
+
+    assert not (tmp_path / "out" / ".fetched").exists()
