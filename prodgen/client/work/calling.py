@@ -116,7 +116,7 @@ class Worker:
 
     def _stop_when_it_runs(self, task_id: str) -> None:
         """Ask until the call runs, then stop it: no server can take a call out of its queue."""
-        while self.task_id == task_id:
+        while self.task_id == task_id and not self.connection.is_closed:
             try:
                 if tasks.interrupt_ours(self.connection, task_id):
                     return
