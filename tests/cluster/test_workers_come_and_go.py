@@ -27,7 +27,8 @@ def test_a_worker_that_is_killed_at_80_percent_costs_only_what_it_had_in_its_han
     events = products.go(farm.address, on_event=kill_at_80_percent)
 
     assert products.is_whole(events)
-    assert any(isinstance(event, PlaceLost) and event.place == "doomed" for event in events)
+    reasons = [event.reason for event in events if isinstance(event, PlaceLost) and event.place == "doomed"]
+    assert "worker 'doomed' went away" in reasons[0]  # at once, and not after a time-out
     again = {slot: times for slot, times in products.drawn.items() if times > 1}
     assert len(again) <= 3
     assert set(again.values()) <= {2}
