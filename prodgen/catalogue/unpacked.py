@@ -30,15 +30,22 @@ MAX_SPOILT = 10_000
 
 _PIECE = 1 << 20
 
+LONGEST_PIECE = 4 * _PIECE
+"""Most bytes of a sheet's XML without the end of a tag. A cell holds 32,767 characters, each written in 6
+bytes at most ("&quot;"): 192 KiB. Without such an end a piece would grow, and be copied, with each read."""
+
+_LONG_TAG = re.compile(rb"<\w[^<>]{4096}")
+"""A tag with more letters than any program writes; cut by the end of a piece, it could hide a cell."""
+
 _TAG = rb"<(?:\w+:)?"
-_CELL_OF_MANY_COLUMNS = re.compile(_TAG + rb"c\s[^>]*?\br=[\"']([A-Z]{2,3})\d+[\"'][^>/]*>")
-_CELL_OF_A_HIGH_ROW = re.compile(_TAG + rb"(?:c|row)\s[^>]*?\br=[\"'][A-Z]{0,3}(\d{6,7})[\"'][^>/]*>")
+_CELL_OF_MANY_COLUMNS = re.compile(_TAG + rb"c\s[^<>]*?\br=[\"']([A-Z]{2,3})\d+[\"'][^<>/]*>")
+_CELL_OF_A_HIGH_ROW = re.compile(_TAG + rb"(?:c|row)\s[^<>]*?\br=[\"'][A-Z]{0,3}(\d{6,7})[\"'][^<>/]*>")
 _COLUMNS_WITH_ONE_LETTER, _ROWS_WITH_FIVE_DIGITS = 26, 99_999
-_ODS_TAG = re.compile(rb"<(/?)table:(table-row|table-cell|covered-table-cell|table)\b([^>]*)>")
+_ODS_TAG = re.compile(rb"<(/?)table:(table-row|table-cell|covered-table-cell|table)\b([^<>]*)>")
 _ODS_REPEATED = re.compile(rb"number-(?:rows|columns)-repeated=[\"'](\d{1,9})[\"']")
 _SPOILT_CELL = re.compile(
-    _TAG + rb"c\s([^>]*)>\s*(<(?:\w+:)?f\b[^>]*(?:/>|>[^<]*</(?:\w+:)?f>))?"
-    rb"\s*(?:<(?:\w+:)?v(?:\s*/>|>([^<]*)</(?:\w+:)?v>))?\s*</(?:\w+:)?c>"
+    _TAG + rb"c\s([^<>]*)>\s*+(<(?:\w+:)?f\b[^<>]*(?:/>|>[^<]*</(?:\w+:)?f>))?"
+    rb"\s*+(?:<(?:\w+:)?v(?:\s*/>|>([^<]*)</(?:\w+:)?v>))?\s*+</(?:\w+:)?c>"
 )
 _ATTRIBUTE = re.compile(rb"([\w:]+)=(?:\"([^\"]*)\"|'([^']*)')")
 _REFERENCE = re.compile(rb"([A-Z]{1,3})(\d{1,7})")
@@ -57,8 +64,9 @@ def check_unpacked(path: Path) -> None:
     with _opened(path) as book:
         for entry in book.infolist():
             is_sheet = entry.filename.startswith("xl/worksheets/") or entry.filename == "content.xml"
+            # What is no sheet is only counted: a picture in it need not have the end of a tag anywhere.
             extent = _OdsExtent() if entry.filename == "content.xml" else _XlsxExtent()
-            for piece in _pieces(book, entry):
+            for piece in (_pieces if is_sheet else _parts)(book, entry):
                 left -= len(piece)
                 if left < 0:
                     raise SettingError(
@@ -66,6 +74,8 @@ def check_unpacked(path: Path) -> None:
                         " save it as CSV, which may have any size"
                     )
                 if is_sheet:
+                    if _LONG_TAG.search(piece):
+                        raise _damaged(book)
                     extent.look(piece)
                     if extent.cells > MAX_CELLS:
                         raise SettingError(
@@ -161,19 +171,31 @@ def _opened(path: Path) -> zipfile.ZipFile:
         raise SettingError(f"sheet {str(path)!r} cannot be read: {remedy}") from error
 
 
-def _pieces(book: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Unpack an entry, cut behind a row where there are any; the size that it claims is not believed."""
+def _damaged(book: zipfile.ZipFile) -> SettingError:
+    return SettingError(f"sheet {book.filename!r} is damaged; save it again")
+
+
+def _parts(book: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Unpack an entry, part by part; the size that it claims is not believed."""
     entry.file_size = sys.maxsize  # otherwise zipfile stops at the size that is claimed
-    rest = b""
     try:
         with book.open(entry) as file:
             while part := file.read(_PIECE):
-                part = rest + part
-                end = (part.rfind(b"row>") + 1 or part.rfind(b">") - 2) + 3
-                rest = part[end:]
-                yield part[:end]
+                yield part
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
-        raise SettingError(f"sheet {book.filename!r} is damaged; save it again") from error
+        raise _damaged(book) from error
+
+
+def _pieces(book: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Unpack an entry that is XML, cut behind a row where there are any."""
+    rest = b""
+    for part in _parts(book, entry):
+        piece = rest + part
+        end = (piece.rfind(b"row>") + 1 or piece.rfind(b">") - 2) + 3
+        rest = piece[end:]
+        if len(rest) > LONGEST_PIECE:
+            raise _damaged(book)
+        yield piece[:end]
     yield rest
 
 

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -467,3 +468,25 @@ def test_a_file_url_is_a_sheet_as_its_path_is(shop: Path, sheet: Sheet):
     (order,) = plan_orders(read_catalogue(f"file://{path}"), Wishes(prompt="x"))
 
     assert order.photo == str(shop / "photos/1.jpg")
+
+
+@pytest.mark.parametrize(
+    "filling",
+    [b" " * (24 << 20), b"<c " * (1 << 20), b'<c r="A1">' + b" " * (1 << 20) + b"<x>", b"<c " + b" " * 9999],
+    ids=["nothing but spaces", "tags without an end", "a cell of spaces", "a tag that hides a cell"],
+)
+def test_a_workbook_that_is_slow_to_search_is_searched_in_a_moment(shop: Path, filling: bytes):
+    path = workbook(shop, {1: ("photo", "sku"), 2: ("photos/1.jpg", "a")})
+    slow = shop / "slow.xlsx"
+    with zipfile.ZipFile(path) as book, zipfile.ZipFile(slow, "w", zipfile.ZIP_DEFLATED) as other:
+        for name in book.namelist():
+            content = book.read(name)
+            if name.startswith("xl/worksheets/"):
+                content = content.replace(b"</sheetData>", filling + b"</sheetData>")
+            other.writestr(name, content)
+    begun = time.process_time()
+
+    with pytest.raises(SettingError, match="save it again"):
+        read_catalogue(slow)
+
+    assert time.process_time() - begun < 5, "the time grows by the square of the size"
