@@ -14,8 +14,12 @@ from functools import lru_cache
 MAX_BYTES = 100
 """Most bytes of a safe name. File systems end at 255, for two of them with a seed and an ending."""
 
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*={}%#&\ud800-\udfff\u2028\u2029\U000f0000-\U0010ffff]')
-"""Control characters, what Windows forbids, and what means something in a URL or a template."""
+_UNSAFE = re.compile(
+    r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*={}%#&\ud800-\udfff'
+    r"\u2028-\u202e\u2066-\u2069\U000f0000-\U0010ffff]"
+)
+"""Control characters (also those that turn the direction of writing, so that a name ends otherwise than it
+seems to), what Windows forbids, and what means something in a URL or a template."""
 
 _EDGES = re.compile(r"^[ .~-]|[ .]$")
 """A dot hides a file or leads up, a dash begins an option, and Windows drops dots and spaces at the end."""

@@ -106,6 +106,12 @@ def test_a_name_says_what_it_was_made_of(text: str):
         assert raw.decode("utf-8", "surrogatepass") == text
 
 
+def test_no_name_turns_the_direction_of_writing():
+    assert safe_name("mug-\u202egpj.exe") == "mug-=E2=80=AEgpj.exe"
+    assert safe_name("\u2066a\u2069") == "=E2=81=A6a=E2=81=A9"
+    assert safe_name("\u05d0\u05d1\u200d") == "\u05d0\u05d1\u200d", "Hebrew itself needs no sign for that"
+
+
 def test_plain_skus_stay_as_they_are():
     for plain in ("00123", "90.750", "4006381333931", "Mug (red) No. 5", "tasse_blå+1", "日本語"):
         assert safe_name(plain) == plain
