@@ -235,6 +235,16 @@ def _wait_for(cluster: Cluster, started: Sequence[subprocess.Popen[bytes]]) -> N
         time.sleep(0.1)
 
 
+def own_program() -> list[str]:
+    """Return the command that starts this very prodgen.
+
+    Not `-m prodgen`: Python would look for every module in the folder where the user stands first, and a
+    file such as h2.py in a folder of products would be run.
+    """
+    code = f"import sys; sys.path[:] = {sys.path!r}; from prodgen.__main__ import run; run()"
+    return [sys.executable, "-c", code]
+
+
 @contextmanager
 def _scheduler_at(
     address: str, backends: Sequence[str], workers: int | None, memory: int | None
@@ -252,7 +262,7 @@ def _scheduler_at(
 
     options: Any = {"n_workers": 0, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(**options) as scheduler:
-        command = [sys.executable, "-m", "prodgen", "worker", "--leave-with-scheduler"]
+        command = [*own_program(), "worker", "--leave-with-scheduler"]
         command += ["--scheduler", scheduler.scheduler_address]
         command += ["--workers", str(share_of_workers), "--memory", f"{max(256, share_of_memory >> 20)}M"]
         started = [
