@@ -7,7 +7,8 @@ import re
 import stat
 from functools import lru_cache
 
-from prodgen.errors import SettingError
+from prodgen.errors import SettingError, StorageError
+from prodgen.storage import file_path
 
 WEB = ("http", "https")
 STORES = ("s3", "gs", "az", "file")
@@ -22,6 +23,8 @@ class PicturePlaces:
     """Turns what cells say into paths and URLs, by one rule for a whole sheet."""
 
     def __init__(self, folder: str, *, allow_outside: bool, allow_urls: bool) -> None:
+        if folder.lower().startswith("file://"):
+            folder = str(file_path(folder))
         self.is_remote = "://" in folder
         self.folder = folder.rstrip("/") if self.is_remote else os.path.normpath(folder)
         self._start = self.folder.rstrip(os.sep) + os.sep
@@ -50,6 +53,10 @@ class PicturePlaces:
             return f"{self._start}{path}"
         if self.is_remote:
             raise SettingError(f"{cell!r} is no plain path below the sheet's folder, {self.folder!r}")
+        return self._local(path, cell)
+
+    def _local(self, path: str, cell: str) -> str:
+        """Return a path of this machine, absolute and without "..", if it may be read."""
         whole = os.path.normpath(os.path.join(self.folder, path))  # noqa: PTH118 - 100,000 of them
         if not (self.allow_outside or self._is_below(whole, self.folder)):
             raise SettingError(f"{cell!r} leads out of the sheet's folder; say --allow-outside")
@@ -97,10 +104,14 @@ class PicturePlaces:
             )
         if any(letter.isspace() or ord(letter) < 32 for letter in cell):
             raise SettingError(f"{cell!r} is a URL with a space in it; write %20")
-        if scheme == "file" and not self.allow_outside:
-            path = os.path.normpath("/" + rest.partition("/")[2])
-            if not self._is_below(path, self.folder):
-                raise SettingError(f"{cell!r} leads out of the sheet's folder; say --allow-outside")
+        if scheme == "file":
+            try:
+                path = str(file_path(cell))
+            except StorageError as error:
+                raise SettingError(str(error)) from error
+            if "\0" in path:
+                raise SettingError("is no path: it holds a null character")
+            return self._local(path, cell)
         return f"{scheme}://{rest}"
 
     @staticmethod

@@ -6,6 +6,15 @@ bytes and names, not pictures.
 
 from prodgen.storage.fetched_files import FetchedFiles
 from prodgen.storage.store import Store, Stored
-from prodgen.storage.store_addresses import is_url, open_store, split_object, state_folder
+from prodgen.storage.store_addresses import file_path, is_url, open_store, split_object, state_folder
 
-__all__ = ["FetchedFiles", "Store", "Stored", "is_url", "open_store", "split_object", "state_folder"]
+__all__ = [
+    "FetchedFiles",
+    "Store",
+    "Stored",
+    "file_path",
+    "is_url",
+    "open_store",
+    "split_object",
+    "state_folder",
+]

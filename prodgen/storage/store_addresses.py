@@ -34,7 +34,7 @@ def open_store(address: str | Path) -> Store:
         return FolderStore(Path(address))
     scheme, text = url[1].lower(), str(address)
     if scheme == "file":
-        return FolderStore(_path_of(text))
+        return FolderStore(file_path(text))
     _check_scheme(scheme, text)
     bucket, _, prefix = text[url.end() :].partition("/")
     if "@" in bucket or ":" in bucket:
@@ -56,7 +56,7 @@ def split_object(address: str) -> tuple[str, str]:
         StorageError: If it is no URL of an object.
     """
     if address.lower().startswith("file:"):
-        path = _path_of(address)
+        path = file_path(address)
         return str(path.parent), path.name
     scheme, _, rest = address.partition("://")
     bucket, _, name = rest.partition("/")
@@ -75,7 +75,12 @@ def state_folder(address: str) -> Path:
     return Path(home) / "prodgen" / f"{name}-{hashlib.sha256(address.encode()).hexdigest()[:12]}"
 
 
-def _path_of(url: str) -> Path:
+def file_path(url: str) -> Path:
+    """Return the path that a file:// URL stands for, its %2E and the like read.
+
+    Raises:
+        StorageError: If it names another machine.
+    """
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost") or not parts.path:
         raise StorageError(url, "is no file of this machine; write it as file:///FOLDER")

@@ -126,8 +126,24 @@ def test_urls_of_other_kinds_or_with_secrets_are_refused_in_any_case(sheet: Shee
 def test_a_file_url_counts_as_a_path(sheet: Sheet, shop: Path, outside: Path):
     inside = f"file://{shop}/photos/1.jpg"
 
-    assert photo_of(sheet(f"photo,sku\n{inside},a\n"), allow_urls=True) == inside
+    assert photo_of(sheet(f"photo,sku\n{inside},a\n"), allow_urls=True) == str(shop / "photos/1.jpg")
     assert "--allow-outside" in refused(sheet(f"photo,sku\nfile://{outside},a\n"), allow_urls=True)
+
+
+@pytest.mark.parametrize("climbing", ["%2e%2e/secret.jpg", "photos/%2E%2E/..%2fsecret.jpg", "link.jpg"])
+def test_no_spelling_of_a_file_url_leads_out_of_the_folder(
+    sheet: Sheet, shop: Path, outside: Path, climbing: str
+):
+    (shop / "link.jpg").symlink_to(outside)
+
+    said = refused(sheet(f"photo,sku\nfile://{shop}/{climbing},a\n"), allow_urls=True)
+
+    assert "leads out of the sheet's folder; say --allow-outside" in said
+
+
+@pytest.mark.parametrize("url", ["file://server/share/1.jpg", "file:///a%00b.jpg", "file:///dev/zero"])
+def test_a_file_url_of_no_file_is_a_fault_of_its_row(sheet: Sheet, url: str):
+    assert refused(sheet(f"photo,sku\n{url},a\n"), allow_urls=True, allow_outside=True)
 
 
 def test_only_the_rows_of_given_photographs_can_be_taken(shop: Path):
