@@ -11,7 +11,7 @@ import hashlib
 import pickle
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -72,7 +72,9 @@ class _Job:
     drawing: DrawnShot = field(init=False)
     result: Result = field(init=False)
     client: Client | None = None
-    """The client that draws for it now."""
+    """The client that draws for it now; others may wait for their turn with the same one."""
+    is_calling: bool = False
+    """Whether the call that its client makes is its own."""
     may_enter: threading.Event = field(default_factory=threading.Event)
     """Set when its call may go to the backend, or will not any more."""
 
@@ -85,6 +87,8 @@ class Bench:
         self._jobs: dict[int, _Job] = {}
         self._kept: OrderedDict[Hashable, PreparedShot] = OrderedDict()
         self._clients: dict[Backend, Client] = {}
+        self._borrowed: Counter[Client] = Counter()
+        """How many jobs have each client; calls wait for their turn with it."""
         self._running: set[int] = set()
         self._thread = threading.local()
         self._lock = threading.Lock()
@@ -149,7 +153,7 @@ class Bench:
 
     def _drop(self, number: int) -> None:
         job = self._jobs.get(number)
-        if job is not None and job.client is not None:
+        if job is not None and job.client is not None and job.is_calling:
             self._retire(job.backend, job.client)
             job.client.cancel()
         self._leave(number)
@@ -180,28 +184,20 @@ class Bench:
         return Prepared(number, pixels, shot.recipe.asks_backend, packed)
 
     def _draw(self, number: int, job: _Job) -> Report:
-        client = self._client(job.backend)
-        job.client = client
-        tools = Tools(client=lambda: client)
-        try:
+        with self._lent(job) as client:
+            tools = Tools(client=lambda: client)
             try:
                 job.drawing = draw(job.prepared, tools, seed=job.tries.seed)
             except BackendOutOfMemoryError:
                 with suppress(BackendError):
                     client.service.unload_checkpoint()
                 job.drawing = draw(job.prepared, tools, seed=job.tries.seed)
-        except BackendError:
-            self._retire(job.backend, client)  # it may come back as another server
-            raise
-        finally:
-            job.client = None
-            if self._clients.get(job.backend) is not client:
-                client.close()
         return Done(number, "draw")
 
     def _complete(self, number: int, job: _Job) -> Report:
-        tools = Tools(client=lambda: self._client(job.backend))
-        result = job.tries.settle(complete(job.drawing, tools))
+        with self._lent(job) as client:
+            tools = Tools(client=lambda: client)
+            result = job.tries.settle(complete(job.drawing, tools))
         del job.drawing
         if result is not None:
             job.result = result
@@ -227,12 +223,38 @@ class Bench:
             job.may_enter.clear()
         if number not in self._jobs:
             raise Interrupted("dropped")
+        if job is not None:
+            job.is_calling = True
         try:
             yield
         finally:
+            if job is not None:
+                job.is_calling = False
             self._report(Left(number))
 
     # Its connections.
+
+    @contextmanager
+    def _lent(self, job: _Job) -> Iterator[Client]:
+        """Give a job its backend's client; one that was retired is closed by the last that has it."""
+        client = job.client = self._client(job.backend)
+        # The embedded backend has no turns: one thread draws, so that each call is the job's own.
+        job.is_calling = job.backend.is_inside
+        try:
+            yield client
+        except BackendError:
+            self._retire(job.backend, client)  # it may come back as another server
+            raise
+        finally:
+            job.client = None
+            with self._lock:
+                self._borrowed[client] -= 1
+                is_last = not self._borrowed[client]
+                if is_last:
+                    del self._borrowed[client]
+                is_retired = self._clients.get(job.backend) is not client
+            if is_last and is_retired:
+                client.close()
 
     def _client(self, backend: Backend) -> Client:
         with self._lock:
@@ -240,6 +262,7 @@ class Bench:
             if client is None:
                 client = Client(backend.address, dialect=backend.dialect, turn=self._turn)
                 self._clients[backend] = client
+            self._borrowed[client] += 1
             return client
 
     def _retire(self, backend: Backend, client: Client) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from concurrent.futures import CancelledError
 
@@ -169,6 +168,36 @@ def test_a_backend_gets_one_call_at_a_time_and_the_next_one_at_once(shop, steps)
     assert time.monotonic() - begun > 4 * 0.5
 
 
+def test_an_order_that_is_taken_back_at_the_gate_does_not_stop_the_one_that_is_drawn(shop, steps):
+    """Both have one connection to their backend."""
+    with listening(embedded_server(Behaviour(delay_s=2), engine="load-test")) as url:
+        place = shop.crew().place(url)
+        drawn, waiting = (place.submit(shop.order(number), steps) for number in (1, 2))
+        while not place.to_draw:
+            time.sleep(0.02)
+
+        assert waiting.cancel()
+
+        assert drawn.result(30).seed == 1
+        assert place.submit(shop.order(3), steps).result(30).seed == 3
+
+
+def test_closing_at_once_ends_the_drawing_although_another_order_waits_with_its_connection(shop, steps):
+    with listening(embedded_server(Behaviour(delay_s=60), engine="load-test")) as url:
+        place = shop.crew().place(url)
+        for number in (1, 2):
+            place.submit(shop.order(number), steps)
+        while not place.to_draw:
+            time.sleep(0.02)
+        (bench_of_it,) = (worker.link.send.__self__ for worker in place._crew._workers)
+        time.sleep(0.3)
+
+        place.close(now=True)
+
+        bench_of_it.wait(20)
+        assert not bench_of_it._running, "the server was not told to stop"
+
+
 def test_closing_at_once_interrupts_what_is_drawn(shop, steps):
     with listening(embedded_server(Behaviour(delay_s=4), engine="load-test")) as url:
         place = shop.crew().place(url)
@@ -215,10 +244,8 @@ def test_a_place_takes_more_orders_where_preparing_takes_longer_than_drawing(sho
 def test_preparations_go_before_completions_so_that_no_backend_waits_for_them(shop, steps):
     with listening(embedded_server(Behaviour(delay_s=0.3), engine="load-test")) as url:
         place = shop.crew().place(url)
-        done = threading.Event()
-        futures = [place.submit(shop.order(number, number % 3), steps) for number in range(1, 4)]
-        futures[-1].add_done_callback(lambda _: done.set())
-        assert done.wait(60)
+        for future in [place.submit(shop.order(number, number % 3), steps) for number in range(1, 4)]:
+            future.result(60)
 
     prepared = [number for number, (_, step) in enumerate(steps) if step == "prepare"]
     completed = [number for number, (_, step) in enumerate(steps) if step == "complete"]
