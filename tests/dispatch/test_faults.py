@@ -179,6 +179,7 @@ def test_a_run_without_any_place_left_gives_up_and_its_orders_wait(toys):
 
 def test_a_place_that_answers_probes_and_refuses_every_order_is_given_up_too(toys, monkeypatch):
     monkeypatch.setattr(lane, "FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr(lane, "LONGEST_PAUSE_S", 0.02)
     refusing = toys.Place("refusing", fault=failing_with(BackendAuthError("refusing", "a password is asked")))
 
     ran = toys.go(3, [refusing], Rules(give_up_s=0.2))
