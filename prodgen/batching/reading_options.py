@@ -1,4 +1,4 @@
-"""Options of a catalogue run that have a grammar: "8G" of memory, a scene as "NAME=TEMPLATE"."""
+"""Options of a catalogue run that have a grammar: memory, scenes, the address of a cluster."""
 
 from __future__ import annotations
 
@@ -10,6 +10,38 @@ _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 LEAST_BYTES = 2**28
 """Least memory that is taken for meant: a shot of 1300x2000 pixels needs a gigabyte (docs/benchmarks.md)."""
+
+MOST_LOCAL_WORKERS = 256
+"""Most workers of "local:N": each is a process with an interpreter, and has a machine's cores to share."""
+
+
+def read_cluster(text: str) -> str:
+    """Return "local:N", or the address of a Dask scheduler, as it is.
+
+    Raises:
+        WrongValueError: If it is neither.
+    """
+    kind, _, number = text.partition(":")
+    if kind != "local":
+        return read_scheduler(text, name="cluster")
+    if not re.fullmatch(r"[1-9]\d{0,2}", number, re.ASCII) or int(number) > MOST_LOCAL_WORKERS:
+        raise WrongValueError(
+            "cluster", text, f"must be local:N with N from 1 to {MOST_LOCAL_WORKERS} on this machine"
+        )
+    return text
+
+
+def read_scheduler(text: str, *, name: str = "scheduler") -> str:
+    """Return the address of a Dask scheduler, as it is.
+
+    Raises:
+        WrongValueError: If it is none; Dask itself says so late, and not in words for users.
+    """
+    host = r"(?:[^\s\[\]/:@]+|\[[0-9A-Fa-f:.]+\])"
+    found = re.fullmatch(rf"(?:(?:tcp|tls|ws|wss|ucx)://)?{host}:(\d{{1,5}})", text, re.ASCII)
+    if found is None or not 0 < int(found[1]) < 2**16:
+        raise WrongValueError(name, text, "must be a scheduler's address, such as tcp://10.0.0.5:8786")
+    return text
 
 
 def read_bytes(text: str) -> int:

@@ -78,7 +78,9 @@ class OutputPattern:
         if "//" in text or text.startswith("/"):  # a part of the pattern was filled with nothing
             text = "/".join(filter(None, text.split("/")))
         if _NAMELESS.search(text):
-            raise SettingError(f"the file's name is empty when its pattern is filled: {text!r}")
+            raise SettingError(
+                f"the file's name is empty: its pattern gives {text!r}; put {{sku}} or {{seed}} into it"
+            )
         if len(text) > LONGEST_PART // 4 and max(map(len, text.encode().split(b"/"))) > LONGEST_PART:
             raise SettingError(f"the file's name has more than {LONGEST_PART} bytes: {text!r}")
         return text

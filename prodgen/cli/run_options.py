@@ -61,7 +61,7 @@ _RUN_OPTIONS = (
     dialect_option,
     click.option(
         "--cluster",
-        type=Text(),
+        type=Checked("cluster", "prodgen.batching.reading_options:read_cluster"),
         metavar="ADDRESS|local:N",
         help="Let the workers of a Dask scheduler do the work; see docs/catalogue.md.",
     ),
@@ -143,7 +143,7 @@ def arguments_of(options: Mapping[str, Any]) -> dict[str, Any]:
     arguments = {name: given.pop(name) for name in _OF_BATCH if name in given}
     scenes = [read_scene(text) for text in given.pop("scenes", ())]
     if len(dict(scenes)) < len(scenes):
-        raise WrongValueError("scenes", "", "have one name twice")
+        raise WrongValueError("scene", "", "has one name twice; give each scene a name of its own")
     if "background" in arguments:
         arguments["background"] = str(arguments["background"])
     if "memory" in given:

@@ -9,7 +9,13 @@ from prodgen.cli.values import Checked, Whole
 
 
 @click.command()
-@click.option("--scheduler", required=True, metavar="ADDRESS", help="Dask's scheduler: tcp://HOST:8786.")
+@click.option(
+    "--scheduler",
+    required=True,
+    type=Checked("scheduler", "prodgen.batching.reading_options:read_scheduler"),
+    metavar="ADDRESS",
+    help="Dask's scheduler: tcp://HOST:8786.",
+)
 @click.option(
     "--backend",
     default="auto",
