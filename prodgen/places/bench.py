@@ -1,8 +1,9 @@
 """Where orders are made, step by step, in one process or beside others in a thread.
 
-One thread does the CPU's work, one step after another; drawings wait for their backends in threads of their
-own, each with its call encoded, so that a backend has the next one as soon as it has answered. What an order
-needs between its steps stays here: pictures never travel.
+The CPU does one step at a time; drawings wait for their backends in threads of their own, each with its call
+encoded, so that a backend has the next one as soon as it has answered. A step of the CPU that has a backend
+enlarge the scene lets the next one work meanwhile. What an order needs between its steps stays here: pictures
+never travel.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ from prodgen.shots.layers import Placed
 KEPT = 2
 """Preparations kept for the next orders of their products: about 130 MB each at 1300x2000."""
 
-MOST_DRAWINGS = 256
-"""Threads that may wait for backends; they are started as they are needed."""
+MOST_THREADS = 256
+"""Threads that may work or wait for backends; they are started as they are needed."""
 
 READ_BYTES = 1 << 20
 
@@ -92,8 +93,9 @@ class Bench:
         self._running: set[int] = set()
         self._thread = threading.local()
         self._lock = threading.Lock()
-        self._cpu = ThreadPoolExecutor(1, thread_name_prefix="prodgen-cpu")
-        self._drawers = ThreadPoolExecutor(MOST_DRAWINGS, thread_name_prefix="prodgen-draw")
+        self._cpu = threading.Lock()
+        """Held by whoever works, and by nobody who waits for a backend."""
+        self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="prodgen-bench")
 
     def take(self, command: Command) -> None:
         """Begin what is asked, and return at once; every step but a dropping is answered by one report."""
@@ -101,11 +103,10 @@ class Bench:
         match command:
             case Prepare(order=order, backend=backend, packed=packed):
                 self._jobs[number] = _Job(order, backend)
-                self._cpu.submit(self._do, number, partial(self._prepare, packed=packed))
+                self._threads.submit(self._do_by_cpu, number, partial(self._prepare, packed=packed))
             case Go(step=step):
                 work = {"draw": self._draw, "complete": self._complete, "deliver": self._deliver}[step]
-                threads = self._drawers if step == "draw" and not command.is_cpu_work else self._cpu
-                threads.submit(self._do, number, work)
+                self._threads.submit(self._do_by_cpu if command.is_cpu_work else self._do, number, work)
             case Enter():
                 if number in self._jobs:
                     self._jobs[number].may_enter.set()
@@ -116,8 +117,7 @@ class Bench:
         """Interrupt what backends draw, and close their connections; waits for no backend."""
         for number in tuple(self._jobs):
             self._drop(number)
-        self._cpu.shutdown(wait=False, cancel_futures=True)
-        self._drawers.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
         for client in self._clients.values():  # those that draw were retired, and close themselves
             client.close()
 
@@ -126,6 +126,12 @@ class Bench:
         end = time.monotonic() + seconds
         while self._running and time.monotonic() < end:
             time.sleep(0.02)
+
+    def _do_by_cpu(self, number: int, work: Callable[[int, _Job], Report]) -> None:
+        with self._cpu:
+            self._thread.has_cpu = True
+            self._do(number, work)
+            self._thread.has_cpu = False
 
     def _do(self, number: int, work: Callable[[int, _Job], Report]) -> None:
         job = self._jobs.get(number)
@@ -216,21 +222,34 @@ class Bench:
         if number is None:
             yield
             return
-        job = self._jobs.get(number)
-        if job is not None:
-            self._report(AtTheGate(number))
-            job.may_enter.wait()
-            job.may_enter.clear()
-        if number not in self._jobs:
-            raise Interrupted("dropped")
-        if job is not None:
-            job.is_calling = True
+        with self._without_cpu():
+            job = self._jobs.get(number)
+            if job is not None:
+                self._report(AtTheGate(number))
+                job.may_enter.wait()
+                job.may_enter.clear()
+            if number not in self._jobs:
+                raise Interrupted("dropped")
+            if job is not None:
+                job.is_calling = True
+            try:
+                yield
+            finally:
+                if job is not None:
+                    job.is_calling = False
+                self._report(Left(number))
+
+    @contextmanager
+    def _without_cpu(self) -> Iterator[None]:
+        """Let another step work while this thread waits."""
+        if not getattr(self._thread, "has_cpu", False):
+            yield
+            return
+        self._cpu.release()
         try:
             yield
         finally:
-            if job is not None:
-                job.is_calling = False
-            self._report(Left(number))
+            self._cpu.acquire()
 
     # Its connections.
 

@@ -154,7 +154,7 @@ class Crew:
 
     def _on_report(self, report: Report) -> None:
         with self._lock:
-            for worker in self._workers if not isinstance(report, AtTheGate | Left) else ():
+            for worker in self._workers if not isinstance(report, Left) else ():
                 if worker.works_on is not None and worker.works_on.number == report.job:
                     worker.works_on = None
             job = self._jobs.get(report.job)
@@ -172,7 +172,8 @@ class Crew:
                 job.is_prepared, job.asks_backend = True, report.asks_backend
                 self._await_drawing(job)
             case AtTheGate():
-                job.place.to_draw.append(job)
+                job.place.at_the_gate(job)
+                job.is_enlarging = job.is_drawn
                 if not job.is_drawn:
                     job.place.came_to_gate(time.monotonic() - job.submitted)
             case Left():
@@ -183,8 +184,10 @@ class Crew:
                     self._note_drawn(job, took)
                 self._await_cpu(job, "complete")
             case Done(is_kept=False):
+                job.is_enlarging = False
                 self._await_drawing(job)
             case Done():
+                job.is_enlarging = False
                 # From here on it cannot be cancelled: nobody else may write the same file.
                 if job.is_committed or job.future.set_running_or_notify_cancel():
                     job.is_committed = True
@@ -210,6 +213,7 @@ class Crew:
             self._workers[self._workers.index(worker)] = CrewMember(worker.name, self._start)
             drawn = {job for job in worker.jobs if job.place.drawing is job}
             suspects = drawn if worker.works_on is None else {worker.works_on}
+            suspects |= {job for job in worker.jobs if job.is_enlarging}
             for job in tuple(worker.jobs):
                 self._leave(job)
                 if job in suspects:
@@ -264,7 +268,8 @@ class Crew:
         processes = sum(worker.link is not None for worker in self._workers) * self._is_apart
         unknown = max(self._sizes, default=PIXELS_AT_FIRST)
         held = sum(job.pixels or unknown for job in self._jobs.values() if job.worker is not None)
-        worked_on = (worker.works_on for worker in self._workers)
+        worked_on = [worker.works_on for worker in self._workers]
+        worked_on += [job for job in self._jobs.values() if job.is_enlarging]
         steps = unknown + sum(job.pixels or unknown for job in worked_on if job is not None)
         taken = processes * PROCESS_BYTES + held * HELD_BYTES_A_PIXEL + steps * STEP_BYTES_A_PIXEL
         return taken <= self._memory

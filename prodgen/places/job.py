@@ -43,6 +43,8 @@ class Job:
     asks_backend: bool = True
     is_prepared: bool = False
     is_drawn: bool = False
+    is_enlarging: bool = False
+    """Its completion had to ask the backend, and is not at its end: it works beside the CPU's next step."""
     is_committed: bool = False
     """Its files are being written; it cannot be taken back."""
     pixels: int = 0

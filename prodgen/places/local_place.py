@@ -77,6 +77,13 @@ class LocalPlace:
         self.drawing = self.to_draw.popleft()
         return self.drawing
 
+    def at_the_gate(self, job: Job) -> None:
+        """Let an order wait for its backend: a scene that is to be enlarged before those to be drawn."""
+        if job.is_drawn:
+            self.to_draw.appendleft(job)
+        else:
+            self.to_draw.append(job)
+
     def drew(self, seconds: float) -> None:
         """Note how long its backend has drawn."""
         self._draws.append(seconds)

@@ -22,6 +22,7 @@ from prodgen.errors import (
     StorageError,
 )
 from prodgen.places import Backend, Crew, Workplace, bench, local_place, messages
+from prodgen.places.job import Job
 from prodgen.places.messages import Failed, Prepared
 from prodgen.server import Behaviour
 from prodgen.server.socket_server import listening
@@ -275,6 +276,50 @@ def test_a_call_waits_at_the_gate_until_it_may_enter(shop, tmp_path):
 
     assert [type(report) for report in before] == [messages.Prepared, messages.AtTheGate]
     assert [type(report) for report in heard[2:]] == [messages.Left, messages.Done]
+
+
+def test_the_next_product_is_prepared_while_a_scene_waits_to_be_enlarged(shop, tmp_path, monkeypatch):
+    heard, whole = [], bench.complete
+
+    def enlarging(drawing, tools):
+        with one._turn():
+            return whole(drawing, tools)
+
+    def wait_for(report):
+        end = time.monotonic() + 20
+        while report not in [(type(x), x.job) for x in heard] and time.monotonic() < end:
+            time.sleep(0.01)
+        return report in [(type(x), x.job) for x in heard]
+
+    monkeypatch.setattr(bench, "complete", enlarging)
+    with listening(embedded_server(Behaviour(delay_s=0.01), engine="load-test")) as url:
+        one = bench.Bench(Workplace(open_store(shop.out), FetchedFiles(tmp_path / "scratch")), heard.append)
+        one.take(messages.Prepare(1, shop.order(1), Backend("gpu", url)))
+        assert wait_for((messages.Prepared, 1))
+        one.take(messages.Go(1, "draw", is_cpu_work=False))
+        one.take(messages.Enter(1))
+        assert wait_for((messages.Done, 1))
+        heard.clear()
+        one.take(messages.Go(1, "complete", is_cpu_work=True))
+        assert wait_for((messages.AtTheGate, 1))
+
+        one.take(messages.Prepare(2, shop.order(2, 2), Backend("gpu", url)))
+
+        assert wait_for((messages.Prepared, 2)), "the CPU waits for the backend"
+        one.take(messages.Enter(1))
+        assert wait_for((messages.Done, 1))
+        one.close()
+
+
+def test_a_scene_is_enlarged_before_others_are_drawn(shop):
+    place = shop.crew().place("http://box:7860")
+    drawn, undrawn = (Job(number, shop.order(number), place, print) for number in (1, 2))
+    drawn.is_drawn = True
+
+    place.at_the_gate(undrawn)
+    place.at_the_gate(drawn)
+
+    assert place.next_to_draw() is drawn
 
 
 def test_a_probe_of_a_server_that_never_answers_ends(shop, monkeypatch):
