@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePath
 from queue import Empty, SimpleQueue
 
 from prodgen.catalogue import Order
@@ -365,7 +366,10 @@ class _Run:
 
 
 def _reason(error: BaseException, moved: _Moved) -> str:
+    """Return the sentence for ledger, report and failed.csv; pictures are named without their folders."""
     said = str(error) or type(error).__name__
+    for picture in moved.claim.order.pictures:
+        said = said.replace(picture, PurePath(picture).name)
     if not isinstance(error, ProdgenError):
         said = f"a fault of prodgen: {type(error).__name__}: {said}"
     return f"{said} (tried {moved.failures} times)" if moved.failures > 1 else said

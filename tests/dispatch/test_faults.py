@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from prodgen.errors import (
     BackendFaultError,
     BackendLostError,
     BackendOutOfMemoryError,
+    ImageError,
     SegmentationError,
     StorageError,
     WorkerLostError,
@@ -213,6 +215,15 @@ def test_a_fault_of_prodgen_is_said_to_be_one(toys):
     ran = toys.go(2, [place])
 
     assert "a fault of prodgen: ZeroDivisionError" in ran.ledger.failed["sku1"].reason
+
+
+def test_a_reason_names_a_photograph_without_the_folders_of_this_machine(toys):
+    order = replace(toys.order(1), photo="/home/me/secret/mug.jpg")
+    place = toys.Place("a", fault=failing_with(ImageError(f"{order.photo!r} is not a picture")))
+
+    ran = toys.go([order], [place])
+
+    assert ran.ledger.failed[order.slot].reason == "'mug.jpg' is not a picture"
 
 
 @pytest.mark.parametrize("rules", [Rules(max_failures=2), Rules(max_failure_share=0.05)])
