@@ -99,7 +99,7 @@ class RunEnded:
     end: End
     counts: Counts
     idle_share: Mapping[str, float]
-    """By place: the share of the time in which its backend could have drawn and did not, 0 to 1."""
+    """By place: the share of the time in which its backend could have worked and did not, 0 to 1."""
 
 
 Event = (

@@ -47,7 +47,7 @@ class Flight:
     @property
     def is_drawn(self) -> bool:
         """Whether the backend is done with it."""
-        return self.step == "complete"
+        return self.step in ("complete", "enlarge")
 
 
 @dataclass(eq=False, slots=True)
@@ -111,6 +111,10 @@ class Lane:
             return 0
         return min(self.place.room(), 1 - len(self.flights)) if self.is_on_trial else self.place.room()
 
+    def enlarging(self) -> Flight | None:
+        """Return the order whose scene its backend enlarges now, if it says so."""
+        return next((flight for flight in self.flights.values() if flight.step == "enlarge"), None)
+
     def drawing(self) -> Flight | None:
         """Return the order that its backend draws now, if it says so."""
         return next((flight for flight in self.flights.values() if flight.step == "draw"), None)
@@ -142,7 +146,7 @@ class Lane:
         self.useless_since = None
 
     def _leave(self, flight: Flight, now: float) -> None:
-        if flight.step == "draw":
+        if flight.step in ("draw", "enlarge"):
             self._busy_s += now - flight.step_begun
             self.last_drawn = now
 
@@ -178,15 +182,15 @@ class Lane:
         return max(SHORTEST_PATIENCE_S, OVERDUE * expected) + loading
 
     def idle_share(self, now: float, *, is_over: bool) -> float:
-        """Return the share of the time in which its backend could have drawn and did not, 0 to 1.
+        """Return the share of the time in which its backend could have worked and did not, 0 to 1.
 
         Args:
             now: The present.
-            is_over: Whether nothing is left to be drawn, so that the time since its last drawing is no loss.
+            is_over: Whether nothing is left to be drawn, so that the time since its last work is no loss.
         """
-        drawing = self.drawing()
-        end = self.last_drawn if is_over and drawing is None and self.last_drawn is not None else now
+        working = self.drawing() or self.enlarging()
+        end = self.last_drawn if is_over and working is None and self.last_drawn is not None else now
         lost = self._lost_s + (0.0 if self.lost_at is None else max(0.0, end - self.lost_at))
-        busy = self._busy_s + (0.0 if drawing is None else now - drawing.step_begun)
+        busy = self._busy_s + (0.0 if working is None else now - working.step_begun)
         could = end - self.opened - lost
         return min(1.0, max(0.0, 1 - busy / could)) if could > 0 else 0.0

@@ -22,6 +22,7 @@ _VERBS: dict[Step | None, str] = {
     "prepare": "prepares",
     "draw": "draws",
     "complete": "completes",
+    "enlarge": "enlarges",
 }
 
 PACE_S = 300.0

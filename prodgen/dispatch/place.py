@@ -9,8 +9,8 @@ from typing import Literal, Protocol
 from prodgen.catalogue import Order
 from prodgen.ledger import PictureRecord
 
-Step = Literal["prepare", "draw", "complete"]
-"""How far a place is with an order."""
+Step = Literal["prepare", "draw", "complete", "enlarge"]
+"""How far a place is with an order; its backend may enlarge the scene while it completes the picture."""
 
 OnStep = Callable[[str, Order, Step], None]
 """Called from any thread with the place's name, the order, and the step that begins."""

@@ -203,7 +203,7 @@ class Crew:
         if not job.is_drawn:  # otherwise a scene was enlarged, which tells nothing of how fast it draws
             job.place.drew(took)
             job.is_drawn = True
-            job.tell("complete")
+        job.tell("complete")
 
     def _on_end(self, worker: CrewMember, reason: str) -> None:
         """Have a new process in place of one that ended; only what it was working on is suspect."""
@@ -284,8 +284,7 @@ class Crew:
             job = place.next_to_draw()
             if job is not None:
                 job.begun = time.monotonic()
-                if not job.is_drawn:
-                    job.tell("draw")
+                job.tell("enlarge" if job.is_drawn else "draw")
                 job.holder.reach().send(Enter(job.number))
         # The one that holds the fewest orders first: they stay where they begin.
         for worker in sorted(self._workers, key=lambda worker: len(worker.jobs)):

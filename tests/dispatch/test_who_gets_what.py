@@ -3,10 +3,13 @@
 import itertools
 import time
 from collections import Counter
+from concurrent.futures import Future
 
 import pytest
 
 from prodgen.dispatch import PictureDone, RunEnded, lane
+from prodgen.dispatch.lane import Flight, Lane
+from prodgen.ledger import Claim
 
 
 def test_every_order_is_made_once(toys):
@@ -83,6 +86,18 @@ def test_the_idle_share_of_a_busy_place_is_small_and_of_an_idle_one_large(toys):
 
     assert ran.of(RunEnded)[0].idle_share["busy"] < 0.1
     assert ran.of(RunEnded)[0].idle_share["starved"] > 0.9
+
+
+def test_a_backend_that_enlarges_a_scene_is_not_idle(toys):
+    one = Lane(toys.Place("a"), 0.0)
+    flight = Flight(Claim(toys.order(1), "a", 1), Future(), 0.0, may_load=False)
+    one.flights["sku1"] = flight
+    for step, begun in (("draw", 0.0), ("complete", 4.0), ("enlarge", 5.0)):
+        one.step(flight, step, begun)
+
+    assert one.idle_share(10.0, is_over=False) == pytest.approx(0.1)
+    assert flight.is_drawn
+    assert one.draw_s == 4.0
 
 
 def test_leases_of_orders_under_way_are_renewed(toys):
