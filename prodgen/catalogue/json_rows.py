@@ -23,6 +23,9 @@ LONGEST_LINE = 1 << 20
 LINES_FOR_COLUMNS = 1000
 """Lines of JSONL that are looked at for the names of columns."""
 
+_AS_JSON = 'write each product as {"photo": "mug.jpg", "sku": "00123"}'
+"""The remedy for what is no JSON; it shows where commas and quotes belong, which are forgotten most."""
+
 
 def read_json(path: Path) -> Table:
     """Read a JSON file: an array of products, or an object with one array, such as {"products": [...]}.
@@ -37,8 +40,12 @@ def read_json(path: Path) -> Table:
         found = _loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise SettingError(f"sheet {str(path)!r} cannot be read: {reason_of(error)}") from error
+    except UnicodeError as error:
+        raise SettingError(f"sheet {str(path)!r} is not UTF-8 text; save it again as UTF-8") from error
     except (ValueError, RecursionError) as error:
-        raise SettingError(f"sheet {str(path)!r} is no JSON: {error}") from error
+        raise SettingError(
+            f"sheet {str(path)!r} is no JSON: {_why_none(error, in_lines=True)}; {_AS_JSON}"
+        ) from error
     if isinstance(found, dict):
         arrays = [value for value in found.values() if isinstance(value, list)]
         found = found.get("products", arrays[0] if len(arrays) == 1 else None)
@@ -81,9 +88,19 @@ def _loads(text: str) -> Any:
 
 def _product(line: str, number: int) -> Any:
     try:
-        return _loads(line)
+        return _loads(line.rstrip())
     except (ValueError, RecursionError) as error:
-        return SheetFault(number, "", f"is no JSON: {error}", "write one whole product a line")
+        what = f"is no JSON: {_why_none(error)}"
+        return SheetFault(number, "", what, f"{_AS_JSON}, on a line of its own")
+
+
+def _why_none(error: ValueError | RecursionError, *, in_lines: bool = False) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        line = f"line {error.lineno}, " if in_lines else ""
+        return f"{line}column {error.colno}: {error.msg}"
+    if isinstance(error, RecursionError):
+        return "its brackets are too many, one in another"
+    return "a number has thousands of digits"
 
 
 def _columns(products: Iterable[Any]) -> tuple[str, ...]:

@@ -170,8 +170,16 @@ def test_json_numbers_keep_every_digit(sheet: Sheet):
         ('[{"photo": "photos/1.jpg"}, 1]', "row 2: is no product"),
         ('[{"photo": "photos/1.jpg", "PHOTO": "x"}]', "mean the same"),
         ('[{"photo": "photos/1.jpg", "sku": "4.00638E+12"}]', "lost digits"),
-        ("[{", "no JSON"),
-        ("[" * 100_000, "no JSON"),
+        (
+            "[{",
+            "column 3: Expecting property name enclosed in double quotes; write each product as {",
+        ),
+        (
+            '[{"photo": "photos/1.jpg",\n "sku": 00123}]',
+            "line 2, column 10: Expecting ',' delimiter; write each",
+        ),
+        ("[" * 100_000, "no JSON: its brackets"),
+        ('[{"sku": ' + "1" * 5000 + "}]", "thousands of digits"),
         ('[{"photo": {"x": 1}, "sku": "a"}]', "a table"),
         ('[{"sku": "a"}]', "no column 'photo'"),
     ],
@@ -186,7 +194,14 @@ def test_broken_json_is_refused_in_one_sentence(sheet: Sheet, text: str, words: 
 def test_a_line_that_is_no_json_is_a_fault_of_its_row(sheet: Sheet):
     said = refused(sheet('{"photo": "photos/1.jpg"}\n\n{"photo"\n', "sheet.jsonl"))
 
-    assert "row 3" in said
+    assert "row 3: is no JSON: column 9: Expecting ':' delimiter; write each product as {" in said
+
+
+def test_json_that_is_not_utf8_is_told_how_to_save_it(sheet: Sheet):
+    for name in ("sheet.json", "sheet.jsonl"):
+        assert "save it again as UTF-8" in refused(
+            sheet('[{"photo": "caf\xe9.jpg"}]'.encode("latin-1"), name)
+        )
 
 
 def test_columns_that_come_late_in_jsonl_are_read(sheet: Sheet):
