@@ -27,7 +27,7 @@ _EDGES = re.compile(r"^[ .~-]|[ .]$")
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?=\.|$)", re.IGNORECASE)
 """Names of devices on Windows, whatever ending follows."""
 
-_OF_THE_RUN = re.compile(r"(?:thumbnails|run\.|ledger\.|report\.|failed\.|events\.)", re.IGNORECASE)
+_OF_THE_RUN = re.compile(r"(?:thumbnails|run\.|ledger\.|report\.|failed\.|events\.|\.fetched)", re.IGNORECASE)
 """Beginnings of what a run itself writes into its folder."""
 
 
@@ -39,13 +39,23 @@ def safe_name(text: str) -> str:
     """
     name = _UNSAFE.sub(lambda found: _escaped(found[0]), text)
     name = _EDGES.sub(lambda found: _escaped(found[0]), name)
-    if _RESERVED.match(name) or _OF_THE_RUN.match(name):
+    if _RESERVED.match(name) or is_of_the_run(name):
         name = _escaped(name[0]) + name[1:]
     if len(name.encode()) <= MAX_BYTES:
         return name
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     start = name.encode()[: MAX_BYTES - 18].decode("utf-8", "ignore")
     return f"{re.sub('=[0-9A-F]?$', '', start)}=~{digest}"
+
+
+def is_of_the_run(path: str) -> bool:
+    """Whether a path, relative to a run's folder, begins as what the run itself writes there."""
+    return _OF_THE_RUN.match(path) is not None
+
+
+def beside_the_run(path: str) -> str:
+    """Return a path, its first letter written otherwise if the run itself could write there."""
+    return _escaped(path[0]) + path[1:] if is_of_the_run(path) else path
 
 
 def as_disks_see(path: str) -> str:

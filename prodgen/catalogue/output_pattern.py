@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from os.path import splitext
 from pathlib import PurePosixPath, PureWindowsPath
 
-from prodgen.catalogue.file_names import safe_name
+from prodgen.catalogue.file_names import beside_the_run, is_of_the_run, safe_name
 from prodgen.catalogue.templates import read_template
 from prodgen.errors import SettingError, WrongValueError
 
@@ -34,7 +34,8 @@ class OutputPattern:
         ending: Ending of the files where the pattern has none.
 
     Raises:
-        SettingError: If it leads out of the run's folder, or its ending is of no picture that is written.
+        SettingError: If it leads out of the run's folder or begins with what the run itself writes there, or
+            its ending is of no picture that is written.
     """
 
     def __init__(self, pattern: str, ending: str) -> None:
@@ -44,6 +45,9 @@ class OutputPattern:
         )
         if leads_out:
             raise WrongValueError("name", pattern, "must stay in the run's folder, with / between folders")
+        if "{" not in (first := pattern.partition("/")[0]) and is_of_the_run(first):
+            reason = f"must begin with another name than {first!r}, which the run itself writes"
+            raise WrongValueError("name", pattern, reason)
         if ending.lower() not in ENDINGS:
             raise WrongValueError("ending", ending, f"must be one of {', '.join(ENDINGS)}")
         self._ending = "" if own.suffix.lower() in ENDINGS else ending
@@ -83,7 +87,7 @@ class OutputPattern:
             )
         if len(text) > LONGEST_PART // 4 and max(map(len, text.encode().split(b"/"))) > LONGEST_PART:
             raise SettingError(f"the file's name has more than {LONGEST_PART} bytes: {text!r}")
-        return text
+        return beside_the_run(text)  # a sku "run" would have the sidecar run.json
 
     @staticmethod
     def _word(name: str, cells: Mapping[str, str], scene: str, photo: str) -> str:

@@ -149,6 +149,30 @@ def test_a_pattern_that_leads_out_or_is_none_is_refused(pattern: str):
         Wishes(name=pattern)
 
 
+@pytest.mark.parametrize(
+    "name", ["thumbnails", "Thumbnails", "ledger.sqlite", "RUN.lock", "report.html", "failed.csv", ".fetched"]
+)
+def test_a_pattern_cannot_begin_with_what_the_run_itself_writes(name: str):
+    for pattern in (f"{name}/{{sku}}", name):
+        with pytest.raises(SettingError, match=f"another name than {name!r}"):
+            Wishes(name=pattern)
+    Wishes(name=f"{{sku}}/{name}/{{seed}}")
+
+
+def test_no_cell_makes_a_pattern_begin_with_what_the_run_itself_writes(sheet: Sheet):
+    path = sheet("photo,sku,kind\nphotos/1.jpg,run,thumb\nphotos/2.jpg,report,Thumb\nphotos/3.jpg,a,\n")
+    catalogue = read_catalogue(path)
+
+    def names(pattern: str) -> list[str]:
+        wishes = Wishes(prompt="x", name=pattern)
+        check_catalogue(catalogue, wishes)
+        return [order.output for order in plan_orders(catalogue, wishes)]
+
+    assert names("{sku}") == ["=72un.png", "=72eport.png", "a.png"], "the sidecar of run.png is run.json"
+    assert names("{kind}nails/{sku}") == ["=74humbnails/run.png", "=54humbnails/report.png", "nails/a.png"]
+    assert names("{kind}/{sku}") == ["thumb/run.png", "Thumb/report.png", "a.png"]
+
+
 def test_a_pattern_that_leaves_nothing_for_a_name_is_a_fault(sheet: Sheet):
     catalogue = read_catalogue(sheet("photo,sku,kind\nphotos/1.jpg,a,\n"))
 
