@@ -41,6 +41,7 @@ def batch(
     light: str | None = None,
     loras: Sequence[str] = (),
     name: str = "",
+    wildcards: str | Path | None = None,
     only: str | None = None,
     limit: int | None = None,
     photos: Collection[Path] | None = None,
@@ -79,6 +80,7 @@ def batch(
         light: Where the light comes from, as for `shoot`.
         loras: LoRAs by the backends' names, as NAME or NAME:WEIGHT.
         name: Pattern of the pictures' names in `out`; "": a folder for each product.
+        wildcards: Folder of NAME.txt for `__NAME__` in the templates.
         only: Only products whose sku is like this pattern, such as "00*".
         limit: Only so many rows.
         photos: Only the rows of these photographs.

@@ -182,7 +182,7 @@ class RowPlanner:
             for number, seed in enumerate(siblings(start, self.wishes.count), start=1):
                 words = self._words(row, key, template, cells, seed)
                 if words is None:
-                    return
+                    break
                 yield Order(
                     slot=slot if number == 1 else f"{slot}/{number}",
                     sku=sku,
@@ -222,12 +222,16 @@ class RowPlanner:
     def _words(
         self, row: Row, key: str, template: Template, cells: Mapping[str, str], seed: int
     ) -> str | None:
+        """Return a filled template; `key` is the column that it stands in, "" if it is asked of every row."""
         try:
             words = template.fill(cells, wildcards=self.wildcards, seed=seed)
             if "<" in words:
                 read_prompt(words, loras=())
-        except SettingError as error:
-            self._fault(row, key, str(error))
+        except SettingError as error:  # what a cell holds is only words, so it is the template's fault
+            if key:
+                self._fault(row, key, str(error))
+            else:
+                self.faults.add(SheetFault(0, "", str(error)))
             return None
         if len(words) > MAX_PROMPT:
             self._fault(row, key, f"the prompt has {len(words):,} characters", f"{MAX_PROMPT:,} are possible")
@@ -240,7 +244,8 @@ class RowPlanner:
         text = asked.get("negative_prompt")
         if text is None or not (template := self._template(row, "negative_prompt", text)):
             return asked
-        words = self._words(row, "negative_prompt", template, cells, seed)
+        key = "negative_prompt" if self._text(row, "negative_prompt") else ""
+        words = self._words(row, key, template, cells, seed)
         return {**asked, "negative_prompt": words}
 
     def _output(

@@ -19,7 +19,7 @@ from prodgen.refusals import CheckedValue
 from prodgen.schema.prompts import read_lora
 from prodgen.schema.seeds import MAX_SEED
 from prodgen.shots.recipe import Setting
-from prodgen.text2image.wildcards import MAX_PROMPT
+from prodgen.text2image.wildcards import MAX_PROMPT, Wildcards
 
 MAX_COUNT = 64
 """Most pictures of one product and scene, as with `prodgen shoot`."""
@@ -93,7 +93,7 @@ class Wishes(CheckedValue):
     """Folder of the files NAME.txt that `__NAME__` takes a line of."""
 
     def check(self) -> None:
-        """Refuse what is wrong whatever the sheet says: templates, settings, scenes of one name.
+        """Refuse what is wrong whatever the sheet says: templates, settings, scenes of one name, folders.
 
         Raises:
             SettingError: With what is wrong.
@@ -117,6 +117,7 @@ class Wishes(CheckedValue):
             raise IdleSettingError(["prompt"], "each scene brings its own prompt")
         recipe_with(self.recipe, tuple(self.settings.items()))
         OutputPattern(self.name, self.ending)
+        Wildcards(self.wildcards).names()
         for lora in self.loras:
             read_lora(lora)
         if self.light is not None:

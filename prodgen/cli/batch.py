@@ -54,11 +54,11 @@ def batch(
     rules = batching.read_rules(max_failures=max_failures, deadline=deadline, stop=stop)
     arguments = arguments_of(options)
     try:
-        if dry_run:
-            wishes, sheet = wishes_of(arguments), options["sheet"]
-            _tell_plan(preview(catalogue, output, wishes, sheet=sheet, verify=options["verify"]))
-            return
-        with Reporting(json_lines, webhook, metrics) as reporting:
+        with Reporting(json_lines and not dry_run, webhook, metrics) as reporting:
+            if dry_run:
+                wishes, sheet = wishes_of(arguments), options["sheet"]
+                _tell_plan(preview(catalogue, output, wishes, sheet=sheet, verify=options["verify"]))
+                return
             events = batching.batch(catalogue, output, rules=rules, **arguments)
             title = f"prodgen batch {catalogue} -> {output}"
             outcome = follow(events, to, title=title, stop=stop, reporting=reporting)

@@ -13,7 +13,7 @@ from prodgen.cli.parameters import (
     output_option,
     row_options,
 )
-from prodgen.cli.values import Checked, Location, Text, Whole
+from prodgen.cli.values import Checked, File, Location, Text, Whole
 
 if TYPE_CHECKING:
     from prodgen.catalogue import Wishes
@@ -35,7 +35,10 @@ _RUN_OPTIONS = (
         multiple=True,
         type=Checked("scene", "prodgen.batching.reading_options:read_scene"),
         metavar="NAME=TEMPLATE",
-        help="Show every product in this scene, too; may be repeated.",
+        help="Show every product in this scene, in place of --prompt; may be repeated.",
+    ),
+    click.option(
+        "--wildcards", type=File(), metavar="DIR", help="Folder of NAME.txt, for __NAME__ in templates."
     ),
     row_options,
     click.option("--count", type=Whole(1, 64), default=1, show_default=True, help="Pictures of each scene."),
@@ -125,7 +128,7 @@ _OF_BATCH = (
         "count",
     ),
     *("name", "sheet", "only", "limit", "backends", "dialect", "cluster", "workers", "verify"),
-    *("allow_outside", "allow_urls"),
+    *("allow_outside", "allow_urls", "wildcards"),
 )
 """Options that `batching.batch` has as they are; all others are settings of the recipe."""
 

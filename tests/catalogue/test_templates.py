@@ -162,6 +162,31 @@ def test_cells_left_empty_that_a_prompt_names_are_told(sheet: Sheet):
     assert any("'Surface' is empty in 1" in notice for notice in summary.notices)
 
 
-def test_a_missing_wildcard_file_is_a_fault(sheet: Sheet):
-    with pytest.raises(SheetError, match="--wildcards"):
-        order_of(sheet("photo,sku\nphotos/1.jpg,a\n"), prompt="on __surface__")
+def test_a_missing_folder_of_wildcards_is_one_fault_of_the_command_for_each_template(sheet: Sheet):
+    path = sheet("photo,sku\nphotos/1.jpg,a\nphotos/2.jpg,b\nphotos/3.jpg,c\n")
+    for asked, names in (
+        ({"prompt": "on __surface__"}, ["surface"]),
+        ({"scenes": (("in", "on __surface__"), ("out", "in __garden__"))}, ["surface", "garden"]),
+        ({"prompt": "x", "negative_prompt": "__dirt__"}, ["dirt"]),
+    ):
+        with pytest.raises(SheetError) as caught:
+            order_of(path, **asked)
+
+        assert [fault.row for fault in caught.value.faults] == [0] * len(names)
+        for fault, name in zip(caught.value.faults, names, strict=True):
+            assert f"{name}.txt is: --wildcards DIR" in fault.what
+
+
+@pytest.mark.parametrize("column", ["prompt", "negative_prompt"])
+def test_a_wildcard_in_a_cell_that_cannot_be_filled_is_a_fault_of_its_row(sheet: Sheet, column: str):
+    path = sheet(f"photo,sku,{column}\nphotos/1.jpg,a,x\nphotos/2.jpg,b,__surface__\n")
+
+    with pytest.raises(SheetError) as caught:
+        order_of(path, prompt="on oak")
+
+    assert [(fault.row, fault.column) for fault in caught.value.faults] == [(3, column)]
+
+
+def test_a_folder_of_wildcards_that_is_none_is_refused_before_a_sheet_is_read(tmp_path: Path):
+    with pytest.raises(SettingError, match="wildcards must be a folder"):
+        Wishes(prompt="x", wildcards=tmp_path / "none")

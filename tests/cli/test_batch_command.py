@@ -285,6 +285,29 @@ def test_a_dry_run_says_what_would_be_made_and_why(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--webhook", "ftp://shop.example", "--webhook must be a URL"),
+        ("--webhook", "https://shop.example", "PRODGEN_WEBHOOK_SECRET"),
+        ("--metrics", "99999", "--metrics must be a port"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_run_itself_would_refuse(monkeypatch, run, option, value, words):
+    monkeypatch.delenv("PRODGEN_WEBHOOK_SECRET", raising=False)
+    for more in ([], ["--dry-run"]):
+        done = run(faulty, option, value, *more)
+
+        assert done.exit_code == 1
+        assert words in done.stderr
+
+
+def test_wildcards_are_taken_from_the_folder_that_is_named(tmp_path, run, run_events):
+    run([run_events.ended()], "--wildcards", tmp_path)
+
+    assert run.asked.wildcards == tmp_path
+
+
+@pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--memory", "much"], "--memory must be a number of bytes"),
