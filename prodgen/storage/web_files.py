@@ -9,10 +9,13 @@ redirects are checked like the first address. Proxies are not used: what they re
 from __future__ import annotations
 
 import http.client
+import io
 import ipaddress
 import socket
 import ssl
 import time
+from functools import partial
+from typing import Any
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from prodgen import __version__
@@ -22,7 +25,7 @@ MAX_BYTES = 256 * 1024 * 1024
 """Largest file fetched: twice a 16-bit TIFF of 24 megapixels, 138 MB."""
 
 TOTAL_S = 120.0
-"""Seconds for one file in all: a photograph of 30 MB over a line of 2 Mbit/s."""
+"""Seconds for one file, with all tries and redirects: a photograph of 30 MB over a line of 2 Mbit/s."""
 
 QUIET_S = 20.0
 """Seconds without a byte after which a server counts as gone."""
@@ -48,14 +51,15 @@ def fetch(url: str) -> bytes:
         StorageError: If it is not a public address, is not there, is too large or too slow. Its cause is
             "refused" for what no further try would change.
     """
-    for one in range(TRIES):
+    until = time.monotonic() + TOTAL_S
+    for _ in range(TRIES - 1):
         try:
-            return _followed(url, time.monotonic() + TOTAL_S)
+            return _followed(url, until)
         except StorageError as error:
-            if error.cause != "unreachable" or one == TRIES - 1:
+            if error.cause != "unreachable" or time.monotonic() + PAUSE_S >= until:
                 raise
             time.sleep(PAUSE_S)
-    raise AssertionError("every try returns or raises")
+    return _followed(url, until)
 
 
 def _followed(url: str, until: float) -> bytes:
@@ -65,6 +69,8 @@ def _followed(url: str, until: float) -> bytes:
             found = _get(url, address, until)
         except (OSError, http.client.HTTPException) as error:
             reason = f"cannot be fetched: {str(error) or type(error).__name__}"
+            if time.monotonic() >= until:
+                reason = f"was not here within {TOTAL_S:.0f} s"
             raise StorageError(url, reason, cause="unreachable") from error
         if isinstance(found, bytes):
             return found
@@ -77,7 +83,7 @@ def _get(url: str, address: str, until: float) -> bytes | str:
     parts = _checked(url, address)
     ip = _public_ip(url, parts)
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~") + (f"?{parts.query}" if parts.query else "")
-    connection = _connected(parts, ip)
+    connection = _connected(parts, ip, until)
     try:
         headers = {"User-Agent": f"prodgen/{__version__}", "Accept": "image/*,*/*;q=0.5"}
         connection.request("GET", path, headers=headers)
@@ -88,7 +94,7 @@ def _get(url: str, address: str, until: float) -> bytes | str:
                 raise StorageError(
                     url, f"was not sent: the server answers {answer.status}", cause=_cause(answer.status)
                 )
-            return _content(url, answer, until)
+            return _content(url, answer)
     finally:
         connection.close()
 
@@ -99,7 +105,7 @@ def _cause(status: int) -> StorageCause:
     return "unreachable" if status in (408, 425, 429) or status >= 500 else "refused"
 
 
-def _content(url: str, answer: http.client.HTTPResponse, until: float) -> bytes:
+def _content(url: str, answer: http.client.HTTPResponse) -> bytes:
     content = bytearray()
     while part := answer.read1(_READ_BYTES):
         content += part
@@ -108,8 +114,6 @@ def _content(url: str, answer: http.client.HTTPResponse, until: float) -> bytes:
                 f"has more than {MAX_BYTES >> 20} MiB, and more is not fetched; save it and give its path"
             )
             raise StorageError(url, reason, cause="refused")
-        if time.monotonic() > until:
-            raise StorageError(url, f"was not here within {TOTAL_S:.0f} s", cause="unreachable")
     if answer.length:
         raise StorageError(url, f"broke off, {answer.length} bytes too early", cause="unreachable")
     return bytes(content)
@@ -153,19 +157,58 @@ def is_public(ip: IpAddress) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-def _connected(parts: SplitResult, ip: str) -> http.client.HTTPConnection:
-    """Return a connection to that very address, which knows the host by its name."""
-    host, port = parts.hostname or "", parts.port
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        secured = http.client.HTTPSConnection(host, port, timeout=QUIET_S, context=context)
-        plain = socket.create_connection((ip, secured.port), QUIET_S)
-        try:
-            secured.sock = context.wrap_socket(plain, server_hostname=host)
-        except BaseException:
-            plain.close()
-            raise
-        return secured
-    connection = http.client.HTTPConnection(host, port, timeout=QUIET_S)
-    connection.sock = socket.create_connection((ip, connection.port), QUIET_S)
+def _connected(parts: SplitResult, ip: str, until: float) -> http.client.HTTPConnection:
+    """Return a connection to that very address, which knows the host by its name and ends at a time."""
+    is_secure = parts.scheme == "https"
+    kind = http.client.HTTPSConnection if is_secure else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port)
+    connection.response_class = partial(_TimedAnswer, until=until)  # type: ignore[assignment]
+    connection.sock = socket.create_connection((ip, connection.port), _left(until))
+    try:
+        if is_secure:
+            connection.sock.settimeout(_left(until))  # for the whole handshake
+            connection.sock = ssl.create_default_context().wrap_socket(
+                connection.sock, server_hostname=parts.hostname
+            )
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _left(until: float) -> float:
+    """Return the seconds for which a server may be silent now.
+
+    Raises:
+        TimeoutError: If the time is over.
+    """
+    left = min(QUIET_S, until - time.monotonic())
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+class _TimedAnswer(http.client.HTTPResponse):
+    """An answer that is waited for until a time, however slowly its headers and its content drip."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, until: float, **named: Any) -> None:
+        super().__init__(sock, *arguments, **named)
+        self.fp: io.BufferedReader = io.BufferedReader(_TimedReader(sock, self.fp.detach(), until))
+
+
+class _TimedReader(io.RawIOBase):
+    """The bytes of a socket; each time that it is asked, it waits no longer than there is time left."""
+
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase, until: float) -> None:
+        self._sock, self._raw, self._until = sock, raw, until
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(_left(self._until))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()

@@ -71,6 +71,19 @@ class Answers(BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(0.05)
 
+    def _dripping(self):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        for one in range(80):
+            self.wfile.write(f"X-{one}: mug\r\n".encode())
+            time.sleep(0.05)
+
+    def _silent(self):
+        time.sleep(3)
+
+    def _again(self):
+        time.sleep(0.2)
+        self._send(status=302, Location="/again")
+
     def log_message(self, *arguments):
         pass
 
@@ -80,6 +93,7 @@ def shop(monkeypatch):
     """A server on loopback that the name shop.example stands for, as if it were a public address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     server.asked, server.daemon_threads = [], True
+    server.handle_error = lambda *_: None  # whoever has waited long enough hangs up in the middle
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     real = socket.create_connection
@@ -153,16 +167,34 @@ def test_what_no_further_try_would_change_is_refused(shop, monkeypatch, path, re
     [
         ("nothing.jpg", "missing", "answers 404"),
         ("half", "unreachable", "broke off|IncompleteRead"),
-        ("slow", "unreachable", "not here within"),
     ],
 )
-def test_a_server_that_does_not_send_the_file_whole_is_said(shop, monkeypatch, path, cause, reason):
-    monkeypatch.setattr(web_files, "TOTAL_S", 0.3)
-
+def test_a_server_that_does_not_send_the_file_whole_is_said(shop, path, cause, reason):
     with pytest.raises(StorageError, match=reason) as caught:
         web_files.fetch(f"http://shop.example/{path}")
 
     assert caught.value.cause == cause
+
+
+@pytest.mark.parametrize("path", ["slow", "dripping", "again", "silent"])
+def test_one_time_limit_holds_for_connection_redirects_headers_and_content_together(shop, monkeypatch, path):
+    monkeypatch.setattr(web_files, "TOTAL_S", 0.5)
+    begun = time.monotonic()
+
+    with pytest.raises(StorageError, match="was not here within") as caught:
+        web_files.fetch(f"http://shop.example/{path}")
+
+    assert caught.value.cause == "unreachable"
+    assert 0.5 <= time.monotonic() - begun < 1.5
+
+
+def test_a_handshake_that_never_ends_is_within_the_limit_too(shop, monkeypatch):
+    monkeypatch.setattr(web_files, "TOTAL_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        shop.server_address = mute.getsockname()
+
+        with pytest.raises(StorageError, match="was not here within"):
+            web_files.fetch("https://shop.example/mug.jpg")
 
 
 @pytest.mark.parametrize(
