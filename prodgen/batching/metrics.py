@@ -83,6 +83,7 @@ def metrics_served(address: str) -> Iterator[Metrics]:
     except OSError as error:
         reason = f"cannot be listened on ({error.strerror}); choose another port"
         raise WrongValueError("metrics", address, reason) from error
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a reader that hung up is no news
     try:
         yield metrics
     finally:

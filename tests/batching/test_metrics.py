@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import socket
+import struct
 import sys
+import threading
+import time
 
 import httpx
 import pytest
@@ -49,6 +52,21 @@ def test_a_runs_numbers_can_be_read_while_it_goes_on_and_not_afterwards(run_even
     assert 'prodgen_orders{state="waiting"} 0.0' in at_the_end
     with pytest.raises(httpx.ConnectError):
         read(port)
+
+
+def test_a_reader_that_hangs_up_leaves_no_traceback_on_the_terminal(capfd):
+    port = free_port()
+    with metrics_served(str(port)):
+        with socket.create_connection(("127.0.0.1", port)) as reader:
+            reader.sendall(b"GET")
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        read(port)
+        until = time.monotonic() + 10
+        while any("process_request_thread" in thread.name for thread in threading.enumerate()):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+    assert capfd.readouterr().err == ""
 
 
 def test_no_product_becomes_a_label(run_events):
