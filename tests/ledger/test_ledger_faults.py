@@ -8,8 +8,11 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -296,34 +299,32 @@ def test_an_order_costs_one_sync_to_claim_and_one_to_finish(tmp_path):
     assert Counter(word for word in ("fsync(", "fdatasync(") for _ in range(calls.count(word))).total() == 40
 
 
-def test_finishes_that_wait_at_the_same_time_share_one_commit(shop, run):
-    """While one commit is under way, four threads come; theirs is one."""
-    import threading
+def change_at_once(base: database.Database, changes: Sequence[Callable[[], object]]) -> None:
+    """Make changes, each in a thread, that all wait while one commit is under way."""
+    threads = [threading.Thread(target=change) for change in changes]
+    with base._lock:
+        for thread in threads:
+            thread.start()
+        while len(base._queue) < len(threads):
+            pass
+    for thread in threads:
+        thread.join()
 
+
+def test_finishes_that_wait_at_the_same_time_share_one_commit(shop, run):
     run.ledger.plan(shop.orders(5))
     claims = [shop.take(run) for _ in range(5)]
     records = [shop.draw(claim.order) for claim in claims]
     commits: list[str] = []
     base = run.ledger._database
     base._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
-    threads = [
-        threading.Thread(target=run.ledger.finish, args=pair) for pair in zip(claims, records, strict=True)
-    ]
-    with base._lock:
-        for thread in threads:
-            thread.start()
-        while len(base._queue) < 5:
-            pass
-    for thread in threads:
-        thread.join()
+    change_at_once(base, [partial(run.ledger.finish, *pair) for pair in zip(claims, records, strict=True)])
 
     assert commits == ["COMMIT"]
     assert run.ledger.counts() == Counts(done=5)
 
 
 def test_one_change_that_fails_does_not_take_others_of_its_commit_with_it(shop, run):
-    import threading
-
     run.ledger.plan(shop.orders(2))
     claims = [shop.take(run) for _ in range(2)]
     records = [shop.draw(claim.order) for claim in claims]
@@ -336,16 +337,8 @@ def test_one_change_that_fails_does_not_take_others_of_its_commit_with_it(shop, 
         except LedgerError as error:
             refused.append(error)
 
-    threads = [threading.Thread(target=fail)] + [
-        threading.Thread(target=run.ledger.finish, args=pair) for pair in zip(claims, records, strict=True)
-    ]
-    with base._lock:
-        for thread in threads:
-            thread.start()
-        while len(base._queue) < 3:
-            pass
-    for thread in threads:
-        thread.join()
+    finishes = [partial(run.ledger.finish, *pair) for pair in zip(claims, records, strict=True)]
+    change_at_once(base, [fail, *finishes])
 
     assert len(refused) == 1
     assert run.ledger.counts() == Counts(done=2)
