@@ -50,6 +50,11 @@ _SPOILT_CELL = re.compile(
 _ATTRIBUTE = re.compile(rb"([\w:]+)=(?:\"([^\"]*)\"|'([^']*)')")
 _REFERENCE = re.compile(rb"([A-Z]{1,3})(\d{1,7})")
 
+_NOT_UNPACKED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
+"""What zipfile raises for an entry that cannot be unpacked: a wrong checksum or header, bytes that are no
+deflate stream, an end too early, a place outside of the file. RuntimeError is for an entry locked by a
+password; NotImplementedError, which is one, for a way of packing that zipfile does not know."""
+
 SpoiltCells = dict[tuple[int, int], OddCell]
 """By row and column, both from 1: cells whose formula has an error, or has no value."""
 
@@ -182,7 +187,7 @@ def _parts(book: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
         with book.open(entry) as file:
             while part := file.read(_PIECE):
                 yield part
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+    except _NOT_UNPACKED as error:
         raise _damaged(book) from error
 
 

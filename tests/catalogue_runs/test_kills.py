@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the runs are forked, to be killed often")
 
 KILLS = 25
-"""Of each seed: eight times twenty-five are two hundred, in tests of some ten seconds."""
+"""Kills in the test of one seed. There are eight, so two hundred kills in all; a test takes some 10 s."""
 
 IN_FLIGHT = 4
 """Two places with two orders each: what a kill may cost at most."""
