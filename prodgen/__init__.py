@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         MissingExtensionError,
         NotABackendError,
         NotAppliedError,
+        NoWorkerError,
         OutputInUseError,
         PlacementError,
         ProdgenError,
@@ -116,6 +117,7 @@ __all__ = [
     "Lora",
     "MatteQuality",
     "MissingExtensionError",
+    "NoWorkerError",
     "NotABackendError",
     "NotAppliedError",
     "OutputInUseError",
@@ -164,8 +166,8 @@ _HOMES = {
         "AnswerError BackendAuthError BackendBusyError BackendCertificateError BackendError "
         "BackendFaultError BackendLostError BackendOutOfMemoryError BackendTimeoutError "
         "BackendUnreachableError ClusterError IdentityError IdleSettingError ImageError Interrupted "
-        "LedgerError "
-        "MissingExtensionError NotABackendError NotAppliedError OutputInUseError PlacementError "
+        "LedgerError MissingExtensionError NoWorkerError NotABackendError NotAppliedError OutputInUseError "
+        "PlacementError "
         "ProdgenError ProductNotKeptError RemoteWorkerLostError ResultNotSentError SegmentationError "
         "SettingError SheetError StorageError UnknownNameError UnsupportedFeatureError WeightsError "
         "WorkerLostError WrongValueError"

@@ -98,6 +98,8 @@ class RunOutcome:
     ended: RunEnded
     verdicts: Mapping[str, list[str]]
     """Slots of the pictures that it made, by verdict."""
+    lost: str = ""
+    """Why the place that was lost last was lost."""
 
 
 def follow(
@@ -122,12 +124,12 @@ def follow(
 
 
 def _followed(events: Iterator[Event], view: RunView, presses: _Presses, reporting: Reporting) -> RunOutcome:
-    from prodgen.dispatch import PictureDone, PictureFailed, PlanMade, RunEnded, StepBegun
+    from prodgen.dispatch import PictureDone, PictureFailed, PlaceLost, PlanMade, RunEnded, StepBegun
 
     under_way: set[str] = set()
     seen: set[str] = set()
     verdicts: dict[str, list[str]] = {}
-    told = 0
+    told, lost = 0, ""
     ended: RunEnded | None = None
     for event in events:
         for listener in reporting.listeners:
@@ -147,6 +149,8 @@ def _followed(events: Iterator[Event], view: RunView, presses: _Presses, reporti
                     view.note(run_words.one_line(f"{event.order.slot}: {notice}"))
             case PictureFailed():
                 under_way.discard(event.order.slot)
+            case PlaceLost():
+                lost = event.reason
             case RunEnded():
                 ended = event
         if presses.stop.presses > told:
@@ -154,7 +158,7 @@ def _followed(events: Iterator[Event], view: RunView, presses: _Presses, reporti
             view.finishing(len(under_way), now=told > 1)
     if ended is None:
         raise RuntimeError("a run ended without saying so")
-    return RunOutcome(ended, verdicts)
+    return RunOutcome(ended, verdicts, lost)
 
 
 def _not_seen(notices: Iterable[str], seen: set[str]) -> Iterator[str]:
@@ -197,18 +201,18 @@ def tell_end(outcome: RunOutcome, to: Printer, *, out: Path | str, json_lines: b
         left = run_words.many(run_words.left(counts), "picture")
         to.warn(f"prodgen: stopped; {left} left, nothing half-written; the same command goes on from here")
         click.get_current_context().exit(stopping.EXIT_CODE)
-    if sentence := _why_not_all(ended, failed):
+    if sentence := _why_not_all(outcome, failed):
         raise Failure(sentence)
 
 
-def _why_not_all(ended: RunEnded, failed: str) -> str:
+def _why_not_all(outcome: RunOutcome, failed: str) -> str:
     """Return why not every picture is there, and what to do; "" if all are."""
-    counts = ended.counts
+    ended, counts = outcome.ended, outcome.ended.counts
     left = run_words.left(counts)
     reasons = {
         "deadline": "the deadline has come",
         "failures": "more pictures failed than --max-failures allows",
-        "no place": "no backend works any more",
+        "no place": "no backend works any more" + (f" ({outcome.lost})" if outcome.lost else ""),
         "storage": "pictures cannot be written any more: is the disk full?",
     }
     said = [reasons[ended.end]] if ended.end in reasons else []

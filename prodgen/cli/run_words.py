@@ -137,9 +137,7 @@ def event(happened: Event, *, verbose: bool = False) -> str:
             again = "" if happened.is_final else "  (it is tried again)"
             return f"failed: {failure(happened.order.slot, happened.failure)}{again}"
         case PlaceLost():
-            return (
-                f"{happened.place} is lost: {happened.reason}; others take its pictures, and it is looked for"
-            )
+            return f"{happened.place} is lost: {happened.reason}; others take its pictures"
         case PlaceBack():
             return f"{happened.place} is back"
         case StillWaiting():

@@ -17,6 +17,7 @@ from prodgen.errors import (
     ClusterError,
     Interrupted,
     NotABackendError,
+    NoWorkerError,
     ProdgenError,
     RemoteWorkerLostError,
     StorageError,
@@ -29,9 +30,9 @@ from prodgen.errors import (
 Again = Literal["never", "elsewhere", "anywhere"]
 """Where an order may be tried again."""
 
-PlaceBlame = Literal["fine", "suspect", "lost"]
+PlaceBlame = Literal["fine", "suspect", "lost", "gone"]
 """What an error says of the place: nothing; perhaps a fault, if more follow at once; give it no more orders
-until it answers a probe."""
+until it answers a probe; never give it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ TABLE: tuple[tuple[type[BaseException], Blame], ...] = (
     (BackendBusyError, _NEVER_BEGUN),
     # A machine that cannot get a network's weights fails with every order.
     (WeightsError, _NEVER_BEGUN),
+    # The machine cannot start a process, or each ends at its start: no row's fault, and nothing to wait for.
+    (NoWorkerError, Blame("place", "anywhere", "gone", counts=False)),
     # The backend broke with this order in its hands, which may be the reason: both are suspect.
     (BackendTimeoutError, _BROKE_AT_WORK),
     (BackendLostError, _BROKE_AT_WORK),

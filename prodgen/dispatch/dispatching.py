@@ -36,7 +36,7 @@ from prodgen.dispatch.newcomers import Newcomers
 from prodgen.dispatch.overseeing import Overseer
 from prodgen.dispatch.place import Place, Step
 from prodgen.dispatch.rules import Rules
-from prodgen.errors import BackendTimeoutError, Interrupted, ProdgenError, StorageError
+from prodgen.errors import BackendTimeoutError, Interrupted, NoWorkerError, ProdgenError, StorageError
 from prodgen.ledger import Claim, Ledger, OrderFailure, PictureRecord
 
 PROBES_AT_ONCE = 8
@@ -263,7 +263,7 @@ class _Run:
         tried = before.tried | {lane.name} if blame.counts else before.tried
         moved = _Moved(claim, tried, before.failures + blame.counts)
         is_final = self._is_final(blame, moved)
-        if isinstance(error, Interrupted):
+        if isinstance(error, Interrupted | NoWorkerError):
             self.moved.append(moved)
         else:
             failure = OrderFailure(type(error).__name__, _reason(error, moved), blame.whose)
@@ -289,12 +289,13 @@ class _Run:
         if blame.place == "fine":
             return
         lane.faults += 1
-        if not lane.is_lost and (blame.place == "lost" or lane.is_on_trial or lane.faults >= FAULTS_IN_A_ROW):
-            yield from self._lose(lane, str(error), now)
+        is_sure = blame.place in ("lost", "gone")
+        if not lane.is_lost and (is_sure or lane.is_on_trial or lane.faults >= FAULTS_IN_A_ROW):
+            yield from self._lose(lane, str(error), now, for_good=blame.place == "gone")
 
-    def _lose(self, lane: Lane, reason: str, now: float) -> Iterator[Event]:
-        """Give a place up until it answers a probe, and take back what it has not drawn."""
-        lane.lose(now)
+    def _lose(self, lane: Lane, reason: str, now: float, *, for_good: bool) -> Iterator[Event]:
+        """Give a place up until it answers a probe, or for good, and take back what it has not drawn."""
+        lane.lose(now, for_good=for_good)
         self.overseer.reasons[lane.name] = reason
         for flight in lane.undrawn:
             self._take_back(lane, flight, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import deque
 from concurrent.futures import Future
@@ -150,11 +151,18 @@ class Lane:
             self._busy_s += now - flight.step_begun
             self.last_drawn = now
 
-    def lose(self, now: float) -> None:
-        """Give it no more orders until it answers a probe; each loss without a picture waits longer."""
+    def lose(self, now: float, *, for_good: bool = False) -> None:
+        """Give it no more orders until it answers a probe; each loss without a picture waits longer.
+
+        Args:
+            now: The present.
+            for_good: Whether it is not even probed, and a run that has no other place ends.
+        """
         self.lost_at, self.probe_at = now, now + self.pause_s
         self.useless_since = now if self.useless_since is None else self.useless_since
         self.pause_s = min(LONGEST_PAUSE_S, 2 * self.pause_s)
+        if for_good:
+            self.probe_at, self.useless_since = None, -math.inf
 
     def probed(self, now: float, *, answers: bool) -> None:
         """Note what a probe said."""

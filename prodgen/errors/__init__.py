@@ -16,6 +16,7 @@
             OutputInUseError            another run works on the same folder; knows which
         StorageError                a store cannot be read or written; `cause` says in which way
         WorkerLostError             the process that worked on it ended
+        NoWorkerError               no such process can be started, or each ends at its start
         ClusterError                machines that were to share the work cannot do it
             RemoteWorkerLostError       one of them went away, with orders in its hands
         Interrupted                 the user stopped the work
@@ -79,6 +80,7 @@ from prodgen.errors.own import (
 from prodgen.errors.runs import (
     ClusterError,
     LedgerError,
+    NoWorkerError,
     OutputInUseError,
     RemoteWorkerLostError,
     SheetError,
@@ -108,6 +110,7 @@ __all__ = [
     "Interrupted",
     "LedgerError",
     "MissingExtensionError",
+    "NoWorkerError",
     "NotABackendError",
     "NotAppliedError",
     "OutputInUseError",

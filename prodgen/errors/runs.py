@@ -75,6 +75,20 @@ class WorkerLostError(ProdgenError):
         return f"{self.worker} ended while it worked on {self.what!r}: {self.reason}"
 
 
+class NoWorkerError(ProdgenError):
+    """No process for the work of this machine's CPU lives long enough to do anything, for `reason`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"no process for this machine's CPU work stays alive: {self.reason}; "
+            "`prodgen doctor` checks the installation, and fewer --workers need less memory"
+        )
+
+
 class ClusterError(ProdgenError):
     """The cluster at `address` cannot do the work, for `reason`, which says the remedy."""
 

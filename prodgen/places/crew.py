@@ -7,6 +7,7 @@ One lock guards the book; what is done under it takes microseconds.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 from prodgen.catalogue import Order
 from prodgen.client import Client
 from prodgen.dispatch import OnStep
-from prodgen.errors import SettingError, WorkerLostError
+from prodgen.errors import NoWorkerError, SettingError, WorkerLostError
 from prodgen.ledger import PictureRecord
 from prodgen.places.job import CPU_STEPS, CpuStep, CrewMember, Job, product_of
 from prodgen.places.links import Link, ProcessLink, ThreadLink
@@ -59,6 +60,13 @@ PACKED = 64
 """Preparations kept for other processes, of about 40 kB each."""
 
 
+DEATHS = 3
+"""Processes that may end one after another before any has done a step; from then on none is replaced. Twice
+may be chance, such as another program that took the memory for a moment."""
+
+log = logging.getLogger(__name__)
+
+
 class Crew:
     """Processes for the CPU's work, shared by all places of this machine."""
 
@@ -86,6 +94,12 @@ class Crew:
         self._sizes: deque[int] = deque(maxlen=SIZES)
         """Pixels of the last pictures; one that is not read yet may be as large as the largest of them."""
         self._is_closed = False
+        self._has_worked = False
+        """Whether any process has done a step of an order."""
+        self._deaths = 0
+        """Processes that ended by no order's fault, since a step was done."""
+        self._broken: NoWorkerError | None = None
+        """Why nothing can be made any more."""
         most = max(1, default_workers() if workers is None else workers)
         self._workers = [CrewMember(f"worker {number}", self._start) for number in range(1, most + 1)]
 
@@ -136,6 +150,9 @@ class Crew:
         job = Job(next(self._numbers), order, place, on_step, product_of(order))
         job.submitted = time.monotonic()
         with self._lock:
+            if self._broken is not None:
+                job.fail(self._broken)
+                return job.future
             self._enter(job)
             self._waiting.append(job)
             job.future.add_done_callback(lambda future: self._drop(job) if future.cancelled() else None)
@@ -157,6 +174,8 @@ class Crew:
             for worker in self._workers if not isinstance(report, Left) else ():
                 if worker.works_on is not None and worker.works_on.number == report.job:
                     worker.works_on = None
+            if not isinstance(report, Failed):
+                self._has_worked, self._deaths = True, 0
             job = self._jobs.get(report.job)
             if job is not None:  # otherwise it was dropped meanwhile
                 self._note(job, report)
@@ -205,24 +224,44 @@ class Crew:
             job.is_drawn = True
         job.tell("complete")
 
-    def _on_end(self, worker: CrewMember, reason: str) -> None:
-        """Have a new process in place of one that ended; only what it was working on is suspect."""
+    def _on_end(self, worker: CrewMember, reason: str, is_up: bool) -> None:
+        """Have a new process in place of one that ended; only what it was working on is suspect.
+
+        No order is, if the process never came to it, or if none has ever come to the end of a step: then the
+        order goes behind the others, so that one that kills its process does not pass for a broken machine.
+        """
         with self._lock:
             if self._is_closed:
                 return
-            self._workers[self._workers.index(worker)] = CrewMember(worker.name, self._start)
+            is_of_none = not is_up or (bool(self._waiting) and not self._has_worked)
+            self._deaths += is_of_none
+            self._workers.remove(worker)
+            if self._deaths < DEATHS:
+                self._workers.append(CrewMember(worker.name, self._start))
             drawn = {job for job in worker.jobs if job.place.drawing is job}
             suspects = drawn if worker.works_on is None else {worker.works_on}
             suspects |= {job for job in worker.jobs if job.is_enlarging}
             for job in tuple(worker.jobs):
                 self._leave(job)
-                if job in suspects:
+                if job in suspects and not is_of_none:
                     job.fail(WorkerLostError(worker.name, job.order.slot, reason))
                 else:
                     job.worker, job.is_prepared, job.is_drawn = None, False, False
                     self._enter(job)
-                    self._waiting.appendleft(job)
+                    (self._waiting.append if job in suspects else self._waiting.appendleft)(job)
+            if self._deaths >= DEATHS:
+                self._go_on_without_it(reason)
             self._go_on()
+
+    def _go_on_without_it(self, reason: str) -> None:
+        """Say that a worker is missing; give all orders back if nobody is left to make them."""
+        if self._workers:
+            log.warning("one process less for the CPU's work, %d left: %s", len(self._workers), reason)
+            return
+        self._broken = NoWorkerError(reason)
+        for job in tuple(self._jobs.values()):
+            self._leave(job)
+            job.fail(self._broken)
 
     # The book.
 
@@ -298,12 +337,23 @@ class Crew:
         step: CpuStep | None = "deliver" if worker.ready["deliver"] else None
         job = None if step else self._next_for(worker)
         if job is not None:
-            self._prepare(worker, job)
+            if self._is_reached(worker):
+                self._prepare(worker, job)
             return
         step = step or next((one for one in CPU_STEPS if worker.ready[one]), None)
         if step is not None:
             worker.works_on = worker.ready[step].popleft()
             self._begin(worker.works_on, step, is_cpu_work=True)
+
+    def _is_reached(self, worker: CrewMember) -> bool:
+        """Start a worker that is not started yet; where the system refuses that, do without it."""
+        try:
+            worker.reach()
+        except (OSError, RuntimeError) as error:  # no memory for a process, or for the thread that listens
+            self._workers.remove(worker)
+            self._go_on_without_it(f"none can be started: {getattr(error, 'strerror', None) or error}")
+            return False
+        return True
 
     def _prepare(self, worker: CrewMember, job: Job) -> None:
         self._waiting.remove(job)

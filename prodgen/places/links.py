@@ -28,8 +28,11 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables by which libraries start no threads of their own: there is a process for each core already."""
 
 OnReport = Callable[[Report], None]
-OnEnd = Callable[[str], None]
-"""Called with the reason when a process has ended."""
+OnEnd = Callable[[str, bool], None]
+"""Called when a process has ended, with the reason, and whether it had got as far as taking orders."""
+
+UP = "up"
+"""What a process says first: from now on it takes orders."""
 
 
 class Link(Protocol):
@@ -70,7 +73,11 @@ class ProcessLink:
         self._lock = threading.Lock()
         self._on_report, self._on_end = on_report, on_end
         self.send(workplace)
-        threading.Thread(target=self._listen, name="prodgen-listen", daemon=True).start()
+        try:
+            threading.Thread(target=self._listen, name="prodgen-listen", daemon=True).start()
+        except RuntimeError:  # no thread can be started
+            self.close()
+            raise
 
     def send(self, command: Command | Workplace) -> None:
         """Tell it to do something; that it has ended is reported by its listener."""
@@ -88,13 +95,15 @@ class ProcessLink:
             self._process.wait()
 
     def _listen(self) -> None:
+        is_up = False
         if self._process.stdout is not None:
             with self._process.stdout as stream:
+                is_up = _receive(stream) == UP
                 while (report := _receive(stream)) is not None:
                     self._on_report(report)
         self.hang_up()  # one that lives, and whose report could not be read, is to end too
         code = self._process.wait()
-        self._on_end(_reason(code))
+        self._on_end(_reason(code), is_up)
 
     def hang_up(self) -> None:
         """Close its life line."""
@@ -105,7 +114,8 @@ class ProcessLink:
 
 def serve() -> None:
     """Be a bench that is told by standard input and reports on standard output, until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # systemd sends it to all: the life line says when to end
+        signal.signal(ending, signal.SIG_IGN)
     # What a library prints must not get between the reports.
     reports = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -118,6 +128,8 @@ def serve() -> None:
             _send(reports, said)
 
     bench = Bench(workplace, report)
+    with lock:
+        _send(reports, UP)
     while (command := _receive(commands)) is not None:
         bench.take(command)
     bench.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,11 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from prodgen.dispatch import PictureFailed, Rules, RunEnded, run
 from prodgen.engines import embedded_server
-from prodgen.errors import WorkerLostError
-from prodgen.places import memory
+from prodgen.errors import ImageError, NoWorkerError, WorkerLostError
+from prodgen.ledger import open_run
+from prodgen.places import Crew, crew, memory
+from prodgen.places.messages import Failed, Prepared
 from prodgen.server import Behaviour
 from prodgen.server.socket_server import listening
+from prodgen.storage import open_store
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
 
@@ -56,6 +61,122 @@ def test_a_worker_that_is_killed_loses_the_order_it_works_on_and_no_other(shop, 
         with pytest.raises(WorkerLostError, match="signal 9"):
             drawn.result(30)
         assert other.result(60).seed == 2
+
+
+class DyingLink:
+    """A process that notes what it is told, and ends when a test says so."""
+
+    def __init__(self, ends):
+        self.ends, self.told = ends, []
+        self.send = self.told.append
+
+    def hang_up(self):
+        pass
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def doomed(monkeypatch):
+    """Processes that do nothing, as they are started."""
+    started = []
+
+    def start(crew, worker):
+        started.append(DyingLink(lambda *, is_up: crew._on_end(worker, "it was killed", is_up)))
+        return started[-1]
+
+    monkeypatch.setattr(Crew, "_start", start)
+    return started
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_processes_that_end_at_their_start_blame_no_row_and_end_the_run(shop, monkeypatch, workers):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    place = shop.crew(workers=workers).place("embedded://")
+    with open_run(open_store(shop.out)) as opened:
+        opened.ledger.plan([shop.order(number, number % 3) for number in range(6)])
+
+        begun = time.monotonic()
+        *events, ended = run(opened.ledger, [place], Rules())
+
+        assert not any(isinstance(event, PictureFailed) for event in events)
+        assert isinstance(ended, RunEnded)
+        assert ended.end == "no place"
+        assert (ended.counts.waiting, ended.counts.failed) == (6, 0)
+        assert time.monotonic() - begun < 10
+    with pytest.raises(NoWorkerError, match="ended with code 1"):
+        place.submit(shop.order(1), print).result(1)
+
+
+def test_processes_that_end_at_their_first_step_blame_no_row_while_nobody_has_done_one(shop, steps, doomed):
+    place = shop.crew(workers=1).place("embedded://")
+    futures = [place.submit(shop.order(number, number), steps) for number in range(3)]
+
+    for _ in range(crew.DEATHS):
+        doomed[-1].ends(is_up=True)
+
+    assert [type(future.exception(1)) for future in futures] == [NoWorkerError] * 3
+    assert len(doomed) == crew.DEATHS
+
+
+def test_a_first_row_that_kills_its_process_is_found_out_by_the_others(shop, steps, doomed):
+    place = shop.crew(workers=1).place("embedded://")
+    poison, sound, waiting = (place.submit(shop.order(number, number), steps) for number in range(3))
+
+    doomed[-1].ends(is_up=True)  # nobody knows yet whether it is the row's fault
+    assert doomed[-1].told[0].order.slot == "disc1"
+    place._crew._on_report(Prepared(2, 100, asks_backend=True, packed=None))
+    place._crew._on_report(Failed(3, ImageError("broken")))
+    assert [command.order.slot for command in doomed[-1].told if hasattr(command, "order")][1:] == [
+        "disc2",
+        "disc0",
+    ]
+    place.submit(shop.order(3), steps)
+    doomed[-1].ends(is_up=True)
+
+    assert isinstance(poison.exception(1), WorkerLostError)
+    assert not sound.done()
+    assert waiting.done()
+
+
+def test_a_process_that_ends_at_its_start_in_the_midst_of_a_run_blames_no_row(shop, steps, doomed):
+    place = shop.crew(workers=1).place("embedded://")
+    future = place.submit(shop.order(1), steps)
+
+    for _ in range(crew.DEATHS + 1):
+        place._crew._on_report(Prepared(0, 100, asks_backend=True, packed=None))
+        doomed[-1].ends(is_up=False)
+
+    assert not future.done()
+
+
+@pytest.mark.parametrize("number", [errno.ENOMEM, errno.EAGAIN])
+def test_where_no_process_can_be_started_the_orders_wait(shop, steps, monkeypatch, number):
+    def refuse(*_given, **_more):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    place = shop.crew(workers=2).place("embedded://")
+
+    with pytest.raises(NoWorkerError, match="none can be started"):
+        place.submit(shop.order(1), steps).result(1)
+
+
+def test_where_no_second_process_can_be_started_the_first_one_does_the_work(shop, steps, monkeypatch):
+    start, started = subprocess.Popen, []
+
+    def refuse_the_second(*given, **more):
+        if started:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        started.append(start(*given, **more))
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", refuse_the_second)
+    place = shop.crew(workers=2).place("embedded://")
+    futures = [place.submit(shop.order(number, number), steps) for number in range(3)]
+
+    assert [future.result(60).seed for future in futures] == [0, 1, 2]
 
 
 def test_orders_of_one_product_in_two_processes_are_cut_out_once(shop, steps):
