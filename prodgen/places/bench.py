@@ -14,7 +14,6 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -55,9 +54,6 @@ from prodgen.shots.layers import Placed
 KEPT = 2
 """Preparations kept for the next orders of their products: about 130 MB each at 1300x2000."""
 
-MOST_THREADS = 256
-"""Threads that may work or wait for backends; they are started as they are needed."""
-
 READ_BYTES = 1 << 20
 
 
@@ -80,6 +76,10 @@ class _Job:
     """Set when its call may go to the backend, or will not any more."""
 
 
+_Work = Callable[[int, _Job], Report]
+"""A step: takes an order's number and the order, and reports what came of it."""
+
+
 class Bench:
     """Makes orders step by step; `report` is called from its threads."""
 
@@ -95,7 +95,6 @@ class Bench:
         self._lock = threading.Lock()
         self._cpu = threading.Lock()
         """Held by whoever works, and by nobody who waits for a backend."""
-        self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="prodgen-bench")
 
     def take(self, command: Command) -> None:
         """Begin what is asked, and return at once; every step but a dropping is answered by one report."""
@@ -103,10 +102,10 @@ class Bench:
         match command:
             case Prepare(order=order, backend=backend, packed=packed):
                 self._jobs[number] = _Job(order, backend)
-                self._threads.submit(self._do_by_cpu, number, partial(self._prepare, packed=packed))
+                self._begin(self._do_by_cpu, number, partial(self._prepare, packed=packed))
             case Go(step=step):
                 work = {"draw": self._draw, "complete": self._complete, "deliver": self._deliver}[step]
-                self._threads.submit(self._do_by_cpu if command.is_cpu_work else self._do, number, work)
+                self._begin(self._do_by_cpu if command.is_cpu_work else self._do, number, work)
             case Enter():
                 if number in self._jobs:
                     self._jobs[number].may_enter.set()
@@ -117,7 +116,6 @@ class Bench:
         """Interrupt what backends draw, and close their connections; waits for no backend."""
         for number in tuple(self._jobs):
             self._drop(number)
-        self._threads.shutdown(wait=False, cancel_futures=True)
         for client in self._clients.values():  # those that draw were retired, and close themselves
             client.close()
 
@@ -127,13 +125,22 @@ class Bench:
         while self._running and time.monotonic() < end:
             time.sleep(0.02)
 
-    def _do_by_cpu(self, number: int, work: Callable[[int, _Job], Report]) -> None:
+    def wait_for_cpu(self) -> None:
+        """Wait until the CPU's step has ended: Python must not end while a thread is inside OpenCV."""
+        with self._cpu:
+            pass
+
+    def _begin(self, do: Callable[[int, _Work], None], number: int, work: _Work) -> None:
+        """Do a step in a thread of its own; one that waits for a dead backend keeps no program alive."""
+        threading.Thread(target=do, args=(number, work), name="prodgen-bench", daemon=True).start()
+
+    def _do_by_cpu(self, number: int, work: _Work) -> None:
         with self._cpu:
             self._thread.has_cpu = True
             self._do(number, work)
             self._thread.has_cpu = False
 
-    def _do(self, number: int, work: Callable[[int, _Job], Report]) -> None:
+    def _do(self, number: int, work: _Work) -> None:
         job = self._jobs.get(number)
         # Where the backend is elsewhere, the calls of all processes to it take turns.
         self._thread.job = number if job is not None and not job.backend.is_inside else None

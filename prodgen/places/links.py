@@ -54,7 +54,13 @@ class ThreadLink:
     def __init__(self, workplace: Workplace, on_report: OnReport, on_end: OnEnd) -> None:
         self._bench = Bench(workplace, on_report)
         self.send = self._bench.take
-        self.hang_up = self.close = self._bench.close
+        self.hang_up = self._bench.close
+
+    def close(self) -> None:
+        """End it, and wait for what is no backend's."""
+        self._bench.close()
+        self._bench.wait(LAST_WORDS_S)
+        self._bench.wait_for_cpu()
 
 
 class ProcessLink:

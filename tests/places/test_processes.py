@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -219,6 +220,77 @@ def test_workers_hear_no_ctrl_c_and_die_with_a_coordinator_that_is_killed(shop, 
             run.wait()
             assert wait_until(lambda: not is_alive(worker), 10)
     assert not list(shop.out.rglob("*.png"))
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as asking:
+        return not asking.connect_ex(("127.0.0.1", port))
+
+
+CLOSED = """
+from prodgen import batch
+events = batch("sheet.csv", "out", prompt="a table", backends=[BACKEND], workers=0)
+for event in events:
+    step = getattr(event, "step", "")
+    print(step, flush=True)
+    if step == "draw":
+        input()
+        break
+events.close()
+"""
+
+PRESSED = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored where the tests are run
+from prodgen import stopping
+asked = "batch sheet.csv -o out --prompt table --workers 0 --json-lines --backend"
+sys.argv[1:] = [*asked.split(), BACKEND]
+stopping.run("prodgen.cli:main")
+"""
+
+
+@pytest.mark.parametrize("script", [CLOSED, PRESSED], ids=["closed", "pressed"])
+def test_a_thread_at_a_server_that_answers_nothing_does_not_keep_python_from_its_end(shop, tmp_path, script):
+    (tmp_path / "sheet.csv").write_text("sku,photo\n1,disc0.png\n")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    serve = [sys.executable, "-m", "prodgen", "serve", "--port", str(port), "--delay", "600", "-q"]
+    server = subprocess.Popen(serve, stdout=subprocess.DEVNULL)
+    try:
+        assert wait_until(lambda: answers(port))
+        code = script.replace("BACKEND", repr(f"http://127.0.0.1:{port}"))
+        run = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for line in run.stdout:
+            if line.strip() == "draw" or '"draw"' in line:
+                break
+        time.sleep(0.5)
+        server.send_signal(signal.SIGSTOP)
+        begun = time.monotonic()
+        if script is CLOSED:
+            run.stdin.write("\n")
+            run.stdin.flush()
+        else:
+            for _ in range(2):
+                run.send_signal(signal.SIGINT)
+                time.sleep(0.5)
+        try:
+            _, said = run.communicate(timeout=15)
+        finally:
+            run.kill()
+    finally:
+        server.kill()
+        server.wait()
+
+    assert run.returncode == (0 if script is CLOSED else 130), said
+    assert time.monotonic() - begun < 10
+    assert "Traceback" not in said
 
 
 def test_memory_is_half_of_what_is_free_and_never_more_than_the_containers(monkeypatch, tmp_path):
