@@ -188,10 +188,30 @@ def test_a_setting_that_the_recipe_lacks_is_told(sheet: Sheet):
     assert [(row, column) for row, column, _ in found] == [(2, "light")]
 
 
-def test_wrong_wishes_are_refused_before_a_sheet_is_read():
-    for wrong in ({"settings": {"stepps": 3}}, {"prompt": "{a"}, {"ending": ".gif"}, {"name": "../{sku}"}):
-        with pytest.raises(SettingError):
-            Wishes(**wrong)
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"settings": {"stepps": 3}}, "'stepps'"),
+        ({"prompt": "{a"}, "prompt cannot be read"),
+        ({"negative_prompt": "{a"}, "negative_prompt cannot be read"),
+        ({"scenes": (("day", "{a"),)}, "day cannot be read"),
+        ({"scenes": (("day", "x"), ("day", "y"))}, "a name of its own each, not 'day'"),
+        ({"scenes": (("", "x"),)}, "a name of its own each"),
+        ({"scenes": (("day", "x"),), "prompt": "y"}, "each scene brings its own prompt"),
+        ({"ending": ".gif"}, "ending"),
+        ({"name": "../{sku}"}, "run's folder"),
+        ({"loras": ("film:much",)}, "film:much"),
+        ({"light": "sideways"}, "sideways"),
+        ({"box": "1,2"}, "box"),
+        ({"points": "+1"}, "points"),
+    ],
+)
+def test_wrong_wishes_are_refused_before_a_sheet_is_read(wrong: dict[str, object], words: str):
+    with pytest.raises(SettingError, match=re.escape(words)):
+        Wishes(**wrong)
+
+
+def test_a_setting_that_no_stage_of_the_recipe_takes_is_refused_before_a_sheet_is_read():
     with pytest.raises(IdleSettingError):
         Wishes(recipe="packshot", settings={"steps": 3})
 
@@ -208,6 +228,13 @@ def test_only_and_limit_keep_order_and_completeness(sheet: Sheet):
 
     assert mugs == [f"MUG-{number}" for number in range(60) if number % 3]
     assert first == [sku for sku in mugs[:7] for _ in range(2)]
+
+
+def test_a_catalogue_that_asks_for_nothing_is_refused(sheet: Sheet):
+    with pytest.raises(SettingError, match="asks for no product"):
+        orders(sheet("photo,sku\n"))
+    with pytest.raises(SettingError, match="only must be like the sku of a product"):
+        orders(sheet("photo,sku\nphotos/1.jpg,a\n"), only="MUG-*")
 
 
 def test_faults_of_rows_that_are_not_chosen_do_not_matter(sheet: Sheet):

@@ -75,6 +75,16 @@ def test_a_number_that_lost_digits_harms_only_where_it_is_used(shop: Path):
     assert "row 2, born" in refused_with(path, "of {born}")
 
 
+def test_a_date_is_a_fault_also_where_a_row_before_has_it_as_text(shop: Path):
+    rows = {
+        1: ("photo", "sku", "negative_prompt"),
+        2: ("photos/1.jpg", "a", "2023-03-15"),
+        3: ("photos/2.jpg", "b", Raw('<c {} s="1"><v>45000</v></c>')),
+    }
+
+    assert "row 3, negative_prompt" in refused_with(workbook(shop, rows), "on a table")
+
+
 def test_errors_and_formulas_that_were_never_calculated_are_faults_of_their_cells(shop: Path):
     rows = {
         1: ("photo", "sku", "name"),
