@@ -192,13 +192,9 @@ if not TYPE_CHECKING:  # a type checker that saw this would believe any name to 
 
     def __getattr__(name: str) -> object:
         """Import a public name when it is first used."""
-        from importlib import import_module
+        from prodgen.lazy_names import imported
 
-        home = next((home for home, names in _HOMES.items() if name in names.split()), None)
-        if home is None:
-            raise AttributeError(f"module 'prodgen' has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(f"prodgen.{home}"), name)
-        return value
+        return imported(__name__, _HOMES, name)
 
 
 def __dir__() -> list[str]:

@@ -44,6 +44,9 @@ LEVELS = (0.12, 0.5, 0.88)
 FAINT = 2.0
 """Gradient, in spreads per pixel, below which a boundary is no edge. Chosen."""
 
+FEWEST_PX = 50
+"""Pixels that a product is taken to have at least where shares of it are formed. Guard."""
+
 FEW = 5
 """Pixels of a rim or a middle up to which nothing is measured there. Guard."""
 
@@ -182,26 +185,14 @@ def _measure(regions: Regions, looks: tuple[Plane, Plane], edges: Plane) -> NDAr
     there = neighbours.there
     kinds_there = regions.kinds[there]
     product = prior > 0.5 if (prior > 0.5).any() else prior >= prior.max() * 0.8
-    whole = max(int(product.sum()), 50)
+    whole = max(int(product.sum()), FEWEST_PX)
     size = np.sqrt(whole)
-    depth = cv2.distanceTransform(product.astype(np.uint8), cv2.DIST_L2, 5)
+    depth = np.asarray(cv2.distanceTransform(product.astype(np.uint8), cv2.DIST_L2, 5), np.float32)
     outside = cv2.distanceTransform((~product).astype(np.uint8), cv2.DIST_L2, 5)
-    rim = (depth > 1.5) & (depth <= 5)
-    unlikely = (np.maximum(*looks) <= 0.2).astype(np.uint8)
-    far = cv2.distanceTransform(unlikely, cv2.DIST_L2, 5) > max(4, int(size * 0.08))
     border = np.zeros(prior.shape, np.float32)
     border[[0, -1]] = border[:, [0, -1]] = 1
     chroma = np.hypot(difference[..., 1], difference[..., 2])
-    largest_z = float(np.percentile(log_z[product], 75))
-    of_photo = (
-        float(np.median(log_z[rim if rim.any() else product])),
-        largest_z,
-        float((product & regions.agrees).sum() / whole),
-        float((rim & regions.agrees).sum() / max(int(rim.sum()), 1)),
-        float(np.percentile(log_z[far], 90)) if far.any() else 1.0,
-        float(np.log(whole / product.size)),
-        float(((prior > 0.1) & (prior < 0.9)).sum() / whole),
-    )
+    of_photo = _of_photo(regions, looks, product, depth, log_z)
     count = len(regions.area)
     columns = [
         *(regions.mean(look) for look in looks),
@@ -209,7 +200,7 @@ def _measure(regions: Regions, looks: tuple[Plane, Plane], edges: Plane) -> NDAr
         regions.mean(np.maximum(*looks)),
         np.log(regions.area / whole),
         mean_z,
-        mean_z - largest_z,
+        mean_z - of_photo[1],
         np.log1p(regions.mean(lengths(difference))),
         regions.mean(difference[..., 0]),
         regions.mean(chroma / (np.abs(difference[..., 0]) + 1)),
@@ -231,6 +222,28 @@ def _measure(regions: Regions, looks: tuple[Plane, Plane], edges: Plane) -> NDAr
         *_clearness(regions, product, np.minimum(*looks), log_z),
     ]
     return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _of_photo(
+    regions: Regions, looks: tuple[Plane, Plane], product: Mask, depth: Plane, log_z: Plane
+) -> tuple[float, ...]:
+    """What holds for all pieces of a photograph: how its product stands out, and how sure the looks are.
+
+    The second is how far the product stands out where it does so most.
+    """
+    prior, whole = regions.prior, max(int(product.sum()), FEWEST_PX)
+    rim = (depth > 1.5) & (depth <= 5)
+    unlikely = (np.maximum(*looks) <= 0.2).astype(np.uint8)
+    far = cv2.distanceTransform(unlikely, cv2.DIST_L2, 5) > max(4, int(np.sqrt(whole) * 0.08))
+    return (
+        float(np.median(log_z[rim if rim.any() else product])),
+        float(np.percentile(log_z[product], 75)),
+        float((product & regions.agrees).sum() / whole),
+        float((rim & regions.agrees).sum() / max(int(rim.sum()), 1)),
+        float(np.percentile(log_z[far], 90)) if far.any() else 1.0,
+        float(np.log(whole / product.size)),
+        float(((prior > 0.1) & (prior < 0.9)).sum() / whole),
+    )
 
 
 def _clearness(regions: Regions, product: Mask, least: Plane, log_z: Plane) -> tuple[Numbers, ...]:
