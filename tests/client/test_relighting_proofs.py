@@ -84,7 +84,7 @@ def test_ic_light_is_proven_by_the_foreground_that_comes_back(
 def test_the_foreground_on_grey_is_computed_as_the_extension_does_to_the_bit(
     ic_light, captured, pixels, name, number
 ):
-    from prodgen.client.work.proofs import on_grey
+    from prodgen.client.work.relight_proof import on_grey
 
     shown = pixels(captured(name)["response"]["json"]["images"][number])
     np.testing.assert_array_equal(on_grey(ic_light(name)), shown)

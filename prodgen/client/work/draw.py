@@ -7,13 +7,14 @@ fetched. What happens between one request and its answer is the worker's busines
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from prodgen.client.knowledge import names
 from prodgen.client.knowledge.known_server import KnownServer
 from prodgen.client.knowledge.options import Options
 from prodgen.client.reaching import decoding
 from prodgen.client.reaching.connection import WholeAnswer
-from prodgen.client.work import advice, fetching, proofs, results, tasks
+from prodgen.client.work import advice, fetching, proofs, relight_proof, results, tasks
 from prodgen.client.work.calling import Call, Worker
 from prodgen.dialects import Payload, ReadGeneration
 from prodgen.errors import BackendFaultError, BackendOutOfMemoryError, ResultNotSentError
@@ -137,10 +138,18 @@ class Drawer:
             proofs.Asked(request, self._server.capabilities, self._server.dialect, self._server.url),
             read,
             pictures,
-            extras,
-            is_lossless=is_lossless,
-            can_see_extras=not was_fetched,
         )
+        if request.ic_light is not None:
+            was_relit = relight_proof.check(
+                self._server.url,
+                request.ic_light,
+                read,
+                extras,
+                doubts,
+                is_lossless=is_lossless,
+                can_see_extras=not was_fetched,
+            )
+            applied = replace(applied, ic_light=was_relit)
         if self._server.is_embedded:
             doubts += advice.about_the_scene(read.parameters, request.prompt)
         return Generation(

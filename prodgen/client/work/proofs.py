@@ -1,8 +1,8 @@
 """What provably ran: the server's answer held against what was asked for.
 
 A1111 swallows what goes wrong in scripts, replaces unknown names and answers 200 all the same. The
-proof is in the answer: the foreground that IC-Light used comes back, sampler, schedule, checkpoint
-and LoRA hashes are named. Where a server says nothing, nothing is claimed.
+proof is in the answer: sampler, schedule, checkpoint and LoRA hashes are named. Where a server says
+nothing, nothing is claimed. Relighting and enlarging have proofs of their own, beside this module.
 """
 
 from __future__ import annotations
@@ -11,32 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from prodgen.client.knowledge.names import scheduler_key
-from prodgen.client.reaching import encoding
 from prodgen.client.reaching.faults import NANS_REMEDY
 from prodgen.dialects import A1111, ReadGeneration
-from prodgen.dialects.ic_light import USUAL_MODELS
 from prodgen.errors import AnswerError, BackendFaultError, NotAppliedError
 from prodgen.images import RgbImage
-from prodgen.schema import Applied, Capabilities, Drawing, ICLight, Img2Img, Txt2Img, Upscale
-from prodgen.schema.request import size_text
-
-SAME_LEVELS = 1
-"""8-bit levels by which the foreground that comes back may differ: rounding on the way to grey."""
-
-SAME_LEVELS_LOSSY = 12.0
-"""Mean 8-bit levels by which it may differ where the server sends JPEG or lossy WebP."""
-
-IC_LIGHT = "IC-Light"
-"""The `feature` of a NotAppliedError about relighting."""
-
-IC_LIGHT_NEEDS = (
-    "It needs A1111 1.10 or later, sd-webui-model-patcher, and the weight file {model!r} "
-    "in models/ic-light or models/unet; the server's console says which is missing."
-)
+from prodgen.schema import Applied, Capabilities, Drawing, Img2Img, Txt2Img
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,20 +33,13 @@ def check(
     asked: Asked,
     read: ReadGeneration,
     results: Sequence[RgbImage],
-    extras: Sequence[RgbImage],
-    *,
-    is_lossless: bool = True,
-    can_see_extras: bool = True,
 ) -> tuple[Applied, list[str]]:
-    """Return what ran, and a sentence on each thing that could not be proven.
+    """Return what ran, and a sentence on each thing that could not be proven; relighting has its own proof.
 
     Args:
         asked: The request and the server.
         read: The server's answer.
         results: Its results, decoded.
-        extras: Its further pictures, decoded.
-        is_lossless: Whether pictures came in a lossless format.
-        can_see_extras: Whether further pictures come with the answer at all.
 
     Raises:
         NotAppliedError: If something that was asked for did not run.
@@ -81,7 +54,6 @@ def check(
         checkpoint_hash=_text(read.info.get("sd_model_hash")),
         vae=_text(read.info.get("sd_vae_name")),
         loras=read.lora_hashes,
-        ic_light=_ic_light(asked, read, extras, notices, is_lossless, can_see_extras),
         controlnet_units=sum(key.startswith("ControlNet ") for key in read.parameters),
     )
     _check_names(asked, applied)
@@ -240,93 +212,3 @@ def _check_faces(asked: Asked, read: ReadGeneration, notices: list[str]) -> None
         f"Whether {named} restored any face cannot be known: the server names it also when its weights are "
         "missing; its console says so then"
     )
-
-
-def on_grey(unit: ICLight) -> NDArray[np.uint8]:
-    """The foreground as IC-Light shows it: on grey 127 by its alpha, cut off to whole numbers.
-
-    The arithmetic of the extension itself (127 + (c - 127) * alpha, truncated), which all
-    recorded answers repeat to the bit.
-    """
-    colours = encoding.to_uint8(unit.foreground).astype(np.float32)
-    alpha = encoding.to_uint8(unit.matte).astype(np.float32)[..., None] / 255
-    return (127 + (colours - 127) * alpha).clip(0, 255).astype(np.uint8)
-
-
-def _ic_light(
-    asked: Asked,
-    read: ReadGeneration,
-    extras: Sequence[RgbImage],
-    notices: list[str],
-    is_lossless: bool,
-    can_see_extras: bool,
-) -> bool | None:
-    unit = asked.request.ic_light
-    if unit is None:
-        return None
-    if error := read.parameters.get("IC-Light error"):
-        # Only prodgen's bridge extension reports this; it sees what the pictures that come back do not show.
-        raise NotAppliedError(asked.url, f"IC-Light failed on the server: {error}", feature=IC_LIGHT)
-    if not can_see_extras:
-        notices.append(
-            "IC-Light's foreground could not be compared with ours: this server cannot send it. "
-            "With prodgen's bridge extension on the server it can (install_backend.sh)"
-        )
-        return None
-    ours = on_grey(unit)
-    same_size = [extra for extra in extras if extra.shape == ours.shape]
-    if any(_is_same(ours, encoding.to_uint8(extra), is_lossless) for extra in same_size):
-        return True
-    if read.is_missing_a_picture:
-        notices.append(
-            "IC-Light's foreground could not be compared with ours: the server put 'False' in its place "
-            "(a patched api.py). With prodgen's bridge extension it would come (install_backend.sh)"
-        )
-        return None
-    model = unit.model or USUAL_MODELS[unit.mode]
-    if extras and not unit.detail_transfer:
-        raise NotAppliedError(
-            asked.url,
-            "IC-Light relit another picture than ours: an earlier caller's foreground came back",
-            feature=IC_LIGHT,
-            remedy=f"It could not read this request and used the last one again; is {model!r} the name of a "
-            "weight file there?",
-        )
-    raise NotAppliedError(
-        asked.url,
-        "IC-Light did not run: the foreground did not come back with the picture, which is not relit",
-        feature=IC_LIGHT,
-        remedy=IC_LIGHT_NEEDS.format(model=model),
-    )
-
-
-def _is_same(ours: NDArray[np.uint8], theirs: NDArray[np.uint8], is_lossless: bool) -> bool:
-    difference = np.abs(ours.astype(np.int16) - theirs)
-    if is_lossless:
-        return int(difference.max()) <= SAME_LEVELS
-    return float(difference.mean()) <= SAME_LEVELS_LOSSY
-
-
-def wanted_size(request: Upscale) -> tuple[float, float]:
-    """Width and height that an enlarged picture is to have."""
-    factor = request.upscaling_resize or 1.0
-    height, width = request.image.shape[:2]
-    return request.upscaling_resize_w or width * factor, request.upscaling_resize_h or height * factor
-
-
-def check_enlarged(url: str, request: Upscale, picture: RgbImage) -> None:
-    """Refuse a picture that was not enlarged as asked.
-
-    Raises:
-        NotAppliedError: If so.
-    """
-    wanted_w, wanted_h = wanted_size(request)
-    height, width = picture.shape[:2]
-    # One side may end smaller where a size was asked for: the server keeps the proportions.
-    if width < 0.98 * wanted_w and height < 0.98 * wanted_h:
-        raise NotAppliedError(
-            url,
-            f"upscaler {request.upscaler_1!r} made {width}x{height} of {size_text(request.image)}, "
-            f"not {wanted_w:.0f}x{wanted_h:.0f}",
-            feature="upscaler",
-        )
