@@ -72,7 +72,7 @@ class _Prodgen(click.Group):
         except click.UsageError as error:
             raise Misuse(refusal.of_usage(error)) from error
         except KeyboardInterrupt:  # click would say "Aborted!", and exit with 1
-            raise click.exceptions.Exit(stopping.EXIT_CODE) from None
+            raise click.exceptions.Exit(stopping.exit_code()) from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -98,7 +98,7 @@ class _Prodgen(click.Group):
             raise Failure(_of_path(error)) from error
         except KeyboardInterrupt:
             stopping.tell()
-            ctx.exit(stopping.EXIT_CODE)
+            ctx.exit(stopping.exit_code())
         printer(ctx).open_what_was_made()
         return result
 

@@ -29,7 +29,7 @@ Four switches stand before or after any command's word:
 | `--open` | opens what was made in its usual program |
 
 Exit codes: 0 done; 1 it could not be done, and one sentence on stderr says why and what to do; 2 wrong
-usage; 130 stopped by Ctrl-C (`serve`: 0).
+usage; 130 stopped by Ctrl-C, 143 by SIGTERM (`serve`: 0).
 
 Shells complete commands, options and names (looks, recipes, profiles, segmenters) once one of these lines
 stands in their own file:

@@ -90,6 +90,14 @@ class _Presses:
         self.stop.press()
         return True
 
+    def at_once(self) -> bool:
+        """Take a SIGTERM, as a second press; False if it should interrupt at once."""
+        if not self.has_begun or self.stop.presses >= 2:
+            return False
+        while self.stop.presses < 2:
+            self.stop.press()
+        return True
+
 
 @dataclass(frozen=True)
 class RunOutcome:
@@ -119,7 +127,7 @@ def follow(
         if isinstance(events, Generator):
             stack.callback(events.close)  # also where a press breaks off between two events
         view = stack.enter_context(run_view(to, title=title))
-        stack.enter_context(stopping.answered_by(presses))
+        stack.enter_context(stopping.answered_by(presses, presses.at_once))
         return _followed(events, view, presses, reporting)
 
 
@@ -200,7 +208,7 @@ def tell_end(outcome: RunOutcome, to: Printer, *, out: Path | str, json_lines: b
     if ended.end == "stopped":
         left = run_words.many(run_words.left(counts), "picture")
         to.warn(f"prodgen: stopped; {left} left, nothing half-written; the same command goes on from here")
-        click.get_current_context().exit(stopping.EXIT_CODE)
+        click.get_current_context().exit(stopping.exit_code())
     if sentence := _why_not_all(outcome, failed):
         raise Failure(sentence)
 

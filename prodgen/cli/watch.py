@@ -75,22 +75,22 @@ def watch(
                 if outcome.ended.end == "complete":
                     continue
             watched.return_later(photos)
-            with stopping.answered_by(_ending(ends)):
+            with stopping.answered_by(*_ending(ends)):
                 ends.wait(TRY_AGAIN_S)
     to.text("stopped")
 
 
 def _next_photos(watched: WatchedFolder, ends: threading.Event, deadline: float | None) -> frozenset[Path]:
     """Return the next photographs; none if Ctrl-C was pressed meanwhile, or the deadline has come."""
-    with stopping.answered_by(_ending(ends)):
+    with stopping.answered_by(*_ending(ends)):
         return watched.wait(stop=ends, until=math.inf if deadline is None else deadline)
 
 
-def _ending(ends: threading.Event) -> Callable[[], bool]:
-    """Return what takes a press of Ctrl-C while nothing is made: that is how a watch ends, and no failure."""
+def _ending(ends: threading.Event) -> tuple[Callable[[], bool], Callable[[], bool]]:
+    """Return what takes Ctrl-C and SIGTERM while nothing is made: a watch ends so, and has not failed."""
 
     def press() -> bool:
         ends.set()
         return True
 
-    return press
+    return press, press

@@ -179,6 +179,21 @@ def test_ctrl_c_twice_presses_the_button_twice_and_a_third_time_breaks_off(heard
     assert presses == [1, 2, "broken off"]
 
 
+def test_sigterm_interrupts_what_runs_and_the_run_says_how_it_ended(heard, run, run_events):
+    presses = []
+
+    def events(stop):
+        yield PLAN
+        signal.raise_signal(signal.SIGTERM)
+        presses.append(stop.presses)
+        yield run_events.ended("stopped", waiting=5)
+
+    done = run(events)
+
+    assert (done.exit_code, presses) == (143, [2])
+    assert "stopped; 5 pictures left" in done.stderr
+
+
 def test_ctrl_c_while_the_sheet_is_read_interrupts_at_once(heard, run, run_events):
     def events(stop):
         signal.raise_signal(signal.SIGINT)

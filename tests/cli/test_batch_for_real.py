@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,11 @@ from click.testing import CliRunner, Result
 
 from prodgen import files
 from prodgen.cli import main
+from prodgen.engines import embedded_server
+from prodgen.ledger import read_status
+from prodgen.server import Behaviour
+from prodgen.server.socket_server import listening
+from prodgen.storage import open_store
 
 BATCH = ["--prompt", "{name} on a table", "--backend", "embedded://", "--size", "256x256", "--workers", "0"]
 
@@ -64,3 +73,48 @@ def test_a_catalogue_is_made_but_for_its_poison_row_and_failed_csv_makes_the_res
     third = prodgen("batch", shop / "shop.csv", "-o", out, *BATCH)
     assert "3 pictures: 3 done already, 0 to make" in third.stderr
     assert {path: path.stat().st_mtime_ns for path in pictures} == pictures
+
+
+TERMINATED = """
+import signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+from prodgen import stopping
+stopping.run("prodgen.cli:main")
+"""
+
+
+def test_sigterm_ends_a_run_within_seconds_and_leaves_its_ledger_clean_and_its_report(shop):
+    out = shop / "out"
+    save_disc(shop / "bad.png", (0.1, 0.6, 0.1))
+    with listening(embedded_server(Behaviour(delay_s=60), engine="load-test")) as url:
+        asked = ["batch", "shop.csv", "-o", "out", "--prompt", "a table", "--backend", url, "--json-lines"]
+        run = subprocess.Popen(
+            [sys.executable, "-c", TERMINATED, *asked, "--workers", "1"],
+            cwd=shop,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for line in run.stdout:
+            if '"draw"' in line:
+                break
+        workers = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+        before = [*workers.read_text("ascii").split()] if workers.exists() else []
+        run.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        try:
+            _, said = run.communicate(timeout=20)
+        finally:
+            run.kill()
+
+    assert (run.returncode, said.splitlines()[-1].split(";")[:2]) == (
+        143,
+        ["prodgen: stopped", " 3 pictures left, nothing half-written"],
+    )
+    assert "Traceback" not in said
+    assert time.monotonic() - begun < 10
+    assert not [pid for pid in before if Path(f"/proc/{pid}").exists()]
+    found = read_status(open_store(out))
+    assert (found.is_running, found.end) == (False, "stopped")
+    assert (found.counts.waiting, found.counts.claimed, found.counts.failed) == (3, 0, 0)
+    assert (out / "report.html").is_file()

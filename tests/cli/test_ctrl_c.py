@@ -39,6 +39,14 @@ def ctrl_c_is_not_ignored():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture
+def sigterm_is_usual():
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    signal.signal(signal.SIGTERM, before)
+
+
 def test_ctrl_c_waits_for_what_still_draws():
     ended: list[bool] = []
     drawing = threading.Thread(target=lambda: (time.sleep(0.3), ended.append(True)), daemon=True)
@@ -185,7 +193,7 @@ def test_work_that_knows_a_better_end_takes_the_first_press_and_the_next_one_int
     answers = iter([True, False])
 
     def draw():
-        with stopping.answered_by(lambda: next(answers)):
+        with stopping.answered_by(lambda: next(answers), lambda: False):
             press()
             went_on.append("after one press")
             press()
@@ -197,7 +205,7 @@ def test_work_that_knows_a_better_end_takes_the_first_press_and_the_next_one_int
 
 def test_work_that_answered_a_press_and_ended_well_is_no_stopped_program():
     def draw():
-        with stopping.answered_by(lambda: True):
+        with stopping.answered_by(lambda: True, lambda: False):
             press()
 
     assert stopped_by(draw) == (0, "")
@@ -205,8 +213,49 @@ def test_work_that_answered_a_press_and_ended_well_is_no_stopped_program():
 
 def test_after_the_block_a_press_interrupts_as_ever():
     def draw():
-        with stopping.answered_by(lambda: True):
+        with stopping.answered_by(lambda: True, lambda: False):
             pass
         press()
 
     assert stopped_by(draw) == (130, STOPPED)
+
+
+@pytest.mark.usefixtures("sigterm_is_usual")
+def test_sigterm_ends_a_program_like_ctrl_c_with_a_code_of_its_own():
+    cleaned = []
+
+    def draw():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            cleaned.append(True)
+
+    assert stopped_by(draw) == (143, STOPPED)
+    assert cleaned == [True]
+
+
+@pytest.mark.usefixtures("sigterm_is_usual")
+def test_sigterm_is_heeded_where_ctrl_c_is_ignored_as_in_the_background_of_a_script():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    assert stopped_by(lambda: signal.raise_signal(signal.SIGTERM)) == (143, STOPPED)
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("sigterm_is_usual")
+def test_work_that_knows_a_better_end_takes_sigterm_and_the_code_says_so_still():
+    went_on = []
+
+    def draw():
+        with stopping.answered_by(lambda: False, lambda: True):
+            signal.raise_signal(signal.SIGTERM)
+            went_on.append(True)
+
+    assert stopped_by(draw) == (143, "")
+    assert went_on == [True]
+
+
+def test_ctrl_c_after_a_program_that_sigterm_ended_has_its_own_code_again():
+    stopped_by(lambda: signal.raise_signal(signal.SIGTERM))
+
+    assert stopped_by(press) == (130, STOPPED)
