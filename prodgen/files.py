@@ -154,7 +154,7 @@ def _is_folder_gone() -> bool:
 
 
 def read_text(path: str | Path) -> dict[str, str]:
-    """Text in a picture file: PNG chunks; XMP as "XML:com.adobe.xmp", EXIF user comment as "parameters".
+    """Texts in a picture file by name; see `codecs.decode_text`.
 
     Raises:
         ImageError: If it is missing, unreadable, no picture, broken, animated or too large.

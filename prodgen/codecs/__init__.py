@@ -5,8 +5,9 @@ with alpha, far too large, broken) ends here: as a proper picture, or as an Imag
 Only the formats in `READABLE` are ever handed to Pillow, whatever a file's name says.
 """
 
-from prodgen.codecs.decoding_files import decode, decode_text, from_pillow
+from prodgen.codecs.decoding_files import decode, from_pillow
 from prodgen.codecs.formats import FORMATS, MAX_PIXELS, MAX_SIDE_PX, READABLE, PillowPicture, check_size
+from prodgen.codecs.picture_texts import decode_text
 from prodgen.codecs.writing import encode, encode_matte, encode_pixels, to_pillow
 
 __all__ = [

@@ -7,9 +7,10 @@ import io
 from PIL import Image
 
 from prodgen.codecs.exif_colours import exif_of
-from prodgen.codecs.formats import READABLE, PillowPicture, check_size, faults_named
+from prodgen.codecs.formats import READABLE, PillowPicture, faults_named
 from prodgen.codecs.heif_files import describe_boxes, is_heif, raster_of_heif
 from prodgen.codecs.jpeg_notices import notices_of_jpeg
+from prodgen.codecs.picture_texts import check_one_picture
 from prodgen.codecs.pillow_pictures import raster_from_pillow, raster_of
 from prodgen.codecs.png_files import SIGNATURE, raster_of_png
 from prodgen.codecs.raster import Raster, develop
@@ -51,7 +52,7 @@ def _raster(data: bytes, name: str) -> Raster:
     if data.startswith(SIGNATURES):
         return raster_of_tiff(data, name=name)
     with Image.open(io.BytesIO(data), formats=READABLE) as picture:
-        _check(picture, name)
+        check_one_picture(picture, name)
         if data.startswith(SIGNATURE):
             return raster_of_png(data, picture)
         if picture.format == "AVIF":
@@ -73,7 +74,7 @@ def from_pillow(picture: PillowPicture, *, name: str = "the picture", as_shares:
     if picture.format not in (None, "MPO", "HEIF", *READABLE):
         raise ImageError(f"{name} was opened as {picture.format}, which is not read; save it as PNG or JPEG")
     with faults_named(name):
-        _check(picture, name)
+        check_one_picture(picture, name)
         data = _unread_file_of(picture)
         raster = _raster(data, name) if data else raster_from_pillow(picture)
         picture.load()  # with which Pillow closes a file that it has opened itself
@@ -95,31 +96,3 @@ def _unread_file_of(picture: Image.Image) -> bytes:
     data = bytes(file.read())
     file.seek(place)
     return data
-
-
-def decode_text(data: bytes, *, name: str = "the picture") -> dict[str, str]:
-    """Text in a picture file: PNG chunks; XMP as "XML:com.adobe.xmp", EXIF user comment as "parameters".
-
-    Raises:
-        ImageError: If it is no picture, a broken, animated or too large one.
-    """
-    with faults_named(name), Image.open(io.BytesIO(data), formats=READABLE) as picture:
-        _check(picture, name)
-        found = {str(k): str(v) for k, v in picture.info.items() if isinstance(v, str)}
-        if isinstance(picture.info.get("xmp"), bytes):
-            found["XML:com.adobe.xmp"] = picture.info["xmp"].decode("utf-8", "replace")
-        comment = picture.getexif().get_ifd(0x8769).get(0x9286)
-        if isinstance(comment, bytes) and "parameters" not in found:
-            encoding = "utf-16-be" if comment.startswith(b"UNICODE\0") else "utf-8"
-            found["parameters"] = comment[8:].decode(encoding, "replace")
-        return found
-
-
-def _check(picture: Image.Image, name: str) -> None:
-    check_size(*picture.size, name=name)
-    frames = getattr(picture, "n_frames", 1)
-    # Phones append a depth map or a preview to a JPEG, and thumbnails stand in TIFF files.
-    if frames > 1 and picture.format not in ("MPO", "TIFF"):
-        raise ImageError(
-            f"{name} holds {frames} pictures (animated or many pages); save the one you mean as PNG"
-        )
