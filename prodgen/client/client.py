@@ -99,7 +99,7 @@ class Client(Session):
             BackendError: If the server fails or cannot be reached.
         """
         given = asking.given_fields(locals())
-        asked = asking.txt2img(request, given, self.capabilities)
+        asked = names.as_listed(asking.txt2img(request, given, self.capabilities), self.capabilities)
         return self._drawer.draw(
             asked,
             lambda task_id: self.dialect.txt2img(asked, self.capabilities, task_id=task_id),
@@ -162,7 +162,7 @@ class Client(Session):
             BackendError: If the server fails or cannot be reached.
         """
         given = asking.given_fields(locals())
-        asked = asking.img2img(request, given, self.capabilities)
+        asked = names.as_listed(asking.img2img(request, given, self.capabilities), self.capabilities)
         return self._drawer.draw(
             asked,
             lambda task_id: self.dialect.img2img(asked, self.capabilities, task_id=task_id),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from prodgen.images import Matte, RgbImage
+from prodgen.schema import model_names
 
 ICLightSpelling = Literal["dict", "positional-13", "positional-15"]
 """How a server's IC-Light extension wants its arguments, told by their number in script-info."""
@@ -169,6 +170,22 @@ class Checkpoint:
             dict.fromkeys(x for x in (self.title, self.model_name, self.hash, self.sha256, stem) if x)
         )
 
+    def is_called(self, name: str) -> bool:
+        """Whether `name` can mean it: one of its names, its file without folder or ending, or its hash."""
+        if model_names.same_hash(model_names.hash_in(name), self.sha256 or self.hash) is False:
+            return False
+        written = (self.title, self.model_name, self.filename or self.title)
+        return (
+            name in self.names
+            or any(model_names.same_file(name, other) for other in written)
+            or model_names.same_hash(name, self.sha256 or self.hash) is True
+        )
+
+    def is_it(self, name: str | None, digest: str | None) -> bool:
+        """Whether an answer can mean it by `name` and `digest`: the hash decides where both have one."""
+        same = model_names.same_hash(digest, self.sha256 or self.hash)
+        return (not name or self.is_called(name)) if same is None else same
+
 
 @dataclass(frozen=True)
 class LoraFile:
@@ -241,6 +258,8 @@ class Capabilities:
     loras: tuple[str, ...] = ()
     lora_aliases: tuple[str, ...] = ()
     """Further names under which the server accepts them."""
+    lora_files: tuple[LoraFile, ...] = ()
+    """Which name, alias and path belong together."""
     checkpoints: tuple[Checkpoint, ...] = ()
     vaes: tuple[str, ...] = ()
     embeddings: tuple[str, ...] = ()
@@ -286,8 +305,31 @@ class Capabilities:
         return 1.0 if "xl" in (self.checkpoint or "").lower() else 0.6
 
     def find_checkpoint(self, name: str) -> Checkpoint | None:
-        """Return the checkpoint that `name` (title, model name, hash or file name) means."""
-        return next((checkpoint for checkpoint in self.checkpoints if name in checkpoint.names), None)
+        """Return the checkpoint that `name` (title, model name, hash, file with or without folder) means.
+
+        None if there is none, or several of that file name in different folders.
+        """
+        listed = next((checkpoint for checkpoint in self.checkpoints if name in checkpoint.names), None)
+        alike = [checkpoint for checkpoint in self.checkpoints if checkpoint.is_called(name)]
+        return listed or (alike[0] if len(alike) == 1 else None)
+
+    def find_lora(self, name: str) -> str | None:
+        """Return the server's name for the LoRA that `name` means, with or without folder and ending."""
+        if name in self.lora_aliases:
+            return name
+        return model_names.find(name, self.loras) or model_names.find(name, self.lora_aliases)
+
+    def is_lora(self, name: str, other: str) -> bool:
+        """Whether two names can mean one LoRA: its file, or name and alias of one that the server lists."""
+        spellings = [[x for x in (file.name, file.alias, file.path) if x] for file in self.lora_files]
+        return model_names.same_file(name, other) or any(
+            all(any(model_names.same_file(word, x) for x in known) for word in (name, other))
+            for known in spellings
+        )
+
+    def find_vae(self, name: str) -> str | None:
+        """Return the server's name for the VAE that `name` means; "Automatic" and "None" are VAEs too."""
+        return model_names.find(name, ("Automatic", "None", *self.vaes))
 
     def with_checkpoint(self, name: str | None) -> Capabilities:
         """Return a copy in which the checkpoint `name`, if there is such a one, is configured."""

@@ -187,9 +187,9 @@ def _decided(job: PictureJob, request: Txt2Img, sizes: SizePlan) -> PictureJob:
 
 def _check_loras(read: prompts.TaggedPrompt, have: Capabilities) -> None:
     """Refuse unknown LoRAs before the first picture is drawn, not when their own picture is due."""
-    known = (*have.loras, *have.lora_aliases)
     for name in (*(lora.name for lora in read.loras), *read.kept_names) if "loras" in have.answered else ():
-        if name not in known:
+        if have.find_lora(name) is None:
+            known = (*have.loras, *have.lora_aliases)
             raise UnknownNameError("LoRA", name, known, setting="loras")
 
 

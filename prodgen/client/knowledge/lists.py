@@ -45,6 +45,10 @@ def _items(answer: Any, read: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]
     return tuple(found)
 
 
+def _text(value: object) -> str | None:
+    return str(value) if value else None
+
+
 def samplers(answer: Any) -> tuple[Sampler, ...]:
     """Read /samplers."""
     return _items(
@@ -73,9 +77,9 @@ def checkpoints(answer: Any) -> tuple[Checkpoint, ...]:
         lambda x: Checkpoint(
             str(x["title"]),
             str(x.get("model_name") or x["title"]),
-            x.get("hash"),
-            x.get("sha256"),
-            x.get("filename"),
+            _text(x.get("hash")),
+            _text(x.get("sha256")),
+            _text(x.get("filename")),
         ),
     )
 
@@ -83,7 +87,10 @@ def checkpoints(answer: Any) -> tuple[Checkpoint, ...]:
 def loras(answer: Any) -> tuple[LoraFile, ...]:
     """Read /loras."""
     return _items(
-        answer, lambda x: LoraFile(str(x["name"]), x.get("alias"), x.get("path"), x.get("metadata") or {})
+        answer,
+        lambda x: LoraFile(
+            str(x["name"]), _text(x.get("alias")), _text(x.get("path")), as_object(x.get("metadata"))
+        ),
     )
 
 
@@ -185,6 +192,7 @@ def _together(answers: Mapping[str, Any], dialect: A1111, *, has_task_progress: 
         latent_upscale_modes=names(answers.get("latent_upscale_modes")),
         loras=tuple(x.name for x in files),
         lora_aliases=tuple(x.alias for x in files if x.alias and x.alias != x.name),
+        lora_files=files,
         checkpoints=known_checkpoints,
         vaes=names(vaes, "model_name"),
         embeddings=embeddings(answers.get("embeddings")),

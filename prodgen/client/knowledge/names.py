@@ -7,6 +7,7 @@ A list that the server does not have is no reason to refuse.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from prodgen.errors import UnknownNameError, WrongValueError
 from prodgen.schema import Capabilities, ControlNetUnit, Drawing, Txt2Img, Upscale, prompts
@@ -23,6 +24,37 @@ def best_upscaler(capabilities: Capabilities) -> str:
 def scheduler_key(name: str) -> str:
     """Return what both names of a schedule ("SGM Uniform", "sgm_uniform") have in common."""
     return "".join(c for c in name.lower() if c.isalnum())
+
+
+D = TypeVar("D", bound=Drawing)
+
+
+def as_listed(request: D, capabilities: Capabilities) -> D:
+    """Return the request with checkpoints, LoRAs and VAE under the names that this server lists.
+
+    A user may write a file with or without its folder and ending; only some servers take all of that. What
+    the server does not list stays as it is.
+    """
+    have = capabilities
+    changed: dict[str, Any] = {}
+    for field in ("checkpoint", "refiner_checkpoint", "hr_checkpoint_name"):
+        name = getattr(request, field, None)
+        meant = have.find_checkpoint(name) if name else None
+        if meant is not None and name not in meant.names:
+            changed[field] = meant.title
+    if request.vae and (vae := have.find_vae(request.vae) or request.vae) != request.vae:
+        changed["vae"] = vae
+    loras = tuple(
+        lora.model_copy(update={"name": have.find_lora(lora.name) or lora.name}) for lora in request.loras
+    )
+    if loras != request.loras:
+        changed["loras"] = loras
+    for tag in prompts.network_tags(request.prompt):
+        listed = have.find_lora(tag.name) if tag.is_lora else None
+        if listed and listed != tag.name:
+            prompt = changed.get("prompt", request.prompt)
+            changed["prompt"] = prompt.replace(tag.text, tag.text.replace(f":{tag.name}", f":{listed}", 1))
+    return request.model_copy(update=changed) if changed else request
 
 
 def check_drawing(request: Drawing, capabilities: Capabilities) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 
 from prodgen.client.knowledge.names import scheduler_key
 from prodgen.client.reaching.faults import NANS_REMEDY
-from prodgen.dialects import A1111, ReadGeneration
+from prodgen.dialects import A1111, ReadGeneration, infotexts
 from prodgen.errors import AnswerError, BackendFaultError, NotAppliedError
 from prodgen.images import RgbImage
-from prodgen.schema import Applied, Capabilities, Drawing, Img2Img, Txt2Img
+from prodgen.schema import Applied, Capabilities, Checkpoint, Drawing, Img2Img, Txt2Img, model_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,24 +121,31 @@ def _check_names(asked: Asked, applied: Applied) -> None:
             feature="sampler",
             remedy="`prodgen list samplers` shows what the server has.",
         )
-    if request.checkpoint and applied.checkpoint:
-        meant = asked.capabilities.find_checkpoint(request.checkpoint)
-        names = {request.checkpoint, *(meant.names if meant else ())}
-        if not {applied.checkpoint, applied.checkpoint_hash} & names:
-            raise NotAppliedError(
-                url,
-                f"checkpoint {request.checkpoint!r} was asked for, {applied.checkpoint!r} drew the picture",
-                feature="checkpoint",
-                remedy="`prodgen list checkpoints` shows what the server has.",
-            )
+    if request.checkpoint and not _can_be(request.checkpoint, applied, asked.capabilities):
+        drew = repr(applied.checkpoint) if applied.checkpoint else "another one"
+        drew += f" ({applied.checkpoint_hash})" if applied.checkpoint_hash else ""
+        raise NotAppliedError(
+            url,
+            f"checkpoint {request.checkpoint!r} was asked for, {drew} drew the picture",
+            feature="checkpoint",
+            remedy="`prodgen list checkpoints` shows what the server has.",
+        )
     vae = request.vae if asked.dialect.tells_extra_parameters else None
-    if vae not in (None, "Automatic", "None", applied.vae):
+    if vae not in (None, "Automatic", "None") and not model_names.same_file(vae, applied.vae or ""):
         raise NotAppliedError(
             url,
             f"VAE {vae!r} was asked for, {applied.vae or 'none'} was used",
             feature="VAE",
             remedy="`prodgen list vaes` shows what the server has.",
         )
+
+
+def _can_be(wanted: str, applied: Applied, have: Capabilities) -> bool:
+    """Whether the checkpoint that an answer names is the one that was asked for as `wanted`."""
+    meant = have.find_checkpoint(wanted) or Checkpoint(
+        title=wanted, model_name=wanted, sha256=model_names.hash_in(wanted) or wanted
+    )
+    return meant.is_it(applied.checkpoint, applied.checkpoint_hash)
 
 
 def _same_sampler(wanted: str, scheduler: str | None, ran: str) -> bool:
@@ -158,8 +165,7 @@ def _check_parameters(asked: Asked, applied: Applied, parameters: Mapping[str, A
             "another sampler.",
         )
     for lora in request.loras if asked.capabilities.tells_lora_hashes else ():
-        # A1111 leaves these two characters out of names in its list of hashes.
-        if lora.name.replace(":", "").replace(",", "") not in applied.loras:
+        if not any(asked.capabilities.is_lora(lora.name, name) for name in applied.loras):
             raise NotAppliedError(
                 url,
                 f"LoRA {lora.name!r} was not applied: the server cannot load it, or it is made for another "
@@ -177,9 +183,8 @@ def _check_parameters(asked: Asked, applied: Applied, parameters: Mapping[str, A
             remedy="Check the model's name and the control picture.",
         )
     for number, unit in enumerate(request.controlnet):
-        if unit.model and f"Model: {unit.model.split(' [')[0]}" not in str(
-            parameters.get(f"ControlNet {number}")
-        ):
+        told = infotexts.pairs(str(parameters.get(f"ControlNet {number}")).lower()).get("model", "")
+        if unit.model and not model_names.same_file(unit.model, told):
             raise NotAppliedError(
                 url,
                 f"ControlNet unit {number} ran without its model {unit.model!r}",
