@@ -14,7 +14,7 @@ from prodgen.doctor.health import release
 from prodgen.errors import BRIDGE_REMEDY, ResultNotSentError
 
 BRIDGE_TITLE = "prodgen bridge"
-BRIDGE_VERSION = "1.0.0"
+BRIDGE_VERSION = "1.1.0"
 """Version of the extension that comes with this prodgen."""
 
 FIRST_RELEASE = (1, 10)

@@ -20,6 +20,7 @@ from prodgen.client import Extension, Memory
 from prodgen.doctor import ExamineOptions, Report, SetupFacts, examine, gather, judge
 from prodgen.doctor.facts import DrawingTrials, RelightTrial
 from prodgen.doctor.gathering import within
+from prodgen.doctor.relight_checks import BRIDGE_VERSION
 from prodgen.doctor.servers_page import page
 from prodgen.engines import load_engine
 from prodgen.engines.ibl.ibl_engine import CHECKPOINT, IblEngine
@@ -70,7 +71,7 @@ def facts() -> SetupFacts:
     """Facts of a server in good health that passes for a real one; tests make it ill."""
     found = gather("http://127.0.0.1:1", ExamineOptions(transport=ApiTransport(real()), timeout_s=20))
     assert found.capabilities is not None
-    bridge = ScriptInfo("prodgen bridge", True, False, (ScriptArgument("version", "1.0.0"),))
+    bridge = ScriptInfo("prodgen bridge", True, False, (ScriptArgument("version", BRIDGE_VERSION),))
     have = dataclasses.replace(found.capabilities, scripts=(*found.capabilities.scripts, bridge))
     here = dataclasses.replace(
         found.here, segmenters=("auto", "classical", "isnet-general-use"), segmenter="isnet-general-use"
@@ -302,15 +303,13 @@ def test_an_unknown_spelling_is_not_guessed_at(facts):
 
 
 def test_a_missing_and_an_old_bridge_are_found(facts):
-    old = ScriptInfo("prodgen bridge", True, False, (ScriptArgument("version", "0.9.0"),))
+    old = ScriptInfo("prodgen bridge", True, False, (ScriptArgument("version", "1.0.0"),))
 
     assert having(facts, scripts=(old,)).named("bridge").status == "warning"
     assert having(facts, scripts=()).named("bridge").status == "warning"
 
 
 def test_the_bridge_in_the_repository_is_the_version_that_is_asked_for(root):
-    from prodgen.doctor.relight_checks import BRIDGE_VERSION
-
     script = root / "deploy/extensions/zz-prodgen-bridge/scripts/prodgen_bridge.py"
     if not script.exists():
         pytest.skip("the extension is not beside the package here")

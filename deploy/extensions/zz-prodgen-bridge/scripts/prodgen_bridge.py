@@ -3,8 +3,11 @@
 An extension of AUTOMATIC1111's web UI (1.10 or later) and of Forge Classic. It changes no file of theirs. It
 * turns the numpy arrays that IC-Light adds to the results into pictures; left as they are, every such call
   ends in "'numpy.ndarray' object has no attribute 'info'" after the whole generation;
+* has IC-Light patch the model that draws: the patchers it uses are made for the model that is loaded when a
+  call comes in, and the web UI changes the checkpoint afterwards;
 * reports what goes wrong inside IC-Light, which the web UI otherwise logs and forgets, under "IC-Light error"
-  in `info.extra_generation_params`, and says "IC-Light: applied" where it provably ran;
+  in `info.extra_generation_params`, and says "IC-Light: applied" only where the patched model was seen to
+  draw, with the name of its checkpoint under "IC-Light patched";
 * keeps a call whose arguments IC-Light refuses from being relit with the arguments of the call before;
 * tells its version to clients: in `script-info`, and in every result under "prodgen bridge";
 * fills in options that were never saved, so that `override_settings` of one call do not leak into the next.
@@ -24,17 +27,26 @@ import numpy as np
 from modules import script_callbacks, scripts, shared
 from PIL import Image
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 
 TITLE = "prodgen bridge"
 IC_LIGHT_TITLE = "ic light"
 
 ERROR_KEY = "IC-Light error"
 APPLIED_KEY = "IC-Light"
+PATCHED_KEY = "IC-Light patched"
 DROPPED_KEY = "prodgen bridge dropped"
+OWN_KEYS = (TITLE, ERROR_KEY, APPLIED_KEY, PATCHED_KEY, DROPPED_KEY)
 
 SAMPLING_HOOK = "process_before_every_sampling"
-"""The hook in which IC-Light patches the model: if it returns, the picture is relit."""
+PATCHING_HOOKS = ("process", SAMPLING_HOOK)
+"""The hooks in which IC-Light patches the model: the first in its earliest version, the second since."""
+
+PATCHER_FIELDS = ("model_patcher", "hr_model_patcher")
+"""Where sd-webui-model-patcher keeps its two patchers: for a picture, and for its enlargement (hires fix)."""
+
+FORGE_WRAPPER = "model_function_wrapper"
+"""The option of Forge's U-Net under which IC-Light puts the function that calls the network."""
 
 HOOKS = (
     "setup",
@@ -81,8 +93,17 @@ class ProdgenBridge(scripts.Script):
         """Put the version into the result and into the infotext of its pictures."""
         p.extra_generation_params[TITLE] = VERSION
 
+    def process(self, p: Any, *_args: Any) -> None:
+        """Aim the patchers at the model of this call: its checkpoint has been loaded by now."""
+        renew_patchers(p)
+
+    def post_sample(self, p: Any, *_args: Any) -> None:
+        """Say whether the picture that was just drawn was relit: before it is saved with its infotext."""
+        settle(p)
+
     def postprocess(self, p: Any, processed: Any, *_args: Any) -> None:
         """Make the results ones that the API can send."""
+        settle(p)  # where a server has no hook after sampling
         dropped = 0
         for name in ("images", "extra_images"):
             results = getattr(processed, name, None)
@@ -92,9 +113,8 @@ class ProdgenBridge(scripts.Script):
             p.extra_generation_params[DROPPED_KEY] = f"{dropped} results that are no pictures"
         if isinstance(getattr(processed, "extra_generation_params", None), dict):
             # Usually the same dict; a script may have replaced one of them.
-            own = (TITLE, ERROR_KEY, APPLIED_KEY, DROPPED_KEY)
             processed.extra_generation_params.update(
-                {key: p.extra_generation_params[key] for key in own if key in p.extra_generation_params}
+                {key: p.extra_generation_params[key] for key in OWN_KEYS if key in p.extra_generation_params}
             )
 
 
@@ -147,22 +167,145 @@ def _watched(script: Any, name: str, hook: Callable[..., Any]) -> Callable[..., 
     def watched(p: Any, *args: Any, **kwargs: Any) -> Any:
         if name == "before_process" and hasattr(script, "args"):
             script.args = None  # else a refused call is relit with the arguments of the call before
+        # Some versions keep no arguments: nothing to see there.
+        patches = name in PATCHING_HOOKS and wanted(args) and getattr(script, "args", True) is not None
+        if patches:
+            renew_patchers(p)
+            before = _unets(p)
         try:
             result = hook(p, *args, **kwargs)
         except Exception as error:
             _report(p, f"{name}: {type(error).__name__}: {error}")
             raise  # the web UI logs it with its traceback, as ever
-        armed = getattr(script, "args", True) is not None  # some versions keep none: nothing to see there
-        if name == "before_process" and wanted(args) and not armed:
+        if patches:
+            _follow(p, before)
+        elif name == "before_process" and wanted(args) and getattr(script, "args", True) is None:
             _report(
                 p,
                 "before_process: it is switched on, but took no arguments (no foreground? no SD 1.5 model?)",
             )
-        if name == SAMPLING_HOOK and armed and wanted(args) and ERROR_KEY not in p.extra_generation_params:
-            p.extra_generation_params[APPLIED_KEY] = "applied"
         return result
 
     return watched
+
+
+class Patched:
+    """One U-Net that IC-Light patched, and how often it was called through that patch.
+
+    A plain class: the web UI loads this file without naming it in `sys.modules`, where dataclasses look.
+    """
+
+    def __init__(self, model: Any, checkpoint: str) -> None:
+        self.model = model  # of the web UI, to see whether another one drew
+        self.checkpoint = checkpoint
+        self.calls: int | None = 0  # None where IC-Light left nothing through which they could be counted
+
+    def counting(self, forward: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `forward`, counted."""
+
+        @functools.wraps(forward)
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.calls = (self.calls or 0) + 1
+            return forward(*args, **kwargs)
+
+        return counted
+
+    def wrap(self, _module: Any, forward: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `forward` of a module, counted: what the patches of sd-webui-model-patcher are made of."""
+        return self.counting(forward)
+
+
+def drawing_model(p: Any) -> Any:
+    """Return the model that is loaded now, whose U-Net draws; None on a server that keeps it elsewhere."""
+    return getattr(getattr(p, "sd_model", None), "model", None)
+
+
+def renew_patchers(p: Any) -> None:
+    """Replace each patcher that was made for another model than the one that is loaded now.
+
+    sd-webui-model-patcher makes them when the call comes in. The web UI loads the call's checkpoint later,
+    and what is then patched is a model that does not draw. Patches that a patcher holds already go over to
+    the new one.
+    """
+    model = drawing_model(p)
+    for field in PATCHER_FIELDS:
+        old = getattr(p, field, None)
+        if model is None or old is None or old.model is model or getattr(old, "is_patched", False):
+            continue
+        kept = ("load_device", "offload_device", "weight_inplace_update", "name")
+        try:
+            new = type(old)(model=model, **{name: getattr(old, name) for name in kept if hasattr(old, name)})
+            for patches, add in (
+                (old.module_patches, new.add_module_patch),
+                (old.weight_patches, new.add_weight_patch),
+            ):
+                for key, of_key in patches.items():
+                    for patch in of_key:
+                        add(key, patch)
+        except Exception:  # another extension's code: what it leaves behind is judged after the sampling
+            log.exception("prodgen bridge: %s cannot be made anew for the model that is loaded", field)
+            continue
+        setattr(p, field, new)
+        log.info("prodgen bridge: %s renewed for %s", field, _checkpoint(p))
+
+
+def _unets(p: Any) -> list[tuple[Any, dict[str, int]]]:
+    """Return what IC-Light patches, patchers or the U-Net of Forge, with its number of patches by module."""
+    patchers = [patcher for field in PATCHER_FIELDS if (patcher := getattr(p, field, None)) is not None]
+    forge = getattr(getattr(getattr(p, "sd_model", None), "forge_objects", None), "unet", None)
+    found = [
+        (one, {key: len(patches) for key, patches in getattr(one, "module_patches", {}).items()})
+        for one in patchers
+    ]
+    return found if forge is None else [*found, (forge, {})]
+
+
+def _follow(p: Any, before: list[tuple[Any, dict[str, int]]]) -> None:
+    """Note which U-Nets a hook of IC-Light has patched, and have their calls counted from now on."""
+    if not hasattr(p, "_prodgen_patched"):
+        p._prodgen_patched = []
+    for unet, patches in _unets(p):
+        had = next((had for other, had in before if other is unet), None)
+        patched = Patched(drawing_model(p), _checkpoint(p))
+        if hasattr(unet, "module_patches"):
+            added = [key for key, count in patches.items() if count > (had or {}).get(key, 0)]
+            if added:
+                kind = type(unet.module_patches[added[0]][-1])
+                unet.add_module_patch(added[0], kind(create_new_forward_func=patched.wrap))
+        elif added := had is None:  # Forge patches a copy, which takes the place of the U-Net
+            options = getattr(unet, "model_options", {})
+            if callable(options.get(FORGE_WRAPPER)):
+                options[FORGE_WRAPPER] = patched.counting(options[FORGE_WRAPPER])
+            else:
+                patched.calls = None
+        if added:
+            p._prodgen_patched.append(patched)
+
+
+def settle(p: Any) -> None:
+    """Put into the results whether IC-Light's patch drew the picture, after each sampling that it was for."""
+    if not hasattr(p, "_prodgen_patched"):
+        return
+    patched = p._prodgen_patched
+    del p._prodgen_patched
+    if ERROR_KEY in p.extra_generation_params:
+        return
+    if not patched:
+        _report(p, "it ended without an error and patched no model (is sd-webui-model-patcher there?)")
+    elif unused := [one.checkpoint for one in patched if one.calls == 0]:
+        _report(p, f"the model that it patched ({unused[0]}) did not draw the picture")
+    elif patched[-1].model is not drawing_model(p):
+        _report(p, f"it patched {patched[-1].checkpoint}; {_checkpoint(p)} went on drawing without it")
+    else:
+        p.extra_generation_params[APPLIED_KEY] = "applied"
+        p.extra_generation_params[PATCHED_KEY] = patched[-1].checkpoint
+
+
+def _checkpoint(p: Any) -> str:
+    """Return the title of the checkpoint that is loaded now."""
+    model = getattr(p, "sd_model", None)
+    title = getattr(getattr(model, "sd_checkpoint_info", None), "title", None)
+    return str(title or type(model).__name__)
 
 
 def wanted(args: tuple[Any, ...]) -> bool:
@@ -175,6 +318,7 @@ def _report(p: Any, message: str) -> None:
     text = " ".join(message.split())[:LONGEST_MESSAGE]
     said = p.extra_generation_params.get(ERROR_KEY)
     p.extra_generation_params.pop(APPLIED_KEY, None)
+    p.extra_generation_params.pop(PATCHED_KEY, None)
     p.extra_generation_params[ERROR_KEY] = f"{said}; {text}"[: 2 * LONGEST_MESSAGE] if said else text
     log.error("prodgen bridge: IC-Light failed: %s", text)
 
