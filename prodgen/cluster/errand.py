@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 
 from prodgen import __version__
@@ -22,10 +22,10 @@ from prodgen.errors import StorageError
 from prodgen.ledger import PictureRecord, made_before
 from prodgen.storage import Store
 
-MakePlace = Callable[[str, int | None, int | None], Place]
-"""Makes a place of a backend's address, a number of processes and bytes for them (None: by the machine).
+MakePlace = Callable[[str, int | None, int | None], AbstractContextManager[Place]]
+"""Opens a place with a backend's address, a number of processes and bytes for them (None: by the machine).
 
-It is picklable, and called once for each run in each worker's process.
+It is picklable, and called once for each run in each worker's process; its end interrupts what is made there.
 """
 
 
@@ -51,8 +51,8 @@ class _Desk:
     memory: int | None = None
     """Bytes that they may take; None: by its memory."""
     lock: threading.Lock = field(default_factory=threading.Lock)
-    places: dict[str, Place] = field(default_factory=dict)
-    """By the run's token."""
+    places: dict[str, tuple[Place, ExitStack]] = field(default_factory=dict)
+    """By the run's token; with what ends it."""
     under_way: dict[tuple[str, str], Future[PictureRecord]] = field(default_factory=dict)
     """By the run's token and the order's slot."""
     undrawn: set[tuple[str, str]] = field(default_factory=set)
@@ -121,23 +121,17 @@ def take_back(run: str, slot: str) -> None:
         future.cancel()
 
 
-def interrupt(run: str) -> None:
-    """Stop what a run makes here, and close its place."""
-    dismiss(run, now=True)
-
-
-def dismiss(run: str, *, now: bool = False) -> None:
-    """Close the place of a run that is over; processes and connections of it end."""
+def dismiss(run: str) -> None:
+    """Close the place of a run that is over; what it still makes is interrupted."""
     with DESK.lock:
-        place = DESK.places.pop(run, None)
-    if place is not None:
-        place.close(now=now)
+        _, end = DESK.places.pop(run, (None, ExitStack()))
+    end.close()
 
 
 def dismiss_all() -> None:
     """Interrupt all that is made here: the process ends."""
     for run in tuple(DESK.places):
-        dismiss(run, now=True)
+        dismiss(run)
 
 
 def probe(packed: bytes) -> None:
@@ -153,10 +147,11 @@ def probe(packed: bytes) -> None:
 
 
 def _place(errand: Errand) -> Place:
-    place = DESK.places.get(errand.run)
-    if place is None:
-        place = DESK.places[errand.run] = errand.make_place(DESK.backend, DESK.workers, DESK.memory)
-    return place
+    if errand.run not in DESK.places:
+        end = ExitStack()
+        place = end.enter_context(errand.make_place(DESK.backend, DESK.workers, DESK.memory))
+        DESK.places[errand.run] = place, end
+    return DESK.places[errand.run][0]
 
 
 def sees(outputs: Store, name: str, content: bytes) -> bool:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import tempfile
-from concurrent.futures import Future
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from prodgen.catalogue import Order
-from prodgen.dispatch import OnStep, Place
-from prodgen.ledger import PictureRecord
-from prodgen.places import Crew, LocalPlace, Workplace
+from prodgen.dispatch import Place
+from prodgen.places import Crew, Workplace
 from prodgen.storage import FetchedFiles
 
 
 @dataclass(frozen=True, slots=True)
 class HiredCrew:
-    """Travels to workers, and makes a place of each."""
+    """Travels to workers, and opens a place with each."""
 
     workplace: Workplace
     dialect: str | None = None
 
-    def __call__(self, backend: str, workers: int | None, memory: int | None) -> Place:
-        """Make the worker's place; what it fetches lies on its own disk.
+    @contextmanager
+    def __call__(self, backend: str, workers: int | None, memory: int | None) -> Iterator[Place]:
+        """Open the worker's place; what it fetches lies on its own disk.
 
         Args:
             backend: The backend's address.
@@ -31,25 +31,7 @@ class HiredCrew:
         """
         scratch = FetchedFiles(Path(tempfile.gettempdir()), base=self.workplace.pictures.base)
         crew = Crew(replace(self.workplace, pictures=scratch), workers=workers, memory=memory)
-        return _WholeCrew(crew, crew.place(backend, dialect=self.dialect))
-
-
-class _WholeCrew:
-    """The one place of a crew, which ends with it."""
-
-    def __init__(self, crew: Crew, place: LocalPlace) -> None:
-        self.name = place.name
-        self._crew, self._place = crew, place
-
-    def room(self) -> int:
-        return self._place.room()
-
-    def submit(self, order: Order, on_step: OnStep) -> Future[PictureRecord]:
-        return self._place.submit(order, on_step)
-
-    def probe(self) -> None:
-        self._place.probe()
-
-    def close(self, *, now: bool = False) -> None:
-        self._place.close(now=now)
-        self._crew.close()
+        try:
+            yield crew.place(backend, dialect=self.dialect)
+        finally:
+            crew.close()

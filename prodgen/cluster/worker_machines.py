@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from prodgen.cluster import errand as there
-from prodgen.cluster.worker_place import SCHEDULER_AWAY, WorkerPlace
+from prodgen.cluster.worker_place import SCHEDULER_AWAY, WorkerPlace, submit_to
 from prodgen.dispatch import Newcomers, Step
 from prodgen.errors import ClusterError, RemoteWorkerLostError, SettingError
 from prodgen.places.crew import default_workers
@@ -120,8 +120,8 @@ class Cluster:
         place = self._places.get(name)
         is_new = place is None
         if place is None:
-            place = self._places[name] = WorkerPlace(name, self._errand, self._lost)
-        place.attach(self._scheduler, facts["address"], self.address)
+            place = self._places[name] = WorkerPlace(name, self.address, self._errand, self._lost)
+        place.attach(self._scheduler, facts["address"])
         if is_new and not is_start:
             self.newcomers.join(place)
 
@@ -154,9 +154,8 @@ class Cluster:
         return ""
 
     def _ask(self, address: str, call: Any, *arguments: object) -> Any:
-        options: Any = {"workers": [address], "allow_other_workers": False, "pure": False}
         try:
-            return self._scheduler.submit(call, *arguments, **options).result(timeout=ANSWER_S)
+            return submit_to(self._scheduler, address, "look", call, *arguments).result(timeout=ANSWER_S)
         except Exception as error:  # whatever Dask says, the worker did not answer
             raise ClusterError(self.address, f"the worker at {address} does not answer: {error}") from error
 
@@ -178,8 +177,6 @@ class Cluster:
     def close(self) -> None:
         """Leave the cluster; its workers stay for the next run."""
         self._is_over.set()
-        for place in self._places.values():
-            place.close()
         self._scheduler.close(timeout=5)
 
 

@@ -53,25 +53,25 @@ class _Asked:
 
 
 class WorkerPlace:
-    """A worker by its name; where it is, `attach` says, each time that it joins."""
+    """A worker of a cluster, by its name; `attach` says where it is, each time that it joins."""
 
-    def __init__(self, name: str, errand: there.Errand, lost: set[str]) -> None:
+    def __init__(self, name: str, cluster: str, errand: there.Errand, lost: set[str]) -> None:
         self.name = name
+        self._cluster = cluster
         self._errand = errand
         self._lost = lost
         """Slots of orders that were with a worker that went away; shared by all places."""
         self._scheduler: Scheduler | None = None
         self._address = ""
         self._why_away = ""
-        self._cluster = ""
         self._window = WINDOW
         self._asked: dict[str, _Asked] = {}
         self._lock = threading.Lock()
 
-    def attach(self, scheduler: Scheduler, address: str, cluster: str) -> None:
+    def attach(self, scheduler: Scheduler, address: str) -> None:
         """Note that the worker is there, at an address of Dask's."""
         with self._lock:
-            self._scheduler, self._address, self._cluster = scheduler, address, cluster
+            self._scheduler, self._address = scheduler, address
 
     def detach(self, error: ClusterError) -> None:
         """Note that the worker went away, which is not the fault of the orders that it had."""
@@ -102,8 +102,7 @@ class WorkerPlace:
         try:
             call = partial(there.make_picture, look_first=order.slot in self._lost)
             packed = pickle.dumps((self._errand, order))
-            # The dashboard shows what is made; with a number, since an order may be sent again.
-            asked.remote = self._send(call, packed, key=f"shoot-{order.slot}-{next(_numbers)}")
+            asked.remote = self._send(f"shoot-{order.slot}", call, packed)
         except ProdgenError:
             self._asked.pop(order.slot, None)
             raise
@@ -113,9 +112,7 @@ class WorkerPlace:
 
     def probe(self) -> None:
         """Ask whether the worker is there and its backend answers."""
-        remote = self._send(
-            there.probe, pickle.dumps(self._errand), key=f"probe-{self.name}-{next(_numbers)}"
-        )
+        remote = self._send(f"probe-{self.name}", there.probe, pickle.dumps(self._errand))
         try:
             remote.result(timeout=PROBE_S)
         except ProdgenError:
@@ -131,8 +128,7 @@ class WorkerPlace:
         """Close what the worker keeps for this run; `now` interrupts what it makes."""
         with self._lock:
             asked = tuple(self._asked.values())
-        if self._scheduler is not None:
-            self._tell(there.interrupt if now else there.dismiss, self._errand.run)
+        self._tell(there.dismiss, self._errand.run)
         for one in asked if now else ():
             self._settle(one, error=Interrupted())
 
@@ -148,42 +144,27 @@ class WorkerPlace:
                 return
         asked.on_step(self.name, asked.order, step)
 
-    def _send(self, call: Any, packed: bytes, *, key: str) -> Any:
+    def _send(self, title: str, call: Any, *arguments: object) -> Any:
         scheduler = self._scheduler
         if scheduler is None or scheduler.status != "running":
             raise ClusterError(self._cluster, self._why_away or f"worker {self.name!r} is not there")
-        return scheduler.submit(
-            call,
-            packed,
-            key=key,
-            workers=[self._address],
-            allow_other_workers=False,
-            pure=False,
-            retries=0,
-        )
+        return submit_to(scheduler, self._address, title, call, *arguments)
 
     def _tell(self, call: Any, *arguments: object) -> None:
         """Have something done there that nobody waits for."""
-        if self._scheduler is not None and self._scheduler.status == "running":
-            from distributed import fire_and_forget
+        from distributed import fire_and_forget
 
-            options: Any = {"workers": [self._address], "allow_other_workers": False, "pure": False}
-            fire_and_forget(self._scheduler.submit(call, *arguments, key=f"end-{next(_numbers)}", **options))
+        with suppress(ClusterError):
+            fire_and_forget(self._send(f"end-{self.name}", call, *arguments))
 
     def _on_answer(self, asked: _Asked, remote: Any) -> None:
         """Take over what became of the future of Dask; called in a thread of Dask's."""
-        if remote.status == "finished":
-            try:
-                record: PictureRecord = remote.result(timeout=PROBE_S)
-                self._settle(asked, record=replace(record, place=self.name))
-            except Exception as lost:  # noqa: BLE001 - whatever Dask says: the worker went away with its answer
-                self._settle(asked, error=self._away(asked, str(lost)))
-        elif remote.status == "error":
-            error = remote.exception()
-            is_ours = not type(error).__module__.startswith("distributed")
-            self._settle(asked, error=error if is_ours else self._away(asked, str(error)))
-        else:
-            self._settle(asked, error=self._away(asked, ""))
+        try:
+            record: PictureRecord = remote.result(timeout=PROBE_S)
+            self._settle(asked, record=replace(record, place=self.name))
+        except Exception as error:  # noqa: BLE001 - the order's own, or whatever Dask says of its loss
+            is_of_order = remote.status == "error" and not type(error).__module__.startswith("distributed")
+            self._settle(asked, error=error if is_of_order else self._away(asked, str(error)))
         _give_up(remote)
 
     def _away(self, asked: _Asked, reason: str) -> ClusterError:
@@ -210,6 +191,19 @@ class WorkerPlace:
         if future.cancelled():
             self._tell(there.take_back, self._errand.run, asked.order.slot)
             _give_up(asked.remote)
+
+
+def submit_to(scheduler: Scheduler, address: str, title: str, call: Any, *arguments: object) -> Any:
+    """Have one worker call a function once, and no other; the dashboard shows the title."""
+    return scheduler.submit(
+        call,
+        *arguments,
+        key=f"{title}-{next(_numbers)}",  # the same may be asked for again
+        workers=[address],
+        allow_other_workers=False,
+        pure=False,
+        retries=0,
+    )
 
 
 def _give_up(remote: Any) -> None:

@@ -8,6 +8,7 @@ import queue
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +24,13 @@ class ToyCrew:
     out: str
     draw_s: float = 0.1
 
+    @contextmanager
     def __call__(self, backend, workers, memory):
-        return ToyPlace(self, backend)
+        place = ToyPlace(self, backend)
+        yield place
+        place.close(now=True)
+        with Path(self.out, "closed").open("a") as file:
+            file.write(f"{os.getpid()}\n")
 
 
 class ToyPlace:
@@ -50,8 +56,6 @@ class ToyPlace:
         for future in self.futures if now else ():
             if not future.done():
                 future.cancel() or future.set_exception(Interrupted())
-        with Path(self.crew.out, "closed").open("a") as file:
-            file.write(f"{os.getpid()}\n")
 
     def _work(self):
         while True:
