@@ -19,7 +19,8 @@
   const status = (row) => about.statuses[get(row, "status")];
   const group = (row) => (status(row) === "working" ? "waiting" : status(row));
   const number = (value) => value.toLocaleString("en");
-  const when = (seconds) => new Date(seconds * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  const clock = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "short" });
+  const when = (seconds) => clock.format(seconds * 1000);
 
   const outliers = new Map();
   for (const scene of about.scenes) {
@@ -69,7 +70,7 @@
     if (run.started && run.ended && last >= Math.floor(run.started)) {
       parts.push(when(run.started) + ", " + duration(run.ended - run.started));
     } else if (run.ended && times.length) {  // the last run had nothing to do
-      parts.push("made " + (when(first) === when(last) ? when(last) : when(first) + " to " + when(last)));
+      parts.push("made " + clock.formatRange(first * 1000, last * 1000));
     } else if (run.started) {
       parts.push("since " + when(run.started) + ", still running: reload for news");
     }

@@ -309,6 +309,16 @@ def test_a_slot_that_is_the_sku_is_not_said_twice(opened, row):
     assert page.locator("article .slot").all_inner_texts() == ["", "kitchen/2", "other"]
 
 
+def test_a_phone_tells_the_pictures_of_one_product_apart_and_cuts_no_sku_for_it(opened, row):
+    rows = [row("4006381333931", slot=f"4006381333931/a long table in a kitchen/{one}") for one in (1, 2)]
+    page = opened(rows, size=PHONE)
+
+    assert page.locator("article .slot").first.is_visible()
+    assert page.locator("article .sku").evaluate_all(
+        "all => all.every((one) => one.scrollWidth <= one.clientWidth)"
+    )
+
+
 def test_the_head_says_when_pictures_were_made_where_the_last_run_made_none(opened, row):
     rows = [row("a", finished_at=1_795_000_000.0), row("b", finished_at=1_795_007_200.0)]
     page = opened(
@@ -316,7 +326,7 @@ def test_the_head_says_when_pictures_were_made_where_the_last_run_made_none(open
     )
 
     assert (
-        "2 pictures of 2 · made 18 Nov 2026, 11:06 to 18 Nov 2026, 13:06 · complete"
+        "2 pictures of 2 · made 18 Nov 2026, 11:06–13:06 · complete"  # as the language writes a range
         in page.locator("#run").inner_text()
     )
     page = opened(
