@@ -283,37 +283,6 @@ def test_pinning_writes_a_digest_and_nothing_else(tmp_path, answer):
         assert env.read_text() == "PRODGEN_AUTH=a:b\nPYTHON_IMAGE=old\n"
 
 
-@pytest.mark.parametrize(
-    ("scripts", "status", "said"),
-    [
-        ([{"name": "ic light"}, {"name": "prodgen bridge"}], 0, "are loaded"),
-        ([{"name": "prodgen bridge"}], 1, "lacks ic light"),
-        ([{"name": "ic light"}], 1, "lacks prodgen bridge"),
-        ({"detail": "Not authenticated"}, 1, "no answer"),
-    ],
-)
-def test_the_health_check_asks_for_ic_light_and_the_bridge(mirror, scripts, status, said):
-    mirror.files["/sdapi/v1/script-info"] = json.dumps(scripts).encode()
-
-    result = subprocess.run(
-        [sys.executable, ROOT / "deploy/healthcheck.py", mirror.url], capture_output=True, text=True
-    )
-
-    assert (result.returncode, said in result.stdout) == (status, True), result.stdout + result.stderr
-
-
-def test_the_health_check_signs_in(mirror):
-    mirror.files["/sdapi/v1/script-info"] = b"[]"
-
-    subprocess.run(
-        [sys.executable, ROOT / "deploy/healthcheck.py", mirror.url],
-        capture_output=True,
-        env={"PRODGEN_BACKEND_AUTH": "shop:geheim"},
-    )
-
-    assert mirror.requests[0][2] == "Basic c2hvcDpnZWhlaW0="
-
-
 def test_the_folder_s_page_names_every_file_in_it():
     page = (ROOT / "deploy/README.md").read_text()
     names = [
