@@ -205,7 +205,7 @@ def _ask(
 ) -> tuple[list[Row], str]:
     """Return a list of the server's, and the server's name; a kind of server without it has none of it."""
     from prodgen.client import Client
-    from prodgen.errors import NotABackendError
+    from prodgen.errors import AnswerError, BackendAuthError, BackendFaultError, NotABackendError
 
     with Client(backend, dialect=dialect) as client:
         for notice in client.notices:
@@ -214,8 +214,10 @@ def _ask(
             if refresh and kind.refresh is not None:
                 client.service.refresh(kind.refresh)
             return kind.rows(client), client.name
-        except NotABackendError:
-            _ = client.capabilities  # a server that has no list at all fails here
+        except (NotABackendError, BackendFaultError, BackendAuthError, AnswerError) as error:
+            _ = client.capabilities  # what is no backend at all fails here, by its name
+            if not isinstance(error, NotABackendError):
+                raise
             return [], client.name
 
 

@@ -25,7 +25,6 @@ from prodgen.errors import (
     BackendError,
     BackendTimeoutError,
     BackendUnreachableError,
-    NotABackendError,
     ProdgenError,
 )
 
@@ -95,13 +94,13 @@ def gather(address: str, how: ExamineOptions) -> SetupFacts:
     try:
         client = within(ASKING_S, shown, lambda: how.client(address, quick_s))
     except BackendError as error:
-        return SetupFacts(error.url, here, error=error, hint=_second_look(error.url, None, error))
+        return SetupFacts(error.url, here, error=error, hint=_second_look(error.url, error))
     with client:
         where = client.address
         try:
             facts = within(ASKING_S, where, lambda: _ask(client, SetupFacts(where, here)))
         except ProdgenError as error:
-            hint = "" if client.is_inside else _second_look(where, client, error)
+            hint = "" if client.is_inside else _second_look(where, error)
             return SetupFacts(where, here, notices=client.notices, error=error, hint=hint)
         facts = replace(facts, notices=client.notices, was_looked_for=address == "auto")
         tried = _try_out(facts, how, client)
@@ -136,10 +135,10 @@ def within(seconds: float, url: str, work: Callable[[], T]) -> T:
 
 
 def _ask(client: Client, facts: SetupFacts) -> SetupFacts:
+    capabilities = client.capabilities  # first: what is no backend is recognised there
     started = time.monotonic()
     client.service.samplers()
     took = time.monotonic() - started
-    capabilities = client.capabilities
     known, options_error = None, ""
     try:
         known = client.options()
@@ -168,7 +167,7 @@ def _or_none(question: Callable[[], T]) -> T | None:
         return None
 
 
-def _second_look(url: str, client: Client | None, error: ProdgenError) -> str:
+def _second_look(url: str, error: ProdgenError) -> str:
     """Return a sentence on where the API may be instead of the address that does not answer."""
     parts = urlsplit(url)
     may_be_beside = isinstance(error, BackendUnreachableError) and parts.port == PAGE_PORT
@@ -177,10 +176,6 @@ def _second_look(url: str, client: Client | None, error: ProdgenError) -> str:
             f"something listens on port {NO_PAGE_PORT}, where servers started with --nowebui do: "
             f"try {parts.scheme}://{parts.hostname}:{NO_PAGE_PORT}"
         )
-    if isinstance(error, NotABackendError) and client is not None:
-        with contextlib.suppress(BackendError):
-            if within(2 * QUICK_S, url, client.service.has_web_page):
-                return "the web UI itself is there, so its API is switched off: start it with --api"
     return ""
 
 

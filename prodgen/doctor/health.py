@@ -15,8 +15,8 @@ from prodgen.errors import (
     BackendAuthError,
     BackendBusyError,
     BackendCertificateError,
+    BackendError,
     BackendTimeoutError,
-    BackendUnreachableError,
     NotABackendError,
     ProdgenError,
 )
@@ -54,6 +54,9 @@ def reachable(facts: SetupFacts) -> Finding:
 
 
 def _remedy(error: ProdgenError) -> str:
+    if isinstance(error, BackendError) and error.remedy != type(error).remedy:
+        # Whoever raised it knew more than its kind says.
+        return _as_advice(error.remedy)
     match error:
         case BackendAuthError():
             if os.environ.get(AUTH_VARIABLE):
@@ -67,9 +70,16 @@ def _remedy(error: ProdgenError) -> str:
             return (
                 "correct the address, or start the web UI with --api; what answers there is another service"
             )
-        case BackendUnreachableError() | BackendCertificateError():
-            return error.remedy[:1].lower() + error.remedy[1:].rstrip(".")
+        case BackendCertificateError():
+            return _as_advice(error.remedy)
     return "look at the server's console; what it answers cannot be used"
+
+
+def _as_advice(sentence: str) -> str:
+    """Return a remedy as it stands behind "remedy:"; a name keeps its capital."""
+    first = sentence.split(" ", 1)[0]
+    is_word = first[1:].islower() or first in ("It", "A", "If")
+    return (sentence[:1].lower() + sentence[1:] if is_word else sentence).rstrip(".")
 
 
 def dialect(facts: SetupFacts) -> Finding | None:

@@ -116,4 +116,18 @@ def _names(names: object) -> str:
     return " and ".join(map(repr, names))  # type: ignore[call-overload]  # any iterable of text
 
 
-CHECKS = (checkpoint, samplers, upscaler, loras)
+def unread_lists(facts: SetupFacts) -> Finding | None:
+    """Could all of its lists be read?"""
+    have = facts.capabilities
+    if have is None or not have.unread:
+        return None
+    told = "; ".join(f"{name.replace('_', ' ')}: {why}" for name, why in have.unread.items())
+    return Finding(
+        "lists",
+        "warning",
+        f"not read: {told}; names in them are not checked before drawing",
+        "ask again when it is idle; a list stays slow or too large while its folder holds thousands of files",
+    )
+
+
+CHECKS = (unread_lists, checkpoint, samplers, upscaler, loras)

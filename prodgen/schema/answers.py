@@ -277,6 +277,8 @@ class Capabilities:
     """Whether answers name the LoRAs that were applied (an option of the server)."""
     answered: frozenset[str] = frozenset()
     """Which lists the server answered; an empty list that is named here is truly empty."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Lists that the server has but that could not be read -> why; names in them are not checked."""
 
     @property
     def is_diffusion(self) -> bool:

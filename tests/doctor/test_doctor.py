@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
@@ -207,7 +208,56 @@ def test_a_server_with_a_password_in_its_address_is_examined_and_the_password_no
 def test_another_service_is_no_backend():
     report = examined(Altered({"/sdapi/v1/samplers": {"hello": "world"}}))
 
-    assert "another service" in report.named("address").remedy
+    assert report.named("address").status == "broken"
+    assert "7860" in report.named("address").remedy
+
+
+def test_a_stranger_is_named_with_the_way_to_go():
+    class Swarm(ApiServer):
+        def answer(self, request: HttpRequest) -> HttpAnswer:
+            to = "Text2Image" if request.path == "/" else "/Error/404"
+            return HttpAnswer(302, b"", "text/html", {"location": to})
+
+    found = examined(Swarm(load_engine())).named("address")
+
+    assert "SwarmUI answers there" in found.what
+    assert found.remedy.startswith("prodgen does not speak its API: start AUTOMATIC1111's web UI")
+
+
+@pytest.mark.parametrize("slow", [["/sdapi/v1/loras"], ["/sdapi/v1/loras", "/sdapi/v1/embeddings"]])
+def test_a_list_that_takes_too_long_is_named_and_all_else_is_examined(slow):
+    class Slow(Altered):
+        def answer(self, request: HttpRequest) -> HttpAnswer:
+            if request.path in slow:
+                raise httpx.ReadTimeout("still reading the folder")
+            return super().answer(request)
+
+    report = examined(Slow({}, checkpoints=("photon",)), draws=False)
+
+    assert report.named("lists").status == "warning"
+    assert all(f"{path.rsplit('/', 1)[-1]}: no answer" in report.named("lists").what for path in slow)
+    assert report.named("samplers").status == "OK"
+    assert report.is_sound
+
+
+def test_a_list_that_is_too_large_is_named_and_all_else_is_examined(monkeypatch):
+    monkeypatch.setattr("prodgen.client.reaching.connection.MAX_LIST_BYTES", 50_000)
+    many = [{"name": f"lora {number}", "alias": "x" * 100} for number in range(1000)]
+
+    report = examined(Altered({"/sdapi/v1/loras": many}, checkpoints=("photon",)), draws=False)
+
+    assert "loras: /sdapi/v1/loras answered more than" in report.named("lists").what
+    assert report.named("samplers").status == "OK"
+
+
+def test_a_server_that_answers_one_list_and_hangs_at_all_others_is_no_working_one():
+    class Hanging(Altered):
+        def answer(self, request: HttpRequest) -> HttpAnswer:
+            if request.path.startswith("/sdapi/v1/") and "samplers" not in request.path:
+                raise httpx.ReadTimeout("no answer")
+            return super().answer(request)
+
+    assert not examined(Hanging({}), draws=False).is_sound
 
 
 def test_a_web_ui_without_its_api_is_recognised():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 
-from prodgen.client.knowledge import lists
+from prodgen.client.knowledge import lists, strangers
 from prodgen.client.reaching import addresses
 from prodgen.client.reaching.access import Access
 from prodgen.client.reaching.connection import Connection
@@ -63,4 +63,7 @@ def choose(address: str, access: Access) -> tuple[Connection, tuple[str, ...]]:
 
 
 def _ask(connection: Connection) -> None:
-    lists.require_samplers(connection.probe("/sdapi/v1/samplers", within_s=PROBE_S), connection.url)
+    try:
+        lists.require_samplers(connection.probe("/sdapi/v1/samplers", within_s=PROBE_S), connection.url)
+    except BackendError as error:
+        raise strangers.named(connection, error) from error

@@ -10,11 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from prodgen.client.knowledge import strangers
 from prodgen.client.reaching.connection import Connection
 from prodgen.client.reaching.decoding import as_object
 from prodgen.dialects import A1111, ROUTES, by_routes, embedded
 from prodgen.dialects.ic_light import TITLE, models_of, spelling_of
-from prodgen.errors import AnswerError, BackendFaultError, NotABackendError
+from prodgen.errors import (
+    AnswerError,
+    BackendError,
+    BackendFaultError,
+    BackendTimeoutError,
+    NotABackendError,
+)
 from prodgen.schema import (
     Capabilities,
     Checkpoint,
@@ -29,6 +36,12 @@ from prodgen.schema import (
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+MOST_SLOW_LISTS = 2
+"""Lists that may take too long before the server as a whole counts as hanging.
+
+Chosen: a folder of thousands of LoRAs is one slow list, with embeddings two; one that hangs fails at all.
+"""
 
 
 def _items(answer: Any, read: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]:
@@ -150,8 +163,13 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
         NotABackendError: If it names no sampler.
         BackendError: If it cannot be reached, or refuses access.
     """
-    answers: dict[str, Any] = {"samplers": connection.get(ROUTES["samplers"])}
-    require_samplers(answers["samplers"], connection.url)
+    try:
+        answers: dict[str, Any] = {"samplers": connection.get(ROUTES["samplers"])}
+        require_samplers(answers["samplers"], connection.url)
+    except BackendError as error:
+        raise strangers.named(connection, error) from error
+    unread: dict[str, str] = {}
+    slow = 0
     for name, path in ROUTES.items():
         if name == "samplers" or (dialect and name in dialect.missing_routes):
             continue
@@ -159,13 +177,17 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
             answers[name] = connection.get(path)
         except NotABackendError:
             continue  # this kind of server has no such list
-        except (BackendFaultError, AnswerError) as error:
+        except (BackendFaultError, BackendTimeoutError, AnswerError) as error:
+            slow += isinstance(error, BackendTimeoutError)
+            if slow > MOST_SLOW_LISTS:
+                raise
+            unread[name] = error.reason
             log.warning("%s cannot be read and is left out: %s", path, error)
-    dialect = dialect or by_routes(answers)
+    dialect = dialect or by_routes({**answers, **unread})
     have = _together(answers, dialect, has_task_progress=_has_page(connection))
     if type(dialect) is A1111 and (have.checkpoint or "").startswith(embedded.CHECKPOINT):
         dialect = embedded.Embedded()
-    return replace(have, dialect=dialect.name), dialect
+    return replace(have, dialect=dialect.name, unread=unread), dialect
 
 
 def _has_page(connection: Connection) -> bool:

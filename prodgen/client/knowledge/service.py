@@ -25,9 +25,6 @@ from prodgen.schema import Checkpoint, LoraFile, Sampler, Scheduler, ScriptInfo,
 Refreshable = Literal["checkpoints", "vae", "loras", "embeddings"]
 """Folders that a server reads again on request."""
 
-MAX_PAGE_BYTES = 4 << 20
-"""Most bytes of a web page that is looked at."""
-
 
 @dataclass(frozen=True)
 class PngInfo:
@@ -157,11 +154,6 @@ class Service:
         now = datetime.now(UTC)
         # RFC 9110 wants GMT; a date without a zone is taken for that.
         return ((theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)) - now).total_seconds()
-
-    def has_web_page(self) -> bool:
-        """Whether the web UI itself is at this address, be its API switched on or off."""
-        page = self._connection.fetch("/", limit=MAX_PAGE_BYTES).lower()
-        return b"gradio" in page or b"stable diffusion" in page
 
     def pending_tasks(self) -> int | None:
         """Return how many calls wait; None where the server has no page, and so does not say."""

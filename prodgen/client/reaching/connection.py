@@ -23,6 +23,7 @@ import tenacity
 from prodgen.client.reaching import decoding, encoding, faults
 from prodgen.client.reaching.addresses import Address
 from prodgen.client.reaching.deadlines import Deadline
+from prodgen.client.reaching.seen_answer import MOST_BYTES, SeenAnswer
 from prodgen.errors import (
     AnswerError,
     BackendBusyError,
@@ -177,6 +178,15 @@ class Connection:
                     raise
                 raise BackendTimeoutError(self.url, f"no whole answer within {within_s:g} s") from error
         return self.parsed(path, answer)
+
+    def look(self, path: str, *, within_s: float) -> SeenAnswer:
+        """Return the first MiB of an answer as it came, whatever its status; if there is none, raise."""
+        try:
+            with self._http.stream("GET", path.lstrip("/"), timeout=within_s) as response:
+                body = next(response.iter_bytes(MOST_BYTES), b"")
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise translate(self.url, error, within_s) from error
+        return SeenAnswer(self.url, response.status_code, dict(response.headers), body)
 
     def fetch(self, path: str, *, limit: int) -> bytes:
         """Return a file that the server hands out.

@@ -1,0 +1,310 @@
+"""The table of signs by which services that are no A1111 API are recognised, and the way to go from each.
+
+A sign is one cheap question, what its answer must show, and two sentences. Signs are tried from the top: what
+stands before every server (logins, challenges, proxies) first, then programs by what their own routes
+answer, then pages by their marks, then what speaks a common protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from prodgen.client.reaching.seen_answer import SeenAnswer
+from prodgen.dialects import ROUTES
+
+Shows = Callable[[SeenAnswer], bool]
+
+Kind = Literal["service", "gate", "tunnel"]
+"""service: another program answers. gate: something asks who we are first. tunnel: a tunnel answers because
+nothing stands at its other end."""
+
+ASKED = ROUTES["samplers"]
+"""The first question to every server."""
+
+PAGE = "/"
+
+
+def _anything(seen: SeenAnswer) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One kind of stranger: the question that shows it, and what to say then."""
+
+    what: str
+    """What answers, as the subject of a sentence; {title}, {status}, {to} (where a redirect leads) and
+    {version} are put in."""
+    shows: Shows
+    """Whether an answer proves it."""
+    remedy: str
+    path: str = ASKED
+    kind: Kind = "service"
+    version: tuple[str, ...] = ()
+    """Keys of the JSON under which its version stands."""
+    first: Shows = _anything
+    """What the answer to the first question must show besides, whatever `path` is."""
+
+
+# What an answer can show.
+
+
+def has(*keys: str) -> Shows:
+    """Return a test for JSON in which something stands under these keys, one inside the other."""
+    return lambda seen: seen.at(*keys) is not None
+
+
+def says(value: object, *keys: str) -> Shows:
+    """Return a test for JSON in which `value` stands under these keys; case does not matter."""
+    return lambda seen: str(seen.at(*keys)).lower() == str(value).lower()
+
+
+def titled(*parts: str) -> Shows:
+    """Return a test for a page whose title holds one of these, written small."""
+    return lambda seen: bool(seen.title) and any(part in seen.title.lower() for part in parts)
+
+
+def holds(*parts: str) -> Shows:
+    """Return a test for a body that holds one of these, written small."""
+    return lambda seen: any(part in seen.text.lower() for part in parts)
+
+
+def header(name: str, part: str = "") -> Shows:
+    """Return a test for a header whose value holds `part`; case does not matter."""
+    return lambda seen: name in seen.headers and part.lower() in seen.headers[name].lower()
+
+
+def status(*codes: int) -> Shows:
+    """Return a test for one of these statuses."""
+    return lambda seen: seen.status in codes
+
+
+def leads_to(*parts: str) -> Shows:
+    """Return a test for a redirect whose target, without its query, holds one of these."""
+    return lambda seen: any(part.lower() in seen.location.lower() for part in parts)
+
+
+def every(*shows: Shows) -> Shows:
+    """Return a test for all of these at once."""
+    return lambda seen: all(one(seen) for one in shows)
+
+
+def either(*shows: Shows) -> Shows:
+    """Return a test for one of these."""
+    return lambda seen: any(one(seen) for one in shows)
+
+
+def says_only(*texts: str) -> Shows:
+    """Return a test for a body that is one of these texts and nothing else; case does not matter."""
+    return lambda seen: seen.text.lower() in texts
+
+
+def starts(text: str, *keys: str) -> Shows:
+    """Return a test for JSON in which a text that starts so stands under these keys."""
+    return lambda seen: str(seen.at(*keys)).startswith(text)
+
+
+def has_just(*keys: str) -> Shows:
+    """Return a test for a JSON object without other keys than these, the first of which it must have."""
+    return lambda seen: (
+        isinstance(seen.json, dict) and set(keys[:1]) <= set(seen.json) <= set(keys) and seen.status == 200
+    )
+
+
+def asks_for_password(seen: SeenAnswer) -> bool:
+    """Whether it is a web page with a field for a password."""
+    return seen.asks_for_password
+
+
+def hosted_at(ending: str) -> Shows:
+    """Return a test for an address whose host ends so."""
+    return lambda seen: seen.host.endswith(ending)
+
+
+# The ways to go.
+
+_SPEAKERS = "AUTOMATIC1111's web UI, Forge, reForge, SD.Next or stable-diffusion.cpp"
+OTHER_API = (
+    f"prodgen does not speak its API: start {_SPEAKERS} with its API on, at a port of its own, and give that "
+    "address; embedded:// draws without a server."
+)
+WORKFLOWS = f"ComfyUI draws by workflows. {OTHER_API}"
+API_OFF = (
+    "Start it with --api (in COMMANDLINE_ARGS of webui-user.sh or webui-user.bat; in a container, in its "
+    "command) and ask again."
+)
+UPDATE_SDCPP = "Update stable-diffusion.cpp: its server answers /sdapi/v1 too."
+NO_PICTURES = (
+    f"It is made for text: give the address of {_SPEAKERS}, whose usual port is 7860; embedded:// draws "
+    "without a server."
+)
+WRONG_PLACE = "Correct host and port: A1111 usually listens at port 7860."
+LOG_IN = (
+    "Give what it lets programs in by: PRODGEN_AUTH=user:password or 'Bearer TOKEN', or a header or cookie "
+    "of it in PRODGEN_HEADERS; or use the server's own address behind it."
+)
+ROUTE_IT = (
+    "Give the name or path under which the proxy hands the web UI on, with its port, or correct its settings."
+)
+
+_IS_DEVICE = either(
+    titled(
+        "router", "fritz!box", "openwrt", "speedport", "netgear", "tp-link", "mikrotik", "routeros", "unifi"
+    ),
+    titled("asus wireless", "d-link", "linksys", "synology", "diskstation", "livebox", "vodafone station"),
+    header("www-authenticate", "netgear"),
+    header("server", "router"),
+)
+
+_LOGIN_PATHS = ("login", "logon", "signin", "sign-in", "sign_in", "/sso", "/auth", "oauth", "openid", "saml")
+
+GATES = (
+    Sign(
+        "a router's or another device's page ({title!r})",
+        _IS_DEVICE,
+        f"That is a device of the network, not the machine with the GPU. {WRONG_PLACE}",
+    ),
+    Sign(
+        "Cloudflare's challenge for browsers stands before it",
+        either(
+            header("cf-mitigated", "challenge"),
+            titled("just a moment...", "attention required! | cloudflare"),
+        ),
+        "It is no password: let this machine past it in Cloudflare's rules (by IP address, or by an Access "
+        "service token in PRODGEN_HEADERS), or use the server's own address.",
+        kind="gate",
+    ),
+    Sign(
+        "Cloudflare Access asks for a login before it ({to})",
+        leads_to("cloudflareaccess.com", "/cdn-cgi/access"),
+        "Make a service token there and set PRODGEN_HEADERS to its two lines, CF-Access-Client-Id: ID and "
+        "CF-Access-Client-Secret: SECRET.",
+        kind="gate",
+    ),
+    Sign(
+        "ngrok's warning page for browsers stands before it",
+        either(header("ngrok-error-code", "6024"), holds("err_ngrok_6024")),
+        "Set PRODGEN_HEADERS='ngrok-skip-browser-warning: 1'.",
+        kind="gate",
+    ),
+    Sign("a login page stands before it (redirected to {to})", leads_to(*_LOGIN_PATHS), LOG_IN, kind="gate"),
+    Sign("a login page stands before it ({title!r})", asks_for_password, LOG_IN, kind="gate"),
+)
+"""What asks who we are before it lets anybody through, and what is no computer for pictures at all.
+
+Sources: developers.cloudflare.com (the header cf-mitigated of challenges, service tokens of Access),
+ngrok.com (ERR_NGROK_6024 and its header).
+"""
+
+_PROXIES = (
+    ("nginx", either(header("server", "nginx"), header("server", "openresty"), holds("<center>nginx"))),
+    ("Caddy", header("server", "caddy")),
+    ("Apache", header("server", "apache")),
+    ("Envoy", header("server", "envoy")),
+)
+"""Name of each proxy, and what shows it in an answer that it gives on its own."""
+
+TUNNELS = (
+    Sign(
+        "RunPod's proxy answers in place of the pod ({status})",
+        every(hosted_at(".proxy.runpod.net"), status(404)),
+        "See that the pod runs and has finished starting, that the port in the address is among its HTTP "
+        "ports, and that the web UI listens on all addresses (--listen).",
+        kind="tunnel",
+    ),
+    Sign(
+        "ngrok answers that nothing stands behind its tunnel",
+        either(header("ngrok-error-code"), holds("err_ngrok_")),
+        "Start the tunnel again, and see that its port is the web UI's.",
+        kind="tunnel",
+    ),
+)
+"""Tunnels that answer because the server behind them does not, in ways that are theirs alone."""
+
+_IS_GRADIO = holds("gradio_config", "<gradio-app", "gradio.app", "gradio.js")
+
+_API_MISSING = either(status(404, 405), holds("<html"))
+
+PROGRAMS = (
+    Sign("LM Studio", starts("Unexpected endpoint or method", "error"), NO_PICTURES),
+    Sign("SwarmUI", leads_to("/error/404"), OTHER_API),
+    Sign("SwarmUI", leads_to("text2image"), OTHER_API, PAGE),
+    Sign("SwarmUI", titled("swarmui"), OTHER_API, PAGE),
+    Sign("Ollama", holds("ollama is running"), NO_PICTURES, PAGE),
+    Sign("stable-diffusion.cpp", says("sd-cpp-http", "service"), UPDATE_SDCPP, PAGE),
+    Sign("Fooocus-API", holds('swagger-ui to: <a href="/docs">'), OTHER_API, PAGE),
+    Sign("ComfyUI{version}", has("system", "comfyui_version"), WORKFLOWS, "/system_stats",
+         version=("system", "comfyui_version")),
+    Sign("ComfyUI", every(has("system", "python_version"), has("devices")), WORKFLOWS, "/system_stats"),
+    Sign("ComfyUI", titled("comfyui"), WORKFLOWS, PAGE),
+    Sign("InvokeAI", titled("invoke - community edition", "invokeai", "invoke ai"), OTHER_API, PAGE),
+    Sign("InvokeAI{version}", has_just("version", "highlights"), OTHER_API, "/api/v1/app/version",
+         version=("version",)),
+    Sign("KoboldCpp{version} without a model for pictures", says("koboldcpp", "result"),
+         "Start it with --sdmodel FILE: it then answers a part of this API.", "/api/extra/version",
+         version=("version",)),
+    Sign("Easy Diffusion", titled("easy diffusion"), OTHER_API, PAGE),
+    Sign("Easy Diffusion", every(has("status"), has("devices")), OTHER_API, "/ping"),
+    Sign("Fooocus-API", every(has("running_size"), has("finished_size")), OTHER_API,
+         "/v1/generation/job-queue"),
+    Sign("stable-diffusion.cpp", has("supported_modes"), UPDATE_SDCPP, "/sdcpp/v1/capabilities"),
+    Sign("LocalAI", titled("localai"), OTHER_API, PAGE),
+    Sign("llama.cpp", either(header("server", "llama.cpp"), titled("llama.cpp")), NO_PICTURES, PAGE),
+    Sign("Open WebUI", titled("open webui"), NO_PICTURES, PAGE),
+    Sign("Fooocus", every(_IS_GRADIO, titled("fooocus")), f"It has a page, but no API. {OTHER_API}", PAGE),
+    Sign("SD.Next", either(says("sd.next", "app"), says("sdnext", "app"), says("sd-next", "app")),
+         "It names no samplers: wait until it has loaded a model; its console says more.",
+         "/sdapi/v1/version"),
+    Sign("SD.Next without its API", titled("sd.next"), "Wait until it has started; its console says more.",
+         PAGE),
+    Sign("Forge with its API switched off",
+         every(_IS_GRADIO, holds("extensions-builtin/sd_forge", "modules_forge")), API_OFF, PAGE,
+         first=_API_MISSING),
+    Sign("a Stable Diffusion web UI with its API switched off",
+         either(titled("stable diffusion"), holds("txt2img_textarea")), API_OFF, PAGE, first=_API_MISSING),
+    Sign("a Stable Diffusion web UI with its API switched off", has_just(), API_OFF, "/internal/ping",
+         first=_API_MISSING),
+    Sign("a Gradio page that asks for a login",
+         every(_IS_GRADIO, holds('"auth_required":true', '"auth_required": true')),
+         f"If it is A1111's: {API_OFF} The API's password is that of --api-auth, not of --gradio-auth.",
+         PAGE),
+    Sign("a Gradio page ({title!r})", _IS_GRADIO,
+         f"If it is A1111's or Forge's: {API_OFF} prodgen speaks to no other Gradio page.", PAGE),
+)  # fmt: skip
+"""Programs, by what their own routes answer.
+
+Sources, each program's own: ComfyUI server.py, InvokeAI app_info.py and api_app.py, SwarmUI WebServer.cs
+("/" leads to Text2Image, an unknown path to /Error/404), Easy Diffusion server.py (/ping), Fooocus-API api.py
+and routes/query.py, stable-diffusion.cpp examples/server, koboldcpp.py (/api/extra/version), A1111 ui.py
+(/internal/ping). LM Studio answers every path that it lacks with 200 and this error.
+"""
+
+_WELCOMES = ("welcome to nginx", "caddy works", "apache2 ")
+"""Titles of the first pages of `_PROXIES` that hand on nothing yet."""
+
+_LEFT = (
+    Sign("JupyterLab or a notebook", either(titled("jupyter"), leads_to("/lab", "/tree")), WRONG_PLACE, PAGE),
+    Sign("a login page (redirected to {to})", leads_to(*_LOGIN_PATHS), LOG_IN, PAGE, kind="gate"),
+    Sign("a login page ({title!r})", asks_for_password, LOG_IN, PAGE, kind="gate"),
+    Sign("an API like OpenAI's", either(says("list", "object"), has("error", "type")), OTHER_API,
+         "/v1/models"),
+    # FastAPI's own default is no name.
+    Sign("another API ({title!r})", lambda seen: seen.at("info", "title") not in (None, "FastAPI"),
+         WRONG_PLACE, "/openapi.json"),
+    Sign("Traefik (or another program written in Go) without a route to the web UI",
+         says_only("404 page not found"), ROUTE_IT),
+    *(
+        Sign(f"{name} without a route to the web UI", either(every(status(403, 404), shows), titled(welcome)),
+             ROUTE_IT, PAGE)
+        for (name, shows), welcome in zip(_PROXIES, _WELCOMES, strict=False)
+    ),
+    Sign("a web page ({title!r})", titled(""), WRONG_PLACE, PAGE),
+)  # fmt: skip
+
+PAGES = (replace(GATES[0], path=PAGE), *_LEFT)
+"""What is left: devices, web servers without a route (Traefik answers Go's own 404), and common protocols."""
+
+SIGNS: tuple[Sign, ...] = (*GATES, *TUNNELS, *PROGRAMS, *PAGES)
+"""All signs, in the order in which they are tried."""

@@ -1,0 +1,384 @@
+"""Other programs at the address: each is named with the way to go, by whatever command meets it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from prodgen.cli import main
+from prodgen.client import Client
+from prodgen.errors import BackendAuthError, BackendError, BackendFaultError, NotABackendError
+
+Answer = tuple[int, dict[str, str], str]
+
+
+def page(title: str, body: str = "", status: int = 200, **headers: str) -> Answer:
+    text = f"<!doctype html><html><head><title>{title}</title></head><body>{body}</body></html>"
+    return status, {"content-type": "text/html", **headers}, text
+
+
+def data(value: Any, status: int = 200, **headers: str) -> Answer:
+    return status, {"content-type": "application/json", **headers}, json.dumps(value)
+
+
+def plain(text: str, status: int = 200, **headers: str) -> Answer:
+    return status, {"content-type": "text/plain", **headers}, text
+
+
+def redirect(to: str) -> Answer:
+    return 302, {"location": to}, ""
+
+
+FASTAPI = data({"detail": "Not Found"}, 404)
+AIOHTTP = plain("404: Not Found", 404, server="Python/3.12 aiohttp/3.11")
+GO = plain("404 page not found\n", 404)
+NGINX = page("404 Not Found", "<center>nginx</center>", 404, server="nginx/1.26")
+LM_STUDIO = data({"error": "Unexpected endpoint or method. (GET /sdapi/v1/samplers)"})
+GRADIO = "<script>window.gradio_config = {}</script>"
+LOGIN = '<form><input name="user"><input type="password" name="pw"></form>'
+
+STRANGERS: dict[str, tuple[str, str, Answer, dict[str, Answer]]] = {
+    # case -> what the error names, what the remedy holds, the answer to everything else, known paths
+    "ComfyUI": (
+        "ComfyUI 0.3.64",
+        "workflows",
+        AIOHTTP,
+        {"/system_stats": data({"system": {"comfyui_version": "0.3.64"}, "devices": []})},
+    ),
+    "ComfyUI, of before it told its version": (
+        "ComfyUI",
+        "workflows",
+        AIOHTTP,
+        {"/system_stats": data({"system": {"os": "posix", "python_version": "3.10"}, "devices": [{}]})},
+    ),
+    "ComfyUI, behind a proxy that shows its page alone": (
+        "ComfyUI",
+        "workflows",
+        NGINX,
+        {"/": page("ComfyUI", server="nginx")},
+    ),
+    "InvokeAI by its version": (
+        "InvokeAI 5.6.0",
+        "its API on",
+        FASTAPI,
+        {"/api/v1/app/version": data({"version": "5.6.0"})},
+    ),
+    "InvokeAI by its page": ("InvokeAI", "its API on", FASTAPI, {"/": page("Invoke - Community Edition")}),
+    "SwarmUI": ("SwarmUI", "its API on", redirect("/Error/404"), {"/": redirect("Text2Image")}),
+    "SwarmUI that answers 404 by a page": (
+        "SwarmUI",
+        "its API on",
+        page("Oops", "", 404),
+        {"/": redirect("/Text2Image")},
+    ),
+    "Easy Diffusion by its ping": (
+        "Easy Diffusion",
+        "its API on",
+        FASTAPI,
+        {"/ping": data({"status": "Online", "devices": {"all": {}, "active": {}}, "packages_installed": []})},
+    ),
+    "Easy Diffusion by its page": ("Easy Diffusion", "its API on", FASTAPI, {"/": page("Easy Diffusion")}),
+    "Fooocus-API by its queue": (
+        "Fooocus-API",
+        "its API on",
+        FASTAPI,
+        {"/v1/generation/job-queue": data({"running_size": 0, "finished_size": 3, "last_job_id": None})},
+    ),
+    "Fooocus-API by its home page": (
+        "Fooocus-API",
+        "its API on",
+        FASTAPI,
+        {"/": (200, {"content-type": "text/html"}, 'Swagger-UI to: <a href="/docs">/docs</a>')},
+    ),
+    "Fooocus": ("Fooocus answers", "no API", FASTAPI, {"/": page("Fooocus 2.5.5", GRADIO)}),
+    "SD.Next without samplers": (
+        "SD.Next",
+        "loaded a model",
+        FASTAPI,
+        {"/sdapi/v1/samplers": data([]), "/sdapi/v1/version": data({"app": "sd.next", "hash": "1a2b"})},
+    ),
+    "SD.Next by its page": (
+        "SD.Next without its API",
+        "has started",
+        FASTAPI,
+        {"/": page("SD.Next", GRADIO)},
+    ),
+    "an early stable-diffusion.cpp": (
+        "stable-diffusion.cpp",
+        "Update",
+        (404, {}, ""),
+        {"/": data({"ok": True, "service": "sd-cpp-http"})},
+    ),
+    "stable-diffusion.cpp with its own API alone": (
+        "stable-diffusion.cpp",
+        "Update",
+        (404, {}, ""),
+        {"/": page("sd"), "/sdcpp/v1/capabilities": data({"supported_modes": ["img_gen"]})},
+    ),
+    "KoboldCpp without an image model": (
+        "KoboldCpp 1.92",
+        "--sdmodel",
+        FASTAPI,
+        {
+            "/sdapi/v1/samplers": data([]),
+            "/api/extra/version": data({"result": "KoboldCpp", "version": "1.92"}),
+        },
+    ),
+    "Ollama": ("Ollama", "made for text", GO, {"/": plain("Ollama is running")}),
+    "LM Studio": ("LM Studio", "made for text", LM_STUDIO, {}),
+    "llama.cpp": ("llama.cpp", "made for text", data({"error": {"code": 404}}, 404, server="llama.cpp"), {}),
+    "Open WebUI": ("Open WebUI", "made for text", FASTAPI, {"/": page("Open WebUI")}),
+    "LocalAI": ("LocalAI", "its API on", data({"error": {"code": 404}}, 404), {"/": page("LocalAI API")}),
+    "an API like OpenAI's": (
+        "OpenAI",
+        "its API on",
+        FASTAPI,
+        {"/v1/models": data({"object": "list", "data": [{"id": "flux"}]})},
+    ),
+    "an API like OpenAI's with a key": (
+        "OpenAI",
+        "its API on",
+        data({"error": {"message": "no key", "type": "invalid_request_error"}}, 401),
+        {},
+    ),
+    "A1111 without its API": (
+        "API switched off",
+        "--api",
+        FASTAPI,
+        {"/": page("Stable Diffusion", GRADIO), "/internal/ping": data({})},
+    ),
+    "A1111 without its API, and a page of its own": (
+        "API switched off",
+        "--api",
+        FASTAPI,
+        {"/internal/ping": data({})},
+    ),
+    "Forge without its API": (
+        "Forge with its API switched off",
+        "--api",
+        FASTAPI,
+        {
+            "/": page(
+                "Stable Diffusion", f"{GRADIO}<script src='file=extensions-builtin/sd_forge_hypertile/x.js'>"
+            )
+        },
+    ),
+    "a Gradio page": ("'Whisper demo'", "--api", FASTAPI, {"/": page("Whisper demo", GRADIO)}),
+    "a Gradio page with a login": (
+        "asks for a login",
+        "--api-auth",
+        data({"detail": "Not Found"}, 404),
+        {"/": page("Gradio", '<script>window.gradio_config = {"auth_required": true};</script>')},
+    ),
+    "Jupyter": ("Jupyter", "7860", page("404", "", 404), {"/": page("JupyterLab")}),
+    "a router": ("FRITZ!Box", "7860", page("FRITZ!Box", LOGIN), {}),
+    "another router": ("TP-Link", "7860", page("404", "", 404), {"/": page("TP-Link Archer", LOGIN)}),
+    "nginx with nothing behind": ("nginx", "path", NGINX, {"/": page("Welcome to nginx!", server="nginx")}),
+    "nginx without its name in a header": ("nginx", "path", page("404", "<center>nginx</center>", 404), {}),
+    "Traefik without a router": ("Traefik", "path", GO, {}),
+    "Caddy": ("Caddy", "path", (404, {"server": "Caddy"}, ""), {}),
+    "a web page of anybody": ("'Our shop'", "7860", page("Our shop"), {}),
+    "an API of anybody": (
+        "'Weather'",
+        "7860",
+        FASTAPI,
+        {"/openapi.json": data({"info": {"title": "Weather"}})},
+    ),
+}
+
+GATES: dict[str, tuple[str, str, Answer]] = {
+    "Cloudflare's challenge": (
+        "challenge",
+        "no password",
+        page("Just a moment...", status=403, **{"cf-mitigated": "challenge", "server": "cloudflare"}),
+    ),
+    "Cloudflare's block": ("challenge", "no password", page("Attention Required! | Cloudflare", status=403)),
+    "Cloudflare Access": (
+        "Cloudflare Access",
+        "CF-Access-Client-Id",
+        redirect("https://us.cloudflareaccess.com/cdn-cgi/access/login/sd.example?kid=secret"),
+    ),
+    "ngrok": ("ngrok", "ngrok-skip-browser-warning", page("x", "ERR_NGROK_6024", 511)),
+    "oauth2-proxy": ("login page", "PRODGEN_HEADERS", redirect("/oauth2/start?rd=%2F")),
+    "a form": ("login page", "PRODGEN_HEADERS", page("Sign in", LOGIN)),
+    "a form at 401": ("login page", "PRODGEN_HEADERS", page("Sign in", LOGIN, 401)),
+}
+
+TUNNELS: dict[str, tuple[str, str, str, Answer]] = {
+    "RunPod without the pod": (
+        "https://ab-7860.proxy.runpod.net",
+        "RunPod",
+        "HTTP ports",
+        page("404", "", 404),
+    ),
+    "ngrok without a tunnel": ("https://x.ngrok.app", "tunnel", "again", page("x", "ERR_NGROK_3200", 404)),
+    "ngrok by its header": (
+        "https://x.ngrok.app",
+        "tunnel",
+        "again",
+        (404, {"ngrok-error-code": "ERR_NGROK_8012"}, ""),
+    ),
+}
+
+
+def fake(other: Answer, known: dict[str, Answer] | None = None) -> Callable[[httpx.Request], httpx.Response]:
+    def answer(request: httpx.Request) -> httpx.Response:
+        status, headers, body = (known or {}).get(request.url.path, other)
+        return httpx.Response(status, headers=headers, text=body)
+
+    return answer
+
+
+def met(answer: Callable[[httpx.Request], httpx.Response], address: str = "http://gpu:7860") -> BackendError:
+    """The error that the first use of such a server ends with."""
+    with (
+        Client(address, transport=httpx.MockTransport(answer), sleep=lambda _: None) as client,
+        pytest.raises(BackendError) as caught,
+    ):
+        client.txt2img(prompt="a mug")
+    return caught.value
+
+
+@pytest.mark.parametrize("case", STRANGERS)
+def test_another_program_is_named_with_the_way_to_go(case):
+    name, remedy, other, known = STRANGERS[case]
+
+    error = met(fake(other, known))
+
+    assert isinstance(error, NotABackendError)
+    assert name in error.reason
+    assert remedy in error.remedy
+
+
+@pytest.mark.parametrize("case", GATES)
+def test_what_asks_who_we_are_is_no_wrong_password(case):
+    name, remedy, other = GATES[case]
+
+    error = met(fake(other))
+
+    assert isinstance(error, BackendAuthError)
+    assert name in error.reason
+    assert remedy in error.remedy
+    assert "secret" not in str(error)
+
+
+@pytest.mark.parametrize("case", TUNNELS)
+def test_a_tunnel_that_answers_in_place_of_the_server_is_named(case):
+    address, name, remedy, other = TUNNELS[case]
+
+    error = met(fake(other), address)
+
+    assert name in error.reason
+    assert remedy in error.remedy
+
+
+def test_a_password_that_a1111_itself_asks_for_is_asked_for_and_nothing_else_is_looked_at():
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(401, json={"detail": "Not authenticated"})
+
+    error = met(answer)
+
+    assert isinstance(error, BackendAuthError)
+    assert "--api-auth" in error.remedy
+    assert set(asked) == {"/sdapi/v1/samplers"}
+
+
+def test_an_error_of_a1111s_own_is_passed_on_as_it_is():
+    fault = data({"error": "KeyError", "detail": "", "body": "", "errors": "'sd_model'"}, 500)
+
+    error = met(fake(fault, {"/": page("Stable Diffusion", GRADIO), "/internal/ping": data({})}))
+
+    assert isinstance(error, BackendFaultError)
+    assert "sd_model" in error.reason
+
+
+def test_a_redirect_to_https_is_not_taken_for_the_proxy_that_sends_it():
+    error = met(fake((301, {"location": "https://gpu/sdapi/v1/samplers", "server": "nginx"}, "")))
+
+    assert "redirected" in error.reason
+
+
+def test_questions_to_a_stranger_are_few_and_change_nothing():
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.method, request.url.path))
+        return httpx.Response(404)
+
+    met(answer)
+
+    assert {method for method, _ in asked} == {"GET"}
+    assert len(set(asked)) == len(asked) - 1  # the first question, once for its answer as it came
+    assert len(asked) < 16
+
+
+def test_a_stranger_that_stops_answering_costs_no_second_error():
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path != "/sdapi/v1/samplers":
+            raise httpx.ReadTimeout("silence")
+        return httpx.Response(404, json={"detail": "Not Found"})
+
+    assert "/sdapi/v1/samplers" in met(answer).reason
+
+
+class ComfyUI(BaseHTTPRequestHandler):
+    """As much of ComfyUI as a passer-by sees."""
+
+    def do_GET(self) -> None:
+        known = {"/system_stats": data({"system": {"comfyui_version": "0.3.64"}, "devices": []})}
+        status, headers, body = known.get(self.path, AIOHTTP)
+        self.send_response(status)
+        for name, value in {**headers, "content-length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    do_POST = do_GET  # noqa: N815 - the name that http.server calls
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def comfyui() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), ComfyUI) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("generate", "--prompt", "a mug", "-o", "drawn.png"),
+        ("upscale", "mug.png", "-o", "large.png"),
+        ("list", "loras"),
+        ("doctor",),
+    ],
+    ids=lambda command: command[0],
+)
+@pytest.mark.parametrize("is_named_by", ["variable", "option"])
+def test_every_command_that_meets_a_stranger_names_it(command, is_named_by, comfyui, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (64, 64), "red").save("mug.png")
+    if is_named_by == "variable":
+        monkeypatch.setenv("PRODGEN_BACKEND", comfyui)
+    else:
+        command = (*command, "--backend", comfyui)
+
+    result = CliRunner().invoke(main, [*command])
+
+    assert result.exit_code == 1
+    assert "ComfyUI 0.3.64 answers there, not the API of A1111" in result.output
+    assert "with its API on" in result.output
