@@ -12,13 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prodgen.catalogue.fault_list import MOST_SHOWN, FaultList
+from prodgen.catalogue.fault_list import FaultList
 from prodgen.catalogue.file_names import as_disks_see
 from prodgen.catalogue.order import Order
 from prodgen.catalogue.row_orders import RowPlanner
 from prodgen.catalogue.sheet_opening import Catalogue
 from prodgen.catalogue.wishes import Wishes
 from prodgen.errors import SettingError, SheetFault, WrongValueError
+
+MOST_KNOWN = 20_000
+"""Most slots and files that occur twice of which the first order is remembered; clashes of others are not
+counted. Chosen: some 20 MB, and far more than the faults that are told."""
 
 
 @dataclass(frozen=True)
@@ -94,21 +98,23 @@ def _find_clashes(
     if not (slots or outputs):
         return
     first: dict[str, Order] = {}
+
+    def before(name: str, order: Order) -> Order:
+        return first.setdefault(name, order) if len(first) < MOST_KNOWN else first.get(name, order)
+
     sku_column = catalogue.spelling("sku")
     for order in RowPlanner(catalogue, wishes, looks=False).orders():
         seen = as_disks_see(order.output)
         if hash(order.slot) in slots:
-            before = first.setdefault(f"slot {order.slot}", order)
-            if before is not order and before.row != order.row:
-                what = f"{order.sku!r} stands in row {before.row} already"
+            one = before(f"slot {order.slot}", order)
+            if one is not order:
+                what = f"{order.sku!r} stands in row {one.row} already"
                 remedy = "give it another sku, or each row its own scene in a column 'scene'"
                 faults.add(SheetFault(order.row, sku_column, what, remedy))
         elif hash(seen) in outputs:
-            before = first.setdefault(f"file {seen}", order)
-            if before is not order:
-                faults.add(SheetFault(order.row, "", *_same_file(before, order)))
-        if len(first) > 100 * MOST_SHOWN:
-            first.clear()  # what is told is bounded, so what is remembered may be as well
+            one = before(f"file {seen}", order)
+            if one is not order:
+                faults.add(SheetFault(order.row, "", *_same_file(one, order)))
 
 
 def _same_file(before: Order, order: Order) -> tuple[str, str]:

@@ -112,6 +112,17 @@ def test_two_rows_of_one_sku_are_a_fault_of_the_second(sheet: Sheet):
     assert "row 2" in found[0][2]
 
 
+def test_a_long_sheet_that_was_pasted_twice_is_refused(sheet: Sheet, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("prodgen.catalogue.order_planning.MOST_KNOWN", 100)
+    rows = "".join(f"photos/1.jpg,{number}\n" for number in range(150))
+
+    with pytest.raises(SheetError) as caught:
+        orders(sheet("photo,sku\n" + 2 * rows))
+
+    assert caught.value.total == 100
+    assert str(caught.value.faults[0]).startswith("row 152, sku: '0' stands in row 2 already")
+
+
 def test_two_rows_that_would_write_one_file_are_a_fault(sheet: Sheet):
     path = sheet("photo,sku,kind\nphotos/1.jpg,a,mug\nphotos/2.jpg,b,mug\n")
 
@@ -228,6 +239,23 @@ def test_only_and_limit_keep_order_and_completeness(sheet: Sheet):
 
     assert mugs == [f"MUG-{number}" for number in range(60) if number % 3]
     assert first == [sku for sku in mugs[:7] for _ in range(2)]
+
+
+def test_a_plan_breaks_off_at_the_first_row_with_a_fault(sheet: Sheet):
+    for rows in ("photos/1.jpg,a\n,b\nphotos/3.jpg,c\n", "photos/1.jpg,a\n,b\n"):
+        plan = plan_orders(read_catalogue(sheet("photo,sku\n" + rows)), Wishes(prompt="x"))
+
+        assert next(plan).sku == "a"
+        with pytest.raises(SheetError, match="row 3"):
+            next(plan)
+
+
+def test_a_summary_counts_rows_products_and_pictures(sheet: Sheet):
+    path = sheet("photo,sku,scene\nphotos/1.jpg,a,front\nphotos/2.jpg,a,back\nphotos/3.jpg,b,\n")
+
+    summary = check_catalogue(read_catalogue(path), Wishes(prompt="x", count=2))
+
+    assert (summary.rows, summary.products, summary.orders) == (3, 2, 6)
 
 
 def test_a_catalogue_that_asks_for_nothing_is_refused(sheet: Sheet):
