@@ -101,7 +101,9 @@ def test_a_photograph_that_is_none_is_set_aside_in_a_sheet_of_its_own(go, catalo
     assert row.startswith("01,../disc1.png,disc 1,")
     assert "disc1.png" in row.split(",", 3)[3]
     for report in ("failed.csv", "report.csv", "report.html"):
-        assert str(tmp_path) not in (tmp_path / "out" / report).read_text("utf-8"), "reports are sent to others"
+        assert str(tmp_path) not in (tmp_path / "out" / report).read_text("utf-8"), (
+            "reports are sent to others"
+        )
 
 
 def test_the_sheet_of_what_failed_is_gone_once_nothing_fails_any_more(go, catalogue, tmp_path):

@@ -35,6 +35,20 @@ def test_a_folder_is_read_by_name_with_its_sub_folders(shop: Path):
     assert orders[-1].output == f"photos/new/b/b-{orders[-1].seed}.png"
 
 
+def test_links_to_folders_and_what_a_mac_packs_beside_photographs_are_left_alone(shop: Path):
+    (shop / "__MACOSX").mkdir()
+    (shop / "__MACOSX/1.jpg").write_bytes(b"")
+    (shop / "loop").symlink_to(shop)
+
+    assert len(list(plan_orders(read_catalogue(shop), Wishes(prompt="x")))) == 9
+
+
+def test_a_folder_of_photographs_may_be_a_runs_own_folder(shop: Path):
+    (shop / "ledger.sqlite").write_bytes(b"")
+
+    assert len(list(plan_orders(read_catalogue(shop), Wishes(prompt="x")))) == 9
+
+
 def test_two_photographs_of_one_name_in_a_folder_are_a_fault(shop: Path, refused: Refused):
     (shop / "photos/1.png").write_bytes(b"")
 

@@ -123,6 +123,25 @@ def test_the_first_sheet_that_is_not_empty_is_read_unless_another_is_named(shop:
         read_catalogue(path, sheet="Empty")
 
 
+def test_what_is_left_out_of_a_workbook_stands_in_the_summary(shop: Path):
+    path = workbook(
+        shop, {1: ("photo",), 2: ("photos/1.jpg",)}, First=sheet_xml({1: ("photo",), 2: ("photos/2.jpg",)})
+    )
+
+    (notice,) = check_catalogue(read_catalogue(path), Wishes(prompt="x")).notices
+
+    assert notice == "sheet 'First' is read, and not 'Products'; --sheet NAME takes another"
+
+
+def test_an_xls_file_that_is_too_large_is_refused_unread(
+    shop: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("prodgen.catalogue.workbooks.MAX_XLS_BYTES", 1 << 20)
+    (shop / "sheet.xls").write_bytes(b"x" * ((1 << 20) + 1))
+
+    assert "has more than 1 MiB; save it as CSV" in refused(shop / "sheet.xls")
+
+
 def test_a_merged_cell_stands_in_its_first_row_only(shop: Path, cells: Cells):
     xml = sheet_xml(
         {1: ("photo", "sku", "light"), 2: ("photos/1.jpg", "a", "left"), 3: ("photos/2.jpg", "b", None)}
