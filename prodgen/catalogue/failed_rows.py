@@ -54,7 +54,7 @@ def write_failed(
     rows.writerow([*(columns[key] for key in kept), REASON])
     written = 0
     for row in catalogue:
-        if row.fault is None and (why := _reasons_of(row, reasons)):
+        if why := _reasons_of(row, reasons):
             cells = [_moved(row, key, places, start) for key in kept]
             rows.writerow([*cells, "; ".join(dict.fromkeys(why))])
             written += 1

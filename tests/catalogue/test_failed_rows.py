@@ -119,6 +119,40 @@ def test_a_folders_failures_are_a_sheet_too(shop: Path, out: Path):
     assert (again.slot, again.photo, again.seed) == (orders[4].slot, orders[4].photo, orders[4].seed)
 
 
+def test_a_reason_is_one_line_and_told_once_and_columns_without_a_name_are_left_out(sheet: Sheet, out: Path):
+    catalogue = read_catalogue(sheet("photo,sku,,reason\nphotos/1.jpg,a,x,old\n"))
+    failed = [(order, "lost\n the backend") for order in plan_orders(catalogue, Wishes(prompt="x", count=2))]
+
+    write_failed(catalogue, failed, out / "failed.csv")
+
+    assert (out / "failed.csv").read_bytes().decode("utf-8").splitlines() == [
+        "\ufeffphoto,sku,reason",
+        "../shop/photos/1.jpg,a,lost the backend",
+    ]
+
+
+def test_a_scene_whose_name_begins_as_another_ones_does_not_fail_with_it(sheet: Sheet, out: Path):
+    catalogue = read_catalogue(sheet("photo,sku,scene\nphotos/1.jpg,a,day\nphotos/2.jpg,a,daylight\n"))
+    orders = list(plan_orders(catalogue, Wishes(prompt="x")))
+
+    write_failed(catalogue, [(orders[1], "dark")], out / "failed.csv")
+
+    assert [row.cells["scene"] for row in read_catalogue(out / "failed.csv")] == ["daylight"]
+
+
+def test_a_row_that_was_spoilt_during_the_run_is_written_as_it_is_or_left_out(sheet: Sheet, out: Path):
+    lines = '{"photo": "photos/1.jpg", "sku": "a"}\n{"photo": "photos/2.jpg", "sku": "b"}\n'
+    orders = list(plan_orders(read_catalogue(sheet(lines, "s.jsonl")), Wishes(prompt="x")))
+    after = read_catalogue(sheet('{"photo": "ftp://x/1.jpg", "sku": "a"}\n{"photo"\n', "s.jsonl"))
+
+    write_failed(after, [(order, "dark") for order in orders], out / "failed.csv")
+
+    assert (out / "failed.csv").read_text("utf-8-sig").splitlines() == [
+        "photo,sku,reason",
+        "ftp://x/1.jpg,a,dark",
+    ]
+
+
 def test_without_failures_there_is_no_such_file(sheet: Sheet, out: Path):
     catalogue = read_catalogue(sheet("photo,sku\nphotos/1.jpg,a\n"))
     (out / "failed.csv").write_text("stale")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import python_calamine
 
 from prodgen.catalogue import Catalogue, Wishes, check_catalogue, read_catalogue
 from prodgen.catalogue.unpacked import MAX_UNPACKED_BYTES
@@ -140,6 +141,39 @@ def test_an_xls_file_that_is_too_large_is_refused_unread(
     (shop / "sheet.xls").write_bytes(b"x" * ((1 << 20) + 1))
 
     assert "has more than 1 MiB; save it as CSV" in refused(shop / "sheet.xls")
+
+
+def test_an_error_is_found_in_its_column_also_where_the_first_columns_are_empty(shop: Path):
+    rows = {
+        1: (None, "photo", "sku", "name"),
+        2: (None, "photos/1.jpg", "a", Raw('<c {} t="e"><v>#REF!</v></c>')),
+    }
+
+    assert "row 2, name: holds the error #REF!" in refused_with(workbook(shop, rows), "{name}")
+
+
+def test_a_workbook_that_is_locked_or_that_its_reader_breaks_off_at_is_refused(
+    shop: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
+):
+    class PanicException(BaseException):
+        """What a Rust library raises where it did not expect the file."""
+
+    def broken(error: BaseException) -> Callable[[Path], None]:
+        def load(path: Path) -> None:
+            raise error
+
+        return load
+
+    path = workbook(shop, {1: ("photo",), 2: ("photos/1.jpg",)})
+    for error, words in (
+        (python_calamine.PasswordError("Workbook is password protected"), "save it without one"),
+        (PanicException("index out of bounds"), "is damaged; save it again"),
+    ):
+        monkeypatch.setattr(python_calamine, "load_workbook", broken(error))
+        assert words in refused(path)
+    monkeypatch.setattr(python_calamine, "load_workbook", broken(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        read_catalogue(path)
 
 
 def test_a_merged_cell_stands_in_its_first_row_only(shop: Path, cells: Cells):
