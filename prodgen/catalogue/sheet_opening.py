@@ -60,7 +60,7 @@ class Catalogue:
         return self.table.notices
 
     def __iter__(self) -> Iterator[Row]:
-        return self.table.rows(self.keys)
+        yield from self.table.rows(self.keys)  # a copied sheet stays while somebody reads from it
 
     def spelling(self, key: str) -> str:
         """Return a column's name as the sheet spells it."""
