@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -300,7 +300,7 @@ def _filling(temporary: Path) -> Iterator[BinaryIO]:
         yield file
         file.flush()
         os.fsync(file.fileno())
-    # mkstemp is private to its owner; a delivered picture is as public as any new file.
+    # So far it is private to its owner; a delivered picture is as public as any new file.
     temporary.chmod(0o666 & ~_umask())
 
 
@@ -323,12 +323,11 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def _writing(target: Path) -> Iterator[Path]:
-    temporary: Path | None = None
+    # The name is known before the file is there: an interrupt at any moment between takes it away again.
+    temporary = target.parent / f".{target.stem[:40]}-{uuid.uuid4().hex}{UNFINISHED}"
     try:
         _make_folder(target.parent)
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem[:40]}-", suffix=UNFINISHED, dir=target.parent)
-        os.close(handle)
-        temporary = Path(name)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield temporary
     except (FileExistsError, NotADirectoryError) as error:
         raise ImageError(
@@ -337,8 +336,8 @@ def _writing(target: Path) -> Iterator[Path]:
     except (OSError, ValueError) as error:
         raise ImageError(f"{str(target)!r} cannot be written: {reason_of(error)}") from error
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        with suppress(OSError, ValueError):  # of a folder that is none, or a name that cannot be
+            temporary.unlink()
 
 
 def _umask() -> int:
