@@ -83,9 +83,9 @@ def main(ctx: click.Context, /, **values: Any) -> None:
                 )
     except ProdgenError as error:
         raise Failure(error) from error
-    except KeyboardInterrupt:
-        stopping.tell()
-        ctx.exit(stopping.EXIT_CODE)
+    except KeyboardInterrupt as wish:
+        stopping.tell(why=wish)
+        ctx.exit(stopping.exit_code())
     to = Printer()
     tell_shot(result, to)
     for note in left_out:

@@ -13,13 +13,12 @@ Names are imported when they are first used, so that `import prodgen` costs noth
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 try:
     from prodgen._version import __version__ as __version__  # written by the installation
 except ImportError:  # a source tree on the path that was never installed
     __version__ = "0+uninstalled"
 
+TYPE_CHECKING = False  # as typing has it, whose import would double what this one costs
 if TYPE_CHECKING:
     from prodgen.batching import batch
     from prodgen.client import Client

@@ -1,117 +1,155 @@
-"""Ctrl-C and SIGTERM: one sentence and exit code 130 or 143, whatever line of whatever library they hit.
+"""How a program ends before its work is done: Ctrl-C, SIGTERM, SIGHUP, and output that nobody reads any more.
 
-The first press raises KeyboardInterrupt in the main thread, so that everything cleans up behind itself;
-further ones are ignored meanwhile. Work that knows a better end takes presses itself (`answered_by`).
-SIGTERM, which `docker stop` and systemd send some seconds before they kill, asks for the quick end. What then
-comes out of the program, in whatever thread, is a consequence of the wish to stop and no fault: other threads
-lose their connection, an import ends half-way. Standard library only, so that it works from the first line.
+Whatever line of whatever library a signal hits, one sentence on stderr and the exit code say what ended it.
+The first signal raises KeyboardInterrupt in the main thread, so that everything cleans up behind itself;
+further ones are ignored meanwhile, but where the program only waits (`breaking_off`). Work that knows a
+better end takes signals itself (`answered_by`): Ctrl-C may finish what runs, while SIGTERM, which systemd and
+`docker stop` send some seconds before they kill, and SIGHUP of a closed terminal ask for the quick end. What
+then comes out of the program, in whatever thread, is a consequence of the wish to stop and no fault: other
+threads lose their connection, an import ends half-way.
+
+Only programs heed signals so (`heeded`, `run`): nothing here acts in a library's user's program. Standard
+library only, and little of it: until it is imported, Ctrl-C ends in a traceback.
 """
 
 from __future__ import annotations
 
-import logging
+import math
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from types import FrameType
-from typing import Any, NoReturn
+from contextlib import contextmanager, suppress
 
-log = logging.getLogger(__name__)
+TYPE_CHECKING = False  # as typing has it, whose import would take longer than this module's
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+    from typing import Any, NoReturn
 
-EXIT_CODE = 130
-"""What shells give a program that Ctrl-C ended: 128 and the signal's number."""
+ENDING = tuple(
+    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
+)
+"""The signals that end a program; Windows has no SIGHUP."""
 
-TERMINATED = 143
-"""What shells give a program that SIGTERM ended."""
+UNREAD = 141
+"""Exit code where the reader of a pipe has gone, as in `| head`: 128 and the number of SIGPIPE."""
 
 PATIENCE_S = 3.0
 """How long the embedded backend is given to come to the end of the step that it is in."""
 
+TWICE_S = 0.05
+"""Seconds within which a signal that comes again is still the one before: `timeout` and service managers send
+theirs to the process, and once more to its group; no hand presses a key so soon again."""
 
 AGAIN_S = 0.01
-"""Seconds after which a press that hit a destructor is repeated: the destructor has ended by then."""
+"""Seconds after which a signal that hit a destructor is repeated: the destructor has ended by then."""
 
 
-@dataclass
 class _Wish:
-    """Whether the user wants to stop, and whether that was answered."""
+    """Whether the program is to end, by which signal, and whether that was answered."""
 
-    is_pressed: bool = False
-    is_told: bool = False
-    is_terminated: bool = False
-    """Whether SIGTERM came."""
-    answer: Callable[[], bool] | None = None
-    """What takes a press in place of the interrupt."""
-    at_once: Callable[[], bool] | None = None
-    """What takes a SIGTERM in place of the interrupt."""
+    def __init__(self) -> None:
+        self.number: int = signal.SIGINT
+        """The signal that the exit code tells: the one that interrupted, else the last that was answered."""
+        self.is_pressed = False
+        """Whether a signal has interrupted the work."""
+        self.is_told = False
+        self.answer: Callable[[], bool] | None = None
+        """What takes a Ctrl-C in place of the interrupt."""
+        self.at_once: Callable[[], bool] | None = None
+        """What takes the other signals in place of the interrupt."""
+        self.is_waiting = False
+        """Whether the program only waits for something before it ends, which one more signal breaks off."""
+        self.is_urgent = False
+        """Whether such a signal came."""
+        self.heard = -math.inf
+        """When the last signal came."""
+        self.terminals: tuple[int, ...] = ()
+        """Standard outputs that were a terminal at the start."""
 
 
 _wish = _Wish()
 
 
 def exit_code() -> int:
-    """Return the code with which a stopped program ends."""
-    return TERMINATED if _wish.is_terminated else EXIT_CODE
+    """Return the code with which a stopped program ends: as shells have it, 128 and the signal's number."""
+    return 128 + _wish.number
 
 
-def tell(who: str = "prodgen: ") -> None:
-    """Say, once, that the user stopped the work, when nothing works any more.
+def tell(who: str = "prodgen: ", *, why: BaseException | None = None) -> None:
+    """Say, once, that the work was stopped, when nothing works any more.
 
     Python must not end while a thread is inside OpenCV: the whole process would abort, exit code 134.
+
+    Args:
+        who: What the sentence begins with.
+        why: The exception that ended the work; a KeyboardInterrupt below it may say what could not be ended.
     """
     if _wish.is_told:
         return
     _wish.is_told = True
-    until = time.monotonic() + PATIENCE_S
-    for thread in threading.enumerate():
-        if thread.daemon and thread is not threading.current_thread():
-            thread.join(max(0.0, until - time.monotonic()))
+    with breaking_off():
+        until = time.monotonic() + (0 if _wish.is_urgent else PATIENCE_S)
+        for thread in threading.enumerate():
+            if thread.daemon and thread is not threading.current_thread():
+                thread.join(max(0.0, until - time.monotonic()))
+    said = f"{who}stopped; nothing was left half-written{_but(why)}\n"
     if sys.stderr is not None:
-        sys.stderr.write(f"{who}stopped; nothing was left half-written\n")
+        with suppress(OSError, ValueError):  # its reader has gone too
+            sys.stderr.write(said)
+            sys.stderr.flush()
+
+
+def _but(error: BaseException | None) -> str:
+    """Return what an interrupt says of work that goes on elsewhere."""
+    seen = set()
+    while error is not None and error not in seen:
+        if isinstance(error, KeyboardInterrupt) and str(error):
+            return f", but {error}"
+        seen.add(error)
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 @contextmanager
 def heeded() -> Iterator[None]:
-    """While the block runs, answer Ctrl-C and SIGTERM as this module says.
+    """While the block runs, answer signals as this module says; SystemExit ends a stopped block.
 
-    SystemExit with code 130 or 143 ends a stopped block; 143 also one that answered SIGTERM by a better end.
-    Without effect off the main thread, on a signal that is ignored (nohup), and inside another such block.
+    Without effect off the main thread, on a signal that is ignored (nohup, a shell's background) or that the
+    program answers itself, and inside another such block.
     """
-    is_main = threading.current_thread() is threading.main_thread()
-    usual = {number: answer for number, answer in _USUAL.items() if signal.getsignal(number) == answer}
-    if not is_main or not usual:
-        yield
+    usual = {number: found for number in ENDING if (found := signal.getsignal(number)) == _usual(number)}
+    if threading.current_thread() is not threading.main_thread() or not usual:
+        with _read_to_the_end():
+            yield
         return
     hooks = threading.excepthook, sys.unraisablehook
-    _wish.is_pressed = _wish.is_told = _wish.is_terminated = False
+    vars(_wish).update(vars(_Wish()), terminals=tuple(filter(os.isatty, (1, 2))))
     try:
         _listen()
         for number in usual:
-            signal.signal(number, _press if number == signal.SIGINT else _terminate)
-        yield
-    except BaseException as error:
-        has_ended_itself = _wish.is_terminated and isinstance(error, SystemExit)
-        if not (_wish.is_pressed or has_ended_itself):
-            raise
-        log.debug("stopped at %r", error)
+            signal.signal(number, _hear)
+        try:
+            with _read_to_the_end():
+                yield
+        except BaseException as error:
+            if not _wish.is_pressed:
+                raise
+            tell(why=error)
+        if _wish.is_pressed:
+            tell()
+            raise SystemExit(exit_code())
     finally:
         for number, answer in usual.items():
             signal.signal(number, answer)
         threading.excepthook, sys.unraisablehook = hooks
-    if _wish.is_pressed:
-        tell()
-    if _wish.is_pressed or _wish.is_terminated:
-        raise SystemExit(exit_code())
 
 
 @contextmanager
 def answered_by(answer: Callable[[], bool], at_once: Callable[[], bool]) -> Iterator[None]:
-    """While the block runs, let `answer` take each press and `at_once` each SIGTERM.
+    """While the block runs, let `answer` take each Ctrl-C and `at_once` each other signal.
 
     Where one returns False, the work is interrupted. They are called in the signal handler, in the middle of
     anything: they may set flags, and neither print nor wait for a lock. Without effect outside of `heeded`.
@@ -123,11 +161,25 @@ def answered_by(answer: Callable[[], bool], at_once: Callable[[], bool]) -> Iter
         _wish.answer, _wish.at_once = before
 
 
+@contextmanager
+def breaking_off() -> Iterator[None]:
+    """While the block only waits for something before the program ends, let one more signal end the waiting.
+
+    The program goes on ending after the block. Outside of `heeded` it is Python's own Ctrl-C that ends it.
+    """
+    _wish.is_waiting = True
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        _wish.is_waiting = False
+
+
 def run(program: str) -> NoReturn:
     """Run a program's main function, named as "package.module:name", as this process; never returns.
 
-    Ctrl-C and SIGTERM are heeded during its import already. Once one has interrupted it, the process ends
-    without another line of Python: threads that still work would speak again while Python takes itself down.
+    Signals are heeded during its import already. Once one has interrupted it, the process ends without
+    another line of Python: threads that still work would speak again while Python takes itself down.
     """
     code: object = 0
     try:
@@ -138,13 +190,39 @@ def run(program: str) -> NoReturn:
     except SystemExit as error:
         code = error.code
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done
+        for number in ENDING:  # no traceback any more: the work is done, or the sentence is said
+            if signal.getsignal(number) == _usual(number):
+                signal.signal(number, signal.SIG_IGN if _wish.is_pressed else signal.SIG_DFL)
     if _wish.is_pressed:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
-                stream.flush()
+                with suppress(OSError, ValueError):  # nobody reads it
+                    stream.flush()
         os._exit(exit_code())
     sys.exit(code)  # type: ignore[arg-type]  # as SystemExit had it
+
+
+@contextmanager
+def _read_to_the_end() -> Iterator[None]:
+    """End the program quietly where what it says goes into a pipe that nobody reads any more."""
+    try:
+        yield
+    except BrokenPipeError:
+        nobody_reads()
+
+
+def nobody_reads() -> NoReturn:
+    """End without a word, by SystemExit with code 141, as programs do whose pipe `| head` has closed."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:  # else Python would try once more at its end, and complain
+            os.dup2(nowhere, stream.fileno())
+        except (AttributeError, OSError, ValueError):
+            pass  # there is none, or it is closed
+    os.close(nowhere)
+    raise SystemExit(UNREAD)
 
 
 def _listen() -> None:
@@ -158,28 +236,41 @@ def _listen() -> None:
         if not _wish.is_pressed:
             usual_unraisable(fault)
         elif isinstance(fault.exc_value, KeyboardInterrupt):
-            # Raised in a place that swallows everything, such as __del__: pressed once more, outside of it.
-            _wish.is_pressed = False
-            threading.Timer(AGAIN_S, signal.raise_signal, (signal.SIGINT,)).start()
+            # Raised in a place that swallows everything, such as __del__: repeated, outside of it.
+            _wish.is_pressed, _wish.heard = False, -math.inf
+            threading.Timer(AGAIN_S, signal.raise_signal, (_wish.number,)).start()
 
     threading.excepthook, sys.unraisablehook = of_thread, of_destructor
 
 
-def _press(_number: int, _frame: FrameType | None) -> None:
-    _interrupt_unless(_wish.answer)
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    _wish.is_terminated = True
-    _interrupt_unless(_wish.at_once)
-
-
-def _interrupt_unless(answer: Callable[[], bool] | None) -> None:
-    if _wish.is_pressed or (answer is not None and answer()):
+def _hear(number: int, _frame: FrameType | None) -> None:
+    before, _wish.heard = _wish.heard, time.monotonic()
+    if _wish.heard - before < TWICE_S and number == _wish.number:
+        return
+    if _wish.is_pressed:
+        _wish.is_urgent = True
+        if _wish.is_waiting:
+            _wish.is_waiting = False
+            raise KeyboardInterrupt
+        return
+    _wish.number = number
+    _leave_a_dead_terminal()
+    answer = _wish.answer if number == signal.SIGINT else _wish.at_once
+    if answer is not None and answer():
         return
     _wish.is_pressed = True
     raise KeyboardInterrupt
 
 
-_USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-"""The signals that are heeded, and what Python does at them by itself."""
+def _leave_a_dead_terminal() -> None:
+    """Let what is still said go nowhere where the terminal was closed: writing to it would be an error."""
+    for number in _wish.terminals:
+        if not os.isatty(number):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+
+
+def _usual(number: int) -> object:
+    """Return what Python does at a signal by itself."""
+    return signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL

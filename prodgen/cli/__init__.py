@@ -34,6 +34,7 @@ COMMANDS = {
     "segment": "prodgen.cli.segment:segment",
     "blend": "prodgen.cli.blend:blend",
     "upscale": "prodgen.cli.upscale:upscale",
+    "cancel": "prodgen.cli.cancel:cancel",
     "list": "prodgen.cli.listing:list_names",
     "recipe": "prodgen.cli.recipe:recipe",
     "weights": "prodgen.cli.weights:weights",
@@ -73,6 +74,8 @@ class _Prodgen(click.Group):
             raise Misuse(refusal.of_usage(error)) from error
         except KeyboardInterrupt:  # click would say "Aborted!", and exit with 1
             raise click.exceptions.Exit(stopping.exit_code()) from None
+        except BrokenPipeError:  # click would exit with 1
+            stopping.nobody_reads()
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -93,11 +96,11 @@ class _Prodgen(click.Group):
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             raise Failure(refusal.of_work(error, command)) from error
         except BrokenPipeError:
-            raise  # click ends quietly where nobody reads any more, as behind `| head`
+            stopping.nobody_reads()
         except OSError as error:
             raise Failure(_of_path(error)) from error
-        except KeyboardInterrupt:
-            stopping.tell()
+        except KeyboardInterrupt as wish:
+            stopping.tell(why=wish)
             ctx.exit(stopping.exit_code())
         printer(ctx).open_what_was_made()
         return result

@@ -28,8 +28,20 @@ Four switches stand before or after any command's word:
 | `--json` | prints JSON: one object a picture, or one list |
 | `--open` | opens what was made in its usual program |
 
-Exit codes: 0 done; 1 it could not be done, and one sentence on stderr says why and what to do; 2 wrong
-usage; 130 stopped by Ctrl-C, 143 by SIGTERM (`serve`: 0).
+| exit code | meaning |
+|---|---|
+| 0 | done; also `serve`, `worker` and a `watch` that waits, when a signal ends them |
+| 1 | it could not be done: one sentence on stderr says why and what to do |
+| 2 | wrong usage |
+| 129 | stopped by SIGHUP: its terminal was closed |
+| 130 | stopped by Ctrl-C |
+| 141 | nobody reads what it says any more, as behind <code>&#124; head</code> |
+| 143 | stopped by SIGTERM, as of `timeout`, `docker stop` and systemd |
+
+However it is stopped, no file is half-written, and its work on the server is ended, nobody else's. What waits
+behind others there cannot be taken back: for four seconds it is asked whether it begins (one more Ctrl-C ends
+the waiting), then the last line says its task and the `prodgen cancel` that stops it later. Signals that are
+ignored at the start stay so: `nohup`, and Ctrl-C in the background of a script.
 
 Shells complete commands, options and names (looks, recipes, profiles, segmenters) once one of these lines
 stands in their own file:

@@ -15,6 +15,7 @@ from prodgen.client.reaching.addresses import AUTH_VARIABLE, DEFAULT_URL, EMBEDD
 from prodgen.client.reaching.addresses import parse as parse_address
 from prodgen.client.reaching.connection import is_listening
 from prodgen.client.session import TIMEOUT_S
+from prodgen.client.work.tasks import TaskState
 
 __all__ = [
     "AUTH_VARIABLE",
@@ -29,6 +30,7 @@ __all__ = [
     "Memory",
     "Refreshable",
     "Service",
+    "TaskState",
     "enlarge",
     "is_listening",
     "parse_address",

@@ -21,7 +21,10 @@ from prodgen.client.reaching.access import Access
 from prodgen.client.work import tasks
 from prodgen.client.work.calling import Turn, Worker
 from prodgen.client.work.draw import Drawer
+from prodgen.client.work.leaving import cancel_task
+from prodgen.client.work.tasks import TaskState
 from prodgen.dialects import A1111, by_name
+from prodgen.errors import LeftOnServer
 from prodgen.schema import Capabilities, Progress
 
 if TYPE_CHECKING:
@@ -255,3 +258,18 @@ class Session:
             Whether there is a call to stop.
         """
         return self._worker.cancel()
+
+    def left_on_server(self) -> LeftOnServer | None:
+        """Return the call that was cancelled and goes on all the same until now; None if there is none."""
+        return self._worker.left_on_server()
+
+    def cancel_task(self, task_id: str) -> TaskState:
+        """Stop a call of a program that has ended, by its task id; waits until it begins, if it is queued.
+
+        Returns:
+            RUNNING if it was stopped, DONE if it is over, UNKNOWN if the server knows no such task.
+
+        Raises:
+            BackendError: If the server cannot be asked, or does not know tasks.
+        """
+        return cancel_task(self._connection, task_id)

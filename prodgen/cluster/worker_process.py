@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
+from prodgen import stopping
 from prodgen.cluster import errand as there
 from prodgen.cluster.worker_place import THREADS
 from prodgen.errors import ClusterError, SettingError
@@ -31,7 +31,7 @@ def serve_orders(
     leaves_with_scheduler: bool = False,
     on_state: Callable[[str], None] = lambda state: None,
 ) -> None:
-    """Make what a scheduler's runs ask for, until the process is stopped.
+    """Make what a scheduler's runs ask for, until Ctrl-C, SIGTERM or SIGHUP ends it: that is no failure.
 
     Args:
         scheduler: The scheduler's address, such as "tcp://farm:8786".
@@ -53,25 +53,38 @@ def serve_orders(
         raise SettingError(message) from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is said by `on_state`
     there.DESK.backend, there.DESK.workers, there.DESK.memory = backend, workers, memory
-    try:
-        with contextlib.suppress(asyncio.CancelledError):
-            asyncio.run(_serve(scheduler, name, leaves_with_scheduler, on_state))
-    finally:
-        there.dismiss_all()
+    with stopping.heeded():
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                asyncio.run(_until_ended(_serve(scheduler, name, leaves_with_scheduler, on_state)))
+        finally:
+            there.dismiss_all()
 
 
 CONNECT_S = 5.0
 """Seconds in which a scheduler answers, or is not there."""
 
 
+async def _until_ended(serving: Coroutine[None, None, None]) -> None:
+    """Serve until a signal cancels it; a second one breaks it off."""
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(serving)
+    is_asked = False
+
+    def end() -> bool:
+        nonlocal is_asked
+        is_asked, before = True, is_asked
+        if not before:
+            loop.call_soon_threadsafe(task.cancel)
+        return not before
+
+    with stopping.answered_by(end, end):
+        await task
+
+
 async def _serve(scheduler: str, name: str, leaves: bool, on_state: Callable[[str], None]) -> None:
     from distributed import Worker
     from distributed.core import connect
 
-    task = asyncio.current_task()
-    if task is not None and hasattr(signal, "SIGTERM"):
-        with contextlib.suppress(NotImplementedError, ValueError):  # Windows has none; not in the main thread
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     has_joined = False
     while True:
         with tempfile.TemporaryDirectory(prefix="prodgen-worker-") as folder:

@@ -37,7 +37,8 @@
             MissingExtensionError       it could, with an extension that it lacks
 
 Each carries the facts as attributes, says in `str()` what happened and what to do, and survives pickling:
-`args` rebuild it. Code decides on the class and the attributes, never on the sentence.
+`args` rebuild it. Code decides on the class and the attributes, never on the sentence. Beside the tree stands
+`LeftOnServer`, a KeyboardInterrupt: the user stopped a call, and the server will draw it all the same.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ from prodgen.errors.backends import (
     BackendOutOfMemoryError,
     BackendTimeoutError,
     BackendUnreachableError,
+    LeftBecause,
+    LeftOnServer,
     MissingExtensionError,
     NotABackendError,
     NotAppliedError,
@@ -109,6 +112,8 @@ __all__ = [
     "ImageError",
     "Interrupted",
     "LedgerError",
+    "LeftBecause",
+    "LeftOnServer",
     "MissingExtensionError",
     "NoWorkerError",
     "NotABackendError",

@@ -151,3 +151,35 @@ class MissingExtensionError(UnsupportedFeatureError):
 
     def __str__(self) -> str:
         return f"the {self.dialect} backend has no {self.feature}: {self.remedy}"
+
+
+LeftBecause = Literal["queued", "no task ids", "no answer"]
+"""Why a server could not be made to end a call: it waits in the queue, from which no A1111 takes a call out;
+the server does not tell whose work it does, and others' must not be interrupted; or it did not answer."""
+
+
+class LeftOnServer(KeyboardInterrupt):
+    """The user stopped a call, and the server at `url` will draw it all the same, for the reason `because`.
+
+    Where everything of a call was ended, the KeyboardInterrupt stays as it was.
+    """
+
+    def __init__(self, url: str, task_id: str, because: LeftBecause) -> None:
+        super().__init__(url, task_id, because)
+        self.url = url
+        self.task_id = task_id
+        """The server's name for the call; "" where it has none."""
+        self.because: LeftBecause = because
+
+    def __str__(self) -> str:
+        task = f"task {self.task_id}" if self.task_id else "what was asked"
+        if self.because == "queued":
+            said = f"{self.url} takes nothing out of its queue and will still draw {task}"
+        elif self.because == "no task ids":
+            return (
+                f"{self.url} does not tell whose work it does, so it was not interrupted: it may still draw"
+            )
+        else:
+            said = f"{self.url} does not answer and may still draw {task}"
+        remedy = f"prodgen cancel {self.task_id} --backend {self.url} ends it when it begins"
+        return f"{said}; {remedy}" if self.task_id else said

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import sys
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -124,6 +125,13 @@ class Bench:
         end = time.monotonic() + seconds
         while self._running and time.monotonic() < end:
             time.sleep(0.02)
+
+    def tell_what_is_left(self) -> None:
+        """Say on stderr which calls could not be ended, and will be drawn by their servers all the same."""
+        for client in tuple(self._borrowed):
+            if (left := client.left_on_server()) is not None and sys.stderr is not None:
+                with suppress(OSError, ValueError):  # nobody reads it
+                    print(f"prodgen: {left}", file=sys.stderr, flush=True)  # noqa: T201
 
     def wait_for_cpu(self) -> None:
         """Wait until the CPU's step has ended: Python must not end while a thread is inside OpenCV."""

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Any, Protocol
 
+from prodgen import stopping
 from prodgen.places.bench import Bench
 from prodgen.places.messages import Command, Report
 from prodgen.places.workplace import Workplace
@@ -60,6 +61,7 @@ class ThreadLink:
         """End it, and wait for what is no backend's."""
         self._bench.close()
         self._bench.wait(LAST_WORDS_S)
+        self._bench.tell_what_is_left()
         self._bench.wait_for_cpu()
 
 
@@ -120,7 +122,7 @@ class ProcessLink:
 
 def serve() -> None:
     """Be a bench that is told by standard input and reports on standard output, until the input ends."""
-    for ending in (signal.SIGINT, signal.SIGTERM):  # systemd sends it to all: the life line says when to end
+    for ending in stopping.ENDING:  # systemd sends it to all: the life line says when to end
         signal.signal(ending, signal.SIG_IGN)
     # What a library prints must not get between the reports.
     reports = os.fdopen(os.dup(1), "wb")
@@ -140,6 +142,7 @@ def serve() -> None:
         bench.take(command)
     bench.close()
     bench.wait(LAST_WORDS_S - 1)
+    bench.tell_what_is_left()
     workplace.pictures.close()
     os._exit(0)  # without waiting for threads: one may hang at a backend for half an hour
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
-import signal
 import socket
 import struct
 import threading
@@ -18,8 +17,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import FrameType
 
+from prodgen import stopping
 from prodgen.errors import SettingError
 from prodgen.server.admission import MAX_BODY_BYTES, body_length, is_loopback, refusal, too_large
 from prodgen.server.app import ApiServer, HttpRequest
@@ -288,7 +287,9 @@ def serve(
     port: int = PORT,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM (`docker stop`, systemd) ends it; see `listening`.
+    """Serve until Ctrl-C, SIGTERM (`docker stop`, systemd) or SIGHUP ends it; see `listening`.
+
+    A signal that is ignored, or that the program answers itself, does not end it.
 
     Args:
         server: The server.
@@ -301,30 +302,22 @@ def serve(
     """
     ended = threading.Event()
 
-    def end(_number: int, _frame: FrameType | None) -> None:
+    def end() -> bool:
         ended.set()
+        return True
 
-    is_main = threading.current_thread() is threading.main_thread()  # no other may handle signals
-    heeded = [number for number in _ENDING if is_main and _is_heeded(number)]
-    before = {number: signal.signal(number, end) for number in heeded}
     try:
-        with listening(server, host=host, port=port) as url:
+        with (
+            stopping.heeded(),
+            stopping.answered_by(end, end),
+            listening(server, host=host, port=port) as url,
+        ):
             if on_ready is not None:
                 on_ready(url)
             while not ended.wait(0.5):
                 pass  # Windows delivers Ctrl-C between two waits only
     finally:
         server.stop()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-_ENDING = (signal.SIGINT, signal.SIGTERM)
-
-
-def _is_heeded(number: signal.Signals) -> bool:
-    """Whether a signal is not ignored: `nohup` and shells ask that of programs in the background."""
-    return signal.getsignal(number) not in (signal.SIG_IGN, None)
 
 
 def _listen(server: ApiServer, host: str, port: int) -> _Listener:

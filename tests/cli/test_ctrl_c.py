@@ -33,7 +33,8 @@ def press():
 
 
 @pytest.fixture(autouse=True)
-def ctrl_c_is_not_ignored():
+def ctrl_c_is_not_ignored(monkeypatch):
+    monkeypatch.setattr(stopping, "TWICE_S", 0.0)  # these tests press faster than a hand
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -243,7 +244,7 @@ def test_sigterm_is_heeded_where_ctrl_c_is_ignored_as_in_the_background_of_a_scr
 
 
 @pytest.mark.usefixtures("sigterm_is_usual")
-def test_work_that_knows_a_better_end_takes_sigterm_and_the_code_says_so_still():
+def test_work_that_answered_sigterm_and_ended_well_is_no_stopped_program_either():
     went_on = []
 
     def draw():
@@ -251,7 +252,7 @@ def test_work_that_knows_a_better_end_takes_sigterm_and_the_code_says_so_still()
             signal.raise_signal(signal.SIGTERM)
             went_on.append(True)
 
-    assert stopped_by(draw) == (143, "")
+    assert stopped_by(draw) == (0, "")
     assert went_on == [True]
 
 
@@ -259,3 +260,72 @@ def test_ctrl_c_after_a_program_that_sigterm_ended_has_its_own_code_again():
     stopped_by(lambda: signal.raise_signal(signal.SIGTERM))
 
     assert stopped_by(press) == (130, STOPPED)
+
+
+@pytest.mark.parametrize("number", stopping.ENDING)
+def test_each_signal_that_ends_a_program_has_its_own_code(number):
+    before = signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    try:
+        assert stopped_by(lambda: signal.raise_signal(number)) == (128 + number, STOPPED)
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.usefixtures("sigterm_is_usual")
+def test_a_signal_that_comes_twice_at_once_as_from_timeout_is_one(monkeypatch):
+    monkeypatch.undo()
+    heard = []
+
+    def at_once():
+        heard.append(True)
+        return len(heard) < 2
+
+    def draw():
+        with stopping.answered_by(lambda: False, at_once):
+            for _ in range(3):
+                signal.raise_signal(signal.SIGTERM)
+
+    assert stopped_by(draw) == (0, "")
+    assert heard == [True]
+
+
+def test_a_programs_own_answer_to_a_signal_is_respected():
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.append(True))
+    try:
+        with stopping.heeded():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert heard == [True]
+
+
+def test_what_an_interrupt_says_of_work_elsewhere_is_in_the_one_sentence():
+    def draw():
+        try:
+            press()
+        except KeyboardInterrupt as wish:
+            try:
+                raise KeyboardInterrupt("the server goes on") from wish
+            finally:
+                raise ImportError("half of a module was loaded")
+
+    expected = STOPPED.replace("written\n", "written, but the server goes on\n")
+    assert stopped_by(draw) == (130, expected)
+
+
+def test_one_more_press_ends_the_waiting_before_the_end_and_nothing_else():
+    went_on = []
+
+    def draw():
+        try:
+            press()
+        finally:
+            with stopping.breaking_off():
+                press()
+                went_on.append("waited")
+            went_on.append("cleaned up")
+
+    assert stopped_by(draw) == (130, STOPPED)
+    assert went_on == ["cleaned up"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from prodgen.errors import (
     BackendLostError,
     BackendTimeoutError,
     BackendUnreachableError,
+    LeftOnServer,
 )
 from prodgen.schema import Txt2Img
 
@@ -93,9 +95,6 @@ def test_a_time_out_is_not_tried_again_but_the_work_is_stopped(recorded):
 
 
 def test_ctrl_c_stops_our_own_work_on_the_server(recorded):
-    def pressed(request):
-        raise KeyboardInterrupt
-
     server = recorded(txt2img=pressed, interrupt={}, progress="progress-queue/queue-progress")
     server["/internal/progress"] = "progress-queue/queue-internal-progress-Q1"
 
@@ -107,17 +106,104 @@ def test_ctrl_c_stops_our_own_work_on_the_server(recorded):
     assert len(server.sent("interrupt")) == 1
 
 
-def test_ctrl_c_never_stops_another_callers_work(recorded):
-    def pressed(request):
-        raise KeyboardInterrupt
+QUEUED = {"active": False, "queued": True, "completed": False}
+DRAWING = "progress-queue/queue-progress"
 
-    server = recorded(txt2img=pressed, interrupt={}, progress="progress-queue/queue-progress")
-    server["/internal/progress"] = "progress-queue/queue-internal-progress-Q2"  # ours is only queued
 
-    with pytest.raises(KeyboardInterrupt):
+@pytest.fixture
+def hasty(monkeypatch):
+    monkeypatch.setattr(calling, "LEAVING_S", 0.2)
+    monkeypatch.setattr(tasks, "POLL_S", 0.01)
+
+
+def pressed(request):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("hasty")
+def test_ctrl_c_never_stops_another_callers_work_and_tells_what_will_still_be_drawn(recorded):
+    server = recorded(txt2img=pressed, interrupt={}, progress=DRAWING)
+    server["/internal/progress"] = QUEUED
+
+    with pytest.raises(LeftOnServer, match="takes nothing out of its queue") as left:
         server.client().txt2img(cat())
 
+    assert (left.value.task_id, left.value.because) == (server.sent("txt2img")[0]["force_task_id"], "queued")
+    assert len(server.sent("/internal/progress")) > 1
     assert not server.sent("interrupt")
+
+
+@pytest.mark.usefixtures("hasty")
+def test_work_that_begins_while_its_caller_leaves_is_stopped(recorded):
+    server = recorded(txt2img=pressed, interrupt={}, progress=DRAWING)
+    server["/internal/progress"] = [QUEUED, QUEUED, QUEUED | {"active": True}]
+
+    with pytest.raises(KeyboardInterrupt) as wish:
+        server.client().txt2img(cat())
+
+    assert wish.type is KeyboardInterrupt
+    assert len(server.sent("interrupt")) == 1
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_server_without_task_ids_is_not_interrupted_and_that_is_told(recorded):
+    server = recorded(txt2img=pressed, interrupt={}, progress=DRAWING)
+
+    with pytest.raises(LeftOnServer) as left:
+        server.client().txt2img(cat())
+
+    assert left.value.because == "no task ids"
+    assert not server.sent("interrupt")
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("state", [{"active": False, "queued": False, "completed": True}, 404])
+def test_where_the_server_has_nothing_of_ours_any_more_nothing_is_told(recorded, state):
+    server = recorded(txt2img=pressed, interrupt={})  # the recorded progress is that of a server at rest
+    server["/internal/progress"] = httpx.Response(404) if state == 404 else state
+
+    with pytest.raises(KeyboardInterrupt) as wish:
+        server.client().txt2img(cat())
+
+    assert wish.type is KeyboardInterrupt
+    assert not server.sent("interrupt")
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("says", ["nothing", "no"])
+def test_a_server_that_cannot_be_asked_keeps_nobody_waiting_and_that_is_told(recorded, says):
+    def silent(request):
+        time.sleep(3)
+        return httpx.Response(200, json=QUEUED)
+
+    server = recorded(txt2img=pressed, interrupt={}, progress=DRAWING)
+    server["/internal/progress"] = silent if says == "nothing" else httpx.ConnectError("refused")
+    begun = time.monotonic()
+
+    with pytest.raises(LeftOnServer) as left:
+        server.client().txt2img(cat())
+
+    assert left.value.because == "no answer"
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.usefixtures("hasty")
+def test_ctrl_c_while_a_broken_connection_is_waited_out_stops_the_work(recorded):
+    server = recorded(txt2img=httpx.ReadError("reset"), interrupt={}, progress=DRAWING)
+    server["/internal/progress"] = QUEUED | {"active": True}
+
+    with pytest.raises(KeyboardInterrupt):
+        server.client(sleep=pressed).txt2img(cat())
+
+    assert len(server.sent("interrupt")) == 1
+
+
+def test_what_was_left_survives_the_way_to_another_process():
+    left = LeftOnServer("http://gpu:7860", "prodgen-1", "queued")
+
+    again = pickle.loads(pickle.dumps(left))
+
+    assert (type(again), vars(again), str(again)) == (LeftOnServer, vars(left), str(left))
 
 
 def test_after_a_broken_connection_the_work_is_waited_out_before_it_is_asked_for_again(recorded):

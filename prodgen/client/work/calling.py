@@ -13,11 +13,14 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
+from prodgen import stopping
 from prodgen.client.reaching import decoding, encoding
 from prodgen.client.reaching.connection import Connection, WholeAnswer
 from prodgen.client.work import tasks
+from prodgen.client.work.leaving import LEAVING_S, Leaving
+from prodgen.client.work.tasks import TaskState
 from prodgen.dialects import Payload
-from prodgen.errors import BackendError, BackendLostError, BackendTimeoutError, Interrupted
+from prodgen.errors import BackendError, BackendLostError, BackendTimeoutError, Interrupted, LeftOnServer
 from prodgen.schema import Progress
 
 log = logging.getLogger(__name__)
@@ -58,7 +61,7 @@ class Worker:
         self._previews = previews
         self._sleep = sleep
         self._turn = turn
-        self._cancelled: set[str] = set()
+        self._cancelled: dict[str, Leaving] = {}
         self._one_at_a_time = threading.RLock()
 
     def do(
@@ -83,6 +86,9 @@ class Worker:
             self.task_id = call.task_id or None
             try:
                 answer = self._until_whole(call, body, knows_tasks, notices)
+            except KeyboardInterrupt as wish:
+                self._leave(call, wish)
+                raise
             finally:
                 self.task_id = None
         if call.task_id in self._cancelled:
@@ -97,7 +103,9 @@ class Worker:
             BackendError: If the server cannot be asked.
         """
         task_id = self.task_id
-        return tasks.interrupt_ours(self.connection, task_id) if task_id else False
+        if not task_id:
+            return False
+        return tasks.interrupt_ours(self.connection, task_id) is TaskState.RUNNING
 
     def cancel(self) -> bool:
         """Stop the call that is under way: at once or, while it waits in the queue, as soon as it begins.
@@ -108,21 +116,15 @@ class Worker:
         task_id = self.task_id
         if not task_id:
             return False
-        self._cancelled.add(task_id)
-        threading.Thread(
-            target=self._stop_when_it_runs, args=(task_id,), name="prodgen-cancel", daemon=True
-        ).start()
+        if task_id not in self._cancelled:
+            leaving = Leaving(self.connection, task_id, lambda: self.task_id == task_id)
+            self._cancelled[task_id] = leaving
         return True
 
-    def _stop_when_it_runs(self, task_id: str) -> None:
-        """Ask until the call runs, then stop it: no server can take a call out of its queue."""
-        while self.task_id == task_id and not self.connection.is_closed:
-            try:
-                if tasks.interrupt_ours(self.connection, task_id):
-                    return
-            except BackendError as error:
-                log.warning("the server could not be told to stop: %s", error)
-            time.sleep(tasks.POLL_S)
+    def left_on_server(self) -> LeftOnServer | None:
+        """Return the call that was cancelled and goes on all the same until now; None if there is none."""
+        leaving = self._cancelled.get(self.task_id or "")
+        return leaving.left() if leaving is not None else None
 
     def progress(self, *, knows_tasks: bool) -> Progress:
         """Return how far our call is, or whatever runs if none of ours does.
@@ -143,9 +145,6 @@ class Worker:
             tries -= 1
             try:
                 return self._watched(call, body, knows_tasks)
-            except KeyboardInterrupt:
-                self._stop_quietly()
-                raise
             except BackendTimeoutError as error:
                 what = "its work was stopped" if self._stop_quietly() else "it may still be drawing"
                 raise BackendTimeoutError(error.url, f"{error.reason}; {what}") from error
@@ -173,6 +172,18 @@ class Worker:
         if watch.error is not None:
             raise watch.error
         return answer
+
+    def _leave(self, call: Call, wish: KeyboardInterrupt) -> None:
+        """End a call whose caller goes; for some seconds, or until the user presses again.
+
+        Raises:
+            LeftOnServer: If the server will draw it all the same.
+        """
+        leaving = Leaving(self.connection, call.task_id)
+        with stopping.breaking_off():
+            leaving.wait(LEAVING_S)
+        if (left := leaving.left()) is not None:
+            raise left from wish
 
     def _stop_quietly(self) -> bool:
         """Stop our work on the server; that it cannot be stopped must not hide why we stop."""

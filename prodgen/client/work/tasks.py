@@ -216,19 +216,19 @@ def wait_out(
     raise BackendTimeoutError(connection.url, "the connection broke, and the work did not end in time")
 
 
-def interrupt_ours(connection: Connection, task_id: str) -> bool:
+def interrupt_ours(connection: Connection, task_id: str) -> TaskState:
     """Stop our own task if it is the one that runs; never another caller's.
 
     Returns:
-        Whether the server was asked to stop.
+        The task's state; RUNNING if the server was asked to stop.
 
     Raises:
         BackendError: If the server cannot be asked.
     """
-    if look_up(connection, task_id) is not TaskState.RUNNING:
-        return False
-    connection.post("/sdapi/v1/interrupt", {}, timeout_s=QUICK_S)
-    return True
+    state = look_up(connection, task_id)
+    if state is TaskState.RUNNING:
+        connection.post("/sdapi/v1/interrupt", {}, timeout_s=QUICK_S)
+    return state
 
 
 class Watch:
