@@ -284,32 +284,83 @@ install_packages() {
         run "$python" -m venv --clear "$venv" || die "cannot make a virtual environment in $venv: is the disk full?"
     fi
     pip=("$venv/bin/python" -m pip install --disable-pip-version-check --prefer-binary)
-    # CLIP's setup.py imports pkg_resources, which setuptools 81 no longer has; builds are isolated, so it must be told
-    # to the build environment: by the first variable up to pip 25.2, by the second since.
-    printf 'setuptools<81\n' >"$dir/.prodgen-build-constraints"
-    local constraints # as an address: pip splits the variable at blanks
-    constraints=$("$venv/bin/python" -c 'import pathlib, sys; print(pathlib.Path(sys.argv[1]).as_uri())' \
-        "$dir/.prodgen-build-constraints")
-    export PIP_CONSTRAINT="$constraints" PIP_BUILD_CONSTRAINT="$constraints"
-    local done_with
-    done_with="$torch $(git -C "$webui" rev-parse HEAD)"
+    local extensions done_with
+    extensions=$(extensions_there)
+    done_with="$torch $(git -C "$webui" rev-parse HEAD) $extensions"
     if [ "$(cat "$dir/.prodgen-packages" 2>/dev/null)" = "$done_with" ]; then
         say "    as they were"
         return
     fi
+    rm -f "$dir/.prodgen-packages" "$dir/.prodgen-start" # a start installs what is missing until this has ended well
+    # The web UI's own pins hold for every installer from here on, its extensions' too. Builds are isolated, so they must
+    # be told to the build environment as well: by the first variable up to pip 25.2, by the second since.
+    PIP_CONSTRAINT=$(as_address "$dir/.prodgen-constraints.txt")
+    REQS_FILE="$dir/.prodgen-requirements.txt"
+    export PIP_CONSTRAINT PIP_BUILD_CONSTRAINT="$PIP_CONSTRAINT"
+    pins_of_webui for-torch "$(list_of_webui)" "$dir"
     read -r -a packages <<<"$torch"
     run "${pip[@]}" "${packages[@]}" || packages_failed "torch ($torch)"
     [ "$xformers" = - ] || run "${pip[@]}" --no-deps "$xformers" || packages_failed "$xformers"
-    # The web UI installs the rest by itself, and its extensions' wishes, and stops.
+    pins_of_webui write "$(list_of_webui)" "$dir"
+    # The web UI installs the rest by itself, and its extensions' wishes, and stops. It logs an installer that fails, and
+    # goes on.
     (cd "$webui" && prepare_environment_of_webui) || packages_failed "the web UI's own packages"
+    local failed
+    failed=$(sed -n 's/.*Error running install\.py for extension \(.*\)\.$/\1/p' "$log.last" | head -n 1)
+    [ -z "$failed" ] || packages_failed "what the extension $(basename "$failed") needs"
+    check_packages
+    fetch_vocabulary
+    {
+        echo "# Written by install_backend.sh once the packages were checked; read by start_backend.sh."
+        printf 'export PIP_CONSTRAINT=%q PIP_BUILD_CONSTRAINT=%q REQS_FILE=%q\n' "$PIP_CONSTRAINT" "$PIP_CONSTRAINT" "$REQS_FILE"
+        printf 'CHECKED_EXTENSIONS=%q\n' "$extensions"
+    } >"$dir/.prodgen-start"
     printf '%s' "$done_with" >"$dir/.prodgen-packages"
 }
+
+# as_address PATH: as a file:// address, because pip splits its variables at blanks
+as_address() {
+    local path=${1//%/%25}
+    echo "file://${path// /%20}"
+}
+
+extensions_there() { (cd "$(webui_dir)/extensions" && echo *); }
+
+list_of_webui() {
+    local name
+    for name in requirements_versions.txt requirements.txt; do
+        [ ! -f "$(webui_dir)/$name" ] || break
+    done
+    echo "$(webui_dir)/$name"
+}
+
+pins_of_webui() { "$(webui_dir)/venv/bin/python" "$here/deploy/webui_pins.py" "$@"; }
 
 prepare_environment_of_webui() {
     local options=(--exit --skip-torch-cuda-test)
     [ "$flavour" = a1111 ] || options+=(--skip-python-version-check)
-    export STABLE_DIFFUSION_REPO=https://github.com/w-e-w/stablediffusion.git GRADIO_ANALYTICS_ENABLED=False
+    export STABLE_DIFFUSION_REPO=https://github.com/w-e-w/stablediffusion.git GRADIO_ANALYTICS_ENABLED=False REQS_FILE
     run venv/bin/python launch.py "${options[@]}"
+}
+
+# The list is compared once more after every installer has run; what one of them changed against it is put back.
+check_packages() {
+    local said
+    if ! said=$(pins_of_webui check "$dir"); then
+        warn "$said; putting it back"
+        run "${pip[@]}" -r "$REQS_FILE" || packages_failed "the web UI's own packages"
+        said=$(pins_of_webui check "$dir") || die "$said. An extension's installer changed that against the constraints: move it out of $(webui_dir)/extensions and run this again"
+    fi
+    say "    $said"
+}
+
+# What reads a checkpoint's prompts comes from Hugging Face at the first load of a checkpoint, unless it is there already.
+fetch_vocabulary() {
+    [ "$flavour" = a1111 ] || return 0
+    HF_HOME="$dir/.prodgen-huggingface" attempt "$venv/bin/python" -c 'from transformers import CLIPTextConfig, CLIPTokenizer
+for kind in CLIPTokenizer, CLIPTextConfig:
+    kind.from_pretrained("openai/clip-vit-large-patch14")' ||
+        warn "the vocabulary of prompts could not be fetched from huggingface.co; the first start needs the network for it"
 }
 
 packages_failed() {
@@ -348,7 +399,10 @@ main() {
         clone_sources
         add_bridge
         rm -f "$log.last"
-        say "added to $dir. Start it as you always do, with --api; it installs what the extensions need by itself"
+        sed -n 's/[[:space:]]*#.*//; /==/p' "$(list_of_webui)" 2>/dev/null >"$dir/.prodgen-constraints.txt" || true
+        say "added to $dir. Start it as you always do, with --api; it installs what the extensions need by itself. The first time"
+        say "  with  PIP_CONSTRAINT=$(as_address "$dir/.prodgen-constraints.txt")"
+        say "  so that their installers leave the versions that the web UI asks for as they are"
         return
     fi
     if $sources_only; then flags="--api"; else check_gpu; fi

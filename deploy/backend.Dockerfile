@@ -42,5 +42,7 @@ ENV LD_PRELOAD=libtcmalloc_minimal.so.4 \
 USER 1000
 WORKDIR /srv/backend
 EXPOSE 7860
+# The web UI ends at once at SIGINT; a first process without a handler for SIGTERM would not notice that one.
+STOPSIGNAL SIGINT
 HEALTHCHECK --interval=30s --timeout=20s --start-period=5m --retries=3 CMD ["python", "/srv/backend/healthcheck.py"]
 ENTRYPOINT ["bash", "/srv/backend/backend_entry.sh"]

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # First process of the GPU server's container: lays the models volume out as the web UI expects it, and starts.
 set -Eeuo pipefail
+trap 'exit 130' INT TERM # a first process ignores what it has no handler for; the web UI has its own
 
 # What the web UI ships in its models folder lies hidden below the volume; nothing of the user's is overwritten.
 if ! cp -Rn /srv/backend/models.image/. /srv/backend/webui/models/; then

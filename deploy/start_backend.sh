@@ -38,6 +38,19 @@ WEBUI='' FLAGS=''
 
 read -r -a flags <<<"$FLAGS"
 flags+=(--port "$port" ${extra[@]+"${extra[@]}"})
+# What was installed was checked: a start then installs nothing and needs no network. An extension that came later is
+# installed by the web UI, with the same constraints.
+CHECKED_EXTENSIONS=''
+if [ -f "$here/.prodgen-start" ]; then
+    # shellcheck source=/dev/null
+    . "$here/.prodgen-start"
+    if [ "$(cd "$WEBUI/extensions" && echo *)" = "$CHECKED_EXTENSIONS" ]; then
+        flags+=(--skip-install)
+    else
+        echo "start_backend.sh: the extensions are others than at the install: their installers run first" >&2
+    fi
+fi
+[ ! -d "$here/.prodgen-huggingface" ] || export HF_HOME="${HF_HOME:-$here/.prodgen-huggingface}"
 secret=()
 case $host in
     127.* | localhost | ::1) ;;

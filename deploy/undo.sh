@@ -13,7 +13,7 @@ undo() {
             case $folder in *..* | /* | .) continue ;; esac
             rm -rf "${webui:?}/$folder" "${dir:?}/$folder"
         done < <(sed -n 's/^added=//p' "$dir/$MARKER")
-        rm -f "$dir/$MARKER" "$dir/.prodgen-packages" "$dir/.prodgen-build-constraints" "$dir/.prodgen-backend.lock"
+        rm -f "$dir/$MARKER" "$dir/.prodgen-constraints.txt" "$dir/.prodgen-backend.lock"
         rm -f "$dir"/logs/prodgen-install-*
         rmdir "$dir/logs" "$webui/models/ic-light" 2>/dev/null || true
         say "took the extensions out of $dir; your web UI is as it was"

@@ -245,22 +245,32 @@ class Upstream:
         return commit
 
 
-@pytest.fixture(scope="session")
-def upstream(tmp_path_factory: pytest.TempPathFactory) -> Upstream:
-    """Stand-ins for the web UI, a repository it needs, the model patcher and IC-Light."""
-    folder = tmp_path_factory.mktemp("upstream")
+def stand_ins(folder: Path, *, webui: dict[str, str], ic_light: dict[str, str]) -> Upstream:
+    """Make stand-ins for the web UI, a repository it needs, the model patcher and IC-Light."""
     made = Upstream(folder, folder / "pins.txt")
-    webui = {
+    usual = {
         "launch.py": LAUNCH,
         "CHANGELOG.md": "## 1.10.1\n",
         "models/Put models here.txt": "",
         ".gitignore": "/venv\n/extensions\n/repositories\n",
     }
-    made.add("webui", ".", webui, tag="v1.10.1")
+    made.add("webui", ".", usual | webui, tag="v1.10.1")
     made.add("stable-diffusion", "repositories/stable-diffusion-stability-ai", {"a.py": ""})
     made.add("model-patcher", "extensions/a-sd-webui-model-patcher", {"a.py": ""})
-    made.add("ic-light-v2", "extensions/sd-forge-ic-light", {"a.py": ""})
+    made.add("ic-light-v2", "extensions/sd-forge-ic-light", {"a.py": ""} | ic_light)
     return made
+
+
+@pytest.fixture(scope="session")
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> Upstream:
+    """Stand-ins that install no packages."""
+    return stand_ins(tmp_path_factory.mktemp("upstream"), webui={}, ic_light={})
+
+
+@pytest.fixture(scope="session")
+def new_upstream() -> Callable[..., Upstream]:
+    """`stand_ins`, for tests with files of their own in them."""
+    return stand_ins
 
 
 @pytest.fixture(scope="session")
@@ -350,6 +360,6 @@ def box(tmp_path: Path, upstream: Upstream) -> Box:
 
 
 @pytest.fixture(scope="session")
-def new_machine(upstream: Upstream) -> Callable[[Path], Box]:
-    """Makes a fresh machine in a folder."""
-    return lambda folder: new_box(folder, upstream)
+def new_machine(upstream: Upstream) -> Callable[..., Box]:
+    """Makes a fresh machine in a folder, which installs from the usual stand-ins or from others."""
+    return lambda folder, source=upstream: new_box(folder, source)

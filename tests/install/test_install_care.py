@@ -64,14 +64,19 @@ def test_an_unknown_installation_is_not_touched(box):
 
 def test_adopting_adds_extensions_only_and_uninstalling_takes_only_them(box):
     own_web_ui(box.target, "## 1.10.0\n")
+    (box.target / "requirements_versions.txt").write_text("setuptools==69.5.1  # fix\ntorch\nnumpy==1.26.2\n")
     before = tree(box.target)
 
     added = box.run("--adopt")
+    pins = (box.target / ".prodgen-constraints.txt").read_text()
     extensions = sorted(path.name for path in (box.target / "extensions").iterdir())
     removed = box.run("--uninstall")
 
     assert added.returncode == removed.returncode == 0, added.stderr + removed.stderr
     assert extensions == ["a-sd-webui-model-patcher", "own", "sd-forge-ic-light", "zz-prodgen-bridge"]
+    assert pins == "setuptools==69.5.1\nnumpy==1.26.2\n"
+    assert "PIP_CONSTRAINT=file:///" in added.stdout
+    assert "my%20backend/.prodgen-constraints.txt" in added.stdout
     assert tree(box.target) == before
 
 
