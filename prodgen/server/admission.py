@@ -9,9 +9,9 @@ may read an answer. What A1111's clients send has none of these headers.
 from __future__ import annotations
 
 import ipaddress
-from email.message import Message
 from urllib.parse import urlsplit
 
+from prodgen.server.request_head import RequestHead
 from prodgen.server.wire import HttpAnswer, answer
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
@@ -19,47 +19,45 @@ MAX_BODY_BYTES = 256 * 1024 * 1024
 
 FOREIGN = "this request comes from another web site; programs and this server's own pages may use it"
 WRONG_HOST = "this Host is not served; use 127.0.0.1 or --api-auth"
+NO_WEB_SOCKETS = "there are no web sockets here; poll /sdapi/v1/progress"
 
 
-def refusal(headers: Message, *, is_open: bool) -> HttpAnswer | None:
+def refusal(head: RequestHead, *, is_open: bool) -> HttpAnswer | None:
     """Return the answer to a request that must not be worked on, or None if it may go on.
 
     Args:
-        headers: The request's.
+        head: The request's.
         is_open: Whether everybody is let in without a password: then only this computer's names are served.
     """
-    hosts = headers.get_all("host") or []
-    if len(hosts) > 1:
-        return answer({"detail": "more than one Host"}, 400)
-    host = hosts[0].strip() if hosts else "127.0.0.1"
+    host = head.first("host", "127.0.0.1")
     if is_open and not is_loopback(_name_of(host)):
         return answer({"detail": WRONG_HOST}, 403)
-    if is_from_another_site(headers, host):
+    if is_from_another_site(head, host):
         return answer({"detail": FOREIGN}, 403)
+    if "websocket" in head.first("upgrade").lower():
+        return answer({"detail": NO_WEB_SOCKETS}, 400)
     return None
 
 
-def is_from_another_site(headers: Message, host: str) -> bool:
+def is_from_another_site(head: RequestHead, host: str) -> bool:
     """Whether a browser says that a page of another site makes this request to `host`."""
     # "none" is an address that somebody typed; "same-site" is another port or a sister domain.
-    if headers.get("sec-fetch-site", "none").strip().lower() not in ("none", "same-origin"):
+    sites = (site.lower() for site in head.all("sec-fetch-site"))
+    if any(site not in ("none", "same-origin") for site in sites):
         return True
-    origin = headers.get("origin", headers.get("referer"))  # from browsers that leave out the Origin
-    return origin is not None and not _is_at(origin, host)
+    origins = head.all("origin") or head.all("referer")  # from browsers that leave out the Origin
+    return not all(_is_at(origin, host) for origin in origins)
 
 
-def body_length(headers: Message) -> int | HttpAnswer | None:
+def body_length(head: RequestHead) -> int | HttpAnswer | None:
     """Return the length of a request's body in bytes, None for one in chunks, or the answer that refuses it.
 
-    A request that states its length in two ways is refused: a proxy might have read it otherwise. So is one
-    with a line that is no header: what stands below it, a length or an Origin, would not be seen.
+    A request that states its length in two ways is refused: a proxy might have read it otherwise.
     """
-    if headers.defects:
-        return answer({"detail": "a line of this request's head is no header"}, 400)
-    lengths = {value.strip() for value in headers.get_all("content-length") or []}
-    codings = [value.strip().lower() for value in headers.get_all("transfer-encoding") or []]
+    lengths = set(head.all("content-length"))
+    codings = [value.lower() for value in head.all("transfer-encoding")]
     if codings:
-        if lengths or codings != ["chunked"]:
+        if lengths or codings != ["chunked"] or head.is_http_1_0:
             return answer({"detail": "cannot tell where this body ends"}, 400)
         return None
     if len(lengths) > 1 or not all(_is_plain_number(value) for value in lengths):
@@ -70,7 +68,8 @@ def body_length(headers: Message) -> int | HttpAnswer | None:
 
 def too_large() -> HttpAnswer:
     """Return the answer to a body over `MAX_BODY_BYTES`."""
-    return answer({"detail": "Request Entity Too Large"}, 413)
+    text = f"a request has at most {MAX_BODY_BYTES // 2**20} MiB; send fewer or smaller pictures"
+    return answer({"detail": text}, 413)
 
 
 def is_loopback(host: str) -> bool:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hmac
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl, unquote, urlsplit
+from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qsl, unquote
 
 from prodgen.server import drawing_routes, extras, status
 from prodgen.server.admission import MAX_BODY_BYTES, too_large
@@ -22,6 +23,7 @@ from prodgen.server.behaviour import Behaviour
 from prodgen.server.engine import Engine
 from prodgen.server.fields import read_body
 from prodgen.server.injected_faults import answer_without_work, spoil
+from prodgen.server.queueing import CallerLeft
 from prodgen.server.state import Machine, RenderRecord
 from prodgen.server.wire import Crashed, HttpAnswer, Invalid, NoRoute, Refused, answer, error_answer
 
@@ -44,14 +46,16 @@ class HttpRequest:
     """Names in lower case."""
 
     body: bytes
+    left: threading.Event = field(default_factory=threading.Event, compare=False)
+    """Set once the caller has hung up, where that can be seen."""
 
     @classmethod
     def of(cls, method: str, target: str, headers: Mapping[str, str], body: bytes) -> HttpRequest:
         """Return the request for a raw target such as "/sdapi/v1/progress?skip_current_image=true"."""
-        parts = urlsplit(target if target.startswith("/") else f"/{target}")
-        path = unquote(parts.path)
+        # Not `urlsplit`, for which "//sdapi/v1/options" is a server's name and a path.
+        path, _, query = target.partition("#")[0].partition("?")
         lower = {name.lower(): value for name, value in headers.items()}
-        return cls(method.upper(), path, dict(parse_qsl(parts.query)), lower, body)
+        return cls(method, unquote(path), dict(parse_qsl(query)), lower, body)
 
 
 class ApiServer:
@@ -70,7 +74,8 @@ class ApiServer:
         self.is_dead = False
         """While true, nobody listens."""
 
-        self._workers = threading.BoundedSemaphore(self.behaviour.worker_threads)
+        threads = self.behaviour.worker_threads
+        self._workers = contextlib.nullcontext() if threads is None else threading.BoundedSemaphore(threads)
 
     @property
     def render_log(self) -> list[RenderRecord]:
@@ -119,6 +124,14 @@ class ApiServer:
             return error_answer(error)
         return None
 
+    def waits_for_drawing(self, request: HttpRequest) -> bool:
+        """Whether a request may have to wait for the lock under which pictures are drawn."""
+        return request.method == "POST" and request.path.rstrip("/") in QUEUED_PATHS
+
+    def someone_left(self) -> None:
+        """Have those that wait for the lock look whether their caller has hung up (`HttpRequest.left`)."""
+        self.machine.lock.recheck()
+
     def _work(self, request: HttpRequest) -> HttpAnswer:
         try:
             route = self._route(request)
@@ -128,6 +141,8 @@ class ApiServer:
             return route(request)
         except (Refused, Crashed, Invalid) as error:
             return error_answer(error)
+        except CallerLeft:
+            return error_answer(Refused(503, "the caller hung up before its turn came"))
         except Exception as error:  # noqa: BLE001 - a server answers 500 with the exception's name, it does not die
             return error_answer(Crashed(type(error).__name__, str(error)))
 
@@ -142,7 +157,7 @@ class ApiServer:
             raise NoRoute(404, "Not Found")
         handler = methods.get("GET" if request.method == "HEAD" else request.method)
         if handler is None:
-            raise NoRoute(405, "Method Not Allowed")
+            raise NoRoute(405, "Method Not Allowed", headers={"allow": ", ".join(methods)})
         return lambda request: handler(self.machine, request)
 
     def _authenticate(self, request: HttpRequest) -> None:
@@ -164,6 +179,13 @@ class ApiServer:
             raise Refused(401, "Incorrect username or password")
 
 
+QUEUED_PATHS = (
+    *(f"/sdapi/v1/{name}" for name in ("txt2img", "img2img", "extra-single-image", "extra-batch-images")),
+    *(f"/sdapi/v1/{name}" for name in ("options", "unload-checkpoint", "refresh-checkpoints", "refresh-vae")),
+    "/sdapi/v1/refresh-embeddings",
+)
+"""What waits for the lock, when it is posted."""
+
 Handler = Callable[[Machine, HttpRequest], HttpAnswer]
 
 
@@ -176,16 +198,25 @@ def _json(route: Callable[[Machine, dict[str, object]], HttpAnswer]) -> Handler:
     return handle
 
 
+def _queued(route: Callable[[Machine, dict[str, object], threading.Event], HttpAnswer]) -> Handler:
+    """Return a handler for a route that takes a JSON body, and waits for the lock."""
+
+    def handle(machine: Machine, request: HttpRequest) -> HttpAnswer:
+        return route(machine, read_body(request.body, request.headers.get("content-type")), request.left)
+
+    return handle
+
+
 def _plain(route: Callable[[Machine], object]) -> Handler:
     """Return a handler for a route that takes nothing and answers JSON."""
     return lambda machine, request: answer(route(machine))
 
 
 ROUTES: dict[str, dict[str, Handler]] = {
-    "/sdapi/v1/txt2img": {"POST": _json(drawing_routes.txt2img)},
-    "/sdapi/v1/img2img": {"POST": _json(drawing_routes.img2img)},
-    "/sdapi/v1/extra-single-image": {"POST": _json(extras.single)},
-    "/sdapi/v1/extra-batch-images": {"POST": _json(extras.batch)},
+    "/sdapi/v1/txt2img": {"POST": _queued(drawing_routes.txt2img)},
+    "/sdapi/v1/img2img": {"POST": _queued(drawing_routes.img2img)},
+    "/sdapi/v1/extra-single-image": {"POST": _queued(extras.single)},
+    "/sdapi/v1/extra-batch-images": {"POST": _queued(extras.batch)},
     "/sdapi/v1/png-info": {"POST": _json(lambda machine, body: extras.png_info(body))},
     "/sdapi/v1/interrogate": {"POST": _json(lambda machine, body: extras.interrogate(body))},
     "/sdapi/v1/options": {"GET": _plain(status.options), "POST": _json(status.post_options)},

@@ -10,9 +10,6 @@ from prodgen.errors import SettingError
 from prodgen.server.ic_light_script import IcLightDialect, Segment
 from prodgen.server.injected_faults import Faults
 
-WORKER_THREADS = 40
-"""Requests worked on at once, as many as in A1111's thread pool (anyio's default); all others wait."""
-
 Release = Literal["1.10", "1.9"]
 """Whose quirks are shown: 1.10.1, or 1.9.4, where IC-Light does nothing and unknown samplers are 404."""
 
@@ -54,8 +51,9 @@ class Behaviour:
     faults: Faults | None = None
     """What goes wrong; asked once for each request."""
 
-    worker_threads: int = WORKER_THREADS
-    """Requests worked on at once."""
+    worker_threads: int | None = None
+    """Requests worked on at once: with all threads taken even /progress waits, as on A1111, which has 40.
+    None has no such limit."""
 
     def __post_init__(self) -> None:
         if self.ic_light is not None and self.ic_light not in get_args(IcLightDialect):

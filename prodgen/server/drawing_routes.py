@@ -10,6 +10,7 @@ import random
 import re
 import secrets
 import string
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from prodgen.server.engine import EngineInventory, ModelFile
 from prodgen.server.fields import IMG2IMG, TXT2IMG, Fields, read_fields
 from prodgen.server.infotext import FinishedCall, fill_from_infotext
 from prodgen.server.listings import SAMPLERS, resolve_sampler
+from prodgen.server.queueing import CallerLeft
 from prodgen.server.sampling import DrawingCall
 from prodgen.server.state import Machine
 from prodgen.server.wire import Crashed, HttpAnswer, Refused, UploadedPicture, read_picture
@@ -33,7 +35,7 @@ _COMMENT = re.compile(r"#.*$", re.MULTILINE)
 _LETTERS = string.ascii_uppercase + string.digits
 
 
-def txt2img(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
+def txt2img(machine: Machine, body: dict[str, Any], left: threading.Event) -> HttpAnswer:
     """Answer POST /sdapi/v1/txt2img.
 
     Raises:
@@ -42,13 +44,13 @@ def txt2img(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
     fields = read_fields(TXT2IMG, fill_from_infotext(body))
     arguments = _script_arguments(machine, fields)
     _check_sampler(machine, fields)
-    with _queued(machine, "txt2img", fields) as task:
+    with _queued(machine, "txt2img", fields, left) as task:
         _begin(machine, "txt2img", task)
         done = _draw(machine, _Asked("txt2img", task, fields, arguments))
     return answer_of(machine, done, fields)
 
 
-def img2img(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
+def img2img(machine: Machine, body: dict[str, Any], left: threading.Event) -> HttpAnswer:
     """Answer POST /sdapi/v1/img2img.
 
     Raises:
@@ -60,7 +62,7 @@ def img2img(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
     mask = read_picture(fields["mask"]) if fields["mask"] else None
     arguments = _script_arguments(machine, fields)
     _check_sampler(machine, fields)
-    with _queued(machine, "img2img", fields) as task:
+    with _queued(machine, "img2img", fields, left) as task:
         # Before the task begins: a bad init image leaves it pending for ever.
         inits = [read_picture(text) for text in fields["init_images"]]
         _begin(machine, "img2img", task)
@@ -120,17 +122,24 @@ def _sampler(machine: Machine, fields: Fields) -> tuple[str, str | None]:
 
 
 @contextmanager
-def _queued(machine: Machine, route: str, fields: Fields) -> Iterator[str]:
-    """Wait for one's turn and give the task's name; inside, the global lock is held."""
+def _queued(machine: Machine, route: str, fields: Fields, left: threading.Event) -> Iterator[str]:
+    """Wait for one's turn and give the task's name; inside, the global lock is held.
+
+    A call whose caller has hung up before its turn leaves the queue; one that runs goes on to its end.
+    """
     name = "".join(secrets.choice(_LETTERS) for _ in range(7))
     task = fields["force_task_id"] or f"task({route}-{name})"
     machine.tasks.add(task)
-    with machine.lock.held():
-        try:
-            yield task
-            machine.tasks.finish(task)  # not where it failed: then it stays "active"
-        finally:
-            machine.state.end()
+    try:
+        with machine.lock.held(left):
+            try:
+                yield task
+                machine.tasks.finish(task)  # not where it failed: then it stays "active"
+            finally:
+                machine.state.end()
+    except CallerLeft:
+        machine.tasks.drop(task)
+        raise
 
 
 def _begin(machine: Machine, route: str, task: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import io
+import threading
 from typing import Any
 
 import cv2
@@ -52,7 +53,7 @@ _NOT_SHOWN |= {"photoshop", "parameters", "interlace", "gamma", "srgb", "transpa
 """Entries of a file that are about its format."""
 
 
-def single(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
+def single(machine: Machine, body: dict[str, Any], left: threading.Event) -> HttpAnswer:
     """Answer POST /sdapi/v1/extra-single-image.
 
     Raises:
@@ -60,12 +61,12 @@ def single(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
     """
     fields = read_fields(EXTRA_SINGLE, body)
     picture = read_picture(fields["image"])
-    with machine.lock.held():
+    with machine.lock.held(left):
         image, done = _processed(machine, picture, fields)
     return images_answer("image", image, _html_info(done), last=True)
 
 
-def batch(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
+def batch(machine: Machine, body: dict[str, Any], left: threading.Event) -> HttpAnswer:
     """Answer POST /sdapi/v1/extra-batch-images; each entry needs data and name.
 
     Raises:
@@ -83,7 +84,7 @@ def batch(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
         raise Invalid(faults)
     pictures = [read_picture(entry["data"]) for entry in entries]
     images, done = [], ""
-    with machine.lock.held():
+    with machine.lock.held(left):
         for picture in pictures:
             image, done = _processed(machine, picture, fields)
             images.append(image)

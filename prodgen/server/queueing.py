@@ -20,6 +20,10 @@ REMEMBERED = 16
 """Finished tasks that are remembered, as many as the real server keeps."""
 
 
+class CallerLeft(Exception):  # noqa: N818 - named after what happened
+    """Whoever waited for the lock has hung up meanwhile."""
+
+
 class FifoLock:
     """A lock that is given in order of arrival."""
 
@@ -28,18 +32,33 @@ class FifoLock:
         self._waiting: deque[object] = deque()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Wait for one's turn, and have the lock inside."""
+    def held(self, left: threading.Event | None = None) -> Iterator[None]:
+        """Wait for one's turn, and have the lock inside.
+
+        Args:
+            left: Set once nobody waits for the answer any more; see `recheck`.
+
+        Raises:
+            CallerLeft: If that happens before the turn comes.
+        """
         ticket = object()
+        is_left = left.is_set if left is not None else lambda: False
         try:
             with self._changed:
                 self._waiting.append(ticket)
-                self._changed.wait_for(lambda: self._waiting[0] is ticket)
+                self._changed.wait_for(lambda: is_left() or self._waiting[0] is ticket)
+                if self._waiting[0] is not ticket:
+                    raise CallerLeft
             yield
         finally:
             with self._changed:
                 self._waiting.remove(ticket)
                 self._changed.notify_all()
+
+    def recheck(self) -> None:
+        """Have all that wait look whether their caller has left."""
+        with self._changed:
+            self._changed.notify_all()
 
     @property
     def is_held(self) -> bool:
@@ -142,6 +161,11 @@ class Tasks:
         """Take a call out of the queue and make it the running one."""
         with self._lock:
             self.current = task
+            self._pending.pop(task, None)
+
+    def drop(self, task: str) -> None:
+        """Take a call out of the queue that will not run."""
+        with self._lock:
             self._pending.pop(task, None)
 
     def finish(self, task: str) -> None:

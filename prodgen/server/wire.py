@@ -12,7 +12,7 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import cv2
@@ -49,10 +49,11 @@ class HttpAnswer:
 class Refused(Exception):  # noqa: N818 - named after what the server does
     """A1111's own refusal (its HTTPException): a status and a text in `detail`."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, detail)
         self.status = status
         self.detail = detail
+        self.headers = dict(headers or {})
 
 
 class NoRoute(Refused):
@@ -100,10 +101,10 @@ def error_answer(error: Refused | Crashed | Invalid) -> HttpAnswer:
     if isinstance(error, Invalid):
         return answer({"detail": error.faults}, 422)
     if isinstance(error, NoRoute):
-        return answer({"detail": error.detail}, error.status)
+        return replace(answer({"detail": error.detail}, error.status), headers=error.headers)
     if isinstance(error, Refused):
         body = {"error": "HTTPException", "detail": error.detail, "body": "", "errors": ""}
-        return answer(body, error.status)
+        return replace(answer(body, error.status), headers=error.headers)
     return answer({"error": error.kind, "detail": "", "body": "", "errors": error.text}, 500)
 
 
