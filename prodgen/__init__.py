@@ -30,8 +30,10 @@ if TYPE_CHECKING:
         BackendCertificateError,
         BackendError,
         BackendFaultError,
+        BackendGatewayError,
         BackendLostError,
         BackendOutOfMemoryError,
+        BackendStartingError,
         BackendTimeoutError,
         BackendUnreachableError,
         ClusterError,
@@ -91,8 +93,10 @@ __all__ = [
     "BackendCertificateError",
     "BackendError",
     "BackendFaultError",
+    "BackendGatewayError",
     "BackendLostError",
     "BackendOutOfMemoryError",
+    "BackendStartingError",
     "BackendTimeoutError",
     "BackendUnreachableError",
     "Capabilities",
@@ -163,10 +167,10 @@ _HOMES = {
     "cutout": "CutOut MatteQuality cut_out",
     "errors": (
         "AnswerError BackendAuthError BackendBusyError BackendCertificateError BackendError "
-        "BackendFaultError BackendLostError BackendOutOfMemoryError BackendTimeoutError "
-        "BackendUnreachableError ClusterError IdentityError IdleSettingError ImageError Interrupted "
-        "LedgerError MissingExtensionError NoWorkerError NotABackendError NotAppliedError OutputInUseError "
-        "PlacementError "
+        "BackendFaultError BackendGatewayError BackendLostError BackendOutOfMemoryError "
+        "BackendStartingError BackendTimeoutError BackendUnreachableError ClusterError IdentityError "
+        "IdleSettingError ImageError Interrupted LedgerError MissingExtensionError NoWorkerError "
+        "NotABackendError NotAppliedError OutputInUseError PlacementError "
         "ProdgenError ProductNotKeptError RemoteWorkerLostError ResultNotSentError SegmentationError "
         "SettingError SheetError StorageError UnknownNameError UnsupportedFeatureError WeightsError "
         "WorkerLostError WrongValueError"

@@ -117,14 +117,13 @@ class Session:
             guards_options: As for `Client`.
         """
         auth = self._connection.auth
-        address = self._connection.address
         return type(self)(
             self.address,
             auth=f"Bearer {auth}" if isinstance(auth, str) else auth,
             headers=self._access.headers,
             timeout_s=timeout_s,
-            # A socket is opened anew; the embedded backend is one server, whoever speaks to it.
-            transport=None if address.socket else self._connection.transport,
+            # The embedded backend is one server, whoever speaks to it.
+            transport=self._connection.transport,
             dialect=self._server.known_dialect,
             verify=self._access.verify,
             guards_options=guards_options,

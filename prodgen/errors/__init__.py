@@ -24,12 +24,14 @@
             BackendUnreachableError     nothing answers; `cause` says in which way
             BackendCertificateError     its certificate is not trusted
             BackendBusyError            it answers "later"
+                BackendStartingError        it is starting
             BackendAuthError            it wants another name or password
             NotABackendError            something answers, but not an A1111 API
             BackendTimeoutError         no answer in time; the work may still be going on
             BackendFaultError           it failed while working
                 BackendOutOfMemoryError     the picture is too large for its memory
                 BackendLostError            the connection broke before the answer was whole
+                    BackendGatewayError         a proxy before it answered in its place; knows which
                 ResultNotSentError          it drew the picture, but cannot send it
             AnswerError                 its answer cannot be read
             NotAppliedError             it answered, but `feature`, which was asked for, provably did not run
@@ -51,8 +53,10 @@ from prodgen.errors.backends import (
     BackendCertificateError,
     BackendError,
     BackendFaultError,
+    BackendGatewayError,
     BackendLostError,
     BackendOutOfMemoryError,
+    BackendStartingError,
     BackendTimeoutError,
     BackendUnreachableError,
     LeftBecause,
@@ -102,8 +106,10 @@ __all__ = [
     "BackendCertificateError",
     "BackendError",
     "BackendFaultError",
+    "BackendGatewayError",
     "BackendLostError",
     "BackendOutOfMemoryError",
+    "BackendStartingError",
     "BackendTimeoutError",
     "BackendUnreachableError",
     "ClusterError",

@@ -6,9 +6,10 @@ from typing import Literal
 
 from prodgen.errors.own import ProdgenError
 
-UnreachableCause = Literal["unknown host", "refused", "no TLS", "no answer", "proxy", "other"]
+UnreachableCause = Literal["unknown host", "refused", "no TLS", "no answer", "proxy", "gateway", "other"]
 """In which way nothing answered: no such name in DNS, nobody listens there, a server without TLS at an
-https:// address, silence, or a proxy on the way that refuses."""
+https:// address, silence, a proxy of ours (HTTPS_PROXY) that refuses, or a gateway, which is the server's own
+proxy, that answers in its place and does not reach it."""
 
 BRIDGE_REMEDY = (
     "Install prodgen's bridge extension on the server (install_backend.sh does; or copy the folder "
@@ -41,6 +42,7 @@ _UNREACHABLE_REMEDIES: dict[UnreachableCause, str] = {
     "no TLS": "Use http:// instead of https://: what answers there speaks no TLS.",
     "no answer": "Check host, port and firewall: packets to it get no answer.",
     "proxy": "Check HTTP_PROXY and HTTPS_PROXY, or name this host in NO_PROXY.",
+    "gateway": "Start the server behind it, and check the host and port that the proxy or tunnel leads to.",
     "other": "Is the backend running, with --api, at this address?",
 }
 
@@ -65,15 +67,27 @@ class BackendCertificateError(BackendError):
 
 
 class BackendBusyError(BackendError):
-    """The backend refuses work for now (HTTP 429 or 503)."""
+    """The backend refuses work for now (HTTP 429 or 503); it asks to be left alone for `retry_after_s`."""
 
     remedy = "Try again later, or give prodgen another backend."
 
+    def __init__(
+        self, url: str, reason: str, *, remedy: str | None = None, retry_after_s: float = 0.0
+    ) -> None:
+        super().__init__(url, reason, remedy=remedy)
+        self.retry_after_s = retry_after_s
+
+
+class BackendStartingError(BackendBusyError):
+    """The backend is starting: it says so, or a page answers in place of what worked before."""
+
+    remedy = "Wait until it has started; if it stays so, look at the console of the server or its pod."
+
 
 class BackendAuthError(BackendError):
-    """The backend wants a name and password that it was not given."""
+    """The backend, or a proxy before it, refuses access; mostly it wants another password or token."""
 
-    remedy = "Set PRODGEN_AUTH=user:password as in the server's --api-auth."
+    remedy = "Set PRODGEN_AUTH=user:password as in the server's --api-auth, or PRODGEN_AUTH='Bearer TOKEN'."
 
 
 class NotABackendError(BackendError):
@@ -106,6 +120,32 @@ class BackendLostError(BackendFaultError):
     """The connection broke before the answer was whole; what became of the work is not known."""
 
     remedy = "Ask again once the server is idle; if it breaks again, its console says why."
+
+
+class BackendGatewayError(BackendLostError):
+    """A proxy before the backend answered in its place, with `status`; what became of the work is not known.
+
+    `proxy` is the name of its product, "" if that does not show; `gave_up` is True where it did not wait any
+    longer, False where it got no answer or a broken one.
+    """
+
+    remedy = "Look at the proxy's log and at the server's console."
+
+    def __init__(
+        self,
+        url: str,
+        reason: str,
+        *,
+        remedy: str | None = None,
+        server_text: str = "",
+        status: int = 0,
+        proxy: str = "",
+        gave_up: bool = False,
+    ) -> None:
+        super().__init__(url, reason, remedy=remedy, server_text=server_text)
+        self.status = status
+        self.proxy = proxy
+        self.gave_up = gave_up
 
 
 class ResultNotSentError(BackendFaultError):

@@ -303,7 +303,7 @@ def test_a_server_that_answered_in_time_is_not_cut_off_later(monkeypatch):
     with serving() as server:
         settings = Access(None, None, 5, None, True)
         with contextlib.closing(settings.open(f"127.0.0.1:{server.server_port}")) as connection:
-            assert connection.probe("/x", within_s=0.2) == {"a": 1}
+            assert connection.get("/x", timeout_s=0.2, tries=1) == {"a": 1}
             time.sleep(0.3)
             assert connection.get("/x") == {"a": 1}
 

@@ -11,7 +11,7 @@ import time
 import httpx
 import pytest
 
-from prodgen.client.reaching.connection import TRIES
+from prodgen.client.reaching.patience import TRIES
 from prodgen.client.work import calling, fetching, tasks
 from prodgen.dialects import Payload
 from prodgen.errors import (
@@ -57,8 +57,10 @@ def test_a_busy_server_is_asked_again_and_then_left(recorded, status):
     with pytest.raises(BackendBusyError, match="full"):
         server.client(sleep=waits.append).txt2img(cat())
 
+    longer = [wait for wait in waits if wait != tasks.POLL_S]
     assert len(server.sent("txt2img")) == TRIES
-    assert waits == sorted(waits)
+    assert len(longer) == TRIES - 1
+    assert longer == sorted(longer)
 
 
 def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(recorded):
@@ -71,9 +73,8 @@ def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(recorded):
     assert waits == [7, 30]
 
 
-@pytest.mark.parametrize("status", [500, 504])
-def test_a_server_that_failed_is_not_asked_twice(recorded, status):
-    server = recorded(txt2img=lambda _: httpx.Response(status, text="Internal Server Error"))
+def test_a_server_that_failed_is_not_asked_twice(recorded):
+    server = recorded(txt2img=lambda _: httpx.Response(500, text="Internal Server Error"))
 
     with pytest.raises(BackendFaultError):
         server.client().txt2img(cat())

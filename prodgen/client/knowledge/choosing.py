@@ -9,7 +9,7 @@ from prodgen.client.knowledge import lists, strangers
 from prodgen.client.reaching import addresses
 from prodgen.client.reaching.access import Access
 from prodgen.client.reaching.connection import Connection
-from prodgen.errors import BackendAuthError, BackendError, BackendUnreachableError
+from prodgen.errors import BackendAuthError, BackendError, BackendStartingError, BackendUnreachableError
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,12 @@ def choose(address: str, access: Access) -> tuple[Connection, tuple[str, ...]]:
 
 
 def _ask(connection: Connection) -> None:
+    path = "/sdapi/v1/samplers"
     try:
-        lists.require_samplers(connection.probe("/sdapi/v1/samplers", within_s=PROBE_S), connection.url)
+        try:
+            answer = connection.get(path, timeout_s=PROBE_S, tries=1)
+        except BackendStartingError:
+            answer = connection.get(path)  # it says so itself, so it is worth waiting for
+        lists.require_samplers(answer, connection.url)
     except BackendError as error:
         raise strangers.named(connection, error) from error

@@ -13,8 +13,10 @@ from prodgen.client.reaching.connection import Connection
 from prodgen.client.reaching.seen_answer import SeenAnswer
 from prodgen.errors import (
     BackendAuthError,
+    BackendBusyError,
     BackendCertificateError,
     BackendError,
+    BackendGatewayError,
     BackendTimeoutError,
     BackendUnreachableError,
     NotABackendError,
@@ -26,8 +28,14 @@ LOOK_S = 3.0
 LOOKING_S = 10.0
 """Seconds for all questions together. Chosen: worth a better sentence than "another service"."""
 
-_TELL_NOTHING = (BackendUnreachableError, BackendTimeoutError, BackendCertificateError)
-"""Errors without an answer: there is nothing to recognise."""
+_TELL_NOTHING = (
+    BackendUnreachableError,
+    BackendTimeoutError,
+    BackendCertificateError,
+    BackendBusyError,
+    BackendGatewayError,
+)
+"""Errors without an answer of what is there: nothing came, or a proxy says why nothing came."""
 
 
 @dataclass(frozen=True)

@@ -1,65 +1,56 @@
-"""One connection to one backend: time-outs, retries, limits, and httpx's errors turned into ours.
+"""One connection to one backend: what is asked again, for how long, and how much of an answer is read.
 
-The only module that sends anything over a network; besides it, only the server's transport knows httpx
-(a contract in pyproject.toml). A call is tried again only where that cannot render twice: nothing was
-reached, or the server said "later". What a broken answer means for a render is decided by whoever can ask
-after the task.
+A call has one deadline, from its first connection to the last byte of its answer, all tries included. It is
+tried again only where that cannot render twice: it is a question, or nothing was reached. What a broken
+answer means for a render is decided by whoever can ask after the task.
 """
 
 from __future__ import annotations
 
 import socket
-import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
-
-import httpx
-import tenacity
+from typing import TYPE_CHECKING, Any
 
 from prodgen.client.reaching import decoding, encoding, faults
 from prodgen.client.reaching.addresses import Address
 from prodgen.client.reaching.deadlines import Deadline
+from prodgen.client.reaching.lines import Lines, too_late
+from prodgen.client.reaching.patience import TRIES, Patience
 from prodgen.client.reaching.seen_answer import MOST_BYTES, SeenAnswer
 from prodgen.errors import (
     AnswerError,
     BackendBusyError,
-    BackendCertificateError,
     BackendError,
+    BackendGatewayError,
     BackendLostError,
     BackendTimeoutError,
     BackendUnreachableError,
-    NotABackendError,
-    SettingError,
-    UnreachableCause,
 )
 
-CONNECT_S = 5.0
-"""Seconds. A server that is there accepts a connection at once; one that is not should be known soon."""
-
-WRITE_S = 120.0
-"""Seconds between two accepted pieces of a request; generous, for slow uplinks."""
+if TYPE_CHECKING:
+    import httpx
 
 LIST_READ_S = 600.0
 """Seconds for quick questions. They are answered at once, but A1111 has 40 threads in all: while more calls
 than that wait for the GPU, even a list waits until some of them are done."""
 
+QUICK_S = 10.0
+"""Seconds for a question that is asked while work is going on."""
+
 MAX_LIST_BYTES = 64 << 20
 """Most bytes of an answer that holds no pictures."""
 
-WORTH_A_SECOND_TRY = (BackendUnreachableError, BackendBusyError)
-"""Errors after which a call is sent again. A time-out or a broken answer is none of them: the backend may be
-rendering, and would render twice."""
+Worth = tuple[type[BackendError], ...]
 
-TRIES = 4
-"""How often a call is sent in all, with waits of about 0.3, 0.6 and 1.2 s: enough for a restarting proxy,
-short for a wrong address."""
+QUESTION_AGAIN: Worth = (BackendUnreachableError, BackendBusyError, BackendLostError)
+"""Errors after which a question is asked again: that changes nothing on the server."""
 
-LONGEST_WAIT_S = 30.0
-"""Most seconds that a busy server is left alone. It may ask for more, but then another backend is better."""
+RENDER_AGAIN: Worth = (BackendUnreachableError,)
+"""Errors after which work is sent again without a look at the server: it never got there."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +64,7 @@ class WholeAnswer:
 
 
 class Connection:
-    """Sends one request at a time and returns whole answers."""
+    """Asks one server, and returns whole answers; several threads may ask at once."""
 
     def __init__(
         self,
@@ -88,10 +79,10 @@ class Connection:
     ) -> None:
         self.address = address
         self.timeout_s = timeout_s
-        self.transport = transport or _transport(address)
+        self.transport = transport or _inside(address)
         """The transport in place of a network connection; None where there is a network."""
         self._sleep = sleep
-        self._wanted_wait_s = 0.0
+        self._worked: list[str] = []
         sent = {"Accept": "application/json", "User-Agent": "prodgen", **(headers or {})}
         if address.is_local:
             # Compressing base64 of a PNG saves its overhead of a quarter, and takes longer than the rest.
@@ -99,27 +90,22 @@ class Connection:
         self.auth = auth
         if isinstance(auth, str):
             sent["Authorization"] = f"Bearer {auth}"
-        self._http = httpx.Client(
-            base_url=_base_url(address),
-            # Pre-emptively: A1111 sends no challenge that would make a client authenticate.
-            auth=httpx.BasicAuth(*auth) if isinstance(auth, tuple) else None,
+        self._lines = Lines(
+            address,
+            auth=auth if isinstance(auth, tuple) else None,
             headers=sent,
-            timeout=httpx.Timeout(CONNECT_S, read=timeout_s, write=WRITE_S, pool=timeout_s),
             transport=self.transport,
-            verify=_certificates(address, verify),
-            follow_redirects=False,
-            # HTTP_PROXY is meant for the way out; a server on this machine would not be found through it.
-            trust_env=not address.is_local,
+            verify=verify,
         )
 
     def close(self) -> None:
         """Close all sockets."""
-        self._http.close()
+        self._lines.close()
 
     @property
     def is_closed(self) -> bool:
         """Whether it was closed here."""
-        return self._http.is_closed
+        return self._lines.is_closed
 
     @property
     def url(self) -> str:
@@ -127,9 +113,10 @@ class Connection:
         return self.address.url
 
     def get(self, path: str, *, timeout_s: float | None = None, tries: int = TRIES) -> Any:
-        """Ask a quick question and return the parsed answer.
+        """Ask a quick question and return the parsed answer, whole within `timeout_s`.
 
         Raises:
+            BackendTimeoutError: If there is no whole answer by then.
             BackendError: If there is no good answer.
         """
         return self.parsed(path, self._quick("GET", path, None, timeout_s, tries))
@@ -137,9 +124,10 @@ class Connection:
     def post(
         self, path: str, fields: Any = None, *, timeout_s: float | None = None, tries: int = TRIES
     ) -> Any:
-        """Tell something that is quickly done, and return the parsed answer.
+        """Tell something that is quickly done, and return the parsed answer, whole within `timeout_s`.
 
         Raises:
+            BackendTimeoutError: If there is no whole answer by then.
             BackendError: If there is no good answer.
         """
         body = encoding.encode_body(fields, formats=("png",), is_local=False) if fields is not None else None
@@ -160,32 +148,15 @@ class Connection:
         except ValueError:
             return None
 
-    def probe(self, path: str, *, within_s: float) -> Any:
-        """Ask the first question on a new connection, and have all of the answer within some seconds.
-
-        This holds even for a server that sends a drop now and then for ever, which no time-out between two
-        drops ends. Only a connection that is made within the call can be cut that way.
+    def look(self, path: str, *, within_s: float) -> SeenAnswer:
+        """Return the first MiB of an answer as it came, whatever its status.
 
         Raises:
-            BackendTimeoutError: If there is no whole answer by then.
-            BackendError: If there is no good one.
+            BackendError: If there is none.
         """
-        with Deadline(within_s) as deadline:
-            try:
-                answer = self._once("GET", path, None, MAX_LIST_BYTES, within_s, trace=deadline.watch)
-            except BackendError as error:
-                if not (deadline.has_passed or isinstance(error, BackendTimeoutError)):
-                    raise
-                raise BackendTimeoutError(self.url, f"no whole answer within {within_s:g} s") from error
-        return self.parsed(path, answer)
-
-    def look(self, path: str, *, within_s: float) -> SeenAnswer:
-        """Return the first MiB of an answer as it came, whatever its status; if there is none, raise."""
-        try:
-            with self._http.stream("GET", path.lstrip("/"), timeout=within_s) as response:
-                body = next(response.iter_bytes(MOST_BYTES), b"")
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise translate(self.url, error, within_s) from error
+        deadline = Deadline(within_s)
+        with self._lines.stream("GET", path, None, deadline) as response:
+            body = next(response.iter_bytes(MOST_BYTES), b"")
         return SeenAnswer(self.url, response.status_code, dict(response.headers), body)
 
     def fetch(self, path: str, *, limit: int) -> bytes:
@@ -194,65 +165,81 @@ class Connection:
         Raises:
             BackendError: If it does not.
         """
-        return self._tried("GET", path, None, limit, LIST_READ_S).body
+        deadline = Deadline(LIST_READ_S)
+        return self._tried(
+            lambda: self._once("GET", path, None, limit, deadline, wants_json=False), deadline, QUESTION_AGAIN
+        ).body
 
-    def render(self, path: str, body: encoding.Body, *, limit: int) -> WholeAnswer:
+    def render(
+        self, path: str, body: encoding.Body, *, limit: int, deadline: Deadline | None = None
+    ) -> WholeAnswer:
         """Have work done that takes minutes; never sent twice once it may have begun.
 
+        Args:
+            path: Route of the work.
+            body: What to do.
+            limit: Most bytes of the answer.
+            deadline: Until when the answer is to be whole; unset: the connection's own time from now on.
+
         Raises:
+            BackendTimeoutError: If there is no whole answer by then.
             BackendLostError: If the connection broke and the work may be going on or done.
             BackendError: If there is no good answer.
         """
-        return self._tried("POST", path, body, limit, self.timeout_s)
+        until = deadline or Deadline(self.timeout_s)
+        return self._tried(lambda: self._once("POST", path, body, limit, until), until, RENDER_AGAIN)
+
+    def answers_as_before(self) -> bool:
+        """Whether a question that was answered before is answered now; asked once, and for a short time."""
+        if not self._worked:
+            return True
+        try:
+            self.get(self._worked[0], timeout_s=QUICK_S, tries=1)
+        except BackendTimeoutError:
+            return False
+        except QUESTION_AGAIN:
+            return False
+        return True
 
     def parsed(self, path: str, answer: WholeAnswer) -> Any:
         """Return the JSON of an answer.
 
         Raises:
-            NotABackendError: If it is a web page.
             AnswerError: If it is not JSON, or only half of it.
         """
         try:
-            return decoding.decode_json(answer.body)
+            value = decoding.decode_json(answer.body)
         except ValueError as error:
-            if "html" in answer.content_type or answer.body.lstrip()[:1] == b"<":
-                raise NotABackendError(self.url, f"{path} answered a web page, not an API") from error
             raise AnswerError(
                 self.url, f"{path} answered what is not whole JSON ({len(answer.body)} bytes): {error}"
             ) from error
+        route = path.partition("?")[0]
+        if route not in self._worked:
+            self._worked.append(route)
+        return value
 
     def _quick(
         self, method: str, path: str, body: encoding.Body | None, timeout_s: float | None, tries: int
     ) -> WholeAnswer:
-        read_s = min(LIST_READ_S, self.timeout_s) if timeout_s is None else timeout_s
-        try:
-            return self._tried(method, path, body, MAX_LIST_BYTES, read_s, tries)
-        except BackendLostError:
-            # A kept connection that the server closed meanwhile; asking again changes nothing there.
-            return self._tried(method, path, body, MAX_LIST_BYTES, read_s, tries)
+        deadline = Deadline(min(LIST_READ_S, self.timeout_s) if timeout_s is None else timeout_s)
+        return self._tried(
+            lambda: self._once(method, path, body, MAX_LIST_BYTES, deadline), deadline, QUESTION_AGAIN, tries
+        )
 
     def _tried(
-        self,
-        method: str,
-        path: str,
-        body: encoding.Body | None,
-        limit: int,
-        read_s: float,
-        tries: int = TRIES,
+        self, ask: Callable[[], WholeAnswer], deadline: Deadline, worth: Worth, tries: int = TRIES
     ) -> WholeAnswer:
-        trying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(WORTH_A_SECOND_TRY),
-            stop=tenacity.stop_after_attempt(tries),
-            wait=self._wait,
-            sleep=self._sleep,
-            reraise=True,
-        )
-        return trying(self._once, method, path, body, limit, read_s)
-
-    def _wait(self, state: tenacity.RetryCallState) -> float:
-        """Wait as long as the server asked for, else longer each time."""
-        usual = tenacity.wait_exponential(multiplier=0.3, max=10) + tenacity.wait_random(0, 0.1)
-        return max(usual(state), self._wanted_wait_s)
+        """Ask until there is an answer, or no patience."""
+        patience = Patience(deadline, tries=tries)
+        while True:
+            try:
+                return ask()
+            except worth as error:
+                pause = patience.pause_after(error)
+                # A gateway that gave up after a minute would do so again.
+                if pause is None or (isinstance(error, BackendGatewayError) and error.gave_up):
+                    raise
+            self._sleep(pause)
 
     def _once(
         self,
@@ -260,42 +247,44 @@ class Connection:
         path: str,
         body: encoding.Body | None,
         limit: int,
-        read_s: float,
+        deadline: Deadline,
         *,
-        trace: Callable[[str, Mapping[str, Any]], None] | None = None,
+        wants_json: bool = True,
     ) -> WholeAnswer:
-        headers = {}
-        if body is not None:
-            headers = {"Content-Type": "application/json", "Content-Length": str(body.size)}
-        timeout = httpx.Timeout(min(CONNECT_S, read_s), read=read_s, write=WRITE_S, pool=read_s)
-        try:
-            with self._http.stream(
-                method,
-                path.lstrip("/"),
-                content=body,
-                headers=headers,
-                timeout=timeout,
-                extensions={"trace": trace} if trace else None,
-            ) as response:
-                received = self._read(response, limit, time.monotonic() + read_s, path)
-                content_type = response.headers.get("content-type", "").lower()
-                status = response.status_code
-                date = response.headers.get("date", "")
-                self._wanted_wait_s = _retry_after(response)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise translate(self.url, error, read_s) from error
-        except RuntimeError as error:  # what httpx raises where another thread has closed it
-            if not self.is_closed:
-                raise
-            raise BackendLostError(self.url, "the connection was closed here") from error
-        if 300 <= status < 400:
-            raise NotABackendError(self.url, f"{path} is redirected; give the address it leads to")
-        if status >= 400:
-            faults.raise_for(self.url, status, content_type, received, path=path)
-        return WholeAnswer(content_type, received, date)
+        begun = time.monotonic()
+        with self._lines.stream(method, path, body, deadline) as response:
+            self._check_packing(response, path)
+            received = self._read(response, limit, deadline, path)
+        answer = WholeAnswer(
+            response.headers.get("content-type", "").lower(), received, response.headers.get("date", "")
+        )
+        refusal = faults.Refusal(
+            self.url,
+            path,
+            response.status_code,
+            received,
+            dict(response.headers),
+            time.monotonic() - begun,
+            worked_before=path.partition("?")[0] in self._worked,
+        )
+        is_good = response.status_code < 300
+        if not is_good or (wants_json and faults.is_no_answer(refusal)):
+            raise faults.error_of(refusal)
+        return answer
 
-    def _read(self, response: httpx.Response, limit: int, deadline: float, path: str) -> bytes:
-        """Read at most `limit` bytes until `deadline`: an answer may be endless or come in drops."""
+    def _check_packing(self, response: httpx.Response, path: str) -> None:
+        """Refuse an answer that is packed in a way which was not asked for, and is not understood."""
+        asked = response.request.headers.get("accept-encoding", "")
+        for packing in response.headers.get("content-encoding", "").lower().replace(" ", "").split(","):
+            if packing not in ("", "identity", "gzip", "deflate") and packing not in asked:
+                raise AnswerError(
+                    self.url,
+                    f"{path} answered packed as {packing}, which was not asked for and cannot be unpacked",
+                    remedy="Switch that compression off in the proxy before it.",
+                )
+
+    def _read(self, response: httpx.Response, limit: int, deadline: Deadline, path: str) -> bytes:
+        """Read at most `limit` bytes: an answer may be endless."""
         pieces: list[bytes] = []
         size = 0
         for piece in response.iter_bytes():
@@ -304,89 +293,21 @@ class Connection:
                 raise AnswerError(
                     self.url, f"{path} answered more than {limit >> 20} MiB, which cannot be meant"
                 )
-            if time.monotonic() > deadline:
-                raise BackendTimeoutError(self.url, f"{path} did not finish answering in time")
+            if deadline.has_passed:
+                break
             pieces.append(piece)
+        # An answer without a length ends where its connection ends, and it is our deadline that ended it.
+        if deadline.has_passed:
+            raise too_late(self.url, deadline)
         return b"".join(pieces)
 
 
-def _retry_after(response: httpx.Response) -> float:
-    """Seconds that a busy server asks to wait, up to a limit; 0 if it does not say."""
-    text = response.headers.get("retry-after", "")
-    return min(float(text), LONGEST_WAIT_S) if text.isdecimal() else 0.0
+def _inside(address: Address) -> httpx.BaseTransport | None:
+    if not address.is_embedded:
+        return None
+    from prodgen.engines import embedded_transport
 
-
-def _base_url(address: Address) -> str:
-    if address.is_embedded:
-        return "http://embedded"
-    return "http://socket" if address.socket else address.url
-
-
-def _transport(address: Address) -> httpx.BaseTransport | None:
-    if address.is_embedded:
-        from prodgen.engines import embedded_transport
-
-        return embedded_transport()
-    return httpx.HTTPTransport(uds=address.socket) if address.socket is not None else None
-
-
-def _certificates(address: Address, verify: str | bool) -> ssl.SSLContext | bool:
-    """Whose certificates are believed; with a file of one's own, those that it signed alone."""
-    if not isinstance(verify, str) or not address.url.startswith("https:"):
-        return bool(verify)
-    try:
-        return ssl.create_default_context(cafile=verify)
-    except OSError as error:
-        raise SettingError(f"the certificate file {verify!r} cannot be read: {error}") from error
-
-
-def translate(url: str, error: Exception, read_s: float = 0) -> BackendError:
-    """Return our error for one of httpx's, which must not be seen above this package."""
-    text = f"{error}" or type(error).__name__
-    if isinstance(error, httpx.ConnectTimeout):
-        return BackendUnreachableError(url, "no answer to a connection", cause="no answer")
-    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-        return _not_connected(url, error, text)
-    if isinstance(error, httpx.PoolTimeout):
-        return BackendTimeoutError(url, "all connections are in use")
-    if isinstance(error, httpx.TimeoutException):
-        return BackendTimeoutError(url, f"no answer within {read_s:.0f} s")
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.TooManyRedirects):
-        return NotABackendError(url, text)
-    if isinstance(error, httpx.DecodingError):
-        return AnswerError(url, f"its answer cannot be unpacked ({text})")
-    if isinstance(error, httpx.LocalProtocolError):
-        # What httpx says of a header repeats its value, which may be a secret.
-        return BackendError(
-            url,
-            "the request cannot be sent",
-            remedy="Check headers and password: one holds a character that HTTP forbids.",
-        )
-    return BackendLostError(url, f"the connection broke before the answer was whole ({text})")
-
-
-def _not_connected(url: str, error: Exception, text: str) -> BackendError:
-    """Return what the operating system's own error at the bottom of httpx's means."""
-    cause: UnreachableCause = "proxy" if isinstance(error, httpx.ProxyError) else "other"
-    for below in _causes(error):
-        match below:
-            case ssl.SSLCertVerificationError():
-                why = getattr(below, "verify_message", str(below))
-                return BackendCertificateError(url, f"its certificate is not trusted ({why})")
-            case ssl.SSLError():
-                cause = "no TLS"
-            case socket.gaierror():
-                cause = "unknown host"
-            case ConnectionRefusedError():
-                cause = "refused"
-    return BackendUnreachableError(url, f"no connection ({text})", cause=cause)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    below: BaseException | None = error
-    while below is not None:
-        yield below
-        below = below.__cause__ or below.__context__
+    return embedded_transport()
 
 
 def is_listening(host: str, port: int, *, within_s: float = 1.0) -> bool:

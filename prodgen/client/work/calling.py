@@ -16,11 +16,22 @@ from dataclasses import dataclass
 from prodgen import stopping
 from prodgen.client.reaching import decoding, encoding
 from prodgen.client.reaching.connection import Connection, WholeAnswer
+from prodgen.client.reaching.deadlines import Deadline
+from prodgen.client.reaching.patience import Patience
 from prodgen.client.work import tasks
 from prodgen.client.work.leaving import LEAVING_S, Leaving
 from prodgen.client.work.tasks import TaskState
 from prodgen.dialects import Payload
-from prodgen.errors import BackendError, BackendLostError, BackendTimeoutError, Interrupted, LeftOnServer
+from prodgen.errors import (
+    BackendBusyError,
+    BackendError,
+    BackendLostError,
+    BackendTimeoutError,
+    BackendUnreachableError,
+    Interrupted,
+    LeftOnServer,
+    NotABackendError,
+)
 from prodgen.schema import Progress
 
 log = logging.getLogger(__name__)
@@ -31,6 +42,9 @@ whoever decides which of many calls a server gets next."""
 
 TRIES_AFTER_A_BREAK = 3
 """How often a call is sent in all when connections break; each time the one before has ended."""
+
+NOT_DRAWN = (BackendLostError, BackendBusyError, BackendUnreachableError, NotABackendError)
+"""Errors after which there is no picture here, and the server is asked what became of it."""
 
 
 @dataclass(frozen=True)
@@ -140,25 +154,55 @@ class Worker:
     def _until_whole(
         self, call: Call, body: encoding.Body, knows_tasks: bool, notices: list[str]
     ) -> WholeAnswer:
-        tries = TRIES_AFTER_A_BREAK
-        while True:
-            tries -= 1
-            try:
-                return self._watched(call, body, knows_tasks)
-            except BackendTimeoutError as error:
-                what = "its work was stopped" if self._stop_quietly() else "it may still be drawing"
-                raise BackendTimeoutError(error.url, f"{error.reason}; {what}") from error
-            except BackendLostError:
-                if not tries:
-                    raise
-                log.warning("the connection broke; waiting until the server is done")
-                # The server goes on after a broken connection: it would draw two at once.
-                tasks.wait_out(
-                    self.connection, call.task_id, timeout_s=self.connection.timeout_s, sleep=self._sleep
-                )
-                notices.append("The connection broke; once the server was done, it was asked again")
+        """Have the work done, and stop it on the server where we give up."""
+        deadline = Deadline(self.connection.timeout_s)
+        patience = Patience(deadline, breaks=TRIES_AFTER_A_BREAK)
+        try:
+            while True:
+                try:
+                    return self._watched(call, body, knows_tasks, deadline)
+                except NOT_DRAWN as error:
+                    pause = patience.pause_after(error) if self._may_come_back(error) else None
+                    if pause is None:
+                        raise
+                    self._wait_until_done(call, error, pause, deadline, notices)
+        except (BackendTimeoutError, BackendLostError) as error:
+            if self.connection.is_closed:
+                raise
+            if self._stop_quietly():
+                error.reason += "; its work was stopped"
+            elif isinstance(error, BackendTimeoutError):
+                error.reason += "; it may still be drawing"
+            raise
 
-    def _watched(self, call: Call, body: encoding.Body, knows_tasks: bool) -> WholeAnswer:
+    def _may_come_back(self, error: BackendError) -> bool:
+        """Whether what did not answer may yet do so: it answered before, or it says so."""
+        if isinstance(error, BackendUnreachableError):
+            return error.cause == "gateway"
+        return not isinstance(error, NotABackendError) or not self.connection.answers_as_before()
+
+    def _wait_until_done(
+        self, call: Call, error: BackendError, pause: float, deadline: Deadline, notices: list[str]
+    ) -> None:
+        """Return when the call can be sent again without being drawn twice at once.
+
+        Raises:
+            BackendError: What ended it, if the server cannot be asked whether it still draws.
+        """
+        if not isinstance(error, BackendBusyError):
+            log.warning("%s: %s; waiting until the server is done", error.url, error.reason)
+        self._sleep(pause)
+        # The server goes on after a broken connection: it would draw two at once.
+        if not tasks.wait_out(self.connection, call.task_id, deadline, sleep=self._sleep):
+            if isinstance(error, BackendLostError):
+                error.reason += ", and this kind of server does not tell whether it still draws"
+                raise error
+            return
+        if not isinstance(error, BackendBusyError):
+            said = f"{error.reason[:1].upper()}{error.reason[1:]}"
+            notices.append(f"{said}; once the server was done, it was asked again")
+
+    def _watched(self, call: Call, body: encoding.Body, knows_tasks: bool, deadline: Deadline) -> WholeAnswer:
         watch = tasks.Watch(
             self.connection,
             call.task_id,
@@ -168,7 +212,7 @@ class Worker:
         )
         limit = decoding.answer_limit(body.size, call.pixels)
         with watch:
-            answer = self.connection.render(call.payload.path, body, limit=limit)
+            answer = self.connection.render(call.payload.path, body, limit=limit, deadline=deadline)
         if watch.error is not None:
             raise watch.error
         return answer

@@ -17,9 +17,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from prodgen.client.reaching import decoding
-from prodgen.client.reaching.connection import TRIES, Connection
+from prodgen.client.reaching.connection import QUICK_S, Connection
+from prodgen.client.reaching.deadlines import Deadline
+from prodgen.client.reaching.patience import TRIES
 from prodgen.errors import (
+    AnswerError,
+    BackendBusyError,
     BackendError,
+    BackendFaultError,
+    BackendGatewayError,
     BackendLostError,
     BackendTimeoutError,
     BackendUnreachableError,
@@ -36,9 +42,6 @@ POLL_S = 0.5
 
 RESTART_S = 60.0
 """Seconds that a server which went away in the middle of our work is waited for."""
-
-QUICK_S = 10.0
-"""Time-out in seconds of a question that is asked while work is going on."""
 
 
 class TaskState(Enum):
@@ -181,39 +184,52 @@ def look_up(connection: Connection, task_id: str) -> TaskState:
 
 
 def wait_out(
-    connection: Connection, task_id: str, *, timeout_s: float, sleep: Callable[[float], None] = time.sleep
-) -> None:
-    """Return when the server surely no longer works on a task whose answer was lost.
+    connection: Connection, task_id: str, deadline: Deadline, *, sleep: Callable[[float], None] = time.sleep
+) -> bool:
+    """Wait until the server surely no longer works on a task whose answer was lost.
+
+    A server that is away is waited for as long as something answers in its place, such as a proxy, and for
+    `RESTART_S` where nothing does.
+
+    Returns:
+        False if this kind of server tells nobody what it works on.
 
     Raises:
-        BackendLostError: If the server does not come back, or cannot be asked about work at all.
-        BackendTimeoutError: If the work does not end in time.
+        BackendLostError: If the server does not come back.
+        BackendTimeoutError: If the work does not end before the deadline.
     """
-    deadline = time.monotonic() + timeout_s
     gone_since: float | None = None
     quiet = 0
-    while time.monotonic() < deadline:
+    while not deadline.has_passed:
+        is_over = False
         try:
             state = look_up(connection, task_id)
             is_over = state in (TaskState.DONE, TaskState.UNKNOWN) or (
                 state is TaskState.CANNOT_TELL and is_idle(connection)
             )
-            # Twice, because a request that was just received is not a task yet.
-            quiet = quiet + 1 if is_over else 0
-            if quiet == 2:
-                return
             gone_since = None
-        except (BackendUnreachableError, BackendLostError) as error:
-            gone_since = gone_since or time.monotonic()
-            if time.monotonic() - gone_since > RESTART_S:
-                raise BackendLostError(connection.url, "it went away while it was drawing") from error
-        except NotABackendError as error:
-            message = "the connection broke, and this kind of server does not tell whether it still draws"
-            raise BackendLostError(connection.url, message) from error
+        except NotABackendError:
+            return False
         except BackendTimeoutError:
             log.info("the server is too busy to say what it does")
+        except (BackendBusyError, BackendUnreachableError, BackendFaultError, AnswerError) as error:
+            gone_since = None if _is_answered_for(error) else gone_since or time.monotonic()
+            if gone_since is not None and time.monotonic() - gone_since > RESTART_S:
+                raise BackendLostError(connection.url, "it went away while it was drawing") from error
+        # Twice, because a request that was just received is not a task yet.
+        quiet = quiet + 1 if is_over else 0
+        if quiet == 2:
+            return True
         sleep(POLL_S)
-    raise BackendTimeoutError(connection.url, "the connection broke, and the work did not end in time")
+    reason = f"its answer was lost, and the work did not end within {deadline.seconds:g} s"
+    raise BackendTimeoutError(connection.url, reason)
+
+
+def _is_answered_for(error: BackendError) -> bool:
+    """Whether something on the way answers while the server itself is away."""
+    if isinstance(error, BackendUnreachableError):
+        return error.cause == "gateway"
+    return isinstance(error, BackendBusyError | BackendGatewayError)
 
 
 def interrupt_ours(connection: Connection, task_id: str) -> TaskState:
