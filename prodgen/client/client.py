@@ -9,11 +9,9 @@ from collections.abc import Callable, Sequence
 
 from prodgen import files
 from prodgen.client.knowledge import names
-from prodgen.client.reaching import decoding
 from prodgen.client.session import Session
-from prodgen.client.work import asking, upscaler_proof
+from prodgen.client.work import asking, results, upscaler_proof
 from prodgen.client.work.calling import Call
-from prodgen.errors import AnswerError
 from prodgen.files import PictureSource
 from prodgen.images import resize
 from prodgen.schema import (
@@ -212,10 +210,8 @@ class Client(Session):
         payload = self.dialect.upscale(asked)
         wanted_w, wanted_h = upscaler_proof.wanted_size(asked)
         answer = self._drawer.do(Call(payload, "", int(4 * wanted_w * wanted_h), on_progress), [])
-        text = decoding.as_object(self._connection.parsed(payload.path, answer)).get("image")
-        if not isinstance(text, str):
-            raise AnswerError(self.address, f"{payload.path} answered no picture")
-        picture, _ = decoding.decode(self.address, text, "the enlarged picture")
+        name = "the enlarged picture"
+        picture = results.single(self._connection, payload.path, answer, name=name).rgb
         upscaler_proof.check_enlarged(self.address, asked, picture)
         alpha = asked.matte if photo is None else photo.matte
         matte = None if alpha is None else resize(alpha, picture.shape[1], picture.shape[0])

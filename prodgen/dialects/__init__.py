@@ -14,6 +14,7 @@ from prodgen.dialects.payload import Payload, SentPicture
 from prodgen.dialects.reading import AnswerShapeError, ReadGeneration, read_generation
 from prodgen.dialects.sdcpp import StableDiffusionCpp
 from prodgen.dialects.sdnext import SDNext
+from prodgen.dialects.wrapped_pictures import pictures_in
 from prodgen.errors import UnknownNameError
 
 DIALECTS: dict[str, type[A1111]] = {
@@ -72,5 +73,6 @@ __all__ = [
     "by_name",
     "by_routes",
     "by_version",
+    "pictures_in",
     "read_generation",
 ]

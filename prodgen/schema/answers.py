@@ -49,6 +49,8 @@ class Generation:
     infotexts: tuple[str, ...]
     info: Mapping[str, Any]
     """The server's own report, as it came."""
+    mattes: tuple[Matte | None, ...] = ()
+    """The transparency of each result, where it came with any: 1 = opaque."""
     extras: tuple[RgbImage, ...] = ()
     applied: Applied = field(default_factory=Applied)
     notices: tuple[str, ...] = ()
@@ -107,7 +109,8 @@ class Generation:
             text = {provenance.XMP_KEY: provenance.xmp_packet(kind, "")}
             if number < len(self.infotexts):
                 text["parameters"] = self.infotexts[number]
-            files.save(target, picture, text=text)
+            matte = self.mattes[number] if number < len(self.mattes) else None
+            files.save(target, picture, matte=matte, text=text)
         return tuple(paths)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from prodgen import files
 from prodgen.client import enlarge
-from prodgen.errors import SettingError, UnknownNameError
+from prodgen.errors import BackendError, SettingError, UnknownNameError
 from prodgen.images import RgbImage
 from prodgen.schema import Progress
 from prodgen.schema.seeds import siblings
@@ -17,6 +17,7 @@ from prodgen.text2image import size_plan
 from prodgen.text2image.generated_picture import GeneratedPicture
 from prodgen.text2image.picture_job import PictureJob
 from prodgen.text2image.planned_pictures import INTERPOLATION, JOB_FIELDS, PlannedPicture, planned_pictures
+from prodgen.text2image.presets import AUTO
 
 if TYPE_CHECKING:
     from prodgen.client import Client
@@ -94,9 +95,11 @@ def _draw(
         if planned.request.tiling:
             notices.append(NO_TILING)
     image = _at_size(generation.image, planned, client, notices)
+    matte = next(iter(generation.mattes), None)
     report(number, 1.0)
     return GeneratedPicture(
         image=image,
+        matte=None if matte is None else size_plan.fit(matte, planned.sizes.final),
         planned=planned,
         generation=generation,
         backend=client.name,
@@ -114,8 +117,14 @@ def _at_size(image: RgbImage, planned: PlannedPicture, client: Client, notices: 
     if factor > size_plan.MIN_UPSCALER_FACTOR and planned.job.upscaler != INTERPOLATION:
         if set(client.capabilities.upscalers) - {"None"}:
             width, height = size_plan.cover(drawn, final)
-            image, name = enlarge(image, width, height, upscaler=planned.job.upscaler, client=client)
-            notices.append(f"enlarged from {drawn[0]}x{drawn[1]} by the upscaler {name!r}")
+            try:
+                image, name = enlarge(image, width, height, upscaler=planned.job.upscaler, client=client)
+            except BackendError as error:
+                if planned.job.upscaler != AUTO:
+                    raise
+                notices.append(f"interpolated from {drawn[0]}x{drawn[1]}: no upscaler did it ({error})")
+            else:
+                notices.append(f"enlarged from {drawn[0]}x{drawn[1]} by the upscaler {name!r}")
         else:
             notices.append(f"this server has no upscaler: interpolated from {drawn[0]}x{drawn[1]}")
     return size_plan.fit(image, final)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from prodgen import __version__, codecs, files, provenance
-from prodgen.images import RgbImage
+from prodgen.images import Matte, RgbImage
 from prodgen.schema import Generation
 from prodgen.text2image.planned_pictures import PlannedPicture
 
@@ -33,6 +33,8 @@ class GeneratedPicture:
     notices: tuple[str, ...]
     """What was done another way than asked, or had to be guessed; a sentence each."""
     seconds: float
+    matte: Matte | None = None
+    """(H, W), 1 = opaque; None: the server drew no transparency."""
     path: Path | None = None
     """File that it was written to; None: it is in memory only."""
 
@@ -61,7 +63,7 @@ class GeneratedPicture:
         Raises:
             ImageError: If the ending is unknown or the file cannot be written.
         """
-        files.save(path, self.image, text=self.text())
+        files.save(path, self.image, matte=self.matte, text=self.text())
         return replace(self, path=Path(path))
 
     def as_dict(self) -> dict[str, Any]:
@@ -111,4 +113,4 @@ class GeneratedPicture:
 
     def _repr_png_(self) -> bytes:
         """Return the picture as a notebook shows it."""
-        return codecs.encode("PNG", self.image)
+        return codecs.encode("PNG", self.image, matte=self.matte)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from prodgen import placement
 from prodgen.errors import SettingError
-from prodgen.images import RgbImage, resize
+from prodgen.images import Plane, resize
 from prodgen.placement import Size
 from prodgen.placement.canvas_sizes import parse_ratio
 
@@ -118,8 +118,8 @@ def plan_sizes(
     return SizePlan(first=start, second=second, final=final)
 
 
-def fit(picture: RgbImage, size: Size) -> RgbImage:
-    """Return the picture at exactly `size`: scaled to cover it, then cut evenly on both sides.
+def fit(picture: Plane, size: Size) -> Plane:
+    """Return the picture, or its matte, at exactly `size`: scaled to cover it, then cut evenly on both sides.
 
     Up to 7 pixels more than wanted (models draw multiples of 8) are cut without scaling, so that no
     detail is lost to interpolation.

@@ -53,13 +53,6 @@ def test_no_picture_at_all_is_an_error(recorded):
         client.txt2img(cat())
 
 
-def test_a_picture_of_another_size_is_an_error(recorded):
-    client = recorded(txt2img="core/txt2img-size-100x68").client()
-
-    with pytest.raises(AnswerError, match="96x64"):
-        client.txt2img(cat(width=128, height=64))
-
-
 def test_full_res_inpainting_keeps_the_size_of_the_init_picture(recorded, captured, pixels):
     name = "core/img2img-mask-fullres-biginit"
     body = captured(name)["request"]["json"]

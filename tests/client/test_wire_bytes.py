@@ -92,7 +92,7 @@ def test_pictures_of_a_server_are_read_exactly(mode, kind):
 
     read = decoding.decode_picture(buffer.getvalue(), name="it")
 
-    np.testing.assert_array_equal(read, from_uint8(np.asarray(original.convert("RGB"))))
+    np.testing.assert_array_equal(read.rgb, from_uint8(np.asarray(original.convert("RGB"))))
 
 
 @pytest.mark.parametrize("cut", range(0, len(GOOD) - 1, 7))

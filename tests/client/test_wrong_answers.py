@@ -117,7 +117,7 @@ GOOD = encode("PNG", np.full((64, 64, 3), 0.5, np.float32))
         (httpx.Response(200, content=b'{"images": ["AAAA'), AnswerError, "whole JSON"),
         (httpx.Response(200, content=b""), AnswerError, "0 bytes"),
         (httpx.Response(200, json=[]), AnswerError, "something else"),
-        (httpx.Response(200, json={"images": ["x" * 99], "info": "no"}), AnswerError, "info"),
+        (httpx.Response(200, json={"images": ["x" * 99], "info": "no"}), AnswerError, "result 1"),
         (answer_with("?" * 99), AnswerError, "base64"),
         (answer_with(b"no picture" * 9), AnswerError, "result 1"),
         (answer_with(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"), AnswerError, "result 1"),

@@ -409,9 +409,9 @@ def test_values_are_read_out_of_an_infotext(key, value):
     assert read.infotext_value(key) == value
 
 
-@pytest.mark.parametrize("answer", [None, [], {}, {"images": 1}, {"images": []}, {"images": [], "info": "{"}])
+@pytest.mark.parametrize("answer", [None, [], ["x"], "x" * 99, {}, {"images": 1}, {"info": "{}"}])
 def test_what_is_no_generation_is_refused(answer):
-    with pytest.raises(ValueError, match=r"it has no|its info"):
+    with pytest.raises(ValueError, match="it has no"):
         read_generation(answer, count=1)
 
 

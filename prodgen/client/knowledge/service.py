@@ -17,7 +17,7 @@ from prodgen.client.knowledge import lists
 from prodgen.client.reaching import decoding, encoding
 from prodgen.client.reaching.connection import Connection
 from prodgen.client.reaching.decoding import as_object
-from prodgen.dialects import SentPicture
+from prodgen.dialects import SentPicture, pictures_in
 from prodgen.errors import AnswerError, BackendLostError, BackendUnreachableError, NotABackendError
 from prodgen.images import RgbImage
 from prodgen.schema import Checkpoint, LoraFile, Sampler, Scheduler, ScriptInfo, Upscaler
@@ -218,11 +218,11 @@ class Service:
         area = sum(x.shape[0] * x.shape[1] for x in pictures) * upscaling_resize**2
         body = encoding.encode_body(fields, formats=("png",), is_local=self._connection.address.is_local)
         limit = decoding.answer_limit(body.size, area)
-        answer = as_object(self._connection.parsed(path, self._connection.render(path, body, limit=limit)))
-        images = answer.get("images")
-        if not isinstance(images, list) or len(images) != len(pictures):
+        answer = self._connection.parsed(path, self._connection.render(path, body, limit=limit))
+        images = pictures_in(answer) or ()
+        if len(images) != len(pictures):
             raise AnswerError(self._connection.url, f"{path} did not answer {len(pictures)} pictures")
-        return tuple(decoding.decode_all(self._connection.url, images, "enlarged picture")[0])
+        return tuple(decoding.decode_all(self._connection.url, images, "enlarged picture"))
 
     def stop(self) -> None:
         """Stop the server; it must have been started with --api-server-stop."""
@@ -286,10 +286,10 @@ class ControlNet:
             "controlnet_threshold_a": threshold_a,
             "controlnet_threshold_b": threshold_b,
         }
-        images = as_object(self._connection.post("/controlnet/detect", fields)).get("images")
-        if not isinstance(images, list) or len(images) != len(pictures):
+        images = pictures_in(self._connection.post("/controlnet/detect", fields)) or ()
+        if len(images) != len(pictures):
             raise AnswerError(self._connection.url, f"/controlnet/detect did not answer {len(pictures)} maps")
-        return tuple(decoding.decode_all(self._connection.url, images, "control map")[0])
+        return tuple(decoding.decode_all(self._connection.url, images, "control map"))
 
 
 def _bytes(value: Any) -> int | None:

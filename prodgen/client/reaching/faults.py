@@ -155,7 +155,7 @@ def fault(url: str, status: int, text: str) -> BackendError:
         return BackendFaultError(url, f"it does not accept the request: {text}", server_text=text)
     return BackendFaultError(
         url,
-        f"it failed ({status}): {text or 'it does not say why'}",
+        f"it failed{f' ({status})' if status >= 400 else ''}: {text or 'it does not say why'}",
         remedy="" if url == EMBEDDED else None,  # it has no console
         server_text=text,
     )

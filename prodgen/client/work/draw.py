@@ -12,13 +12,12 @@ from dataclasses import replace
 from prodgen.client.knowledge import names
 from prodgen.client.knowledge.known_server import KnownServer
 from prodgen.client.knowledge.options import Options
-from prodgen.client.reaching import decoding
 from prodgen.client.reaching.connection import WholeAnswer
 from prodgen.client.work import advice, fetching, proofs, relight_proof, results, tasks
 from prodgen.client.work.calling import Call, Worker
+from prodgen.client.work.results import DrawnPictures
 from prodgen.dialects import Payload, ReadGeneration
 from prodgen.errors import BackendFaultError, BackendOutOfMemoryError, ResultNotSentError
-from prodgen.images import RgbImage
 from prodgen.schema import Drawing, Generation, Progress
 
 
@@ -60,6 +59,7 @@ class Drawer:
             return self._draw_and_fetch(request, payload, on_progress, notices)
         try:
             answer = self.do(Call(payload, task_id, results.pixels(request), on_progress), notices)
+            read = results.read(self._server.connection, payload.path, answer, count=request.count)
         except BackendOutOfMemoryError as error:
             remedy = f"{BackendOutOfMemoryError.remedy} {advice.smaller(request)}"
             raise BackendOutOfMemoryError(
@@ -70,15 +70,14 @@ class Drawer:
                 raise
             self._server.sends_arrays = True
             return self._draw_and_fetch(request, payload, on_progress, notices)
-        read = results.read(self._server.connection, payload.path, answer, count=request.count)
-        pictures, is_lossless = decoding.decode_all(self._server.url, read.results, "result")
-        extras, _ = decoding.decode_all(self._server.url, read.extras, "extra picture")
-        if not is_lossless:
+        has_faults = not self._server.is_embedded
+        drawn = results.decoded(self._server.url, request, read, has_faults=has_faults)
+        if not drawn.is_lossless:
             notices.append(advice.LOSSY)
         tells_state = "progress" in self._server.capabilities.answered
         if tells_state and tasks.was_interrupted(self._server.connection):
             notices.append(advice.INTERRUPTED)
-        return self._proven(request, read, pictures, extras, notices, task_id, is_lossless=is_lossless)
+        return self._proven(request, drawn, notices, task_id)
 
     def _is_about_arrays(self, request: Drawing, error: BackendFaultError) -> bool:
         """Whether the picture was drawn but could not be sent, as happens with IC-Light alone."""
@@ -101,7 +100,7 @@ class Drawer:
         options = self._options.get()
         self._options.settle(fetching.OPTIONS)
         folder = fetching.folder_of(options, payload.path)
-        pictures: list[RgbImage] = []
+        files: list[bytes] = []
         reads: list[ReadGeneration] = []
         for number in range(request.count):
             task_id = tasks.new_task_id()
@@ -112,54 +111,51 @@ class Drawer:
             answer = self.do(Call(single, task_id, 0, tell), notices)
             reads.append(results.read(self._server.connection, payload.path, answer, count=1))
             limit = 4 * results.pixels(request) + (1 << 20)
-            data = fetching.fetch(self._server.connection, folder, task_id, limit=limit)
-            pictures.append(decoding.decode_file(self._server.url, data, f"result {number + 1}"))
+            files.append(fetching.fetch(self._server.connection, folder, task_id, limit=limit))
         notices.append(
             "This server cannot send IC-Light's results (a known fault), so they were saved there and "
             f"fetched; the files prodgen-*.png stay in its folder {folder!r}"
         )
-        whole = fetching.together(reads)
-        return self._proven(request, whole, pictures, [], notices, task_id, was_fetched=True)
+        drawn = results.whole(self._server.url, request, fetching.together(reads), files)
+        return self._proven(request, drawn, notices, task_id, was_fetched=True)
 
     def _proven(
         self,
         request: Drawing,
-        read: ReadGeneration,
-        pictures: list[RgbImage],
-        extras: list[RgbImage],
+        drawn: DrawnPictures,
         notices: list[str],
         task_id: str,
         *,
-        is_lossless: bool = True,
         was_fetched: bool = False,
     ) -> Generation:
+        read = drawn.read
         self._server.learn_version(read)
         applied, doubts = proofs.check(
             proofs.Asked(request, self._server.capabilities, self._server.dialect, self._server.url),
             read,
-            pictures,
         )
         if request.ic_light is not None:
             was_relit = relight_proof.check(
                 self._server.url,
                 request.ic_light,
                 read,
-                extras,
+                drawn.extras,
                 doubts,
-                is_lossless=is_lossless,
+                is_lossless=drawn.is_lossless,
                 can_see_extras=not was_fetched,
             )
             applied = replace(applied, ic_light=was_relit)
         if self._server.is_embedded:
             doubts += advice.about_the_scene(read.parameters, request.prompt)
         return Generation(
-            images=tuple(pictures),
-            seeds=read.seeds[: len(pictures)] or tuple(request.seed + i for i in range(len(pictures))),
-            infotexts=read.infotexts[: len(pictures)],
+            images=tuple(picture.rgb for picture in drawn.results),
+            mattes=tuple(picture.matte for picture in drawn.results),
+            seeds=drawn.seeds,
+            infotexts=read.infotexts,
             info=read.info,
-            extras=tuple(extras),
+            extras=drawn.extras,
             applied=applied,
-            notices=(*notices, *doubts),
+            notices=(*notices, *drawn.notices, *doubts),
             backend=self._server.name,
             task_id=task_id,
             was_fetched=was_fetched,

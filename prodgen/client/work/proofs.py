@@ -7,16 +7,20 @@ nothing, nothing is claimed. Relighting and enlarging have proofs of their own, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from prodgen.client.knowledge.names import scheduler_key
-from prodgen.client.reaching.faults import NANS_REMEDY
 from prodgen.dialects import A1111, ReadGeneration, infotexts
-from prodgen.errors import AnswerError, BackendFaultError, NotAppliedError
-from prodgen.images import RgbImage
-from prodgen.schema import Applied, Capabilities, Checkpoint, Drawing, Img2Img, Txt2Img, model_names
+from prodgen.errors import NotAppliedError
+from prodgen.schema import Applied, Capabilities, Checkpoint, Drawing, model_names
+
+SILENT = (
+    "This server says nothing of how it drew: seed and settings are told as they were asked for, and whether "
+    "model, sampler and LoRAs were those cannot be checked"
+)
+"""Said once of an answer that holds pictures and no report, neither beside them nor in their files."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,35 +33,31 @@ class Asked:
     url: str
 
 
-def check(
-    asked: Asked,
-    read: ReadGeneration,
-    results: Sequence[RgbImage],
-) -> tuple[Applied, list[str]]:
+def check(asked: Asked, read: ReadGeneration) -> tuple[Applied, list[str]]:
     """Return what ran, and a sentence on each thing that could not be proven; relighting has its own proof.
 
     Args:
         asked: The request and the server.
         read: The server's answer.
-        results: Its results, decoded.
 
     Raises:
         NotAppliedError: If something that was asked for did not run.
-        AnswerError: If pictures are missing or have another size than asked for.
-        BackendFaultError: If a picture is all black, as broken numbers are.
     """
-    notices = _check_pictures(asked, results)
+    notices: list[str] = []
     applied = Applied(
-        sampler=_text(read.info.get("sampler_name")),
+        sampler=read.sampler,
         scheduler=read.scheduler,
-        checkpoint=_text(read.info.get("sd_model_name")),
-        checkpoint_hash=_text(read.info.get("sd_model_hash")),
-        vae=_text(read.info.get("sd_vae_name")),
+        checkpoint=read.checkpoint,
+        checkpoint_hash=read.checkpoint_hash,
+        vae=read.vae,
         loras=read.lora_hashes,
         controlnet_units=sum(key.startswith("ControlNet ") for key in read.parameters),
     )
+    if read.is_silent:
+        notices.append(SILENT)
+        return applied, notices
     _check_names(asked, applied)
-    if asked.dialect.tells_extra_parameters:
+    if asked.dialect.tells_extra_parameters and read.tells_parameters:
         if not asked.capabilities.tells_lora_hashes and asked.request.loras:
             notices.append(
                 "Whether the LoRAs were applied is not told by this server; turn on its option "
@@ -66,49 +66,6 @@ def check(
         _check_parameters(asked, applied, read.parameters)
         _check_faces(asked, read, notices)
     return applied, notices
-
-
-def _text(value: object) -> str | None:
-    return str(value) if value else None
-
-
-def _check_pictures(asked: Asked, results: Sequence[RgbImage]) -> list[str]:
-    count = asked.request.count
-    if not results:
-        raise AnswerError(asked.url, "no picture came back", remedy="The server's console says why.")
-    notices = []
-    if len(results) < count:
-        notices.append(f"{len(results)} of {count} pictures came back: the run was interrupted on the server")
-    size = _expected_size(asked.request)
-    for number, picture in enumerate(results, 1):
-        height, width = picture.shape[:2]
-        if size is not None and (abs(width - size[0]) >= 8 or abs(height - size[1]) >= 8):
-            raise AnswerError(
-                asked.url, f"picture {number} is {width}x{height}, but {size[0]}x{size[1]} was asked for"
-            )
-        if not picture.any():
-            raise BackendFaultError(
-                asked.url,
-                f"picture {number} is all black, as broken numbers (NaN) are",
-                remedy=NANS_REMEDY,
-            )
-    return notices
-
-
-def _expected_size(request: Drawing) -> tuple[float, float] | None:
-    """Width and height of the results; None where a script or a second pass decides."""
-    if request.scripts:
-        return None
-    if isinstance(request, Img2Img) and request.inpaint_full_res and request.inpaint_mask is not None:
-        height, width = request.init_image.shape[:2]
-        return width, height
-    if isinstance(request, Txt2Img) and request.enable_hr:
-        if request.hr_resize_x or request.hr_resize_y:
-            sized = (request.hr_resize_x, request.hr_resize_y)
-            return (sized[0], sized[1]) if sized[0] and sized[1] else None
-        scale = request.hr_scale or 2.0
-        return request.width * scale, request.height * scale
-    return request.width, request.height
 
 
 def _check_names(asked: Asked, applied: Applied) -> None:

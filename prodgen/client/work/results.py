@@ -1,23 +1,206 @@
-"""The answer to a drawing taken apart, and how large it can be."""
+"""The answer to a drawing taken apart into pictures, and how large it can be.
+
+What was drawn is delivered as far as it is whole: of several pictures the damaged and the black ones are left
+out, with a sentence; only if none is left is it an error.
+"""
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from prodgen import codecs
+from prodgen.client.reaching import decoding, faults
 from prodgen.client.reaching.connection import Connection, WholeAnswer
-from prodgen.dialects import AnswerShapeError, ReadGeneration, read_generation
-from prodgen.errors import AnswerError
+from prodgen.client.work import black_pictures, drawn_sizes
+from prodgen.dialects import AnswerShapeError, ReadGeneration, infotexts, pictures_in, read_generation
+from prodgen.errors import AnswerError, ImageError
+from prodgen.images import Photo, RgbImage
 from prodgen.schema import Drawing, Img2Img, Txt2Img
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnPictures:
+    """What came of a drawing: whole pictures, and what is said of each."""
+
+    read: ReadGeneration
+    """What the server says; its seeds and infotexts are those of `results`."""
+    results: tuple[Photo, ...]
+    """In seed order, at least one; at the size asked for where masks or products were sent."""
+    seeds: tuple[int, ...]
+    """One for each result: as the server says, else as asked for."""
+    extras: tuple[RgbImage, ...]
+    notices: tuple[str, ...]
+    is_lossless: bool
+    """Whether all results came in a format that keeps every value."""
 
 
 def read(connection: Connection, path: str, answer: WholeAnswer, *, count: int) -> ReadGeneration:
     """Take apart the answer to a generation.
 
     Raises:
+        BackendFaultError: If it holds no picture but says what went wrong.
         AnswerError: If it is something else.
     """
+    if answer.content_type.startswith("image/"):  # the picture itself, as some servers choose to answer
+        return read_generation({"images": [base64.b64encode(answer.body).decode()]}, count=count)
+    parsed = connection.parsed(path, answer)
     try:
-        return read_generation(connection.parsed(path, answer), count=count)
+        found = read_generation(parsed, count=count)
     except AnswerShapeError as error:
+        if isinstance(parsed, dict) and (text := _said(connection.url, path, answer)):
+            raise faults.fault(connection.url, OK, text) from error
         raise AnswerError(connection.url, f"{path} answered something else: {error}") from error
+    if found.remarks and not any(found.results):
+        text = _said(connection.url, path, answer) or "; ".join(found.remarks)
+        raise faults.fault(connection.url, OK, text)
+    return found
+
+
+OK = 200
+"""The HTTP status of an answer that a server calls good, whatever its body says."""
+
+
+def _said(url: str, path: str, answer: WholeAnswer) -> str:
+    """What an answer says in words, as a refusal does."""
+    headers = {"content-type": answer.content_type}
+    return faults.readable(faults.Refusal(url, path, OK, answer.body, headers))
+
+
+def single(connection: Connection, path: str, answer: WholeAnswer, *, name: str) -> Photo:
+    """Return the one picture of an answer that is not a generation's, such as an enlarged one.
+
+    Raises:
+        BackendFaultError: If it holds no picture but says what went wrong.
+        AnswerError: If it is something else, or the picture is damaged.
+    """
+    texts = pictures_in(parsed := connection.parsed(path, answer)) or ()
+    text = next(filter(None, texts), "")
+    if not text:
+        said = _said(connection.url, path, answer) if isinstance(parsed, dict) else ""
+        if said:
+            raise faults.fault(connection.url, OK, said)
+        raise AnswerError(connection.url, f"{path} answered no picture")
+    url = connection.url
+    return decoding.decode_file(url, decoding.file_behind(url, text, name), name)
+
+
+def decoded(url: str, request: Drawing, read: ReadGeneration, *, has_faults: bool = True) -> DrawnPictures:
+    """Decode an answer's pictures; see `whole`.
+
+    Raises:
+        AnswerError: If none is whole, or none has a size that can be used.
+        BackendFaultError: If all are black.
+    """
+    texts = (*read.results, *read.extras)
+    files: list[bytes | AnswerError] = []
+    for number, text in enumerate(texts, 1):
+        if not text:
+            files.append(AnswerError(url, f"result {number} is missing: the server put nothing in its place"))
+            continue
+        try:
+            files.append(decoding.file_behind(url, text, f"result {number}"))
+        except AnswerError as error:
+            files.append(error)
+    return whole(url, request, read, files, has_faults=has_faults)
+
+
+def whole(
+    url: str,
+    request: Drawing,
+    read: ReadGeneration,
+    files: Sequence[bytes | AnswerError],
+    *,
+    has_faults: bool = True,
+) -> DrawnPictures:
+    """Return the pictures in files as far as they are whole, with what is said of each.
+
+    Args:
+        url: Where the server is.
+        request: What was asked for.
+        read: What the server says of them.
+        files: The results' files, then those of further pictures; an error in place of one that is none.
+        has_faults: Whether broken numbers or a safety filter can make black pictures there.
+
+    Raises:
+        AnswerError: If none is whole, or none has a size that can be used.
+        BackendFaultError: If all are black.
+    """
+    notices = [f"The server says: {remark!r}" for remark in read.remarks]
+    pictures, errors = _decoded(url, files)
+    count = len(read.results) or len(files)
+    first = 0 if read.names_first else drawn_sizes.place_of_first(pictures, request.count)
+    places = range(first, min(first + count, len(files)))
+    results = [pictures[place] for place in places]
+    if not any(results):
+        raise next(iter(errors.values()), None) or AnswerError(
+            url, "no picture came back", remedy="The server's console says why."
+        )
+    notices += [f"Left out: {error.reason}" for error in errors.values()]
+    if len(results) < request.count:
+        notices.append(
+            f"{len(results)} of {request.count} pictures came back: the run was interrupted on the server, "
+            "or it draws fewer at once"
+        )
+    read = _with_written(read, [files[place] for place in places])
+    black = black_pictures.left_out(url, request, read, results, notices) if has_faults else set()
+    kept = [place for place, picture in enumerate(results) if picture is not None and place not in black]
+    sized = drawn_sizes.as_asked(url, request, [x for k, x in enumerate(results) if x and k in kept], notices)
+    seeds = [read.seeds[place] if place < len(read.seeds) else None for place in kept]
+    sources = [files[places[place]] for place in kept]
+    return DrawnPictures(
+        read=replace(read, infotexts=tuple(read.infotexts[place] for place in kept if read.infotexts)),
+        results=sized,
+        seeds=tuple(
+            seed if seed is not None else _asked_seed(request, place)
+            for seed, place in zip(seeds, kept, strict=True)
+        ),
+        extras=tuple(x.rgb for place, x in enumerate(pictures) if x is not None and place not in places),
+        notices=tuple(notices),
+        is_lossless=all(isinstance(x, bytes) and decoding.is_lossless(x) for x in sources),
+    )
+
+
+def _decoded(
+    url: str, files: Sequence[bytes | AnswerError]
+) -> tuple[list[Photo | None], dict[int, AnswerError]]:
+    """Return the picture in each file, None where there is none, and by place what is wrong there."""
+    pictures: list[Photo | None] = []
+    errors: dict[int, AnswerError] = {}
+    for place, data in enumerate(files):
+        try:
+            if isinstance(data, AnswerError):
+                raise data
+            pictures.append(decoding.decode_file(url, data, f"result {place + 1}"))
+        except AnswerError as error:
+            pictures.append(None)
+            errors[place] = error
+    return pictures, errors
+
+
+def _with_written(read: ReadGeneration, files: Sequence[bytes | AnswerError]) -> ReadGeneration:
+    """Return what the server says, with what it wrote into the pictures alone."""
+    texts = list(read.infotexts) or [""] * len(files)
+    for place, data in enumerate(files):
+        if not texts[place] and isinstance(data, bytes):
+            try:
+                texts[place] = codecs.decode_text(data).get("parameters", "")
+            except ImageError:
+                continue
+    if not any(texts):
+        return read
+    seeds = list(read.seeds) or [None] * len(files)
+    for place, text in enumerate(texts):
+        written = infotexts.pairs(text.strip().rsplit("\n", 1)[-1]).get("Seed", "")
+        if seeds[place] is None and written.isdecimal():
+            seeds[place] = int(written)
+    return replace(read, infotexts=tuple(texts), seeds=tuple(seeds))
+
+
+def _asked_seed(request: Drawing, place: int) -> int:
+    """The seed that result `place` was asked for with; a second one that is mixed in counts up instead."""
+    return request.seed if request.subseed_strength else request.seed + place
 
 
 def pixels(request: Drawing) -> int:

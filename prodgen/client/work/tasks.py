@@ -44,6 +44,10 @@ RESTART_S = 60.0
 """Seconds that a server which went away in the middle of our work is waited for."""
 
 
+MAX_NUMBER = 1e15
+"""Largest number that progress is told in; beyond, a float is no longer exact to the whole number."""
+
+
 class TaskState(Enum):
     """The state of a task, by the server's account."""
 
@@ -103,7 +107,7 @@ def is_idle(connection: Connection) -> bool:
     answer, state = _ask_progress(connection)
     if state is None:
         return False
-    return not state.get("job") and state.get("job_count") in (0, None) and not answer.get("progress")
+    return not state.get("job") and state.get("job_count") in (0, None) and not _share(answer.get("progress"))
 
 
 def was_interrupted(connection: Connection) -> bool:
@@ -143,23 +147,31 @@ def task_progress(
     return state, progress
 
 
+def _number(value: Any) -> float | None:
+    """A number that is one: neither NaN nor infinite, and none that a float cannot hold."""
+    is_number = isinstance(value, int | float) and -MAX_NUMBER < value < MAX_NUMBER
+    return float(value) if is_number else None
+
+
 def _share(value: Any) -> float:
-    return min(1.0, max(0.0, float(value))) if isinstance(value, int | float) else 0.0
+    return min(1.0, max(0.0, _number(value) or 0.0))
 
 
 def _positive(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and value > 0 else None
+    number = _number(value)
+    return number if number is not None and number > 0 else None
 
 
 def _whole(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) else None
+    number = _number(value)
+    return None if number is None else int(number)
 
 
 def _preview(value: Any) -> RgbImage | None:
     if not isinstance(value, str) or not value:
         return None
     try:
-        return decoding.decode_picture(decoding.decode_base64(value), name="the preview")
+        return decoding.decode_picture(decoding.decode_base64(value), name="the preview").rgb
     except (ValueError, ImageError) as error:
         log.debug("a preview cannot be shown: %s", error)
         return None
