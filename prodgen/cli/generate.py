@@ -14,10 +14,10 @@ from prodgen.cli.parameters import (
     backend_option,
     controlnet_option,
     dialect_option,
+    large_seed_option,
     lora_option,
     output_option,
     output_pattern,
-    seed_option,
     upscaler_option,
 )
 from prodgen.cli.telling import printer, tell_picture
@@ -77,7 +77,7 @@ from prodgen.cli.values import File, Number, OneOf, Text, Whole
 @click.option("--refiner-at", type=Number(), help="Share of the steps, such as 0.8.")
 @click.option("--wildcards", type=File(), metavar="DIR", help="Folder of NAME.txt, for __NAME__ in prompts.")
 @click.option("--count", type=Whole(), help="How many pictures, of seed, seed+1, ...")
-@seed_option
+@large_seed_option
 @click.option(
     "--config", type=File(), metavar="FILE.toml", help="All of this as a file; options win over it."
 )

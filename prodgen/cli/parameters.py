@@ -14,7 +14,10 @@ from prodgen.cli.values import Checked, File, Number, OneOf, Text, Whole
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_SEED = 2**32 - 1
-"""Seeds have 32 bits, as A1111 shows them."""
+"""Seeds of product shots have 32 bits, as A1111 draws them."""
+
+LARGEST_SEED = 2**63 - 1
+"""Seeds of pictures drawn from words may be those of ComfyUI and Fooocus, which have 64 bits."""
 
 
 class MadeFile(click.Option):
@@ -143,9 +146,9 @@ controlnet_option = click.option(
     help="A control picture, such as openpose:pose.png:1.0; with +MODULE the server makes it of a photo.",
 )
 
-seed_option = click.option(
-    "--seed", type=Whole(0, MAX_SEED), help="Decides the picture. Default: drawn, and printed."
-)
+_SEED_HELP = "Decides the picture. Default: drawn, and printed."
+seed_option = click.option("--seed", type=Whole(0, MAX_SEED), help=_SEED_HELP)
+large_seed_option = click.option("--seed", type=Whole(0, LARGEST_SEED), help=_SEED_HELP)
 
 
 _SHOT_OPTIONS = (

@@ -24,7 +24,7 @@ from prodgen.schema.answers import (
 from prodgen.schema.drawing import Drawing, Img2Img, Txt2Img
 from prodgen.schema.postprocess import Upscale
 from prodgen.schema.request import Request
-from prodgen.schema.seeds import MAX_SEED
+from prodgen.schema.seeds import LARGEST_SEED, MAX_SEED
 from prodgen.schema.units import (
     IC_LIGHT_CFG_SCALE,
     IC_LIGHT_SAMPLER,
@@ -43,6 +43,7 @@ __all__ = [
     "IC_LIGHT_SAMPLER",
     "IC_LIGHT_SCHEDULER",
     "IC_LIGHT_STEPS",
+    "LARGEST_SEED",
     "MAX_SEED",
     "ADetailer",
     "Applied",

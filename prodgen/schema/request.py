@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PlainValidator
 
 from prodgen.refusals import CheckedValue
-from prodgen.schema.seeds import MAX_SEED
+from prodgen.schema.seeds import LARGEST_SEED
 
 MAX_SIDE = 16384
 """Pixels. A1111 has no upper bound and dies of a large one; no model draws more than this."""
@@ -74,7 +74,7 @@ MatteField = Annotated[NDArray[np.float32], PlainValidator(checked_matte)]
 Side = Annotated[int, Field(ge=64, le=MAX_SIDE, multiple_of=8)]
 """Pixels. A1111 floors other numbers to a multiple of 8 without a word, and below 8 it fails."""
 
-Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 """A seed; "random" is drawn by the caller before the request is made, so that it is known."""
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -9,6 +9,7 @@ multiple of 2**32. m = 0 (the same try of two siblings) would need the same k. F
 is the golden ratio's fractional part to 32 bits, whose multiples keep further from whole numbers than those
 of any other number (Hurwitz, 1891; Knuth, The Art of Computer Programming, volume 3, section 6.4): for
 m = 1 to 15 the nearest is m = 13, at 0.034 * 2**32 = 1.47e8. So 1.47e8 siblings of 16 tries each are apart.
+A seed s of more than 32 bits is counted on modulo 2**63, where 15*STEP does not come round: all are apart.
 """
 
 from __future__ import annotations
@@ -17,10 +18,17 @@ import secrets
 from pathlib import Path
 
 SEEDS = 2**32
-"""Number of seeds: 0 to 2**32 - 1. A1111 accepts larger ones, but draws and shows 32 bits."""
+"""Number of seeds that are drawn from: 0 to 2**32 - 1, as A1111 draws them."""
 
 MAX_SEED = SEEDS - 1
-"""The largest seed."""
+"""The largest seed of a product shot and of a sheet, whose programs keep no more than 15 digits."""
+
+LARGEST_SEED = 2**63 - 1
+"""The largest seed of a picture drawn from words.
+
+ComfyUI and Fooocus draw from 64 bits. A1111 1.10.1 took 2**40 as given and hands any seed to torch as it is;
+stable-diffusion.cpp keeps a signed number of 64 bits.
+"""
 
 STEP = 0x9E3779B1
 """Distance of one retry from the next: a prime 8 below 2**32 divided by the golden ratio."""
@@ -40,12 +48,17 @@ def draw() -> int:
 def siblings(first: int | None, count: int) -> list[int]:
     """Return the seeds of the pictures of one job: `first` (drawn if None) and those that follow it."""
     start = draw() if first is None else first
-    return [(start + number) % SEEDS for number in range(count)]
+    return [(start + number) % _ring(start) for number in range(count)]
 
 
 def tries(seed: int, count: int) -> list[int]:
     """Return the seeds to try in turn until a picture is good: `seed` itself, then ones no sibling uses."""
-    return [(seed + number * STEP) % SEEDS for number in range(count)]
+    return [(seed + number * STEP) % _ring(seed) for number in range(count)]
+
+
+def _ring(seed: int) -> int:
+    """Return the number of seeds after which counting on from `seed` begins again at 0."""
+    return SEEDS if seed < SEEDS else LARGEST_SEED + 1
 
 
 def in_name(path: Path, seed: int) -> Path:

@@ -16,7 +16,7 @@ from pydantic import Field, JsonValue
 from prodgen.errors import SettingError, UnknownNameError, WrongValueError
 from prodgen.files import reason_of
 from prodgen.placement import Size
-from prodgen.schema import MAX_SEED, Lora, Request
+from prodgen.schema import LARGEST_SEED, Lora, Request
 from prodgen.schema.prompts import read_lora
 from prodgen.text2image.controls import Control, read_control
 from prodgen.text2image.presets import AUTO
@@ -89,7 +89,7 @@ class PictureJob(Request):
     count: int = Field(default=1, ge=1, le=1000)
     """Number of pictures; their seeds are `seed`, `seed` + 1 ..."""
 
-    seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
+    seed: int | None = Field(default=None, ge=0, le=LARGEST_SEED)
     """Seed of the first picture; unset: drawn at random and recorded."""
 
     preset: str = Field(default=AUTO, min_length=1)
@@ -131,7 +131,7 @@ class PictureJob(Request):
     clip_skip: int | None = Field(default=None, ge=1, le=12)
     """Layers of the text encoder left out at its end, counted from 1 (none)."""
 
-    subseed: int | None = Field(default=None, ge=0, le=MAX_SEED)
+    subseed: int | None = Field(default=None, ge=0, le=LARGEST_SEED)
     """A second seed, whose noise is mixed in by `subseed_strength`."""
 
     subseed_strength: float | None = Field(default=None, ge=0, le=1)
