@@ -114,10 +114,10 @@ def _reason(kind: str, facts: Mapping[str, Any], limits: Mapping[str, Any]) -> s
     if kind.startswith(("greater_than", "less_than")):
         lowest, highest = limits.get("ge"), limits.get("le")
         if lowest is not None and highest is not None:
-            return f"must be from {lowest:.10g} to {highest:.10g}"
+            return f"must be from {_shown(lowest)} to {_shown(highest)}"
         ((bound, value),) = [(name, facts[name]) for name in _BOUNDS if name in facts]
         words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}[bound]
-        return f"must be {words} {value:.10g}"
+        return f"must be {words} {_shown(value)}"
     if kind == "multiple_of":
         return f"must be a multiple of {facts['multiple_of']:g}"
     if kind == "literal_error":
@@ -129,6 +129,11 @@ def _reason(kind: str, facts: Mapping[str, Any], limits: Mapping[str, Any]) -> s
     if kind == "too_long":
         return f"must have at most {facts['max_length']}"
     return _KINDS.get(kind.partition("_")[0], "has a value that is not possible")
+
+
+def _shown(bound: float) -> str:
+    """Return a bound as a sentence has it: whole numbers with all their digits."""
+    return str(bound) if isinstance(bound, int) else f"{bound:.10g}"
 
 
 def _range(model: type[BaseModel] | None, path: list[str]) -> Mapping[str, Any]:

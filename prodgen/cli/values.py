@@ -66,7 +66,9 @@ class Number(_Type):
         except ValueError:
             number = math.nan
         if not (math.isfinite(number) and self.least <= number <= self.most):
-            span = f" from {self.least:.12g} to {self.most:.12g}" if math.isfinite(self.most) else ""
+            # Whole numbers are shown with all their digits.
+            ends = (str(x) if isinstance(x, int) else f"{x:.12g}" for x in (self.least, self.most))
+            span = f" from {' to '.join(ends)}" if math.isfinite(self.most) else ""
             self.fail(f"{shown(value)} is no {self.described}{span}", param, ctx)
         return number
 
