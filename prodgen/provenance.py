@@ -6,7 +6,9 @@ Makes and reads text only. Callers decide what the story says; `codecs` stores i
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from html import unescape
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -119,8 +121,20 @@ def read_source_type(chunks: Mapping[str, str]) -> str | None:
 
 
 def _story_in_xmp(xmp: str) -> str:
-    _, found, rest = xmp.partition("<prodgen:Story>")
-    if not found:
-        return ""
-    text = rest.partition("</prodgen:Story>")[0]
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return xmp_property(xmp, "prodgen:Story")
+
+
+def xmp_property(xmp: str, name: str) -> str:
+    """Return the text of a property of an XMP packet; "" if it has none.
+
+    Args:
+        xmp: The packet.
+        name: The property with its usual prefix, such as "exif:UserComment"; it may stand as an element, in
+            a list of languages, or as an attribute.
+    """
+    _, found, rest = xmp.partition(f"<{name}")
+    if found and rest[:1] in (">", " ", "\n", "\t", "\r"):
+        inner = rest.partition(">")[2].partition(f"</{name}>")[0]
+        return unescape(re.sub(r"<[^<>]*>", "", inner)).strip()
+    _, found, rest = xmp.partition(f'{name}="')
+    return unescape(rest.partition('"')[0]) if found else ""

@@ -34,7 +34,8 @@ def replay(
 ) -> None:
     """Make PICTURE once more; say what differs.
 
-    PICTURE is one of prodgen's, or any with an A1111 infotext in it, or a .txt file with an infotext.
+    PICTURE is one of prodgen's, or one of another program that tells how it was drawn (A1111 and its kin,
+    Fooocus, NovelAI, InvokeAI, Draw Things, ComfyUI ...), or a .txt file with an infotext.
 
     \b
         prodgen replay outputs/a-red-mug-7.png

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from prodgen.cli.telling import printer
+from prodgen.cli.telling import Printer, printer
 from prodgen.cli.values import File
 
 SHOWN = (
@@ -30,16 +30,21 @@ SHOWN = (
 def show(picture: Path) -> None:
     """Print how PICTURE was made.
 
-    Prompt, seed, recipe, server, what was measured, and whether it is marked as generated.
+    Prompt, seed, recipe, server, what was measured, and whether it is marked as generated. Of a picture that
+    another program made: which one, and the settings that `prodgen replay` would draw it with.
 
     \b
         prodgen show outputs/mug-1234.png
+        prodgen show from-a-friend.png
     """
     from prodgen import files, provenance
 
     chunks = files.read_text(picture)
-    story = provenance.read_story(chunks)
     to = printer()
+    if chunks and not provenance.has_story(chunks):
+        _show_what_others_wrote(chunks, to)
+        return
+    story = provenance.read_story(chunks)
     to.data(story, indent=1)
     for line in _lines(story):
         to.text(line)
@@ -49,6 +54,36 @@ def show(picture: Path) -> None:
         to.text(_line("note", notice))
     if chunks.get("parameters"):
         to.text(_line("infotext", chunks["parameters"]))
+
+
+def _show_what_others_wrote(texts: Mapping[str, str], to: Printer) -> None:
+    """Print what a picture of another program tells: its settings, or its texts as they are."""
+    from prodgen.errors import ImageError
+    from prodgen.provenance import read_source_type
+    from prodgen.replaying.makers import told_by
+
+    try:
+        told = told_by(texts)
+    except ImageError as error:
+        to.data({"texts": dict(texts), "note": str(error)}, indent=1)
+        for name, text in texts.items():
+            to.text(_line(name, text))
+        to.text(_line("note", error))
+        return
+    loras = {lora.name: lora.weight for lora in told.loras}
+    facts = {"maker": told.maker, "prompt": told.prompt, "negative_prompt": told.negative_prompt}
+    over = ["it was drawn over another picture (img2img)"] if told.is_over_a_picture else []
+    notices = [*over, *told.not_repeated.values()]
+    more = {"settings": dict(told.values), "loras": loras, "notices": notices}
+    to.data({**facts, **more, "texts": dict(texts)}, indent=1)
+    for name, value in {**facts, **told.values}.items():
+        if value:
+            to.text(_line(name.replace("_", " "), value, 24))
+    for name, weight in loras.items():
+        to.text(_line("LoRA", f"{name}:{weight:g}", 24))
+    to.text(_line("source type", read_source_type(texts) or "not marked", 24))
+    for sentence in notices:
+        to.text(_line("note", sentence, 24))
 
 
 def _lines(story: dict[str, Any]) -> Iterator[str]:

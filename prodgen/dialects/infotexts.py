@@ -17,6 +17,9 @@ from prodgen.errors import ImageError
 MAX_CHARACTERS = 1 << 20
 
 _NEGATIVE = "Negative prompt:"
+_DECIMAL_COMMA = re.compile(r"(-?\d+,\d+)(?=\s*(?:,|$))")
+"""A number as half of Europe writes it: no pair begins with digits, so the comma divides none."""
+
 _KEY = re.compile(r"\s*([A-Za-z][\w \-/.()]*?):\s*")
 
 
@@ -37,17 +40,23 @@ def read(text: str) -> Infotext:
         ImageError: If it is none: no line of parameters with steps or a seed.
     """
     lines = text[:MAX_CHARACTERS].replace("\r\n", "\n").strip("\n\0 ").split("\n")
-    # Some programs add lines of their own below; what has steps or a seed is the line.
-    for number in range(len(lines) - 1, -1, -1):
-        values = pairs(lines[number])
-        if len(values) >= 2 and {"Steps", "Seed"} & values.keys():
-            break
-    else:
+    # Some programs add lines of their own below. All known ones begin with the steps.
+    meant = [number for number, line in enumerate(lines) if _is_of_parameters(line)]
+    if not meant:
         raise ImageError("its text is no A1111 infotext: there is no line with Steps and Seed")
+    number = next((x for x in reversed(meant) if lines[x].lstrip().startswith("Steps:")), meant[-1])
+    values = pairs(lines[number])
     words = lines[:number]
     start = next((k for k, line in enumerate(words) if line.startswith(_NEGATIVE)), len(words))
     negative = "\n".join(words[start:]).removeprefix(_NEGATIVE).strip()
     return Infotext("\n".join(words[:start]).strip(), negative, values)
+
+
+def _is_of_parameters(line: str) -> bool:
+    if "Steps:" not in line and "Seed:" not in line:
+        return False
+    values = pairs(line)
+    return len(values) >= 2 and bool({"Steps", "Seed"} & values.keys())
 
 
 def pairs(line: str) -> dict[str, str]:
@@ -73,6 +82,8 @@ def _value(line: str, start: int) -> tuple[str, int]:
         else:
             if line[end : end + 1] in ("", ","):
                 return (value if isinstance(value, str) else line[start:end]), end
+    if (number := _DECIMAL_COMMA.match(line, start)) is not None:
+        return number[1].replace(",", "."), number.end()
     end = line.find(",", start)
     end = len(line) if end < 0 else end
     return line[start:end].strip(), end

@@ -1,7 +1,8 @@
 """A picture once more, from what its file tells of how it was made: product shots and pictures from words.
 
-`recorded` reads the file, `meanings` translates the keys of an infotext, `fitting` looks up every name on the
-server at hand, `differences` compares the two pictures, and `replays` holds the call that does it all.
+`makers` know what each program writes into its pictures, `recorded` reads the file, `meanings` translates
+what it tells into a job, `fitting` looks up every name on the server at hand, `differences` compares the two
+pictures, and `replays` holds the call that does it all.
 """
 
 from prodgen.replaying.differences import Difference

@@ -9,6 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from prodgen import codecs, files, images
+from prodgen.client import scheduler_key
+from prodgen.replaying.makers.told_settings import size_of
+from prodgen.replaying.numbers_told import number_of, whole_number_of
+from prodgen.replaying.sampler_names import sampler_key, with_schedule_split
 
 LOSSY_FILE_PSNR_DB = 35.0
 """PSNR, in decibel, above which a difference may be the loss of JPEG or WebP alone.
@@ -41,14 +45,12 @@ def infotext_differences(
     """
     passed_over = {difference.what for difference in known}
     passed_over |= {f"{what} hash" for what in ("Model", "VAE") if what in passed_over}
-    if before.get("Sampler") == f"{after.get('Sampler')} {after.get('Schedule type')}":
-        passed_over.add("Sampler")  # one name for sampler and schedule, as A1111 wrote it before 1.9
     return [
         Difference(key, f"{key}: {value} then, {after.get(key, 'not said')} now")
         for key, value in before.items()
         if after
         and key not in passed_over
-        and not _is_same_value(value, after.get(key))
+        and not _is_same_value(key, value, after.get(key))
         and not key.startswith(("Hires resize", "Hires upscale", "ADetailer "))
     ]
 
@@ -78,10 +80,16 @@ def pixel_differences(path: Path, after: images.RgbImage) -> list[Difference]:
     return [Difference("pixels", f"the pixels differ: PSNR {psnr_db:.1f} dB{by_itself}")]
 
 
-def _is_same_value(one: str, other: str | None) -> bool:
+def _is_same_value(key: str, one: str, other: str | None) -> bool:
     if other is None:
         return False
-    try:
-        return one == other or float(one) == float(other)
-    except ValueError:
-        return False
+    if key in ("Sampler", "Hires sampler"):
+        return sampler_key(with_schedule_split(one)[0]) == sampler_key(other)
+    if key.endswith(("Schedule type", "schedule type")):
+        return scheduler_key(one) == scheduler_key(other)
+    size = size_of(one)
+    if key == "Size" and size is not None:
+        return size == size_of(other)
+    # Whole numbers are compared as such: seeds have more digits than a float holds.
+    numbers = [whole_number_of(x) if key == "Seed" else number_of(x) for x in (one, other)]
+    return one == other or (numbers[0] is not None and numbers[0] == numbers[1])

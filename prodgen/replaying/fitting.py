@@ -13,6 +13,7 @@ from prodgen.client import scheduler_key
 from prodgen.errors import UnknownNameError
 from prodgen.replaying.differences import Difference
 from prodgen.replaying.recorded import RecordedJob
+from prodgen.replaying.sampler_names import sampler_key
 from prodgen.schema import Capabilities, Checkpoint
 from prodgen.text2image import Control, PictureJob
 
@@ -131,7 +132,8 @@ def _named(
     """Return the server's spelling of a name; None, with a difference, if it has no such thing."""
     if name in known:
         return name
-    same = next((x for x in known if scheduler_key(x) == scheduler_key(name)), None)
+    key = sampler_key if "sampler" in kind else scheduler_key
+    same = next((x for x in known if key(x) == key(name)), None)
     if same is not None and kind != "LoRA":
         return same
     nearest = UnknownNameError(kind, name, known).nearest

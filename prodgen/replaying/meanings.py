@@ -1,50 +1,56 @@
-"""What the keys of an infotext are called in a `PictureJob`, and which of them cannot be repeated from words.
+"""What told settings are called in a `PictureJob`, and which of them cannot be repeated from words.
 
 Source of the keys: A1111 1.10.1, modules/infotext_utils.py and the `extra_generation_params` of its scripts.
-Before 1.9 one key held sampler and schedule ("DPM++ 2M Karras"); that is understood too.
+A value that is no number or out of range is left out and named; only what decides the picture is refused.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from prodgen.dialects import infotexts
+from pydantic import TypeAdapter, ValidationError
+
 from prodgen.errors import ImageError, shortened
-from prodgen.schema import prompts
+from prodgen.replaying.makers import ToldSettings
+from prodgen.replaying.makers.told_settings import size_of
+from prodgen.replaying.numbers_told import number_of, whole_number_of
+from prodgen.replaying.sampler_names import with_schedule_split
+from prodgen.schema import LARGEST_SEED, prompts
+from prodgen.text2image import PictureJob
 
 _PLAIN: Mapping[str, tuple[str, Callable[[str], Any]]] = {
-    "Steps": ("steps", int),
-    "CFG scale": ("cfg_scale", float),
-    "Seed": ("seed", int),
+    "Steps": ("steps", whole_number_of),
+    "CFG scale": ("cfg_scale", number_of),
+    "Seed": ("seed", whole_number_of),
     "Sampler": ("sampler_name", str),
     "Schedule type": ("scheduler", str),
     "VAE": ("vae", str),
-    "Clip skip": ("clip_skip", int),
-    "Variation seed": ("subseed", int),
-    "Variation seed strength": ("subseed_strength", float),
-    "Eta": ("eta", float),
-    "NGMS": ("s_min_uncond", float),
-    "Denoising strength": ("denoising_strength", float),
-    "Hires upscale": ("hires", float),
+    "Clip skip": ("clip_skip", whole_number_of),
+    "Variation seed": ("subseed", whole_number_of),
+    "Variation seed strength": ("subseed_strength", number_of),
+    "Eta": ("eta", number_of),
+    "NGMS": ("s_min_uncond", number_of),
+    "Denoising strength": ("denoising_strength", number_of),
+    "Hires upscale": ("hires", number_of),
     "Hires upscaler": ("hires_upscaler", str),
-    "Hires steps": ("hires_steps", int),
+    "Hires steps": ("hires_steps", whole_number_of),
     "Hires prompt": ("hires_prompt", str),
     "Hires negative prompt": ("hires_negative_prompt", str),
     "Hires sampler": ("hires_sampler", str),
     "Hires schedule type": ("hires_scheduler", str),
     "Hires checkpoint": ("hires_checkpoint", str),
     "Refiner": ("refiner", str),
-    "Refiner switch at": ("refiner_at", float),
+    "Refiner switch at": ("refiner_at", number_of),
 }
 
 _OPTIONS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
-    "ENSD": ("eta_noise_seed_delta", int),
+    "ENSD": ("eta_noise_seed_delta", whole_number_of),
     "RNG": ("randn_source", str),
     "Emphasis": ("emphasis", str),
-    "Token merging ratio": ("token_merging_ratio", float),
-    "Token merging ratio hr": ("token_merging_ratio_hr", float),
+    "Token merging ratio": ("token_merging_ratio", number_of),
+    "Token merging ratio hr": ("token_merging_ratio_hr", number_of),
     "Discard penultimate sigma": ("always_discard_next_to_last_sigma", lambda text: text == "True"),
     "Face restoration": ("face_restoration_model", str),
 }
@@ -53,79 +59,111 @@ _OPTIONS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
 _HANDLED_ELSEWHERE = {
     "Size", "Model", "Model hash", "VAE hash", "Lora hashes", "TI hashes", "Hashes", "Version", "Tiling",
     "Hires resize", "Batch size", "Batch pos", "User", "Civitai resources", "Civitai metadata",
-    "Created Date", "Scene", "Floor", "Unknown words", "Default scene",
+    "Created Date", "Scene", "Floor", "Unknown words", "Default scene", "VAE encoder",
 }  # fmt: skip
 
-_NEEDS_A_PICTURE = ("Mask blur", "Mask mode", "Masked content", "Inpaint area", "Image CFG scale")
-
-_SCHEDULES = (
-    "Karras", "Exponential", "Polyexponential", "SGM Uniform", "Uniform", "KL Optimal", "Align Your Steps",
-    "Simple", "Normal", "Beta", "Turbo",
+_NEEDS_A_PICTURE = (
+    "Mask blur", "Mask mode", "Masked content", "Inpaint area", "Image CFG scale", "Conditional mask weight",
+    "Masked area padding", "Mask weight", "Inpaint mode", "Init image hash", "Init image size",
 )  # fmt: skip
+"""Keys that only img2img and inpainting write."""
+
+UNSAID = {"", "none", "null", "undefined", "nan", "n/a", "unknown", "default", "default (model)"}
+"""Names in place of a name where a program or a site knew none."""
 
 
-def job_fields(read: infotexts.Infotext) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the settings of a job that an infotext means, and a sentence on each key that is not repeated.
+def job_fields(told: ToldSettings) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the settings of a job that a picture tells of, and a sentence on what is not repeated.
 
     Raises:
-        ImageError: If a value is no number where it must be one, or the picture was drawn over another.
+        ImageError: If the picture was certainly drawn over another, or its seed is larger than servers take.
     """
-    values = read.values
-    has_second_pass = any(key in values for key in ("Hires upscale", "Hires resize", "Hires upscaler"))
-    if any(key in values for key in _NEEDS_A_PICTURE) or (
-        "Denoising strength" in values and not has_second_pass
-    ):
+    values = told.values
+    if told.is_over_a_picture or any(key in values for key in _NEEDS_A_PICTURE):
         raise ImageError("it was drawn over another picture (img2img), which is not in the file")
+    rest: dict[str, str] = dict(told.not_repeated)
     fields: dict[str, Any] = {}
     for key, (name, kind) in _PLAIN.items():
-        if key in values:
-            fields[name] = _read(key, values[key], kind)
-    _tidy(fields, values)
-    fields["override_settings"] = {
-        name: _read(key, values[key], kind) for key, (name, kind) in _OPTIONS.items() if key in values
-    }
+        if key in values and (value := _possible(key, name, kind, values[key], rest)) is not None:
+            fields[name] = value
+    for key in ("Steps", "CFG scale", "Sampler"):
+        if _PLAIN[key][0] not in fields and key not in rest:
+            rest[key] = f"no {key} is told; what suits the checkpoint is used"
+    _seed(fields, values, rest)
+    _tidy(fields, values, rest)
+    options = {name: kind(values[key]) for key, (name, kind) in _OPTIONS.items() if key in values}
+    fields["override_settings"] = {name: value for name, value in options.items() if value is not None}
     # A server drops a tag that it cannot read: whoever drew the picture did so without it.
-    tagged = prompts.read_prompt(prompts.without_unreadable_tags(read.prompt))
-    fields |= {"prompt": tagged.words, "negative_prompt": read.negative_prompt, "loras": tagged.loras}
+    tagged = prompts.read_prompt(prompts.without_unreadable_tags(told.prompt))
+    in_tags = {lora.name for lora in tagged.loras} | set(tagged.kept_names)
+    loras = (*tagged.loras, *(lora for lora in told.loras if lora.name not in in_tags))
+    fields |= {"prompt": tagged.words, "negative_prompt": told.negative_prompt, "loras": loras}
     dropped = {
-        tag: f"{tag!r} is no tag that a server can read" for tag in prompts.unreadable_tags(read.prompt)
+        tag: f"{tag!r} is no tag that a server can read" for tag in prompts.unreadable_tags(told.prompt)
     }
-    return fields, {**dropped, **_not_repeated(values)}
+    if not told.draws_like_a1111:
+        rest["maker"] = f"{told.maker} drew it, whose noise and weights of words are its own"
+    return fields, {**dropped, **rest, **_not_repeated(values)}
 
 
-def _read(key: str, text: str, kind: Callable[[str], Any]) -> Any:
-    try:
-        return kind(text)
-    except ValueError as error:
-        said = f"its infotext is damaged: {key} is {shortened(text)}, which is no number"
-        raise ImageError(said) from error
+def _possible(key: str, name: str, kind: Callable[[str], Any], text: str, rest: dict[str, str]) -> Any:
+    """Return a setting's value; None, with a sentence, where it is no number or out of range."""
+    value = kind(text)
+    if kind is str:
+        is_said = text.strip().lower() not in UNSAID or (name == "vae" and text == "None")
+        return value if is_said else None
+    if name == "clip_skip" and isinstance(value, int):
+        value = abs(value)  # ComfyUI counts from the end, by negative numbers
+    if value is None:
+        rest[key] = f"{key}: {shortened(text)} is no number; what suits the checkpoint is used"
+        return None
+    field = PictureJob.model_fields[name]
+    if name != "seed":
+        bounded: Any = Annotated[field.annotation, field]
+        try:
+            TypeAdapter(bounded).validate_python(value)
+        except ValidationError:
+            rest[key] = f"{key}: {value:g} is more or less than can be asked for; what is usual is used"
+            return None
+    return value
 
 
-def _tidy(fields: dict[str, Any], values: Mapping[str, str]) -> None:
+def _seed(fields: dict[str, Any], values: Mapping[str, str], rest: dict[str, str]) -> None:
+    """Check the seed, which decides the picture.
+
+    Raises:
+        ImageError: If it is larger than any server takes.
+    """
+    seed = fields.get("seed")
+    if seed is not None and seed > LARGEST_SEED:
+        raise ImageError(f"its seed is {seed}; the largest that servers take is {LARGEST_SEED}")
+    if seed is None or seed < 0:
+        fields.pop("seed", None)
+        said = f"the seed is {shortened(values['Seed'])}" if "Seed" in values else "no seed is told"
+        rest["Seed"] = f"{said}; another one is drawn, and gives another picture"
+
+
+def _tidy(fields: dict[str, Any], values: Mapping[str, str], rest: dict[str, str]) -> None:
     """Correct the settings that depend on several keys: sizes, second pass, sampler, refiner."""
-    size = re.fullmatch(r"(\d+)x(\d+)", values.get("Size", ""))
+    size = size_of(values.get("Size", ""))
     if size is None:
         raise ImageError("its infotext does not name its size")
     # Servers round a size down to multiples of 8, but write down what was asked for.
-    fields["first_pass"] = "x".join(str(int(side) // 8 * 8) for side in size.groups())
+    fields["first_pass"] = "x".join(str(side // 8 * 8) for side in size)
     if "hires" in fields or "Hires resize" in values or "hires_upscaler" in fields:
-        fields.setdefault("hires_upscaler", "Latent")  # what A1111 uses, and does not write down
-        if (resized := _resized(values)) is not None:
-            fields.pop("hires", None)
-            fields["hires_size"] = resized
-        elif fields.get("hires", 2.0) <= 1:
-            fields["hires_size"] = fields["first_pass"]
-            fields.pop("hires", None)
-        else:
-            fields.setdefault("hires", 2.0)
+        _tidy_second_pass(fields, values)
+    elif strength := fields.pop("denoising_strength", None):
+        # Up to 1.6 A1111 wrote the strength that an API call had sent, needed or not; 0 is no img2img.
+        rest["Denoising strength"] = (
+            f"Denoising strength: {strength:g} without a second pass: it may have been drawn over another"
+            " picture (img2img); it is drawn from its words"
+        )
     if str(fields.get("scheduler", "")).lower() == "automatic":
         del fields["scheduler"]
-    sampler = fields.get("sampler_name", "")
-    for schedule in _SCHEDULES:
-        if sampler.endswith(f" {schedule}") and "scheduler" not in fields:
-            fields |= {"sampler_name": sampler.removesuffix(f" {schedule}"), "scheduler": schedule}
-            break
-    if "subseed_strength" not in fields or "subseed" not in fields:
+    sampler, schedule = with_schedule_split(fields.get("sampler_name", ""))
+    if schedule is not None and fields.get("scheduler", schedule).lower() == schedule.lower():
+        fields |= {"sampler_name": sampler, "scheduler": schedule}
+    if "subseed_strength" not in fields or fields.get("subseed", -1) < 0:
         fields.pop("subseed", None)
         fields.pop("subseed_strength", None)
     if "refiner" not in fields or "refiner_at" not in fields:
@@ -138,17 +176,25 @@ def _tidy(fields: dict[str, Any], values: Mapping[str, str]) -> None:
     fields["tiling"] = values.get("Tiling") == "True"
 
 
+def _tidy_second_pass(fields: dict[str, Any], values: Mapping[str, str]) -> None:
+    fields.setdefault("hires_upscaler", "Latent")  # what A1111 uses, and does not write down
+    if (resized := _resized(values)) is not None:
+        fields.pop("hires", None)
+        fields["hires_size"] = resized
+    elif fields.get("hires", 2.0) <= 1:
+        fields["hires_size"] = fields["first_pass"]
+        fields.pop("hires", None)
+    else:
+        fields.setdefault("hires", 2.0)
+
+
 def _resized(values: Mapping[str, str]) -> str | None:
     """Return the second pass's size where it is given in pixels; a side of 0 follows the other."""
-    first = re.fullmatch(r"(\d+)x(\d+)", values.get("Size", ""))
-    second = re.fullmatch(r"(\d+)x(\d+)", values.get("Hires resize", ""))
-    if first is None or second is None:
+    first, second = size_of(values.get("Size", "")), size_of(values.get("Hires resize", ""))
+    if first is None or second is None or not all(first) or not any(second):
         return None
-    width, height = int(second[1]), int(second[2])
-    if not width and not height:
-        return None
-    width = width or height * int(first[1]) // int(first[2])
-    height = height or width * int(first[2]) // int(first[1])
+    width = second[0] or second[1] * first[0] // first[1]
+    height = second[1] or second[0] * first[1] // first[0]
     return f"{width // 8 * 8}x{height // 8 * 8}"
 
 

@@ -1,4 +1,4 @@
-"""What a picture's file tells of how it was made: our own story, or the infotext of any A1111 server.
+"""What a picture's file tells of how it was made: our own story, or what another program wrote.
 
 Reads text only; nothing is drawn, no server is asked.
 """
@@ -6,7 +6,7 @@ Reads text only; nothing is drawn, no server is asked.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from prodgen import files, provenance
 from prodgen.dialects import infotexts
 from prodgen.errors import ImageError
 from prodgen.replaying.differences import Difference
-from prodgen.replaying.meanings import job_fields
+from prodgen.replaying.makers import ToldSettings, told_by
+from prodgen.replaying.makers.told_settings import size_of
+from prodgen.replaying.meanings import UNSAID, job_fields
 from prodgen.shots.result import KIND as SHOT_KIND
 from prodgen.text2image import KIND, Control, PictureJob, new_job
 
@@ -24,7 +26,7 @@ MAX_TEXT_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class RecordedJob:
-    """How a picture was drawn from words, by any program that writes A1111's infotext."""
+    """How a picture was drawn from words, by any program that a reader knows."""
 
     job: PictureJob
     checkpoint: str | None = None
@@ -59,27 +61,20 @@ def read_recorded(path: Path) -> RecordedJob | RecordedShot:
         SettingError: If a setting in it is out of range.
     """
     if path.suffix.lower() == ".txt":
-        return _from_infotext(_text_file(path), None)
+        return _from_told(told_by({"parameters": _text_file(path)}), None)
     chunks = files.read_text(path)
-    infotext = chunks.get("parameters", "")
     try:
         story = provenance.read_story(chunks)
     except ImageError as error:
-        if provenance.has_story(chunks) and not infotext:
+        if provenance.has_story(chunks) and "parameters" not in chunks:
             raise ImageError(f"{str(path)!r}: {error}") from error
         story = {}
     if story.get("kind") == KIND:
-        return _from_story(story, infotext, path)
+        return _from_story(story, chunks.get("parameters", ""), path)
     if story.get("kind") == SHOT_KIND:
         return RecordedShot(story, path)
-    if not infotext:
-        if {"workflow", "prompt"} & chunks.keys():
-            raise ImageError(
-                f"{str(path)!r} was made by ComfyUI: its workflow is no A1111 infotext; run it there"
-            )
-        raise ImageError(f"{str(path)!r} does not tell how it was made; its text may have been removed")
     try:
-        return _from_infotext(infotext, path)
+        return _from_told(told_by(chunks), path)
     except ImageError as error:
         raise ImageError(f"{str(path)!r}: {error}") from error
 
@@ -131,14 +126,31 @@ def _located(control: Control, folder: Path) -> Control:
     return control.model_copy(update={"picture": found})
 
 
-def _from_infotext(text: str, path: Path | None) -> RecordedJob:
-    read = infotexts.read(text)
-    fields, not_repeated = job_fields(read)
+def _saying_something(values: Mapping[str, str], fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings that another infotext can be compared by: those with a value that had an effect."""
+    idle = {"Denoising strength"} if "hires_upscaler" not in fields else set()
+    idle |= {"Refiner", "Refiner switch at"} if "refiner" not in fields else set()
+    return {
+        key: value for key, value in values.items() if value.strip().lower() not in UNSAID and key not in idle
+    }
+
+
+def _from_told(told: ToldSettings, path: Path | None) -> RecordedJob:
+    differences: list[Difference] = []
+    if path is not None and size_of(told.values.get("Size", "")) is None:
+        height, width = files.load(path).rgb.shape[:2]
+        told = replace(told, values={**told.values, "Size": f"{width}x{height}"})
+        differences.append(
+            Difference("Size", f"no size is told; that of the picture, {width}x{height}, is used")
+        )
+    fields, not_repeated = job_fields(told)
+    differences += [Difference(name, words) for name, words in not_repeated.items()]
+    checkpoint = told.values.get("Model", "").strip()
     return RecordedJob(
         job=new_job(fields).model_copy(update={"literal": True}),
-        checkpoint=read.values.get("Model"),
-        checkpoint_hash=read.values.get("Model hash"),
-        infotext=read.values,
+        checkpoint=checkpoint if checkpoint.lower() not in UNSAID else None,
+        checkpoint_hash=told.values.get("Model hash"),
+        infotext=_saying_something(told.values, fields),
         path=path,
-        differences=tuple(Difference(name, words) for name, words in not_repeated.items()),
+        differences=tuple(differences),
     )

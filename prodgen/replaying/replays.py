@@ -71,7 +71,8 @@ def replay(
         replay("mug-sunset.png", photo="mug.jpg").differences
 
     Args:
-        path: A picture of prodgen's, any picture with an A1111 infotext, or a .txt file with an infotext.
+        path: A picture of prodgen's, one of another program that tells how it was drawn, or a .txt file with
+            an infotext.
         photo: The product's photograph, for a product shot; its file holds the name only.
         matte: The cut-out mask of the photograph, if the shot was given one.
         background: The background picture, if the shot was given one.

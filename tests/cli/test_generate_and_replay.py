@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +194,53 @@ def test_show_tells_the_story_of_a_generated_picture(tmp_path):
     assert told.exit_code == 0, told.output
     assert "a wooden table, sunset" in told.output
     assert "recipe" not in told.output
+
+
+def test_show_names_the_maker_of_anothers_picture_and_its_settings(tmp_path):
+    record = json.dumps(
+        {"c": "a cup", "uc": "blurry", "seed": 7, "steps": 9, "strength": 0.5, "size": "64x64"}
+    )
+    files.save(tmp_path / "a.png", np.zeros((64, 64, 3), np.float32), text={"parameters": record})
+
+    told, as_json = prodgen("show", tmp_path / "a.png"), prodgen("show", tmp_path / "a.png", "--json")
+
+    assert told.exit_code == 0, told.output
+    for line in (r"maker +Draw Things", r"prompt +a cup", r"Steps +9", r"note +it was drawn over another"):
+        assert re.search(line, told.output)
+    assert json.loads(as_json.output)["settings"]["Seed"] == "7"
+
+
+def test_show_prints_the_texts_of_a_picture_that_nobody_knows(tmp_path):
+    files.save(tmp_path / "a.png", np.zeros((64, 64, 3), np.float32), text={"Notes": "a cup\x1b[2J"})
+
+    told = prodgen("show", tmp_path / "a.png")
+
+    assert told.exit_code == 0, told.output
+    assert re.search(r"Notes +a cup", told.output)
+    assert "of no program that is known" in told.output
+    assert "\x1b" not in told.output
+
+
+def test_a_picture_of_comfyui_is_drawn_again_and_what_differs_is_said(tmp_path):
+    nodes = {
+        "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sd/v1-5.safetensors"}},
+        "2": {"class_type": "CLIPTextEncode", "inputs": {"text": "a wooden table", "clip": ["1", 1]}},
+        "3": {"class_type": "EmptyLatentImage", "inputs": {"width": 96, "height": 64, "batch_size": 1}},
+        "4": {"class_type": "KSampler", "inputs": {
+            "seed": 2**52, "steps": 4, "cfg": 6, "sampler_name": "euler_ancestral", "scheduler": "normal",
+            "positive": ["2", 0], "negative": ["2", 0], "latent_image": ["3", 0], "model": ["1", 0]}},
+    }  # fmt: skip
+    files.save(tmp_path / "a.png", np.zeros((64, 96, 3), np.float32), text={"prompt": json.dumps(nodes)})
+
+    done = prodgen("replay", tmp_path / "a.png", *EMBEDDED)
+    strict = prodgen("replay", tmp_path / "a.png", *EMBEDDED, "--strict", "-o", tmp_path / "b.png")
+
+    assert done.exit_code == 0, done.output
+    assert "ComfyUI drew it" in done.output
+    assert f"Seed: {2**52}" in files.read_text(tmp_path / "a-replayed.png")["parameters"]
+    assert strict.exit_code == 1
+    assert "ComfyUI drew it" in strict.stderr
+    assert not (tmp_path / "b.png").exists()
 
 
 @pytest.fixture(scope="module")
