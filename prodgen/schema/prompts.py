@@ -83,7 +83,8 @@ class TaggedPrompt:
 
 def network_tags(prompt: str) -> tuple[NetworkTag, ...]:
     """Return all tags that A1111 would take out of a prompt, in their order; malformed arguments included."""
-    return tuple(_tag(match) for match in _TAG.finditer(prompt))
+    # Up to the last ">": behind it the pattern would look for an end from every "<" anew.
+    return tuple(_tag(match) for match in _TAG.finditer(prompt, 0, prompt.rfind(">") + 1))
 
 
 def without_tags(prompt: str, tags: tuple[NetworkTag, ...]) -> str:
@@ -91,7 +92,8 @@ def without_tags(prompt: str, tags: tuple[NetworkTag, ...]) -> str:
     if not tags:
         return prompt
     gone = {tag.text for tag in tags}
-    rest = _TAG.sub(lambda match: "" if match[0] in gone else match[0], prompt)
+    end = prompt.rfind(">") + 1
+    rest = _TAG.sub(lambda match: "" if match[0] in gone else match[0], prompt[:end]) + prompt[end:]
     return re.sub(r"[ \t]{2,}", " ", rest).strip()
 
 

@@ -21,9 +21,9 @@ from prodgen.server import drawing_routes, extras, status
 from prodgen.server.admission import MAX_BODY_BYTES, too_large
 from prodgen.server.behaviour import Behaviour
 from prodgen.server.engine import Engine
-from prodgen.server.fields import read_body
 from prodgen.server.injected_faults import answer_without_work, spoil
 from prodgen.server.queueing import CallerLeft
+from prodgen.server.request_json import read_body
 from prodgen.server.state import Machine, RenderRecord
 from prodgen.server.wire import Crashed, HttpAnswer, Invalid, NoRoute, Refused, answer, error_answer
 

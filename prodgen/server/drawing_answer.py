@@ -106,8 +106,16 @@ def _encoded(machine: Machine, pixels: Pixels, text: str | None) -> bytes:
     if kind == "png":
         return encode_png(pixels, {"parameters": text} if text else None)
     if kind in _CONTENT_TYPES:
-        quality = int(machine.options["jpeg_quality"])
-        return encode_with_exif(pixels, text, kind=kind, quality=quality)
+        try:
+            quality = int(machine.options["jpeg_quality"])
+            return encode_with_exif(pixels, text, kind=kind, quality=quality)
+        except (
+            TypeError,
+            ValueError,
+            OverflowError,
+            OSError,
+        ) as error:  # too large for it, or a wrong option
+            raise Crashed(type(error).__name__, str(error)) from None
     raise Refused(500, "Invalid image format")
 
 

@@ -26,7 +26,20 @@ from prodgen.server.listings import SAMPLERS, resolve_sampler
 from prodgen.server.queueing import CallerLeft
 from prodgen.server.sampling import DrawingCall
 from prodgen.server.state import Machine
-from prodgen.server.wire import Crashed, HttpAnswer, Refused, UploadedPicture, read_picture
+from prodgen.server.wire import (
+    MAX_REQUEST_PX,
+    Crashed,
+    HttpAnswer,
+    Refused,
+    UploadedPicture,
+    check_picture,
+    read_picture,
+    read_pictures,
+    too_many_pixels,
+)
+
+MAX_PICTURES = 800
+"""Pictures of one call: the most that the user interface of A1111 can ask for, 100 batches of 8."""
 
 DRAWN_SEEDS = 2**32 - 2
 """A seed that is drawn is below this."""
@@ -59,12 +72,14 @@ def img2img(machine: Machine, body: dict[str, Any], left: threading.Event) -> Ht
     fields = read_fields(IMG2IMG, fill_from_infotext(body))
     if fields["init_images"] is None:
         raise Refused(404, "Init image not found")
-    mask = read_picture(fields["mask"]) if fields["mask"] else None
+    if fields["mask"]:
+        check_picture(fields["mask"])
     arguments = _script_arguments(machine, fields)
     _check_sampler(machine, fields)
     with _queued(machine, "img2img", fields, left) as task:
         # Before the task begins: a bad init image leaves it pending for ever.
-        inits = [read_picture(text) for text in fields["init_images"]]
+        inits = read_pictures(fields["init_images"])
+        mask = read_picture(fields["mask"]) if fields["mask"] else None
         _begin(machine, "img2img", task)
         if fields["mask"] == "":
             raise Crashed("AttributeError", "'str' object has no attribute 'mode'")
@@ -184,6 +199,7 @@ def _checked(machine: Machine, asked: _Asked) -> DrawingCall:
     clip_skip = _clip_skip(machine)
     size = sampling.floored(fields)
     hires = sampling.hires_pass(fields, inventory.upscalers)
+    _check_amount(asked, size if hires is None else (hires.width, hires.height))
     prompt = _COMMENT.sub("", fields["prompt"])
     negative = _COMMENT.sub("", fields["negative_prompt"])
     tags = network_tags(prompt)
@@ -224,6 +240,18 @@ def _loras(inventory: EngineInventory, tags: Sequence[NetworkTag]) -> tuple[tupl
         for tag in tags
         if tag.is_lora and tag.name in known and tag.unet_weight is not None
     )
+
+
+def _check_amount(asked: _Asked, size: tuple[int, int]) -> None:
+    """Refuse a call whose pictures, all of them kept until the answer, are too much for this computer."""
+    count = asked.fields["batch_size"] * asked.fields["n_iter"]
+    area_px = size[0] * size[1]
+    if asked.mask is not None:  # "only masked" gives pictures of the init image's size
+        area_px = max(area_px, *(init.size[0] * init.size[1] for init in asked.inits))
+    if count > MAX_PICTURES:
+        raise Refused(413, f"a call draws at most {MAX_PICTURES} pictures; ask for fewer at once")
+    if count * area_px > MAX_REQUEST_PX:
+        raise too_many_pixels()
 
 
 def _check_inits(asked: _Asked) -> None:

@@ -6,15 +6,12 @@ Plain resampling is done here; every other upscaler is the engine's. Alpha is ke
 from __future__ import annotations
 
 import html
-import io
 import threading
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-from prodgen.codecs import READABLE
 from prodgen.server.engine import Engine
 from prodgen.server.fields import (
     EXTRA_BATCH,
@@ -29,6 +26,7 @@ from prodgen.server.infotext import read_infotext, with_invented_defaults
 from prodgen.server.listings import PLAIN_UPSCALERS
 from prodgen.server.state import Machine
 from prodgen.server.wire import (
+    MAX_REQUEST_PX,
     Crashed,
     HttpAnswer,
     Invalid,
@@ -37,15 +35,15 @@ from prodgen.server.wire import (
     UploadedPicture,
     answer,
     base64_bytes,
+    check_picture,
     encode_png,
     images_answer,
+    opened,
     read_picture,
     resized,
     to_base64,
+    too_many_pixels,
 )
-
-MAX_UPSCALED_PX = 300_000_000
-"""Larger results fail as an allocator does."""
 
 _NOT_SHOWN = {"jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi", "exif", "loop", "background"}
 _NOT_SHOWN |= {"timestamp", "duration", "progressive", "progression", "icc_profile", "chromaticity"}
@@ -60,8 +58,9 @@ def single(machine: Machine, body: dict[str, Any], left: threading.Event) -> Htt
         Invalid, Refused, Crashed: As the real server does.
     """
     fields = read_fields(EXTRA_SINGLE, body)
-    picture = read_picture(fields["image"])
+    check_picture(fields["image"])
     with machine.lock.held(left):
+        picture = read_picture(fields["image"])
         image, done = _processed(machine, picture, fields)
     return images_answer("image", image, _html_info(done), last=True)
 
@@ -82,10 +81,16 @@ def batch(machine: Machine, body: dict[str, Any], left: threading.Event) -> Http
             faults += error.faults
     if faults:
         raise Invalid(faults)
-    pictures = [read_picture(entry["data"]) for entry in entries]
-    images, done = [], ""
+    for entry in entries:
+        check_picture(entry["data"])
+    images, done, total_px = [], "", 0
     with machine.lock.held(left):
-        for picture in pictures:
+        for entry in entries:
+            picture = read_picture(entry["data"])
+            width, height, _ = _target(picture, fields)
+            total_px += width * height
+            if total_px > MAX_REQUEST_PX:
+                raise too_many_pixels()
             image, done = _processed(machine, picture, fields)
             images.append(image)
     return images_answer("images", images, _html_info(done), last=True)
@@ -140,7 +145,7 @@ def _target(picture: UploadedPicture, fields: Fields) -> tuple[int, int, tuple[i
         scale = max(ratios) if fields["upscaling_crop"] else min(ratios)
         width, height = max(1, round(wide * scale)), max(1, round(high * scale))
         crop = asked if fields["upscaling_crop"] else None
-    if width * height > MAX_UPSCALED_PX or max(width, height) > 2**15 - 1:
+    if width * height > MAX_REQUEST_PX or max(width, height) > 2**15 - 1:
         text = (
             f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {width * height * 12} bytes."
         )
@@ -197,12 +202,9 @@ def read_texts(data: bytes) -> tuple[str, dict[str, str]]:
     Raises:
         Refused: If it is no picture.
     """
-    try:
-        with Image.open(io.BytesIO(data), formats=READABLE) as picture:
-            chunks = dict(picture.info)
-            comment = picture.getexif().get_ifd(0x8769).get(0x9286)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise Refused(500, "Invalid encoded image") from None
+    with opened(data) as picture:
+        chunks = dict(picture.info)
+        comment = picture.getexif().get_ifd(0x8769).get(0x9286)
     items = {str(k): v for k, v in chunks.items() if k not in _NOT_SHOWN and isinstance(v, str)}
     info = chunks.get("parameters", "")
     if not info and isinstance(comment, bytes):
@@ -221,6 +223,6 @@ def interrogate(body: dict[str, Any]) -> HttpAnswer:
         raise Refused(404, "Image not found")
     if fields["model"] not in ("clip", "deepdanbooru"):
         raise Refused(404, "Model not found")
-    read_picture(fields["image"])
+    check_picture(fields["image"])
     text = "the embedded backend has no captioning network; interrogate needs a real Stable Diffusion server"
     raise Crashed("NotImplementedError", text)

@@ -1,15 +1,17 @@
 """The fields of each request: names, types, defaults, and the lax reading of pydantic 1.
 
 The real server's models coerce ("2" is an int, 2.7 becomes 2), ignore unknown fields and report all
-faults of a request at once. A typed model of today would be stricter, hence these tables.
+faults of a request at once. A typed model of today would be stricter, hence these tables. Each field also has
+the schema under which `openapi` documents it: what gives a picture. What is taken beyond that fails later, as
+on A1111, or is coerced.
 """
 
 from __future__ import annotations
 
-import json
+import math
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from prodgen.server.wire import Invalid
@@ -25,10 +27,30 @@ class _Unfit(Exception):  # noqa: N818 - internal: becomes one entry of Invalid
             self.entry["ctx"] = ctx
 
 
+MAX_TEXT = 100_000
+"""Most characters of a field that holds no picture. Guard: the longest prompts have some thousand."""
+
+MAX_TASK = 200
+"""Most characters of a task's name, which is remembered after the call."""
+
+
 def _as_str(value: object) -> str:
     if isinstance(value, (str, int, float)):
         return str(value)
     raise _Unfit("str type expected", "type_error.str")
+
+
+def _up_to(most: int) -> Callable[[object], str]:
+    """Return a reader of texts of at most so many characters."""
+
+    def read(value: object) -> str:
+        text = _as_str(value)
+        if len(text) > most:
+            words = f"ensure this value has at most {most} characters"
+            raise _Unfit(words, "value_error.any_str.max_length", {"limit_value": most})
+        return text
+
+    return read
 
 
 def _as_int(value: Any) -> int:
@@ -39,11 +61,22 @@ def _as_int(value: Any) -> int:
 
 
 def _as_float(value: Any) -> float:
+    """Return a number, which may be none of JSON's: "NaN" is read as A1111 reads it."""
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         raise _Unfit("value is not a valid float", "type_error.float") from None
 
+
+def _as_finite(value: Any) -> float:
+    number = _as_float(value)
+    if not math.isfinite(number):
+        raise _Unfit("value is not a valid float", "type_error.float")
+    return number
+
+
+PICTURE: Mapping[str, Any] = {"type": "string", "format": "picture", "contentEncoding": "base64"}
+"""JSON schema of a picture file in base64, plain or as a data URI."""
 
 _TRUE = {"1", "on", "t", "true", "y", "yes"}
 _FALSE = {"0", "off", "f", "false", "n", "no"}
@@ -65,7 +98,7 @@ def _as_list(value: object) -> list[Any]:
 
 def _as_dict(value: Any) -> dict[str, Any]:
     try:
-        return dict(value)
+        return {str(key): item for key, item in dict(value).items()}
     except (TypeError, ValueError):
         raise _Unfit("value is not a valid dict", "type_error.dict") from None
 
@@ -100,17 +133,35 @@ def _zero_or_one(value: object) -> object:
 
 
 def _strings(value: object) -> list[str]:
-    return [_as_str(item) for item in _as_list(value)]
+    return [_up_to(MAX_TEXT)(item) for item in _as_list(value)]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a field's value is read, and the JSON schema of those that give a picture."""
+
+    read: Callable[[Any], Any]
+    schema: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Spec:
     """One field: how it is read, its default, whether null is allowed, whether it must be there."""
 
-    read: Callable[[Any], Any]
+    kind: Kind
     default: Any = None
     nullable: bool = True
     required: bool = False
+    says: Mapping[str, Any] = field(default_factory=dict)
+    """Keywords of JSON schema beside those of its kind; with any, null is not documented."""
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The field's JSON schema."""
+        schema = {**self.kind.schema, **self.says}
+        if self.nullable and not self.says:
+            schema["type"] = [schema["type"], "null"]
+        return schema if self.required else {**schema, "default": self.default}
 
 
 def read_fields(specs: Mapping[str, Spec], body: Mapping[str, Any], *, at: tuple[Any, ...] = ()) -> Fields:
@@ -134,40 +185,12 @@ def read_fields(specs: Mapping[str, Spec], body: Mapping[str, Any], *, at: tuple
             faults.append({"loc": loc, "msg": text, "type": kind})
         else:
             try:
-                values[name] = spec.read(body[name])
+                values[name] = spec.kind.read(body[name])
             except _Unfit as error:
                 faults.append({"loc": loc, **error.entry})
     if faults:
         raise Invalid(faults)
     return values
-
-
-def read_body(body: bytes, content_type: str | None) -> dict[str, Any]:
-    """Return the JSON object in a request's body.
-
-    JSON is read with a JSON content type or with none; a list that makes a dict, such as [], is one.
-
-    Raises:
-        Invalid: If there is no body, no JSON, or no object in it.
-    """
-    if not body:
-        raise Invalid([{"loc": ["body"], "msg": "field required", "type": "value_error.missing"}])
-    kind = (content_type or "application/json").split(";")[0].strip().lower()
-    not_dict = {"loc": ["body"], "msg": "value is not a valid dict", "type": "type_error.dict"}
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise Invalid([not_dict])
-    try:
-        value = json.loads(body)
-    except json.JSONDecodeError as error:
-        facts = {"msg": error.msg, "doc": error.doc, "pos": error.pos, "lineno": error.lineno}
-        entry = {"loc": ["body", error.pos], "msg": str(error), "type": "value_error.jsondecode"}
-        raise Invalid([{**entry, "ctx": {**facts, "colno": error.colno}}]) from error
-    except (UnicodeDecodeError, RecursionError):
-        raise Invalid([not_dict]) from None
-    try:
-        return dict(value)
-    except (TypeError, ValueError):
-        raise Invalid([not_dict]) from None
 
 
 def read_query_bool(query: Mapping[str, str], name: str, *, default: bool) -> bool:
@@ -184,26 +207,53 @@ def read_query_bool(query: Mapping[str, str], name: str, *, default: bool) -> bo
         raise Invalid([{"loc": ["query", name], **error.entry}]) from None
 
 
-_S, _I, _F, _B, _L, _D = _as_str, _as_int, _as_float, as_bool, _as_list, _as_dict
-_share = _bounded(_F, ge=0, le=1)
+_MOST = 2**31 - 1
+"""Largest size or count: what PyTorch takes for one."""
+
+_S = Kind(_up_to(MAX_TEXT), {"type": "string", "maxLength": MAX_TEXT})
+_I = Kind(_bounded(_as_int, ge=-_MOST, le=_MOST), {"type": "integer", "minimum": -_MOST, "maximum": _MOST})
+_SEED = Kind(
+    _bounded(_as_int, ge=-(2**63), le=2**64 - 1),
+    {"type": "integer", "minimum": -(2**63), "maximum": 2**64 - 1},
+)
+_F = Kind(_as_finite, {"type": "number"})
+_B = Kind(as_bool, {"type": "boolean"})
+_L = Kind(_as_list, {"type": "array"})
+_D = Kind(_as_dict, {"type": "object"})
+_SHARE = Kind(_bounded(_as_finite, ge=0, le=1), {"type": "number", "minimum": 0, "maximum": 1})
+_TASK = Kind(_up_to(MAX_TASK), {"type": "string", "maxLength": MAX_TASK})
+_PICTURE = Kind(_as_str, PICTURE)
+_PICTURES = Kind(_as_list, {"type": "array", "items": PICTURE})
+
+_MAX_BLUR_PX = 255
+"""Widest blur of a mask. Guard: the user interface of A1111 goes to 64, and the time grows with it."""
+
+_BLUR = Kind(
+    _bounded(_as_int, ge=-_MOST, le=_MAX_BLUR_PX), {"type": "integer", "minimum": 0, "maximum": _MAX_BLUR_PX}
+)
+
+_SIZE = {"minimum": 8, "maximum": 8192}
+_NOT_NULL = {"description": "Null is taken, and fails."}
+_COUNT = {"minimum": 1, "maximum": 100}
+_CFG = Kind(_as_float, {"type": "number"})
 
 _SHARED: dict[str, Spec] = {
-    "prompt": Spec(_S, ""),
-    "negative_prompt": Spec(_S, ""),
-    "styles": Spec(_strings),
-    "seed": Spec(_I, -1),
-    "subseed": Spec(_I, -1),
-    "subseed_strength": Spec(_F, 0),
+    "prompt": Spec(_S, "", says=_NOT_NULL),
+    "negative_prompt": Spec(_S, "", says=_NOT_NULL),
+    "styles": Spec(Kind(_strings, {"type": "array", "items": {"type": "string", "maxLength": MAX_TEXT}})),
+    "seed": Spec(_SEED, -1),
+    "subseed": Spec(_SEED, -1),
+    "subseed_strength": Spec(_F, 0, says=_NOT_NULL),
     "seed_resize_from_h": Spec(_I, -1),
     "seed_resize_from_w": Spec(_I, -1),
     "sampler_name": Spec(_S),
     "scheduler": Spec(_S),
-    "batch_size": Spec(_I, 1),
-    "n_iter": Spec(_I, 1),
-    "steps": Spec(_I, 50),
-    "cfg_scale": Spec(_F, 7.0),
-    "width": Spec(_I, 512),
-    "height": Spec(_I, 512),
+    "batch_size": Spec(_I, 1, says=_COUNT),
+    "n_iter": Spec(_I, 1, says=_COUNT),
+    "steps": Spec(_I, 50, says={"minimum": 1}),
+    "cfg_scale": Spec(_CFG, 7.0, says={"minimum": -(10**6), "maximum": 10**6}),
+    "width": Spec(_I, 512, says=_SIZE),
+    "height": Spec(_I, 512, says=_SIZE),
     "restore_faces": Spec(_B),
     "tiling": Spec(_B),
     "do_not_save_samples": Spec(_B, False),
@@ -231,7 +281,7 @@ _LAST: dict[str, Spec] = {
     "alwayson_scripts": Spec(_D, {}, nullable=False),
     "infotext": Spec(_S),
 }
-_NAMES: dict[str, Spec] = {"force_task_id": Spec(_S), "sampler_index": Spec(_S, "Euler", nullable=False)}
+_NAMES: dict[str, Spec] = {"force_task_id": Spec(_TASK), "sampler_index": Spec(_S, "Euler", nullable=False)}
 
 TXT2IMG: dict[str, Spec] = {
     **_SHARED,
@@ -255,53 +305,56 @@ TXT2IMG: dict[str, Spec] = {
 IMG2IMG: dict[str, Spec] = {
     **_SHARED,
     "denoising_strength": Spec(_F, 0.75, nullable=False),
-    "init_images": Spec(_L),
+    "init_images": Spec(_PICTURES, says={"minItems": 1}),
     "resize_mode": Spec(_I, 0),
     "image_cfg_scale": Spec(_F),
-    "mask": Spec(_S),
-    "mask_blur_x": Spec(_I, 4),
-    "mask_blur_y": Spec(_I, 4),
-    "mask_blur": Spec(_I),
+    "mask": Spec(_PICTURE),
+    "mask_blur_x": Spec(_BLUR, 4),
+    "mask_blur_y": Spec(_BLUR, 4),
+    "mask_blur": Spec(_BLUR),
     "mask_round": Spec(_B, True),
     "inpainting_fill": Spec(_I, 0),
     "inpaint_full_res": Spec(_B, True),
     "inpaint_full_res_padding": Spec(_I, 0),
     "inpainting_mask_invert": Spec(_I, 0),
     "initial_noise_multiplier": Spec(_F),
-    "latent_mask": Spec(_S),
+    "latent_mask": Spec(_PICTURE, says={"type": "null", "description": "Any fails, as on A1111."}),
     **_NAMES,
     "include_init_images": Spec(_B, False, nullable=False),
     **_LAST,
 }
 
+_SIDE = Kind(_bounded(_as_int, ge=1, le=_MOST), {"type": "integer", "minimum": 1, "maximum": _MOST})
 _UPSCALING: dict[str, Spec] = {
-    "resize_mode": Spec(_zero_or_one, 0, nullable=False),
+    "resize_mode": Spec(Kind(_zero_or_one, {"type": "integer", "enum": [0, 1]}), 0, nullable=False),
     "show_extras_results": Spec(_B, True, nullable=False),
-    "gfpgan_visibility": Spec(_share, 0, nullable=False),
-    "codeformer_visibility": Spec(_share, 0, nullable=False),
-    "codeformer_weight": Spec(_share, 0, nullable=False),
-    "upscaling_resize": Spec(_bounded(_F, gt=0), 2, nullable=False),
-    "upscaling_resize_w": Spec(_bounded(_I, ge=1), 512, nullable=False),
-    "upscaling_resize_h": Spec(_bounded(_I, ge=1), 512, nullable=False),
+    "gfpgan_visibility": Spec(_SHARE, 0, nullable=False),
+    "codeformer_visibility": Spec(_SHARE, 0, nullable=False),
+    "codeformer_weight": Spec(_SHARE, 0, nullable=False),
+    "upscaling_resize": Spec(
+        Kind(_bounded(_as_finite, gt=0), {"type": "number", "exclusiveMinimum": 0}), 2, nullable=False
+    ),
+    "upscaling_resize_w": Spec(_SIDE, 512, nullable=False),
+    "upscaling_resize_h": Spec(_SIDE, 512, nullable=False),
     "upscaling_crop": Spec(_B, True, nullable=False),
     "upscaler_1": Spec(_S, "None", nullable=False),
     "upscaler_2": Spec(_S, "None", nullable=False),
-    "extras_upscaler_2_visibility": Spec(_share, 0, nullable=False),
+    "extras_upscaler_2_visibility": Spec(_SHARE, 0, nullable=False),
     "upscale_first": Spec(_B, False, nullable=False),
 }
-EXTRA_SINGLE: dict[str, Spec] = {**_UPSCALING, "image": Spec(_S, "", nullable=False)}
+EXTRA_SINGLE: dict[str, Spec] = {**_UPSCALING, "image": Spec(_PICTURE, "", nullable=False)}
 EXTRA_BATCH: dict[str, Spec] = {**_UPSCALING, "imageList": Spec(_L, nullable=False, required=True)}
 FILE_DATA: dict[str, Spec] = {
-    "data": Spec(_S, nullable=False, required=True),
+    "data": Spec(_PICTURE, nullable=False, required=True),
     "name": Spec(_S, nullable=False, required=True),
 }
-PNG_INFO: dict[str, Spec] = {"image": Spec(_S, nullable=False, required=True)}
+PNG_INFO: dict[str, Spec] = {"image": Spec(_PICTURE, nullable=False, required=True)}
 INTERROGATE: dict[str, Spec] = {
-    "image": Spec(_S, "", nullable=False),
+    "image": Spec(_PICTURE, "", nullable=False),
     "model": Spec(_S, "clip", nullable=False),
 }
 TASK_PROGRESS: dict[str, Spec] = {
-    "id_task": Spec(_S),
+    "id_task": Spec(_TASK),
     "id_live_preview": Spec(_I, -1),
     "live_preview": Spec(_B, True),
 }

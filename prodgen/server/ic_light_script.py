@@ -27,6 +27,10 @@ IcLightDialect = Literal["v1", "v2", "v15"]
 Segment = Callable[[RgbImage], Matte]
 """Finds the product in a photograph."""
 
+MAX_DETAIL_RADIUS_PX = 255
+"""Widest blur of the detail; with a wider one its picture is missing. Guard: the extension offers up to 9,
+and the time grows with it."""
+
 GREY = 127
 """The extension's neutral backdrop, 8 bit."""
 
@@ -264,7 +268,7 @@ def _model(name: object) -> str:
 def _radius(value: object) -> int:
     try:
         return int(value)  # type: ignore[call-overload, no-any-return]  # anything may come; see below
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _Swallowed from None
 
 
@@ -335,7 +339,7 @@ def light_gradient(source: str, width: int, height: int) -> Pixels:
 def detail_picture(unit: IcLightUnit, result: Pixels) -> Pixels | None:
     """Return a result with the foreground's fine detail added; None where OpenCV fails (an even radius)."""
     radius = unit.detail_radius_px
-    if unit.subject is None or radius < 1 or radius % 2 == 0:
+    if unit.subject is None or radius % 2 == 0 or not 1 <= radius <= MAX_DETAIL_RADIUS_PX:
         return None
     height, width = result.shape[:2]
     source = unit.subject.pixels[..., :3] if unit.detail_raw else on_grey(unit.subject)

@@ -15,6 +15,10 @@ from typing import Any
 from prodgen.server.sampling import CallResults, DrawingCall
 
 _PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+MAX_PAIRS = 10_000
+"""Most characters of the line with the pairs; a longer one is text. Guard: the time to find them grows with
+its square, and the longest lines have some thousand."""
+
 _SIZE = re.compile(r"^(\d+)x(\d+)$")
 
 
@@ -113,7 +117,7 @@ def read_infotext(text: str) -> dict[str, Any]:
     """Return what an infotext says, values as text; sizes as two entries, "Size-1" and "Size-2"."""
     lines = text.strip().split("\n")
     last = lines.pop() if lines else ""
-    if len(_PAIR.findall(last)) < 3:
+    if len(last) > MAX_PAIRS or len(_PAIR.findall(last)) < 3:
         lines.append(last)
         last = ""
     result: dict[str, Any] = {}
@@ -168,17 +172,17 @@ _INVENTED: dict[str, Any] = {
     "Refiner switch by sampling steps": False,
 }
 
-_FIELDS: dict[str, tuple[str, type]] = {
-    "Prompt": ("prompt", str),
-    "Negative prompt": ("negative_prompt", str),
-    "Steps": ("steps", int),
-    "Sampler": ("sampler_name", str),
-    "Schedule type": ("scheduler", str),
-    "CFG scale": ("cfg_scale", float),
-    "Seed": ("seed", int),
-    "Size-1": ("width", int),
-    "Size-2": ("height", int),
-    "Denoising strength": ("denoising_strength", float),
+_FIELDS = {
+    "Prompt": "prompt",
+    "Negative prompt": "negative_prompt",
+    "Steps": "steps",
+    "Sampler": "sampler_name",
+    "Schedule type": "scheduler",
+    "CFG scale": "cfg_scale",
+    "Seed": "seed",
+    "Size-1": "width",
+    "Size-2": "height",
+    "Denoising strength": "denoising_strength",
 }
 
 
@@ -189,10 +193,10 @@ def fill_from_infotext(body: dict[str, Any]) -> dict[str, Any]:
         return body
     read = read_infotext(text)
     filled = dict(body)
-    for key, (name, kind) in _FIELDS.items():
+    for key, name in _FIELDS.items():
         if key in read and body.get(name) is None:
-            filled[name] = kind(read[key])
-    if "Clip skip" in read:
-        overrides = {"CLIP_stop_at_last_layers": int(read["Clip skip"])}
-        filled["override_settings"] = {**overrides, **(body.get("override_settings") or {})}
+            filled[name] = read[key]
+    sent = body.get("override_settings") or {}
+    if read.get("Clip skip", "").isdecimal() and isinstance(sent, Mapping):
+        filled["override_settings"] = {"CLIP_stop_at_last_layers": int(read["Clip skip"][:9]), **sent}
     return filled

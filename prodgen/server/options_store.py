@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 from prodgen.server.engine import ModelFile
-from prodgen.server.wire import Crashed
+from prodgen.server.wire import Crashed, Refused
+
+MAX_OPTION = 100_000
+"""Most characters of one option's value in JSON, as it stays. Guard: all of A1111's have 20 000 together."""
 
 
 @cache
@@ -67,28 +71,37 @@ class OptionsStore:
         if value == default or isinstance(default, bool) or not isinstance(default, (int, float)):
             return value
         try:
-            return float(value)
-        except (TypeError, ValueError):
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not math.isfinite(number):
             text = (
                 f"1 validation error for Options\nresponse -> {key}\n"
                 "  value is not a valid float (type=type_error.float)"
             )
-            raise Crashed("ValidationError", text) from None
+            raise Crashed("ValidationError", text)
+        return number
 
     def post(self, values: Mapping[str, Any]) -> None:
         """Store options for all callers, as POST /options does: any type, one after the other.
 
         Raises:
             Crashed: At the first unknown key, or for an unknown checkpoint, which is looked at first.
+            Refused: At the first value that is too large.
         """
         name = values.get("sd_model_checkpoint")
         model = self.find_checkpoint(name)
         if name is not None and model is None:
             raise Crashed("RuntimeError", f"model {name!r} not found")
         for key, value in values.items():
-            if key not in self._defaults:
-                raise Crashed("KeyError", repr(key))
+            self._check(key, value)
             self._values[key] = model.title if model and key == "sd_model_checkpoint" else value
+
+    def _check(self, key: str, value: object) -> None:
+        if key not in self._defaults:
+            raise Crashed("KeyError", repr(key))
+        if len(json.dumps(value)) > MAX_OPTION:
+            raise Refused(413, f"an option has at most {MAX_OPTION} characters; {key} has more")
 
     @contextmanager
     def overridden(self, values: Mapping[str, Any] | None, *, restore: bool) -> Iterator[None]:
@@ -96,6 +109,7 @@ class OptionsStore:
 
         Raises:
             Crashed: At the first unknown key.
+            Refused: At the first value that is too large.
         """
         overrides = dict(values or {})
         if "sd_model_checkpoint" in overrides and not self.find_checkpoint(overrides["sd_model_checkpoint"]):
@@ -104,8 +118,7 @@ class OptionsStore:
         before = {key: self._values[key] for key in overrides if key in self._values}
         try:
             for key, value in overrides.items():
-                if key not in self._defaults:
-                    raise Crashed("KeyError", repr(key))
+                self._check(key, value)
                 self._values[key] = value
             yield
         finally:

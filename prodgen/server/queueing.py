@@ -20,6 +20,11 @@ REMEMBERED = 16
 """Finished tasks that are remembered, as many as the real server keeps."""
 
 
+KEPT_PENDING = 1000
+"""Names of waiting tasks that are kept; the oldest go first. Guard: ten times the calls that may wait, as the
+names of those that failed before they began stay."""
+
+
 class CallerLeft(Exception):  # noqa: N818 - named after what happened
     """Whoever waited for the lock has hung up meanwhile."""
 
@@ -156,6 +161,8 @@ class Tasks:
         """Put a call into the queue."""
         with self._lock:
             self._pending[task] = time.monotonic()
+            while len(self._pending) > KEPT_PENDING:
+                del self._pending[next(iter(self._pending))]
 
     def start(self, task: str) -> None:
         """Take a call out of the queue and make it the running one."""

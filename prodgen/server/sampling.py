@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from prodgen.codecs import MAX_SIDE_PX
 from prodgen.server import inpainting
 from prodgen.server.engine import BatchOrder, HiresPass, ModelFile
 from prodgen.server.ic_light_script import OFF, IcLightUnit, detail_picture
@@ -27,6 +28,9 @@ MODEL_WIDTH = 320
 
 MAX_SAMPLED_PX = 64_000_000
 """Larger requests fail as an allocator does."""
+
+SHORTEST_STEP_S = 0.001
+"""Seconds of one step with a delay, so that steps without number cost no time of the processor."""
 
 PREVIEW_SHRINK = 4
 """The cheap preview has a quarter of the result's size."""
@@ -100,7 +104,8 @@ def floored(fields: Mapping[str, Any]) -> tuple[int, int]:
             " Kernel size: (3 x 3). Kernel size can't be greater than actual input size"
         )
         raise Crashed("RuntimeError", text)
-    if width * height * 64 * max(1, fields["batch_size"]) > MAX_SAMPLED_PX:
+    area_px = width * height * 64 * max(1, fields["batch_size"])
+    if area_px > MAX_SAMPLED_PX or max(width, height) * 8 > MAX_SIDE_PX:
         text = (
             "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory:"
             f" you tried to allocate {width * height * 16} bytes. Error code 12 (Cannot allocate memory)"
@@ -124,7 +129,7 @@ def check_numbers(fields: Mapping[str, Any]) -> None:
         raise Crashed("ZeroDivisionError", "integer division or modulo by zero")
     if fields["steps"] < 0:
         raise Crashed("RuntimeError", "number of steps must be non-negative")
-    if math.isnan(fields["cfg_scale"]):
+    if not math.isfinite(fields["cfg_scale"]):
         raise nan_crash()
 
 
@@ -290,7 +295,9 @@ class _Progress:
         while (of_picture := self._of_delay()) < 1.0:  # step by step, as a slow GPU would
             self._state.advance(self._step(of_picture), preview)
             preview = None
-            self._state.stop.wait(min(1.0 - of_picture, 1.0 / self._steps) * self._delay_s)
+            self._state.stop.wait(
+                max(min(1.0 - of_picture, 1.0 / self._steps) * self._delay_s, SHORTEST_STEP_S)
+            )
         self._state.advance(self._step(1.0), preview)
         self._done = place + 1
         self._begun = time.monotonic()

@@ -22,6 +22,9 @@ from prodgen.server.queueing import FifoLock, JobState, Tasks
 KEPT_FILES = 64
 """Saved pictures kept for /file=, the oldest go first."""
 
+KEPT_BYTES = 256 * 1024 * 1024
+"""Bytes of saved pictures that are kept, together. Guard: 64 pictures of 1024 x 1024 in noise."""
+
 KEPT_RECORDS = 100_000
 """Entries of the render log, so that a server that runs for weeks does not grow."""
 
@@ -51,8 +54,11 @@ class SavedFiles:
         with self._lock:
             self._files.pop(path, None)
             self._files[path] = (content_type, data)
-            while len(self._files) > KEPT_FILES:
+            while len(self._files) > KEPT_FILES or self._bytes() > KEPT_BYTES:
                 self._files.popitem(last=False)
+
+    def _bytes(self) -> int:
+        return sum(len(data) for _, data in self._files.values())
 
     def get(self, path: str) -> tuple[str, bytes] | None:
         """Return content type and bytes, if there is such a picture."""
