@@ -13,6 +13,7 @@ from prodgen.client import scheduler_key
 from prodgen.replaying.makers.told_settings import size_of
 from prodgen.replaying.numbers_told import number_of, whole_number_of
 from prodgen.replaying.sampler_names import sampler_key, with_schedule_split
+from prodgen.schema import model_names
 
 LOSSY_FILE_PSNR_DB = 35.0
 """PSNR, in decibel, above which a difference may be the loss of JPEG or WebP alone.
@@ -87,6 +88,10 @@ def _is_same_value(key: str, one: str, other: str | None) -> bool:
         return sampler_key(with_schedule_split(one)[0]) == sampler_key(other)
     if key.endswith(("Schedule type", "schedule type")):
         return scheduler_key(one) == scheduler_key(other)
+    if key in ("Model", "VAE", "Refiner", "Hires checkpoint"):
+        return model_names.same_file(one, other)
+    if key in ("Model hash", "VAE hash"):  # of two kinds of hashes none can be compared
+        return one == other or model_names.same_hash(one, other) is not False
     size = size_of(one)
     if key == "Size" and size is not None:
         return size == size_of(other)

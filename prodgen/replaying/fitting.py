@@ -6,7 +6,7 @@ server for its lists; draws nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prodgen.client import scheduler_key
@@ -14,7 +14,7 @@ from prodgen.errors import UnknownNameError
 from prodgen.replaying.differences import Difference
 from prodgen.replaying.recorded import RecordedJob
 from prodgen.replaying.sampler_names import sampler_key
-from prodgen.schema import Capabilities, Checkpoint
+from prodgen.schema import Capabilities, Checkpoint, Lora, model_names
 from prodgen.text2image import Control, PictureJob
 
 if TYPE_CHECKING:
@@ -66,18 +66,17 @@ def fit_to_server(
         ("scheduler", have.schedulers, "schedulers"),
         ("hires_scheduler", have.schedulers, "schedulers"),
         ("hires_upscaler", (*have.latent_upscale_modes, *have.upscalers), "upscalers"),
-        ("vae", ("Automatic", "None", *have.vaes), "vaes" if "vaes" in have.answered else "modules"),
     ):
         value = getattr(job, name)
         if value is not None and listed in have.answered:
             kind = name.removesuffix("_name").replace("_", " ")
             changed[name] = _named(kind, value, known, differences, nothing=_REPLACED_BY[name])
-    changed["loras"] = tuple(
-        lora
-        for lora in job.loras
-        if "loras" not in have.answered
-        or _named("LoRA", lora.name, (*have.loras, *have.lora_aliases), differences, nothing="it is left out")
-    )
+    if job.vae is not None and have.answered & {"vaes", "modules"}:
+        known = ("Automatic", "None", *have.vaes)
+        found = have.find_vae(job.vae)
+        changed["vae"] = found or _named("vae", job.vae, known, differences, nothing=_REPLACED_BY["vae"])
+    if "loras" in have.answered:
+        changed["loras"] = tuple(_loras(job.loras, have, differences))
     if job.refiner is not None and have.find_checkpoint(job.refiner) is None:
         differences.append(
             Difference("Refiner", f"refiner {job.refiner!r} is not here: the picture is drawn without")
@@ -88,6 +87,17 @@ def fit_to_server(
     return job.model_copy(update=changed), tuple(differences)
 
 
+def _loras(wanted: Sequence[Lora], have: Capabilities, differences: list[Difference]) -> Iterator[Lora]:
+    """Yield the LoRAs that are here, by the server's names for them."""
+    for lora in wanted:
+        known = (*have.loras, *have.lora_aliases)
+        found = have.find_lora(lora.name) or _named(
+            "LoRA", lora.name, known, differences, nothing="it is left out"
+        )
+        if found is not None:
+            yield lora.model_copy(update={"name": found})
+
+
 def _checkpoint(recorded: RecordedJob, have: Capabilities, differences: list[Difference]) -> str | None:
     """Return the checkpoint to ask for; None if it is the one that the server has configured."""
     name, digest = recorded.checkpoint, recorded.checkpoint_hash
@@ -95,11 +105,9 @@ def _checkpoint(recorded: RecordedJob, have: Capabilities, differences: list[Dif
         return None
     same = _by_hash(digest, have) if digest else None
     if same is None and name:
-        same = have.find_checkpoint(name) or next(
-            (x for x in have.checkpoints if x.model_name.replace(",", "").replace(":", "") == name), None
-        )
-        here = same and (same.hash or (same.sha256 or "")[:10])
-        if same is not None and digest and here and len(digest) == len(here):
+        same = have.find_checkpoint(name)
+        if same is not None and model_names.same_hash(digest, same.sha256 or same.hash) is False:
+            here = same.hash or (same.sha256 or "")[:10]
             differences.append(
                 Difference("Model", f"checkpoint {name!r} was {digest}, and is {here} here: another file")
             )
@@ -116,9 +124,7 @@ def _checkpoint(recorded: RecordedJob, have: Capabilities, differences: list[Dif
 
 
 def _by_hash(digest: str, have: Capabilities) -> Checkpoint | None:
-    return next(
-        (x for x in have.checkpoints if digest in (x.hash, x.sha256, (x.sha256 or "")[: len(digest)])), None
-    )
+    return next((x for x in have.checkpoints if model_names.same_hash(digest, x.sha256 or x.hash)), None)
 
 
 def _named(
@@ -147,7 +153,11 @@ def _named(
 def _embeddings(hashes: str, have: Capabilities) -> list[Difference]:
     """Name the textual inversions that are missing; their names are then read as plain words."""
     names = [item.rpartition(":")[0].strip() for item in hashes.split(",") if ":" in item]
-    missing = [name for name in names if "embeddings" in have.answered and name not in have.embeddings]
+    missing = [
+        name
+        for name in names
+        if "embeddings" in have.answered and model_names.find(name, have.embeddings) is None
+    ]
     return [
         Difference("TI hashes", f"embedding {x!r} is not here: its name is read as words") for x in missing
     ]
