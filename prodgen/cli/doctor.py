@@ -30,7 +30,13 @@ MARK_WIDTH = len("warning")
     help="The same as URL. Default: auto, as for `prodgen shoot`.",
 )
 @click.option("--fix", is_flag=True, help="Put right what can be put right over the server's API.")
-@click.option("--quick", is_flag=True, help="Draw nothing; most faults of IC-Light then do not show.")
+@click.option("--quick", is_flag=True, help="Draw and try nothing; most faults of IC-Light then do not show.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Try every upscaler, LoRA, ControlNet model and VAE that is listed, for at most ten minutes.",
+)
 @click.option(
     "--timeout",
     "timeout_s",
@@ -54,6 +60,7 @@ def doctor(
     backend: str | None,
     fix: bool,
     quick: bool,
+    everything: bool,
     timeout_s: float,
     dialect: str | None,
     outputs: Path,
@@ -62,8 +69,9 @@ def doctor(
 
     The server at URL is examined, what it has, and this machine.
 
-    A few tiny pictures are drawn, unless the server works for another caller. Its options stay as they
-    are. Exit code 1 if something is broken; warnings do not count.
+    A few tiny pictures are drawn, unless the server works for another caller; some show whether what it
+    lists works at all. Its options stay as they are. Exit code 1 if something is broken; warnings do not
+    count.
 
     \b
         prodgen doctor http://127.0.0.1:7860
@@ -73,7 +81,11 @@ def doctor(
 
     if url and backend and url != backend:
         raise click.UsageError("URL and --backend name two servers; give one of them")
-    how = ExamineOptions(dialect=dialect, draws=not quick, timeout_s=timeout_s, outputs=outputs)
+    if quick and everything:
+        raise click.UsageError("--quick tries nothing and --all everything; give one of them")
+    how = ExamineOptions(
+        dialect=dialect, draws=not quick, tries_everything=everything, timeout_s=timeout_s, outputs=outputs
+    )
     to = printer()
     with _waiting(quiet=to.hides_progress):
         report = examine(url or backend or "auto", how=how, fixes=fix)

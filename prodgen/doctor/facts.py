@@ -12,6 +12,7 @@ from typing import Any
 
 from prodgen.client import Extension, Memory
 from prodgen.dialects import A1111
+from prodgen.doctor.listed_things import ListedKind, listed
 from prodgen.errors import ProdgenError
 from prodgen.schema import Capabilities
 
@@ -29,6 +30,24 @@ class RelightTrial:
     """Whether the server could not send the picture, so that its file was fetched."""
     is_patched: bool = False
     """Whether the text "False" stood in a picture's place, as after an old patch of api.py."""
+    patched: str = ""
+    """Title of the checkpoint that prodgen's bridge saw drawing relit; "" if it does not say."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Outcome of trying one thing that the server lists."""
+
+    kind: ListedKind
+    name: str
+    error: ProdgenError | None = None
+    changes_nothing: bool = False
+    """Whether the picture with it is the one that comes without it, or by plain resizing."""
+
+    @property
+    def works(self) -> bool:
+        """Whether it was seen to do something."""
+        return self.error is None and not self.changes_nothing
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,14 @@ class DrawingTrials:
     """Whether an option was still overridden after the call; it was set back then."""
     relit: Mapping[str, RelightTrial] = field(default_factory=dict)
     """IC-Light's mode (fc or fbc) -> outcome."""
+    attempts: tuple[Attempt, ...] = ()
+    """Things of the server's lists that were tried."""
+    cut_short: str = ""
+    """Why not everything was tried that was to be; "" if all was."""
+
+    def of_kind(self, kind: ListedKind) -> tuple[Attempt, ...]:
+        """Return the attempts with things of that kind."""
+        return tuple(attempt for attempt in self.attempts if attempt.kind == kind)
 
 
 @dataclass(frozen=True)
@@ -91,11 +118,17 @@ class SetupFacts:
     options: Mapping[str, Any] | None = None
     options_error: str = ""
     extensions: tuple[Extension, ...] | None = None
+    controlnet_models: tuple[str, ...] = ()
     memory: Memory | None = None
     is_idle: bool | None = None
     clock_ahead_s: float | None = None
     """Seconds by which the server's clock is ahead of ours."""
     trials: DrawingTrials = field(default_factory=DrawingTrials)
+
+    @property
+    def listed(self) -> Mapping[ListedKind, tuple[str, ...]]:
+        """Names that the server lists and a picture could try, by kind."""
+        return listed(self.capabilities, self.controlnet_models) if self.capabilities else {}
 
     @property
     def backend(self) -> str:

@@ -21,6 +21,7 @@ from prodgen.client import Client, is_listening, parse_address
 from prodgen.dialects import A1111, by_name, by_version
 from prodgen.doctor import trials
 from prodgen.doctor.facts import DrawingTrials, LocalFacts, SetupFacts
+from prodgen.doctor.listed_things import to_try
 from prodgen.errors import (
     BackendError,
     BackendTimeoutError,
@@ -39,6 +40,12 @@ QUICK_S = 10.0
 ASKING_S = 90.0
 """Time limit of all such questions together. Chosen: nine questions of `QUICK_S` each."""
 
+TRYING_S, TRYING_ALL_S = 60.0, 600.0
+"""Time limits of trying what is listed: the usual few things, and everything.
+
+Chosen: a ControlNet model of 1.4 GB is read from disk in some ten seconds, a LoRA in one.
+"""
+
 PAGE_PORT, NO_PAGE_PORT = 7860, 7861
 """Ports of A1111 with its page and with --nowebui. Source: A1111 1.10.1, modules/cmd_args.py and webui.py."""
 
@@ -54,6 +61,8 @@ class ExamineOptions:
     transport: httpx.BaseTransport | None = None
     draws: bool = True
     """Whether a few tiny pictures are drawn, without which most faults of IC-Light do not show."""
+    tries_everything: bool = False
+    """Whether all that the server lists is tried, in place of what recipes use and one of each kind."""
     timeout_s: float = 180.0
     """Time limit of one such picture; the server may have to load a model first."""
     outputs: Path = Path("outputs")
@@ -153,6 +162,7 @@ def _ask(client: Client, facts: SetupFacts) -> SetupFacts:
         options=known,
         options_error=options_error,
         extensions=_or_none(client.service.extensions),
+        controlnet_models=(_or_none(client.controlnet.models) or ()) if capabilities.controlnet else (),
         memory=_or_none(client.service.memory),
         is_idle=_or_none(client.is_idle),
         clock_ahead_s=_or_none(client.service.clock_ahead_s),
@@ -186,13 +196,17 @@ def _try_out(facts: SetupFacts, how: ExamineOptions, client: Client) -> DrawingT
     if facts.is_idle is False:
         return DrawingTrials(why_not="the server works for another caller now")
 
+    trying_s = TRYING_ALL_S if how.tries_everything else TRYING_S
+
     def draw() -> DrawingTrials:
         # The client guards options against leaks, and the trial is to show whether the server leaks them.
         with client.sibling(timeout_s=how.timeout_s, guards_options=False) as drawing:
-            return trials.draw(drawing, facts.options or {})
+            things = to_try(facts.listed, everything=how.tries_everything)
+            return trials.draw(drawing, facts.options or {}, things=things, trying_s=trying_s)
 
     try:
-        return within(trials.MOST_PICTURES * how.timeout_s, facts.address, draw)
+        # What is tried last may begin just before the time is up.
+        return within((trials.MOST_PICTURES + 1) * how.timeout_s + trying_s, facts.address, draw)
     except ProdgenError as error:
         return DrawingTrials(error=error)
 

@@ -136,10 +136,15 @@ def drawing(facts: SetupFacts) -> Finding | None:
         return Finding("drawing", "OK" if not remedy else "warning", trials.why_not, remedy)
     if trials.error is not None:
         reason = getattr(trials.error, "reason", trials.error)
-        return Finding(
-            "drawing", "broken", f"a plain 64x64 picture failed: {reason}", "look at the server's console"
-        )
+        return Finding("drawing", "broken", f"a plain 64x64 picture failed: {reason}", _console(facts))
     return Finding("drawing", "OK", "a plain 64x64 picture came whole")
+
+
+def _console(facts: SetupFacts) -> str:
+    """Return where the server's console says more than its answer, and after which words."""
+    if facts.dialect is None or facts.dialect.name == "sdcpp":
+        return "the server's console says more, in its last lines"
+    return "the server's console says more, after 'API error: POST' and in the traceback below it"
 
 
 def option_store(facts: SetupFacts) -> Finding | None:

@@ -6,12 +6,13 @@ Each check is a pure function of the facts; it returns None where it does not ap
 from __future__ import annotations
 
 from prodgen.client import PREFERRED_UPSCALERS, scheduler_key
+from prodgen.doctor import tried_checks
 from prodgen.doctor.facts import SetupFacts
 from prodgen.doctor.findings import Finding
+from prodgen.doctor.listed_things import OPTIONAL_LORAS
 from prodgen.shots import Recipe, builtin_recipes
 
-OPTIONAL_LORAS = ("more_details", "SDXLrender_v2.0")
-"""LoRAs that `run.py` applies where the server has them."""
+GET_UPSCALER = "put RealESRGAN_x4plus.pth into models/RealESRGAN (download_weights.sh does)"
 
 GET_LORAS = "fetch them with download_weights.sh, or put the files into models/Lora; they are optional"
 
@@ -60,10 +61,18 @@ def upscaler(facts: SetupFacts) -> Finding | None:
             "upscaler",
             "warning",
             f"no upscaling model is there; scenes are enlarged by {best or 'interpolation'}",
-            "put RealESRGAN_x4plus.pth into models/RealESRGAN (download_weights.sh does)",
+            GET_UPSCALER,
             "refresh lists",
         )
-    return Finding("upscaler", "OK", f"{best!r} enlarges scenes")
+    tried = {attempt.name: attempt for attempt in facts.trials.of_kind("upscaler")}
+    if best not in tried:
+        return Finding("upscaler", "OK", f"{best!r} is listed for scenes; it was not tried")
+    if not tried[best].works:
+        what = tried_checks.what_came(tried[best])
+        return Finding(
+            "upscaler", "broken", f"{what}; scenes are enlarged by it", tried_checks.REMEDIES["upscaler"]
+        )
+    return tried_checks.judged(facts, "upscaler", f"{best!r} enlarges scenes, and does more than resize them")
 
 
 def loras(facts: SetupFacts) -> Finding | None:
@@ -71,10 +80,15 @@ def loras(facts: SetupFacts) -> Finding | None:
     have = facts.capabilities
     if have is None or "loras" not in have.answered:
         return None
-    missing = [name for name in OPTIONAL_LORAS if name not in (*have.loras, *have.lora_aliases)]
+    tried = facts.trials.of_kind("LoRA")
+    if not all(attempt.works for attempt in tried):
+        return tried_checks.judged(facts, "LoRA", "")
+    missing = [name for name in OPTIONAL_LORAS if have.find_lora(name) is None]
     if missing:
         what = f"{_names(missing)} missing; run.py leaves out what is not there"
         return Finding("LoRAs", "warning", what, GET_LORAS, "refresh lists")
+    if tried:
+        return tried_checks.judged(facts, "LoRA", "")
     if not have.tells_lora_hashes:
         return Finding(
             "LoRAs",
@@ -82,7 +96,7 @@ def loras(facts: SetupFacts) -> Finding | None:
             "its answers do not tell which LoRAs were applied",
             "turn on its option 'Add Lora hashes to infotext'",
         )
-    return Finding("LoRAs", "OK", _names(OPTIONAL_LORAS))
+    return Finding("LoRAs", "OK", f"{_names(OPTIONAL_LORAS)} are listed; they were not tried")
 
 
 def checkpoint(facts: SetupFacts) -> Finding | None:

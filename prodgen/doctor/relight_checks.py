@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from prodgen.dialects.a1111 import IC_LIGHT_REMEDY
 from prodgen.dialects.abilities import can
-from prodgen.dialects.ic_light import TITLE
+from prodgen.dialects.ic_light import TITLE, spelling_of
 from prodgen.doctor.facts import SetupFacts
 from prodgen.doctor.findings import Finding
 from prodgen.doctor.health import release
@@ -16,6 +16,9 @@ from prodgen.errors import BRIDGE_REMEDY, ResultNotSentError
 BRIDGE_TITLE = "prodgen bridge"
 BRIDGE_VERSION = "1.1.0"
 """Version of the extension that comes with this prodgen."""
+
+SCRIPT_FAULT = "'Error loading script: ' with a name of IC-Light's"
+"""What A1111 prints for a script that does not load. Source: its modules/script_loading.py and scripts.py."""
 
 FIRST_RELEASE = (1, 10)
 """First release of A1111 with the hook that IC-Light needs, process_before_every_sampling."""
@@ -34,7 +37,8 @@ def extension(facts: SetupFacts) -> Finding | None:
         return None
     if have.ic_light is not None:
         models = f", with {' and '.join(have.ic_light_models)}" if have.ic_light_models else ""
-        return Finding("IC-Light", "OK", f"takes {SPELLINGS[have.ic_light]}{models}")
+        what = f"takes {SPELLINGS[have.ic_light]}{models}"
+        return _several(facts, what) or Finding("IC-Light", "OK", what)
     script = have.script(TITLE, is_img2img=False)
     if script is not None:
         return Finding(
@@ -49,8 +53,39 @@ def extension(facts: SetupFacts) -> Finding | None:
         return Finding(
             "IC-Light", "warning", f"{facts.dialect.title} cannot run it", "use --recipe inpaint there"
         )
+    return _not_there(facts)
+
+
+def _several(facts: SetupFacts, used: str) -> Finding | None:
+    """Return the warning that more than one IC-Light is installed: a server takes the first of that title."""
+    have = facts.capabilities
+    scripts = have.scripts if have else ()
+    found = [x for x in scripts if x.name.lower() == TITLE.lower() and not x.is_img2img]
+    if len(found) < 2:
+        return None
+    others = [spelling_of(script) for script in found[1:]]
+    named = " and ".join(SPELLINGS[x] if x else "arguments of an unknown kind" for x in others)
+    folders = [x.name for x in facts.extensions or () if "ic-light" in x.name.lower().replace("_", "-")]
+    where = f" (folders {' and '.join(map(repr, folders))})" if len(folders) > 1 else ""
     return Finding(
-        "IC-Light", "broken", "it is not installed; the recipe 'relight' needs it", IC_LIGHT_REMEDY
+        "IC-Light",
+        "warning",
+        f"{len(found)} are installed{where}: the first is used, which {used}; the other takes {named}",
+        "keep one: switch the other off on the page's Extensions tab, or move its folder away, and restart",
+    )
+
+
+def _not_there(facts: SetupFacts) -> Finding:
+    """Return what is known where no script of that title is loaded and no folder of it is listed."""
+    what = "its script is not loaded, and the recipe 'relight' needs it"
+    if facts.extensions:
+        return Finding("IC-Light", "broken", f"{what}; no folder of it is listed", IC_LIGHT_REMEDY)
+    return Finding(
+        "IC-Light",
+        "broken",
+        f"{what}; whether its folder is there is not known: the server lists no extension, and it lists none "
+        "whose git checkout is not on a branch",
+        f"if the folder is there, look in the server's console for {SCRIPT_FAULT}; else {IC_LIGHT_REMEDY}",
     )
 
 
@@ -72,7 +107,7 @@ def _did_not_load(facts: SetupFacts) -> Finding:
             f"{what}: it is loaded before the patcher that it needs ({patcher!r} sorts after it)",
             f"rename the folder {patcher!r} to 'aa-{patcher}' and restart (install_backend.sh does)",
         )
-    return Finding("IC-Light", "broken", what, "the server's console says why at its start")
+    return Finding("IC-Light", "broken", what, f"the server's console says why at its start: {SCRIPT_FAULT}")
 
 
 def relights_to_prompt(facts: SetupFacts) -> Finding | None:
@@ -122,7 +157,8 @@ def _why_not(facts: SetupFacts, model: str) -> str:
         return f"load an SD 1.5 checkpoint: IC-Light is made for SD 1.5, and {loaded!r} is an SDXL one"
     return (
         f"see that {model}.safetensors is in models/ic-light or models/unet, that sd-webui-model-patcher is "
-        "installed and an SD 1.5 checkpoint is loaded; the server's console says which is missing"
+        "installed and an SD 1.5 checkpoint is loaded; the server's console says which is missing, in lines "
+        "with 'IC-Light' or 'ic_light'"
     )
 
 
@@ -182,10 +218,12 @@ def bridge(facts: SetupFacts) -> Finding | None:
             return Finding(
                 "bridge",
                 "warning",
-                f"prodgen's bridge {version} is older than {BRIDGE_VERSION}",
+                f"prodgen's bridge {version} is older than {BRIDGE_VERSION}: it says 'applied' unchecked",
                 BRIDGE_REMEDY,
             )
-        return Finding("bridge", "OK", f"prodgen's bridge {version}")
+        patched = next((x.patched for x in facts.trials.relit.values() if x.patched), "")
+        model = f"; the model that it saw relight is {patched!r}" if patched else ""
+        return Finding("bridge", "OK", f"prodgen's bridge {version}{model}")
     return Finding(
         "bridge",
         "warning",

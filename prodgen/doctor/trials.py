@@ -1,15 +1,15 @@
-"""Draws a few tiny pictures to see whether IC-Light relights and whether options leak: no list shows that.
+"""Draws a few tiny pictures to see whether IC-Light relights, options leak and listed things work.
 
-At most `MOST_PICTURES` pictures of 64 x 64 pixels in two steps. Other callers' work is neither stopped nor
-overtaken, and every option that was overridden is set back, also after an error. On a server that can only
-save its pictures, files prodgen-*.png stay in its output folder.
+At most `MOST_PICTURES` pictures of 64 x 64 pixels in two steps, and those of `tryouts` within their time.
+Other callers' work is neither stopped nor overtaken, and every option that was overridden is set back, also
+after an error. On a server that can only save its pictures, files prodgen-*.png stay in its output folder.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,20 +17,27 @@ import numpy as np
 
 from prodgen.client import Client
 from prodgen.doctor.facts import DrawingTrials, RelightTrial
+from prodgen.doctor.listed_things import ListedKind
+from prodgen.doctor.tryouts import TriedThings, Tryouts, overridden_by
 from prodgen.errors import BackendError, ProdgenError, UnsupportedFeatureError
 from prodgen.images import RgbImage
-from prodgen.schema import Capabilities, ICLight, Txt2Img
+from prodgen.schema import Capabilities, Generation, ICLight, Txt2Img
 
 log = logging.getLogger(__name__)
+
+SAME_LEVELS = 0.5
+"""Mean difference, in 8-bit levels, below which a relit picture counts as the plain one.
+
+Chosen: a GPU's arithmetic may differ in the last bit, and a relit product differs by tens of levels.
+"""
+
+PATCHED_KEY = "IC-Light patched"
+"""Key under which prodgen's bridge, from 1.1.0 on, names the checkpoint that it saw drawing relit."""
 
 SIDE_PX = 64
 STEPS = 2
 MOST_PICTURES = 6
-
-SAME_LEVELS = 0.5
-"""Mean difference, in 8-bit levels, below which two pictures count as the same.
-
-Chosen: a GPU's arithmetic may differ in the last bit."""
+"""Most pictures beside those that try what is listed: plain ones, and IC-Light's in its ways to be sent."""
 
 HARMLESS_WORDS: Mapping[str, str] = {
     "grid_text_active_color": "#010101",
@@ -65,12 +72,16 @@ Setting an option back saves it, and a saved option no longer leaks while all ot
 options the second examination would find a healthy server."""
 
 
-def draw(client: Client, options: Mapping[str, Any]) -> DrawingTrials:
+def draw(
+    client: Client, options: Mapping[str, Any], *, things: Sequence[tuple[ListedKind, str]], trying_s: float
+) -> DrawingTrials:
     """Draw the pictures and return what they show.
 
     Args:
         client: Client of a server that answers; it must not guard options.
         options: The server's options, as they are now.
+        things: Things of its lists to try, the most important first.
+        trying_s: Time limit for trying them.
 
     Raises:
         BackendError: If overridden options cannot be set back.
@@ -79,7 +90,37 @@ def draw(client: Client, options: Mapping[str, Any]) -> DrawingTrials:
     relit = {}
     if plain.picture is not None and client.capabilities.ic_light is not None and _relights(client):
         relit = {mode: _relit(client, unit, plain.picture) for mode, unit in _units().items()}
-    return DrawingTrials("", plain.error, client.version, plain.options, plain.has_leaked, relit)
+    tried = TriedThings()
+    if plain.picture is not None and things:
+        tried = _tried(client, options, plain.picture, things, trying_s)
+    return DrawingTrials(
+        "",
+        plain.error,
+        client.version,
+        plain.options,
+        plain.has_leaked,
+        relit,
+        attempts=tried.attempts,
+        cut_short=tried.cut_short,
+    )
+
+
+def _tried(
+    client: Client,
+    options: Mapping[str, Any],
+    plain: RgbImage,
+    things: Sequence[tuple[ListedKind, str]],
+    trying_s: float,
+) -> TriedThings:
+    def once(**fields: Any) -> tuple[RgbImage, str | None]:
+        drawn = client.txt2img(_request(client.capabilities, **fields))
+        return drawn.image, drawn.applied.vae
+
+    try:
+        return Tryouts(client, once, plain).run(things, within_s=trying_s)
+    finally:
+        if values := overridden_by(things, client, options):
+            _put_back(client, values)
 
 
 @dataclass(frozen=True)
@@ -163,6 +204,12 @@ def _units() -> dict[str, ICLight]:
     }
 
 
+def _told(drawn: Generation, key: str) -> str:
+    """Return what stands under a key of the server's report on extensions; "" if nothing does."""
+    report = drawn.info.get("extra_generation_params")
+    return str(report.get(key) or "") if isinstance(report, dict) else ""
+
+
 def _relit(client: Client, unit: ICLight, plain: RgbImage) -> RelightTrial:
     try:
         drawn = client.txt2img(_request(client.capabilities, ic_light=unit))
@@ -174,4 +221,5 @@ def _relit(client: Client, unit: ICLight, plain: RgbImage) -> RelightTrial:
         is_plain=bool(difference < SAME_LEVELS),
         was_fetched=drawn.was_fetched,
         is_patched=drawn.is_missing_a_picture,
+        patched=_told(drawn, PATCHED_KEY),
     )

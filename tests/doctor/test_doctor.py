@@ -27,7 +27,7 @@ from prodgen.engines import load_engine
 from prodgen.engines.ibl.ibl_engine import CHECKPOINT, IblEngine
 from prodgen.engines.ibl.render import render
 from prodgen.engines.ibl.render_order import Rendering, RenderOrder
-from prodgen.errors import BackendTimeoutError, NotAppliedError
+from prodgen.errors import BackendFaultError, BackendTimeoutError, NotAppliedError
 from prodgen.schema import ScriptArgument, ScriptInfo
 from prodgen.server import ApiServer, ApiTransport, Behaviour
 from prodgen.server.app import HttpRequest
@@ -352,6 +352,75 @@ def test_an_unknown_spelling_is_not_guessed_at(facts):
     assert "7 arguments" in having(facts, ic_light=None, scripts=(script,)).named("IC-Light").what
 
 
+@pytest.mark.parametrize(
+    ("order", "used", "other"),
+    [
+        (("v1", "v2"), "takes one dict (huchenlei's)", "13 values (Haoming02's 2.0)"),
+        (("v2", "v1"), "takes 13 values (Haoming02's 2.0)", "one dict (huchenlei's)"),
+    ],
+)
+def test_two_ic_lights_are_both_named_and_which_is_used(order, used, other):
+    def listed(spelling: str) -> list[dict[str, object]]:
+        question = HttpRequest.of("GET", "/sdapi/v1/script-info", {}, b"")
+        return json.loads(real(ic_light=spelling).answer(question).body)
+
+    both = [script for spelling in order for script in listed(spelling) if script["name"] == "ic light"]
+    folders = [{"name": "sd-forge-ic-light"}, {"name": "ic_light_2"}, {"name": "sd-webui-model-patcher"}]
+    routes = {"/sdapi/v1/script-info": both, "/sdapi/v1/extensions": folders}
+
+    finding = examined(Altered(routes, checkpoints=("photon",)), draws=False).named("IC-Light")
+
+    assert finding.status == "warning"
+    assert finding.what.startswith("2 are installed (folders 'sd-forge-ic-light' and 'ic_light_2')")
+    assert f"the first is used, which {used}" in finding.what
+    assert f"the other takes {other}" in finding.what
+
+
+@pytest.mark.parametrize("extensions", [(), None])
+def test_a_server_that_lists_no_extension_proves_no_absence_of_one(facts, extensions):
+    have = dataclasses.replace(facts.capabilities, ic_light=None, scripts=())
+    finding = ill(facts, capabilities=have, extensions=extensions).named("IC-Light")
+
+    assert finding.status == "broken"
+    assert "not installed" not in finding.what
+    assert "whether its folder is there is not known" in finding.what
+    assert "'Error loading script: '" in finding.remedy
+
+
+def test_version_and_model_that_the_bridge_tells_are_told(facts):
+    relit = {"fc": RelightTrial(is_proven=True, patched="photon [1a2b]")}
+    trials = dataclasses.replace(facts.trials, relit=relit)
+
+    what = ill(facts, trials=trials).named("bridge").what
+
+    assert what == f"prodgen's bridge {BRIDGE_VERSION}; the model that it saw relight is 'photon [1a2b]'"
+
+
+def test_the_model_that_the_bridge_names_is_read_from_the_picture_that_was_relit():
+    class Bridged(ApiServer):
+        def answer(self, request: HttpRequest) -> HttpAnswer:
+            given = super().answer(request)
+            if not request.path.endswith("txt2img") or given.status != 200:
+                return given
+            drawn = json.loads(given.body)
+            info = json.loads(drawn["info"])
+            info["extra_generation_params"] |= {"prodgen bridge": "1.1.0", "IC-Light patched": "photon"}
+            return answer({**drawn, "info": json.dumps(info)})
+
+    server = Bridged(IblEngine(checkpoints=("photon",)), Behaviour(version="v1.10.1"))
+    found = gather("http://127.0.0.1:1", ExamineOptions(transport=ApiTransport(server), timeout_s=20))
+
+    assert found.trials.relit["fc"].patched == "photon"
+
+
+def test_a_drawing_that_fails_is_told_in_the_servers_words_with_the_place_in_its_console(facts):
+    error = BackendFaultError("http://x", "it failed (500): UniPC order must be < sampling steps")
+    finding = ill(facts, trials=DrawingTrials(error=error)).named("drawing")
+
+    assert "UniPC order must be < sampling steps" in finding.what
+    assert "'API error: POST'" in finding.remedy
+
+
 def test_a_missing_and_an_old_bridge_are_found(facts):
     old = ScriptInfo("prodgen bridge", True, False, (ScriptArgument("version", "1.0.0"),))
 
@@ -455,7 +524,8 @@ def test_few_and_tiny_pictures_are_drawn():
 
     examined(server)
 
-    assert len(server.render_log) <= 6
+    # Plain, fc and fbc in two ways to be sent; then the plain one again and two LoRAs.
+    assert len(server.render_log) <= 6 + 3
     assert {(record.width, record.height) for record in server.render_log} == {(64, 64)}
 
 
@@ -500,7 +570,6 @@ def test_a_version_that_contradicts_the_dialect_is_told(facts):
         ({"samplers": ("Euler",)}, "samplers", "broken"),
         ({"schedulers": ("Uniform",)}, "samplers", "broken"),
         ({"loras": ("other",)}, "LoRAs", "warning"),
-        ({"tells_lora_hashes": False}, "LoRAs", "warning"),
         ({"upscalers": ("None", "Lanczos")}, "upscaler", "warning"),
         ({"checkpoints": ()}, "checkpoints", "broken"),
     ],
@@ -510,6 +579,13 @@ def test_what_the_recipes_need_and_is_not_there_is_told(facts, changes, name, st
 
     assert found.status == status
     assert found.remedy
+
+
+def test_untold_hashes_of_loras_are_a_warning_unless_a_picture_shows_that_they_work(facts):
+    untold = dataclasses.replace(facts.capabilities, tells_lora_hashes=False)
+
+    assert ill(facts, capabilities=untold).named("LoRAs").status == "OK"
+    assert ill(facts, capabilities=untold, trials=DrawingTrials()).named("LoRAs").status == "warning"
 
 
 def test_missing_loras_make_the_server_read_its_folders_again():

@@ -1,0 +1,65 @@
+"""The things that a server only names in a list, and which of them an examination tries.
+
+A name in a list proves no weights: they may be missing, damaged, or made for another kind of model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, get_args
+
+from prodgen.client import PREFERRED_UPSCALERS
+from prodgen.schema import Capabilities
+
+ListedKind = Literal["upscaler", "LoRA", "ControlNet model", "VAE"]
+"""Kinds of things that a tiny picture shows to work."""
+
+KINDS: tuple[ListedKind, ...] = get_args(ListedKind)
+
+OPTIONAL_LORAS = ("more_details", "SDXLrender_v2.0")
+"""LoRAs that `run.py` applies where the server has them."""
+
+USUALLY_TRIED: Mapping[ListedKind, int] = {"upscaler": 2, "LoRA": 2, "ControlNet model": 1, "VAE": 1}
+"""Most things of each kind that are tried unless all are asked for.
+
+Chosen: what recipes and `run.py` use by name, and one of each other kind to see that the kind works at all.
+"""
+
+_RESAMPLING = {"lanczos", "nearest", "bicubic", "bilinear", "box", "hamming", "area"}
+_NOTHING_HERE = {"none", "latent"}
+"""Words in the names of upscalers that resample by a formula, or that enlarge no finished picture at all.
+
+Source: the lists of A1111, SD.Next and stable-diffusion.cpp.
+"""
+
+
+def is_resampling(upscaler: str) -> bool:
+    """Whether an upscaler of this name resamples by a formula; there are no weights that it could lack."""
+    words = _words(upscaler)
+    return bool(words & _RESAMPLING) and not words & _NOTHING_HERE
+
+
+def _words(name: str) -> set[str]:
+    return set(name.lower().replace("(", " ").replace("-", " ").split())
+
+
+def listed(have: Capabilities, controlnet_models: Iterable[str]) -> dict[ListedKind, tuple[str, ...]]:
+    """Return the names that the server lists, by kind, those first that prodgen uses by itself."""
+    by_use = [name for name in PREFERRED_UPSCALERS if name in have.upscalers]
+    loras = [name for name in map(have.find_lora, OPTIONAL_LORAS) if name is not None]
+    upscalers = (x for x in (*by_use, *have.upscalers) if not _words(x) & (_RESAMPLING | _NOTHING_HERE))
+    return {
+        "upscaler": tuple(dict.fromkeys(upscalers)),
+        "LoRA": tuple(dict.fromkeys((*loras, *have.loras))),
+        "ControlNet model": tuple(name for name in controlnet_models if name.lower() != "none"),
+        # Forge lists text encoders under the same name, which are no VAEs.
+        "VAE": have.vaes if "vaes" in have.answered else (),
+    }
+
+
+def to_try(names: Mapping[ListedKind, tuple[str, ...]], *, everything: bool) -> list[tuple[ListedKind, str]]:
+    """Return what is tried, in this order: the first ones of each kind, before all others."""
+    first = [(kind, name) for kind in KINDS for name in names[kind][: USUALLY_TRIED[kind]]]
+    if not everything:
+        return first
+    return [*first, *((kind, name) for kind in KINDS for name in names[kind][USUALLY_TRIED[kind] :])]
