@@ -13,6 +13,7 @@ import struct
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from email.utils import formatdate
 from http import HTTPStatus
 
 from prodgen.server import patient_reading
@@ -214,6 +215,7 @@ def _first_lines(result: HttpAnswer, *, closes: bool, is_old: bool) -> bytes:
     """Return an answer's status line and headers."""
     fields = {
         "server": "prodgen-embedded",
+        "date": formatdate(usegmt=True),
         "content-type": result.content_type,
         "content-length": str(len(result.body)),
         "x-content-type-options": "nosniff",
