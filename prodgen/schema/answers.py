@@ -198,6 +198,7 @@ class LoraFile:
     alias: str | None = None
     path: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What its file says of its training, as far as that is short."""
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,25 @@ Chosen: a folder of thousands of LoRAs is one slow list, with embeddings two; on
 """
 
 
+LONGEST_METADATA = 200
+"""Characters of a value in a LoRA's metadata that is kept; what is longer or nested is of use to trainers."""
+
+
+def without_metadata(entry: Any) -> Any:
+    """Return an entry of a list without what a LoRA's file says of its training, up to a megabyte each."""
+    return {key: entry[key] for key in entry if key != "metadata"} if isinstance(entry, dict) else entry
+
+
+def with_short_metadata(entry: Any) -> Any:
+    """Return an entry of a list with those parts of its metadata that are short."""
+    if not isinstance(entry, dict):
+        return entry
+    metadata = as_object(entry.get("metadata")).items()
+    is_short = (str, int, float, bool, type(None))
+    short = {key: x for key, x in metadata if isinstance(x, is_short) and len(str(x)) <= LONGEST_METADATA}
+    return {**entry, "metadata": short}
+
+
 def _items(answer: Any, read: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]:
     """Read a list of objects; what is no object, or lacks its name, is left out."""
     if not isinstance(answer, list):
@@ -174,7 +193,7 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
         if name == "samplers" or (dialect and name in dialect.missing_routes):
             continue
         try:
-            answers[name] = connection.get(path)
+            answers[name] = connection.get_list(path, without_metadata)
         except NotABackendError:
             continue  # this kind of server has no such list
         except (BackendFaultError, BackendTimeoutError, AnswerError) as error:

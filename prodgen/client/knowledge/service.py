@@ -90,8 +90,8 @@ class Service:
         return lists.names(self._get("sd-vae"), "model_name")
 
     def loras(self) -> tuple[LoraFile, ...]:
-        """Return the LoRAs."""
-        return lists.loras(self._get("loras"))
+        """Return the LoRAs; of their metadata what is short."""
+        return lists.loras(self._connection.get_list("/sdapi/v1/loras", lists.with_short_metadata))
 
     def embeddings(self) -> tuple[str, ...]:
         """Return the textual inversions that fit the model which is loaded now."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from prodgen.client.reaching import decoding, encoding, faults
+from prodgen.client.reaching import decoding, encoding, entries, faults
 from prodgen.client.reaching.addresses import Address
 from prodgen.client.reaching.deadlines import Deadline
 from prodgen.client.reaching.lines import Lines, too_late
@@ -61,6 +61,8 @@ class WholeAnswer:
     body: bytes
     date: str = ""
     """Its Date header: the server's clock when it answered."""
+    entries: list[Any] | None = None
+    """The entries of a list that was made small while it came, and is not in `body`; None otherwise."""
 
 
 class Connection:
@@ -120,6 +122,15 @@ class Connection:
             BackendError: If there is no good answer.
         """
         return self.parsed(path, self._quick("GET", path, None, timeout_s, tries))
+
+    def get_list(self, path: str, keep: Callable[[Any], Any], *, timeout_s: float | None = None) -> Any:
+        """Ask for a list that may be of any length, and return it with each entry as `keep` makes it.
+
+        Raises:
+            BackendTimeoutError: If it is not here within `timeout_s`.
+            BackendError: If there is no good answer.
+        """
+        return self.parsed(path, self._quick("GET", path, None, timeout_s, TRIES, keep))
 
     def post(
         self, path: str, fields: Any = None, *, timeout_s: float | None = None, tries: int = TRIES
@@ -208,7 +219,7 @@ class Connection:
             AnswerError: If it is not JSON, or only half of it.
         """
         try:
-            value = decoding.decode_json(answer.body)
+            value = decoding.decode_json(answer.body) if answer.entries is None else answer.entries
         except ValueError as error:
             raise AnswerError(
                 self.url, f"{path} answered what is not whole JSON ({len(answer.body)} bytes): {error}"
@@ -219,12 +230,20 @@ class Connection:
         return value
 
     def _quick(
-        self, method: str, path: str, body: encoding.Body | None, timeout_s: float | None, tries: int
+        self,
+        method: str,
+        path: str,
+        body: encoding.Body | None,
+        timeout_s: float | None,
+        tries: int,
+        keep: Callable[[Any], Any] | None = None,
     ) -> WholeAnswer:
         deadline = Deadline(min(LIST_READ_S, self.timeout_s) if timeout_s is None else timeout_s)
-        return self._tried(
-            lambda: self._once(method, path, body, MAX_LIST_BYTES, deadline), deadline, QUESTION_AGAIN, tries
-        )
+
+        def ask() -> WholeAnswer:
+            return self._once(method, path, body, MAX_LIST_BYTES, deadline, keep=keep)
+
+        return self._tried(ask, deadline, QUESTION_AGAIN, tries)
 
     def _tried(
         self, ask: Callable[[], WholeAnswer], deadline: Deadline, worth: Worth, tries: int = TRIES
@@ -250,25 +269,29 @@ class Connection:
         deadline: Deadline,
         *,
         wants_json: bool = True,
+        keep: Callable[[Any], Any] | None = None,
     ) -> WholeAnswer:
         begun = time.monotonic()
         with self._lines.stream(method, path, body, deadline) as response:
             self._check_packing(response, path)
-            received = self._read(response, limit, deadline, path)
+            is_good = response.status_code < 300
+            received = self._read(response, limit, deadline, path, keep if is_good else None)
         answer = WholeAnswer(
-            response.headers.get("content-type", "").lower(), received, response.headers.get("date", "")
+            response.headers.get("content-type", "").lower(),
+            b"" if isinstance(received, list) else received,
+            response.headers.get("date", ""),
+            received if isinstance(received, list) else None,
         )
         refusal = faults.Refusal(
             self.url,
             path,
             response.status_code,
-            received,
+            answer.body,
             dict(response.headers),
             time.monotonic() - begun,
             worked_before=path.partition("?")[0] in self._worked,
         )
-        is_good = response.status_code < 300
-        if not is_good or (wants_json and faults.is_no_answer(refusal)):
+        if not is_good or (wants_json and answer.entries is None and faults.is_no_answer(refusal)):
             raise faults.error_of(refusal)
         return answer
 
@@ -283,23 +306,32 @@ class Connection:
                     remedy="Switch that compression off in the proxy before it.",
                 )
 
-    def _read(self, response: httpx.Response, limit: int, deadline: Deadline, path: str) -> bytes:
-        """Read at most `limit` bytes: an answer may be endless."""
-        pieces: list[bytes] = []
-        size = 0
+    def _read(
+        self,
+        response: httpx.Response,
+        limit: int,
+        deadline: Deadline,
+        path: str,
+        keep: Callable[[Any], Any] | None,
+    ) -> list[Any] | bytes:
+        """Read at most `limit` bytes, for an answer may be endless; of a list, as many entries as may be."""
+        try:
+            if keep is not None:
+                return entries.read(self._pieces(response, deadline), keep, most_bytes=limit)
+            return entries.whole(self._pieces(response, deadline), most_bytes=limit)
+        except entries.TooMuchError as error:
+            raise AnswerError(self.url, f"{path} answered {error}, which cannot be meant") from error
+        except ValueError as error:
+            raise AnswerError(self.url, f"{path} answered what is not whole JSON: {error}") from error
+
+    def _pieces(self, response: httpx.Response, deadline: Deadline) -> Iterator[bytes]:
         for piece in response.iter_bytes():
-            size += len(piece)
-            if size > limit:
-                raise AnswerError(
-                    self.url, f"{path} answered more than {limit >> 20} MiB, which cannot be meant"
-                )
             if deadline.has_passed:
                 break
-            pieces.append(piece)
-        # An answer without a length ends where its connection ends, and it is our deadline that ended it.
+            yield piece
+        # An answer without a length ends where its connection ends, and it may be our deadline that ended it.
         if deadline.has_passed:
             raise too_late(self.url, deadline)
-        return b"".join(pieces)
 
 
 def _inside(address: Address) -> httpx.BaseTransport | None:

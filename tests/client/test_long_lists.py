@@ -1,0 +1,157 @@
+"""Lists of any length are read in little memory; what cannot be read costs its own names their check only."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+import tracemalloc
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prodgen.client.knowledge import lists
+from prodgen.client.reaching import connection, entries
+from prodgen.errors import AnswerError, UnknownNameError
+from prodgen.schema import Lora, Txt2Img
+
+MIB = 1 << 20
+
+
+def read(text, *, size=7, keep=lambda entry: entry, most_bytes=MIB):
+    data = text if isinstance(text, bytes) else text.encode()
+    pieces = (data[at : at + size] for at in range(0, len(data), size))
+    return entries.read(pieces, keep, most_bytes=most_bytes)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=9,
+)
+
+
+@given(entries_=st.lists(values), size=st.integers(1, 40), indent=st.sampled_from([None, 1]))
+def test_a_list_is_read_as_json_reads_it_wherever_its_pieces_are_cut(entries_, size, indent):
+    assert read(json.dumps(entries_, indent=indent, ensure_ascii=False), size=size) == entries_
+
+
+def test_pieces_may_be_larger_than_what_is_looked_at_together(monkeypatch):
+    monkeypatch.setattr(entries, "PIECE_BYTES", 10)
+    wanted = [{"name": f"a{i}", "metadata": "x" * i} for i in range(200)]
+
+    assert read(json.dumps(wanted), size=64) == wanted
+
+
+def test_what_is_no_array_comes_back_as_it_is():
+    assert read('  {"loaded": {}}') == b'  {"loaded": {}}'
+    assert read("<html>") == b"<html>"
+    assert read("") == b""
+
+
+@pytest.mark.parametrize("text", ["[", "[1", '[{"a": 1}, ', "[1 2]", "[1] 2", '["a', "[nonsense]", "[1}"])
+def test_an_array_that_is_broken_is_not_taken_for_a_whole_one(text):
+    with pytest.raises(ValueError, match=r"entry|follows"):
+        read(text)
+
+
+def test_numbers_that_are_none_are_read_as_servers_send_them():
+    assert str(read('[{"scale": NaN}, {"scale": Infinity}]')) == "[{'scale': nan}, {'scale': inf}]"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "says"),
+    [
+        (itertools.chain([b"["], itertools.repeat(b'{"name": "x"},')), "more than 50 entries"),
+        (itertools.chain([b'["'], itertools.repeat(b"x" * 99_999)), "more than 1 MiB"),
+        (itertools.chain([b"{"], itertools.repeat(b"x" * 99_999)), "more than 1 MiB"),
+        (itertools.repeat(b" " * 99_999), "more than 1 MiB"),
+    ],
+)
+def test_what_has_no_end_is_cut(monkeypatch, pieces, says):
+    monkeypatch.setattr(entries, "MOST_ENTRIES", 50)
+    monkeypatch.setattr(entries, "MOST_ENTRY_BYTES", MIB)
+
+    with pytest.raises(entries.TooMuchError, match=says):
+        entries.read(iter(pieces), lambda entry: entry, most_bytes=MIB)
+
+
+def many_loras(count, metadata_bytes):
+    """What /loras answers, in pieces: each LoRA with a table of tags."""
+    tags = json.dumps({f"tag {i}": i for i in range(metadata_bytes // 14)})
+    for number in range(count):
+        entry = f'{{"name": "l{number}", "alias": "a{number}", "metadata": {{"ss_tag_frequency": {tags}}}}}'
+        yield (b"[" if number == 0 else b", ") + entry.encode() + (b"]" if number == count - 1 else b"")
+
+
+def cat(**fields):
+    return Txt2Img(**({"prompt": "a cat", "steps": 1, "width": 64, "height": 64, "seed": 42} | fields))
+
+
+def test_names_in_a_list_larger_than_any_other_answer_may_be_are_checked(recorded, monkeypatch):
+    monkeypatch.setattr(connection, "MAX_LIST_BYTES", MIB)
+    server = recorded(loras=lambda _: httpx.Response(200, content=many_loras(120, 50_000)))
+
+    with pytest.raises(UnknownNameError) as refusal:
+        server.client().txt2img(cat(loras=(Lora(name="nobody", weight=0.5),)))
+
+    assert "l119" in refusal.value.known
+    assert not server.sent("txt2img")
+
+
+def test_a_list_of_any_length_is_read_in_little_memory(recorded):
+    server = recorded(loras=lambda _: httpx.Response(200, content=many_loras(300, 200_000)))
+    client = server.client()
+    tracemalloc.start()
+    try:
+        found = client.service.loras()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert len(found) == 300  # 60 MB
+    assert peak < 16e6
+
+
+def test_of_a_loras_metadata_what_is_short_is_kept(recorded):
+    metadata = {"ss_base_model_version": "sd_1.5", "ss_tag_frequency": {"a": 1}, "ss_comment": "x" * 999}
+    server = recorded(loras=[{"name": "mug", "metadata": metadata}])
+
+    assert server.client().service.loras()[0].metadata == {"ss_base_model_version": "sd_1.5"}
+
+
+def test_an_entry_that_is_no_object_is_left_alone():
+    assert lists.without_metadata("a") == lists.with_short_metadata("a") == "a"
+    assert lists.without_metadata({"name": "a", "metadata": {}}) == {"name": "a"}
+
+
+def slow(_):
+    time.sleep(0.5)
+    return httpx.Response(200, json=[])
+
+
+def endless(_):
+    return httpx.Response(200, content=itertools.chain([b"["], itertools.repeat(b'{"name": "x"},' * 999)))
+
+
+def broken(_):
+    return httpx.Response(200, content=b'[{"name": "x"}, {"na')
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [(endless, "200000 entries"), (broken, "not whole JSON"), (lambda _: httpx.Response(500), "failed")],
+)
+def test_a_list_that_cannot_be_read_leaves_its_names_unchecked_and_all_else_as_it_is(recorded, answer, says):
+    have = recorded(loras=answer).client().capabilities
+
+    assert says in have.unread["loras"]
+    assert "loras" not in have.answered
+    assert "checkpoints" in have.answered
+
+
+def test_a_list_that_ends_in_the_middle_is_an_error_of_ours(recorded):
+    with pytest.raises(AnswerError, match="ends within entry 2"):
+        recorded(loras=broken).client().service.loras()
