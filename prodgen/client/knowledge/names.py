@@ -80,6 +80,26 @@ def check_drawing(request: Drawing, capabilities: Capabilities) -> None:
         _second_pass(request, have)
 
 
+def unchecked(request: Drawing, capabilities: Capabilities) -> list[str]:
+    """Return a sentence for each list that could not be read although the request names something of it."""
+    tags = [tag.name for tag in prompts.network_tags(request.prompt) if tag.is_lora]
+    named: dict[str, list[str | None]] = {
+        "loras": [*(lora.name for lora in request.loras), *tags],
+        "styles": [*request.styles],
+        "checkpoints": [request.checkpoint, request.refiner_checkpoint],
+        "vaes": [request.vae],
+        "modules": [request.vae],
+        "schedulers": [request.scheduler],
+        "upscalers": [request.hr_upscaler if isinstance(request, Txt2Img) else None],
+    }
+    return [
+        f"The server's list of {listed} cannot be read ({capabilities.unread[listed]}), so that it is not "
+        f"checked whether it has {', '.join(map(repr, filter(None, asked)))}"
+        for listed, asked in named.items()
+        if listed in capabilities.unread and any(asked)
+    ]
+
+
 def check_upscale(request: Upscale, capabilities: Capabilities) -> None:
     """Refuse an upscaler that this server does not have, and "None", which enlarges nothing.
 

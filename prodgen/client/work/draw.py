@@ -48,7 +48,8 @@ class Drawer:
         """
         names.check_drawing(request, self._server.capabilities)
         self._server.check_controlnet(request.controlnet)
-        notices = [] if self._server.is_embedded else advice.about_comments(request)
+        notices = names.unchecked(request, self._server.capabilities)
+        notices += [] if self._server.is_embedded else advice.about_comments(request)
         task_id = tasks.new_task_id()
         payload = spell(task_id)
         if "options" in self._server.capabilities.answered:
