@@ -56,7 +56,8 @@ def test_an_array_that_is_broken_is_not_taken_for_a_whole_one(text):
         read(text)
 
 
-def test_numbers_that_are_none_are_read_as_servers_send_them():
+def test_numbers_are_read_whole_and_those_that_are_none_as_servers_send_them():
+    assert read("[1.5e3, -2e-1]", size=1) == [1500, -0.2]
     assert str(read('[{"scale": NaN}, {"scale": Infinity}]')) == "[{'scale': nan}, {'scale': inf}]"
 
 
@@ -158,5 +159,5 @@ def test_a_name_that_cannot_be_checked_is_told_with_the_picture_and_others_are_n
 
 
 def test_a_list_that_ends_in_the_middle_is_an_error_of_ours(recorded):
-    with pytest.raises(AnswerError, match="ends within entry 2"):
+    with pytest.raises(AnswerError, match="entry 2 is not whole"):
         recorded(loras=broken).client().service.loras()

@@ -94,17 +94,15 @@ def _entries(first: bytes, pieces: Iterator[bytes], keep: Callable[[Any], Any]) 
             except ValueError:
                 break  # it is not whole yet, or never will be
             end = _SPACE.match(text, end).end()  # type: ignore[union-attr]
-            if end == len(text):
-                break  # of a number, more digits may follow
-            if text[end] not in ",]":
-                raise ValueError(f"neither a comma nor the end follows entry {len(kept) + 1}")
+            if text[end : end + 1] not in (",", "]"):
+                break  # of a number, more may follow
             kept.append(keep(value))
             at = end + (text[end] == ",")
         if len(kept) > MOST_ENTRIES:
             raise TooMuchError(f"more than {MOST_ENTRIES} entries")
         enough = 2 * (len(text) - at)
         _check(len(text) - at, MOST_ENTRY_BYTES)
-    raise ValueError(f"it ends within entry {len(kept) + 1}")
+    raise ValueError(f"entry {len(kept) + 1} is not whole")
 
 
 def _larger(pieces: Iterator[bytes]) -> Iterator[bytes]:
