@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from prodgen.client.client import Client
 from prodgen.client.enlarging import enlarge, target_size
-from prodgen.client.knowledge.names import PREFERRED_UPSCALERS, scheduler_key
+from prodgen.client.knowledge.names import PREFERRED_UPSCALERS, sampler_key, scheduler_key
 from prodgen.client.knowledge.service import ControlNet, Extension, Memory, Refreshable, Service
 from prodgen.client.reaching.addresses import AUTH_VARIABLE, DEFAULT_URL, EMBEDDED, Address
 from prodgen.client.reaching.addresses import parse as parse_address
@@ -34,6 +34,7 @@ __all__ = [
     "enlarge",
     "is_listening",
     "parse_address",
+    "sampler_key",
     "scheduler_key",
     "target_size",
 ]

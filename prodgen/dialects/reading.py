@@ -64,6 +64,11 @@ class ReadGeneration:
         return isinstance(self.info.get("extra_generation_params"), dict) or bool(self._written)
 
     @property
+    def tells_vae(self) -> bool:
+        """Whether the server reports the VAE, so that none named is none used."""
+        return "sd_vae_name" in self.info or self.vae is not None
+
+    @property
     def is_silent(self) -> bool:
         """Whether the server says nothing of how it drew."""
         return not (self.tells_parameters or self.sampler or self.checkpoint)
@@ -195,17 +200,23 @@ def _parsed(value: object) -> object:
             try:
                 value = json.loads(value)
             except (ValueError, RecursionError):
-                return _printed(str(value))
-    return value
+                value = _printed(str(value))
+                break
+    return _writable(value)
 
 
 def _printed(text: str) -> object:
     if not text.lstrip().startswith(("{", "[")) or len(text) > _LONGEST_REPORT:
         return text
     try:
-        return ast.literal_eval(text.strip())
+        return json.loads(json.dumps(ast.literal_eval(text.strip())))
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return text
+
+
+def _writable(value: object) -> object:
+    """Return parsed JSON without halves of surrogate pairs, which no file and no terminal takes."""
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _seeds(*places: Mapping[str, Any]) -> Iterable[object]:

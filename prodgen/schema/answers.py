@@ -256,6 +256,8 @@ class Capabilities:
 
     dialect: str
     samplers: tuple[str, ...] = ()
+    sampler_aliases: Mapping[str, str] = field(default_factory=dict)
+    """Other name -> name of a sampler; A1111 lists them, but takes the name alone."""
     schedulers: tuple[str, ...] = ()
     upscalers: tuple[str, ...] = ()
     latent_upscale_modes: tuple[str, ...] = ()

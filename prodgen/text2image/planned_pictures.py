@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from prodgen.client import PREFERRED_UPSCALERS, scheduler_key, target_size
+from prodgen.client import PREFERRED_UPSCALERS, sampler_key, target_size
 from prodgen.errors import IdleSettingError, SettingError, UnknownNameError
 from prodgen.placement.canvas_sizes import parse_ratio
 from prodgen.schema import Capabilities, ControlNetUnit, Txt2Img, prompts
@@ -262,10 +262,7 @@ def _like(name: str, known: tuple[str, ...]) -> str | None:
     if name in known:
         return name
 
-    def key(text: str) -> str:
-        return scheduler_key(text.replace("++", "pp"))
-
-    return next((other for other in known if key(other) == key(name)), None)
+    return next((other for other in known if sampler_key(other) == sampler_key(name)), None)
 
 
 def _second_pass(job: PictureJob, sizes: SizePlan, have: Capabilities) -> dict[str, Any]:

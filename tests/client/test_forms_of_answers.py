@@ -74,6 +74,8 @@ REPORT = {"seed": 77, "all_seeds": [77], "sampler_name": "Euler a", "sd_model_na
         (json.dumps(REPORT), 77, "Euler a"),
         (json.dumps(json.dumps(REPORT)), 77, "Euler a"),
         (str(REPORT), 77, "Euler a"),
+        (str({5: {1, 2}}), 42, None),
+        (str({5: 6}), 42, None),
         ([REPORT], 77, "Euler a"),
         ([json.dumps(REPORT)], 77, "Euler a"),
         (INFOTEXT, 77, "Euler a"),
@@ -335,3 +337,37 @@ def test_img2img_reads_the_same_forms(recorded):
     request = Img2Img(prompt="a", seed=9, width=64, height=64, init_image=from_uint8(PIXELS))
 
     assert server.client().img2img(request).seeds == (9,)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(
+            {"images": [GOOD], "info": json.dumps(REPORT | {"infotexts": [f"\ud83d {INFOTEXT}"]})}
+        ).encode(),
+        json.dumps({"images": [GOOD], "info": REPORT, "prompt": "\ud83d"}).encode(),
+        json.dumps({"images": [GOOD], "info": REPORT, "prompt": "Küche"}, ensure_ascii=False).encode(
+            "latin-1"
+        ),
+        json.dumps({"images": [GOOD], "info": REPORT}).encode("utf-16"),
+        json.dumps({"images": [GOOD], "info": REPORT}).encode("utf-8-sig"),
+        json.dumps({"images": [FORMS["wrapped at 76"]], "info": REPORT}).replace("\\n", "\n").encode(),
+        json.dumps({"images": [GOOD], "info": REPORT | {"x": float("nan"), "y": -float("inf")}}).encode(),
+    ],
+    ids=["half a pair in info", "half a pair", "Latin-1", "UTF-16", "BOM", "raw line breaks", "NaN"],
+)
+def test_json_that_is_not_quite_json_loses_no_picture(recorded, tmp_path, body):
+    found = recorded(txt2img=lambda _: httpx.Response(200, content=body)).client().txt2img(cat())
+
+    np.testing.assert_array_equal(found.image, from_uint8(PIXELS))
+    assert found.seed == 77
+    found.save(tmp_path / "a.png")
+
+
+def test_a_picture_with_a_wrong_checksum_is_refused_without_a_line_on_stderr(drawn, capfd):
+    data = bytearray(file_of())
+    data[len(data) // 2] ^= 1
+
+    with pytest.raises(AnswerError, match="damaged"):
+        drawn({"images": [text_of(bytes(data))]})
+    assert capfd.readouterr().err == ""

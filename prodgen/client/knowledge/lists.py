@@ -235,6 +235,7 @@ def _together(answers: Mapping[str, Any], dialect: A1111, *, has_task_progress: 
     return Capabilities(
         dialect=dialect.name,
         samplers=tuple(x.name for x in samplers(answers.get("samplers"))),
+        sampler_aliases={str(y): x.name for x in samplers(answers.get("samplers")) for y in x.aliases},
         schedulers=tuple(x.label for x in schedulers(answers.get("schedulers"))),
         upscalers=tuple(x.name for x in upscalers(answers.get("upscalers"))),
         latent_upscale_modes=names(answers.get("latent_upscale_modes")),

@@ -26,6 +26,11 @@ def scheduler_key(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
 
 
+def sampler_key(name: str) -> str:
+    """Return what spellings of a sampler ("DPM++ 2M", "dpmpp_2m") have in common."""
+    return scheduler_key(name.replace("++", "pp"))
+
+
 D = TypeVar("D", bound=Drawing)
 
 

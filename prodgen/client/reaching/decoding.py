@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import struct
+import zlib
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
@@ -41,10 +43,23 @@ _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 def decode_json(body: bytes) -> Any:
     """Parse an answer; twelve times as fast as `json` where it is mostly base64.
 
+    Text in another encoding, half a surrogate pair and line breaks inside strings are survived: characters
+    that are none become question marks.
+
     Raises:
         ValueError: If it is not JSON, or only the beginning of it.
     """
-    return from_json(body, allow_inf_nan=True)
+    try:
+        return from_json(body, allow_inf_nan=True)
+    except ValueError:
+        text = body.decode(json.detect_encoding(body), "replace")
+        try:
+            lax = json.loads(text, strict=False)
+        except (ValueError, RecursionError):
+            lax = None
+        if lax is None:
+            raise
+        return from_json(json.dumps(lax, ensure_ascii=False).encode("utf-8", "replace"), allow_inf_nan=True)
 
 
 def as_object(value: Any) -> dict[str, Any]:
@@ -97,15 +112,30 @@ def decode_picture(data: bytes, *, name: str) -> Photo:
         return codecs.decode(data, name=name)
     width, height = struct.unpack_from(">II", data, 16)
     codecs.check_size(width, height, name=name)
-    # Looked for first, because OpenCV prints a line of its own about a file that was cut off.
-    is_ended = data.rfind(b"IEND") > 0
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if is_ended else None
+    # Looked at first, because OpenCV prints lines of its own about a damaged file.
+    is_whole = _is_whole_png(data)
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if is_whole else None
     if pixels is None:
         raise ImageError(f"{name} is damaged or cut off")
     code = cv2.COLOR_BGRA2RGB if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB
     colours = np.asarray(cv2.LUT(cv2.cvtColor(pixels, code), _TO_FLOAT), np.float32)
     alpha = images.from_uint8(np.asarray(pixels[..., 3:], np.uint8))
     return Photo(colours, images.useful_alpha(alpha))
+
+
+def _is_whole_png(data: bytes) -> bool:
+    """Whether a PNG goes on to its end, with right checksums of all that its pixels are made of."""
+    place = len(_PNG_MAGIC)
+    while place + 12 <= len(data):
+        size, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
+        end = place + 8 + size
+        is_critical = kind[:1].isupper()
+        if is_critical and data[end : end + 4] != zlib.crc32(data[place + 4 : end]).to_bytes(4, "big"):
+            return False
+        if kind == b"IEND":
+            return True
+        place = end + 4
+    return False
 
 
 def is_lossless(data: bytes) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prodgen.client.knowledge.names import scheduler_key
+from prodgen.client.knowledge.names import sampler_key, scheduler_key
 from prodgen.dialects import A1111, ReadGeneration, infotexts
 from prodgen.errors import NotAppliedError
 from prodgen.schema import Applied, Capabilities, Checkpoint, Drawing, model_names
@@ -56,7 +56,9 @@ def check(asked: Asked, read: ReadGeneration) -> tuple[Applied, list[str]]:
     if read.is_silent:
         notices.append(SILENT)
         return applied, notices
-    _check_names(asked, applied)
+    _check_names(asked, applied, tells_vae=read.tells_vae)
+    if untold := _untold(asked, read):
+        notices.append(f"Whether what was asked for ran is not told by this server of: {', '.join(untold)}")
     if asked.dialect.tells_extra_parameters and read.tells_parameters:
         if not asked.capabilities.tells_lora_hashes and asked.request.loras:
             notices.append(
@@ -68,17 +70,38 @@ def check(asked: Asked, read: ReadGeneration) -> tuple[Applied, list[str]]:
     return applied, notices
 
 
-def _check_names(asked: Asked, applied: Applied) -> None:
-    request, url = asked.request, asked.url
+def _untold(asked: Asked, read: ReadGeneration) -> list[str]:
+    """Name what was asked for and the report has no word on, be it that it ran or that it did not."""
+    request, dialect = asked.request, asked.dialect
+    named: dict[str, object] = {
+        "sampler": request.sampler_name and not read.sampler,
+        "checkpoint": request.checkpoint and not (read.checkpoint or read.checkpoint_hash),
+        "VAE": request.vae and dialect.tells_extra_parameters and not read.tells_vae,
+    }
+    extra: dict[str, object] = {
+        "scheduler": request.scheduler and "schedulers" in asked.capabilities.answered,
+        "LoRA": request.loras,
+        "refiner": request.refiner_checkpoint,
+        "ControlNet": request.controlnet,
+        "ADetailer": request.adetailer,
+        "face restoration": request.restore_faces,
+    }
+    if dialect.tells_extra_parameters and not read.tells_parameters:
+        named |= extra
+    return [name for name, is_open in named.items() if is_open]
+
+
+def _check_names(asked: Asked, applied: Applied, *, tells_vae: bool) -> None:
+    request, url, have = asked.request, asked.url, asked.capabilities
     wanted = request.sampler_name
-    if wanted and applied.sampler and not _same_sampler(wanted, request.scheduler, applied.sampler):
+    if wanted and applied.sampler and not _same_sampler(wanted, request.scheduler, applied.sampler, have):
         raise NotAppliedError(
             url,
             f"sampler {wanted!r} was asked for, {applied.sampler!r} ran",
             feature="sampler",
             remedy="`prodgen list samplers` shows what the server has.",
         )
-    if request.checkpoint and not _can_be(request.checkpoint, applied, asked.capabilities):
+    if request.checkpoint and not _can_be(request.checkpoint, applied, have):
         drew = repr(applied.checkpoint) if applied.checkpoint else "another one"
         drew += f" ({applied.checkpoint_hash})" if applied.checkpoint_hash else ""
         raise NotAppliedError(
@@ -87,7 +110,7 @@ def _check_names(asked: Asked, applied: Applied) -> None:
             feature="checkpoint",
             remedy="`prodgen list checkpoints` shows what the server has.",
         )
-    vae = request.vae if asked.dialect.tells_extra_parameters else None
+    vae = request.vae if asked.dialect.tells_extra_parameters and tells_vae else None
     if vae not in (None, "Automatic", "None") and not model_names.same_file(vae, applied.vae or ""):
         raise NotAppliedError(
             url,
@@ -105,9 +128,15 @@ def _can_be(wanted: str, applied: Applied, have: Capabilities) -> bool:
     return meant.is_it(applied.checkpoint, applied.checkpoint_hash)
 
 
-def _same_sampler(wanted: str, scheduler: str | None, ran: str) -> bool:
-    # Dialects without a scheduler field carry it in the sampler's name.
-    return ran in (wanted, f"{wanted} {scheduler}") or wanted.startswith(f"{ran} ")
+def _same_sampler(wanted: str, scheduler: str | None, ran: str, have: Capabilities) -> bool:
+    """Whether a sampler can be the one asked for: by its name, an alias, or with its schedule behind it."""
+    ran = have.sampler_aliases.get(ran, ran)
+    if sampler_key(ran) in (sampler_key(wanted), sampler_key(f"{wanted} {scheduler}")):
+        return True
+    # Servers without a scheduler field, and infotexts of older ones, carry it in the sampler's name.
+    schedules = {scheduler_key(name) for name in ("Karras", "Exponential", *have.schedulers)}
+    behind = scheduler_key(ran[len(wanted) :]) if ran.startswith(f"{wanted} ") else None
+    return wanted.startswith(f"{ran} ") or (ran not in have.samplers and behind in schedules)
 
 
 def _check_parameters(asked: Asked, applied: Applied, parameters: Mapping[str, Any]) -> None:
