@@ -114,6 +114,8 @@ class SetupFacts:
     """Where a server may be instead, such as at the neighbouring port; "" if nothing is known."""
     answered_in_s: float = 0.0
     dialect: A1111 | None = None
+    program: str = ""
+    """Name and version of the program, where it says so beside the API that it imitates; "" elsewhere."""
     capabilities: Capabilities | None = None
     options: Mapping[str, Any] | None = None
     options_error: str = ""
@@ -137,4 +139,6 @@ class SetupFacts:
             return ""
         if self.is_embedded:
             return "embedded backend (no diffusion)"
+        if self.program:
+            return self.program
         return f"{self.dialect.title} {self.trials.version or ''}".strip()

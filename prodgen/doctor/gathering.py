@@ -40,6 +40,9 @@ QUICK_S = 10.0
 ASKING_S = 90.0
 """Time limit of all such questions together. Chosen: nine questions of `QUICK_S` each."""
 
+IMITATED = ("sdcpp", "sdnext")
+"""Dialects that are recognised by the routes a server lacks, as other programs lack them that imitate it."""
+
 TRYING_S, TRYING_ALL_S = 60.0, 600.0
 """Time limits of trying what is listed: the usual few things, and everything.
 
@@ -161,6 +164,7 @@ def _ask(client: Client, facts: SetupFacts) -> SetupFacts:
         capabilities=capabilities,
         options=known,
         options_error=options_error,
+        program=(_or_none(client.service.program) or "") if client.dialect.name in IMITATED else "",
         extensions=_or_none(client.service.extensions),
         controlnet_models=(_or_none(client.controlnet.models) or ()) if capabilities.controlnet else (),
         memory=_or_none(client.service.memory),

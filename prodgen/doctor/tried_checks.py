@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from prodgen.doctor.facts import Attempt, SetupFacts
 from prodgen.doctor.findings import Finding
 from prodgen.doctor.listed_things import KINDS, ListedKind
+from prodgen.errors import NotAppliedError
 
 LINES: Mapping[ListedKind, str] = {
     "upscaler": "upscaler",
@@ -37,6 +38,8 @@ esrgan_model.py, extensions-builtin/Lora/networks.py, sd_vae.py."""
 
 def what_came(attempt: Attempt) -> str:
     """Return what came of one attempt that failed, as a sentence without a full stop."""
+    if isinstance(attempt.error, NotAppliedError):
+        return attempt.error.reason
     if attempt.error is not None:
         return f"{attempt.name!r} failed: {getattr(attempt.error, 'reason', attempt.error)}"
     if attempt.kind == "upscaler":

@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from prodgen import codecs
 from prodgen.client import Client
 from prodgen.doctor.facts import Attempt
 from prodgen.doctor.listed_things import ListedKind, is_resampling
@@ -27,8 +28,8 @@ Draw = Callable[..., tuple[RgbImage, str | None]]
 FACTOR = 2.0
 """Factor by which a tiny picture is enlarged."""
 
-MOST_COMPARED = 2
-"""Ways of plain resizing that an upscaler is compared with: A1111 lists Lanczos first, and uses it then."""
+MOST_COMPARED = 1
+"""Ways of plain resizing of the server's own that an upscaler is compared with. A1111 lists Lanczos first."""
 
 SAME_PIXELS = 1
 """Largest difference, in 8-bit levels, at which two enlarged pictures are the same.
@@ -117,6 +118,9 @@ class Tryouts:
             if error.feature == "upscaler":
                 return True
             raise
+        if codecs.is_plainly_resized(_pattern(), large):
+            return True
+        # A server may resize in a way of its own, which it lists.
         if self._resized is None:
             plain = [x for x in self._client.capabilities.upscalers if is_resampling(x)]
             self._resized = [self._enlarged(x) for x in plain[:MOST_COMPARED]]

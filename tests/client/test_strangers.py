@@ -132,6 +132,48 @@ STRANGERS: dict[str, tuple[str, str, Answer, dict[str, Answer]]] = {
             "/api/extra/version": data({"result": "KoboldCpp", "version": "1.92"}),
         },
     ),
+    "SwarmUI by its session": (
+        "SwarmUI 0.9.7",
+        "its API on",
+        FASTAPI,
+        {"/API/GetNewSession": data({"session_id": "9D35", "user_id": "local", "version": "0.9.7"})},
+    ),
+    "InvokeAI with more to tell": (
+        "InvokeAI 6.9.0",
+        "its API on",
+        FASTAPI,
+        {"/api/v1/app/version": data({"version": "6.9.0", "highlights": None, "commit": "1a"})},
+    ),
+    "Easy Diffusion that draws": (
+        "Easy Diffusion",
+        "its API on",
+        FASTAPI,
+        {"/ping": data({"status": "Rendering"})},
+    ),
+    "Easy Diffusion by its settings": (
+        "Easy Diffusion",
+        "its API on",
+        FASTAPI,
+        {"/get/app_config": data({"update_branch": "main", "render_devices": "auto"})},
+    ),
+    "Fooocus-API with a key": (
+        "Fooocus-API",
+        "its API on",
+        FASTAPI,
+        {"/v1/generation/text-to-image": data({"detail": "Method Not Allowed"}, 405)},
+    ),
+    "Draw Things": (
+        "Draw Things",
+        "its API on",
+        (404, {}, ""),
+        {"/": data({"model": "sd_v1.5_f16.ckpt", "sampler": "Euler A Trailing", "guidance_scale": 7})},
+    ),
+    "an API like OpenAI's by its route for pictures": (
+        "OpenAI",
+        "its API on",
+        FASTAPI,
+        {"/v1/images/generations": data({"detail": "Method Not Allowed"}, 405)},
+    ),
     "Ollama": ("Ollama", "made for text", GO, {"/": plain("Ollama is running")}),
     "LM Studio": ("LM Studio", "made for text", LM_STUDIO, {}),
     "llama.cpp": ("llama.cpp", "made for text", data({"error": {"code": 404}}, 404, server="llama.cpp"), {}),
@@ -208,6 +250,12 @@ GATES: dict[str, tuple[str, str, Answer]] = {
     ),
     "ngrok": ("ngrok", "ngrok-skip-browser-warning", page("x", "ERR_NGROK_6024", 511)),
     "oauth2-proxy": ("login page", "PRODGEN_HEADERS", redirect("/oauth2/start?rd=%2F")),
+    "a form that a script makes": (
+        "login page",
+        "PRODGEN_HEADERS",
+        page("Anmelden - Keycloak", "<div id=app>"),
+    ),
+    "localtunnel": ("localtunnel", "bypass-tunnel-reminder", page("Tunnel website ahead!", "", 511)),
     "a form": ("login page", "PRODGEN_HEADERS", page("Sign in", LOGIN)),
     "a form at 401": ("login page", "PRODGEN_HEADERS", page("Sign in", LOGIN, 401)),
 }
@@ -220,6 +268,12 @@ TUNNELS: dict[str, tuple[str, str, str, Answer]] = {
         page("404", "", 404),
     ),
     "ngrok without a tunnel": ("https://x.ngrok.app", "tunnel", "again", page("x", "ERR_NGROK_3200", 404)),
+    "Gradio's share link": (
+        "https://ab12.gradio.live",
+        "share link",
+        "--share",
+        page("Gradio", "No interface is running right now", 404),
+    ),
     "ngrok by its header": (
         "https://x.ngrok.app",
         "tunnel",
@@ -294,6 +348,18 @@ def test_a_password_that_a1111_itself_asks_for_is_asked_for_and_nothing_else_is_
     assert set(asked) == {"/sdapi/v1/samplers"}
 
 
+@pytest.mark.parametrize(
+    "body", [page("401 Authorization Required", "<center>nginx</center>", 401), plain("", 401)]
+)
+def test_a_password_that_a_proxy_asks_for_stays_a_matter_of_passwords(body):
+    status, headers, text = body
+
+    error = met(fake((status, {**headers, "www-authenticate": 'Basic realm="sd"', "server": "nginx"}, text)))
+
+    assert isinstance(error, BackendAuthError)
+    assert "PRODGEN_AUTH" in error.remedy
+
+
 def test_an_error_of_a1111s_own_is_passed_on_as_it_is():
     fault = data({"error": "KeyError", "detail": "", "body": "", "errors": "'sd_model'"}, 500)
 
@@ -318,9 +384,10 @@ def test_questions_to_a_stranger_are_few_and_change_nothing():
 
     met(answer)
 
-    assert {method for method, _ in asked} == {"GET"}
+    # SwarmUI alone is asked by POST: for a session, as every visit of its page does.
+    assert {path for method, path in asked if method != "GET"} == {"/API/GetNewSession"}
     assert len(set(asked)) == len(asked) - 1  # the first question, once for its answer as it came
-    assert len(asked) < 16
+    assert len(asked) < 20
 
 
 def test_a_stranger_that_stops_answering_costs_no_second_error():

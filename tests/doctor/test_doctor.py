@@ -224,6 +224,26 @@ def test_a_stranger_is_named_with_the_way_to_go():
     assert found.remedy.startswith("prodgen does not speak its API: start AUTOMATIC1111's web UI")
 
 
+@pytest.mark.parametrize(
+    ("path", "says", "name"),
+    [
+        ("/api/extra/version", {"result": "KoboldCpp", "version": "1.92"}, "KoboldCpp 1.92"),
+        ("/sdcpp/v1/capabilities", {"supported_modes": ["img_gen"]}, "stable-diffusion.cpp"),
+    ],
+)
+def test_a_program_that_imitates_a_part_of_the_api_is_called_by_its_own_name(path, says, name):
+    class Imitator(Altered):
+        def answer(self, request: HttpRequest) -> HttpAnswer:
+            if any(part in request.path for part in ("script", "progress", "schedulers", "/internal")):
+                return answer({"detail": "Not Found"}, 404)
+            return super().answer(request)
+
+    report = examined(Imitator({path: says}, checkpoints=("photon",)), draws=False)
+
+    assert report.backend == name
+    assert report.named("version").what.startswith(f"{name}, spoken to as dialect 'sdcpp'")
+
+
 @pytest.mark.parametrize("slow", [["/sdapi/v1/loras"], ["/sdapi/v1/loras", "/sdapi/v1/embeddings"]])
 def test_a_list_that_takes_too_long_is_named_and_all_else_is_examined(slow):
     class Slow(Altered):
@@ -240,13 +260,16 @@ def test_a_list_that_takes_too_long_is_named_and_all_else_is_examined(slow):
     assert report.is_sound
 
 
-def test_a_list_that_is_too_large_is_named_and_all_else_is_examined(monkeypatch):
-    monkeypatch.setattr("prodgen.client.reaching.connection.MAX_LIST_BYTES", 50_000)
-    many = [{"name": f"lora {number}", "alias": "x" * 100} for number in range(1000)]
+def test_a_list_that_cannot_be_read_is_named_and_all_else_is_examined():
+    class Broken(Altered):
+        def answer(self, request: HttpRequest) -> HttpAnswer:
+            given = super().answer(request)
+            is_lame = request.path == "/sdapi/v1/loras"
+            return dataclasses.replace(given, body=given.body[:-9]) if is_lame else given
 
-    report = examined(Altered({"/sdapi/v1/loras": many}, checkpoints=("photon",)), draws=False)
+    report = examined(Broken({}, checkpoints=("photon",)), draws=False)
 
-    assert "loras: /sdapi/v1/loras answered more than" in report.named("lists").what
+    assert "not read: loras: /sdapi/v1/loras answered" in report.named("lists").what
     assert report.named("samplers").status == "OK"
 
 

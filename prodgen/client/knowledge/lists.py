@@ -208,7 +208,7 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
             if slow > MOST_SLOW_LISTS:
                 raise
             unread[name] = error.reason
-            log.warning("%s cannot be read and is left out: %s", path, error)
+            log.warning("%s cannot be read and is left out: %s", path, error.reason)
     dialect = dialect or by_routes({**answers, **unread})
     have = _together(answers, dialect, has_task_progress=_has_page(connection))
     if type(dialect) is A1111 and (have.checkpoint or "").startswith(embedded.CHECKPOINT):

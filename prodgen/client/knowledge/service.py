@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import pybase64
 
-from prodgen.client.knowledge import lists
+from prodgen.client.knowledge import lists, strangers
 from prodgen.client.reaching import decoding, encoding
 from prodgen.client.reaching.connection import Connection
 from prodgen.client.reaching.decoding import as_object
@@ -154,6 +154,10 @@ class Service:
         now = datetime.now(UTC)
         # RFC 9110 wants GMT; a date without a zone is taken for that.
         return ((theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)) - now).total_seconds()
+
+    def program(self) -> str:
+        """Return name and version of a program that imitates A1111 and says so elsewhere; "" for others."""
+        return strangers.imitator(self._connection)
 
     def pending_tasks(self) -> int | None:
         """Return how many calls wait; None where the server has no page, and so does not say."""

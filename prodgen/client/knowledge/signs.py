@@ -42,6 +42,8 @@ class Sign:
     remedy: str
     path: str = ASKED
     kind: Kind = "service"
+    method: Literal["GET", "POST"] = "GET"
+    """POST sends an empty object; only to a route at which that changes nothing that anybody keeps."""
     version: tuple[str, ...] = ()
     """Keys of the JSON under which its version stands."""
     first: Shows = _anything
@@ -81,6 +83,11 @@ def status(*codes: int) -> Shows:
     return lambda seen: seen.status in codes
 
 
+def other_status(*codes: int) -> Shows:
+    """Return a test for any status but these."""
+    return lambda seen: seen.status not in codes
+
+
 def leads_to(*parts: str) -> Shows:
     """Return a test for a redirect whose target, without its query, holds one of these."""
     return lambda seen: any(part.lower() in seen.location.lower() for part in parts)
@@ -101,9 +108,9 @@ def says_only(*texts: str) -> Shows:
     return lambda seen: seen.text.lower() in texts
 
 
-def starts(text: str, *keys: str) -> Shows:
-    """Return a test for JSON in which a text that starts so stands under these keys."""
-    return lambda seen: str(seen.at(*keys)).startswith(text)
+def starts(texts: tuple[str, ...], *keys: str) -> Shows:
+    """Return a test for JSON in which a text that starts like one of these stands under these keys."""
+    return lambda seen: str(seen.at(*keys)).startswith(texts)
 
 
 def has_just(*keys: str) -> Shows:
@@ -158,6 +165,11 @@ _IS_DEVICE = either(
     header("server", "router"),
 )
 
+_IS_LOGIN = either(
+    asks_for_password,
+    titled("log in", "login", "sign in", "sign-in", "anmelden", "authentik", "keycloak", "authelia"),
+)
+
 _LOGIN_PATHS = ("login", "logon", "signin", "sign-in", "sign_in", "/sso", "/auth", "oauth", "openid", "saml")
 
 GATES = (
@@ -190,7 +202,13 @@ GATES = (
         kind="gate",
     ),
     Sign("a login page stands before it (redirected to {to})", leads_to(*_LOGIN_PATHS), LOG_IN, kind="gate"),
-    Sign("a login page stands before it ({title!r})", asks_for_password, LOG_IN, kind="gate"),
+    Sign("a login page stands before it ({title!r})", _IS_LOGIN, LOG_IN, kind="gate"),
+    Sign(
+        "localtunnel's reminder page stands before it",
+        either(titled("tunnel website ahead"), header("x-localtunnel-status")),
+        "Set PRODGEN_HEADERS='bypass-tunnel-reminder: 1'.",
+        kind="gate",
+    ),
 )
 """What asks who we are before it lets anybody through, and what is no computer for pictures at all.
 
@@ -220,15 +238,29 @@ TUNNELS = (
         "Start the tunnel again, and see that its port is the web UI's.",
         kind="tunnel",
     ),
+    Sign(
+        "Gradio's share link leads nowhere any more",
+        holds("no interface is running right now"),
+        "Start the web UI again with --share: such a link ends with it, or after some days.",
+        kind="tunnel",
+    ),
 )
 """Tunnels that answer because the server behind them does not, in ways that are theirs alone."""
+
+_EASY_STATES = ("Init", "LoadingModel", "Online", "Rendering", "Unavailable")
+"""States of Easy Diffusion's server. Source: its task_manager.py."""
 
 _IS_GRADIO = holds("gradio_config", "<gradio-app", "gradio.app", "gradio.js")
 
 _API_MISSING = either(status(404, 405), holds("<html"))
 
+
+# A route answers 405 to GET where it takes POST; a server that answers so to everything shows nothing by it.
+_TAKES_POST = status(405)
+_ELSE_NOT = other_status(405)
+
 PROGRAMS = (
-    Sign("LM Studio", starts("Unexpected endpoint or method", "error"), NO_PICTURES),
+    Sign("LM Studio", starts(("Unexpected endpoint or method",), "error"), NO_PICTURES),
     Sign("SwarmUI", leads_to("/error/404"), OTHER_API),
     Sign("SwarmUI", leads_to("text2image"), OTHER_API, PAGE),
     Sign("SwarmUI", titled("swarmui"), OTHER_API, PAGE),
@@ -240,15 +272,19 @@ PROGRAMS = (
     Sign("ComfyUI", every(has("system", "python_version"), has("devices")), WORKFLOWS, "/system_stats"),
     Sign("ComfyUI", titled("comfyui"), WORKFLOWS, PAGE),
     Sign("InvokeAI", titled("invoke - community edition", "invokeai", "invoke ai"), OTHER_API, PAGE),
-    Sign("InvokeAI{version}", has_just("version", "highlights"), OTHER_API, "/api/v1/app/version",
+    Sign("InvokeAI{version}", has("version"), OTHER_API, "/api/v1/app/version", version=("version",)),
+    Sign("SwarmUI{version}", has("session_id"), OTHER_API, "/API/GetNewSession", method="POST",
          version=("version",)),
     Sign("KoboldCpp{version} without a model for pictures", says("koboldcpp", "result"),
          "Start it with --sdmodel FILE: it then answers a part of this API.", "/api/extra/version",
          version=("version",)),
     Sign("Easy Diffusion", titled("easy diffusion"), OTHER_API, PAGE),
-    Sign("Easy Diffusion", every(has("status"), has("devices")), OTHER_API, "/ping"),
+    Sign("Easy Diffusion", starts(_EASY_STATES, "status"), OTHER_API, "/ping"),
+    Sign("Easy Diffusion", either(has("update_branch"), has("render_devices")), OTHER_API, "/get/app_config"),
     Sign("Fooocus-API", every(has("running_size"), has("finished_size")), OTHER_API,
          "/v1/generation/job-queue"),
+    Sign("Fooocus-API", _TAKES_POST, OTHER_API, "/v1/generation/text-to-image", first=_ELSE_NOT),
+    Sign("Draw Things", every(has("model"), has("sampler"), has("guidance_scale")), OTHER_API, PAGE),
     Sign("stable-diffusion.cpp", has("supported_modes"), UPDATE_SDCPP, "/sdcpp/v1/capabilities"),
     Sign("LocalAI", titled("localai"), OTHER_API, PAGE),
     Sign("llama.cpp", either(header("server", "llama.cpp"), titled("llama.cpp")), NO_PICTURES, PAGE),
@@ -287,9 +323,10 @@ _WELCOMES = ("welcome to nginx", "caddy works", "apache2 ")
 _LEFT = (
     Sign("JupyterLab or a notebook", either(titled("jupyter"), leads_to("/lab", "/tree")), WRONG_PLACE, PAGE),
     Sign("a login page (redirected to {to})", leads_to(*_LOGIN_PATHS), LOG_IN, PAGE, kind="gate"),
-    Sign("a login page ({title!r})", asks_for_password, LOG_IN, PAGE, kind="gate"),
+    Sign("a login page ({title!r})", _IS_LOGIN, LOG_IN, PAGE, kind="gate"),
     Sign("an API like OpenAI's", either(says("list", "object"), has("error", "type")), OTHER_API,
          "/v1/models"),
+    Sign("an API like OpenAI's", _TAKES_POST, OTHER_API, "/v1/images/generations", first=_ELSE_NOT),
     # FastAPI's own default is no name.
     Sign("another API ({title!r})", lambda seen: seen.at("info", "title") not in (None, "FastAPI"),
          WRONG_PLACE, "/openapi.json"),
@@ -300,11 +337,18 @@ _LEFT = (
              ROUTE_IT, PAGE)
         for (name, shows), welcome in zip(_PROXIES, _WELCOMES, strict=False)
     ),
-    Sign("a web page ({title!r})", titled(""), WRONG_PLACE, PAGE),
+    Sign("a web page ({title!r})", titled(""), WRONG_PLACE, PAGE, first=other_status(401, 403)),
 )  # fmt: skip
 
 PAGES = (replace(GATES[0], path=PAGE), *_LEFT)
 """What is left: devices, web servers without a route (Traefik answers Go's own 404), and common protocols."""
+
+IMITATORS = (
+    Sign("KoboldCpp{version}", says("koboldcpp", "result"), "", "/api/extra/version", version=("version",)),
+    Sign("stable-diffusion.cpp", has("supported_modes"), "", "/sdcpp/v1/capabilities"),
+    Sign("SD.Next{version}", has("app"), "", "/sdapi/v1/version", version=("updated",)),
+)
+"""Programs that answer A1111's API, or a part of it, and say elsewhere who they are."""
 
 SIGNS: tuple[Sign, ...] = (*GATES, *TUNNELS, *PROGRAMS, *PAGES)
 """All signs, in the order in which they are tried."""

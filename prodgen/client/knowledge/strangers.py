@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Literal
 
-from prodgen.client.knowledge.signs import ASKED, SIGNS, Kind, Sign
+from prodgen.client.knowledge.signs import ASKED, IMITATORS, SIGNS, Kind, Sign
 from prodgen.client.reaching.connection import Connection
 from prodgen.client.reaching.seen_answer import SeenAnswer
 from prodgen.errors import (
@@ -76,10 +77,20 @@ def recognise(connection: Connection) -> Stranger | None:
             continue  # all else is redirected as well: the error about the redirect says it best
         if not sign.first(first):
             continue
-        seen = looks.at(sign.path)
+        seen = looks.at(sign.path, sign.method)
         if seen is not None and sign.shows(seen):
             return _told(sign, seen)
     return None
+
+
+def imitator(connection: Connection) -> str:
+    """Return name and version of a program that imitates A1111's API and says who it is; "" if none does."""
+    looks = _Looks(connection)
+    for sign in IMITATORS:
+        seen = looks.at(sign.path)
+        if seen is not None and sign.shows(seen):
+            return _told(sign, seen).what
+    return ""
 
 
 class _Looks:
@@ -87,21 +98,21 @@ class _Looks:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._seen: dict[str, SeenAnswer | None] = {}
+        self._seen: dict[tuple[str, str], SeenAnswer | None] = {}
         self._until = time.monotonic() + LOOKING_S
 
-    def at(self, path: str) -> SeenAnswer | None:
+    def at(self, path: str, method: Literal["GET", "POST"] = "GET") -> SeenAnswer | None:
         """Return the answer to one question; None if there is none in time."""
-        if path not in self._seen:
-            self._seen[path] = self._ask(path)
-        return self._seen[path]
+        if (path, method) not in self._seen:
+            self._seen[path, method] = self._ask(path, method)
+        return self._seen[path, method]
 
-    def _ask(self, path: str) -> SeenAnswer | None:
+    def _ask(self, path: str, method: Literal["GET", "POST"]) -> SeenAnswer | None:
         within_s = min(LOOK_S, self._until - time.monotonic())
         if within_s <= 0:
             return None
         try:
-            return self._connection.look(path, within_s=within_s)
+            return self._connection.look(path, within_s=within_s, fields={} if method == "POST" else None)
         except BackendError:
             return None
 

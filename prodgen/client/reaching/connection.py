@@ -159,14 +159,15 @@ class Connection:
         except ValueError:
             return None
 
-    def look(self, path: str, *, within_s: float) -> SeenAnswer:
-        """Return the first MiB of an answer as it came, whatever its status.
+    def look(self, path: str, *, within_s: float, fields: dict[str, Any] | None = None) -> SeenAnswer:
+        """Return the first MiB of an answer as it came, whatever its status; POST if there are fields.
 
         Raises:
             BackendError: If there is none.
         """
         deadline = Deadline(within_s)
-        with self._lines.stream("GET", path, None, deadline) as response:
+        sent = None if fields is None else encoding.encode_body(fields, formats=(), is_local=True)
+        with self._lines.stream("GET" if sent is None else "POST", path, sent, deadline) as response:
             body = next(response.iter_bytes(MOST_BYTES), b"")
         return SeenAnswer(self.url, response.status_code, dict(response.headers), body)
 
