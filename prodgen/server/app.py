@@ -11,13 +11,14 @@ import base64
 import binascii
 import contextlib
 import hmac
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, unquote
 
-from prodgen.server import drawing_routes, extras, status
+from prodgen.server import docs_page, drawing_routes, extras, openapi, status
 from prodgen.server.admission import MAX_BODY_BYTES, too_large
 from prodgen.server.behaviour import Behaviour
 from prodgen.server.engine import Engine
@@ -26,6 +27,8 @@ from prodgen.server.queueing import CallerLeft
 from prodgen.server.request_json import read_body
 from prodgen.server.state import Machine, RenderRecord
 from prodgen.server.wire import Crashed, HttpAnswer, Invalid, NoRoute, Refused, answer, error_answer
+
+_log = logging.getLogger(__name__)
 
 STOP_S = 5.0
 """Longest wait for drawing to end when a server stops. Guard: a picture reports its progress several times a
@@ -144,11 +147,12 @@ class ApiServer:
         except CallerLeft:
             return error_answer(Refused(503, "the caller hung up before its turn came"))
         except Exception as error:  # noqa: BLE001 - a server answers 500 with the exception's name, it does not die
+            _log.debug("an error that nobody meant, at %s", request.path, exc_info=True)
             return error_answer(Crashed(type(error).__name__, str(error)))
 
     def _route(self, request: HttpRequest) -> Callable[[HttpRequest], HttpAnswer]:
         path = request.path
-        if self.behaviour.nowebui and not path.startswith(("/sdapi/", "/openapi.json")):
+        if self.behaviour.nowebui and not path.startswith(("/sdapi/", "/openapi.json", "/docs")):
             raise NoRoute(404, "Not Found")
         if path.startswith("/file="):
             return lambda request: status.saved_file(self.machine, request.path)
@@ -225,17 +229,10 @@ ROUTES: dict[str, dict[str, Handler]] = {
     **{path: {"GET": _plain(route)} for path, route in status.LISTS.items()},
     **{path: {"POST": _plain(route)} for path, route in status.ACTIONS.items()},
 }
-ROUTES["/openapi.json"] = {"GET": lambda machine, request: answer(_openapi())}
+ROUTES["/openapi.json"] = {"GET": lambda machine, request: answer(_described(machine))}
+ROUTES["/docs"] = {"GET": lambda machine, request: status.html_page(docs_page.page(_described(machine)))}
 ROUTES["/"] = {"GET": lambda machine, request: status.front_page(machine)}
 
 
-def _openapi() -> dict[str, object]:
-    """Return a minimal description: which paths there are, with which methods."""
-    paths = {
-        path: {
-            method.lower(): {"responses": {"200": {"description": "Successful Response"}}}
-            for method in methods
-        }
-        for path, methods in ROUTES.items()
-    }
-    return {"openapi": "3.0.2", "info": {"title": "FastAPI", "version": "0.1.0"}, "paths": paths}
+def _described(machine: Machine) -> dict[str, object]:
+    return openapi.document(ROUTES, machine)

@@ -234,6 +234,7 @@ _BLUR = Kind(
 
 _SIZE = {"minimum": 8, "maximum": 8192}
 _NOT_NULL = {"description": "Null is taken, and fails."}
+_SIZE_OR_0 = {"anyOf": [{"const": 0}, _SIZE]}
 _COUNT = {"minimum": 1, "maximum": 100}
 _CFG = Kind(_as_float, {"type": "number"})
 
@@ -288,11 +289,11 @@ TXT2IMG: dict[str, Spec] = {
     "enable_hr": Spec(_B, False),
     "firstphase_width": Spec(_I, 0),
     "firstphase_height": Spec(_I, 0),
-    "hr_scale": Spec(_F, 2.0),
+    "hr_scale": Spec(_F, 2.0, says={"minimum": 1, "maximum": 16}),
     "hr_upscaler": Spec(_S),
     "hr_second_pass_steps": Spec(_I, 0),
-    "hr_resize_x": Spec(_I, 0),
-    "hr_resize_y": Spec(_I, 0),
+    "hr_resize_x": Spec(_I, 0, says=_SIZE_OR_0),
+    "hr_resize_y": Spec(_I, 0, says=_SIZE_OR_0),
     "hr_checkpoint_name": Spec(_S),
     "hr_sampler_name": Spec(_S),
     "hr_scheduler": Spec(_S),
@@ -305,7 +306,7 @@ TXT2IMG: dict[str, Spec] = {
 IMG2IMG: dict[str, Spec] = {
     **_SHARED,
     "denoising_strength": Spec(_F, 0.75, nullable=False),
-    "init_images": Spec(_PICTURES, says={"minItems": 1}),
+    "init_images": Spec(_PICTURES, says={"minItems": 1, "description": "No more than batch_size."}),
     "resize_mode": Spec(_I, 0),
     "image_cfg_scale": Spec(_F),
     "mask": Spec(_PICTURE),
@@ -343,11 +344,17 @@ _UPSCALING: dict[str, Spec] = {
     "upscale_first": Spec(_B, False, nullable=False),
 }
 EXTRA_SINGLE: dict[str, Spec] = {**_UPSCALING, "image": Spec(_PICTURE, "", nullable=False)}
-EXTRA_BATCH: dict[str, Spec] = {**_UPSCALING, "imageList": Spec(_L, nullable=False, required=True)}
 FILE_DATA: dict[str, Spec] = {
     "data": Spec(_PICTURE, nullable=False, required=True),
     "name": Spec(_S, nullable=False, required=True),
 }
+_FILE = {
+    "type": "object",
+    "properties": {name: spec.schema for name, spec in FILE_DATA.items()},
+    "required": list(FILE_DATA),
+}
+_FILES = Kind(_as_list, {"type": "array", "items": _FILE})
+EXTRA_BATCH: dict[str, Spec] = {**_UPSCALING, "imageList": Spec(_FILES, nullable=False, required=True)}
 PNG_INFO: dict[str, Spec] = {"image": Spec(_PICTURE, nullable=False, required=True)}
 INTERROGATE: dict[str, Spec] = {
     "image": Spec(_PICTURE, "", nullable=False),
@@ -358,3 +365,11 @@ TASK_PROGRESS: dict[str, Spec] = {
     "id_live_preview": Spec(_I, -1),
     "live_preview": Spec(_B, True),
 }
+
+
+def spec_like(default: object) -> Spec:
+    """Return the field of an option that is like this one at first; like None, it may be anything."""
+    if default is None:
+        return Spec(Kind(lambda value: value, {}))
+    kinds: dict[type, Kind] = {bool: _B, int: _F, float: _F, str: _S, list: _L}
+    return Spec(kinds[type(default)], default, nullable=False)

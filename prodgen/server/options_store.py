@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import importlib.resources
 import json
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 from prodgen.server.engine import ModelFile
-from prodgen.server.wire import Crashed, Refused
+from prodgen.server.fields import read_fields, spec_like
+from prodgen.server.wire import Crashed, Invalid, Refused
 
 MAX_OPTION = 100_000
 """Most characters of one option's value in JSON, as it stays. Guard: all of A1111's have 20 000 together."""
@@ -38,16 +38,19 @@ class OptionsStore:
     """The options of one server; keys are those of A1111 1.10.1."""
 
     def __init__(self, checkpoints: tuple[ModelFile, ...], *, leaky: bool = False) -> None:
-        self._defaults = dict(_defaults()["options"])
-        self._defaults["sd_model_checkpoint"] = checkpoints[0].title
-        self._defaults["sd_checkpoint_hash"] = checkpoints[0].sha256
+        self.defaults = dict(_defaults()["options"])
+        self.defaults["sd_model_checkpoint"] = checkpoints[0].title
+        self.defaults["sd_checkpoint_hash"] = checkpoints[0].sha256
+        """Every option there is, with what it is at first."""
+
+        self._specs = {key: spec_like(default) for key, default in self.defaults.items()}
         self.checkpoints = checkpoints
         """Those that can be named; replaced after a refresh."""
 
-        self._values: dict[str, Any] = {} if leaky else dict(self._defaults)
+        self._values: dict[str, Any] = {} if leaky else dict(self.defaults)
 
     def __getitem__(self, key: str) -> Any:
-        return self._values.get(key, self._defaults[key])
+        return self._values.get(key, self.defaults[key])
 
     @property
     def checkpoint(self) -> ModelFile:
@@ -64,23 +67,17 @@ class OptionsStore:
         Raises:
             Crashed: If a value of a wrong type was stored: then nothing is shown until it is corrected.
         """
-        return {key: self._shown(key, default) for key, default in self._defaults.items()}
-
-    def _shown(self, key: str, default: object) -> object:
-        value = self[key]
-        if value == default or isinstance(default, bool) or not isinstance(default, (int, float)):
-            return value
         try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError):
-            number = math.nan
-        if not math.isfinite(number):
-            text = (
-                f"1 validation error for Options\nresponse -> {key}\n"
-                "  value is not a valid float (type=type_error.float)"
-            )
-            raise Crashed("ValidationError", text)
-        return number
+            return read_fields(self._specs, {key: self[key] for key in self.defaults})
+        except Invalid as error:
+            count = len(error.faults)
+            lines = [
+                line
+                for fault in error.faults
+                for line in (f"response -> {fault['loc'][-1]}", f"  {fault['msg']} (type={fault['type']})")
+            ]
+            title = f"{count} validation error{'s' if count > 1 else ''} for Options"
+            raise Crashed("ValidationError", "\n".join([title, *lines])) from None
 
     def post(self, values: Mapping[str, Any]) -> None:
         """Store options for all callers, as POST /options does: any type, one after the other.
@@ -98,7 +95,7 @@ class OptionsStore:
             self._values[key] = model.title if model and key == "sd_model_checkpoint" else value
 
     def _check(self, key: str, value: object) -> None:
-        if key not in self._defaults:
+        if key not in self.defaults:
             raise Crashed("KeyError", repr(key))
         if len(json.dumps(value)) > MAX_OPTION:
             raise Refused(413, f"an option has at most {MAX_OPTION} characters; {key} has more")

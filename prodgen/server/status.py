@@ -189,6 +189,13 @@ def front_page(machine: Machine) -> HttpAnswer:
         "<!DOCTYPE html><html><head><title>prodgen</title></head><body><h1>prodgen's embedded backend</h1>"
         f"<p>{html.escape(machine.version)}. It answers the API of AUTOMATIC1111 under /sdapi/v1 and draws"
         f" {html.escape(machine.inventory.description)}. There is no user interface here.</p>"
-        "</body></html>"
+        "<p><a href=docs>What it takes and answers</a></p></body></html>"
     )
-    return HttpAnswer(200, text.encode(), "text/html; charset=utf-8")
+    return html_page(text)
+
+
+def html_page(text: str) -> HttpAnswer:
+    """Return an answer with a page, which may load nothing, run nothing, and stand in no frame."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+    kind = "text/html; charset=utf-8"
+    return HttpAnswer(200, text.encode(), kind, {"content-security-policy": policy})
