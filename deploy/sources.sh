@@ -3,12 +3,15 @@
 # Brings the repositories of deploy/pins.txt to their commits. Sourced by install_backend.sh, whose settings (flavour,
 # ic_light, pins, mirror, adopt) and lines (say, warn, die, run) it uses.
 
+BRANCH=pinned # the web UI does not list an extension that is on no branch, and logs a traceback for it
+
 git_() { git ${mirror:+-c "url.${mirror%/}/.insteadOf=https://github.com/"} -c advice.detachedHead=false "$@"; }
 
 # checkout NAME URL COMMIT TAG TARGET: TARGET is at COMMIT afterwards, or nothing has changed.
 checkout() {
     local name=$1 url=$2 commit=$3 tag=$4 target=$5 partial="$5.partial"
     if [ "$(git -C "$target" rev-parse HEAD 2>/dev/null)" = "$commit" ] && [ -e "$target/.git" ]; then
+        git -C "$target" symbolic-ref -q HEAD >/dev/null || run git -C "$target" checkout -B "$BRANCH" || die "cannot name a branch in $target"
         say "    $name is at ${commit:0:10}"
         return
     fi
@@ -17,7 +20,7 @@ checkout() {
             die "$target is in the way (not a clean clone of $name); move it away and run this again"
         fi
         attempt git_ -C "$target" fetch "$url" "$commit" || run git_ -C "$target" fetch "$url" || fetch_failed "$name" "$url"
-        run git_ -C "$target" checkout --force "$commit" || die "$url has no commit $commit"
+        run git_ -C "$target" checkout --force -B "$BRANCH" "$commit" || die "$url has no commit $commit"
     else
         mkdir -p "$(dirname "$target")"
         if [ ! -e "$partial/.git" ]; then
@@ -27,7 +30,7 @@ checkout() {
         # One commit alone where the server allows it; a plain mirror wants the whole history.
         attempt git_ -C "$partial" fetch --depth 1 "$url" "$commit" || run git_ -C "$partial" fetch "$url" \
             '+refs/heads/*:refs/remotes/origin/*' || fetch_failed "$name" "$url"
-        run git_ -C "$partial" checkout --force "$commit" || die "$name: $url has no commit $commit"
+        run git_ -C "$partial" checkout --force -B "$BRANCH" "$commit" || die "$name: $url has no commit $commit"
         git -C "$partial" remote get-url origin >/dev/null 2>&1 || git -C "$partial" remote add origin "$url"
         local kept
         for kept in models outputs log; do

@@ -85,9 +85,10 @@ def give_way(line: str) -> str:
         if version_of(name) is None:
             continue
         for text in metadata.requires(name) or []:
-            asked = Requirement(text)
+            asked = parsed(text)
             if (
-                canonicalize_name(asked.name) == canonicalize_name(wanted.name)
+                asked is not None
+                and canonicalize_name(asked.name) == canonicalize_name(wanted.name)
                 and (asked.marker is None or asked.marker.evaluate({"extra": ""}))
                 and not asked.specifier.contains(pins[0], prereleases=True)
             ):

@@ -59,6 +59,8 @@ def test_an_install_puts_every_repository_at_its_commit_and_tags_the_release(ins
             ["git", "-C", webui / place, "rev-parse", "HEAD"], capture_output=True, text=True
         )
         assert head.stdout.strip() == commit
+        branch = subprocess.run(["git", "-C", webui / place, "symbolic-ref", "-q", "HEAD"])
+        assert branch.returncode == 0  # the web UI lists no extension that is on no branch
     tag = subprocess.run(["git", "-C", webui, "describe", "--tags"], capture_output=True, text=True)
     assert tag.stdout.strip() == "v1.10.1"
 

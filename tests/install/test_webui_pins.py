@@ -61,6 +61,7 @@ def prepare():
     if "--exit" in WORDS:
         sys.exit(0)
     print("serving with", *WORDS)
+    print("HF_HOME", os.environ.get("HF_HOME"))
 
 if __name__ == "__main__":
     prepare()
@@ -73,7 +74,9 @@ for name in ("rembg", "onnxruntime"):
         launch.run_pip(f"install {name}")
 """
 
-REQUIREMENTS = "setuptools==69.5.1  # temp fix\nnumpy==1.26.2\n\nprotobuf==3.20.0\ntorch\n"
+REQUIREMENTS = (
+    "setuptools==69.5.1  # temp fix\nnumpy==1.26.2\n\nprotobuf==3.20.0\ntorch\ntransformers==4.30.2\n"
+)
 
 WHEELS = {
     ("setuptools", "69.5.1"): [],
@@ -92,7 +95,22 @@ WHEELS = {
     ("onnxruntime", "1.32.0"): ["numpy>=1.21.6", "protobuf>=4.25.8"],
     ("rembg", "2.0.69"): ["numpy"],
     ("rembg", "2.0.80"): ["numpy>=2.3"],
+    ("transformers", "4.30.2"): ["numpy"],
 }
+
+TRANSFORMERS = """
+import os, pathlib
+
+class CLIPTokenizer:
+    @classmethod
+    def from_pretrained(cls, name):
+        place = pathlib.Path(os.environ["HF_HOME"], name)
+        place.mkdir(parents=True, exist_ok=True)
+        (place / cls.__name__).touch()
+
+class CLIPTextConfig(CLIPTokenizer):
+    pass
+"""
 
 OLD_TORCH = "torch==2.1.2 torchvision==0.16.2"
 NEW_TORCH = "torch==2.13.0 torchvision==0.28.0"
@@ -110,6 +128,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
         metadata += "".join(f"Requires-Dist: {wish}\n" for wish in requires)
         with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
             wheel.writestr(f"{info}/METADATA", metadata)
+            if name == "transformers":
+                wheel.writestr("transformers.py", TRANSFORMERS)
             wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
             wheel.writestr(f"{info}/RECORD", f"{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
     return folder
@@ -180,7 +200,7 @@ def test_the_pins_hold_after_an_extension_s_installer_asked_for_the_newest(machi
 
 
 def test_the_install_ends_with_one_sentence_about_the_pins(done):
-    assert "    4 packages are as the web UI asks for them\n" in done.stdout
+    assert "    5 packages are as the web UI asks for them\n" in done.stdout
 
 
 def test_a_start_installs_nothing_and_asks_no_index(machine, done):
@@ -190,6 +210,16 @@ def test_a_start_installs_nothing_and_asks_no_index(machine, done):
     assert "serving with --api" in result.stdout
     assert "--skip-install" in result.stdout
     assert machine.asked_of_pip == []
+
+
+def test_the_vocabulary_of_prompts_is_there_for_a_start_without_a_network(machine, done):
+    cache = machine.box.target / ".prodgen-huggingface"
+
+    assert sorted(path.name for path in cache.glob("openai/clip-vit-large-patch14/*")) == [
+        "CLIPTextConfig",
+        "CLIPTokenizer",
+    ]
+    assert f"HF_HOME {cache}" in machine.start().stdout
 
 
 def test_an_extension_that_came_later_is_installed_under_the_same_constraints(machine, done):
