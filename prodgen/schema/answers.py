@@ -23,9 +23,24 @@ def draws_by_diffusion(checkpoint: str | None) -> bool:
     return "no diffusion" not in (checkpoint or "")
 
 
+ProofKind = Literal["picture", "foreground", "bridge", "words"]
+"""What a proof rests on. "picture": what the thing does is seen in a picture. "foreground": the cut-out that
+IC-Light read came back as it was sent. "bridge": prodgen's bridge extension saw it run. "words": the server
+names it, and nothing else was looked at."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How it is known that a thing that was asked for ran."""
+
+    kind: ProofKind
+    strength: float | None = None
+    """How clearly a picture shows it, 0 = not at all, 1 = fully; None where no picture was looked at."""
+
+
 @dataclass(frozen=True)
 class Applied:
-    """What provably ran, read from the answer itself; None where the answer proves nothing."""
+    """What provably ran, and how that is known; None where nothing proves it."""
 
     sampler: str | None = None
     scheduler: str | None = None
@@ -35,8 +50,10 @@ class Applied:
     loras: Mapping[str, str] = field(default_factory=dict)
     """Name -> hash of each LoRA that the server loaded."""
     ic_light: bool | None = None
-    """True: the foreground that came back equals ours. None: not asked, or not provable."""
+    """Whether IC-Light relit the product. None: not asked, or not provable; `proofs` says how it is known."""
     controlnet_units: int | None = None
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
+    """Feature, by the name that a NotAppliedError has for it -> how it is known that it ran."""
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,23 @@ class Behaviour:
     leaky_overrides: bool = False
     """Whether override_settings stay, as on a fresh install."""
 
+    loses_relight_in_swap: bool = False
+    """Whether IC-Light does nothing, silently, in a call that changes the loaded checkpoint, as on A1111: the
+    patcher is made for the model that is loaded when the call comes in."""
+
+    bridge: str | None = None
+    """Version of prodgen's bridge extension, None for not installed. 1.1.0 renews the patcher for the model
+    that draws and names that model; earlier ones say "IC-Light: applied" wherever a hook returned."""
+
+    weightless_upscalers: tuple[str, ...] = ()
+    """Upscalers that are listed while their weights are missing: plain resizing is done under their names."""
+
+    idle_loras: tuple[str, ...] = ()
+    """LoRAs that are listed, loaded and reported, and change nothing, as those made for another model do."""
+
+    no_hashing: bool = False
+    """Whether the hashes of LoRAs are told nowhere, as with --no-hashing."""
+
     release: Release = "1.10"
     version: str | None = None
     """What `info.version` says; None leaves it to the engine."""

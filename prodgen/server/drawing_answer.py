@@ -137,14 +137,26 @@ def _extra_parameters(machine: Machine, call: DrawingCall, results: CallResults)
         extra |= _img2img_parameters(call)
     if call.hires is not None:
         extra |= _hires_parameters(fields)
-    if call.loras:
+    if call.loras and not machine.behaviour.no_hashing:
         extra["Lora hashes"] = ", ".join(f"{m.name}: {m.sha256[:12]}" for m, _ in call.loras)
     if call.schedule in SCHEDULERS and call.schedule != "Automatic":
         extra["Schedule type"] = call.schedule
     refiner = machine.options.find_checkpoint(fields["refiner_checkpoint"] or "")
     if refiner is not None and fields["refiner_switch_at"]:
         extra |= {"Refiner": refiner.title, "Refiner switch at": fields["refiner_switch_at"]}
-    return {**extra, **results.story}
+    return {**extra, **results.story, **_bridge_parameters(machine, call)}
+
+
+def _bridge_parameters(machine: Machine, call: DrawingCall) -> dict[str, Any]:
+    """Return what prodgen's bridge says: before 1.1.0 that a hook returned, since then what model drew."""
+    if machine.behaviour.bridge is None:
+        return {}
+    told: dict[str, Any] = {"prodgen bridge": machine.behaviour.bridge}
+    if call.unit.shows_subject:
+        told["IC-Light"] = "applied"
+        if machine.bridge_checks:
+            told["IC-Light patched"] = call.checkpoint.title
+    return told
 
 
 def _img2img_parameters(call: DrawingCall) -> dict[str, Any]:

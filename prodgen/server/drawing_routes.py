@@ -181,11 +181,20 @@ def _draw(machine: Machine, asked: _Asked) -> FinishedCall:
     fields = asked.fields
     restore = fields["override_settings_restore_afterwards"] is not False
     with machine.options.overridden(fields["override_settings"], restore=restore):
-        call = _checked(machine, asked)
+        call = _with_model_loaded(machine, _checked(machine, asked))
         done = finished(machine, call, sampling.run(machine, call))
         if fields["save_images"]:
             save(machine, done)
         return done
+
+
+def _with_model_loaded(machine: Machine, call: DrawingCall) -> DrawingCall:
+    """Load the call's checkpoint, and return the call as IC-Light survives that."""
+    is_swap = call.checkpoint != machine.loaded
+    machine.loaded = call.checkpoint
+    if not is_swap or not machine.behaviour.loses_relight_in_swap or machine.bridge_checks:
+        return call
+    return replace(call, unit=replace(call.unit, relights=False))
 
 
 def _checked(machine: Machine, asked: _Asked) -> DrawingCall:

@@ -12,7 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from prodgen.server.engine import Engine
 from prodgen.server.fields import (
     EXTRA_BATCH,
     EXTRA_SINGLE,
@@ -123,11 +122,11 @@ def _upscaled(machine: Machine, picture: UploadedPicture, fields: Fields) -> tup
     else:
         steps["Postprocess upscale by"] = fields["upscaling_resize"]
     steps["Postprocess upscaler"] = first
-    result = _cropped(upscaled(machine.engine, picture.pixels, width, height, first), crop)
+    result = _cropped(upscaled(machine, picture.pixels, width, height, first), crop)
     visible = fields["extras_upscaler_2_visibility"]
     if second != "None" and visible > 0:
         steps["Postprocess upscaler 2"] = second
-        other = _cropped(upscaled(machine.engine, picture.pixels, width, height, second), crop)
+        other = _cropped(upscaled(machine, picture.pixels, width, height, second), crop)
         mixed = result + (other.astype(np.float32) - result) * np.float32(visible)
         result = np.rint(mixed).astype(np.uint8)
     return result, ", ".join(f"{key}: {value}" for key, value in steps.items())
@@ -161,11 +160,11 @@ def _cropped(pixels: Pixels, size: tuple[int, int] | None) -> Pixels:
     return np.ascontiguousarray(pixels[top : top + height, left : left + width])
 
 
-def upscaled(engine: Engine, pixels: Pixels, width: int, height: int, name: str) -> Pixels:
+def upscaled(machine: Machine, pixels: Pixels, width: int, height: int, name: str) -> Pixels:
     """Return a picture at another size; alpha is resampled like a colour.
 
     Args:
-        engine: Enlarges by its own upscalers. What gets smaller is averaged, whatever the name.
+        machine: Its engine enlarges by its own upscalers. What gets smaller is averaged, whatever the name.
         pixels: The picture.
         width: Wanted width in pixels.
         height: Wanted height in pixels.
@@ -177,9 +176,9 @@ def upscaled(engine: Engine, pixels: Pixels, width: int, height: int, name: str)
         return resized(pixels, width, height, cv2.INTER_NEAREST)
     if width <= pixels.shape[1] and height <= pixels.shape[0]:
         return resized(pixels, width, height, cv2.INTER_AREA)
-    if name in PLAIN_UPSCALERS:
+    if name in (*PLAIN_UPSCALERS, *machine.behaviour.weightless_upscalers):
         return resized(pixels, width, height, cv2.INTER_LANCZOS4)
-    return engine.upscale(pixels, width, height, name)
+    return machine.engine.upscale(pixels, width, height, name)
 
 
 def png_info(body: dict[str, Any]) -> HttpAnswer:

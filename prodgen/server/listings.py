@@ -205,13 +205,23 @@ def scripts(ic_light: str | None) -> dict[str, list[str]]:
     return {"txt2img": titles, "img2img": list(titles)}
 
 
-def script_info(ic_light: str | None, models: tuple[ModelFile, ...]) -> list[dict[str, Any]]:
-    """Return the answer of /script-info: each script twice, for txt2img and for img2img."""
+def script_info(
+    ic_light: str | None, models: tuple[ModelFile, ...], *, bridge: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the answer of /script-info: each script twice, for txt2img and for img2img.
+
+    Args:
+        ic_light: The spelling of IC-Light's arguments, None without it.
+        models: The checkpoints.
+        bridge: Version of prodgen's bridge extension, None without it.
+    """
     result = []
     for for_img2img in (False, True):
         known = _built_in(models)
         if ic_light:
             known = {"ic light": _ic_light_args(ic_light, for_img2img=for_img2img), **known}
+        if bridge:
+            known["prodgen bridge"] = [_arg("version", bridge)]
         result += [
             {"name": name, "is_alwayson": True, "is_img2img": for_img2img, "args": args}
             for name, args in known.items()

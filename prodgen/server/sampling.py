@@ -249,7 +249,7 @@ def _order(machine: Machine, call: DrawingCall, indices: range) -> BatchOrder:
         subseed_strength=fields["subseed_strength"],
         clip_skip=call.clip_skip,
         vae=call.vae,
-        loras=call.loras,
+        loras=tuple(x for x in call.loras if x[0].name not in machine.behaviour.idle_loras),
         hires=call.hires,
         starts=starts,
         denoising_strength=float(fields["denoising_strength"]) if starts else 1.0,

@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from prodgen.errors import SettingError
 from prodgen.server.behaviour import Behaviour
-from prodgen.server.engine import Engine, EngineInventory
+from prodgen.server.engine import Engine, EngineInventory, ModelFile
 from prodgen.server.ic_light_script import IcLightScript
 from prodgen.server.options_store import OptionsStore
 from prodgen.server.queueing import FifoLock, JobState, Tasks
@@ -80,6 +80,8 @@ class Machine:
     behaviour: Behaviour
     options: OptionsStore
     ic_light: IcLightScript
+    loaded: ModelFile
+    """The checkpoint in memory; it changes when a call needs another one, or the option is posted."""
     state: JobState = field(default_factory=JobState)
     tasks: Tasks = field(default_factory=Tasks)
     lock: FifoLock = field(default_factory=FifoLock)
@@ -93,24 +95,39 @@ class Machine:
         Raises:
             SettingError: If the engine has no checkpoint.
         """
-        inventory = engine.inventory()
+        inventory = _listed(engine, behaviour)
         if not inventory.checkpoints:
             raise SettingError("the engine has no checkpoint; a server needs at least one")
         store = OptionsStore(inventory.checkpoints, leaky=behaviour.leaky_overrides)
         script = IcLightScript(behaviour.ic_light, behaviour.segment)
-        return cls(engine, inventory, behaviour, store, script)
+        return cls(engine, inventory, behaviour, store, script, store.checkpoint)
 
     @property
     def version(self) -> str:
         """What `info.version` says."""
         return self.behaviour.version or self.inventory.version
 
+    @property
+    def bridge_checks(self) -> bool:
+        """Whether prodgen's bridge is there in a version that has IC-Light patch the model that draws."""
+        return self.behaviour.bridge not in (None, "1.0.0")
+
     def refresh(self) -> None:
         """Ask the engine again what it has."""
-        self.inventory = self.engine.inventory()
+        self.inventory = _listed(self.engine, self.behaviour)
         self.options.checkpoints = self.inventory.checkpoints
 
     def note(self, record: RenderRecord) -> None:
         """Write into the render log."""
         self.render_log.append(record)
         del self.render_log[:-KEPT_RECORDS]
+
+
+def _listed(engine: Engine, behaviour: Behaviour) -> EngineInventory:
+    """Return what the server lists: what the engine has, and what is a name without its weights."""
+    inventory = engine.inventory()
+    return replace(
+        inventory,
+        upscalers=(*inventory.upscalers, *behaviour.weightless_upscalers),
+        loras=(*inventory.loras, *map(ModelFile, behaviour.idle_loras)),
+    )

@@ -30,7 +30,10 @@ def post_options(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
     """Store options; a change of checkpoint waits for the running generation."""
     if "sd_model_checkpoint" in body:
         with machine.lock.held():
+            before = machine.options.checkpoint
             machine.options.post(body)
+            if machine.options.checkpoint != before:  # the same again loads nothing
+                machine.loaded = machine.options.checkpoint
     else:
         machine.options.post(body)
     return answer(None)
@@ -152,7 +155,7 @@ LISTS: dict[str, Callable[[Machine], object]] = {
     "/sdapi/v1/loras": lambda machine: listings.loras(machine.inventory.loras),
     "/sdapi/v1/scripts": lambda machine: listings.scripts(machine.ic_light.dialect),
     "/sdapi/v1/script-info": lambda machine: listings.script_info(
-        machine.ic_light.dialect, machine.inventory.checkpoints
+        machine.ic_light.dialect, machine.inventory.checkpoints, bridge=machine.behaviour.bridge
     ),
     "/sdapi/v1/memory": _memory,
     "/sdapi/v1/cmd-flags": lambda machine: command_line_flags(),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from prodgen.errors import (
     BackendFaultError,
@@ -16,6 +20,13 @@ FROM_V1 = {"script_info": "iclight-v1/script-info"}
 
 
 FROM_V2 = {"script_info": "iclight-v2/script-info"}
+
+
+def encoded(picture):
+    """A picture as base64 text of a PNG."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def bag(**fields):
@@ -175,13 +186,23 @@ def test_detail_pictures_come_as_extras(recorded, ic_light):
     assert (len(generation.images), len(generation.extras)) == (2, 3)
 
 
-def test_a_second_pass_has_its_own_size(recorded, ic_light):
+def test_a_second_pass_has_its_own_size(recorded, ic_light, captured, pixels):
     name = "iclight-v1/ok-txt2img-fc-hires"
     hires = {"enable_hr": True, "hr_scale": 2, "hr_upscaler": "Latent", "denoising_strength": 0.7}
 
-    generation = recorded(txt2img=name).client().txt2img(bag(ic_light=ic_light(name), **hires))
+    answer = showing_the_product(captured(name)["response"]["json"], pixels)
+
+    generation = recorded(txt2img=answer).client().txt2img(bag(ic_light=ic_light(name), **hires))
 
     assert generation.image.shape == (128, 128, 3)
+    assert generation.applied.proofs["IC-Light"].kind == "picture"
+
+
+def showing_the_product(answer, pixels):
+    """A recorded answer whose result is the foreground that came back; the recorded model drew noise."""
+    size = pixels(answer["images"][0]).shape[1::-1]
+    with Image.fromarray(pixels(answer["images"][1])) as foreground:
+        return {**answer, "images": [encoded(foreground.resize(size)), answer["images"][1]]}
 
 
 @pytest.mark.parametrize(

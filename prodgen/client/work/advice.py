@@ -56,6 +56,11 @@ LOSSY = (
     "detail; set it to png"
 )
 
+REDRAWN = (
+    "IC-Light had not relit the first picture, though the server answered it as a good one: a tiny plain "
+    "picture made the server load its checkpoint, then the same was drawn once more"
+)
+
 INTERRUPTED = (
     "The server was told to stop while this was drawn, or just after, so it may be half done; draw it again "
     "if it looks like noise"

@@ -7,7 +7,6 @@ fetched. What happens between one request and its answer is the worker's busines
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from prodgen.client.knowledge import names
 from prodgen.client.knowledge.known_server import KnownServer
@@ -15,6 +14,8 @@ from prodgen.client.knowledge.options import Options
 from prodgen.client.reaching.connection import WholeAnswer
 from prodgen.client.work import advice, fetching, proofs, relight_proof, results, tasks
 from prodgen.client.work.calling import Call, Worker
+from prodgen.client.work.model_loading import ModelLoading
+from prodgen.client.work.relight_proof import Relighting
 from prodgen.client.work.results import DrawnPictures
 from prodgen.dialects import Payload, ReadGeneration
 from prodgen.errors import BackendFaultError, BackendOutOfMemoryError, ResultNotSentError
@@ -31,6 +32,7 @@ class Drawer:
         self._worker = worker
         self._options = options
         self._guards_options = guards_options
+        self._model_loading = ModelLoading(server, self.do, self._settle)
 
     def draw(
         self,
@@ -50,12 +52,33 @@ class Drawer:
         self._server.check_controlnet(request.controlnet)
         notices = names.unchecked(request, self._server.capabilities)
         notices += [] if self._server.is_embedded else advice.about_comments(request)
+        if request.ic_light is not None:
+            self._model_loading.before(request)
+        generation, relighting = self._drawn(request, spell, on_progress, notices)
+        if request.ic_light is None or relighting.failure is None:
+            return generation
+        if relighting.failure == "reported":
+            raise relight_proof.error(self._server.url, request.ic_light, relighting, was_redrawn=False)
+        self._model_loading.load(request)
+        notices = [*generation.notices, advice.REDRAWN]
+        generation, relighting = self._drawn(request, spell, on_progress, notices)
+        if relighting.failure is not None:
+            raise relight_proof.error(self._server.url, request.ic_light, relighting, was_redrawn=True)
+        return generation
+
+    def _drawn(
+        self,
+        request: Drawing,
+        spell: Callable[[str], Payload],
+        on_progress: Callable[[Progress], None] | None,
+        notices: list[str],
+    ) -> tuple[Generation, Relighting]:
+        """Draw once; what did not run is an error, but for IC-Light, which can be mended."""
         task_id = tasks.new_task_id()
         payload = spell(task_id)
         if "options" in self._server.capabilities.answered:
             self._options.check(request.override_settings)
-            if self._guards_options:
-                self._options.settle(payload.fields.get("override_settings") or ())
+        self._settle(payload)
         if request.ic_light is not None and self._server.sends_arrays:
             return self._draw_and_fetch(request, payload, on_progress, notices)
         try:
@@ -80,6 +103,11 @@ class Drawer:
             notices.append(advice.INTERRUPTED)
         return self._proven(request, drawn, notices, task_id)
 
+    def _settle(self, payload: Payload) -> None:
+        """Have the options that a call overrides saved as they are, so that the server restores them."""
+        if self._guards_options and "options" in self._server.capabilities.answered:
+            self._options.settle(payload.fields.get("override_settings") or ())
+
     def _is_about_arrays(self, request: Drawing, error: BackendFaultError) -> bool:
         """Whether the picture was drawn but could not be sent, as happens with IC-Light alone."""
         # Without its page, the server cannot hand out files either.
@@ -96,7 +124,7 @@ class Drawer:
         payload: Payload,
         on_progress: Callable[[Progress], None] | None,
         notices: list[str],
-    ) -> Generation:
+    ) -> tuple[Generation, Relighting]:
         """Draw one result a call, saved by the server under our name and fetched from its page."""
         options = self._options.get()
         self._options.settle(fetching.OPTIONS)
@@ -128,27 +156,30 @@ class Drawer:
         task_id: str,
         *,
         was_fetched: bool = False,
-    ) -> Generation:
+    ) -> tuple[Generation, Relighting]:
         read = drawn.read
         self._server.learn_version(read)
         applied, doubts = proofs.check(
             proofs.Asked(request, self._server.capabilities, self._server.dialect, self._server.url),
             read,
         )
+        relighting = Relighting()
         if request.ic_light is not None:
-            was_relit = relight_proof.check(
-                self._server.url,
-                request.ic_light,
+            relighting = relight_proof.judge(
+                request,
+                self._server.capabilities,
                 read,
+                [picture.rgb for picture in drawn.results],
                 drawn.extras,
-                doubts,
                 is_lossless=drawn.is_lossless,
                 can_see_extras=not was_fetched,
             )
-            applied = replace(applied, ic_light=was_relit)
+            doubts += relighting.notices
+        applied = proofs.with_proofs(applied, request, relighting.proof)
+        self._model_loading.learn(applied)
         if self._server.is_embedded:
             doubts += advice.about_the_scene(read.parameters, request.prompt)
-        return Generation(
+        generation = Generation(
             images=tuple(picture.rgb for picture in drawn.results),
             mattes=tuple(picture.matte for picture in drawn.results),
             seeds=drawn.seeds,
@@ -162,6 +193,7 @@ class Drawer:
             was_fetched=was_fetched,
             is_missing_a_picture=read.is_missing_a_picture,
         )
+        return generation, relighting
 
     def do(self, call: Call, notices: list[str]) -> WholeAnswer:
         """Make any call that this server's dialect spelled.

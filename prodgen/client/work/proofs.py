@@ -8,13 +8,14 @@ nothing, nothing is claimed. Relighting and enlarging have proofs of their own, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prodgen.client.knowledge.names import sampler_key, scheduler_key
+from prodgen.client.work import relight_proof
 from prodgen.dialects import A1111, ReadGeneration, infotexts
 from prodgen.errors import NotAppliedError
-from prodgen.schema import Applied, Capabilities, Checkpoint, Drawing, model_names
+from prodgen.schema import Applied, Capabilities, Checkpoint, Drawing, Proof, model_names
 
 SILENT = (
     "This server says nothing of how it drew: seed and settings are told as they were asked for, and whether "
@@ -203,3 +204,25 @@ def _check_faces(asked: Asked, read: ReadGeneration, notices: list[str]) -> None
         f"Whether {named} restored any face cannot be known: the server names it also when its weights are "
         "missing; its console says so then"
     )
+
+
+def with_proofs(applied: Applied, request: Drawing, relit: Proof | None) -> Applied:
+    """Return what ran with how each of it is known: by the server's words, but for IC-Light.
+
+    Args:
+        applied: What the answer told.
+        request: What was asked for.
+        relit: How it is known that IC-Light ran; None where it is not, or was not asked for.
+    """
+    told = {
+        "sampler": request.sampler_name and applied.sampler,
+        "scheduler": request.scheduler and applied.scheduler,
+        "checkpoint": request.checkpoint and applied.checkpoint,
+        "VAE": request.vae and applied.vae,
+        "ControlNet": request.controlnet and applied.controlnet_units,
+        **{f"LoRA {lora.name}": applied.loras.get(lora.name) for lora in request.loras},
+    }
+    known = {name: Proof("words") for name, word in told.items() if word}
+    if relit is not None:
+        known[relight_proof.IC_LIGHT] = relit
+    return replace(applied, ic_light=True if relit is not None else None, proofs=known)

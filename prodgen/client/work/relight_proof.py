@@ -1,18 +1,26 @@
-"""What provably ran when IC-Light was asked for: the foreground that it used comes back with the picture."""
+"""Whether IC-Light relit our product: by the picture first, by what the server says where that cannot tell.
+
+A1111 swallows what goes wrong in IC-Light, and IC-Light itself can patch a model that does not draw. So a
+foreground that comes back shows that the arguments were read; the product in the picture shows the rest.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from prodgen import presence
 from prodgen.client.reaching import encoding
 from prodgen.dialects import ReadGeneration
 from prodgen.dialects.ic_light import USUAL_MODELS
 from prodgen.errors import NotAppliedError
 from prodgen.images import RgbImage
-from prodgen.schema import ICLight
+from prodgen.presence import Presence
+from prodgen.schema import Capabilities, Drawing, ICLight, Img2Img, Proof
 
 SAME_LEVELS = 1
 """8-bit levels by which the foreground that comes back may differ: rounding on the way to grey."""
@@ -20,13 +28,42 @@ SAME_LEVELS = 1
 SAME_LEVELS_LOSSY = 12.0
 """Mean 8-bit levels by which it may differ where the server sends JPEG or lossy WebP."""
 
+SAME_ASPECT = 0.02
+"""Share by which a result's aspect may differ from the one asked for: sides are cut to multiples of 8."""
+
 IC_LIGHT = "IC-Light"
 """The `feature` of a NotAppliedError about relighting."""
+
+PATCHED_KEY = "IC-Light patched"
+"""Under this key the bridge extension, from 1.1.0 on, names the model that it saw drawing with IC-Light."""
 
 IC_LIGHT_NEEDS = (
     "It needs A1111 1.10 or later, sd-webui-model-patcher, and the weight file {model!r} "
     "in models/ic-light or models/unet; the server's console says which is missing."
 )
+
+NO_FOREGROUND = {
+    "fetched": "this server cannot send it",
+    "a word": "the server put 'False' in its place (a patched api.py)",
+}
+"""Why no foreground can come back, in words."""
+
+Failure = Literal["absent", "unread", "another's", "reported"]
+"""Why a picture counts as not relit: the product is not in it; nothing shows that the arguments were read;
+they were another caller's; or the bridge extension reports an error."""
+
+
+@dataclass(frozen=True)
+class Relighting:
+    """What a picture and its answer tell of IC-Light."""
+
+    proof: Proof | None = None
+    failure: Failure | None = None
+    reported: str = ""
+    """The bridge's error, in its own words."""
+    has_foreground: bool = False
+    """Whether our foreground came back."""
+    notices: tuple[str, ...] = ()
 
 
 def on_grey(unit: ICLight) -> NDArray[np.uint8]:
@@ -40,64 +77,111 @@ def on_grey(unit: ICLight) -> NDArray[np.uint8]:
     return (127 + (colours - 127) * alpha).clip(0, 255).astype(np.uint8)
 
 
-def check(
-    url: str,
-    unit: ICLight,
+def judge(
+    request: Drawing,
+    capabilities: Capabilities,
     read: ReadGeneration,
+    results: Sequence[RgbImage],
     extras: Sequence[RgbImage],
-    notices: list[str],
     *,
     is_lossless: bool = True,
     can_see_extras: bool = True,
-) -> bool | None:
-    """Return whether IC-Light provably ran; None where the answer proves nothing.
+) -> Relighting:
+    """Return what is known of the relighting that a request asked for.
 
     Args:
-        url: Where the server is.
-        unit: What was asked for.
-        read: The server's answer.
+        request: One with IC-Light.
+        capabilities: Of the server.
+        read: Its answer.
+        results: The answer's pictures, decoded; at least one.
         extras: Its further pictures, decoded.
-        notices: Gets a sentence if nothing could be proven.
         is_lossless: Whether pictures came in a lossless format.
         can_see_extras: Whether further pictures come with the answer at all.
-
-    Raises:
-        NotAppliedError: If it did not run, or relit another picture than ours.
     """
+    unit = request.ic_light
+    assert unit is not None  # noqa: S101 - who asks this, asked for it
     if error := read.parameters.get("IC-Light error"):
-        # Only prodgen's bridge extension reports this; it sees what the pictures that come back do not show.
-        raise NotAppliedError(url, f"IC-Light failed on the server: {error}", feature=IC_LIGHT)
-    if not can_see_extras:
-        notices.append(
-            "IC-Light's foreground could not be compared with ours: this server cannot send it. "
-            "With prodgen's bridge extension on the server it can (install_backend.sh)"
-        )
-        return None
+        # The bridge extension sees what the pictures that come back do not show.
+        return Relighting(failure="reported", reported=str(error))
+    seen = min((shown(request, capabilities, picture) for picture in results), key=_rank)
     ours = on_grey(unit)
-    same_size = [extra for extra in extras if extra.shape == ours.shape]
-    if any(_is_same(ours, encoding.to_uint8(extra), is_lossless) for extra in same_size):
-        return True
-    if read.is_missing_a_picture:
-        notices.append(
-            "IC-Light's foreground could not be compared with ours: the server put 'False' in its place "
-            "(a patched api.py). With prodgen's bridge extension it would come (install_backend.sh)"
-        )
-        return None
-    model = unit.model or USUAL_MODELS[unit.mode]
-    if extras and not unit.detail_transfer:
-        raise NotAppliedError(
-            url,
-            "IC-Light relit another picture than ours: an earlier caller's foreground came back",
-            feature=IC_LIGHT,
-            remedy=f"It could not read this request and used the last one again; is {model!r} the name of a "
-            "weight file there?",
-        )
-    raise NotAppliedError(
-        url,
-        "IC-Light did not run: the foreground did not come back with the picture, which is not relit",
-        feature=IC_LIGHT,
-        remedy=IC_LIGHT_NEEDS.format(model=model),
+    has_foreground = any(
+        _is_same(ours, encoding.to_uint8(extra), is_lossless) for extra in extras if extra.shape == ours.shape
     )
+    if seen.verdict == "absent":
+        return Relighting(failure="absent", has_foreground=has_foreground)
+    others = extras if seen.verdict != "present" else tuple(filter(_is_on_grey, extras))
+    if others and not has_foreground and not unit.detail_transfer:
+        return Relighting(failure="another's")
+    if seen.verdict == "present":
+        return Relighting(Proof("picture", round(seen.agreement, 3)), has_foreground=has_foreground)
+    if PATCHED_KEY in read.parameters:
+        return Relighting(Proof("bridge"), has_foreground=has_foreground)
+    if has_foreground:
+        return Relighting(Proof("foreground"), has_foreground=True)
+    if can_see_extras and not read.is_missing_a_picture:
+        return Relighting(failure="unread")
+    why = NO_FOREGROUND["a word" if can_see_extras else "fetched"]
+    return Relighting(
+        notices=(
+            f"The picture is too poor in edges to show that IC-Light ran, and its foreground could not be "
+            f"compared with ours: {why}. With prodgen's bridge extension on the server it can "
+            "(install_backend.sh)",
+        )
+    )
+
+
+def _rank(found: Presence) -> tuple[int, float]:
+    return ("absent", "untold", "present").index(found.verdict), found.agreement
+
+
+def shown(request: Drawing, capabilities: Capabilities, picture: RgbImage) -> Presence:
+    """Return how clearly our product shows in a result; untold where it would be there without IC-Light."""
+    unit = request.ic_light
+    assert unit is not None  # noqa: S101 - who asks this, asked for it
+    aspect = picture.shape[1] / picture.shape[0]
+    if abs(aspect * request.height / request.width - 1) > SAME_ASPECT:
+        return presence.UNTOLD
+    if isinstance(request, Img2Img) and request.inpaint_mask is not None:
+        return presence.UNTOLD
+    product, matte = _cropped(unit, request.width, request.height)
+    found = presence.find(product, matte, picture)
+    if found.verdict == "present" and _starts_with_product(request, capabilities, product, matte):
+        return Presence("untold", found.agreement, found.deviations)
+    return found
+
+
+def _cropped(unit: ICLight, width: int, height: int) -> tuple[RgbImage, NDArray[np.float32]]:
+    """Return the centre of cut-out and matte that has the aspect of width x height, as the extension does."""
+    rows, columns = unit.matte.shape
+    scale = max(width / columns, height / rows)
+    wide, high = min(columns, max(1, round(width / scale))), min(rows, max(1, round(height / scale)))
+    left, top = (columns - wide) // 2, (rows - high) // 2
+    part = np.s_[top : top + high, left : left + wide]
+    return unit.foreground[part], unit.matte[part]
+
+
+def _starts_with_product(
+    request: Drawing, capabilities: Capabilities, product: RgbImage, matte: NDArray[np.float32]
+) -> bool:
+    """Whether the server draws over a picture with the product: a plain result would show it as well."""
+    if not isinstance(request, Img2Img) or request.ic_light is None:
+        return False
+    if is_init(capabilities) or request.ic_light.reinforce_fg:
+        return True
+    return presence.find(product, matte, request.init_image).verdict == "present"
+
+
+def is_init(capabilities: Capabilities) -> bool:
+    """Whether this server's IC-Light takes the product as the init picture, and the light map as its own."""
+    return capabilities.ic_light == "positional-13"
+
+
+def _is_on_grey(extra: RgbImage) -> bool:
+    """Whether a picture is somebody's foreground: most of its rim is IC-Light's grey."""
+    eight = encoding.to_uint8(extra)
+    rim = np.concatenate([eight[0], eight[-1], eight[:, 0], eight[:, -1]]).astype(np.int16)
+    return bool(np.median(np.abs(rim - 127)) <= SAME_LEVELS)
 
 
 def _is_same(ours: NDArray[np.uint8], theirs: NDArray[np.uint8], is_lossless: bool) -> bool:
@@ -105,3 +189,44 @@ def _is_same(ours: NDArray[np.uint8], theirs: NDArray[np.uint8], is_lossless: bo
     if is_lossless:
         return int(difference.max()) <= SAME_LEVELS
     return float(difference.mean()) <= SAME_LEVELS_LOSSY
+
+
+def error(url: str, unit: ICLight, found: Relighting, *, was_redrawn: bool) -> NotAppliedError:
+    """Return the error that says why a picture counts as not relit.
+
+    Args:
+        url: The server's address.
+        unit: What was asked for.
+        found: What is known; it has a failure.
+        was_redrawn: Whether it failed a second time, with the model loaded beforehand.
+    """
+    model = unit.model or USUAL_MODELS[unit.mode]
+    twice = (
+        ", also after its checkpoint was loaded beforehand and the picture drawn again" if was_redrawn else ""
+    )
+    needs = IC_LIGHT_NEEDS.format(model=model)
+    if found.failure == "reported":
+        return NotAppliedError(url, f"IC-Light failed on the server: {found.reported}", feature=IC_LIGHT)
+    if found.failure == "another's":
+        reason = f"IC-Light relit another picture than ours: an earlier caller's foreground came back{twice}"
+        remedy = (
+            "It could not read this request and used the last one again; is "
+            f"{model!r} the name of a weight file there?"
+        )
+    elif found.failure == "absent" and found.has_foreground:
+        reason = (
+            "IC-Light read the product, but the picture does not show it: it patched another model than the "
+            f"one that drew{twice}"
+        )
+        remedy = (
+            "Other callers of this server may ask for other checkpoints meanwhile: keep it to one, or "
+            f"install prodgen's bridge extension there, version 1.1.0 or later (install_backend.sh). {needs}"
+        )
+    else:
+        what = (
+            "the picture does not show the product"
+            if found.failure == "absent"
+            else ("the foreground did not come back with the picture, which is not relit")
+        )
+        reason, remedy = f"IC-Light did not run: {what}{twice}", needs
+    return NotAppliedError(url, reason, feature=IC_LIGHT, remedy=remedy)
