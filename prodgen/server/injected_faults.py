@@ -23,6 +23,12 @@ FaultKind = Literal[
     "busy",  # 503 from a proxy, before any work
     "too_many",  # 429, before any work
     "bad_gateway",  # 502 with a proxy's page, before any work
+    "gateway_timeout",  # 504 with a proxy's page, and the work is done behind it
+    "lost_at_cloudflare",  # 524 in plain text, and the work is done behind it
+    "origin_down",  # 521 with Cloudflare's page, before any work
+    "not_routed",  # 404 with a proxy's page, as while a pod starts, before any work
+    "loading",  # 503 with JSON that says that a model is loading, before any work
+    "half_made",  # 500 as of A1111 whose routes are there and whose scripts are not, before any work
     "html",  # 200 with a login page, before any work
     "garbage",  # 200 with bytes that are no JSON, after the work
     "half_json",  # 200 with half a JSON text, properly framed, after the work
@@ -99,6 +105,16 @@ def answer_without_work(fault: Fault | None) -> HttpAnswer | None:
             return _page(429, "Too Many Requests", {"retry-after": "1"})
         case "bad_gateway":
             return _page(502, "Bad Gateway")
+        case "origin_down":
+            return _page(521, "example.org | 521: Web server is down", {"cf-ray": "0-AMS"})
+        case "not_routed":
+            return _page(404, "404 Not Found")
+        case "loading":
+            body = b'{"error":"Model is currently loading","estimated_time":1.0}'
+            return HttpAnswer(503, body, "application/json")
+        case "half_made":
+            text = "'Api' object has no attribute 'default_script_arg_txt2img'"
+            return error_answer(Crashed("AttributeError", text))
         case "html":
             return _page(200, "Please log in")
         case "out_of_memory":
@@ -124,6 +140,10 @@ def spoil(answer: HttpAnswer, fault: Fault | None) -> HttpAnswer:
             return replace(answer, cut="after")
         case "cut_during":
             return replace(answer, cut="during")
+        case "gateway_timeout":
+            return _page(504, "504 Gateway Time-out", {"server": "nginx"})
+        case "lost_at_cloudflare":
+            return HttpAnswer(524, b"error code: 524", "text/plain", {"server": "cloudflare"})
         case "garbage":
             return replace(answer, body=b"\x00\xff\xfe not json")
         case "half_json":

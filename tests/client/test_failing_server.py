@@ -19,7 +19,9 @@ from prodgen.schema import ICLight, Txt2Img
 from prodgen.server import ApiServer, ApiTransport, Behaviour
 from prodgen.server.injected_faults import EVERY_KIND, Fault, in_turn
 
-WORK_LOST = frozenset({"cut_during", "cut_after", "garbage", "half_json", "no_images"})
+WORK_LOST = frozenset(
+    {"cut_during", "cut_after", "garbage", "half_json", "no_images", "gateway_timeout", "lost_at_cloudflare"}
+)
 """Faults that destroy the answer after the picture was drawn; it must be drawn once more."""
 
 UNSEEN = frozenset({"hang"})
@@ -37,7 +39,7 @@ def cat(**fields):
 
 def test_over_200_faults_no_picture_is_lost_and_none_is_drawn_in_vain():
     rng = np.random.default_rng(11)
-    plan = [str(kind) for kind in rng.permutation(np.repeat(EVERY_KIND, 15))][:200]
+    plan = [str(kind) for kind in rng.permutation(np.repeat(EVERY_KIND, 10))]
     server = embedded_server()
     server.faults = in_turn([Fault(kind, hang_s=0.01) for kind in plan])
     told = Counter()
@@ -55,6 +57,7 @@ def test_over_200_faults_no_picture_is_lost_and_none_is_drawn_in_vain():
                     told[type(error).__name__] += 1
 
     drawn_in_vain = sum(kind in WORK_LOST for kind in plan)
+    assert len(plan) >= 200
     assert delivered == list(range(60))
     assert len(server.render_log) == 60 + drawn_in_vain
     assert told["BackendError"] == 0  # each has a name of its own

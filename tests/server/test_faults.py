@@ -9,7 +9,10 @@ import pytest
 
 from prodgen.server.injected_faults import EVERY_KIND, Fault, at_random, in_turn
 
-WITHOUT_WORK = {"refuse", "cut_before", "busy", "too_many", "bad_gateway", "html", "out_of_memory", "nan"}
+WITHOUT_WORK = {
+    *("refuse", "cut_before", "busy", "too_many", "bad_gateway", "origin_down", "not_routed", "loading"),
+    *("half_made", "html", "out_of_memory", "nan"),
+}
 """Faults after which nothing was rendered."""
 
 
@@ -33,6 +36,12 @@ def test_a_broken_connection_is_httpxs_own_error(call, kind, error):
         ("busy", 503, b"<!DOCTYPE"),
         ("too_many", 429, b"<!DOCTYPE"),
         ("bad_gateway", 502, b"<!DOCTYPE"),
+        ("gateway_timeout", 504, b"<!DOCTYPE"),
+        ("lost_at_cloudflare", 524, b"error code"),
+        ("origin_down", 521, b"<!DOCTYPE"),
+        ("not_routed", 404, b"<!DOCTYPE"),
+        ("loading", 503, b'{"error":"Model is'),
+        ("half_made", 500, b'{"error":"AttributeError"'),
         ("html", 200, b"<!DOCTYPE"),
         ("garbage", 200, b"\x00\xff"),
         ("half_json", 200, b'{"images":["'),

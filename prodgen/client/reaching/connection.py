@@ -44,13 +44,8 @@ QUICK_S = 10.0
 MAX_LIST_BYTES = 64 << 20
 """Most bytes of an answer that holds no pictures."""
 
-Worth = tuple[type[BackendError], ...]
-
-QUESTION_AGAIN: Worth = (BackendUnreachableError, BackendBusyError, BackendLostError)
-"""Errors after which a question is asked again: that changes nothing on the server."""
-
-RENDER_AGAIN: Worth = (BackendUnreachableError,)
-"""Errors after which work is sent again without a look at the server: it never got there."""
+Worth = Callable[[BackendError], bool]
+"""Whether a call is tried again after an error, by the error alone."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +174,9 @@ class Connection:
         """
         deadline = Deadline(LIST_READ_S)
         return self._tried(
-            lambda: self._once("GET", path, None, limit, deadline, wants_json=False), deadline, QUESTION_AGAIN
+            lambda: self._once("GET", path, None, limit, deadline, wants_json=False),
+            deadline,
+            _is_worth_asking_again,
         ).body
 
     def render(
@@ -199,7 +196,7 @@ class Connection:
             BackendError: If there is no good answer.
         """
         until = deadline or Deadline(self.timeout_s)
-        return self._tried(lambda: self._once("POST", path, body, limit, until), until, RENDER_AGAIN)
+        return self._tried(lambda: self._once("POST", path, body, limit, until), until, _never_got_there)
 
     def answers_as_before(self) -> bool:
         """Whether a question that was answered before is answered now; asked once, and for a short time."""
@@ -207,10 +204,8 @@ class Connection:
             return True
         try:
             self.get(self._worked[0], timeout_s=QUICK_S, tries=1)
-        except BackendTimeoutError:
-            return False
-        except QUESTION_AGAIN:
-            return False
+        except BackendError as error:
+            return not (isinstance(error, BackendTimeoutError) or _is_worth_asking_again(error))
         return True
 
     def parsed(self, path: str, answer: WholeAnswer) -> Any:
@@ -244,7 +239,7 @@ class Connection:
         def ask() -> WholeAnswer:
             return self._once(method, path, body, MAX_LIST_BYTES, deadline, keep=keep)
 
-        return self._tried(ask, deadline, QUESTION_AGAIN, tries)
+        return self._tried(ask, deadline, _is_worth_asking_again, tries)
 
     def _tried(
         self, ask: Callable[[], WholeAnswer], deadline: Deadline, worth: Worth, tries: int = TRIES
@@ -254,10 +249,9 @@ class Connection:
         while True:
             try:
                 return ask()
-            except worth as error:
-                pause = patience.pause_after(error)
-                # A gateway that gave up after a minute would do so again.
-                if pause is None or (isinstance(error, BackendGatewayError) and error.gave_up):
+            except BackendError as error:
+                pause = patience.pause_after(error) if worth(error) else None
+                if pause is None:
                     raise
             self._sleep(pause)
 
@@ -333,6 +327,18 @@ class Connection:
         # An answer without a length ends where its connection ends, and it may be our deadline that ended it.
         if deadline.has_passed:
             raise too_late(self.url, deadline)
+
+
+def _is_worth_asking_again(error: BackendError) -> bool:
+    """Whether a question is asked again: that changes nothing on the server."""
+    if isinstance(error, BackendGatewayError):
+        return not error.gave_up  # after a minute, it would do so again
+    return isinstance(error, BackendUnreachableError | BackendBusyError | BackendLostError)
+
+
+def _never_got_there(error: BackendError) -> bool:
+    """Whether work is sent again without a look at the server; a proxy's word is no proof."""
+    return isinstance(error, BackendUnreachableError) and error.cause != "gateway"
 
 
 def _inside(address: Address) -> httpx.BaseTransport | None:

@@ -122,11 +122,14 @@ def error_of(refusal: Refusal) -> BackendError:
     if status in (429, 503):
         reason = f"it refuses work for now ({status}): {text}" if text else f"busy ({status})"
         return BackendBusyError(url, reason, retry_after_s=_wanted_wait_s(refusal))
-    is_missing = status in (404, 405) and text in ("Not Found", "Method Not Allowed", "")
+    # What the API itself does not find, such as a sampler, it tells in JSON.
+    is_missing = status in (404, 405) and (
+        text in ("Not Found", "Method Not Allowed", "") or not _as_object(refusal.body)
+    )
     if refusal.worked_before and status < 500 and (is_missing or refusal.is_page):
         what = f"{path} worked before, and now a page answers in its place ({status}: {text or 'no title'})"
         return BackendStartingError(url, what, retry_after_s=_wanted_wait_s(refusal))
-    if is_missing:
+    if is_missing and not refusal.is_page:
         return NotABackendError(url, f"it has no {path}", remedy=LACKING if url == EMBEDDED else None)
     if refusal.is_page and status < 500:
         title = f": {text}" if text else ""

@@ -132,7 +132,7 @@ def error_of(
         elapsed_s: Seconds from the request to this answer.
     """
     name, setting = product_of(url, headers, body)
-    if not name and 520 <= status <= 530:
+    if 520 <= status <= 530 and name != _PRODUCTS[0].name:  # nobody else answers with these
         name, setting = next((x.name, x.remedy) for x in _PRODUCTS if x.name == "Cloudflare")
     who = f"a proxy before it ({name})" if name else "a proxy before it"
     words = f": {said}" if said else ""
