@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 
 TYPE_CHECKING = False  # as typing has it, whose import would take longer than this module's
 if TYPE_CHECKING:
@@ -190,9 +191,9 @@ def run(program: str) -> NoReturn:
     except SystemExit as error:
         code = error.code
     finally:
-        for number in ENDING:  # no traceback any more: the work is done, or the sentence is said
+        for number in ENDING:
             if signal.getsignal(number) == _usual(number):
-                signal.signal(number, signal.SIG_IGN if _wish.is_pressed else signal.SIG_DFL)
+                signal.signal(number, signal.SIG_IGN if _wish.is_pressed else partial(_leave_with, code))
     if _wish.is_pressed:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
@@ -260,6 +261,11 @@ def _hear(number: int, _frame: FrameType | None) -> None:
         return
     _wish.is_pressed = True
     raise KeyboardInterrupt
+
+
+def _leave_with(code: object, _number: int, _frame: FrameType | None) -> NoReturn:
+    """End with the work's code by a signal that comes when it is done, while Python takes itself down."""
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def _leave_a_dead_terminal() -> None:

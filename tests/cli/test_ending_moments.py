@@ -209,6 +209,19 @@ def test_a_call_that_was_left_in_the_queue_can_be_cancelled_later(slow):
     assert ended(again)[0] == 1
 
 
+def test_while_it_enlarges_on_a_server_that_cannot_stop_that_it_is_told(slow, tmp_path):
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "a.png")
+    with slow.busy():
+        program = start("upscale", tmp_path / "a.png", "--backend", slow.url, "-o", tmp_path / "b.png")
+        wait_until(lambda: len(slow.machine.lock._waiting) == 2)
+        program.send_signal(signal.SIGTERM)
+        code, said = ended(program)
+
+    assert (code, said.count("\n")) == (143, 1)
+    assert f"but {slow.url} does not tell whose work it does" in said
+    assert not (tmp_path / "b.png").exists()
+
+
 def test_while_it_connects_to_a_server_that_says_nothing_it_ends_at_once(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         program = start(*generate(f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path))
@@ -341,6 +354,61 @@ def start_on_a_terminal(*asked):
     program = start(*asked, preexec_fn=lambda: fcntl.ioctl(its, termios.TIOCSCTTY, 0), **options)
     os.close(its)
     return ours, program
+
+
+DONE = """
+import signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from prodgen import stopping
+
+def main():
+    threading.Thread(target=time.sleep, args=(30,)).start()
+    print("done", flush=True)
+
+stopping.run("__main__:main")
+"""
+
+
+def test_a_signal_after_the_work_is_done_ends_what_is_left_of_the_program_with_the_works_code():
+    program = subprocess.Popen(
+        [sys.executable, "-c", DONE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert program.stdout.readline() == "done\n"
+    time.sleep(0.3)
+    begun = time.monotonic()
+    program.send_signal(signal.SIGINT)
+
+    assert ended(program) == (0, "")
+    assert time.monotonic() - begun < 10
+
+
+LIBRARY = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+mine = signal.signal(signal.SIGTERM, lambda *_: print("mine", flush=True))
+from prodgen import Client
+
+with Client(sys.argv[1]) as client:
+    try:
+        client.txt2img(prompt="a table", width=64, height=64)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+def test_a_program_that_uses_the_library_keeps_its_own_signals_and_ctrl_c_ends_the_servers_work(slow):
+    program = subprocess.Popen(
+        [sys.executable, "-c", LIBRARY, slow.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_until(slow.draws)
+    program.send_signal(signal.SIGTERM)
+    assert program.stdout.readline() == "mine\n"
+    assert not slow.was_interrupted()
+    program.send_signal(signal.SIGINT)
+    assert program.stdout.readline() == "interrupted\n"
+
+    assert ended(program) == (0, "")
+    assert slow.was_interrupted()
 
 
 def read_all(terminal):
