@@ -209,21 +209,7 @@ def _read_to_the_end() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        nobody_reads()
-
-
-def nobody_reads() -> NoReturn:
-    """End without a word, by SystemExit with code 141, as programs do whose pipe `| head` has closed."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:  # else Python would try once more at its end, and complain
-            os.dup2(nowhere, stream.fileno())
-        except (AttributeError, OSError, ValueError):
-            pass  # there is none, or it is closed
-    os.close(nowhere)
-    raise SystemExit(UNREAD)
+        raise SystemExit(UNREAD) from None
 
 
 def _listen() -> None:

@@ -75,7 +75,7 @@ class _Prodgen(click.Group):
         except KeyboardInterrupt:  # click would say "Aborted!", and exit with 1
             raise click.exceptions.Exit(stopping.exit_code()) from None
         except BrokenPipeError:  # click would exit with 1
-            stopping.nobody_reads()
+            raise SystemExit(stopping.UNREAD) from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -96,7 +96,7 @@ class _Prodgen(click.Group):
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             raise Failure(refusal.of_work(error, command)) from error
         except BrokenPipeError:
-            stopping.nobody_reads()
+            raise SystemExit(stopping.UNREAD) from None
         except OSError as error:
             raise Failure(_of_path(error)) from error
         except KeyboardInterrupt as wish:

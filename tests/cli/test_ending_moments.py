@@ -209,6 +209,23 @@ def test_a_call_that_was_left_in_the_queue_can_be_cancelled_later(slow):
     assert ended(again)[0] == 1
 
 
+def test_one_more_press_leaves_a_server_that_hangs_at_once(slow, tmp_path, monkeypatch):
+    hangs = threading.Event()
+    monkeypatch.setattr(type(slow.machine.tasks), "pending", lambda self: hangs.wait(30) or [])
+    program = start(*generate(slow.url, tmp_path))
+    wait_until(slow.draws)
+    program.send_signal(signal.SIGINT)
+    time.sleep(0.7)
+    begun = time.monotonic()
+    program.send_signal(signal.SIGINT)
+    code, said = ended(program)
+    hangs.set()
+
+    assert time.monotonic() - begun < 2
+    assert (code, said.count("\n")) == (130, 1)
+    assert f"but {slow.url} does not answer and may still draw task prodgen-" in said
+
+
 def test_while_it_enlarges_on_a_server_that_cannot_stop_that_it_is_told(slow, tmp_path):
     Image.new("RGB", (64, 64), "red").save(tmp_path / "a.png")
     with slow.busy():

@@ -11,6 +11,7 @@ import time
 import httpx
 import pytest
 
+from prodgen.client import Client
 from prodgen.client.reaching.patience import TRIES
 from prodgen.client.work import calling, fetching, tasks
 from prodgen.dialects import Payload
@@ -126,9 +127,10 @@ def test_ctrl_c_never_stops_another_callers_work_and_tells_what_will_still_be_dr
     server = recorded(txt2img=pressed, interrupt={}, progress=DRAWING)
     server["/internal/progress"] = QUEUED
 
-    with pytest.raises(LeftOnServer, match="takes nothing out of its queue") as left:
+    with pytest.raises(KeyboardInterrupt, match="takes nothing out of its queue") as left:
         server.client().txt2img(cat())
 
+    assert left.type is LeftOnServer
     assert (left.value.task_id, left.value.because) == (server.sent("txt2img")[0]["force_task_id"], "queued")
     assert len(server.sent("/internal/progress")) > 1
     assert not server.sent("interrupt")
@@ -150,9 +152,10 @@ def test_work_that_begins_while_its_caller_leaves_is_stopped(recorded):
 def test_a_server_without_task_ids_is_not_interrupted_and_that_is_told(recorded):
     server = recorded(txt2img=pressed, interrupt={}, progress=DRAWING)
 
-    with pytest.raises(LeftOnServer) as left:
+    with pytest.raises(KeyboardInterrupt) as left:
         server.client().txt2img(cat())
 
+    assert left.type is LeftOnServer
     assert left.value.because == "no task ids"
     assert not server.sent("interrupt")
 
@@ -171,6 +174,18 @@ def test_where_the_server_has_nothing_of_ours_any_more_nothing_is_told(recorded,
 
 
 @pytest.mark.usefixtures("hasty")
+def test_what_draws_in_this_process_ends_with_it_and_is_not_told(recorded):
+    server = recorded(txt2img=pressed, interrupt={}, progress=DRAWING)
+    server["/internal/progress"] = QUEUED
+    client = Client("embedded://", transport=httpx.MockTransport(server), sleep=lambda _: None)
+
+    with pytest.raises(KeyboardInterrupt) as wish:
+        client.txt2img(cat())
+
+    assert wish.type is KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("says", ["nothing", "no"])
 def test_a_server_that_cannot_be_asked_keeps_nobody_waiting_and_that_is_told(recorded, says):
     def silent(request):
@@ -181,9 +196,10 @@ def test_a_server_that_cannot_be_asked_keeps_nobody_waiting_and_that_is_told(rec
     server["/internal/progress"] = silent if says == "nothing" else httpx.ConnectError("refused")
     begun = time.monotonic()
 
-    with pytest.raises(LeftOnServer) as left:
+    with pytest.raises(KeyboardInterrupt) as left:
         server.client().txt2img(cat())
 
+    assert left.type is LeftOnServer
     assert left.value.because == "no answer"
     assert time.monotonic() - begun < 2
 
