@@ -329,3 +329,21 @@ def test_one_more_press_ends_the_waiting_before_the_end_and_nothing_else():
 
     assert stopped_by(draw) == (130, STOPPED)
     assert went_on == ["cleaned up"]
+
+
+def test_after_a_second_press_nothing_is_waited_for():
+    go_on = threading.Event()
+    drawing = threading.Thread(target=go_on.wait, args=(20,), daemon=True)
+
+    def draw():
+        drawing.start()
+        try:
+            press()
+        finally:
+            press()
+
+    begun = time.monotonic()
+    assert stopped_by(draw) == (130, STOPPED)
+    assert time.monotonic() - begun < stopping.PATIENCE_S / 2
+    go_on.set()
+    drawing.join()
