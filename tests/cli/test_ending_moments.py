@@ -25,6 +25,7 @@ from PIL import Image
 from prodgen.client.work import leaving
 from prodgen.engines import embedded_server
 from prodgen.server import Behaviour
+from prodgen.server.queueing import FifoLock
 from prodgen.server.socket_server import listening
 
 PROGRAM = """
@@ -112,7 +113,14 @@ class Slow:
 
 
 @pytest.fixture
-def slow():
+def draws_for_those_who_left(monkeypatch):
+    """As A1111 does: `prodgen serve` itself drops a call from its queue whose caller has hung up."""
+    held = FifoLock.held
+    monkeypatch.setattr(FifoLock, "held", lambda self, left=None: held(self))
+
+
+@pytest.fixture
+def slow(draws_for_those_who_left):
     server = embedded_server(Behaviour(delay_s=60), engine="load-test")
     with listening(server) as url:
         yield Slow(server, url)
@@ -162,6 +170,19 @@ def test_what_waits_in_the_queue_is_told_with_its_task_and_another_callers_work_
         f"prodgen: stopped; nothing was left half-written, but {slow.url} takes nothing out of its queue and"
         f" will still draw task {task}; prodgen cancel {task} --backend {slow.url} ends it when it begins\n"
     )
+
+
+def test_what_waits_in_the_queue_of_prodgen_serve_is_dropped_there_and_nothing_is_left(
+    slow, tmp_path, monkeypatch
+):
+    monkeypatch.undo()
+    with slow.busy():
+        program = start(*generate(slow.url, tmp_path))
+        wait_until(slow.queue)
+        program.send_signal(signal.SIGTERM)
+
+        assert ended(program) == (143, STOPPED)
+        assert slow.machine.tasks.current == "other"
 
 
 def test_what_begins_while_the_program_leaves_is_interrupted_and_nothing_is_left(slow, tmp_path):
