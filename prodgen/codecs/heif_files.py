@@ -10,6 +10,7 @@ import io
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -38,12 +39,17 @@ def is_heif(data: bytes) -> bool:
     return not {b"avif", b"avis"} & set(brands) and any(brand in _BRANDS for brand in brands)
 
 
-def raster_of_heif(data: bytes, *, name: str) -> Raster:
-    """Read the main picture of a HEIC or HEIF file; libheif turns it upright.
+def heif_info(data: bytes, *, name: str) -> dict[str, Any]:
+    """Return what goes with the main picture of a HEIC or HEIF file, such as the bytes "exif" and "xmp".
 
     Raises:
         ImageError: If the extra is missing, or the picture too large.
     """
+    return dict(_main_picture(data, name=name)[0].info)
+
+
+def _main_picture(data: bytes, *, name: str) -> tuple[Any, int]:
+    """Return the main picture, not decoded yet, and how many the file holds."""
     try:
         import pillow_heif
     except ImportError as error:
@@ -53,6 +59,16 @@ def raster_of_heif(data: bytes, *, name: str) -> Raster:
     pictures = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
     picture = pictures[pictures.primary_index]
     check_size(*picture.size, name=name)
+    return picture, len(pictures)
+
+
+def raster_of_heif(data: bytes, *, name: str) -> Raster:
+    """Read the main picture of a HEIC or HEIF file; libheif turns it upright.
+
+    Raises:
+        ImageError: If the extra is missing, or the picture too large.
+    """
+    picture, count = _main_picture(data, name=name)
     pixels = np.asarray(picture)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     channels = 1 if pixels.shape[2] < 3 else 3
@@ -65,8 +81,8 @@ def raster_of_heif(data: bytes, *, name: str) -> Raster:
     exif = picture.info.get("exif")
     facts = exif_of(exif) if isinstance(exif, bytes) else ExifFacts()
     describe_boxes(raster, data, profile=picture.info.get("icc_profile"), exif=replace(facts, orientation=1))
-    if len(pictures) > 1:
-        raster.notices.append(f"it holds {len(pictures)} pictures, of which the main one was read")
+    if count > 1:
+        raster.notices.append(f"it holds {count} pictures, of which the main one was read")
     return raster
 
 

@@ -11,8 +11,9 @@ import json
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from PIL import Image
 
 from prodgen.codecs.exif_texts import exif_texts, plain_text
 from prodgen.codecs.formats import BROKEN, READABLE, check_size, faults_named
+from prodgen.codecs.heif_files import heif_info, is_heif
 from prodgen.codecs.png_files import SIGNATURE
 from prodgen.errors import ImageError
 
@@ -56,13 +58,21 @@ def decode_text(data: bytes, *, name: str = "the picture") -> dict[str, str]:
     Raises:
         ImageError: If it is no picture, a broken, animated or too large one, or a text unpacks to too much.
     """
+    exif = Image.Exif()
     with faults_named(name):
         if data.startswith(SIGNATURE):
             found = _png_texts(data, name)
+        elif is_heif(data):
+            info = heif_info(data, name=name)
+            with suppress(*BROKEN):  # a picture with broken EXIF is a picture still
+                exif.load(info["exif"])
+            found = _texts_beside(info, exif)
         else:
             with Image.open(io.BytesIO(data), formats=READABLE) as picture:
                 check_one_picture(picture, name)
-                found = _pillow_texts(picture)
+                with suppress(*BROKEN):
+                    exif = picture.getexif()
+                found = _texts_beside(picture.info, exif)
         return found or _hidden_texts(data)
 
 
@@ -81,14 +91,14 @@ def check_one_picture(picture: Image.Image, name: str) -> None:
         )
 
 
-def _pillow_texts(picture: Image.Image) -> dict[str, str]:
+def _texts_beside(info: Mapping[Any, Any], exif: Image.Exif) -> dict[str, str]:
+    """Return the texts of XMP, a comment and EXIF, as decoders hand them out beside the pixels."""
     found: dict[str, str] = {}
-    if isinstance(packet := picture.info.get("xmp"), bytes):
+    if isinstance(packet := info.get("xmp"), bytes):
         found[XMP] = plain_text(packet)
-    if isinstance(comment := picture.info.get("comment"), bytes | str):
+    if isinstance(comment := info.get("comment"), bytes | str):
         found["comment"] = comment if isinstance(comment, str) else plain_text(comment)
-    with suppress(*BROKEN):  # a picture with broken EXIF is a picture still
-        found |= exif_texts(picture.getexif())
+    found |= exif_texts(exif)
     return {key: text for key, text in found.items() if text}
 
 

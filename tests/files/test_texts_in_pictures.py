@@ -81,6 +81,15 @@ def test_a_user_comment_is_read_in_every_alphabet_and_container(form, container)
     assert codecs.decode_text(with_exif(block, container))["parameters"] == WORDS
 
 
+def test_a_user_comment_in_heic_is_read():
+    heif = pytest.importorskip("pillow_heif")
+    block = exif_block(COMMENTS["UTF-16, little endian"])
+    buffer = io.BytesIO()
+    heif.from_pillow(PICTURE).save(buffer, exif=b"Exif\0\0" + block)
+
+    assert codecs.decode_text(buffer.getvalue())["parameters"] == WORDS
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_the_byte_order_of_words_is_found_in_the_words_and_not_taken_from_the_block(order, encoding):
