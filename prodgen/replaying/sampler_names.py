@@ -12,6 +12,9 @@ SCHEDULES = (
 )  # fmt: skip
 """Schedules that programs write behind a sampler's name, as A1111 did before 1.9 ("DPM++ 2M Karras")."""
 
+LONGEST_NAME = 100
+"""Characters. Guard: nothing longer is a sampler's name."""
+
 
 def sampler_key(name: str) -> str:
     """Return what all names of a sampler share: "DPM++ 2M", "dpmpp_2m", "k_dpmpp_2m", "dpm++2m".
@@ -27,6 +30,8 @@ def with_schedule_split(sampler: str) -> tuple[str, str | None]:
 
     stable-diffusion.cpp puts it in brackets or not: "euler_a [karras]", "euler_a karras".
     """
+    if len(sampler) > LONGEST_NAME:
+        return sampler, None
     for schedule in SCHEDULES:
         if match := re.fullmatch(rf"(.+?)\s+\[?{schedule}\]?", sampler.strip(), re.IGNORECASE):
             return match[1], schedule

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ from prodgen.replaying import RecordedJob, read_recorded, replay
 from prodgen.replaying.fitting import fit_to_server
 from prodgen.replaying.makers import ToldSettings, told_by
 from prodgen.server import ApiServer, ApiTransport
+
+SLOW_S = 3.0
+"""Seconds of work after which a text of some hundred kilobytes is called a hang."""
 
 PIXELS = np.random.default_rng(1).integers(0, 255, (64, 96, 3), dtype=np.uint8)
 
@@ -554,3 +559,28 @@ def test_damaged_texts_end_in_settings_or_in_one_sentence(name, tmp_path):
             said = ""
         assert "\n" not in said
         assert len(said) < 600
+
+
+HUGE = {
+    "spaces in a sampler": {"parameters": f"a\nSteps: 2, Seed: 1, Size: 64x64, Sampler: a{' ' * 200_000}b"},
+    "spaces in a prompt": {"sd-metadata": json.dumps({"image": {"prompt": " " * 300_000, "seed": 1}})},
+    "digits in a prompt": {"Software": "NovelAI", "Comment": json.dumps({
+        "prompt": "1" * 300_000, "uc": "", "scale": 5, "request_type": "x"})},
+    "lists in lists": {"parameters": '{"c": ' + "[" * 900 + "]" * 900 + ', "uc": ""}'},
+    "objects in objects": {"prompt": '{"a":' * 100_000},
+    "keys": {"parameters": "a\n" + "Steps: 2, " * 90_000},
+    "lines": {"parameters": "Steps: 2, Seed: 1\n" * 50_000},
+    "brackets": {"Dream": '"' + "[" * 300_000},
+    "open elements": {"XML:com.adobe.xmp": "<exif:UserComment>" * 20_000 + "<" * 200_000},
+    "nodes": {"prompt": json.dumps({
+        str(x): {"class_type": "Reroute", "inputs": {"model": [str(x + 1), 0]}} for x in range(4_000)})},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_huge_texts_take_no_long_time(name, tmp_path):
+    started = time.process_time()
+    with suppress(ProdgenError):
+        recorded(tmp_path, HUGE[name])
+
+    assert time.process_time() - started < SLOW_S

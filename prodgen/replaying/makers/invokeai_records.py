@@ -119,7 +119,7 @@ def _of_1(line: str) -> ToldSettings:
 def _split_negative(prompt: str) -> tuple[str, str]:
     """Return prompt and negative prompt; the latter stood in square brackets within the former."""
     found = re.findall(r"\[([^\[\]]*)\]", prompt)
-    return re.sub(r"\s*\[[^\[\]]*\]", "", prompt).strip(), ", ".join(found)
+    return re.sub(r" ?\[[^\[\]]*\]", "", prompt).strip(), ", ".join(found)
 
 
 def _split_karras(values: dict[str, str]) -> None:

@@ -25,7 +25,7 @@ _LEFT_OUT = {
 
 _OVER_A_PICTURE = ("Img2ImgRequest", "NativeInfillingRequest", "InfillRequest", "AugmentRequest")
 
-_WEIGHTS = re.compile(r"[{}\[\]]|-?[\d.]+::")
+_WEIGHTS = re.compile(r"[{}\[\]]|\d::")
 
 
 def novelai(texts: Mapping[str, str]) -> ToldSettings | None:

@@ -60,7 +60,7 @@ def json_objects(texts: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]
 def words(value: Any) -> str:
     """Return a JSON value as text: parts of a list joined by commas, "" for nothing and for objects."""
     if isinstance(value, list):
-        return ", ".join(part for item in value if (part := words(item)))
+        return ", ".join(part for item in value if not isinstance(item, list) and (part := words(item)))
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     return str(value).strip()
