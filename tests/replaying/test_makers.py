@@ -316,6 +316,54 @@ def test_a_sampler_is_found_by_the_name_that_another_program_has_for_it(theirs, 
     assert (job.sampler_name, [x.what for x in changed]) == (ours, [])
 
 
+@pytest.mark.parametrize(
+    ("name", "checkpoint"),
+    [
+        ("A1111 1.10", "v1-5"), ("Fooocus", "juggernautXL_v8"), ("InvokeAI 3 to 5", "Juggernaut XL"),
+        ("InvokeAI 2", "sd-1.5"), ("Draw Things", "sd_v1.5_f16"), ("Easy Diffusion", "sd-v1-5"),
+        ("SwarmUI", "sd_xl_base_1.0"), ("ComfyUI", "v1-5"), ("NovelAI", "NovelAI Diffusion V4.5 4BDE2A90"),
+        ("InvokeAI 1", None),
+    ],
+)  # fmt: skip
+def test_the_checkpoint_is_named_without_folder_and_ending(name, checkpoint, tmp_path):
+    assert recorded(tmp_path, MAKERS[name][0]).checkpoint == checkpoint
+
+
+@pytest.mark.parametrize(
+    ("texts", "clip_skip"),
+    [
+        ({"invokeai_metadata": json.dumps({**INVOKEAI_3, "clip_skip": 1})}, 2),
+        ({"parameters": A1111_1_10.replace("Clip skip: 2", "Clip skip: -2")}, 2),
+        ({"parameters": json.dumps({"sui_image_params": {
+            **SWARM_UI["sui_image_params"], "clipstopatlayer": -2}})}, 2),
+    ],
+)  # fmt: skip
+def test_skipped_layers_of_the_text_encoder_are_counted_as_a1111_does(texts, clip_skip, tmp_path):
+    assert recorded(tmp_path, texts).job.clip_skip == clip_skip
+
+
+def test_weights_of_words_that_only_novelai_knows_are_named(tmp_path):
+    texts = {
+        "Software": "NovelAI",
+        "Comment": json.dumps({"prompt": "a {cup}", "uc": "", "scale": 5, "seed": 1}),
+    }
+
+    assert "Prompt weights" in differences(recorded(tmp_path, texts))
+    assert "Prompt weights" not in differences(recorded(tmp_path, MAKERS["NovelAI"][0]))
+
+
+def test_settings_that_had_no_effect_are_not_compared_with_the_new_picture(tmp_path):
+    fooocus = recorded(tmp_path, MAKERS["Fooocus"][0]).infotext
+    without = recorded(tmp_path, {"parameters": f"{A1111_1_10}, Denoising strength: 0, VAE: None"}).infotext
+    second = recorded(
+        tmp_path, {"parameters": f"{A1111_1_10}, Denoising strength: 0.4, Hires upscale: 2"}
+    ).infotext
+
+    assert not {"Refiner", "Refiner switch at", "VAE"} & fooocus.keys()
+    assert not {"Denoising strength", "VAE"} & without.keys()
+    assert second["Denoising strength"] == "0.4"
+
+
 def test_pictures_of_programs_with_noise_of_their_own_are_told_to_differ(tmp_path):
     assert "Fooocus drew it" in differences(recorded(tmp_path, MAKERS["Fooocus"][0]))["maker"]
     assert "maker" not in differences(recorded(tmp_path, MAKERS["Forge"][0]))
@@ -345,6 +393,8 @@ def test_modules_of_forge_are_named_where_one_vae_does_not_stand_for_them(tmp_pa
         {"parameters": json.dumps({**DRAW_THINGS, "strength": 0.6})},
         {"parameters": json.dumps({**EASY_DIFFUSION, "prompt_strength": 0.8})},
         {"sd-metadata": json.dumps({**INVOKEAI_2, "image": {**INVOKEAI_2["image"], "type": "img2img"}})},
+        {"parameters": json.dumps({**CIVITAI, "extraMetadata": json.dumps({
+            "prompt": "a cup", "seed": 1, "steps": 2, "workflowId": "img2img-hires"})})},
         {"Dream": '"a cup" -s 50 -S 3 -W 512 -H 768 -C 7.5 -A k_euler_a -I start.png'},
     ],
 )  # fmt: skip
@@ -438,6 +488,9 @@ def graph(**changes: Any) -> dict[str, str]:
         ({"node_3": {"class_type": "Note", "inputs": {}}}, "no KSampler"),
         ({"node_5": {"class_type": "VAEEncode", "inputs": {"pixels": ["9", 0]}}},
         r"first pass \(VAEEncode\)"),
+        ({"node_5": {"class_type": "LatentUpscale", "inputs": {"samples": ["5", 0], "width": 512,
+         "height": 512}}},
+         r"first pass \(LatentUpscale\)"),
         ({"node_6": {"class_type": "ConditioningCombine", "inputs": {
             "conditioning_1": ["7", 0], "conditioning_2": ["7", 0]}}},
             "put together by a node 'ConditioningC"),
