@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, unquote
 
+from prodgen.errors import ProdgenError
 from prodgen.server import docs_page, drawing_routes, extras, openapi, status
 from prodgen.server.admission import MAX_BODY_BYTES, too_large
 from prodgen.server.behaviour import Behaviour
@@ -146,6 +147,8 @@ class ApiServer:
             return error_answer(error)
         except CallerLeft:
             return error_answer(Refused(503, "the caller hung up before its turn came"))
+        except ProdgenError as error:  # an engine that says what it cannot draw
+            return error_answer(Crashed(type(error).__name__, str(error)))
         except Exception as error:  # noqa: BLE001 - a server answers 500 with the exception's name, it does not die
             _log.debug("an error that nobody meant, at %s", request.path, exc_info=True)
             return error_answer(Crashed(type(error).__name__, str(error)))

@@ -223,5 +223,5 @@ def interrogate(body: dict[str, Any]) -> HttpAnswer:
     if fields["model"] not in ("clip", "deepdanbooru"):
         raise Refused(404, "Model not found")
     check_picture(fields["image"])
-    text = "the embedded backend has no captioning network; interrogate needs a real Stable Diffusion server"
-    raise Crashed("NotImplementedError", text)
+    text = "Model not found: this server has no captioning network; interrogate needs one of Stable Diffusion"
+    raise Refused(404, text)

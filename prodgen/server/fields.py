@@ -232,10 +232,12 @@ _BLUR = Kind(
     _bounded(_as_int, ge=-_MOST, le=_MAX_BLUR_PX), {"type": "integer", "minimum": 0, "maximum": _MAX_BLUR_PX}
 )
 
-_SIZE = {"minimum": 8, "maximum": 8192}
+# Whatever is chosen within these gives a picture: with each at its largest, a call draws 268 megapixels.
+# Larger ones are taken too, as long as a call does not ask for more than `wire.MAX_REQUEST_PX`.
+_SIZE = {"minimum": 16, "maximum": 2048}
 _NOT_NULL = {"description": "Null is taken, and fails."}
-_SIZE_OR_0 = {"anyOf": [{"const": 0}, _SIZE]}
-_COUNT = {"minimum": 1, "maximum": 100}
+_HIRES_SIZE = {"anyOf": [{"const": 0}, {"minimum": 16, "maximum": 4096}]}
+_COUNT = {"minimum": 1, "maximum": 4}
 _CFG = Kind(_as_float, {"type": "number"})
 
 _SHARED: dict[str, Spec] = {
@@ -289,11 +291,11 @@ TXT2IMG: dict[str, Spec] = {
     "enable_hr": Spec(_B, False),
     "firstphase_width": Spec(_I, 0),
     "firstphase_height": Spec(_I, 0),
-    "hr_scale": Spec(_F, 2.0, says={"minimum": 1, "maximum": 16}),
+    "hr_scale": Spec(_F, 2.0, says={"minimum": 1, "maximum": 2}),
     "hr_upscaler": Spec(_S),
     "hr_second_pass_steps": Spec(_I, 0),
-    "hr_resize_x": Spec(_I, 0, says=_SIZE_OR_0),
-    "hr_resize_y": Spec(_I, 0, says=_SIZE_OR_0),
+    "hr_resize_x": Spec(_I, 0, says=_HIRES_SIZE),
+    "hr_resize_y": Spec(_I, 0, says=_HIRES_SIZE),
     "hr_checkpoint_name": Spec(_S),
     "hr_sampler_name": Spec(_S),
     "hr_scheduler": Spec(_S),

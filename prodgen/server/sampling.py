@@ -26,8 +26,8 @@ from prodgen.server.wire import Crashed, Pixels, UploadedPicture, nan_crash, res
 MODEL_WIDTH = 320
 """Channels of Stable Diffusion 1.5's first convolution; stands in the text of IC-Light's n_iter failure."""
 
-MAX_SAMPLED_PX = 64_000_000
-"""Larger requests fail as an allocator does."""
+MAX_SAMPLED_PX = 4 * 4096 * 4096
+"""Pixels of one batch; larger requests fail as an allocator does."""
 
 SHORTEST_STEP_S = 0.001
 """Seconds of one step with a delay, so that steps without number cost no time of the processor."""

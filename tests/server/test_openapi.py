@@ -135,13 +135,12 @@ def attack(
 
 
 def few_or_many(operation: Any) -> int:
-    return 20 if operation.body else 3
+    return 15 if operation.body else 3
 
 
 def test_what_the_description_says_is_taken_and_answered_in_its_form(operations, noise_server, unmeant):
     def look(response: Any) -> None:
-        if not response.request.url.endswith("/interrogate"):  # which is described as failing always
-            assert response.status_code < 500, response.text[:300]
+        assert response.status_code < 500, response.text[:300]
 
     for operation in operations:
         attack(
@@ -164,7 +163,7 @@ def test_what_it_does_not_say_is_refused_or_taken_without_an_error_that_nobody_m
                 noise_server(),
                 operation,
                 mode=schemathesis.GenerationMode.NEGATIVE,
-                examples=20,
+                examples=15,
                 look=lambda response: None,
             )
 

@@ -277,8 +277,8 @@ def test_the_sharp_upscaler_keeps_an_edge_without_halos(call, encode, decode):
 def test_interrogate_says_that_there_is_nothing_to_do_it_with(call, encode, ramp):
     response = call().post("/sdapi/v1/interrogate", {"image": encode(ramp)})
 
-    assert response.status_code == 500
-    assert "no captioning network" in response.json()["errors"]
+    assert response.status_code == 404
+    assert "no captioning network" in response.json()["detail"]
 
 
 def test_an_infotext_survives_the_way_through_a_picture(call):
