@@ -14,7 +14,7 @@ from prodgen.dialects.payload import Payload, SentPicture
 from prodgen.dialects.reading import AnswerShapeError, ReadGeneration, read_generation
 from prodgen.dialects.sdcpp import StableDiffusionCpp
 from prodgen.dialects.sdnext import SDNext
-from prodgen.dialects.wrapped_pictures import pictures_in
+from prodgen.dialects.wrapped_pictures import is_address, pictures_in
 from prodgen.errors import UnknownNameError
 
 DIALECTS: dict[str, type[A1111]] = {
@@ -73,6 +73,7 @@ __all__ = [
     "by_name",
     "by_routes",
     "by_version",
+    "is_address",
     "pictures_in",
     "read_generation",
 ]

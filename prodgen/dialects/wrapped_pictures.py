@@ -6,6 +6,7 @@ drawing's answer inside that of a job queue ("output"). Decodes nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,8 +29,17 @@ _SHORTEST_PICTURE = 32
 """Characters of base64; nothing shorter is a picture of any format."""
 
 
+_ADDRESS = re.compile(r"https?://\S+|/[^\s+=]*\.(png|jpe?g|webp|bmp|tiff?)(\?\S*)?", re.IGNORECASE)
+"""An address in place of a picture; base64, which may begin with a slash as well, has no dots."""
+
+
+def is_address(text: str) -> bool:
+    """Whether a picture's text is where the picture lies, not the picture."""
+    return _ADDRESS.fullmatch(text.strip()) is not None
+
+
 def pictures_in(answer: object) -> tuple[str, ...] | None:
-    """Return the texts of an answer's pictures in their order, "" for each that is missing.
+    """Return the texts or addresses of an answer's pictures in their order, "" for each that is missing.
 
     Args:
         answer: The parsed JSON.
@@ -77,4 +87,5 @@ def _text_of(item: object, depth: int) -> str:
 
 
 def _checked(text: str) -> str:
-    return text if text != PLACEHOLDER and len(text) >= _SHORTEST_PICTURE else ""
+    is_one = len(text) >= _SHORTEST_PICTURE or is_address(text)
+    return text if is_one and text != PLACEHOLDER else ""

@@ -371,3 +371,41 @@ def test_a_picture_with_a_wrong_checksum_is_refused_without_a_line_on_stderr(dra
     with pytest.raises(AnswerError, match="damaged"):
         drawn({"images": [text_of(bytes(data))]})
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/files/2026/a.png",
+        "http://127.0.0.1:7860/files/2026/a.png",
+        "http://127.0.0.1:7860/files/2026/a.png?v=1",
+    ],
+)
+def test_a_picture_that_lies_on_the_same_server_is_fetched(recorded, address):
+    server = recorded(txt2img={"images": [{"url": address}], "info": REPORT})
+    server["/files/2026/a.png"] = httpx.Response(
+        200, content=file_of(), headers={"content-type": "image/png"}
+    )
+
+    np.testing.assert_array_equal(server.client().txt2img(cat()).image, from_uint8(PIXELS))
+
+
+@pytest.mark.parametrize(
+    "address", ["http://169.254.169.254/a.png", "https://127.0.0.1:7860/a.png", "//evil/a.png"]
+)
+def test_nothing_is_fetched_from_another_machine(recorded, address):
+    server = recorded(txt2img={"images": [address], "info": REPORT})
+    server["/a.png"] = httpx.Response(200, content=file_of())
+
+    with pytest.raises(AnswerError, match="another machine"):
+        server.client().txt2img(cat())
+    assert not [path for _, path, _ in server.calls if path == "/a.png"]
+
+
+def test_an_address_that_leads_to_nothing_costs_no_other_picture(recorded):
+    server = recorded(txt2img={"images": [{"url": "/gone.png"}, GOOD], "info": {"all_seeds": [5, 6]}})
+
+    found = server.client().txt2img(cat(batch_size=2))
+
+    assert found.seeds == (6,)
+    assert any("cannot be fetched" in notice for notice in found.notices)

@@ -95,7 +95,7 @@ class Drawer:
             self._server.sends_arrays = True
             return self._draw_and_fetch(request, payload, on_progress, notices)
         has_faults = not self._server.is_embedded
-        drawn = results.decoded(self._server.url, request, read, has_faults=has_faults)
+        drawn = results.decoded(self._server.connection, request, read, has_faults=has_faults)
         if not drawn.is_lossless:
             notices.append(advice.LOSSY)
         tells_state = "progress" in self._server.capabilities.answered

@@ -9,13 +9,21 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urljoin, urlsplit
 
 from prodgen import codecs
 from prodgen.client.reaching import decoding, faults
 from prodgen.client.reaching.connection import Connection, WholeAnswer
 from prodgen.client.work import black_pictures, drawn_sizes
-from prodgen.dialects import AnswerShapeError, ReadGeneration, infotexts, pictures_in, read_generation
-from prodgen.errors import AnswerError, ImageError
+from prodgen.dialects import (
+    AnswerShapeError,
+    ReadGeneration,
+    infotexts,
+    is_address,
+    pictures_in,
+    read_generation,
+)
+from prodgen.errors import AnswerError, BackendError, ImageError
 from prodgen.images import Photo, RgbImage
 from prodgen.schema import Drawing, Img2Img, Txt2Img
 
@@ -82,28 +90,53 @@ def single(connection: Connection, path: str, answer: WholeAnswer, *, name: str)
         if said:
             raise faults.fault(connection.url, OK, said)
         raise AnswerError(connection.url, f"{path} answered no picture")
-    url = connection.url
-    return decoding.decode_file(url, decoding.file_behind(url, text, name), name)
+    limit = decoding.answer_limit(0, codecs.MAX_PIXELS)
+    return decoding.decode_file(connection.url, _file(connection, text, name, limit=limit), name)
 
 
-def decoded(url: str, request: Drawing, read: ReadGeneration, *, has_faults: bool = True) -> DrawnPictures:
-    """Decode an answer's pictures; see `whole`.
+def decoded(
+    connection: Connection, request: Drawing, read: ReadGeneration, *, has_faults: bool = True
+) -> DrawnPictures:
+    """Decode an answer's pictures, fetched where it gives their addresses on the same server; see `whole`.
 
     Raises:
         AnswerError: If none is whole, or none has a size that can be used.
         BackendFaultError: If all are black.
     """
-    texts = (*read.results, *read.extras)
+    url, texts = connection.url, (*read.results, *read.extras)
+    limit = decoding.answer_limit(0, pixels(request))
     files: list[bytes | AnswerError] = []
     for number, text in enumerate(texts, 1):
         if not text:
             files.append(AnswerError(url, f"result {number} is missing: the server put nothing in its place"))
             continue
         try:
-            files.append(decoding.file_behind(url, text, f"result {number}"))
+            files.append(_file(connection, text, f"result {number}", limit=limit))
         except AnswerError as error:
             files.append(error)
     return whole(url, request, read, files, has_faults=has_faults)
+
+
+def _file(connection: Connection, text: str, name: str, *, limit: int) -> bytes:
+    """Return the file behind base64 or an address; of other machines than the server nothing is fetched.
+
+    Raises:
+        AnswerError: If there is none.
+    """
+    if not is_address(text):
+        return decoding.file_behind(connection.url, text, name)
+    own, there = urlsplit(connection.url), urlsplit(urljoin(f"{connection.url}/", text.strip()))
+    if (there.scheme, there.hostname, there.port) != (own.scheme, own.hostname, own.port):
+        raise AnswerError(
+            connection.url,
+            f"{name} is an address on another machine ({there.hostname}), and nothing is fetched from there",
+            remedy="Set the server to send pictures as base64.",
+        )
+    try:
+        path = there.path.removeprefix(own.path.rstrip("/"))
+        return connection.fetch(f"{path}?{there.query}" if there.query else path, limit=limit)
+    except BackendError as error:
+        raise AnswerError(connection.url, f"{name} cannot be fetched: {error.reason}") from error
 
 
 def whole(
