@@ -89,6 +89,11 @@ def test_black_that_was_asked_for_is_delivered_with_a_word(server, prompt):
     assert any("can be what was asked for" in notice for notice in found.notices)
 
 
+def test_black_that_was_asked_for_is_refused_where_the_server_marks_it_as_its_filters(server):
+    with pytest.raises(BackendFaultError, match="not safe for work"):
+        server([BLACK], {"nsfw": True}).txt2img(cat(prompt="a plain black background"))
+
+
 def test_a_thing_before_a_black_background_is_not_all_black(server):
     with pytest.raises(BackendFaultError, match="all black"):
         server([BLACK]).txt2img(cat(prompt="a mug on a black background"))

@@ -258,6 +258,12 @@ def test_a_grid_in_front_is_no_result_also_where_nothing_says_so(drawn):
     assert [extra.shape for extra in found.extras] == [(128, 128, 3)]
 
 
+def test_a_place_of_the_first_picture_that_leaves_too_few_is_not_believed(drawn):
+    found = drawn({"images": [GOOD] * 3, "info": {"index_of_first_image": 1}}, cat(batch_size=3))
+
+    assert len(found.images) == 3
+
+
 def test_one_damaged_picture_costs_no_other(drawn):
     cut = text_of(file_of()[:-300])
 
