@@ -1,4 +1,4 @@
-"""Numbers about progress that are none tell nothing, and stop neither the progress nor the wait for the end."""
+"""Numbers about progress that are none tell nothing, and stop neither the progress nor the wait."""
 
 from __future__ import annotations
 

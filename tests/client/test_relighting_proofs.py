@@ -304,6 +304,28 @@ def test_forge_which_hides_its_errors_is_asked_to_save_as_well(recorded, ic_ligh
     assert len(generation.images) == 1
 
 
+def test_a_remark_with_an_answer_that_was_to_hold_no_picture_is_no_failure(recorded, ic_light, captured):
+    import base64
+    import json
+
+    import httpx
+
+    sent = base64.b64decode(captured("iclight-v1/ok-txt2img-fc")["response"]["json"]["images"][0])
+    saved = captured("iclight-v1/client-only-remedy-1-generate")["response"]["json"]
+    info = json.loads(saved["info"]) | {"comments": ["half of the prompt was left out"]}
+    server = recorded(txt2img=["iclight-v1/bug-txt2img-fc", {**saved, "info": json.dumps(info)}])
+
+    class Files(dict):
+        def get(self, path):
+            return httpx.Response(200, content=sent) if path.startswith("/file=") else super().get(path)
+
+    server.answers = Files(server.answers)
+
+    generation = server.client().txt2img(bag(ic_light=ic_light("iclight-v1/ok-txt2img-fc")))
+
+    assert len(generation.images) == 1
+
+
 def with_foreground(captured, pixels, change, kind):
     """A recorded answer whose foreground is changed and encoded once more."""
     import base64

@@ -71,7 +71,7 @@ def test_what_a_report_has_a_place_for_and_does_not_name_did_not_run(reporting, 
 
 
 def test_a_refiner_that_the_infotext_alone_names_ran(reporting):
-    text = "a cat\nSteps: 2, Sampler: DPM++ 2M, Seed: 42, Refiner: tiny-sd15 [3448d5dd09], Refiner switch at: 0.5"
+    text = "a cat\nSteps: 2, Sampler: DPM++ 2M, Seed: 42, Refiner: tiny-sd15, Refiner switch at: 0.5"
     request = cat(refiner_checkpoint="tiny-sd15", refiner_switch_at=0.5)
 
     assert reporting(extra_generation_params=None, infotexts=[text]).txt2img(request).images

@@ -138,7 +138,9 @@ class Drawer:
             )
             tell = fetching.part_of(on_progress, number, request.count)
             answer = self.do(Call(single, task_id, 0, tell), notices)
-            reads.append(results.read(self._server.connection, payload.path, answer, count=1))
+            reads.append(
+                results.read(self._server.connection, payload.path, answer, count=1, has_pictures=False)
+            )
             limit = 4 * results.pixels(request) + (1 << 20)
             files.append(fetching.fetch(self._server.connection, folder, task_id, limit=limit))
         notices.append(

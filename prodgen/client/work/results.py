@@ -44,8 +44,17 @@ class DrawnPictures:
     """Whether all results came in a format that keeps every value."""
 
 
-def read(connection: Connection, path: str, answer: WholeAnswer, *, count: int) -> ReadGeneration:
+def read(
+    connection: Connection, path: str, answer: WholeAnswer, *, count: int, has_pictures: bool = True
+) -> ReadGeneration:
     """Take apart the answer to a generation.
+
+    Args:
+        connection: To the server.
+        path: The route that answered.
+        answer: Its answer.
+        count: How many results were asked for.
+        has_pictures: Whether the pictures were to come with it.
 
     Raises:
         BackendFaultError: If it holds no picture but says what went wrong.
@@ -60,7 +69,8 @@ def read(connection: Connection, path: str, answer: WholeAnswer, *, count: int) 
         if isinstance(parsed, dict) and (text := _said(connection.url, path, answer)):
             raise faults.fault(connection.url, OK, text) from error
         raise AnswerError(connection.url, f"{path} answered something else: {error}") from error
-    if found.remarks and not any(found.results):
+    is_refusal = bool(found.remarks) if has_pictures else isinstance(parsed, dict) and parsed.get("error")
+    if is_refusal and not any(found.results):
         text = _said(connection.url, path, answer) or "; ".join(found.remarks)
         raise faults.fault(connection.url, OK, text)
     return found
