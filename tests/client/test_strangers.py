@@ -220,7 +220,25 @@ STRANGERS: dict[str, tuple[str, str, Answer, dict[str, Answer]]] = {
         data({"detail": "Not Found"}, 404),
         {"/": page("Gradio", '<script>window.gradio_config = {"auth_required": true};</script>')},
     ),
-    "Jupyter": ("Jupyter", "7860", page("404", "", 404), {"/": page("JupyterLab")}),
+    "A1111 without its API, by its page alone": (
+        "a Stable Diffusion web UI with its API switched off",
+        "--api",
+        FASTAPI,
+        {"/": page("Stable Diffusion", GRADIO)},
+    ),
+    "SwarmUI by its page": (
+        "SwarmUI",
+        "its API on",
+        page("404", "", 404),
+        {"/": page("Text2Image - SwarmUI")},
+    ),
+    "Jupyter": (
+        "JupyterLab or a notebook",
+        "7860",
+        page("404", "", 404),
+        {"/": page("Home - Jupyter Server")},
+    ),
+    "Apache": ("Apache without a route", "path", page("404", "", 404, server="Apache/2.4"), {}),
     "a router": ("FRITZ!Box", "7860", page("FRITZ!Box", LOGIN), {}),
     "another router": ("TP-Link", "7860", page("404", "", 404), {"/": page("TP-Link Archer", LOGIN)}),
     "nginx with nothing behind": ("nginx", "path", NGINX, {"/": page("Welcome to nginx!", server="nginx")}),
@@ -234,6 +252,12 @@ STRANGERS: dict[str, tuple[str, str, Answer, dict[str, Answer]]] = {
         FASTAPI,
         {"/openapi.json": data({"info": {"title": "Weather"}})},
     ),
+}
+
+GATES_AT_THE_DOOR: dict[str, tuple[Answer, Answer]] = {
+    # case -> the answer to everything else, and to the page
+    "a redirect": (page("404", "", 404), redirect("/users/sign_in")),
+    "a form": (FASTAPI, page("Portal", LOGIN)),
 }
 
 GATES: dict[str, tuple[str, str, Answer]] = {
@@ -324,6 +348,16 @@ def test_what_asks_who_we_are_is_no_wrong_password(case):
     assert "secret" not in str(error)
 
 
+@pytest.mark.parametrize("case", GATES_AT_THE_DOOR)
+def test_a_login_that_stands_before_the_page_alone_is_named_too(case):
+    other, door = GATES_AT_THE_DOOR[case]
+
+    error = met(fake(other, {"/": door}))
+
+    assert isinstance(error, BackendAuthError)
+    assert "login page" in error.reason
+
+
 @pytest.mark.parametrize("case", TUNNELS)
 def test_a_tunnel_that_answers_in_place_of_the_server_is_named(case):
     address, name, remedy, other = TUNNELS[case]
@@ -370,9 +404,14 @@ def test_an_error_of_a1111s_own_is_passed_on_as_it_is():
 
 
 def test_a_redirect_to_https_is_not_taken_for_the_proxy_that_sends_it():
-    error = met(fake((301, {"location": "https://gpu/sdapi/v1/samplers", "server": "nginx"}, "")))
+    asked = []
 
-    assert "redirected" in error.reason
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(301, headers={"location": f"https://gpu{request.url.path}", "server": "nginx"})
+
+    assert "redirected" in met(answer).reason
+    assert set(asked) == {"/sdapi/v1/samplers"}  # nothing else can be seen either
 
 
 def test_questions_to_a_stranger_are_few_and_change_nothing():

@@ -304,7 +304,6 @@ class Extended(Server):
     def __init__(self, *, ignores: str = "", is_leaky: bool = False) -> None:
         super().__init__(leaky_overrides=is_leaky)
         self.ignores = ignores
-        self.machine.options.post({"sd_vae": "Automatic"})
 
     def answer(self, request: HttpRequest) -> HttpAnswer:
         if request.path == "/controlnet/model_list":
