@@ -7,6 +7,7 @@ import threading
 import time
 
 import httpx
+import numpy as np
 import pytest
 
 from prodgen.client import Client
@@ -189,8 +190,18 @@ def test_a_pod_that_starts_again_between_two_drawings_is_waited_for(face):
     assert len(server.render_log) == 1
 
 
+def test_a_login_page_in_place_of_what_worked_before_is_not_waited_for():
+    gateway = Gateway(embedded_server())
+
+    with client_of(gateway) as client:
+        client.txt2img(cat())
+        gateway.cuts = [httpx.Response(200, html="<title>Sign in to continue</title>")]
+        with pytest.raises(BackendAuthError, match="Log in anew"):
+            client.txt2img(cat())
+
+
 def test_twenty_pictures_over_restarts_and_cuts_are_each_drawn_once_and_those_that_were_lost_again():
-    server = embedded_server(Behaviour(delay_s=0.02))
+    server = embedded_server(Behaviour(delay_s=0.02, nowebui=True))
     gateway = Gateway(server)
     delivered, lost = [], 0
 
@@ -207,8 +218,42 @@ def test_twenty_pictures_over_restarts_and_cuts_are_each_drawn_once_and_those_th
     assert len(server.render_log) == 20 + lost
 
 
-def test_a_proxy_that_cuts_every_time_is_named_with_what_to_raise():
+def test_a_proxy_that_cuts_every_picture_is_got_round_by_files_that_the_server_saved():
     server = embedded_server()
+    reference = [client_of(Gateway(server)).txt2img(cat(seed=seed)) for seed in (7, 8, 9)]
+    before = len(server.render_log)
+    gateway = Gateway(server, cuts=[IN_THE_MIDDLE["cloudflare 524"]] * 99)
+
+    with client_of(gateway) as client:
+        first = client.txt2img(cat())
+        second = client.txt2img(cat(seed=8, batch_size=2))
+
+    drawn = [*first.images, *second.images]
+    for picture, wanted in zip(drawn, reference, strict=True):
+        np.testing.assert_array_equal(picture, wanted.images[0])
+    assert (*first.seeds, *second.seeds) == (7, 8, 9)
+    assert first.infotexts == reference[0].infotexts
+    assert first.was_fetched
+    assert any("proxy before this server does not wait" in notice for notice in second.notices)
+    # The first one was lost once; from then on it is known, and each is drawn once.
+    assert len(server.render_log) - before == 4
+
+
+def test_a_saved_picture_that_was_lost_in_a_restart_is_drawn_again():
+    server = embedded_server()
+    gateway = Gateway(server, cuts=[IN_THE_MIDDLE["nginx 504"]])
+
+    with client_of(gateway) as client:
+        client.txt2img(cat())
+        gateway.cuts, gateway.forwards = [page(502, "502 Bad Gateway")], False
+        again = client.txt2img(cat(seed=8))
+
+    assert again.seeds == (8,)
+    assert [record.seed for record in server.render_log] == [7, 7, 8]
+
+
+def test_a_proxy_that_cuts_every_time_is_named_with_what_to_raise():
+    server = embedded_server(Behaviour(nowebui=True))  # hands no files out
     gateway = Gateway(server, cuts=[IN_THE_MIDDLE["nginx 504"]] * 9)
 
     with client_of(gateway) as client, pytest.raises(BackendGatewayError) as failure:

@@ -23,6 +23,8 @@ class KnownServer:
         self.controlnet = ControlNet(connection)
         self.sends_arrays = False
         """Whether it was seen to fail at sending IC-Light's results."""
+        self.cuts_long_answers = False
+        """Whether a proxy before it was seen to give up waiting for a drawing."""
         self.known_dialect = dialect
         """The dialect, as far as it is known without asking."""
         self.version: str | None = None
@@ -75,7 +77,7 @@ class KnownServer:
     def forget(self) -> None:
         """Forget the answers, so that the next question is asked of the server again."""
         self._capabilities = self._controlnet_names = None
-        self.sends_arrays = False
+        self.sends_arrays = self.cuts_long_answers = False
 
     def check_controlnet(self, units: Iterable[ControlNetUnit]) -> None:
         """Refuse units that the extension would ignore silently.

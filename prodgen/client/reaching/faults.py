@@ -57,6 +57,9 @@ _WANTS_A_TOKEN = re.compile(
 _CHALLENGE = re.compile(r"just a moment|attention required|checking your browser|captcha", re.IGNORECASE)
 """Titles of pages by which a proxy keeps programs out."""
 
+_LOGIN = re.compile(r"\b(log|sign)[ -]?(in|on)\b|\bpassword\b|\bauthenticat", re.IGNORECASE)
+"""Titles of login pages."""
+
 NANS_REMEDY = "Start the server with --no-half-vae or --no-half, or choose another VAE."
 """What helps where the model's numbers break."""
 
@@ -126,6 +129,12 @@ def error_of(refusal: Refusal) -> BackendError:
     is_missing = status in (404, 405) and (
         text in ("Not Found", "Method Not Allowed", "") or not _as_object(refusal.body)
     )
+    if refusal.worked_before and refusal.is_page and _LOGIN.search(text):
+        return BackendAuthError(
+            url,
+            f"{path} worked before, and now a login page answers in its place ({text})",
+            remedy="Log in anew, and renew what PRODGEN_AUTH or PRODGEN_HEADERS hold for that proxy.",
+        )
     if refusal.worked_before and status < 500 and (is_missing or refusal.is_page):
         what = f"{path} worked before, and now a page answers in its place ({status}: {text or 'no title'})"
         return BackendStartingError(url, what, retry_after_s=_wanted_wait_s(refusal))

@@ -56,6 +56,14 @@ class Call:
     pixels: int
     """Number of pixels in all pictures that are expected back."""
     on_progress: Callable[[Progress], None] | None = None
+    is_kept: Callable[[BackendLostError], bool] = lambda _: False
+    """Whether the caller has a better way to its pictures than the same call again, if the answer is lost so:
+    it then gets the error, once the server is done."""
+
+
+def asked_again(error: BackendError) -> str:
+    """Return what is told with pictures that came at a later try."""
+    return f"{error.reason[:1].upper()}{error.reason[1:]}; once the server was done, it was asked again"
 
 
 class Worker:
@@ -187,7 +195,8 @@ class Worker:
         """Return when the call can be sent again without being drawn twice at once.
 
         Raises:
-            BackendError: What ended it, if the server cannot be asked whether it still draws.
+            BackendError: What ended it, if the server cannot be asked whether it still draws, or the caller
+                is better off without another try.
         """
         if not isinstance(error, BackendBusyError):
             log.warning("%s: %s; waiting until the server is done", error.url, error.reason)
@@ -198,9 +207,10 @@ class Worker:
                 error.reason += ", and this kind of server does not tell whether it still draws"
                 raise error
             return
+        if isinstance(error, BackendLostError) and call.is_kept(error):
+            raise error
         if not isinstance(error, BackendBusyError):
-            said = f"{error.reason[:1].upper()}{error.reason[1:]}"
-            notices.append(f"{said}; once the server was done, it was asked again")
+            notices.append(asked_again(error))
 
     def _watched(self, call: Call, body: encoding.Body, knows_tasks: bool, deadline: Deadline) -> WholeAnswer:
         watch = tasks.Watch(

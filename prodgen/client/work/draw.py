@@ -13,12 +13,20 @@ from prodgen.client.knowledge.known_server import KnownServer
 from prodgen.client.knowledge.options import Options
 from prodgen.client.reaching.connection import WholeAnswer
 from prodgen.client.work import advice, fetching, proofs, relight_proof, results, tasks
-from prodgen.client.work.calling import Call, Worker
+from prodgen.client.work.calling import TRIES_AFTER_A_BREAK, Call, Worker, asked_again
 from prodgen.client.work.model_loading import ModelLoading
 from prodgen.client.work.relight_proof import Relighting
 from prodgen.client.work.results import DrawnPictures
 from prodgen.dialects import Payload, ReadGeneration
-from prodgen.errors import BackendFaultError, BackendOutOfMemoryError, ResultNotSentError
+from prodgen.errors import (
+    AnswerError,
+    BackendError,
+    BackendFaultError,
+    BackendGatewayError,
+    BackendLostError,
+    BackendOutOfMemoryError,
+    ResultNotSentError,
+)
 from prodgen.schema import Drawing, Generation, Progress
 
 
@@ -79,10 +87,11 @@ class Drawer:
         if "options" in self._server.capabilities.answered:
             self._options.check(request.override_settings)
         self._settle(payload)
-        if request.ic_light is not None and self._server.sends_arrays:
+        if self._server.cuts_long_answers or (request.ic_light is not None and self._server.sends_arrays):
             return self._draw_and_fetch(request, payload, on_progress, notices)
         try:
-            answer = self.do(Call(payload, task_id, results.pixels(request), on_progress), notices)
+            call = Call(payload, task_id, results.pixels(request), on_progress, self._is_better_fetched)
+            answer = self.do(call, notices)
             read = results.read(self._server.connection, payload.path, answer, count=request.count)
         except BackendOutOfMemoryError as error:
             remedy = f"{BackendOutOfMemoryError.remedy} {advice.smaller(request)}"
@@ -90,9 +99,13 @@ class Drawer:
                 error.url, error.reason, remedy=remedy, server_text=error.server_text
             ) from error
         except BackendFaultError as error:
-            if not self._is_about_arrays(request, error):
+            if isinstance(error, BackendLostError) and self._is_better_fetched(error):
+                self._server.cuts_long_answers = True
+                notices.append(asked_again(error))
+            elif self._is_about_arrays(request, error):
+                self._server.sends_arrays = True
+            else:
                 raise
-            self._server.sends_arrays = True
             return self._draw_and_fetch(request, payload, on_progress, notices)
         has_faults = not self._server.is_embedded
         drawn = results.decoded(self._server.connection, request, read, has_faults=has_faults)
@@ -118,6 +131,12 @@ class Drawer:
         )
         return is_nameless or isinstance(error, ResultNotSentError)
 
+    def _is_better_fetched(self, error: BackendLostError) -> bool:
+        """Whether a proxy did not wait for the picture, and would not wait the next time, but files come."""
+        have = self._server.capabilities
+        hands_out = have.has_task_progress and "options" in have.answered
+        return hands_out and isinstance(error, BackendGatewayError) and error.gave_up
+
     def _draw_and_fetch(
         self,
         request: Drawing,
@@ -132,23 +151,54 @@ class Drawer:
         files: list[bytes] = []
         reads: list[ReadGeneration] = []
         for number in range(request.count):
+            tell = fetching.part_of(on_progress, number, request.count)
+            task_id, read, data = self._saved(request, payload, number, folder, tell, notices)
+            reads.append(read)
+            files.append(data)
+        why = "This server cannot send IC-Light's results (a known fault)"
+        if self._server.cuts_long_answers:
+            why = "A proxy before this server does not wait until a picture is drawn"
+        notices.append(
+            f"{why}, so they were saved there and fetched; the files prodgen-*.png stay in {folder!r} there"
+        )
+        drawn = results.whole(self._server.url, request, fetching.together(reads), files)
+        return self._proven(request, drawn, notices, task_id, was_fetched=True)
+
+    def _saved(
+        self,
+        request: Drawing,
+        payload: Payload,
+        number: int,
+        folder: str,
+        on_progress: Callable[[Progress], None] | None,
+        notices: list[str],
+    ) -> tuple[str, ReadGeneration, bytes]:
+        """Return task, answer and file of result `number`; if the answer is lost, the file says it all."""
+        tries = TRIES_AFTER_A_BREAK
+        while True:
+            tries -= 1
             task_id = tasks.new_task_id()
             single = fetching.payload_for(payload, number, task_id).with_fields(
                 **self._server.dialect.task(task_id)
             )
-            tell = fetching.part_of(on_progress, number, request.count)
-            answer = self.do(Call(single, task_id, 0, tell), notices)
-            reads.append(
-                results.read(self._server.connection, payload.path, answer, count=1, has_pictures=False)
-            )
+            lost: BackendError | None = None
+            try:
+                answer = self.do(Call(single, task_id, 0, on_progress, is_kept=lambda _: True), notices)
+                read = results.read(
+                    self._server.connection, payload.path, answer, count=1, has_pictures=False
+                )
+            except (BackendLostError, AnswerError) as error:
+                lost, read = error, fetching.UNANSWERED
             limit = 4 * results.pixels(request) + (1 << 20)
-            files.append(fetching.fetch(self._server.connection, folder, task_id, limit=limit))
-        notices.append(
-            "This server cannot send IC-Light's results (a known fault), so they were saved there and "
-            f"fetched; the files prodgen-*.png stay in its folder {folder!r}"
-        )
-        drawn = results.whole(self._server.url, request, fetching.together(reads), files)
-        return self._proven(request, drawn, notices, task_id, was_fetched=True)
+            try:
+                data = fetching.fetch(self._server.connection, folder, task_id, limit=limit)
+            except ResultNotSentError:
+                if lost is None:
+                    raise
+                if not tries:
+                    raise lost from None
+                continue  # the server was restarted before it had drawn
+            return task_id, read, data
 
     def _proven(
         self,

@@ -60,6 +60,12 @@ def part_of(
     return tell
 
 
+UNANSWERED = ReadGeneration(
+    results=(), extras=(), seeds=(None,), infotexts=("",), info={}, is_missing_a_picture=False
+)
+"""What is known of one picture whose answer was lost: nothing but what its file says."""
+
+
 def together(reads: Sequence[ReadGeneration]) -> ReadGeneration:
     """Return the answers to single calls as one; pictures are not among them."""
     return ReadGeneration(
