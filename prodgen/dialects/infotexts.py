@@ -20,6 +20,8 @@ _NEGATIVE = "Negative prompt:"
 _DECIMAL_COMMA = re.compile(r"(-?\d+,\d+)(?=\s*(?:,|$))")
 """A number as half of Europe writes it: no pair begins with digits, so the comma divides none."""
 
+_STEPS = re.compile(r"(?<![\w-])Steps: \d+(?=,|$)")
+
 _KEY = re.compile(r"\s*([A-Za-z][\w \-/.()]*?):\s*")
 
 
@@ -45,11 +47,26 @@ def read(text: str) -> Infotext:
     if not meant:
         raise ImageError("its text is no A1111 infotext: there is no line with Steps and Seed")
     number = next((x for x in reversed(meant) if lines[x].lstrip().startswith("Steps:")), meant[-1])
-    values = pairs(lines[number])
-    words = lines[:number]
+    before, line = _without_words(lines[number])
+    values = pairs(line)
+    words = [*lines[:number], *before]
     start = next((k for k, line in enumerate(words) if line.startswith(_NEGATIVE)), len(words))
     negative = "\n".join(words[start:]).removeprefix(_NEGATIVE).strip()
     return Infotext("\n".join(words[:start]).strip(), negative, values)
+
+
+def _without_words(line: str) -> tuple[list[str], str]:
+    """Return what stands before the parameters in their line, as lines, and the parameters.
+
+    Sites and tools make one line of all, so that the prompts run into the steps without a comma.
+    """
+    starts = [match.start() for match in _STEPS.finditer(line)]
+    before = line[: starts[-1]] if starts else ""
+    first = _KEY.match(before)
+    if not before.strip() or (before.rstrip().endswith(",") and first is not None and first[1][0].isupper()):
+        return [], line
+    prompt, found, negative = before.partition(_NEGATIVE)
+    return [prompt, *([_NEGATIVE + negative] if found else [])], line[starts[-1] :]
 
 
 def _is_of_parameters(line: str) -> bool:

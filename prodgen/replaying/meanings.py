@@ -90,6 +90,11 @@ def job_fields(told: ToldSettings) -> tuple[dict[str, Any], dict[str, str]]:
         if _PLAIN[key][0] not in fields and key not in rest:
             rest[key] = f"no {key} is told; what suits the checkpoint is used"
     _seed(fields, values, rest)
+    if told.size is not None:
+        # Servers round a size down to multiples of 8, but write down what was asked for.
+        fields["first_pass"] = "x".join(str(side // 8 * 8) for side in told.size)
+    else:
+        rest["Size"] = "no size is told; that of the checkpoint is used"
     _tidy(fields, values, rest)
     options = {name: kind(values[key]) for key, (name, kind) in _OPTIONS.items() if key in values}
     fields["override_settings"] = {name: value for name, value in options.items() if value is not None}
@@ -144,12 +149,7 @@ def _seed(fields: dict[str, Any], values: Mapping[str, str], rest: dict[str, str
 
 
 def _tidy(fields: dict[str, Any], values: Mapping[str, str], rest: dict[str, str]) -> None:
-    """Correct the settings that depend on several keys: sizes, second pass, sampler, refiner."""
-    size = size_of(values.get("Size", ""))
-    if size is None:
-        raise ImageError("its infotext does not name its size")
-    # Servers round a size down to multiples of 8, but write down what was asked for.
-    fields["first_pass"] = "x".join(str(side // 8 * 8) for side in size)
+    """Correct the settings that depend on several keys: second pass, sampler, refiner."""
     if "hires" in fields or "Hires resize" in values or "hires_upscaler" in fields:
         _tidy_second_pass(fields, values)
     elif strength := fields.pop("denoising_strength", None):
@@ -182,8 +182,9 @@ def _tidy_second_pass(fields: dict[str, Any], values: Mapping[str, str]) -> None
         fields.pop("hires", None)
         fields["hires_size"] = resized
     elif fields.get("hires", 2.0) <= 1:
-        fields["hires_size"] = fields["first_pass"]
         fields.pop("hires", None)
+        if "first_pass" in fields:
+            fields["hires_size"] = fields["first_pass"]
     else:
         fields.setdefault("hires", 2.0)
 

@@ -15,7 +15,6 @@ from prodgen.dialects import infotexts
 from prodgen.errors import ImageError
 from prodgen.replaying.differences import Difference
 from prodgen.replaying.makers import ToldSettings, told_by
-from prodgen.replaying.makers.told_settings import size_of
 from prodgen.replaying.meanings import UNSAID, job_fields
 from prodgen.shots.result import KIND as SHOT_KIND
 from prodgen.text2image import KIND, Control, PictureJob, new_job
@@ -137,7 +136,7 @@ def _saying_something(values: Mapping[str, str], fields: Mapping[str, Any]) -> d
 
 def _from_told(told: ToldSettings, path: Path | None) -> RecordedJob:
     differences: list[Difference] = []
-    if path is not None and size_of(told.values.get("Size", "")) is None:
+    if path is not None and told.size is None:
         height, width = files.load(path).rgb.shape[:2]
         told = replace(told, values={**told.values, "Size": f"{width}x{height}"})
         differences.append(

@@ -535,6 +535,12 @@ def test_texts_that_nobody_knows_are_refused_by_their_names(tmp_path):
         recorded(tmp_path, {"Author": "me", "Notes": "a cup on a table"})
 
 
+def test_half_a_character_in_json_is_replaced_and_the_rest_is_drawn(tmp_path):
+    read = recorded(tmp_path, {"parameters": json.dumps({**FOOOCUS, "full_prompt": ["a \ud800 cup"]})})
+
+    assert read.job.prompt == "a ? cup"
+
+
 # Containers.
 
 

@@ -83,11 +83,21 @@ def test_a_seed_that_is_none_is_a_difference_and_another_is_drawn(tmp_path, seed
     assert "another one is drawn" in differences(recorded)["Seed"]
 
 
-@pytest.mark.parametrize("missing", ["Steps: 20, ", "Sampler: Euler, ", "CFG scale: 7, ", "Seed: 1, "])
+@pytest.mark.parametrize(
+    "missing", ["Steps: 20, ", "Sampler: Euler, ", "CFG scale: 7, ", "Seed: 1, ", "Size: 512x512, "]
+)
 def test_a_setting_that_is_not_told_is_a_difference(tmp_path, missing):
     recorded = told(LINE.replace(missing, ""), tmp_path)
 
     assert list(differences(recorded)) == [missing.partition(":")[0]]
+
+
+@pytest.mark.parametrize("size", ["None", "undefined", "", "0x0", "512", "automatic"])
+def test_a_size_that_is_none_is_a_difference_and_the_rest_is_drawn(tmp_path, size):
+    recorded = told(f"{LINE.replace('512x512', size)}, Hires upscale: 1, Denoising strength: 0.4", tmp_path)
+
+    assert (recorded.job.first_pass, recorded.job.seed) == (None, 1)
+    assert list(differences(recorded)) == ["Size"]
 
 
 @pytest.mark.parametrize("name", ["Undefined", "None", ""])

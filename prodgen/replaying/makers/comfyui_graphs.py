@@ -199,7 +199,7 @@ class _Reading:
                 text for x in _TEXTS if x in inputs and isinstance(text := self.plain(inputs[x]), str)
             ]:
                 self.read_clip(inputs.get("clip"))
-                return ", ".join(dict.fromkeys(text.strip() for text in said))
+                return ", ".join(dict.fromkeys(map(words, said)))
             named = what.split()[0] if what.split()[0] in inputs else "positive"
             links = [named] if named in inputs else [x for x in inputs if x.startswith("conditioning")]
             if len(links) != 1:

@@ -39,6 +39,12 @@ class ToldSettings:
     draws_like_a1111: bool = False
     """Whether a server with A1111's API can give the same picture to the bit, of the same settings."""
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height that it was asked for; None if they are not told."""
+        size = size_of(self.values.get("Size", ""))
+        return size if size is not None and all(size) else None
+
 
 def json_object(text: str) -> dict[str, Any] | None:
     """Return the JSON object that a text is; None if it is none."""
@@ -63,7 +69,7 @@ def words(value: Any) -> str:
         return ", ".join(part for item in value if not isinstance(item, list) and (part := words(item)))
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    return str(value).strip()
+    return str(value).encode("utf-8", "replace").decode().strip()  # JSON can hold halves of characters
 
 
 def model_name(value: Any) -> str:
