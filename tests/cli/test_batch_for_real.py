@@ -118,3 +118,33 @@ def test_sigterm_ends_a_run_within_seconds_and_leaves_its_ledger_clean_and_its_r
     assert (found.is_running, found.end) == (False, "stopped")
     assert (found.counts.waiting, found.counts.claimed, found.counts.failed) == (3, 0, 0)
     assert (out / "report.html").is_file()
+
+
+@pytest.mark.timeout(180)  # three programs, one after another
+def test_a_run_that_is_ended_again_and_again_loses_no_picture_and_makes_none_twice(shop):
+    save_disc(shop / "bad.png", (0.1, 0.6, 0.1))
+    codes, made = [], []
+    with listening(embedded_server(Behaviour(delay_s=0.4), engine="load-test")) as url:
+        asked = ["batch", "shop.csv", "-o", "out", "--prompt", "a table", "--backend", url, "--json-lines"]
+        for is_ended in (True, True, False):
+            with subprocess.Popen(
+                [sys.executable, "-c", TERMINATED, *asked, "--workers", "0"],
+                cwd=shop,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            ) as run:
+                for line in run.stdout:
+                    event = json.loads(line)
+                    if event["event"] == "done":
+                        made.append(event["slot"])
+                    if is_ended and event["event"] == "step" and event["step"] == "complete":
+                        run.send_signal(signal.SIGTERM)
+            codes.append(run.returncode)
+
+    counts = read_status(open_store(shop / "out")).counts
+    assert codes[0] == 143
+    assert codes[-1] == 0
+    assert (counts.done, counts.claimed, counts.failed) == (3, 0, 0)
+    assert sorted(made) == sorted(set(made))
+    assert len(made) == 3
