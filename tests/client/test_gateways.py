@@ -162,7 +162,7 @@ AWAY = {
 
 
 @pytest.mark.parametrize("face", AWAY)
-def test_a_server_that_is_restarted_behind_a_proxy_is_waited_for_and_draws_once(face, monkeypatch):
+def test_a_server_that_is_restarted_behind_a_proxy_is_waited_for_and_draws_once(face, monkeypatch, caplog):
     """The proxy answers in its place for a while; then there is a server that knows nothing of the task."""
     if face != "500":  # whoever answers in the server's place shows that it may come back
         monkeypatch.setattr(tasks, "RESTART_S", 0.001)
@@ -438,7 +438,7 @@ def test_nobody_who_does_not_say_so_is_waited_for(recorded):
     assert time.monotonic() - begun < 3
 
 
-def test_a_server_that_is_starting_when_it_draws_is_asked_until_it_can(recorded, captured):
+def test_a_server_that_is_starting_when_it_draws_is_asked_until_it_can(recorded, captured, caplog):
     answers = [STARTING[-1]] * 6
     drawn = captured("core/txt2img-min")["response"]["json"]
     server = recorded(
@@ -448,6 +448,7 @@ def test_a_server_that_is_starting_when_it_draws_is_asked_until_it_can(recorded,
     assert server.client().txt2img(cat(seed=42)).images
 
     assert len(server.sent("txt2img")) == 7
+    assert caplog.text.count("still starting") == 1
 
 
 def test_auto_waits_for_the_server_that_was_named_and_says_that_it_starts(recorded, monkeypatch):

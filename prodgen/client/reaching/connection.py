@@ -7,6 +7,7 @@ answer means for a render is decided by whoever can ask after the task.
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,12 +28,15 @@ from prodgen.errors import (
     BackendError,
     BackendGatewayError,
     BackendLostError,
+    BackendStartingError,
     BackendTimeoutError,
     BackendUnreachableError,
 )
 
 if TYPE_CHECKING:
     import httpx
+
+log = logging.getLogger(__name__)
 
 LIST_READ_S = 600.0
 """Seconds for quick questions. They are answered at once, but A1111 has 40 threads in all: while more calls
@@ -80,6 +84,7 @@ class Connection:
         """The transport in place of a network connection; None where there is a network."""
         self._sleep = sleep
         self._worked: list[str] = []
+        self._has_told_of_a_start = False
         sent = {"Accept": "application/json", "User-Agent": "prodgen", **(headers or {})}
         if address.is_local:
             # Compressing base64 of a PNG saves its overhead of a quarter, and takes longer than the rest.
@@ -196,7 +201,15 @@ class Connection:
             BackendError: If there is no good answer.
         """
         until = deadline or Deadline(self.timeout_s)
-        return self._tried(lambda: self._once("POST", path, body, limit, until), until, _never_got_there)
+        answer = self._tried(lambda: self._once("POST", path, body, limit, until), until, _never_got_there)
+        self._has_told_of_a_start = False  # it works; another start is news again
+        return answer
+
+    def tell_of_a_start(self, error: BackendStartingError, most_s: float) -> None:
+        """Tell once that the server is starting and waited for, however many questions find that out."""
+        if not self._has_told_of_a_start:
+            self._has_told_of_a_start = True
+            log.warning("%s: %s; it is waited for, up to %.0f s", error.url, error.reason, most_s)
 
     def answers_as_before(self) -> bool:
         """Whether a question that was answered before is answered now; asked once, and for a short time."""
@@ -245,7 +258,7 @@ class Connection:
         self, ask: Callable[[], WholeAnswer], deadline: Deadline, worth: Worth, tries: int = TRIES
     ) -> WholeAnswer:
         """Ask until there is an answer, or no patience."""
-        patience = Patience(deadline, tries=tries)
+        patience = Patience(deadline, tries=tries, on_start=self.tell_of_a_start)
         while True:
             try:
                 return ask()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import random
+from collections.abc import Callable
 
 from prodgen.client.reaching.deadlines import Deadline
 from prodgen.errors import BackendBusyError, BackendError, BackendLostError, BackendStartingError
-
-log = logging.getLogger(__name__)
 
 TRIES = 4
 """How often a call is sent in all, with waits of about 0.3, 0.6 and 1.2 s: enough for a restarting proxy,
@@ -25,17 +23,26 @@ gigabytes from a disk on the network."""
 class Patience:
     """What is left of it for one call."""
 
-    def __init__(self, deadline: Deadline, *, tries: int = TRIES, breaks: int = TRIES) -> None:
+    def __init__(
+        self,
+        deadline: Deadline,
+        *,
+        tries: int = TRIES,
+        breaks: int = TRIES,
+        on_start: Callable[[BackendStartingError, float], None] = lambda *_: None,
+    ) -> None:
         """Begin with all of it.
 
         Args:
             deadline: The call's own; nothing is waited for beyond it.
             tries: How often it is sent in all; 1 also where the server is starting.
             breaks: How often it is sent in all if connections break.
+            on_start: Told that the server is starting, and for how many seconds at most it is waited for.
         """
         self._deadline = deadline
         self._tries = tries
         self._breaks = breaks
+        self._on_start = on_start
         self._failed = 0
         self._started_for_s = 0.0
 
@@ -46,9 +53,8 @@ class Patience:
         """
         if isinstance(error, BackendStartingError):
             pause = max(START_POLL_S, error.retry_after_s)
-            if not self._started_for_s and self._tries > 1:
-                most = min(START_S, self._deadline.left_s)
-                log.warning("%s: %s; it is waited for, up to %.0f s", error.url, error.reason, most)
+            if self._tries > 1:
+                self._on_start(error, min(START_S, self._deadline.left_s))
             self._started_for_s += pause
             is_enough = self._started_for_s > START_S or self._tries == 1
         else:

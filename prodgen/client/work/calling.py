@@ -164,7 +164,7 @@ class Worker:
     ) -> WholeAnswer:
         """Have the work done, and stop it on the server where we give up."""
         deadline = Deadline(self.connection.timeout_s)
-        patience = Patience(deadline, breaks=TRIES_AFTER_A_BREAK)
+        patience = Patience(deadline, breaks=TRIES_AFTER_A_BREAK, on_start=self.connection.tell_of_a_start)
         try:
             while True:
                 try:
