@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from prodgen.errors import SettingError
 from prodgen.server import crowd, patient_reading, speaking
 from prodgen.server.socket_server import listening
 
@@ -63,6 +64,12 @@ FOREIGN = {
     "no address at all": {"origin": "http://[::"},
     "fetch metadata alone": {"sec-fetch-site": "cross-site"},
     "a sister site": {"sec-fetch-site": "same-site"},
+    "a page that was sent on": {"origin": "null", "sec-fetch-site": "cross-site"},
+    "an address that somebody follows": {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"},
+    "the other name of this computer": {"origin": "http://localhost:{port}"},
+    "several sites at once": {"sec-fetch-site": "same-origin, cross-site"},
+    "an extension of the browser": {"origin": "moz-extension://1b9d6bcd-bbfd-4b2d"},
+    "an empty origin": {"origin": ""},
     "a referrer alone": {"referer": "https://evil.example/page.html"},
 }
 
@@ -158,6 +165,47 @@ def test_an_origin_below_a_line_that_is_no_header_is_not_overlooked(door):
     with connected(door[0]) as connection:
         connection.sendall(request)
         assert status_of(until_closed(connection)) == 400
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        b"Origin: http://localhost\r\nOrigin: http://evil.example\r\n",
+        b"Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site\r\n",
+        b"Origin: http://localhost http://evil.example\r\n",
+    ],
+)
+def test_a_site_that_is_named_beside_ours_is_not_overlooked(door, twice):
+    request = b"POST /sdapi/v1/interrupt HTTP/1.1\r\nHost: localhost\r\n" + twice + b"\r\n"
+
+    assert status_of(answer_to(door[0], request)) == 403
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this computer has no IPv6")
+def test_ipv6_is_guarded_as_ipv4_is(noise_server):
+    try:
+        with listening(noise_server(), host="::1") as url:
+            port = urlsplit(url).port
+            statuses = [
+                HTTP.post(f"{url}/sdapi/v1/interrupt", headers=headers).status_code
+                for headers in (
+                    {},
+                    {"origin": f"http://[::1]:{port}"},
+                    {"origin": f"http://[::1]:{port}1"},
+                    {"host": f"[2001:db8::1]:{port}"},
+                    {"host": f"[::ffff:192.0.2.1]:{port}"},
+                )
+            ]
+    except SettingError:
+        pytest.skip("this computer has no address ::1")
+
+    assert statuses == [200, 200, 403, 403, 403]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gpu.example"])
+def test_no_address_open_to_others_is_served_without_a_password(noise_server, host):
+    with pytest.raises(SettingError, match="--api-auth"), listening(noise_server(), host=host):
+        pass
 
 
 def test_two_hosts_in_one_request_are_refused(door):

@@ -218,6 +218,20 @@ def test_drawings_beyond_the_queue_are_told_to_come_again_and_those_taken_are_al
     assert len(server.render_log) == 12 - len(refused) + 1
 
 
+def test_a_body_that_comes_when_the_queue_is_full_is_told_to_come_again(noise_server, monkeypatch):
+    monkeypatch.setattr(crowd, "MAX_DRAWINGS", 1)
+    server = noise_server(delay_s=0.6)
+    body = json.dumps(BODY).encode()
+    with listening(server) as url, connected(url) as late, connected(url) as first:
+        late.sendall(DRAW + b"Content-Length: %d\r\n\r\n" % len(body))
+        time.sleep(0.2)
+        first.sendall(DRAW + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        wait_until(lambda: server.machine.state.job != "")
+        late.sendall(body)
+
+        assert [status_of(one.recv(65536)) for one in (late, first)] == [503, 200]
+
+
 def test_progress_and_interrupt_are_answered_however_many_drawings_wait(noise_server):
     server = noise_server(delay_s=1.0)
     responses: list[httpx.Response] = []
