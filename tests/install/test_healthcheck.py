@@ -207,6 +207,8 @@ def test_ctrl_c_ends_it_without_a_traceback():
             [sys.executable, SCRIPT, f"http://127.0.0.1:{listener.getsockname()[1]}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # Where a shell runs these tests in its background, SIGINT is ignored unless this undoes it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         with listener.accept()[0]:
             process.send_signal(signal.SIGINT)

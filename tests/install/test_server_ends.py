@@ -48,11 +48,16 @@ def installed(tmp_path: Path) -> Path:
     return folder
 
 
+def hear_ctrl_c() -> None:
+    """Undo what a shell does to commands in its background, as these tests may be: they ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def started(command: list[str | Path], folder: Path) -> subprocess.Popen[bytes]:
     """Begin a server and wait until its web UI runs."""
     mark = folder / "started"
     environment = {"PATH": "/usr/bin:/bin", "STARTED": str(mark), "PRODGEN_BACKEND_AUTH": "shop:geheim"}
-    process = subprocess.Popen(command, env=environment)
+    process = subprocess.Popen(command, env=environment, preexec_fn=hear_ctrl_c)
     end = time.monotonic() + 20
     while not mark.exists():
         assert process.poll() is None

@@ -289,6 +289,8 @@ class Project:
 
 def main(words: list[str]) -> int:
     """Run one `docker compose` command."""
+    # A shell has what it starts in its background ignore Ctrl-C, and what that starts in turn.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if words.pop(0) != "compose":
         sys.exit("this stands in for docker compose alone")
     profiles = []
