@@ -8,7 +8,9 @@ import json
 import numpy as np
 import pytest
 
+from prodgen.client.work import fetching
 from prodgen.codecs import encode
+from prodgen.dialects import read_generation
 from prodgen.errors import NotAppliedError
 from prodgen.schema import Lora, Txt2Img
 
@@ -86,3 +88,14 @@ def test_a_lora_that_the_infotext_alone_names_is_proven(reporting):
     drawn = client.txt2img(cat(loras=(Lora(name="more_details"),)))
 
     assert drawn.applied.loras == {"more_details": "b2a0dd399241"}
+
+
+def test_answers_to_single_calls_keep_their_places_where_one_of_them_tells_nothing():
+    told = {"images": [], "info": {"seed": 7, "infotexts": ["a\nSteps: 1, Seed: 7"], "comments": "slow"}}
+    reads = [read_generation(answer, count=1) for answer in ({"images": [], "info": ""}, told)]
+
+    whole = fetching.together(reads)
+
+    assert whole.seeds == (None, 7)
+    assert [bool(text) for text in whole.infotexts] == [False, True]
+    assert whole.remarks == ("slow",)

@@ -307,6 +307,20 @@ def test_a_scene_is_not_drawn_smaller_where_that_is_not_allowed_or_would_not_hel
     assert min(width * height for width, height in sizes) > 0.15e6
 
 
+def test_a_scene_that_came_with_transparency_stands_on_white_and_that_is_told(placed, monkeypatch):
+    half = np.ones(placed[Placed].matte.shape, np.float32)
+    half[:, ::2] = 0
+    drawn = Generation(
+        images=(np.zeros((*half.shape, 3), np.float32),), seeds=(1,), infotexts=(), info={}, mattes=(half,)
+    )
+    monkeypatch.setattr(RelightStage, "drawn", lambda *_: (drawn, None))
+
+    done = RelightStage(steps=2).apply(placed, tools_for())
+
+    np.testing.assert_array_equal(done[Drawn].scene[..., 0], 1 - half)
+    assert any("transparency" in notice for notice in done.notices)
+
+
 def test_a_product_too_small_for_the_share_asked_for_is_told(frame):
     cut = SegmentStage().apply(frame, OFFLINE)
 

@@ -71,10 +71,12 @@ def together(reads: Sequence[ReadGeneration]) -> ReadGeneration:
     return ReadGeneration(
         results=(),
         extras=(),
-        seeds=tuple(seed for read in reads for seed in read.seeds),
-        infotexts=tuple(text for read in reads for text in read.infotexts),
+        seeds=tuple(seed for read in reads for seed in read.seeds or (None,)),
+        infotexts=tuple(text for read in reads for text in read.infotexts or ("",)),
         info=reads[0].info,
         is_missing_a_picture=False,
+        remarks=tuple(dict.fromkeys(remark for read in reads for remark in read.remarks)),
+        marked_unsafe=tuple(mark for read in reads for mark in read.marked_unsafe or (False,)),
     )
 
 

@@ -10,11 +10,13 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from pydantic import Field
 
 from prodgen import light, placement
 from prodgen.errors import BackendOutOfMemoryError
 from prodgen.images import Matte, RgbImage, resize
+from prodgen.masks import composite
 from prodgen.schema import Generation, Img2Img, Progress, Txt2Img
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, Drawn, Origin, Placed
@@ -68,8 +70,10 @@ class SceneStage(Stage):
             negative_prompt=brief.negative_prompt,
             loras={lora.name: lora.weight for lora in brief.loras},
         )
-        scene, relit = self.scene_and_relit(frame, drawn.image)
-        return frame.holding(Drawn(scene, relit, origin)).noting(*client.notices, smaller, *drawn.notices)
+        image, seen_through = _opaque(drawn)
+        scene, relit = self.scene_and_relit(frame, image)
+        notices = (*client.notices, smaller, *drawn.notices, seen_through)
+        return frame.holding(Drawn(scene, relit, origin)).noting(*notices)
 
     @abstractmethod
     def scene_and_relit(self, frame: Frame, image: RgbImage) -> tuple[RgbImage, RgbImage]:
@@ -127,6 +131,17 @@ class SceneStage(Stage):
 def full_prompt(brief: Brief) -> str:
     """Return the prompt that is sent: what was asked for, and the words for the light."""
     return ", ".join(filter(None, [brief.prompt, "" if brief.light is None else light.words(brief.light)]))
+
+
+def _opaque(drawn: Generation) -> tuple[RgbImage, str | None]:
+    """Return the picture without transparency, which a scene has no use for, and a sentence if it had any."""
+    matte = next(iter(drawn.mattes), None)
+    if matte is None:
+        return drawn.image, None
+    white = np.ones_like(drawn.image)
+    return composite(
+        drawn.image, white, matte
+    ), "the backend drew a scene with transparency; it stands on white"
 
 
 def draw_within_memory(
