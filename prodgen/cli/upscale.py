@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -39,16 +40,23 @@ def upscale(
     source = files.load(picture)
     width, height = target_size(upscale, *source.size)
     with Client(backend, dialect=dialect) as client:
-        large, name = enlarge(source.rgb, width, height, upscaler=upscaler or "auto", client=client)
+        enlargement = enlarge(source.rgb, width, height, upscaler=upscaler or "auto", client=client)
         server = client.name
     matte = None if source.matte is None else resize(source.matte, width, height)
+    large, name = enlargement.image, enlargement.upscaler
     files.save(output, large, matte=matte)
     to = printer()
     size = [large.shape[1], large.shape[0]]
-    notices = list(source.notices)
+    notices = [*source.notices, *enlargement.notices]
     if matte is not None and is_jpeg:
         notices.append("a JPEG has no transparency: the picture stands on white; save it as PNG to keep it")
-    facts = {"picture": str(output), "size": size, "upscaler": name, "backend": server}
+    facts = {
+        "picture": str(output),
+        "size": size,
+        "upscaler": name,
+        "proof": asdict(enlargement.proof),
+        "backend": server,
+    }
     to.data(facts | {"notices": notices})
     to.made("picture", output, f"{size[0]}x{size[1]}, by {name}")
     to.fact("backend", server)

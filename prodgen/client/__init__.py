@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from prodgen.client.client import Client
 from prodgen.client.enlarging import enlarge, target_size
-from prodgen.client.knowledge.names import PREFERRED_UPSCALERS, sampler_key, scheduler_key
+from prodgen.client.knowledge.names import sampler_key, scheduler_key
 from prodgen.client.knowledge.service import ControlNet, Extension, Memory, Refreshable, Service
+from prodgen.client.knowledge.upscalers import PREFERRED_UPSCALERS, has_weights, is_resampling
 from prodgen.client.reaching.addresses import AUTH_VARIABLE, DEFAULT_URL, EMBEDDED, Address
 from prodgen.client.reaching.addresses import parse as parse_address
 from prodgen.client.reaching.connection import is_listening
@@ -32,7 +33,9 @@ __all__ = [
     "Service",
     "TaskState",
     "enlarge",
+    "has_weights",
     "is_listening",
+    "is_resampling",
     "parse_address",
     "sampler_key",
     "scheduler_key",

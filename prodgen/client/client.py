@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from prodgen import files
-from prodgen.client.knowledge import names
+from prodgen.client.knowledge import names, upscalers
 from prodgen.client.session import Session
 from prodgen.client.work import asking, results, upscaler_proof
 from prodgen.client.work.calling import Call
 from prodgen.files import PictureSource
-from prodgen.images import resize
+from prodgen.images import RgbImage, resize
 from prodgen.schema import (
     Enlargement,
     Generation,
@@ -21,6 +21,7 @@ from prodgen.schema import (
     Img2Img,
     Lora,
     Progress,
+    Proof,
     Txt2Img,
     Upscale,
 )
@@ -176,9 +177,13 @@ class Client(Session):
         upscaling_resize: float | None = None,
         upscaling_resize_w: int | None = None,
         upscaling_resize_h: int | None = None,
+        upscaling_crop: bool | None = None,
         on_progress: OnProgress | None = None,
     ) -> Enlargement:
         """Enlarge a picture with one of the server's upscalers.
+
+        A server whose upscaler lacks its weights resizes by a formula under the upscaler's name. That is seen
+        in the picture: an upscaler that was named is refused then, otherwise the next one is tried.
 
             client.upscale(image="bag.png").save("bag-large.png")
 
@@ -186,19 +191,20 @@ class Client(Session):
             request: Everything that can be asked for, as one value; in place of the fields below.
             image: The picture: a path, bytes, a file object, an array, a Pillow picture. Its
                 transparency does not go to the server; it is enlarged here.
-            upscaler_1: One of the server's upscalers; unset: the best that it has.
+            upscaler_1: One of the server's upscalers; unset: the best of them that works.
             upscaling_resize: Factor; unset, with no size given: 2.
             upscaling_resize_w: Pixels, together with `upscaling_resize_h`, in place of a factor.
             upscaling_resize_h: Pixels, together with `upscaling_resize_w`.
+            upscaling_crop: With a size: cut what sticks out instead of leaving the result larger.
             on_progress: Called every half second from another thread while the server works.
 
         Returns:
-            The picture, and which upscaler made it.
+            The picture, which upscaler made it, and how that is known.
 
         Raises:
             SettingError: If there is no such upscaler; nothing was sent.
             ImageError: If the picture cannot be read; nothing was sent.
-            NotAppliedError: If the result is not larger as asked.
+            NotAppliedError: If the result is not larger as asked, or only resized by a formula.
             BackendError: If the server fails or cannot be reached.
         """
         given = asking.given_fields(locals())
@@ -207,12 +213,32 @@ class Client(Session):
             request, given if photo is None else given | {"image": photo}, self.capabilities
         )
         names.check_upscale(asked, self.capabilities)
-        payload = self.dialect.upscale(asked)
-        wanted_w, wanted_h = upscaler_proof.wanted_size(asked)
-        answer = self._drawer.do(Call(payload, "", int(4 * wanted_w * wanted_h), on_progress), [])
-        name = "the enlarged picture"
-        picture = results.single(self._connection, payload.path, answer, name=name).rgb
-        upscaler_proof.check_enlarged(self.address, asked, picture)
+        is_named = request is not None or upscaler_1 is not None
+        picture, ran, proof, notices = self._enlarged(asked, is_named=is_named, on_progress=on_progress)
         alpha = asked.matte if photo is None else photo.matte
         matte = None if alpha is None else resize(alpha, picture.shape[1], picture.shape[0])
-        return Enlargement(picture, asked.upscaler_1, self.name, matte)
+        return Enlargement(picture, ran, self.name, matte, proof, notices)
+
+    def _enlarged(
+        self, asked: Upscale, *, is_named: bool, on_progress: OnProgress | None
+    ) -> tuple[RgbImage, str, Proof, tuple[str, ...]]:
+        """Return the picture, the upscaler that provably made it, how that is known, and what to tell."""
+        idle = self._server.idle_upscalers
+        names_to_try = [asked.upscaler_1] if is_named else upscalers.in_turn(self.capabilities, without=idle)
+        for name in names_to_try:
+            attempt = asked.model_copy(update={"upscaler_1": name})
+            payload = self.dialect.upscale(attempt)
+            wanted_w, wanted_h = upscaler_proof.wanted_size(attempt)
+            answer = self._drawer.do(Call(payload, "", int(4 * wanted_w * wanted_h), on_progress), [])
+            what = "the enlarged picture"
+            photo, is_lossless = results.single(self._connection, payload.path, answer, name=what)
+            picture = photo.rgb
+            upscaler_proof.check_enlarged(self.address, attempt, picture)
+            proof = upscaler_proof.judge(attempt, picture, is_lossless=is_lossless)
+            if proof is not None:
+                return picture, name, proof, upscaler_proof.told(name, idle, is_named=is_named)
+            idle.add(name)
+        if is_named:
+            raise upscaler_proof.only_resized(self.address, asked.upscaler_1, self.capabilities, without=idle)
+        ran = upscalers.PLAIN
+        return picture, ran, Proof("picture", 0.0), upscaler_proof.told(ran, idle, is_named=False)

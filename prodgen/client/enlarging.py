@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from prodgen import placement
-from prodgen.client.knowledge.names import best_upscaler
 from prodgen.errors import UnknownNameError, WrongValueError
 from prodgen.images import RgbImage, resize
-from prodgen.schema import Upscale
+from prodgen.schema import Enlargement
 
 if TYPE_CHECKING:
     from prodgen.client.client import Client
@@ -39,26 +39,30 @@ def target_size(to: str | None, width: int, height: int) -> tuple[int, int]:
     return target
 
 
-def enlarge(
-    picture: RgbImage, width: int, height: int, *, upscaler: str, client: Client
-) -> tuple[RgbImage, str]:
-    """Return the picture at this size by an upscaler of the backend, and that upscaler's name.
+def enlarge(picture: RgbImage, width: int, height: int, *, upscaler: str, client: Client) -> Enlargement:
+    """Return the picture at this size by an upscaler of the backend, with that upscaler's name.
+
+    Args:
+        picture: (H, W, 3), sRGB, [0, 1].
+        width: Of the result, in pixels.
+        height: Of the result, in pixels.
+        upscaler: A name from the backend's list; "auto" takes the best that works.
+        client: Of the backend.
 
     Raises:
         UnknownNameError: If the backend has no upscaler of that name.
+        NotAppliedError: If an upscaler that was named only resizes.
         BackendError: If it cannot do it.
     """
-    name = best_upscaler(client.capabilities) if upscaler == "auto" else upscaler
-    request = Upscale(
-        image=picture,
-        upscaler_1=name,
-        upscaling_resize_w=width,
-        upscaling_resize_h=height,
-        upscaling_crop=True,
-    )
     try:
-        large = client.upscale(request).image
+        large = client.upscale(
+            image=picture,
+            upscaler_1=None if upscaler == "auto" else upscaler,
+            upscaling_resize_w=width,
+            upscaling_resize_h=height,
+            upscaling_crop=True,
+        )
     except (UnknownNameError, WrongValueError) as error:
         error.setting = "upscaler"
         raise
-    return resize(large, width, height), name
+    return replace(large, image=resize(large.image, width, height))

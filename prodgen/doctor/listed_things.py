@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
-from prodgen.client import PREFERRED_UPSCALERS
+from prodgen.client import PREFERRED_UPSCALERS, has_weights
 from prodgen.schema import Capabilities
 
 ListedKind = Literal["upscaler", "LoRA", "ControlNet model", "VAE"]
@@ -25,29 +25,12 @@ USUALLY_TRIED: Mapping[ListedKind, int] = {"upscaler": 2, "LoRA": 2, "ControlNet
 Chosen: what recipes and `run.py` use by name, and one of each other kind to see that the kind works at all.
 """
 
-_RESAMPLING = {"lanczos", "nearest", "bicubic", "bilinear", "box", "hamming", "area"}
-_NOTHING_HERE = {"none", "latent"}
-"""Words in the names of upscalers that resample by a formula, or that enlarge no finished picture at all.
-
-Source: the lists of A1111, SD.Next and stable-diffusion.cpp.
-"""
-
-
-def is_resampling(upscaler: str) -> bool:
-    """Whether an upscaler of this name resamples by a formula; there are no weights that it could lack."""
-    words = _words(upscaler)
-    return bool(words & _RESAMPLING) and not words & _NOTHING_HERE
-
-
-def _words(name: str) -> set[str]:
-    return set(name.lower().replace("(", " ").replace("-", " ").split())
-
 
 def listed(have: Capabilities, controlnet_models: Iterable[str]) -> dict[ListedKind, tuple[str, ...]]:
     """Return the names that the server lists, by kind, those first that prodgen uses by itself."""
     by_use = [name for name in PREFERRED_UPSCALERS if name in have.upscalers]
     loras = [name for name in map(have.find_lora, OPTIONAL_LORAS) if name is not None]
-    upscalers = (x for x in (*by_use, *have.upscalers) if not _words(x) & (_RESAMPLING | _NOTHING_HERE))
+    upscalers = (x for x in (*by_use, *have.upscalers) if has_weights(x))
     return {
         "upscaler": tuple(dict.fromkeys(upscalers)),
         "LoRA": tuple(dict.fromkeys((*loras, *have.loras))),

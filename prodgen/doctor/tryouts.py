@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from prodgen import codecs
-from prodgen.client import Client
+from prodgen.client import Client, is_resampling
 from prodgen.doctor.facts import Attempt
-from prodgen.doctor.listed_things import ListedKind, is_resampling
+from prodgen.doctor.listed_things import ListedKind
 from prodgen.errors import BackendError, NotAppliedError, ProdgenError, UnsupportedFeatureError
 from prodgen.images import RgbImage, as_floats
 from prodgen.schema import ControlNetUnit, Lora, Upscale

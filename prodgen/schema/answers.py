@@ -142,6 +142,10 @@ class Enlargement:
     """Name of the backend that ran it."""
     matte: Matte | None = None
     """The picture's transparency, enlarged without the server; None if it had none."""
+    proof: Proof = field(default_factory=lambda: Proof("words"))
+    """How it is known that the upscaler ran."""
+    notices: tuple[str, ...] = ()
+    """One sentence each: what was done another way than asked, and why."""
 
     def save(self, path: str | Path) -> Path:
         """Write the picture whole or not at all; the ending decides the format. A JPEG stands on white.

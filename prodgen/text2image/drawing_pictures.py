@@ -118,13 +118,15 @@ def _at_size(image: RgbImage, planned: PlannedPicture, client: Client, notices: 
         if set(client.capabilities.upscalers) - {"None"}:
             width, height = size_plan.cover(drawn, final)
             try:
-                image, name = enlarge(image, width, height, upscaler=planned.job.upscaler, client=client)
+                large = enlarge(image, width, height, upscaler=planned.job.upscaler, client=client)
             except BackendError as error:
                 if planned.job.upscaler != AUTO:
                     raise
                 notices.append(f"interpolated from {drawn[0]}x{drawn[1]}: no upscaler did it ({error})")
             else:
-                notices.append(f"enlarged from {drawn[0]}x{drawn[1]} by the upscaler {name!r}")
+                image = large.image
+                notices += large.notices
+                notices.append(f"enlarged from {drawn[0]}x{drawn[1]} by the upscaler {large.upscaler!r}")
         else:
             notices.append(f"this server has no upscaler: interpolated from {drawn[0]}x{drawn[1]}")
     return size_plan.fit(image, final)

@@ -13,8 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from prodgen.cli import main
+from prodgen.client import is_resampling
 from prodgen.doctor import ExamineOptions, Report, examine, tryouts
-from prodgen.doctor.listed_things import is_resampling, listed, to_try
+from prodgen.doctor.listed_things import listed, to_try
 from prodgen.engines.ibl.ibl_engine import IblEngine
 from prodgen.schema import Capabilities
 from prodgen.server import ApiServer, ApiTransport, Behaviour

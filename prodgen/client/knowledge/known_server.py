@@ -25,6 +25,8 @@ class KnownServer:
         """Whether it was seen to fail at sending IC-Light's results."""
         self.cuts_long_answers = False
         """Whether a proxy before it was seen to give up waiting for a drawing."""
+        self.idle_upscalers: set[str] = set()
+        """Upscalers that were seen to enlarge by a formula only, for lack of their weights."""
         self.known_dialect = dialect
         """The dialect, as far as it is known without asking."""
         self.version: str | None = None
@@ -78,6 +80,7 @@ class KnownServer:
         """Forget the answers, so that the next question is asked of the server again."""
         self._capabilities = self._controlnet_names = None
         self.sends_arrays = self.cuts_long_answers = False
+        self.idle_upscalers.clear()
 
     def check_controlnet(self, units: Iterable[ControlNetUnit]) -> None:
         """Refuse units that the extension would ignore silently.

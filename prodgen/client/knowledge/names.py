@@ -12,14 +12,6 @@ from typing import Any, TypeVar
 from prodgen.errors import UnknownNameError, WrongValueError
 from prodgen.schema import Capabilities, ControlNetUnit, Drawing, Txt2Img, Upscale, prompts
 
-PREFERRED_UPSCALERS = ("R-ESRGAN 4x+", "RealESRGAN_x4plus", "prodgen-sharp", "ESRGAN_4x", "Lanczos")
-"""Upscalers in the order in which "auto" takes them, if the backend has them."""
-
-
-def best_upscaler(capabilities: Capabilities) -> str:
-    """Return the upscaler that "auto" means on this server; every A1111 has Lanczos."""
-    return next((name for name in PREFERRED_UPSCALERS if name in capabilities.upscalers), "Lanczos")
-
 
 def scheduler_key(name: str) -> str:
     """Return what both names of a schedule ("SGM Uniform", "sgm_uniform") have in common."""

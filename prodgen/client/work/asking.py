@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from prodgen import files
-from prodgen.client.knowledge.names import best_upscaler
+from prodgen.client.knowledge import upscalers
 from prodgen.errors import SettingError, WrongValueError
 from prodgen.schema import Capabilities, Img2Img, Request, Txt2Img, Upscale, seeds
 
@@ -68,7 +68,7 @@ def upscale(request: Upscale | None, given: Mapping[str, Any], capabilities: Cap
     """
     if request is not None:
         return _alone(request, Upscale, given)
-    fields = {"upscaler_1": best_upscaler(capabilities), **given}
+    fields = {"upscaler_1": upscalers.in_turn(capabilities)[0], **given}
     if "image" in fields:
         fields["image"] = files.load(fields["image"]).rgb
     if not {"upscaling_resize", "upscaling_resize_w", "upscaling_resize_h"} & fields.keys():

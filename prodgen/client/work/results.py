@@ -86,8 +86,8 @@ def _said(url: str, path: str, answer: WholeAnswer) -> str:
     return faults.readable(faults.Refusal(url, path, OK, answer.body, headers))
 
 
-def single(connection: Connection, path: str, answer: WholeAnswer, *, name: str) -> Photo:
-    """Return the one picture of an answer that is not a generation's, such as an enlarged one.
+def single(connection: Connection, path: str, answer: WholeAnswer, *, name: str) -> tuple[Photo, bool]:
+    """Return the one picture of an answer that is no generation's, and whether its format keeps every value.
 
     Raises:
         BackendFaultError: If it holds no picture but says what went wrong.
@@ -101,7 +101,8 @@ def single(connection: Connection, path: str, answer: WholeAnswer, *, name: str)
             raise faults.fault(connection.url, OK, said)
         raise AnswerError(connection.url, f"{path} answered no picture")
     limit = decoding.answer_limit(0, codecs.MAX_PIXELS)
-    return decoding.decode_file(connection.url, _file(connection, text, name, limit=limit), name)
+    data = _file(connection, text, name, limit=limit)
+    return decoding.decode_file(connection.url, data, name), decoding.is_lossless(data)
 
 
 def decoded(

@@ -46,8 +46,8 @@ class UpscaleStage(Stage):
         is_interpolated = self.upscaler.lower() == "none" or drawn.origin.backend == NO_BACKEND
         if factor <= 1 or is_little or is_interpolated:
             return frame.holding(FinalScene(resize(scene, width, height)))
-        large, _ = enlarge(scene, width, height, upscaler=self.upscaler, client=tools.client())
-        return frame.holding(FinalScene(large))
+        large = enlarge(scene, width, height, upscaler=self.upscaler, client=tools.client())
+        return frame.holding(FinalScene(large.image)).noting(*large.notices)
 
     def _at_final_size(self, frame: Frame) -> Frame:
         placed, cut = frame[Placed], frame[CutOut]

@@ -1,0 +1,134 @@
+"""An upscaler that is listed but lacks its weights: the server only resizes, and the picture shows it."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from prodgen.client import Client, enlarge
+from prodgen.client.work import upscaler_proof
+from prodgen.engines.ibl.ibl_engine import IblEngine
+from prodgen.errors import NotAppliedError
+from prodgen.images import from_uint8, to_uint8
+from prodgen.schema import Upscale
+from prodgen.server import ApiServer, ApiTransport, Behaviour
+
+
+def textured(side: int = 96) -> np.ndarray:
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    plane = 0.5 + 0.2 * np.sin(x / 2.1) * np.cos(y / 1.7) + 0.2 * (np.hypot(x - 40, y - 50) < 25)
+    return np.repeat(plane[..., None], 3, axis=2).clip(0, 1).astype(np.float32)
+
+
+def client_of(*weightless: str) -> Client:
+    server = ApiServer(IblEngine(checkpoints=("v1-5",)), Behaviour(weightless_upscalers=weightless))
+    return Client("http://box", transport=ApiTransport(server), sleep=lambda _: None)
+
+
+def test_an_upscaler_that_works_is_proven_by_its_picture():
+    with client_of() as client:
+        large = client.upscale(image=textured(), upscaler_1="prodgen-sharp")
+
+    assert large.proof.kind == "picture"
+    assert large.proof.strength > 0.5
+    assert large.notices == ()
+
+
+@pytest.mark.parametrize(
+    "size", [{"upscaling_resize": 2.5}, {"upscaling_resize_w": 300, "upscaling_resize_h": 250}]
+)
+@pytest.mark.parametrize("crop", [None, True])
+def test_an_upscaler_that_was_named_is_refused_if_it_only_resized(size, crop):
+    if "upscaling_resize" in size and crop:
+        pytest.skip("a factor cuts nothing")
+    with client_of("4x-UltraSharp") as client, pytest.raises(NotAppliedError) as caught:
+        client.upscale(image=textured(), upscaler_1="4x-UltraSharp", upscaling_crop=crop, **size)
+
+    assert caught.value.feature == "upscaler"
+    assert "'prodgen-sharp'" in caught.value.remedy
+
+
+def test_auto_takes_the_next_upscaler_that_works_and_remembers():
+    with client_of("R-ESRGAN 4x+", "4x-UltraSharp") as client:
+        first = client.upscale(image=textured())
+        second = enlarge(textured(), 200, 200, upscaler="auto", client=client)
+
+    assert first.upscaler == second.upscaler == "prodgen-sharp"
+    assert first.proof.kind == second.proof.kind == "picture"
+    assert any("'R-ESRGAN 4x+'" in notice and "only resize" in notice for notice in second.notices)
+
+
+def test_auto_says_so_where_no_upscaler_works(monkeypatch):
+    monkeypatch.setattr(
+        IblEngine, "upscale", lambda _, pixels, w, h, __: cv2.resize(pixels, (w, h), interpolation=2)
+    )
+
+    with client_of("R-ESRGAN 4x+") as client:
+        large = client.upscale(image=textured())
+        again = client.upscale(image=textured())
+
+    assert large.upscaler == again.upscaler == "Lanczos"
+    assert "by a formula (Lanczos)" in large.notices[0]
+    assert large.image.shape == (192, 192, 3)
+
+
+def test_a_formula_that_was_asked_for_is_no_fault():
+    with client_of() as client:
+        large = client.upscale(image=textured(), upscaler_1="Lanczos")
+
+    assert large.proof.kind == "words"
+
+
+def test_a_picture_without_structure_tells_nothing():
+    with client_of("4x-UltraSharp") as client:
+        large = client.upscale(image=np.full((64, 64, 3), 0.4, np.float32), upscaler_1="4x-UltraSharp")
+
+    assert large.proof.kind == "words"
+    assert large.proof.strength is None
+
+
+FORMULAS = {
+    "Pillow's Lanczos": lambda a, size: Image.fromarray(a).resize(size, Image.Resampling.LANCZOS),
+    "Pillow's bicubic": lambda a, size: Image.fromarray(a).resize(size, Image.Resampling.BICUBIC),
+    "OpenCV's Lanczos": lambda a, size: cv2.resize(a, size, interpolation=cv2.INTER_LANCZOS4),
+    "OpenCV's cubic": lambda a, size: cv2.resize(a, size, interpolation=cv2.INTER_CUBIC),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.parametrize("factor", [1.5, 2, 4])
+def test_every_program_s_formula_is_recognised(name, factor):
+    small = to_uint8(textured())
+    size = (round(96 * factor), round(96 * factor))
+    large = from_uint8(np.asarray(FORMULAS[name](small, size)))
+    request = Upscale(image=from_uint8(small), upscaler_1="SwinIR 4x", upscaling_resize=factor)
+
+    assert upscaler_proof.judge(request, large) is None
+
+
+def test_a_server_that_compresses_its_answers_proves_less(monkeypatch):
+    inner = ApiTransport(ApiServer(IblEngine(checkpoints=("v1-5",)), Behaviour()))
+
+    class Jpeg(httpx.BaseTransport):
+        def handle_request(self, request):
+            response = inner.handle_request(request)
+            if not request.url.path.endswith("extra-single-image"):
+                return response
+            import base64
+            import io
+
+            content = json.loads(response.read())
+            buffer = io.BytesIO()
+            with Image.open(io.BytesIO(base64.b64decode(content["image"]))) as picture:
+                picture.save(buffer, "JPEG", quality=80)
+            return httpx.Response(200, json=content | {"image": base64.b64encode(buffer.getvalue()).decode()})
+
+    with Client("http://box", transport=Jpeg()) as client:
+        large = client.upscale(image=textured(), upscaler_1="prodgen-sharp")
+
+    assert large.proof.kind == "words"
