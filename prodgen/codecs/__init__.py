@@ -8,7 +8,7 @@ Only the formats in `READABLE` are ever handed to Pillow, whatever a file's name
 from prodgen.codecs.decoding_files import decode, from_pillow
 from prodgen.codecs.formats import FORMATS, MAX_PIXELS, MAX_SIDE_PX, READABLE, PillowPicture, check_size
 from prodgen.codecs.picture_texts import decode_text
-from prodgen.codecs.resampling import is_plainly_resized
+from prodgen.codecs.resampling import distance_from_formulas, is_plainly_resized
 from prodgen.codecs.writing import encode, encode_matte, encode_pixels, to_pillow
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "check_size",
     "decode",
     "decode_text",
+    "distance_from_formulas",
     "encode",
     "encode_matte",
     "encode_pixels",
