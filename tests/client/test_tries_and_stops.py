@@ -108,6 +108,16 @@ def test_ctrl_c_stops_our_own_work_on_the_server(recorded):
     assert len(server.sent("interrupt")) == 1
 
 
+def test_a_time_out_in_the_queue_tells_the_task_that_will_still_be_drawn(recorded):
+    server = recorded(txt2img=httpx.ReadTimeout("slow"), interrupt={}, progress=DRAWING)
+    server["/internal/progress"] = QUEUED
+
+    with pytest.raises(BackendTimeoutError, match=r"still be drawing task prodgen-.*prodgen cancel"):
+        server.client().txt2img(cat())
+
+    assert not server.sent("interrupt")
+
+
 QUEUED = {"active": False, "queued": True, "completed": False}
 DRAWING = "progress-queue/queue-progress"
 

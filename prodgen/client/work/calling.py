@@ -180,7 +180,8 @@ class Worker:
             if self._stop_quietly():
                 error.reason += "; its work was stopped"
             elif isinstance(error, BackendTimeoutError):
-                error.reason += "; it may still be drawing"
+                task = f" task {call.task_id}, which prodgen cancel ends" if call.task_id else ""
+                error.reason += f"; it may still be drawing{task}"
             raise
 
     def _may_come_back(self, error: BackendError) -> bool:
