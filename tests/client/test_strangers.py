@@ -488,3 +488,19 @@ def test_every_command_that_meets_a_stranger_names_it(command, is_named_by, comf
     assert result.exit_code == 1
     assert "ComfyUI 0.3.64 answers there, not the API of A1111" in result.output
     assert "with its API on" in result.output
+
+
+@pytest.mark.parametrize("address", ["auto", "http://127.0.0.1:9"])
+def test_an_error_that_names_no_stranger_is_not_its_own_cause(monkeypatch, address: str):
+    # Whoever follows causes to their end, as Dask does to send an error, would never come to one.
+    monkeypatch.setenv("PRODGEN_BACKEND", "http://127.0.0.1:9")
+
+    with pytest.raises(BackendError) as caught, Client(address) as client:
+        _ = client.capabilities
+
+    seen: list[BaseException] = []
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert all(error is not other for other in seen)
+        seen.append(error)
+        error = error.__cause__

@@ -71,4 +71,7 @@ def _ask(connection: Connection) -> None:
             answer = connection.get(path)  # it says so itself, so it is worth waiting for
         lists.require_samplers(answer, connection.url)
     except BackendError as error:
-        raise strangers.named(connection, error) from error
+        named = strangers.named(connection, error)
+        if named is error:
+            raise  # from itself it would have a chain of causes without an end
+        raise named from error

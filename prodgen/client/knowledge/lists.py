@@ -192,7 +192,10 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
         answers: dict[str, Any] = {"samplers": connection.get(ROUTES["samplers"])}
         require_samplers(answers["samplers"], connection.url)
     except BackendError as error:
-        raise strangers.named(connection, error) from error
+        named = strangers.named(connection, error)
+        if named is error:
+            raise  # from itself it would have a chain of causes without an end
+        raise named from error
     unread: dict[str, str] = {}
     slow = 0
     for name, path in ROUTES.items():
