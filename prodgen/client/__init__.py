@@ -12,6 +12,7 @@ from prodgen.client.enlarging import enlarge, target_size
 from prodgen.client.knowledge.names import sampler_key, scheduler_key
 from prodgen.client.knowledge.service import ControlNet, Extension, Memory, Refreshable, Service
 from prodgen.client.knowledge.upscalers import PREFERRED_UPSCALERS, has_weights, is_resampling
+from prodgen.client.knowledge.upscalers import in_turn as upscalers_in_turn
 from prodgen.client.reaching.addresses import AUTH_VARIABLE, DEFAULT_URL, EMBEDDED, Address
 from prodgen.client.reaching.addresses import parse as parse_address
 from prodgen.client.reaching.connection import is_listening
@@ -40,4 +41,5 @@ __all__ = [
     "sampler_key",
     "scheduler_key",
     "target_size",
+    "upscalers_in_turn",
 ]

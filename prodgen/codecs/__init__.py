@@ -8,7 +8,7 @@ Only the formats in `READABLE` are ever handed to Pillow, whatever a file's name
 from prodgen.codecs.decoding_files import decode, from_pillow
 from prodgen.codecs.formats import FORMATS, MAX_PIXELS, MAX_SIDE_PX, READABLE, PillowPicture, check_size
 from prodgen.codecs.picture_texts import decode_text
-from prodgen.codecs.resampling import distance_from_formulas, is_plainly_resized
+from prodgen.codecs.resampling import distance_from_formulas
 from prodgen.codecs.writing import encode, encode_matte, encode_pixels, to_pillow
 
 __all__ = [
@@ -25,6 +25,5 @@ __all__ = [
     "encode_matte",
     "encode_pixels",
     "from_pillow",
-    "is_plainly_resized",
     "to_pillow",
 ]

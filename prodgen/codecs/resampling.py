@@ -1,8 +1,7 @@
-"""Plain resizing as other programs do it, to the bit: so an enlargement without a network is recognised."""
+"""Plain resizing as other programs do it: so an enlargement without a network is recognised."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
@@ -19,14 +18,6 @@ _PILLOW = (
     Image.Resampling.NEAREST,
     Image.Resampling.BOX,
 )
-_OPENCV = (cv2.INTER_LANCZOS4, cv2.INTER_CUBIC, cv2.INTER_LINEAR, cv2.INTER_NEAREST, cv2.INTER_AREA)
-
-SAME_LEVELS = 1
-"""Largest difference, in 8-bit levels, at which two pictures count as one.
-
-The same program gives the very same bits; one level is left for another version's rounding.
-"""
-
 
 TILE_PX = 64
 """Side of the part that is compared, in pixels of the result: small, so that an edge or two fill it."""
@@ -45,31 +36,6 @@ class _Geometry(NamedTuple):
 
     scale: tuple[float, float]
     offset: tuple[int, int]
-
-
-def is_plainly_resized(small: RgbImage, large: RgbImage) -> bool:
-    """Whether `large` is what Pillow or OpenCV make of `small` by a formula, such as Lanczos.
-
-    Servers whose upscaler lacks its weights fall back to that and do not say so. A picture without any
-    structure is enlarged alike by everything, and counts as plainly resized.
-
-    Args:
-        small: (H, W, 3), sRGB, [0, 1].
-        large: Another size of it, (H, W, 3), sRGB, [0, 1].
-    """
-    pixels = to_uint8(large).astype(np.int16)
-    height, width = large.shape[:2]
-    return any(
-        np.abs(pixels - resized).max() <= SAME_LEVELS for resized in _resized(to_uint8(small), width, height)
-    )
-
-
-def _resized(pixels: NDArray[np.uint8], width: int, height: int) -> Iterator[NDArray[np.uint8]]:
-    picture = Image.fromarray(pixels)
-    for way in _PILLOW:
-        yield np.asarray(picture.resize((width, height), way))
-    for flag in _OPENCV:
-        yield np.asarray(cv2.resize(pixels, (width, height), interpolation=flag), np.uint8)
 
 
 def distance_from_formulas(small: RgbImage, large: RgbImage, *, is_cropped: bool) -> float | None:

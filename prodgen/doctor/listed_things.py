@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
-from prodgen.client import PREFERRED_UPSCALERS, has_weights
+from prodgen.client import has_weights, upscalers_in_turn
 from prodgen.schema import Capabilities
 
 ListedKind = Literal["upscaler", "LoRA", "ControlNet model", "VAE"]
@@ -28,9 +28,8 @@ Chosen: what recipes and `run.py` use by name, and one of each other kind to see
 
 def listed(have: Capabilities, controlnet_models: Iterable[str]) -> dict[ListedKind, tuple[str, ...]]:
     """Return the names that the server lists, by kind, those first that prodgen uses by itself."""
-    by_use = [name for name in PREFERRED_UPSCALERS if name in have.upscalers]
     loras = [name for name in map(have.find_lora, OPTIONAL_LORAS) if name is not None]
-    upscalers = (x for x in (*by_use, *have.upscalers) if has_weights(x))
+    upscalers = (x for x in (*upscalers_in_turn(have), *have.upscalers) if has_weights(x))
     return {
         "upscaler": tuple(dict.fromkeys(upscalers)),
         "LoRA": tuple(dict.fromkeys((*loras, *have.loras))),

@@ -5,11 +5,14 @@ Each check is a pure function of the facts; it returns None where it does not ap
 
 from __future__ import annotations
 
-from prodgen.client import PREFERRED_UPSCALERS, scheduler_key
+from dataclasses import replace
+
+from prodgen.client import is_resampling, scheduler_key, upscalers_in_turn
 from prodgen.doctor import tried_checks
 from prodgen.doctor.facts import SetupFacts
 from prodgen.doctor.findings import Finding
 from prodgen.doctor.listed_things import OPTIONAL_LORAS
+from prodgen.errors import NotAppliedError
 from prodgen.shots import Recipe, builtin_recipes
 
 GET_UPSCALER = "put RealESRGAN_x4plus.pth into models/RealESRGAN (download_weights.sh does)"
@@ -55,24 +58,24 @@ def upscaler(facts: SetupFacts) -> Finding | None:
     have = facts.capabilities
     if have is None or "upscalers" not in have.answered:
         return None
-    best = next((name for name in PREFERRED_UPSCALERS if name in have.upscalers), None)
-    if best in (None, "Lanczos"):
-        return Finding(
-            "upscaler",
-            "warning",
-            f"no upscaling model is there; scenes are enlarged by {best or 'interpolation'}",
-            GET_UPSCALER,
-            "refresh lists",
-        )
+    best = upscalers_in_turn(have)[0]
+    if is_resampling(best):
+        what = f"no upscaling model is there; scenes are enlarged by {best}, which invents no detail"
+        return Finding("upscaler", "warning", what, GET_UPSCALER, "refresh lists")
     tried = {attempt.name: attempt for attempt in facts.trials.of_kind("upscaler")}
     if best not in tried:
         return Finding("upscaler", "OK", f"{best!r} is listed for scenes; it was not tried")
-    if not tried[best].works:
-        what = tried_checks.what_came(tried[best])
-        return Finding(
-            "upscaler", "broken", f"{what}; scenes are enlarged by it", tried_checks.REMEDIES["upscaler"]
-        )
-    return tried_checks.judged(facts, "upscaler", f"{best!r} enlarges scenes, and does more than resize them")
+    found = tried_checks.judged(
+        facts, "upscaler", f"{best!r} enlarges scenes, and does more than resize them"
+    )
+    if tried[best].works:
+        return found
+    if not isinstance(tried[best].error, NotAppliedError):
+        return replace(found, status="broken")
+    lame = [name for name, attempt in tried.items() if not attempt.works]
+    return replace(
+        found, what=f"{found.what}; {upscalers_in_turn(have, without=lame)[0]!r} enlarges scenes instead"
+    )
 
 
 def loras(facts: SetupFacts) -> Finding | None:

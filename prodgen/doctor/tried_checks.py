@@ -42,8 +42,6 @@ def what_came(attempt: Attempt) -> str:
         return attempt.error.reason
     if attempt.error is not None:
         return f"{attempt.name!r} failed: {getattr(attempt.error, 'reason', attempt.error)}"
-    if attempt.kind == "upscaler":
-        return f"{attempt.name!r} only resizes: its picture is that of plain resizing, to the pixel"
     return f"{attempt.name!r} changes nothing: the picture is the one without it"
 
 

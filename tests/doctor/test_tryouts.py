@@ -78,18 +78,14 @@ def examined(server: ApiServer, **how: object) -> Report:
     return examine("http://127.0.0.1:1", how=ExamineOptions(transport=transport, timeout_s=20, **how))
 
 
-def test_an_upscaler_that_falls_back_to_plain_resizing_is_broken():
-    finding = examined(Server(lame=(REAL_ESRGAN,))).named("upscaler")
+@pytest.mark.parametrize("way", [cv2.INTER_LANCZOS4, cv2.INTER_CUBIC, cv2.INTER_NEAREST])
+def test_an_upscaler_that_falls_back_to_plain_resizing_is_told_and_what_takes_its_place(way):
+    finding = examined(Server(lame=(REAL_ESRGAN,), falls_back_to=way)).named("upscaler")
 
-    assert finding.status == "broken"
-    assert "'R-ESRGAN 4x+' only resizes" in finding.what
+    assert finding.status == "warning"
+    assert "upscaler 'R-ESRGAN 4x+' only resized the picture" in finding.what
+    assert finding.what.endswith("'4x-UltraSharp' enlarges scenes instead")
     assert "'Unable to load'" in finding.remedy
-
-
-def test_it_does_not_matter_which_plain_way_it_falls_back_to():
-    server = Server(lame=(REAL_ESRGAN,), falls_back_to=cv2.INTER_NEAREST)
-
-    assert examined(server).named("upscaler").status == "broken"
 
 
 def test_an_upscaler_that_works_is_said_to_have_been_tried():
@@ -105,7 +101,7 @@ def test_another_upscaler_that_only_resizes_is_a_warning():
     finding = examined(Server(lame=("4x-UltraSharp",))).named("upscaler")
 
     assert finding.status == "warning"
-    assert "'4x-UltraSharp' only resizes" in finding.what
+    assert "'4x-UltraSharp' only resized" in finding.what
 
 
 def test_a_lora_that_the_server_says_it_applied_but_that_changes_nothing_is_told():
@@ -135,7 +131,7 @@ def test_what_is_known_from_lists_alone_is_said():
 def test_all_of_it_is_tried_if_asked_for():
     report = examined(Server(lame=("SwinIR 4x", "film grain")), tries_everything=True)
 
-    assert "'SwinIR 4x' only resizes" in report.named("upscaler").what
+    assert "'SwinIR 4x' only resized" in report.named("upscaler").what
     assert "'film grain' changes nothing" in report.named("LoRAs").what
     assert "only listed" not in {finding.name for finding in report.findings}
 
