@@ -77,12 +77,15 @@ class Gateway(httpx.BaseTransport):
         self.sent = []
         """When each drawing came, and how many pictures were done by then."""
         self.is_cut = False
+        self.hides_files = False
         self.behind = []
 
     def handle_request(self, request):
         request.read()
         if self.is_cut and self.away:
             return copied(self.away.pop(0), request)
+        if self.hides_files and request.url.path.startswith("/file="):
+            return httpx.Response(404, json={"detail": "Not Found"}, request=request)
         if request.url.path.endswith("2img"):
             self.sent.append(len(self.server.render_log))
             if self.cuts:
@@ -237,6 +240,20 @@ def test_a_proxy_that_cuts_every_picture_is_got_round_by_files_that_the_server_s
     assert any("proxy before this server does not wait" in notice for notice in second.notices)
     # The first one was lost once; from then on it is known, and each is drawn once.
     assert len(server.render_log) - before == 4
+
+
+def test_a_server_that_saves_but_hands_out_no_file_is_asked_again_and_the_proxy_named():
+    server = embedded_server()
+    gateway = Gateway(server, cuts=[IN_THE_MIDDLE["nginx 504"]])
+    gateway.hides_files = True
+
+    with client_of(gateway) as client:
+        assert client.txt2img(cat()).seeds == (7,)  # its second answer came through
+        gateway.cuts = [IN_THE_MIDDLE["nginx 504"]] * 9
+        with pytest.raises(BackendGatewayError, match="proxy_read_timeout"):
+            client.txt2img(cat())
+
+    assert len(gateway.sent) == 2 + 3
 
 
 def test_a_saved_picture_that_was_lost_in_a_restart_is_drawn_again():

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from prodgen.client.knowledge import names
 from prodgen.client.knowledge.known_server import KnownServer
 from prodgen.client.knowledge.options import Options
+from prodgen.client.reaching import decoding
 from prodgen.client.reaching.connection import WholeAnswer
 from prodgen.client.work import advice, fetching, proofs, relight_proof, results, tasks
 from prodgen.client.work.calling import TRIES_AFTER_A_BREAK, Call, Worker, asked_again
@@ -174,31 +175,35 @@ class Drawer:
         notices: list[str],
     ) -> tuple[str, ReadGeneration, bytes]:
         """Return task, answer and file of result `number`; if the answer is lost, the file says it all."""
+        connection = self._server.connection
+        sends = self._server.cuts_long_answers  # what a proxy let through need not be fetched
+        limit = results.pixels(request)
         tries = TRIES_AFTER_A_BREAK
         while True:
             tries -= 1
             task_id = tasks.new_task_id()
             single = fetching.payload_for(payload, number, task_id).with_fields(
-                **self._server.dialect.task(task_id)
+                send_images=sends, **self._server.dialect.task(task_id)
             )
+            call = Call(single, task_id, limit if sends else 0, on_progress, is_kept=lambda _: True)
             lost: BackendError | None = None
             try:
-                answer = self.do(Call(single, task_id, 0, on_progress, is_kept=lambda _: True), notices)
-                read = results.read(
-                    self._server.connection, payload.path, answer, count=1, has_pictures=False
-                )
+                answer = self.do(call, notices)
+                read = results.read(connection, payload.path, answer, count=1, has_pictures=sends)
+                if sends:
+                    file = decoding.file_behind(connection.url, read.results[0], f"result {number + 1}")
+                    return task_id, read, file
             except (BackendLostError, AnswerError) as error:
                 lost, read = error, fetching.UNANSWERED
-            limit = 4 * results.pixels(request) + (1 << 20)
             try:
-                data = fetching.fetch(self._server.connection, folder, task_id, limit=limit)
+                file = fetching.fetch(connection, folder, task_id, limit=4 * limit + (1 << 20))
             except ResultNotSentError:
                 if lost is None:
                     raise
                 if not tries:
                     raise lost from None
-                continue  # the server was restarted before it had drawn
-            return task_id, read, data
+                continue  # the server was restarted before it had drawn, or hands out no files
+            return task_id, read, file
 
     def _proven(
         self,
