@@ -18,6 +18,7 @@ from prodgen.client.work.calling import TRIES_AFTER_A_BREAK, Call, Worker, asked
 from prodgen.client.work.model_loading import ModelLoading
 from prodgen.client.work.relight_proof import Relighting
 from prodgen.client.work.results import DrawnPictures
+from prodgen.client.work.tried_out import TriedOut
 from prodgen.dialects import Payload, ReadGeneration
 from prodgen.errors import (
     AnswerError,
@@ -28,7 +29,7 @@ from prodgen.errors import (
     BackendOutOfMemoryError,
     ResultNotSentError,
 )
-from prodgen.schema import Drawing, Generation, Progress
+from prodgen.schema import Drawing, Generation, Progress, Proof
 
 
 class Drawer:
@@ -42,6 +43,7 @@ class Drawer:
         self._options = options
         self._guards_options = guards_options
         self._model_loading = ModelLoading(server, self.do, self._settle)
+        self._tried_out = TriedOut(server, self.do)
 
     def draw(
         self,
@@ -216,15 +218,17 @@ class Drawer:
     ) -> tuple[Generation, Relighting]:
         read = drawn.read
         self._server.learn_version(read)
+        have = self._server.capabilities
+        effects = self._tried_out.effects(request, read.lora_hashes) if request.loras else {}
         applied, doubts = proofs.check(
-            proofs.Asked(request, self._server.capabilities, self._server.dialect, self._server.url),
-            read,
+            proofs.Asked(request, have, self._server.dialect, self._server.url, effects), read
         )
+        shown: dict[str, Proof] = {}
         relighting = Relighting()
         if request.ic_light is not None:
             relighting = relight_proof.judge(
                 request,
-                self._server.capabilities,
+                have,
                 read,
                 [picture.rgb for picture in drawn.results],
                 drawn.extras,
@@ -232,7 +236,9 @@ class Drawer:
                 can_see_extras=not was_fetched,
             )
             doubts += relighting.notices
-        applied = proofs.with_proofs(applied, request, relighting.proof)
+            if relighting.proof is not None:
+                shown[relight_proof.IC_LIGHT] = relighting.proof
+        applied = proofs.with_proofs(applied, request, shown, effects=effects)
         self._model_loading.learn(applied)
         if self._server.is_embedded:
             doubts += advice.about_the_scene(read.parameters, request.prompt)

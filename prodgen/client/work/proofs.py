@@ -8,7 +8,7 @@ nothing, nothing is claimed. Relighting and enlarging have proofs of their own, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from prodgen.client.knowledge.names import sampler_key, scheduler_key
@@ -32,6 +32,9 @@ class Asked:
     capabilities: Capabilities
     dialect: A1111
     url: str
+    effects: Mapping[str, bool] = field(default_factory=dict)
+    """Whether a LoRA, by name, changes pictures there; of those that the answer does not name and that were
+    tried."""
 
 
 def check(asked: Asked, read: ReadGeneration) -> tuple[Applied, list[str]]:
@@ -54,6 +57,8 @@ def check(asked: Asked, read: ReadGeneration) -> tuple[Applied, list[str]]:
         loras=read.lora_hashes,
         controlnet_units=sum(key.startswith("ControlNet ") for key in read.parameters),
     )
+    if idle := next((name for name, does in asked.effects.items() if not does), None):
+        raise _idle_lora(asked.url, idle)
     if read.is_silent:
         notices.append(SILENT)
         return applied, notices
@@ -61,7 +66,8 @@ def check(asked: Asked, read: ReadGeneration) -> tuple[Applied, list[str]]:
     if untold := _untold(asked, read):
         notices.append(f"Whether what was asked for ran is not told by this server of: {', '.join(untold)}")
     if asked.dialect.tells_extra_parameters and read.tells_parameters:
-        if not asked.capabilities.tells_lora_hashes and asked.request.loras:
+        untried = [lora for lora in asked.request.loras if lora.name not in asked.effects]
+        if not asked.capabilities.tells_lora_hashes and untried:
             notices.append(
                 "Whether the LoRAs were applied is not told by this server; turn on its option "
                 "'Add Lora hashes to infotext' to know"
@@ -81,7 +87,7 @@ def _untold(asked: Asked, read: ReadGeneration) -> list[str]:
     }
     extra: dict[str, object] = {
         "scheduler": request.scheduler and "schedulers" in asked.capabilities.answered,
-        "LoRA": request.loras,
+        "LoRA": [lora for lora in request.loras if lora.name not in asked.effects],
         "refiner": request.refiner_checkpoint,
         "ControlNet": request.controlnet,
         "ADetailer": request.adetailer,
@@ -151,14 +157,11 @@ def _check_parameters(asked: Asked, applied: Applied, parameters: Mapping[str, A
             remedy=f"The sampler {applied.sampler!r} may have its own: leave the scheduler open, or choose "
             "another sampler.",
         )
-    for lora in request.loras if asked.capabilities.tells_lora_hashes else ():
-        if not any(asked.capabilities.is_lora(lora.name, name) for name in applied.loras):
-            raise NotAppliedError(
-                url,
-                f"LoRA {lora.name!r} was not applied: the server cannot load it, or it is made for another "
-                "kind of model",
-                feature="LoRA",
-            )
+    for lora in request.loras:
+        is_named = any(asked.capabilities.is_lora(lora.name, name) for name in applied.loras)
+        # Where the picture shows its effect, a missing word counts for nothing.
+        if not is_named and not asked.effects.get(lora.name, not asked.capabilities.tells_lora_hashes):
+            raise _idle_lora(url, lora.name)
     if request.refiner_checkpoint and "Refiner" not in parameters:
         raise NotAppliedError(url, f"refiner {request.refiner_checkpoint!r} did not run", feature="refiner")
     wanted_units, ran_units = len(request.controlnet), applied.controlnet_units or 0
@@ -177,6 +180,14 @@ def _check_parameters(asked: Asked, applied: Applied, parameters: Mapping[str, A
                 f"ControlNet unit {number} ran without its model {unit.model!r}",
                 feature="ControlNet",
             )
+
+
+def _idle_lora(url: str, name: str) -> NotAppliedError:
+    return NotAppliedError(
+        url,
+        f"LoRA {name!r} was not applied: the server cannot load it, or it is made for another kind of model",
+        feature="LoRA",
+    )
 
 
 def _check_faces(asked: Asked, read: ReadGeneration, notices: list[str]) -> None:
@@ -206,13 +217,16 @@ def _check_faces(asked: Asked, read: ReadGeneration, notices: list[str]) -> None
     )
 
 
-def with_proofs(applied: Applied, request: Drawing, relit: Proof | None) -> Applied:
-    """Return what ran with how each of it is known: by the server's words, but for IC-Light.
+def with_proofs(
+    applied: Applied, request: Drawing, shown: Mapping[str, Proof], *, effects: Mapping[str, bool]
+) -> Applied:
+    """Return what ran with how each of it is known: by the server's words, where no picture shows it.
 
     Args:
         applied: What the answer told.
         request: What was asked for.
-        relit: How it is known that IC-Light ran; None where it is not, or was not asked for.
+        shown: By feature, how it is known of what was looked at.
+        effects: Whether a LoRA, by name, was seen to change pictures there.
     """
     told = {
         "sampler": request.sampler_name and applied.sampler,
@@ -223,6 +237,6 @@ def with_proofs(applied: Applied, request: Drawing, relit: Proof | None) -> Appl
         **{f"LoRA {lora.name}": applied.loras.get(lora.name) for lora in request.loras},
     }
     known = {name: Proof("words") for name, word in told.items() if word}
-    if relit is not None:
-        known[relight_proof.IC_LIGHT] = relit
-    return replace(applied, ic_light=True if relit is not None else None, proofs=known)
+    known |= {f"LoRA {name}": Proof("picture") for name, does in effects.items() if does}
+    known |= shown
+    return replace(applied, ic_light=True if relight_proof.IC_LIGHT in shown else None, proofs=known)
