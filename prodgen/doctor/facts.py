@@ -14,7 +14,7 @@ from prodgen.client import Extension, Memory
 from prodgen.dialects import A1111
 from prodgen.doctor.listed_things import ListedKind, listed
 from prodgen.errors import ProdgenError
-from prodgen.schema import Capabilities
+from prodgen.schema import Capabilities, ProofKind
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class RelightTrial:
     """Outcome of one attempt to relight a tiny picture with IC-Light."""
 
     error: ProdgenError | None = None
-    is_proven: bool = False
-    """Whether IC-Light returned the foreground that was sent, which proves that it ran."""
+    proof: ProofKind | None = None
+    """What the proof that it ran rests on; None: nothing proves it."""
     is_plain: bool = False
     """Whether the picture equals the one drawn without IC-Light."""
     was_fetched: bool = False

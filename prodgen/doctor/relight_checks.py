@@ -5,6 +5,8 @@ Each check is a pure function of the facts; it returns None where it does not ap
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prodgen.dialects.a1111 import IC_LIGHT_REMEDY
 from prodgen.dialects.abilities import can
 from prodgen.dialects.ic_light import TITLE, spelling_of
@@ -12,10 +14,18 @@ from prodgen.doctor.facts import SetupFacts
 from prodgen.doctor.findings import Finding
 from prodgen.doctor.health import release
 from prodgen.errors import BRIDGE_REMEDY, ResultNotSentError
+from prodgen.schema import ProofKind
 
 BRIDGE_TITLE = "prodgen bridge"
 BRIDGE_VERSION = "1.1.0"
 """Version of the extension that comes with this prodgen."""
+
+PROOFS: Mapping[ProofKind | None, str] = {
+    "picture": "the product is seen in the picture",
+    "bridge": "prodgen's bridge saw the patched model draw",
+    "foreground": "our foreground came back",
+}
+"""What a proof rests on -> how it is told; the server's word alone is not repeated."""
 
 SCRIPT_FAULT = "'Error loading script: ' with a name of IC-Light's"
 """What A1111 prints for a script that does not load. Source: its modules/script_loading.py and scripts.py."""
@@ -147,7 +157,7 @@ def _relights(facts: SetupFacts, mode: str) -> Finding | None:
             "the picture is the same as without IC-Light: nothing was relit",
             _why_not(facts, model),
         )
-    proof = "our foreground came back, and " if tried.is_proven else ""
+    proof = f"{PROOFS[tried.proof]}, and " if tried.proof in PROOFS else ""
     return Finding(name, "OK", f"{proof}the picture differs from a plain one")
 
 

@@ -31,6 +31,9 @@ SAME_LEVELS = 0.5
 Chosen: a GPU's arithmetic may differ in the last bit, and a relit product differs by tens of levels.
 """
 
+IC_LIGHT = "IC-Light"
+"""The name of its feature among the proofs of a drawing."""
+
 PATCHED_KEY = "IC-Light patched"
 """Key under which prodgen's bridge, from 1.1.0 on, names the checkpoint that it saw drawing relit."""
 
@@ -216,8 +219,9 @@ def _relit(client: Client, unit: ICLight, plain: RgbImage) -> RelightTrial:
     except ProdgenError as error:
         return RelightTrial(error)
     difference = np.abs(drawn.image - plain).mean() * 255 if drawn.image.shape == plain.shape else np.inf
+    proof = drawn.applied.proofs.get(IC_LIGHT)
     return RelightTrial(
-        is_proven=drawn.applied.ic_light is True,
+        proof=proof.kind if proof is not None and drawn.applied.ic_light else None,
         is_plain=bool(difference < SAME_LEVELS),
         was_fetched=drawn.was_fetched,
         is_patched=drawn.is_missing_a_picture,

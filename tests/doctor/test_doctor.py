@@ -333,9 +333,24 @@ def test_a_server_that_sends_our_foreground_back_but_draws_as_without_it_is_caug
 
 
 def test_a_picture_that_equals_the_plain_one_is_not_relit(facts):
-    trials = dataclasses.replace(facts.trials, relit={"fc": RelightTrial(is_proven=True, is_plain=True)})
+    trials = dataclasses.replace(facts.trials, relit={"fc": RelightTrial(proof="foreground", is_plain=True)})
 
     assert ill(facts, trials=trials).named("relights fc").status == "broken"
+
+
+@pytest.mark.parametrize(
+    ("proof", "said"),
+    [
+        ("picture", "the product is seen in the picture, and the picture differs from a plain one"),
+        ("bridge", "prodgen's bridge saw the patched model draw, and the picture differs from a plain one"),
+        ("words", "the picture differs from a plain one"),
+        (None, "the picture differs from a plain one"),
+    ],
+)
+def test_what_shows_that_ic_light_relit_is_said(facts, proof, said):
+    trials = dataclasses.replace(facts.trials, relit={"fc": RelightTrial(proof=proof)})
+
+    assert ill(facts, trials=trials).named("relights fc").what == said
 
 
 def test_an_sdxl_checkpoint_is_named_as_the_reason(facts):
@@ -411,7 +426,7 @@ def test_a_server_that_lists_no_extension_proves_no_absence_of_one(facts, extens
 
 
 def test_version_and_model_that_the_bridge_tells_are_told(facts):
-    relit = {"fc": RelightTrial(is_proven=True, patched="photon [1a2b]")}
+    relit = {"fc": RelightTrial(proof="foreground", patched="photon [1a2b]")}
     trials = dataclasses.replace(facts.trials, relit=relit)
 
     what = ill(facts, trials=trials).named("bridge").what
