@@ -13,7 +13,7 @@ from prodgen.client.knowledge.known_server import KnownServer
 from prodgen.client.knowledge.options import Options
 from prodgen.client.reaching import decoding
 from prodgen.client.reaching.connection import WholeAnswer
-from prodgen.client.work import advice, fetching, proofs, relight_proof, results, tasks
+from prodgen.client.work import advice, fetching, mask_proof, proofs, relight_proof, results, tasks
 from prodgen.client.work.calling import TRIES_AFTER_A_BREAK, Call, Worker, asked_again
 from prodgen.client.work.model_loading import ModelLoading
 from prodgen.client.work.relight_proof import Relighting
@@ -29,7 +29,7 @@ from prodgen.errors import (
     BackendOutOfMemoryError,
     ResultNotSentError,
 )
-from prodgen.schema import Drawing, Generation, Progress, Proof
+from prodgen.schema import Drawing, Generation, Img2Img, Progress, Proof
 
 
 class Drawer:
@@ -238,6 +238,14 @@ class Drawer:
             doubts += relighting.notices
             if relighting.proof is not None:
                 shown[relight_proof.IC_LIGHT] = relighting.proof
+        if isinstance(request, Img2Img) and request.inpaint_mask is not None:
+            pictures = [picture.rgb for picture in drawn.results]
+            mask = mask_proof.judge(request, pictures, is_lossless=drawn.is_lossless)
+            if mask.is_ignored and not drawn.is_fitted:
+                raise mask_proof.ignored(self._server.url)
+            told = mask_proof.NOT_KEPT if mask.is_ignored else mask.notice
+            doubts += [told] if told else []
+            shown |= {mask_proof.MASK: mask.proof} if mask.proof else {}
         applied = proofs.with_proofs(applied, request, shown, effects=effects)
         self._model_loading.learn(applied)
         if self._server.is_embedded:

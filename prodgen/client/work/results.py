@@ -42,6 +42,8 @@ class DrawnPictures:
     notices: tuple[str, ...]
     is_lossless: bool
     """Whether all results came in a format that keeps every value."""
+    is_fitted: bool = False
+    """Whether a result came in another size and was brought back to the one asked for."""
 
 
 def read(
@@ -190,7 +192,8 @@ def whole(
     read = _with_written(read, [files[place] for place in places])
     black = black_pictures.left_out(url, request, read, results, notices) if has_faults else set()
     kept = [place for place, picture in enumerate(results) if picture is not None and place not in black]
-    sized = drawn_sizes.as_asked(url, request, [x for k, x in enumerate(results) if x and k in kept], notices)
+    came = [x for k, x in enumerate(results) if x and k in kept]
+    sized = drawn_sizes.as_asked(url, request, came, notices)
     seeds = [read.seeds[place] if place < len(read.seeds) else None for place in kept]
     sources = [files[places[place]] for place in kept]
     return DrawnPictures(
@@ -203,6 +206,7 @@ def whole(
         extras=tuple(x.rgb for place, x in enumerate(pictures) if x is not None and place not in places),
         notices=tuple(notices),
         is_lossless=all(isinstance(x, bytes) and decoding.is_lossless(x) for x in sources),
+        is_fitted=any(one.size != other.size for one, other in zip(came, sized, strict=True)),
     )
 
 
