@@ -56,6 +56,37 @@ A1111 cannot send IC-Light's results (it fails at an array among them) unless pr
 there; `install_backend.sh` installs all of it. Without it prodgen lets the server save each picture and
 fetches the file, which needs the server's page (no `--nowebui`)."""
 
+ABOUT_PROOFS = """\
+## What is proved, and how
+
+A server can name what did not run. So prodgen looks at what a thing does, wherever that can be seen, and
+believes words only where it cannot. `applied.proofs` (in the sidecar and in `--json` as `proofs`) has, for
+each thing that was asked for, the kind of proof, and how clearly a picture shows it, from 0 to 1.
+
+| asked for | by the picture | else by |
+|---|---|---|
+| IC-Light | the product's edges and outline lie in the result where the cut-out has them, in whatever light \
+| what prodgen's bridge extension (1.1.0 or later) saw drawing; then the foreground that comes back |
+| an inpaint mask | unmasked pixels, beyond the mask's blur, are what they were | nothing |
+| an upscaler | the result differs from Lanczos and every other formula | the server's words, for pictures \
+without fine structure or in a lossy format |
+| a LoRA that the answer does not name | tiny pictures with it and without it differ; tried once with each \
+checkpoint | nothing |
+| a LoRA that the answer names, sampler, schedule, checkpoint, VAE, refiner, ControlNet, ADetailer | - | the \
+server's words |
+
+Where a picture contradicts what the server says, the picture counts. IC-Light's patch is lost where a call
+changes the loaded checkpoint, or another caller's did before it: prodgen has the server load the checkpoint
+by a tiny plain picture, draws once more with the same seed, and says so; if that does not help either, the
+error names the cause. An upscaler that was named and only resized is refused; without a name the next one is
+taken. A product of up to 64 pixels, or so plain that its outline is lost in the scene, cannot be told from
+the picture, and another product of the very same outline can pass for it.
+
+By kind of server:
+
+{table}
+"""
+
 OUTCOMES = """\
 ## How it is told apart
 
@@ -86,7 +117,7 @@ def page() -> str:
                 "pictures are sent as": [", ".join(sorted(x.picture_formats)) for x in dialects],
                 "lists not asked for": [_lists(x) for x in dialects],
                 "its errors say what went wrong": [_yes(x.names_its_errors) for x in dialects],
-                "its answers prove LoRAs and schedule": [_yes(x.tells_extra_parameters) for x in dialects],
+                "its answers name LoRAs and schedule": [_yes(x.tells_extra_parameters) for x in dialects],
             },
         ),
         "## IC-Light",
@@ -101,6 +132,24 @@ def page() -> str:
                 **{feature: [_yes(_spells(x, feature)) for x in SPELLINGS] for feature in IC_LIGHT_FEATURES},
             },
         ),
+        ABOUT_PROOFS.format(
+            table=_table(
+                [dialect.title for dialect in dialects],
+                {
+                    "IC-Light": [
+                        _proved(x, "IC-Light (with the extension)", "the picture") for x in dialects
+                    ],
+                    "inpaint masks": [_proved(x, "inpainting", "the picture") for x in dialects],
+                    "upscalers": [_proved(x, "upscaling", "the picture") for x in dialects],
+                    "LoRAs": [_proved(x, "LoRA", _of_loras(x)) for x in dialects],
+                    "schedule, refiner, ControlNet": [
+                        "its words" if x.tells_extra_parameters else "not at all" for x in dialects
+                    ],
+                    "sampler, checkpoint": ["its words" for _ in dialects],
+                    "clip skip": ["not at all" for _ in dialects],
+                },
+            )
+        ).rstrip(),
         OUTCOMES.format(told_apart="\n".join(filter(None, map(_recognised_by, DIALECTS.values())))),
     ]
     return "\n\n".join(parts) + "\n"
@@ -110,6 +159,14 @@ def _table(heads: list[str], rows: Mapping[str, list[str]]) -> str:
     lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---|" * len(heads)]
     lines += [f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items()]
     return "\n".join(lines)
+
+
+def _proved(dialect: A1111, feature: str, how: str) -> str:
+    return how if can(dialect, feature) else "-"
+
+
+def _of_loras(dialect: A1111) -> str:
+    return "its words, else the picture" if dialect.tells_extra_parameters else "the picture"
 
 
 def _yes(value: bool) -> str:

@@ -25,7 +25,7 @@ from prodgen.images import Matte, Photo, RgbImage
 from prodgen.light import Light
 from prodgen.placement import Placement
 from prodgen.refusals import CheckedValue
-from prodgen.schema import Lora
+from prodgen.schema import Lora, Proof
 from prodgen.shading import LightField
 
 NO_BACKEND = "none"
@@ -118,6 +118,8 @@ class Origin:
     """The negative prompt that was sent."""
     loras: Mapping[str, float] = field(default_factory=dict)
     """The LoRAs that were sent, with their weights."""
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
+    """How it is known that what was asked for ran, by feature."""
 
 
 @dataclass(frozen=True, eq=False)

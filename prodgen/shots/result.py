@@ -7,7 +7,7 @@ import platform
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,7 @@ class Result:
             "backend": without_folder(origin.backend),
             "checkpoint": origin.checkpoint,
             "checkpoint_hash": origin.checkpoint_hash,
+            "proofs": {name: asdict(proof) for name, proof in origin.proofs.items()},
             "product_scale": round(self.frame[Placed].placement.scale, 4),
             **self.verdict.as_dict(),
             "notices": list(self.notices),

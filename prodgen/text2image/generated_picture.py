@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -94,6 +94,7 @@ class GeneratedPicture:
             "vae": applied.vae,
             "sampler": applied.sampler,
             "scheduler": applied.scheduler,
+            "proofs": {name: asdict(proof) for name, proof in applied.proofs.items()},
             "notices": list(self.notices),
             "versions": {
                 "prodgen": __version__,

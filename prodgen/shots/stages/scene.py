@@ -64,6 +64,7 @@ class SceneStage(Stage):
             backend=drawn.backend,
             checkpoint=drawn.checkpoint,
             checkpoint_hash=drawn.checkpoint_hash,
+            proofs=drawn.applied.proofs,
             infotext=drawn.infotexts[0] if drawn.infotexts else "",
             is_generated=client.capabilities.is_diffusion,
             prompt=full_prompt(brief),
