@@ -358,6 +358,7 @@ def asked_first(recorded, response, **options):
             BackendUnreachableError,
             "proxy or tunnel leads",
         ),
+        (page(500, "Oops"), BackendFaultError, "it failed (500): Oops"),
         (page(503, "503 Service Unavailable"), BackendBusyError, "503 Service Unavailable"),
         (plain(503, "CUDA out of memory. Tried"), BackendOutOfMemoryError, "CUDA out of memory"),
         (httpx.Response(400, json={"error": "ErrorOutOfDeviceMemory"}), BackendOutOfMemoryError, "smaller"),

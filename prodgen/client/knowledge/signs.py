@@ -252,7 +252,8 @@ _EASY_STATES = ("Init", "LoadingModel", "Online", "Rendering", "Unavailable")
 
 _IS_GRADIO = holds("gradio_config", "<gradio-app", "gradio.app", "gradio.js")
 
-_API_MISSING = either(status(404, 405), holds("<html"))
+# With 500 and above a page says that something failed, and nothing of what is missing.
+_API_MISSING = either(status(404, 405), every(status(200), holds("<html")))
 
 
 # A route answers 405 to GET where it takes POST; a server that answers so to everything shows nothing by it.
