@@ -6,6 +6,7 @@ write either, with and without those eight bytes. Source: Exif 2.32, section 4.6
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 from PIL import Image
@@ -24,8 +25,8 @@ _FIELDS = {
 }
 """Fields besides the user comment that programs which draw pictures write their words into."""
 
-_MARKERS = (b"UNICODE", b"ASCII", b"JIS", b"\0")
-"""What the eight bytes begin with; they are filled up with zeros, or, against the standard, with spaces."""
+_MARKER = re.compile(rb"(UNICODE|ASCII|JIS)[ \0]*|([\w-]*)\0+", re.IGNORECASE)
+"""The eight bytes: an alphabet's name, filled up with zeros or, against the standard, with spaces."""
 
 _JAPANESE = ("iso2022_jp", "utf-8", "cp932")
 
@@ -56,10 +57,10 @@ def comment_text(raw: bytes, *, order: str = ">") -> str:
         raw: The field's bytes, with or without the eight that name an alphabet.
         order: Byte order of the EXIF block, "<" or ">": for UTF-16 that does not show its own.
     """
-    marker, body = raw[:8], raw[8:]
-    named = next((name for name in _MARKERS if marker.rstrip(b" \0").upper() == name.rstrip(b"\0")), None)
-    if named is None or len(marker) < 8:
+    found, body = _MARKER.fullmatch(raw[:8]), raw[8:]
+    if found is None or len(raw) < 8:
         return plain_text(raw)
+    named = (found[1] or b"").upper()
     if named == b"JIS":
         for encoding in _JAPANESE:
             with suppress(UnicodeDecodeError):

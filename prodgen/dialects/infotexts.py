@@ -50,8 +50,8 @@ def read(text: str) -> Infotext:
     before, line = _without_words(lines[number])
     values = pairs(line)
     words = [*lines[:number], *before]
-    start = next((k for k, line in enumerate(words) if line.startswith(_NEGATIVE)), len(words))
-    negative = "\n".join(words[start:]).removeprefix(_NEGATIVE).strip()
+    start = next((k for k, line in enumerate(words) if line.lstrip().startswith(_NEGATIVE)), len(words))
+    negative = "\n".join(words[start:]).lstrip().removeprefix(_NEGATIVE).strip()
     return Infotext("\n".join(words[:start]).strip(), negative, values)
 
 

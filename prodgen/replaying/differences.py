@@ -46,6 +46,7 @@ def infotext_differences(
     """
     passed_over = {difference.what for difference in known}
     passed_over |= {f"{what} hash" for what in ("Model", "VAE") if what in passed_over}
+    before, after = _schedule_apart(before), _schedule_apart(after)
     return [
         Difference(key, f"{key}: {value} then, {after.get(key, 'not said')} now")
         for key, value in before.items()
@@ -54,6 +55,12 @@ def infotext_differences(
         and not _is_same_value(key, value, after.get(key))
         and not key.startswith(("Hires resize", "Hires upscale", "ADetailer "))
     ]
+
+
+def _schedule_apart(values: Mapping[str, str]) -> Mapping[str, str]:
+    """Return an infotext's values with the schedule beside the sampler; before 1.9 A1111 had it behind."""
+    sampler, schedule = with_schedule_split(values.get("Sampler", ""))
+    return values if schedule is None else {**values, "Sampler": sampler, "Schedule type": schedule}
 
 
 def pixel_differences(path: Path, after: images.RgbImage) -> list[Difference]:
@@ -83,9 +90,9 @@ def pixel_differences(path: Path, after: images.RgbImage) -> list[Difference]:
 
 def _is_same_value(key: str, one: str, other: str | None) -> bool:
     if other is None:
-        return False
+        return key == "Schedule type" and one == "Automatic"  # what a sampler has by itself
     if key in ("Sampler", "Hires sampler"):
-        return sampler_key(with_schedule_split(one)[0]) == sampler_key(other)
+        return sampler_key(one) == sampler_key(other)
     if key.endswith(("Schedule type", "schedule type")):
         return scheduler_key(one) == scheduler_key(other)
     if key in ("Model", "VAE", "Refiner", "Hires checkpoint"):

@@ -13,7 +13,7 @@ from prodgen.client import scheduler_key
 from prodgen.errors import UnknownNameError
 from prodgen.replaying.differences import Difference
 from prodgen.replaying.recorded import RecordedJob
-from prodgen.replaying.sampler_names import sampler_key
+from prodgen.replaying.sampler_names import sampler_key, with_schedule_split
 from prodgen.schema import Capabilities, Checkpoint, Lora, model_names
 from prodgen.text2image import Control, PictureJob
 
@@ -54,9 +54,10 @@ def fit_to_server(
     Raises:
         BackendError: If the server cannot be asked.
     """
-    job, have = recorded.job, client.capabilities
+    have = client.capabilities
     changed: dict[str, Any] = {}
     differences = [x for x in recorded.differences if not (controls and x.what.startswith("ControlNet"))]
+    job = _schedules_in_names(recorded.job, have, differences)
     if controls:
         changed["controlnet"] = tuple(controls)
     changed["checkpoint"] = _checkpoint(recorded, have, differences)
@@ -85,6 +86,24 @@ def fit_to_server(
     differences += _embeddings(recorded.infotext.get("TI hashes", ""), have)
     changed["override_settings"] = _overrides(job.override_settings, client, differences)
     return job.model_copy(update=changed), tuple(differences)
+
+
+def _schedules_in_names(job: PictureJob, have: Capabilities, differences: list[Difference]) -> PictureJob:
+    """Return the job as servers want it whose samplers have the schedule in their names: A1111 before 1.9."""
+    if "schedulers" in have.answered or not any(with_schedule_split(x)[1] for x in have.samplers):
+        return job
+    changed: dict[str, Any] = {}
+    for name, schedule_name in (("sampler_name", "scheduler"), ("hires_sampler", "hires_scheduler")):
+        if (schedule := getattr(job, schedule_name)) is None:
+            continue
+        both = sampler_key(f"{getattr(job, name) or job.sampler_name} {schedule}")
+        found = next((x for x in have.samplers if sampler_key(x) == both), None)
+        changed |= {schedule_name: None} if found is None else {schedule_name: None, name: found}
+        if found is None:
+            kind = schedule_name.replace("_", " ")
+            said = f"{kind} {schedule!r} is not here for that sampler; {_REPLACED_BY[schedule_name]}"
+            differences.append(Difference(_INFOTEXT_KEYS[kind], said))
+    return job.model_copy(update=changed)
 
 
 def _loras(wanted: Sequence[Lora], have: Capabilities, differences: list[Difference]) -> Iterator[Lora]:

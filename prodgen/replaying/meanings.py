@@ -63,10 +63,13 @@ _HANDLED_ELSEWHERE = {
 }  # fmt: skip
 
 _NEEDS_A_PICTURE = (
-    "Mask blur", "Mask mode", "Masked content", "Inpaint area", "Image CFG scale", "Conditional mask weight",
-    "Masked area padding", "Mask weight", "Inpaint mode", "Init image hash", "Init image size",
+    "Mask blur", "Mask mode", "Masked content", "Inpaint area", "Image CFG scale", "Masked area padding",
+    "Mask weight", "Inpaint mode", "Init image hash", "Init image size", "Noise multiplier",
+    "Soft inpainting", "SD upscale", "Ultimate SD upscale",
 )  # fmt: skip
-"""Keys that only img2img and inpainting write."""
+"""What keys begin with that only img2img, inpainting and their scripts write.
+
+"Conditional mask weight" is none of them: A1111 writes it for every picture of an inpainting checkpoint."""
 
 UNSAID = {"", "none", "null", "undefined", "nan", "n/a", "unknown", "default", "default (model)"}
 """Names in place of a name where a program or a site knew none."""
@@ -79,7 +82,7 @@ def job_fields(told: ToldSettings) -> tuple[dict[str, Any], dict[str, str]]:
         ImageError: If the picture was certainly drawn over another, or its seed is larger than servers take.
     """
     values = told.values
-    if told.is_over_a_picture or any(key in values for key in _NEEDS_A_PICTURE):
+    if told.is_over_a_picture or any(key.startswith(_NEEDS_A_PICTURE) for key in values):
         raise ImageError("it was drawn over another picture (img2img), which is not in the file")
     rest: dict[str, str] = dict(told.not_repeated)
     fields: dict[str, Any] = {}
@@ -115,8 +118,8 @@ def _possible(key: str, name: str, kind: Callable[[str], Any], text: str, rest: 
     """Return a setting's value; None, with a sentence, where it is no number or out of range."""
     value = kind(text)
     if kind is str:
-        is_said = text.strip().lower() not in UNSAID or (name == "vae" and text == "None")
-        return value if is_said else None
+        is_name = name in ("vae", "hires_upscaler") and text == "None"  # a choice like others in A1111
+        return value if is_name or text.strip().lower() not in UNSAID else None
     if name == "clip_skip" and isinstance(value, int):
         value = abs(value)  # ComfyUI counts from the end, by negative numbers
     if value is None:
@@ -128,7 +131,7 @@ def _possible(key: str, name: str, kind: Callable[[str], Any], text: str, rest: 
         try:
             TypeAdapter(bounded).validate_python(value)
         except ValidationError:
-            rest[key] = f"{key}: {value:g} is more or less than can be asked for; what is usual is used"
+            rest[key] = f"{key}: {value} is more or less than can be asked for; what is usual is used"
             return None
     return value
 
@@ -163,12 +166,14 @@ def _tidy(fields: dict[str, Any], values: Mapping[str, str], rest: dict[str, str
     sampler, schedule = with_schedule_split(fields.get("sampler_name", ""))
     if schedule is not None and fields.get("scheduler", schedule).lower() == schedule.lower():
         fields |= {"sampler_name": sampler, "scheduler": schedule}
-    if "subseed_strength" not in fields or fields.get("subseed", -1) < 0:
-        fields.pop("subseed", None)
-        fields.pop("subseed_strength", None)
-    if "refiner" not in fields or "refiner_at" not in fields:
-        fields.pop("refiner", None)
-        fields.pop("refiner_at", None)
+    for whole, half in (("Variation seed strength", "Variation seed"), ("Refiner", "Refiner switch at")):
+        ours, other = _PLAIN[whole][0], _PLAIN[half][0]
+        if fields.get(ours) and other in fields:
+            continue
+        if fields.get(ours):
+            rest[whole] = f"{whole}: {fields[ours]} is not repeated, since {half} is not told"
+        fields.pop(ours, None)
+        fields.pop(other, None)
     for name, unset in (("hires_sampler", "Use same sampler"), ("hires_scheduler", "Use same scheduler")):
         if fields.get(name) == unset:
             del fields[name]

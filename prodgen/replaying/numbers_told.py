@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from decimal import Decimal, InvalidOperation
 
-MOST_DIGITS = 30
-"""Longest number that is read; a seed of 64 bits has 20 digits."""
+MOST_DIGITS = 40
+"""Characters of the longest number that is read; a seed of 64 bits has 20 digits."""
 
 
 def number_of(text: str) -> float | None:
@@ -24,9 +25,9 @@ def number_of(text: str) -> float | None:
 
 def whole_number_of(text: str) -> int | None:
     """Return the whole number that a text is, exactly however long, such as a seed; "20.0" is 20."""
-    plain = text.strip()
-    if len(plain) <= MOST_DIGITS:
-        with suppress(ValueError):
-            return int(plain)
-    number = number_of(plain)
-    return int(number) if number is not None and number == int(number) else None
+    if number_of(text) is None or "%" in text:
+        return None
+    with suppress(InvalidOperation):
+        number = Decimal(text.strip().replace(",", "."))
+        return int(number) if abs(number) < 10**MOST_DIGITS and number == int(number) else None
+    return None

@@ -28,11 +28,13 @@ def sampler_key(name: str) -> str:
 def with_schedule_split(sampler: str) -> tuple[str, str | None]:
     """Return a sampler and the schedule that stands behind it in its name, if there is one.
 
-    stable-diffusion.cpp puts it in brackets or not: "euler_a [karras]", "euler_a karras".
+    stable-diffusion.cpp puts it in brackets or not: "euler_a [karras]", "euler_a karras"; nodes of ComfyUI
+    that write infotexts join both: "dpmpp_3m_sde_sgm_uniform".
     """
     if len(sampler) > LONGEST_NAME:
         return sampler, None
     for schedule in SCHEDULES:
-        if match := re.fullmatch(rf"(.+?)\s+\[?{schedule}\]?", sampler.strip(), re.IGNORECASE):
+        words = schedule.replace(" ", "[ _]")
+        if match := re.fullmatch(rf"(.+?)[\s_]+\[?{words}\]?", sampler.strip(), re.IGNORECASE):
             return match[1], schedule
     return sampler, None

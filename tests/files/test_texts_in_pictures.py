@@ -67,6 +67,7 @@ COMMENTS = {
     "UTF-8 behind the marker of ASCII": b"ASCII\0\0\0" + WORDS.encode(),
     "UTF-8 behind zeros": b"\0" * 8 + WORDS.encode(),
     "UTF-16 behind zeros": b"\0" * 8 + WORDS.encode("utf-16-le"),
+    "UTF-8 behind a marker that no standard has": b"UTF-8\0\0\0" + WORDS.encode(),
     "UTF-8 without a marker": WORDS.encode(),
     "UTF-16 without a marker": WORDS.encode("utf-16-be"),
     "Latin-1 without a marker": WORDS.encode("latin-1"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
@@ -56,6 +57,44 @@ def test_a_checkpoint_that_is_missing_is_named_once_and_not_by_its_hash_again(tm
     made = replay(tmp_path / "then.png", backend=client_of("dream"))
 
     assert [x.what for x in made.differences if x.what.startswith("Model")] == ["Model"]
+
+
+def client_of_before_1_9() -> Client:
+    """A server as A1111 was before 1.9: schedules have no list, samplers have them in their names."""
+    inner = ApiTransport(ApiServer(IblEngine(checkpoints=("dream",))))
+
+    class Old(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path.endswith("/schedulers"):
+                return httpx.Response(404, json={"detail": "Not Found"})
+            if request.url.path.endswith("/samplers"):
+                names = ("Euler", "DPM++ 2M", "DPM++ 2M Karras")
+                return httpx.Response(200, json=[{"name": x, "aliases": [], "options": {}} for x in names])
+            return inner.handle_request(request)
+
+    return Client("http://server", transport=Old())
+
+
+@pytest.mark.parametrize(
+    ("told", "asked_for", "said"),
+    [
+        ("DPM++ 2M, Schedule type: Karras", "DPM++ 2M Karras", []),
+        ("DPM++ 2M Karras", "DPM++ 2M Karras", []),
+        ("dpmpp_2m_karras", "DPM++ 2M Karras", []),
+        ("DPM++ 2M, Schedule type: Beta", "DPM++ 2M", ["Schedule type"]),
+        ("dpmpp_2m_sgm_uniform", "DPM++ 2M", ["Schedule type"]),
+        ("DPM++ 3M SDE Karras", None, ["Schedule type", "Sampler"]),
+    ],
+)
+def test_servers_with_the_schedule_in_the_samplers_name_are_asked_by_that_name(
+    tmp_path, told, asked_for, said
+):
+    (tmp_path / "told.txt").write_text(f"a\n{LINE.replace('Sampler: Euler', f'Sampler: {told}')}")
+
+    job, changed = fit_to_server(read_recorded(tmp_path / "told.txt"), client_of_before_1_9())
+
+    assert (job.sampler_name, job.scheduler) == (asked_for, None)
+    assert [x.what for x in changed] == said
 
 
 @pytest.mark.parametrize(("change", "is_excused"), [(0.002, True), (0.3, False)])

@@ -388,6 +388,8 @@ def test_modules_of_forge_are_named_where_one_vae_does_not_stand_for_them(tmp_pa
     [
         {"parameters": f"{A1111_1_10}, Denoising strength: 0.5, Mask blur: 4"},
         {"parameters": f"{SD_NEXT}, Init image size: 512x512, Init image hash: ab12, Denoising strength: 1"},
+        {"parameters": f"{A1111_1_10}, Denoising strength: 0.5, Noise multiplier: 0.9"},
+        {"parameters": f"{A1111_1_10}, Denoising strength: 0.2, Ultimate SD upscale upscaler: Lanczos"},
         {"Software": "NovelAI", "Comment": json.dumps({**NOVELAI, "request_type": "Img2ImgRequest"})},
         {"invokeai_metadata": json.dumps({**INVOKEAI_3, "generation_mode": "sdxl_inpaint"})},
         {"parameters": json.dumps({**DRAW_THINGS, "strength": 0.6})},
@@ -401,6 +403,12 @@ def test_modules_of_forge_are_named_where_one_vae_does_not_stand_for_them(tmp_pa
 def test_what_was_certainly_drawn_over_another_picture_is_refused(texts, tmp_path):
     with pytest.raises(ImageError, match=r"drawn over another picture \(img2img\)"):
         recorded(tmp_path, texts)
+
+
+def test_the_mask_weight_of_an_inpainting_checkpoint_is_no_img2img(tmp_path):
+    read = recorded(tmp_path, {"parameters": f"{A1111_1_10}, Conditional mask weight: 1.0"})
+
+    assert (read.job.seed, list(differences(read))) == (42, ["Conditional mask weight"])
 
 
 def test_a_strength_of_zero_is_no_img2img(tmp_path):

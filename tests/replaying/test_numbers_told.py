@@ -92,7 +92,7 @@ def test_a_setting_that_is_not_told_is_a_difference(tmp_path, missing):
     assert list(differences(recorded)) == [missing.partition(":")[0]]
 
 
-@pytest.mark.parametrize("size", ["None", "undefined", "", "0x0", "512", "automatic"])
+@pytest.mark.parametrize("size", ["None", "undefined", "", "0x0", "7x512", "512", "automatic"])
 def test_a_size_that_is_none_is_a_difference_and_the_rest_is_drawn(tmp_path, size):
     recorded = told(f"{LINE.replace('512x512', size)}, Hires upscale: 1, Denoising strength: 0.4", tmp_path)
 
@@ -114,6 +114,39 @@ def test_no_text_breaks_the_reading_of_numbers(text):
     assert isinstance(whole_number_of(text), int | None)
 
 
-@given(st.integers(-(10**28), 10**28))
-def test_whole_numbers_are_read_exactly(number):
-    assert whole_number_of(str(number)) == number
+@pytest.mark.parametrize("size", ["512X768", "512.0x768.0", "512 × 768", "512*768"])
+def test_a_size_is_read_however_its_sides_are_joined(tmp_path, size):
+    assert told(LINE.replace("512x512", size), tmp_path).job.first_pass == "512x768"
+
+
+@given(st.integers(-(10**28), 10**28), st.sampled_from(["", ".0", ",0", ".00"]))
+def test_whole_numbers_are_read_exactly(number, ending):
+    assert whole_number_of(f"{number}{ending}") == number
+
+
+@pytest.mark.parametrize("text", ["1e300", "20.5", "50%", "9" * 41])
+def test_what_is_no_whole_number_or_beyond_any_seed_is_none(text):
+    assert whole_number_of(text) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [("Variation seed strength: 0.5", "Variation seed strength"), ("Refiner: xl_refiner", "Refiner")],
+)
+def test_half_of_a_pair_of_settings_is_named_and_not_dropped_without_a_word(tmp_path, more, what):
+    recorded = told(f"{LINE}, {more}", tmp_path)
+
+    assert list(differences(recorded)) == [what]
+    assert (recorded.job.subseed_strength, recorded.job.refiner) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "Refiner switch at: 0.5, Refiner: None",
+        "Variation seed: 5",
+        "Variation seed: 5, Variation seed strength: 0",
+    ],
+)
+def test_half_of_a_pair_of_settings_that_had_no_effect_is_no_difference(tmp_path, more):
+    assert differences(told(f"{LINE}, {more}", tmp_path)) == {}

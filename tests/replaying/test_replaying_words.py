@@ -127,6 +127,18 @@ def test_samplers_of_before_1_9_are_split(tmp_path):
     assert (job.sampler_name, job.scheduler) == ("DPM++ 2M SDE", "Karras")
 
 
+def test_a_second_pass_without_a_network_is_not_taken_for_a_latent_one(tmp_path):
+    text = f"a\n{LINE}, Denoising strength: 0.5, Hires upscale: 2, Hires upscaler: None"
+
+    assert told(text, tmp_path).job.hires_upscaler == "None"
+
+
+def test_a_negative_prompt_is_found_behind_spaces(tmp_path):
+    job = told(f"a dog\n  Negative prompt: ugly\n{LINE}", tmp_path).job
+
+    assert (job.prompt, job.negative_prompt) == ("a dog", "ugly")
+
+
 def test_a_size_is_what_the_server_really_drew(tmp_path):
     job = told(f"a\n{LINE}".replace("64x64", "100x68"), tmp_path).job
 

@@ -41,9 +41,9 @@ class ToldSettings:
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Width and height that it was asked for; None if they are not told."""
+        """Width and height that it was asked for, 8 pixels or more; None if they are not told."""
         size = size_of(self.values.get("Size", ""))
-        return size if size is not None and all(size) else None
+        return size if size is not None and min(size) >= 8 else None
 
 
 def json_object(text: str) -> dict[str, Any] | None:
@@ -123,5 +123,5 @@ def left_out(record: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, s
 
 def size_of(text: str) -> tuple[int, int] | None:
     """Return the width and height that a text names: 512x768, "512 x 768", "(896, 1152)"; else None."""
-    match = re.fullmatch(r"\D{0,3}(\d{1,5})\s*[x×*,]\s*(\d{1,5})\D{0,3}", text.strip())
+    match = re.fullmatch(r"\D{0,3}(\d{1,5})(?:\.0*)?\s*[xX×*,]\s*(\d{1,5})(?:\.0*)?\D{0,3}", text.strip())
     return (int(match[1]), int(match[2])) if match else None
