@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -91,20 +92,27 @@ class _Front:
         self._quick = asyncio.Semaphore(QUICK_THREADS)
         self._loop.set_exception_handler(lambda loop, context: None)  # what clients do is no news
         self._tasks: set[asyncio.Task[None]] = set()
+        self._transports: weakref.WeakSet[asyncio.WriteTransport] = weakref.WeakSet()
         server = await self._loop.create_server(self._connection, sock=listener)
         self._is_ready.set()
         await self._ended.wait()
+        with contextlib.suppress(NotImplementedError):  # Windows has it otherwise
+            self._loop.remove_reader(listener)
+        await _let_pass()  # who was accepted a moment ago has a task only now
         server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # in which the loop closes the sockets
+        for transport in list(self._transports):  # those that still had something to send too
+            transport.abort()
+        await _let_pass()  # in which the sockets are closed
 
     def _connection(self) -> asyncio.StreamReaderProtocol:
         incoming = Incoming()
         incoming.on_left = self.api.someone_left
 
         def begin(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._transports.add(writer.transport)
             task = self._loop.create_task(self._speak(incoming, writer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -122,6 +130,12 @@ class _Front:
         finally:
             self.crowd.leave(speaker)
             writer.close()
+
+
+async def _let_pass() -> None:
+    """Let the loop do what it has put off: accepting and closing take it a few rounds."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 def read_api_auth(text: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import statistics
@@ -415,3 +416,20 @@ def test_leave_to_send_a_body_is_asked_of_nobody_who_is_refused_for_want_of_room
         received = answers_to(url, DRAW + b"Content-Length: 100000\r\nExpect: 100-continue\r\n\r\n")
 
     assert status_of(received) == 503
+
+
+@pytest.mark.parametrize(
+    "request_", [b"", LIST, DRAW + b"Content-Length: 9\r\n\r\n"], ids=["silent", "asked", "sends"]
+)
+def test_a_server_that_ends_leaves_no_connection_open(noise_server, request_):
+    connections = []
+    with listening(noise_server()) as url:
+        for _ in range(20):
+            one = socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=5)
+            one.sendall(request_)
+            connections.append(one)
+    gc.collect()  # an open one would be warned of here
+
+    for one in connections:
+        until_closed(one)
+        one.close()
