@@ -85,6 +85,10 @@ DRAW_THINGS = {
     "size": "512x768", "steps": 20, "strength": 1, "uc": "blurry", "hires_fix": False,
 }  # fmt: skip
 
+DRAW_THINGS_LINE = (
+    "Steps: 8, Sampler: Euler A Trailing, Guidance Scale: 4.5, Seed: 42, Size: 768x1024, Model: sd_v1.5"
+)
+
 EASY_DIFFUSION = {
     "prompt": "a cup", "negative_prompt": "blurry", "seed": 11, "num_inference_steps": 25,
     "guidance_scale": 7.5,
@@ -393,7 +397,9 @@ def test_modules_of_forge_are_named_where_one_vae_does_not_stand_for_them(tmp_pa
         {"Software": "NovelAI", "Comment": json.dumps({**NOVELAI, "request_type": "Img2ImgRequest"})},
         {"invokeai_metadata": json.dumps({**INVOKEAI_3, "generation_mode": "sdxl_inpaint"})},
         {"parameters": json.dumps({**DRAW_THINGS, "strength": 0.6})},
+        {"parameters": f"a cup\n{DRAW_THINGS_LINE}, Strength: 0.6, Seed Mode: Scale Alike"},
         {"parameters": json.dumps({**EASY_DIFFUSION, "prompt_strength": 0.8})},
+        {"invokeai_metadata": json.dumps({**INVOKEAI_3, "upscale_initial_image": {"image_name": "a.png"}})},
         {"sd-metadata": json.dumps({**INVOKEAI_2, "image": {**INVOKEAI_2["image"], "type": "img2img"}})},
         {"parameters": json.dumps({**CIVITAI, "extraMetadata": json.dumps({
             "prompt": "a cup", "seed": 1, "steps": 2, "workflowId": "img2img-hires"})})},
@@ -409,6 +415,12 @@ def test_the_mask_weight_of_an_inpainting_checkpoint_is_no_img2img(tmp_path):
     read = recorded(tmp_path, {"parameters": f"{A1111_1_10}, Conditional mask weight: 1.0"})
 
     assert (read.job.seed, list(differences(read))) == (42, ["Conditional mask weight"])
+
+
+def test_a_whole_strength_of_draw_things_is_no_img2img(tmp_path):
+    text = f"a cup\n{DRAW_THINGS_LINE}, Strength: 1.0, Seed Mode: Scale Alike"
+
+    assert sorted(differences(recorded(tmp_path, {"parameters": text}))) == ["Seed Mode", "maker"]
 
 
 def test_a_strength_of_zero_is_no_img2img(tmp_path):
@@ -522,6 +534,96 @@ def test_nodes_on_the_way_that_change_the_picture_are_named(tmp_path):
 
     assert read.job.prompt == "a cup"
     assert {"FreeU_V2", "ControlNetApply", "denoise", "batch"} <= differences(read).keys()
+
+
+def test_a_control_picture_does_not_turn_the_prompt_into_the_negative_one(tmp_path):
+    inputs = {**COMFYUI["3"]["inputs"], "positive": ["30", 0], "negative": ["30", 1]}
+    control = {"positive": ["6", 0], "negative": ["7", 0], "image": ["31", 0], "strength": 1}
+    graph = {
+        **COMFYUI,
+        "3": {**COMFYUI["3"], "inputs": inputs},
+        "30": {"class_type": "ControlNetApplyAdvanced", "inputs": control},
+    }
+
+    read = recorded(tmp_path, {"prompt": json.dumps(graph)})
+
+    assert (read.job.prompt, read.job.negative_prompt) == ("a cup", "blurry")
+    assert "ControlNetApplyAdvanced" in differences(read)
+
+
+def test_both_prompts_are_read_from_a_node_that_holds_them(tmp_path):
+    loader = {"class_type": "Efficient Loader", "inputs": {"positive": "a jug", "negative": "ugly"}}
+    inputs = {**COMFYUI["3"]["inputs"], "positive": ["30", 1], "negative": ["30", 2]}
+    graph = {**COMFYUI, "3": {**COMFYUI["3"], "inputs": inputs}, "30": loader}
+
+    job = recorded(tmp_path, {"prompt": json.dumps(graph)}).job
+
+    assert (job.prompt, job.negative_prompt) == ("a jug", "ugly")
+
+
+def test_what_a_graph_does_with_the_drawn_picture_is_named(tmp_path):
+    graph = {
+        **COMFYUI,
+        "9": {"class_type": "SaveImage", "inputs": {"images": ["41", 0]}},
+        "40": {"class_type": "FaceDetailer", "inputs": {"image": ["8", 0]}},
+        "41": {"class_type": "ImageUpscaleWithModel", "inputs": {"image": ["40", 0]}},
+        "42": {"class_type": "Image Save", "inputs": {"images": ["41", 0]}},
+        "43": {"class_type": "LoadImage", "inputs": {"image": "not on the way"}},
+    }
+
+    found = differences(recorded(tmp_path, {"prompt": json.dumps(graph)}))
+
+    assert {"FaceDetailer", "ImageUpscaleWithModel"} <= found.keys()
+    assert not {"Image Save", "SaveImage", "VAEDecode", "LoadImage", "KSampler"} & found.keys()
+
+
+def test_a_lora_that_weighs_otherwise_on_the_text_encoder_is_told(tmp_path):
+    even = {**COMFYUI["10"], "inputs": {**COMFYUI["10"]["inputs"], "strength_clip": 0.6}}
+
+    assert "LoRA" in differences(recorded(tmp_path, {"prompt": json.dumps(COMFYUI)}))
+    assert "LoRA" not in differences(recorded(tmp_path, {"prompt": json.dumps({**COMFYUI, "10": even})}))
+
+
+def test_all_texts_of_novelai_are_read_from_one_comment(tmp_path):
+    comment = {"Comment": json.dumps(NOVELAI), "Software": "NovelAI", "Source": "NovelAI Diffusion V4"}
+
+    read = recorded(tmp_path, {"parameters": json.dumps(comment)})
+
+    assert (read.job.seed, read.job.steps) == (NOVELAI["seed"], NOVELAI["steps"])
+    assert read.checkpoint == "NovelAI Diffusion V4"
+
+
+def test_the_scheme_of_fooocus_mre_is_read(tmp_path):
+    record = {
+        "prompt": "a cup", "negative_prompt": "", "real_prompt": ["a cup, cinematic"], "seed": 5, "cfg": 7.5,
+        "real_negative_prompt": ["blurry"], "base_model": "xl.safetensors", "steps": 30, "width": 1152,
+        "height": 896, "sampler": "dpmpp_2m_sde_gpu", "scheduler": "karras", "base_clip_skip": -2,
+        "l1": "None", "w1": 0.5, "l2": "offset.safetensors", "w2": 0.25, "img2img": False,
+    }  # fmt: skip
+
+    job = recorded(tmp_path, {"Comment": json.dumps(record)}).job
+
+    assert (job.prompt, job.negative_prompt, job.cfg_scale) == ("a cup, cinematic", "blurry", 7.5)
+    assert [(lora.name, lora.weight) for lora in job.loras] == [("offset", 0.25)]
+    assert job.clip_skip == 2
+    with pytest.raises(ImageError, match="img2img"):
+        recorded(tmp_path, {"Comment": json.dumps({**record, "img2img": True})})
+
+
+def test_layers_on_the_canvas_of_invokeai_are_named_where_there_are_some(tmp_path):
+    layers = {"rasterLayers": [{"id": 1}], "controlLayers": [{"id": 2}], "regionalGuidance": []}
+    texts = {"invokeai_metadata": json.dumps({**INVOKEAI_3, "canvas_v2_metadata": layers})}
+
+    found = differences(recorded(tmp_path, texts))
+
+    assert "ControlNet" in found
+    assert "Regional prompts" not in found
+
+
+def test_quotes_in_a_prompt_of_the_first_invokeai_are_quotes(tmp_path):
+    line = '"a cup \\"tall\\" [blurry]" -s 50 -S 3 -W 512 -H 768 -C 7.5 -A k_lms'
+
+    assert recorded(tmp_path, {"Dream": line}).job.prompt == 'a cup "tall"'
 
 
 def test_a_graph_that_bites_its_own_tail_ends(tmp_path):

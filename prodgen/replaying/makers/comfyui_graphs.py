@@ -28,18 +28,10 @@ _OTHER_SAMPLERS = ("SamplerCustom", "SamplerCustomAdvanced", "KSamplerSelect", "
 _PASSED = {"Reroute", "CLIPSetLastLayer", "FluxGuidance", "ConditioningZeroOut", "PrimitiveNode"}
 """Nodes on the way whose effect is read or which have none; any other is named as not repeated."""
 
-_TEXTS = (
-    "text",
-    "text_g",
-    "text_l",
-    "t5xxl",
-    "clip_l",
-    "string",
-    "value",
-    "prompt",
-    "positive",
-    "wildcard_text",
-)
+_AFTERWARDS = {"VAEDecode", "VAEDecodeTiled", "SaveImage", "PreviewImage"}
+"""Nodes behind the sampler that leave the picture as it is; any other is named as not repeated."""
+
+_TEXTS = ("text", "text_g", "text_l", "t5xxl", "clip_l", "string", "value", "prompt", "wildcard_text")
 """Inputs in which a node that encodes or gives words holds them."""
 
 _MOST_NODES = 200
@@ -93,7 +85,7 @@ class _Reading:
 
     def told(self) -> ToldSettings:
         sampler = self.only_sampler()
-        inputs = sampler["inputs"]
+        inputs = self.graph[sampler]["inputs"]
         seed = self.plain(inputs.get("seed", inputs.get("noise_seed")))
         for key, value in (
             ("Steps", self.plain(inputs.get("steps"))),
@@ -112,6 +104,7 @@ class _Reading:
         vaes = {model_name(node["inputs"].get("vae_name")) for node in self.nodes("VAELoader")}
         if len(vaes) == 1 and (name := vaes.pop()):
             self.values["VAE"] = name
+        self.note_what_follows(sampler)
         return ToldSettings(
             "ComfyUI", prompt, negative, self.values, loras=found, not_repeated=self.not_repeated
         )
@@ -119,13 +112,15 @@ class _Reading:
     def nodes(self, *kinds: str) -> list[Mapping[str, Any]]:
         return [node for node in self.graph.values() if node["class_type"] in kinds]
 
-    def only_sampler(self) -> Mapping[str, Any]:
-        """Return the one node that draws."""
-        found, others = self.nodes(*_SAMPLERS), self.nodes(*_OTHER_SAMPLERS)
+    def only_sampler(self) -> str:
+        """Return the name of the one node that draws."""
+        found = [key for key, node in self.graph.items() if node["class_type"] in _SAMPLERS]
+        others = self.nodes(*_OTHER_SAMPLERS)
         if len(found) == 1 and not others:
             return found[0]
-        kinds = sorted({node["class_type"] for node in [*found, *others]})
-        what = f"{len(found) + len(others)} samplers ({', '.join(kinds)})" if kinds else "no KSampler"
+        kinds = sorted({node["class_type"] for node in [*self.nodes(*_SAMPLERS), *others]})
+        count = len(found) + len(others)
+        what = f"{count} samplers ({', '.join(kinds)})" if count > 1 else kinds[0] if kinds else "no KSampler"
         raise ImageError(
             f"it was made by ComfyUI, by a graph with {what}; only a graph with one KSampler can be drawn by"
             " another program: open it in ComfyUI"
@@ -136,13 +131,29 @@ class _Reading:
         is_link = isinstance(link, list) and len(link) == 2 and isinstance(link[0], str | int)
         return self.graph.get(str(link[0])) if is_link and isinstance(link, list) else None
 
+    def note_what_follows(self, sampler: str) -> None:
+        """Name what is done with the picture after it was drawn, such as enlarging or drawing faces again."""
+        readers: dict[str, list[str]] = {}
+        for key, node in self.graph.items():
+            for link in node["inputs"].values():
+                if self.target(link) is not None:
+                    readers.setdefault(str(link[0]), []).append(key)
+        found, waiting = {sampler}, [sampler]
+        while waiting:
+            new = set(readers.get(waiting.pop(), ())) - found
+            found |= new
+            waiting += new
+        for kind in sorted({self.graph[key]["class_type"] for key in found - {sampler}} - _AFTERWARDS):
+            if "Save" not in kind and "Preview" not in kind:
+                self.note(kind)
+
     def plain(self, value: object) -> object:
         """Return an input's value, looked up where another node gives it."""
         for _ in range(_MOST_NODES):
             node = self.target(value)
             if node is None:
                 return value
-            names = ("seed", "noise_seed", "value", "int", "float", "number", *_TEXTS)
+            names = ("seed", "noise_seed", "value", "int", "float", "number", *_TEXTS, "positive")
             value = next((node["inputs"][name] for name in names if name in node["inputs"]), None)
         return None
 
@@ -195,12 +206,13 @@ class _Reading:
                 self.values["Distilled CFG Scale"] = words(guidance)
             if kind == "ConditioningZeroOut":
                 return ""
+            named = "negative" if what.startswith("negative") and "negative" in inputs else "positive"
+            texts = _TEXTS if self.target(inputs.get(named)) else (*_TEXTS, named)
             if said := [
-                text for x in _TEXTS if x in inputs and isinstance(text := self.plain(inputs[x]), str)
+                text for x in texts if x in inputs and isinstance(text := self.plain(inputs[x]), str)
             ]:
                 self.read_clip(inputs.get("clip"))
                 return ", ".join(dict.fromkeys(map(words, said)))
-            named = what.split()[0] if what.split()[0] in inputs else "positive"
             links = [named] if named in inputs else [x for x in inputs if x.startswith("conditioning")]
             if len(links) != 1:
                 raise ImageError(
@@ -230,7 +242,13 @@ class _Reading:
                 break
             inputs = node["inputs"]
             if "lora_name" in inputs:
-                found.append((self.plain(inputs["lora_name"]), self.plain(inputs.get("strength_model"))))
+                weight = self.plain(inputs.get("strength_model"))
+                found.append((self.plain(inputs["lora_name"]), weight))
+                if (of_clip := self.plain(inputs.get("strength_clip", weight))) != weight:
+                    self.not_repeated["LoRA"] = (
+                        f"a LoRA weighs {of_clip} on the text encoder and {weight} on the model: {weight} is"
+                        " asked for"
+                    )
             for key in ("ckpt_name", "unet_name", "model_name"):
                 if name := model_name(self.plain(inputs.get(key))):
                     self.values["Model"] = name

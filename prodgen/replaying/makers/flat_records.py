@@ -17,12 +17,14 @@ from prodgen.replaying.makers.told_settings import (
     renamed,
     words,
 )
+from prodgen.replaying.numbers_told import number_of
 
 _FOOOCUS = {
     "steps": "Steps", "guidance_scale": "CFG scale", "seed": "Seed", "sampler": "Sampler",
     "scheduler": "Schedule type", "resolution": "Size", "base_model": "Model",
     "base_model_hash": "Model hash", "vae": "VAE", "clip_skip": "Clip skip", "refiner_model": "Refiner",
-    "refiner_switch": "Refiner switch at", "version": "Version",
+    "refiner_switch": "Refiner switch at", "version": "Version", "cfg": "CFG scale",
+    "base_clip_skip": "Clip skip",
 }  # fmt: skip
 
 _RUINED_FOOOCUS = {
@@ -76,11 +78,13 @@ _ANY_PROGRAM = {
 
 
 def fooocus(texts: Mapping[str, str]) -> ToldSettings | None:
-    """Read Fooocus' own scheme: JSON in "parameters", or in EXIF's comment."""
+    """Read Fooocus' own scheme, or that of its kin MRE: JSON in "parameters", or in a comment."""
     for _, record in json_objects(texts):
         if record.get("metadata_scheme") == "fooocus" or "full_prompt" in record or "base_model" in record:
-            full = words(record.get("full_prompt")) or words(record.get("prompt"))
-            negative = words(record.get("full_negative_prompt")) or words(record.get("negative_prompt"))
+            full, negative = (
+                words(record.get(f"full_{name}") or record.get(f"real_{name}") or record.get(name))
+                for name in ("prompt", "negative_prompt")
+            )
             values = renamed(record, _FOOOCUS)
             names = {
                 "sharpness": "Sharpness", "adm_guidance": "ADM Guidance", "freeu": "FreeU",
@@ -93,18 +97,20 @@ def fooocus(texts: Mapping[str, str]) -> ToldSettings | None:
                 values,
                 loras=_fooocus_loras(record),
                 not_repeated=left_out(record, names),
-                is_over_a_picture=bool(record.get("inpaint_method")),
+                is_over_a_picture=bool(record.get("inpaint_method") or record.get("img2img")),
             )
     return None
 
 
 def _fooocus_loras(record: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return LoRAs from the list of [name, weight, hash], or from the texts "NAME : WEIGHT"."""
+    """Return LoRAs from the list of [name, weight, hash], texts "NAME : WEIGHT", or MRE's pairs l1 and w1."""
     listed = record.get("loras")
     if isinstance(listed, list):
         return loras((one[0], one[1]) for one in listed if isinstance(one, list) and len(one) > 1)
     texts = [words(value) for key, value in record.items() if key.startswith("lora_combined_")]
-    return loras((text.rpartition(" : ")[0], text.rpartition(" : ")[2]) for text in texts)
+    pairs = [(text.rpartition(" : ")[0], text.rpartition(" : ")[2]) for text in texts]
+    of_mre = [(record.get(f"l{k}"), record.get(f"w{k}")) for k in range(1, 6)]
+    return loras([*pairs, *((name, weight) for name, weight in of_mre if name != "None")])
 
 
 def ruined_fooocus(texts: Mapping[str, str]) -> ToldSettings | None:
@@ -167,7 +173,7 @@ def draw_things(texts: Mapping[str, str]) -> ToldSettings | None:
                 "upscaler": "Upscaler", "face_restoration": "Face restoration", "shift": "Shift",
             }  # fmt: skip
             rest = {key: value for key, value in record.items() if key != "shift" or value != 1}
-            strength = record.get("strength", 1)
+            strength = number_of(words(record.get("strength", 1)))
             return ToldSettings(
                 "Draw Things",
                 words(record["c"]),
@@ -175,7 +181,7 @@ def draw_things(texts: Mapping[str, str]) -> ToldSettings | None:
                 renamed(record, _DRAW_THINGS),
                 loras=loras((one.get("model") or one.get("file"), one.get("weight")) for one in pairs),
                 not_repeated=left_out(rest, names),
-                is_over_a_picture=isinstance(strength, int | float) and strength < 1,
+                is_over_a_picture=strength is not None and strength < 1,
             )
     return None
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from prodgen.dialects import infotexts
 from prodgen.errors import ImageError
 from prodgen.replaying.makers.told_settings import ToldSettings, json_object, loras, size_of
+from prodgen.replaying.numbers_told import number_of
 from prodgen.schema import Lora
 
 _ALIASES = {
@@ -50,6 +51,7 @@ def a1111_kin(texts: Mapping[str, str]) -> ToldSettings | None:
         _restore_old_second_pass(read.values, values)
         if maker == "SD.Next":
             _restore_enlargement(read.values, values)
+        strength = number_of(values.pop("Strength", "")) if maker == "Draw Things" else None
         not_repeated = _modules(values)
         return ToldSettings(
             maker,
@@ -58,7 +60,7 @@ def a1111_kin(texts: Mapping[str, str]) -> ToldSettings | None:
             values,
             loras=_weighted(read.values.get("Lora weights", "")),
             not_repeated=not_repeated,
-            is_over_a_picture="Init image hash" in values or "Init image size" in values,
+            is_over_a_picture=strength is not None and strength < 1,
             draws_like_a1111=maker not in ("Fooocus", "ComfyUI", "Draw Things"),
         )
     return None

@@ -30,7 +30,8 @@ _OLD_NAMES = {"steps": "Steps", "cfg_scale": "CFG scale", "seed": "Seed", "sampl
 _LEFT_OUT = {
     "controlnets": "ControlNet", "controlLayers": "ControlNet", "ipAdapters": "IP-Adapter",
     "t2iAdapters": "T2I-Adapter", "hrf_enabled": "Second pass", "cfg_rescale_multiplier": "CFG rescale",
-    "regions": "Regional prompts",
+    "regions": "Regional prompts", "regionalGuidance": "Regional prompts", "ref_images": "Reference pictures",
+    "referenceImages": "Reference pictures", "upscale_model": "Enlargement",
 }  # fmt: skip
 
 _SWITCH = re.compile(r"(?<!\S)-([sSWHCA])\s*([^\s\"]+)")
@@ -58,7 +59,8 @@ def _since_3(record: Mapping[str, Any]) -> ToldSettings:
         values["Clip skip"] = str(skipped + 1)  # it counts the layers that are left out, from 0
     if record.get("seamless_x") and record.get("seamless_y"):
         values["Tiling"] = "True"
-    not_repeated = left_out(record, _LEFT_OUT)
+    layers = record.get("canvas_v2_metadata")  # since version 5: what lay on the canvas, in lists
+    not_repeated = left_out({**layers, **record} if isinstance(layers, dict) else record, _LEFT_OUT)
     style = words(record.get("positive_style_prompt"))
     if style and style != words(record.get("positive_prompt")):
         not_repeated["Style prompt"] = (
@@ -74,7 +76,8 @@ def _since_3(record: Mapping[str, Any]) -> ToldSettings:
         values,
         loras=loras((one.get("model") or one.get("lora"), one.get("weight")) for one in pairs),
         not_repeated=not_repeated,
-        is_over_a_picture=mode.endswith(("img2img", "inpaint", "outpaint")) or bool(record.get("init_image")),
+        is_over_a_picture=mode.endswith(("img2img", "inpaint", "outpaint"))
+        or bool(record.get("init_image") or record.get("upscale_initial_image")),
     )
 
 
@@ -103,7 +106,7 @@ def _of_2(record: Mapping[str, Any], image: Mapping[str, Any]) -> ToldSettings:
 def _of_1(line: str) -> ToldSettings:
     quoted = re.match(r'\s*"((?:[^"\\]|\\.)*)"', line)
     switches = dict(_SWITCH.findall(line[quoted.end() if quoted else 0 :]))
-    prompt, negative = _split_negative(quoted[1] if quoted else line.partition(" -")[0])
+    prompt, negative = _split_negative(quoted[1].replace('\\"', '"') if quoted else line.partition(" -")[0])
     values = {ours: switches[theirs] for theirs, ours in _SWITCHES.items() if theirs in switches}
     if {"W", "H"} <= switches.keys():
         values["Size"] = f"{switches['W']}x{switches['H']}"

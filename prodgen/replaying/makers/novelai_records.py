@@ -29,7 +29,11 @@ _WEIGHTS = re.compile(r"[{}\[\]]|\d::")
 
 
 def novelai(texts: Mapping[str, str]) -> ToldSettings | None:
-    """Read a picture of NovelAI's."""
+    """Read a picture of NovelAI's; in EXIF the user comment holds all that stands in texts of PNG."""
+    for _, record in json_objects(texts):
+        if "Comment" in record:
+            texts = {**texts, **{key: text for key, text in record.items() if isinstance(text, str)}}
+            break
     made_there = "NovelAI" in texts.get("Software", "") + texts.get("exif.Software", "") + texts.get(
         "Title", ""
     )
