@@ -31,15 +31,17 @@ def show(picture: Path) -> None:
     """Print how PICTURE was made.
 
     Prompt, seed, recipe, server, what was measured, and whether it is marked as generated. Of a picture that
-    another program made: which one, and the settings that `prodgen replay` would draw it with.
+    another program made, or a .txt file with an infotext: which one, its settings, and what of them
+    `prodgen replay` cannot repeat.
 
     \b
         prodgen show outputs/mug-1234.png
         prodgen show from-a-friend.png
     """
-    from prodgen import files, provenance
+    from prodgen import provenance
+    from prodgen.replaying.recorded import texts_of
 
-    chunks = files.read_text(picture)
+    chunks = texts_of(picture)
     to = printer()
     if chunks and not provenance.has_story(chunks):
         _show_what_others_wrote(chunks, to)
@@ -61,6 +63,7 @@ def _show_what_others_wrote(texts: Mapping[str, str], to: Printer) -> None:
     from prodgen.errors import ImageError
     from prodgen.provenance import read_source_type
     from prodgen.replaying.makers import told_by
+    from prodgen.replaying.meanings import job_fields
 
     try:
         told = told_by(texts)
@@ -72,8 +75,10 @@ def _show_what_others_wrote(texts: Mapping[str, str], to: Printer) -> None:
         return
     loras = {lora.name: lora.weight for lora in told.loras}
     facts = {"maker": told.maker, "prompt": told.prompt, "negative_prompt": told.negative_prompt}
-    over = ["it was drawn over another picture (img2img)"] if told.is_over_a_picture else []
-    notices = [*over, *told.not_repeated.values()]
+    try:
+        notices = [*job_fields(told)[1].values()]
+    except ImageError as error:
+        notices = [str(error)]
     more = {"settings": dict(told.values), "loras": loras, "notices": notices}
     to.data({**facts, **more, "texts": dict(texts)}, indent=1)
     for name, value in {**facts, **told.values}.items():

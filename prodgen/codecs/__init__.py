@@ -6,6 +6,7 @@ Only the formats in `READABLE` are ever handed to Pillow, whatever a file's name
 """
 
 from prodgen.codecs.decoding_files import decode, from_pillow
+from prodgen.codecs.exif_texts import plain_text
 from prodgen.codecs.formats import FORMATS, MAX_PIXELS, MAX_SIDE_PX, READABLE, PillowPicture, check_size
 from prodgen.codecs.picture_texts import decode_text
 from prodgen.codecs.resampling import distance_from_formulas
@@ -25,5 +26,6 @@ __all__ = [
     "encode_matte",
     "encode_pixels",
     "from_pillow",
+    "plain_text",
     "to_pillow",
 ]

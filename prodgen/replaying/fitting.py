@@ -84,7 +84,9 @@ def fit_to_server(
         )
         changed |= {"refiner": None, "refiner_at": None}
     differences += _embeddings(recorded.infotext.get("TI hashes", ""), have)
-    changed["override_settings"] = _overrides(job.override_settings, client, differences)
+    changed["override_settings"] = _overrides(
+        job.override_settings, recorded.usual_options, client, differences
+    )
     return job.model_copy(update=changed), tuple(differences)
 
 
@@ -182,9 +184,18 @@ def _embeddings(hashes: str, have: Capabilities) -> list[Difference]:
     ]
 
 
-def _overrides(wanted: Mapping[str, Any], client: Client, differences: list[Difference]) -> dict[str, Any]:
-    """Return the settings that this server has and that differ from its present ones."""
-    if not wanted:
+def _overrides(
+    wanted: Mapping[str, Any], usual: Mapping[str, Any], client: Client, differences: list[Difference]
+) -> dict[str, Any]:
+    """Return the settings that this server has and that differ from its present ones.
+
+    Args:
+        wanted: Settings that are told; one that this server lacks is a difference.
+        usual: Settings that go without saying; one that this server lacks is none.
+        client: The server.
+        differences: Where differences are added.
+    """
+    if not (wanted or usual):
         return {}
     have = client.options() if "options" in client.capabilities.answered else {}
     differences += [
@@ -192,4 +203,5 @@ def _overrides(wanted: Mapping[str, Any], client: Client, differences: list[Diff
         for name, value in wanted.items()
         if name not in have
     ]
-    return {name: value for name, value in wanted.items() if name in have and have[name] != value}
+    both = {**usual, **wanted}
+    return {name: value for name, value in both.items() if name in have and have[name] != value}

@@ -56,6 +56,16 @@ _OPTIONS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
 }
 """Settings of the server that decide the picture, and how their values are read."""
 
+_PASSED_OVER = {
+    "Clip skip": ("CLIP_stop_at_last_layers", 1),
+    "RNG": ("randn_source", "GPU"),
+    "ENSD": ("eta_noise_seed_delta", 0),
+    "Token merging ratio": ("token_merging_ratio", 0),
+}
+"""Options that A1111 and Forge write down only where they are not as installed, and how they are then.
+
+Source: their create_infotext (modules/processing.py) and parse_generation_parameters, which fills them in."""
+
 _HANDLED_ELSEWHERE = {
     "Size", "Model", "Model hash", "VAE hash", "Lora hashes", "TI hashes", "Hashes", "Version", "Tiling",
     "Hires resize", "Batch size", "Batch pos", "User", "Civitai resources", "Civitai metadata",
@@ -112,6 +122,13 @@ def job_fields(told: ToldSettings) -> tuple[dict[str, Any], dict[str, str]]:
     if not told.draws_like_a1111:
         rest["maker"] = f"{told.maker} drew it, whose noise and weights of words are its own"
     return fields, {**dropped, **rest, **_not_repeated(values)}
+
+
+def passed_over(told: ToldSettings) -> dict[str, Any]:
+    """Return the options of the server that go without saying where a picture does not tell them."""
+    if told.maker not in ("A1111", "Forge"):
+        return {}
+    return dict(option for key, option in _PASSED_OVER.items() if key not in told.values)
 
 
 def _possible(key: str, name: str, kind: Callable[[str], Any], text: str, rest: dict[str, str]) -> Any:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from prodgen import files, provenance
+from prodgen import codecs, files, provenance
 from prodgen.dialects import infotexts
 from prodgen.errors import ImageError
 from prodgen.replaying.differences import Difference
 from prodgen.replaying.makers import ToldSettings, told_by
-from prodgen.replaying.meanings import UNSAID, job_fields
+from prodgen.replaying.meanings import UNSAID, job_fields, passed_over
 from prodgen.shots.result import KIND as SHOT_KIND
 from prodgen.text2image import KIND, Control, PictureJob, new_job
 
@@ -37,6 +37,8 @@ class RecordedJob:
     """The picture; None where only a text file with its infotext was given."""
     differences: tuple[Difference, ...] = ()
     """What no server can repeat, such as a control picture that the file does not hold."""
+    usual_options: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the server that the file passes over, because they were as they are when installed."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,7 @@ def read_recorded(path: Path) -> RecordedJob | RecordedShot:
         ImageError: If it cannot be read, or does not tell how it was made.
         SettingError: If a setting in it is out of range.
     """
-    if path.suffix.lower() == ".txt":
-        return _from_told(told_by({"parameters": _text_file(path)}), None)
-    chunks = files.read_text(path)
+    chunks = texts_of(path)
     try:
         story = provenance.read_story(chunks)
     except ImageError as error:
@@ -73,20 +73,29 @@ def read_recorded(path: Path) -> RecordedJob | RecordedShot:
     if story.get("kind") == SHOT_KIND:
         return RecordedShot(story, path)
     try:
-        return _from_told(told_by(chunks), path)
+        return _from_told(told_by(chunks), None if _is_text(path) else path)
     except ImageError as error:
         raise ImageError(f"{str(path)!r}: {error}") from error
 
 
-def _text_file(path: Path) -> str:
+def texts_of(path: Path) -> dict[str, str]:
+    """Return a picture's texts by name; a .txt file, in any usual encoding, is the text "parameters".
+
+    Raises:
+        ImageError: If the file cannot be read.
+    """
+    if not _is_text(path):
+        return files.read_text(path)
     try:
         if path.stat().st_size > MAX_TEXT_BYTES:
             raise ImageError(f"{str(path)!r} is too large to be an infotext")
-        return path.read_text("utf-8-sig")
+        return {"parameters": codecs.plain_text(path.read_bytes())}
     except OSError as error:
         raise ImageError(f"{str(path)!r} cannot be read: {files.reason_of(error)}") from error
-    except UnicodeDecodeError as error:
-        raise ImageError(f"{str(path)!r} is no UTF-8 text") from error
+
+
+def _is_text(path: Path) -> bool:
+    return path.suffix.lower() == ".txt"
 
 
 def _from_story(story: Mapping[str, Any], infotext: str, path: Path) -> RecordedJob:
@@ -152,4 +161,5 @@ def _from_told(told: ToldSettings, path: Path | None) -> RecordedJob:
         infotext=_saying_something(told.values, fields),
         path=path,
         differences=tuple(differences),
+        usual_options=passed_over(told),
     )

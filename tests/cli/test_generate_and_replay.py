@@ -210,6 +210,19 @@ def test_show_names_the_maker_of_anothers_picture_and_its_settings(tmp_path):
     assert json.loads(as_json.output)["settings"]["Seed"] == "7"
 
 
+@pytest.mark.parametrize(
+    ("more", "said"), [("Clip skip: None", "is no number"), ("Mask blur: 4", "drawn over another picture")]
+)
+def test_show_says_of_a_text_what_a_replay_would_say_before_drawing(tmp_path, more, said):
+    text = f"a dog\nSteps: 4, Sampler: Euler, CFG scale: 2, Seed: 1, Size: 64x64, {more}"
+    (tmp_path / "told.txt").write_text(text)
+
+    shown = prodgen("show", tmp_path / "told.txt").output
+    (note,) = [line for line in shown.splitlines() if line.startswith("note")]
+
+    assert said in note
+
+
 def test_show_prints_the_texts_of_a_picture_that_nobody_knows(tmp_path):
     files.save(tmp_path / "a.png", np.zeros((64, 64, 3), np.float32), text={"Notes": "a cup\x1b[2J"})
 

@@ -287,6 +287,25 @@ def test_options_that_are_set_anyway_are_not_overridden(tmp_path):
     assert job.override_settings == {"eta_noise_seed_delta": 7}
 
 
+def test_options_that_go_without_saying_are_as_installed_whatever_the_server_has_set(tmp_path):
+    client = client_of()
+    client.set_options({"CLIP_stop_at_last_layers": 2, "randn_source": "CPU"})
+
+    plain, _ = fit_to_server(told(f"a\n{LINE}, Version: v1.10.1", tmp_path), client)
+    telling, _ = fit_to_server(told(f"a\n{LINE}, Clip skip: 2, RNG: CPU", tmp_path), client)
+    of_another, _ = fit_to_server(told(f"a\n{LINE}, App: SD.Next", tmp_path), client)
+
+    assert plain.override_settings == {"CLIP_stop_at_last_layers": 1, "randn_source": "GPU"}
+    assert (telling.override_settings, of_another.override_settings) == ({}, {})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+def test_a_text_file_is_read_in_every_usual_encoding(tmp_path, encoding):
+    (tmp_path / "told.txt").write_bytes(f"a caf\u00e9\r\n{LINE}".encode(encoding))
+
+    assert read_recorded(tmp_path / "told.txt").job.prompt == "a caf\u00e9"
+
+
 def test_another_version_and_other_pixels_are_told_after_drawing(tmp_path):
     line = LINE.replace("DPM++ 2M, Schedule type: Karras", "DPM++ 2M Karras")
     infotext = f"a table\n{line}, ADetailer model: x, Version: v1.6.0"
