@@ -254,6 +254,14 @@ STRANGERS: dict[str, tuple[str, str, Answer, dict[str, Answer]]] = {
     ),
 }
 
+PROXIES_WITHOUT_A_ROUTE: dict[str, tuple[str, Answer]] = {
+    # case -> what the error names, the answer to everything
+    "Caddy, which answers 200 with nothing": ("Caddy", (200, {"server": "Caddy"}, "")),
+    "Envoy": ("Envoy", (404, {"server": "envoy"}, "")),
+    "openresty": ("nginx", page("404 Not Found", "<center>openresty/1.25</center>", 404)),
+    "Kubernetes without an ingress": ("web server", plain("default backend - 404", 404)),
+}
+
 GATES_AT_THE_DOOR: dict[str, tuple[Answer, Answer]] = {
     # case -> the answer to everything else, and to the page
     "a redirect": (page("404", "", 404), redirect("/users/sign_in")),
@@ -273,6 +281,25 @@ GATES: dict[str, tuple[str, str, Answer]] = {
         redirect("https://us.cloudflareaccess.com/cdn-cgi/access/login/sd.example?kid=secret"),
     ),
     "ngrok": ("ngrok", "ngrok-skip-browser-warning", page("x", "ERR_NGROK_6024", 511)),
+    "Cloudflare Access without a browser": (
+        "Cloudflare Access",
+        "CF-Access-Client-Id",
+        page("Error ・ Cloudflare Access", "Forbidden", 403),
+    ),
+    "a page that refreshes to a login": (
+        "login page stands before it (redirected to /login)",
+        "PRODGEN_HEADERS",
+        plain('<html><meta http-equiv="refresh" content="0; url=/login?next=secret"></html>'),
+    ),
+    "a script that leads to a login": (
+        "login page stands before it (redirected to /sso/start)",
+        "PRODGEN_HEADERS",
+        plain("<html><script>window.location.replace('/sso/start?rd=secret')</script></html>"),
+    ),
+    "a login in another language": ("login page", "PRODGEN_HEADERS", page("Connexion", "<div id=app>")),
+    "pinggy": ("pinggy", "X-Pinggy-No-Screen", page("Caution", "served by pinggy.io")),
+    "zrok": ("zrok", "skip_zrok_interstitial", page("zrok", "shared with zrok")),
+    "serveo": ("serveo", "serveo-skip-browser-warning", page("Warning", "a tunnel of Serveo")),
     "oauth2-proxy": ("login page", "PRODGEN_HEADERS", redirect("/oauth2/start?rd=%2F")),
     "a form that a script makes": (
         "login page",
@@ -291,6 +318,13 @@ TUNNELS: dict[str, tuple[str, str, str, Answer]] = {
         "HTTP ports",
         page("404", "", 404),
     ),
+    "a Dev Tunnel's warning": (
+        "https://ab-7860.euw.devtunnels.ms",
+        "Dev Tunnel",
+        "X-Tunnel-Skip-AntiPhishing-Page",
+        page("You are about to connect", ""),
+    ),
+    "a private Space": ("https://me-sd.hf.space", "Hugging Face", "Bearer hf_", page("404", "", 404)),
     "ngrok without a tunnel": ("https://x.ngrok.app", "tunnel", "again", page("x", "ERR_NGROK_3200", 404)),
     "Gradio's share link": (
         "https://ab12.gradio.live",
@@ -392,6 +426,53 @@ def test_a_password_that_a_proxy_asks_for_stays_a_matter_of_passwords(body):
 
     assert isinstance(error, BackendAuthError)
     assert "PRODGEN_AUTH" in error.remedy
+
+
+@pytest.mark.parametrize("case", PROXIES_WITHOUT_A_ROUTE)
+def test_a_proxy_that_hands_nothing_on_is_named(case):
+    name, answer = PROXIES_WITHOUT_A_ROUTE[case]
+
+    error = met(fake(answer))
+
+    assert f"{name} without a route" in error.reason
+    assert "path" in error.remedy
+
+
+@pytest.mark.parametrize("server", ["nginx", "Apache/2.4", "Caddy"])
+def test_a_refusal_by_a_proxy_is_no_missing_route(server):
+    error = met(fake(page("403 Forbidden", "", 403, server=server)))
+
+    assert isinstance(error, BackendAuthError)
+    assert "forbidden" in error.reason
+
+
+def test_an_error_that_a_proxy_hands_on_is_not_the_proxys_own():
+    error = met(fake(data({"detail": "Not Found"}, 404, server="nginx")))
+
+    assert "nginx" not in error.reason
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [page("Internal Server Error", "", 500), plain("Internal Server Error", 500)],
+    ids=["page", "text"],
+)
+@pytest.mark.parametrize(
+    "door",
+    [
+        page("Internal Server Error", "", 500),
+        page("Stable Diffusion", GRADIO),
+        page("SD.Next", GRADIO),
+        page("Forge", '<script>window.gradio_config = {"auth_required": true};</script>'),
+    ],
+)
+def test_a_failing_server_is_not_taken_for_a_page_or_an_api_switched_off(fault, door):
+    known = {"/": door, "/internal/ping": data({})}
+
+    error = met(fake(fault, known))
+
+    assert isinstance(error, BackendFaultError)
+    assert "500" in error.reason
 
 
 def test_an_error_of_a1111s_own_is_passed_on_as_it_is():

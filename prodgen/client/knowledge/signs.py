@@ -35,8 +35,8 @@ class Sign:
     """One kind of stranger: the question that shows it, and what to say then."""
 
     what: str
-    """What answers, as the subject of a sentence; {title}, {status}, {to} (where a redirect leads) and
-    {version} are put in."""
+    """What answers, as the subject of a sentence; {title}, {status}, {to} (where a redirect leads), {proxy}
+    and {version} are put in."""
     shows: Shows
     """Whether an answer proves it."""
     remedy: str
@@ -120,6 +120,11 @@ def has_just(*keys: str) -> Shows:
     )
 
 
+def sends_on_to(*parts: str) -> Shows:
+    """Return a test for a page that sends a browser on by itself, to an address that holds one of these."""
+    return lambda seen: any(part in seen.sends_on_to.lower() for part in parts)
+
+
 def asks_for_password(seen: SeenAnswer) -> bool:
     """Whether it is a web page with a field for a password."""
     return seen.asks_for_password
@@ -165,12 +170,30 @@ _IS_DEVICE = either(
     header("server", "router"),
 )
 
+_LOGIN_PATHS = ("login", "logon", "signin", "sign-in", "sign_in", "/sso", "/auth", "oauth", "openid", "saml")
+
+_LEADS_TO_LOGIN = either(leads_to(*_LOGIN_PATHS), sends_on_to(*_LOGIN_PATHS))
+
 _IS_LOGIN = either(
     asks_for_password,
     titled("log in", "login", "sign in", "sign-in", "anmelden", "authentik", "keycloak", "authelia"),
+    titled("connexion", "se connecter", "iniciar sesión", "accedi", "inloggen", "登录", "ログイン"),
 )
 
-_LOGIN_PATHS = ("login", "logon", "signin", "sign-in", "sign_in", "/sso", "/auth", "oauth", "openid", "saml")
+_WARNING_PAGES = (
+    ("ngrok", either(header("ngrok-error-code", "6024"), holds("err_ngrok_6024")),
+     "ngrok-skip-browser-warning"),
+    ("localtunnel", either(titled("tunnel website ahead"), header("x-localtunnel-status")),
+     "bypass-tunnel-reminder"),
+    ("pinggy", every(holds("<html"), holds("pinggy")), "X-Pinggy-No-Screen"),
+    ("zrok", every(holds("<html"), holds("zrok")), "skip_zrok_interstitial"),
+    ("serveo", every(holds("<html"), holds("serveo")), "serveo-skip-browser-warning"),
+    ("Dev Tunnel", every(holds("<html"), hosted_at(".devtunnels.ms")), "X-Tunnel-Skip-AntiPhishing-Page"),
+)  # fmt: skip
+"""Tunnels that show browsers a warning first: name, what shows it, and the header with which they do not.
+
+Sources: the documentation of each.
+"""
 
 GATES = (
     Sign(
@@ -189,40 +212,24 @@ GATES = (
         kind="gate",
     ),
     Sign(
-        "Cloudflare Access asks for a login before it ({to})",
-        leads_to("cloudflareaccess.com", "/cdn-cgi/access"),
+        "Cloudflare Access asks for a login before it",
+        either(leads_to("cloudflareaccess.com", "/cdn-cgi/access"), titled("cloudflare access")),
         "Make a service token there and set PRODGEN_HEADERS to its two lines, CF-Access-Client-Id: ID and "
         "CF-Access-Client-Secret: SECRET.",
         kind="gate",
     ),
-    Sign(
-        "ngrok's warning page for browsers stands before it",
-        either(header("ngrok-error-code", "6024"), holds("err_ngrok_6024")),
-        "Set PRODGEN_HEADERS='ngrok-skip-browser-warning: 1'.",
-        kind="gate",
+    *(
+        Sign(f"{name}'s warning page for browsers stands before it", shows,
+             f"Set PRODGEN_HEADERS='{skipping}: 1'.", kind="gate")
+        for name, shows, skipping in _WARNING_PAGES
     ),
-    Sign("a login page stands before it (redirected to {to})", leads_to(*_LOGIN_PATHS), LOG_IN, kind="gate"),
+    Sign("a login page stands before it (redirected to {to})", _LEADS_TO_LOGIN, LOG_IN, kind="gate"),
     Sign("a login page stands before it ({title!r})", _IS_LOGIN, LOG_IN, kind="gate"),
-    Sign(
-        "localtunnel's reminder page stands before it",
-        either(titled("tunnel website ahead"), header("x-localtunnel-status")),
-        "Set PRODGEN_HEADERS='bypass-tunnel-reminder: 1'.",
-        kind="gate",
-    ),
-)
+)  # fmt: skip
 """What asks who we are before it lets anybody through, and what is no computer for pictures at all.
 
-Sources: developers.cloudflare.com (the header cf-mitigated of challenges, service tokens of Access),
-ngrok.com (ERR_NGROK_6024 and its header).
+Source: developers.cloudflare.com (the header cf-mitigated of challenges, service tokens of Access).
 """
-
-_PROXIES = (
-    ("nginx", either(header("server", "nginx"), header("server", "openresty"), holds("<center>nginx"))),
-    ("Caddy", header("server", "caddy")),
-    ("Apache", header("server", "apache")),
-    ("Envoy", header("server", "envoy")),
-)
-"""Name of each proxy, and what shows it in an answer that it gives on its own."""
 
 TUNNELS = (
     Sign(
@@ -230,6 +237,12 @@ TUNNELS = (
         every(hosted_at(".proxy.runpod.net"), status(404)),
         "See that the pod runs and has finished starting, that the port in the address is among its HTTP "
         "ports, and that the web UI listens on all addresses (--listen).",
+        kind="tunnel",
+    ),
+    Sign(
+        "Hugging Face answers in place of the Space ({status})",
+        every(hosted_at(".hf.space"), status(404)),
+        "See that the Space of that name runs; a private one wants PRODGEN_AUTH='Bearer hf_...'.",
         kind="tunnel",
     ),
     Sign(
@@ -295,7 +308,7 @@ PROGRAMS = (
          "It names no samplers: wait until it has loaded a model; its console says more.",
          "/sdapi/v1/version"),
     Sign("SD.Next without its API", titled("sd.next"), "Wait until it has started; its console says more.",
-         PAGE),
+         PAGE, first=_API_MISSING),
     Sign("Forge with its API switched off",
          every(_IS_GRADIO, holds("extensions-builtin/sd_forge", "modules_forge")), API_OFF, PAGE,
          first=_API_MISSING),
@@ -306,9 +319,10 @@ PROGRAMS = (
     Sign("a Gradio page that asks for a login",
          every(_IS_GRADIO, holds('"auth_required":true', '"auth_required": true')),
          f"If it is A1111's: {API_OFF} The API's password is that of --api-auth, not of --gradio-auth.",
-         PAGE),
+         PAGE, first=_API_MISSING),
     Sign("a Gradio page ({title!r})", _IS_GRADIO,
-         f"If it is A1111's or Forge's: {API_OFF} prodgen speaks to no other Gradio page.", PAGE),
+         f"If it is A1111's or Forge's: {API_OFF} prodgen speaks to no other Gradio page.", PAGE,
+         first=_API_MISSING),
 )  # fmt: skip
 """Programs, by what their own routes answer.
 
@@ -318,12 +332,30 @@ and routes/query.py, stable-diffusion.cpp examples/server, koboldcpp.py (/api/ex
 (/internal/ping). LM Studio answers every path that it lacks with 200 and this error.
 """
 
-_WELCOMES = ("welcome to nginx", "caddy works", "apache2 ")
-"""Titles of the first pages of `_PROXIES` that hand on nothing yet."""
+_WEB_SERVERS = ("nginx", "Caddy", "Apache", "Envoy")
+"""Those of the proxies that `SeenAnswer.proxy` knows that answer by themselves where they have no route."""
+
+
+def _is_no_refusal(seen: SeenAnswer) -> bool:
+    """Whether the answer says what is there: a refusal and a failure (500 and above) do not."""
+    return seen.status < 500 and seen.status not in (401, 403)
+
+
+def _has_no_route(seen: SeenAnswer) -> bool:
+    """Whether a web server answers with a page of its own: not found, nothing at all, or its welcome."""
+    is_own = seen.proxy in _WEB_SERVERS and seen.json is None
+    # Caddy without a route answers 200 with nothing.
+    return (is_own and (seen.status == 404 or not seen.text)) or _IS_WELCOME(seen)
+
+
+_IS_WELCOME = either(
+    titled("welcome to nginx", "caddy works", "apache2 "), says_only("default backend - 404")
+)
+"""First pages of web servers that hand on nothing yet, and what Kubernetes answers for them."""
 
 _LEFT = (
     Sign("JupyterLab or a notebook", either(titled("jupyter"), leads_to("/lab", "/tree")), WRONG_PLACE, PAGE),
-    Sign("a login page (redirected to {to})", leads_to(*_LOGIN_PATHS), LOG_IN, PAGE, kind="gate"),
+    Sign("a login page (redirected to {to})", _LEADS_TO_LOGIN, LOG_IN, PAGE, kind="gate"),
     Sign("a login page ({title!r})", _IS_LOGIN, LOG_IN, PAGE, kind="gate"),
     Sign("an API like OpenAI's", either(says("list", "object"), has("error", "type")), OTHER_API,
          "/v1/models"),
@@ -333,12 +365,9 @@ _LEFT = (
          WRONG_PLACE, "/openapi.json"),
     Sign("Traefik (or another program written in Go) without a route to the web UI",
          says_only("404 page not found"), ROUTE_IT),
-    *(
-        Sign(f"{name} without a route to the web UI", either(every(status(403, 404), shows), titled(welcome)),
-             ROUTE_IT, PAGE)
-        for (name, shows), welcome in zip(_PROXIES, _WELCOMES, strict=False)
-    ),
-    Sign("a web page ({title!r})", titled(""), WRONG_PLACE, PAGE, first=other_status(401, 403)),
+    Sign("{proxy} without a route to the web UI", _has_no_route, ROUTE_IT, PAGE,
+         first=_is_no_refusal),
+    Sign("a web page ({title!r})", titled(""), WRONG_PLACE, PAGE, first=_is_no_refusal),
 )  # fmt: skip
 
 PAGES = (replace(GATES[0], path=PAGE), *_LEFT)

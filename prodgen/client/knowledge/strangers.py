@@ -131,7 +131,8 @@ def _told(sign: Sign, seen: SeenAnswer) -> Stranger:
     what = sign.what.format(
         title=seen.title or str(seen.at("info", "title") or "untitled"),
         status=seen.status,
-        to=seen.location,
+        to=seen.location or seen.sends_on_to,
+        proxy=seen.proxy or "a web server",
         version=f" {version}" if isinstance(version, str) else "",
     )
     return Stranger(what, sign.remedy, sign.kind)

@@ -11,9 +11,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from prodgen.client.reaching.decoding import decode_json
+from prodgen.client.reaching.gateways import product_of
 
 MOST_BYTES = 1 << 20
 """Most bytes of an answer that are looked at; a title or a version stands in the first few thousand."""
+
+_SENDS_ON = re.compile(
+    r"""<meta[^>]+http-equiv\s*=\s*["']?refresh[^>]+url\s*=\s*["']?([^"'\s>]+)"""
+    r"""|\blocation(?:\.href)?\s*(?:=|\.(?:replace|assign)\()\s*["']([^"']+)""",
+    re.IGNORECASE,
+)
+"""A refresh in a page's head, or a script that sets the browser's address."""
 
 LONGEST_TITLE = 60
 """Characters of a page's title that a sentence repeats."""
@@ -57,6 +65,17 @@ class SeenAnswer:
         """The title of a web page, in one line; "" if it has none or is no page."""
         found = re.search(r"<title[^>]*>(.*?)</title>", self.text, re.IGNORECASE | re.DOTALL)
         return " ".join(html.unescape(found.group(1)).split())[:LONGEST_TITLE] if found else ""
+
+    @property
+    def proxy(self) -> str:
+        """Name of the proxy or web server that shows in the answer; "" if none does."""
+        return product_of(self.url, self.headers, self.body)[0]
+
+    @property
+    def sends_on_to(self) -> str:
+        """Where a page without a redirect sends a browser on, by a refresh or a script; "" if nowhere."""
+        found = _SENDS_ON.search(self.text)
+        return (found.group(1) or found.group(2)).partition("?")[0] if found else ""
 
     @property
     def asks_for_password(self) -> bool:
