@@ -25,7 +25,7 @@ def number_of(text: str) -> float | None:
 
 def whole_number_of(text: str) -> int | None:
     """Return the whole number that a text is, exactly however long, such as a seed; "20.0" is 20."""
-    if number_of(text) is None or "%" in text:
+    if number_of(text) is None:
         return None
     with suppress(InvalidOperation):
         number = Decimal(text.strip().replace(",", "."))

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from prodgen import codecs
+from prodgen.codecs.exif_texts import comment_text
 from prodgen.errors import ImageError
 
 WORDS = "a red mug, café\nNegative prompt: bad\nSteps: 20, Sampler: Euler a, Seed: 1, Size: 512x512"
@@ -198,3 +199,10 @@ def test_a_picture_without_any_text_has_none():
     PICTURE.save(buffer, "PNG")
 
     assert codecs.decode_text(buffer.getvalue()) == {}
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"), [(b"ab\0", "ab"), (b"ab\0cd\0e", "ab\0cd\0e"), (b"ASCII", "ASCII"), (b"", "")]
+)
+def test_short_and_odd_comments_are_taken_as_they_are(raw, words):
+    assert comment_text(raw) == words

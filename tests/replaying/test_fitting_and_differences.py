@@ -59,17 +59,16 @@ def test_a_checkpoint_that_is_missing_is_named_once_and_not_by_its_hash_again(tm
     assert [x.what for x in made.differences if x.what.startswith("Model")] == ["Model"]
 
 
-def client_of_before_1_9() -> Client:
-    """A server as A1111 was before 1.9: schedules have no list, samplers have them in their names."""
+def client_that_lists(*samplers: str, schedulers: bool = False) -> Client:
+    """A server with these samplers; before 1.9 A1111 listed no schedules, and had them in samplers' names."""
     inner = ApiTransport(ApiServer(IblEngine(checkpoints=("dream",))))
 
     class Old(httpx.BaseTransport):
         def handle_request(self, request: httpx.Request) -> httpx.Response:
-            if request.url.path.endswith("/schedulers"):
+            if request.url.path.endswith("/schedulers") and not schedulers:
                 return httpx.Response(404, json={"detail": "Not Found"})
             if request.url.path.endswith("/samplers"):
-                names = ("Euler", "DPM++ 2M", "DPM++ 2M Karras")
-                return httpx.Response(200, json=[{"name": x, "aliases": [], "options": {}} for x in names])
+                return httpx.Response(200, json=[{"name": x, "aliases": [], "options": {}} for x in samplers])
             return inner.handle_request(request)
 
     return Client("http://server", transport=Old())
@@ -91,10 +90,36 @@ def test_servers_with_the_schedule_in_the_samplers_name_are_asked_by_that_name(
 ):
     (tmp_path / "told.txt").write_text(f"a\n{LINE.replace('Sampler: Euler', f'Sampler: {told}')}")
 
-    job, changed = fit_to_server(read_recorded(tmp_path / "told.txt"), client_of_before_1_9())
+    server = client_that_lists("Euler", "DPM++ 2M", "DPM++ 2M Karras")
+
+    job, changed = fit_to_server(read_recorded(tmp_path / "told.txt"), server)
 
     assert (job.sampler_name, job.scheduler) == (asked_for, None)
     assert [x.what for x in changed] == said
+
+
+def test_the_second_pass_of_such_a_server_is_asked_by_that_name_too(tmp_path):
+    line = LINE.replace("Euler", "DPM++ 2M")
+    (tmp_path / "told.txt").write_text(
+        f"a\n{line}, Hires upscale: 2, Denoising strength: 0.4, Hires schedule type: Karras"
+    )
+
+    server = client_that_lists("DPM++ 2M", "DPM++ 2M Karras")
+    job, _ = fit_to_server(read_recorded(tmp_path / "told.txt"), server)
+
+    assert (job.sampler_name, job.hires_sampler, job.hires_scheduler) == ("DPM++ 2M", "DPM++ 2M Karras", None)
+
+
+@pytest.mark.parametrize(
+    ("samplers", "schedulers"), [(["DPM++ 2M", "DPM++ 2M Karras"], True), (["DPM++ 2M"], False)]
+)
+def test_other_servers_get_sampler_and_schedule_apart(tmp_path, samplers, schedulers):
+    (tmp_path / "told.txt").write_text(f"a\n{LINE.replace('Euler', 'DPM++ 2M Karras')}")
+
+    server = client_that_lists(*samplers, schedulers=schedulers)
+    job, changed = fit_to_server(read_recorded(tmp_path / "told.txt"), server)
+
+    assert (job.sampler_name, job.scheduler, changed) == ("DPM++ 2M", "Karras", ())
 
 
 @pytest.mark.parametrize(("change", "is_excused"), [(0.002, True), (0.3, False)])

@@ -471,6 +471,13 @@ def test_the_last_line_that_begins_with_the_steps_is_the_one(tmp_path):
     assert job.prompt.startswith("Steps: 3, Seed: 9\nin a garden\na cup")
 
 
+def test_names_of_sd_next_for_what_a1111_has_too_are_understood(tmp_path):
+    read = recorded(tmp_path, {"parameters": f"{SD_NEXT}, Sampler eta delta: 31337, HiRes mode: 1"})
+
+    assert read.job.override_settings == {"eta_noise_seed_delta": 31337}
+    assert "HiRes mode" not in differences(read)
+
+
 def test_an_enlargement_of_sd_next_without_a_second_drawing_is_no_second_pass(tmp_path):
     read = recorded(
         tmp_path, {"parameters": f"{SD_NEXT}, Refine: True, Hires upscaler: ESRGAN, Hires scale: 2"}
@@ -582,6 +589,22 @@ def test_a_lora_that_weighs_otherwise_on_the_text_encoder_is_told(tmp_path):
 
     assert "LoRA" in differences(recorded(tmp_path, {"prompt": json.dumps(COMFYUI)}))
     assert "LoRA" not in differences(recorded(tmp_path, {"prompt": json.dumps({**COMFYUI, "10": even})}))
+
+
+def test_words_are_read_from_a_node_that_only_holds_them(tmp_path):
+    graph = {**COMFYUI, "21": {"class_type": "easy positive", "inputs": {"positive": "a jug"}}}
+
+    assert recorded(tmp_path, {"prompt": json.dumps(graph)}).job.prompt == "a jug"
+
+
+def test_a_bare_comment_of_novelai_is_known_by_its_kind_of_request(tmp_path):
+    comment = {"prompt": "a cup", "uc": "", "scale": 5, "steps": 28, "seed": 1, "sampler": "k_euler"}
+    more = {"request_type": "PromptGenerateRequest", "noise_schedule": "native"}
+
+    read = recorded(tmp_path, {"Comment": json.dumps({**comment, **more})})
+
+    assert "NovelAI" in differences(read)["maker"]
+    assert read.job.scheduler is None
 
 
 def test_all_texts_of_novelai_are_read_from_one_comment(tmp_path):

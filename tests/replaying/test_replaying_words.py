@@ -289,13 +289,16 @@ def test_options_that_are_set_anyway_are_not_overridden(tmp_path):
 
 def test_options_that_go_without_saying_are_as_installed_whatever_the_server_has_set(tmp_path):
     client = client_of()
-    client.set_options({"CLIP_stop_at_last_layers": 2, "randn_source": "CPU"})
+    set_here = {"CLIP_stop_at_last_layers": 2, "randn_source": "CPU", "eta_noise_seed_delta": 31337}
+    client.set_options({**set_here, "token_merging_ratio": 0.5})
+    usual = {"CLIP_stop_at_last_layers": 1, "randn_source": "GPU", "eta_noise_seed_delta": 0}
+    words = "Clip skip: 2, RNG: CPU, ENSD: 31337, Token merging ratio: 0.5"
 
     plain, _ = fit_to_server(told(f"a\n{LINE}, Version: v1.10.1", tmp_path), client)
-    telling, _ = fit_to_server(told(f"a\n{LINE}, Clip skip: 2, RNG: CPU", tmp_path), client)
+    telling, _ = fit_to_server(told(f"a\n{LINE}, {words}", tmp_path), client)
     of_another, _ = fit_to_server(told(f"a\n{LINE}, App: SD.Next", tmp_path), client)
 
-    assert plain.override_settings == {"CLIP_stop_at_last_layers": 1, "randn_source": "GPU"}
+    assert plain.override_settings == {**usual, "token_merging_ratio": 0}
     assert (telling.override_settings, of_another.override_settings) == ({}, {})
 
 

@@ -20,14 +20,15 @@ _ALIASES = {
     "Variation strength": "Variation seed strength", "Sampler sigma": "Schedule type",
     "Scheduler": "Schedule type", "Refiner start": "Refiner switch at", "Guidance": "Distilled CFG Scale",
     "Guidance Scale": "CFG scale", "Sampling method": "Sampler", "CFG Scale": "CFG scale",
-    "Clip Skip": "Clip skip",
+    "Clip Skip": "Clip skip", "Sampler eta delta": "ENSD",
 }  # fmt: skip
 """Keys of SD.Next, Fooocus, stable-diffusion.cpp and of some sites, and what A1111 calls the same."""
 
 _WORDLESS = {
     "Operations", "Pipeline", "Parser", "Backend", "App", "Index", "Batch", "Refine", "Styles",
     "Performance", "Raw prompt", "Raw negative prompt", "Lora weights", "Refiner hash", "First pass size",
-    "Hires size", "Original prompt", "Original negative", "Sampler type", "Scheduler class",
+    "Hires size", "HiRes mode", "Hires force", "Original prompt", "Original negative", "Sampler type",
+    "Scheduler class",
 }  # fmt: skip
 """Keys that say nothing which the others do not say, or which were put into effect in the prompt already."""
 
