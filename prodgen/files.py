@@ -34,6 +34,9 @@ PictureSource = (
 MAX_FILE_BYTES = 1280 * 1024 * 1024
 """Largest file read."""
 
+MAX_TEXT_BYTES = 1 << 20
+"""Largest text file read in place of a picture; real infotexts have a few thousand characters."""
+
 UNFINISHED = ".part"
 """Ending of a file that is being written, or was when the power went."""
 
@@ -156,10 +159,22 @@ def _is_folder_gone() -> bool:
 def read_text(path: str | Path) -> dict[str, str]:
     """Texts in a picture file by name; see `codecs.decode_text`.
 
+    A .txt file stands for a picture that has its words, in any usual encoding, as the text "parameters".
+
     Raises:
         ImageError: If it is missing, unreadable, no picture, broken, animated or too large.
     """
-    return codecs.decode_text(_read(Path(path)), name=repr(str(path)))
+    content = _read(Path(path))
+    if not is_text(Path(path)):
+        return codecs.decode_text(content, name=repr(str(path)))
+    if len(content) > MAX_TEXT_BYTES:
+        raise ImageError(f"{str(path)!r} is too large to be an infotext")
+    return {"parameters": codecs.plain_text(content)}
+
+
+def is_text(path: Path) -> bool:
+    """Whether a file is a text in place of a picture, by its name."""
+    return path.suffix.lower() == ".txt"
 
 
 def format_of(path: Path) -> str:

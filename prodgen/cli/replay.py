@@ -42,12 +42,14 @@ def replay(
         prodgen replay from-a-friend.png --backend http://127.0.0.1:7860 -o mine.png
         prodgen replay mug-sunset.png --photo mug.jpg
     """
+    from prodgen import files
     from prodgen.cli.progress_bar import progress_bar
     from prodgen.replaying import replay as make_once_more
     from prodgen.shots import Result
 
     to = printer()
-    ending = ".png" if picture.suffix.lower() == ".txt" else picture.suffix
+    is_text = files.is_text(picture)
+    ending = ".png" if is_text else picture.suffix
     with progress_bar(["picture"], quiet=to.hides_progress) as report:
         made = make_once_more(
             picture,
@@ -69,5 +71,4 @@ def replay(
     for difference in made.differences:
         to.fact("differs", difference)
     if not made.differences:
-        is_text = picture.suffix.lower() == ".txt"
         to.fact("same", "in all that is told" if is_text else "to the bit")

@@ -38,10 +38,9 @@ def show(picture: Path) -> None:
         prodgen show outputs/mug-1234.png
         prodgen show from-a-friend.png
     """
-    from prodgen import provenance
-    from prodgen.replaying.recorded import texts_of
+    from prodgen import files, provenance
 
-    chunks = texts_of(picture)
+    chunks = files.read_text(picture)
     to = printer()
     if chunks and not provenance.has_story(chunks):
         _show_what_others_wrote(chunks, to)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from prodgen import codecs, files, provenance
+from prodgen import files, provenance
 from prodgen.dialects import infotexts
 from prodgen.errors import ImageError
 from prodgen.replaying.differences import Difference
@@ -18,9 +18,6 @@ from prodgen.replaying.makers import ToldSettings, told_by
 from prodgen.replaying.meanings import UNSAID, job_fields, passed_over
 from prodgen.shots.result import KIND as SHOT_KIND
 from prodgen.text2image import KIND, Control, PictureJob, new_job
-
-MAX_TEXT_BYTES = 1 << 20
-"""Largest text file read as an infotext; real ones have a few thousand characters."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def read_recorded(path: Path) -> RecordedJob | RecordedShot:
         ImageError: If it cannot be read, or does not tell how it was made.
         SettingError: If a setting in it is out of range.
     """
-    chunks = texts_of(path)
+    chunks = files.read_text(path)
     try:
         story = provenance.read_story(chunks)
     except ImageError as error:
@@ -73,29 +70,9 @@ def read_recorded(path: Path) -> RecordedJob | RecordedShot:
     if story.get("kind") == SHOT_KIND:
         return RecordedShot(story, path)
     try:
-        return _from_told(told_by(chunks), None if _is_text(path) else path)
+        return _from_told(told_by(chunks), None if files.is_text(path) else path)
     except ImageError as error:
         raise ImageError(f"{str(path)!r}: {error}") from error
-
-
-def texts_of(path: Path) -> dict[str, str]:
-    """Return a picture's texts by name; a .txt file, in any usual encoding, is the text "parameters".
-
-    Raises:
-        ImageError: If the file cannot be read.
-    """
-    if not _is_text(path):
-        return files.read_text(path)
-    try:
-        if path.stat().st_size > MAX_TEXT_BYTES:
-            raise ImageError(f"{str(path)!r} is too large to be an infotext")
-        return {"parameters": codecs.plain_text(path.read_bytes())}
-    except OSError as error:
-        raise ImageError(f"{str(path)!r} cannot be read: {files.reason_of(error)}") from error
-
-
-def _is_text(path: Path) -> bool:
-    return path.suffix.lower() == ".txt"
 
 
 def _from_story(story: Mapping[str, Any], infotext: str, path: Path) -> RecordedJob:

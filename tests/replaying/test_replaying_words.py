@@ -309,6 +309,13 @@ def test_a_text_file_is_read_in_every_usual_encoding(tmp_path, encoding):
     assert read_recorded(tmp_path / "told.txt").job.prompt == "a caf\u00e9"
 
 
+def test_a_text_file_that_is_no_infotext_is_refused_by_its_size(tmp_path):
+    (tmp_path / "told.txt").write_bytes(b"a " * (1 << 19) + b"b")
+
+    with pytest.raises(ImageError, match="too large to be an infotext"):
+        read_recorded(tmp_path / "told.txt")
+
+
 def test_another_version_and_other_pixels_are_told_after_drawing(tmp_path):
     line = LINE.replace("DPM++ 2M, Schedule type: Karras", "DPM++ 2M Karras")
     infotext = f"a table\n{line}, ADetailer model: x, Version: v1.6.0"
