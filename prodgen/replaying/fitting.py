@@ -73,11 +73,15 @@ def fit_to_server(
             kind = name.removesuffix("_name").replace("_", " ")
             changed[name] = _named(kind, value, known, differences, nothing=_REPLACED_BY[name])
     if job.vae is not None and have.answered & {"vaes", "modules"}:
-        known = ("Automatic", "None", *have.vaes)
-        found = have.find_vae(job.vae)
-        changed["vae"] = found or _named("vae", job.vae, known, differences, nothing=_REPLACED_BY["vae"])
+        found = job.vae if job.vae in ("Automatic", "None") else have.find_vae(job.vae)
+        changed["vae"] = found or _named("vae", job.vae, have.vaes, differences, nothing=_REPLACED_BY["vae"])
     if "loras" in have.answered:
         changed["loras"] = tuple(_loras(job.loras, have, differences))
+    second = job.hires_checkpoint
+    if second not in (None, "Use same checkpoint") and have.find_checkpoint(second) is None:
+        said = f"hires checkpoint {second!r} is not here; that of the first pass is used"
+        differences.append(Difference("Hires checkpoint", said))
+        changed["hires_checkpoint"] = None
     if job.refiner is not None and have.find_checkpoint(job.refiner) is None:
         differences.append(
             Difference("Refiner", f"refiner {job.refiner!r} is not here: the picture is drawn without")
@@ -134,11 +138,13 @@ def _checkpoint(recorded: RecordedJob, have: Capabilities, differences: list[Dif
             )
     if same is None:
         known = [x.model_name for x in have.checkpoints]
-        nearest = UnknownNameError("checkpoint", name or "", known).nearest
+        alike = [x.model_name for x in have.checkpoints if name and x.is_called(name)]
+        nearest = alike or UnknownNameError("checkpoint", name or "", known).nearest
         used = nearest[0] if nearest else (have.checkpoint or known[0])
-        which = "the nearest by name" if nearest else "the server's own"
-        shown = f"{name or 'of that hash'!r}" + (f" ({digest})" if digest else "")
-        differences.append(Difference("Model", f"checkpoint {shown} is not here; {which}, {used!r}, is used"))
+        which = "the first" if alike else "the nearest by name" if nearest else "the server's own"
+        shown = " ".join([*([repr(name)] if name else []), *([f"({digest})"] if digest else [])])
+        found = f"may be any of {len(alike)} here" if alike else "is not here"
+        differences.append(Difference("Model", f"checkpoint {shown} {found}; {which}, {used!r}, is used"))
         same = have.find_checkpoint(used)
     configured = have.find_checkpoint(have.checkpoint or "")
     return None if same is None or same is configured else same.title

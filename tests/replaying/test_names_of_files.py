@@ -65,6 +65,44 @@ def test_a_hash_goes_before_a_name(tmp_path):
     assert (job.checkpoint, changed) == (ANOTHER.title, ())
 
 
+def test_a_name_that_two_files_have_is_told_for_what_it_is(tmp_path):
+    there = Checkpoint(title="3D/mistoon_v20.ckpt", model_name="3D_mistoon_v20")
+    server = Elsewhere(checkpoints=(ANOTHER, IN_A_FOLDER, there), checkpoint=ANOTHER.title)
+
+    job, changed = fit_to_server(told(f"a\n{LINE}, Model: mistoon_v20", tmp_path), server)
+
+    assert job.checkpoint == IN_A_FOLDER.title
+    assert "'mistoon_v20' may be any of 2 here; the first, '2D_mistoon_v20', is used" in changed[0].words
+
+
+@pytest.mark.parametrize(
+    ("name", "asked_for", "said"),
+    [
+        ("mistoon_v20", "mistoon_v20", []),
+        ("gone", None, ["Hires checkpoint"]),
+        ("Use same checkpoint", "Use same checkpoint", []),
+    ],
+)
+def test_a_checkpoint_of_the_second_pass_that_is_missing_is_a_difference(tmp_path, name, asked_for, said):
+    line = f"{LINE}, Hires upscale: 2, Denoising strength: 0.5, Hires checkpoint: {name}"
+    server = Elsewhere(checkpoints=(ANOTHER, IN_A_FOLDER), checkpoint=ANOTHER.title)
+
+    job, changed = fit_to_server(told(f"a\n{line}", tmp_path), server)
+
+    assert (job.hires_checkpoint, [x.what for x in changed]) == (asked_for, said)
+
+
+def test_a_vae_that_is_missing_is_told_with_the_nearest_file(tmp_path):
+    have = Elsewhere().capabilities
+    server = Elsewhere(vaes=("vae-ft.pt",), answered=have.answered | {"vaes"})
+
+    missing = fit_to_server(told(f"a\n{LINE}, VAE: nothere", tmp_path), server)
+    none = fit_to_server(told(f"a\n{LINE}, VAE: None", tmp_path), server)
+
+    assert [x.words for x in missing[1]] == ["vae 'nothere' is not here; the server's own is used"]
+    assert (none[0].vae, none[1]) == ("None", ())
+
+
 def test_a_placeholder_in_place_of_a_hash_is_none(tmp_path):
     first = Checkpoint(title="a.safetensors", model_name="a", hash="8888888888", sha256="8" * 64)
     second = Checkpoint(title="b.safetensors", model_name="b", hash="8888888888", sha256="8" * 64)
