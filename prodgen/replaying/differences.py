@@ -53,7 +53,7 @@ def infotext_differences(
         if after
         and key not in passed_over
         and not _is_same_value(key, value, after.get(key))
-        and not key.startswith(("Hires resize", "Hires upscale", "ADetailer "))
+        and not key.startswith(("Hires resize", "Hires upscale", "ADetailer ", "Embeddings"))
     ]
 
 

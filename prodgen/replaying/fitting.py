@@ -87,7 +87,7 @@ def fit_to_server(
             Difference("Refiner", f"refiner {job.refiner!r} is not here: the picture is drawn without")
         )
         changed |= {"refiner": None, "refiner_at": None}
-    differences += _embeddings(recorded.infotext.get("TI hashes", ""), have)
+    differences += _embeddings(recorded.infotext, have)
     changed["override_settings"] = _overrides(
         job.override_settings, recorded.usual_options, client, differences
     )
@@ -177,9 +177,11 @@ def _named(
     return None
 
 
-def _embeddings(hashes: str, have: Capabilities) -> list[Difference]:
+def _embeddings(infotext: Mapping[str, str], have: Capabilities) -> list[Difference]:
     """Name the textual inversions that are missing; their names are then read as plain words."""
-    names = [item.rpartition(":")[0].strip() for item in hashes.split(",") if ":" in item]
+    hashes, plain = infotext.get("TI hashes", "").split(","), infotext.get("Embeddings", "").split(",")
+    names = [item.rpartition(":")[0].strip() for item in hashes if ":" in item]
+    names += [item.strip() for item in plain if item.strip()]
     missing = [
         name
         for name in names

@@ -67,8 +67,8 @@ _PASSED_OVER = {
 Source: their create_infotext (modules/processing.py) and parse_generation_parameters, which fills them in."""
 
 _HANDLED_ELSEWHERE = {
-    "Size", "Model", "Model hash", "VAE hash", "Lora hashes", "TI hashes", "Hashes", "Version", "Tiling",
-    "Hires resize", "Batch size", "Batch pos", "User", "Civitai resources", "Civitai metadata",
+    "Size", "Model", "Model hash", "VAE hash", "Lora hashes", "TI hashes", "Embeddings", "Hashes", "Version",
+    "Tiling", "Hires resize", "Batch size", "Batch pos", "User", "Civitai resources", "Civitai metadata",
     "Created Date", "Scene", "Floor", "Unknown words", "Default scene", "VAE encoder",
 }  # fmt: skip
 

@@ -472,10 +472,13 @@ def test_the_last_line_that_begins_with_the_steps_is_the_one(tmp_path):
 
 
 def test_names_of_sd_next_for_what_a1111_has_too_are_understood(tmp_path):
-    read = recorded(tmp_path, {"parameters": f"{SD_NEXT}, Sampler eta delta: 31337, HiRes mode: 1"})
+    read = recorded(
+        tmp_path, {"parameters": f"{SD_NEXT}, Sampler eta delta: 31337, HiRes mode: 1, Embeddings: bad"}
+    )
 
     assert read.job.override_settings == {"eta_noise_seed_delta": 31337}
-    assert "HiRes mode" not in differences(read)
+    assert not {"HiRes mode", "Embeddings"} & differences(read).keys()
+    assert "embedding 'bad' is not here" in " ".join(x.words for x in fit_to_server(read, client())[1])
 
 
 def test_an_enlargement_of_sd_next_without_a_second_drawing_is_no_second_pass(tmp_path):
