@@ -13,7 +13,7 @@ from typing import Any
 from prodgen.client import Extension, Memory
 from prodgen.dialects import A1111
 from prodgen.doctor.listed_things import ListedKind, listed
-from prodgen.errors import ProdgenError
+from prodgen.errors import BackendError, ProdgenError
 from prodgen.schema import Capabilities, ProofKind
 
 
@@ -118,7 +118,8 @@ class SetupFacts:
     """Name and version of the program, where it says so beside the API that it imitates; "" elsewhere."""
     capabilities: Capabilities | None = None
     options: Mapping[str, Any] | None = None
-    options_error: str = ""
+    options_error: BackendError | None = None
+    """Why the options cannot be read; None if they can."""
     extensions: tuple[Extension, ...] | None = None
     controlnet_models: tuple[str, ...] = ()
     memory: Memory | None = None

@@ -151,11 +151,11 @@ def _ask(client: Client, facts: SetupFacts) -> SetupFacts:
     started = time.monotonic()
     client.service.samplers()
     took = time.monotonic() - started
-    known, options_error = None, ""
+    known, options_error = None, None
     try:
         known = client.options()
     except BackendError as error:
-        options_error = error.reason
+        options_error = error
     return replace(
         facts,
         answered_in_s=took,

@@ -16,6 +16,7 @@ from prodgen.errors import (
     BackendBusyError,
     BackendCertificateError,
     BackendError,
+    BackendFaultError,
     BackendTimeoutError,
     NotABackendError,
     ProdgenError,
@@ -56,7 +57,7 @@ def reachable(facts: SetupFacts) -> Finding:
 def _remedy(error: ProdgenError) -> str:
     if isinstance(error, BackendError) and error.remedy != type(error).remedy:
         # Whoever raised it knew more than its kind says.
-        return _as_advice(error.remedy)
+        return advice(error)
     match error:
         case BackendAuthError():
             if os.environ.get(AUTH_VARIABLE):
@@ -71,12 +72,13 @@ def _remedy(error: ProdgenError) -> str:
                 "correct the address, or start the web UI with --api; what answers there is another service"
             )
         case BackendCertificateError():
-            return _as_advice(error.remedy)
+            return advice(error)
     return "look at the server's console; what it answers cannot be used"
 
 
-def _as_advice(sentence: str) -> str:
-    """Return a remedy as it stands behind "remedy:"; a name keeps its capital."""
+def advice(error: BackendError) -> str:
+    """Return an error's remedy as it stands behind "remedy:"; a name keeps its capital."""
+    sentence = error.remedy
     first = sentence.split(" ", 1)[0]
     is_word = first[1:].islower() or first in ("It", "A", "If")
     return (sentence[:1].lower() + sentence[1:] if is_word else sentence).rstrip(".")
@@ -136,12 +138,19 @@ def drawing(facts: SetupFacts) -> Finding | None:
         return Finding("drawing", "OK" if not remedy else "warning", trials.why_not, remedy)
     if trials.error is not None:
         reason = getattr(trials.error, "reason", trials.error)
-        return Finding("drawing", "broken", f"a plain 64x64 picture failed: {reason}", _console(facts))
+        return Finding(
+            "drawing",
+            "broken",
+            f"a plain 64x64 picture failed: {reason}",
+            _after_failing(facts, trials.error),
+        )
     return Finding("drawing", "OK", "a plain 64x64 picture came whole")
 
 
-def _console(facts: SetupFacts) -> str:
-    """Return where the server's console says more than its answer, and after which words."""
+def _after_failing(facts: SetupFacts, error: ProdgenError) -> str:
+    """Return what to do about a picture that failed: by its cause, else where the console says more."""
+    if isinstance(error, BackendError) and error.remedy != BackendError.remedy:
+        return advice(error)
     if facts.dialect is None or facts.dialect.name == "sdcpp":
         return "the server's console says more, in its last lines"
     return "the server's console says more, after 'API error: POST' and in the traceback below it"
@@ -149,14 +158,17 @@ def _console(facts: SetupFacts) -> str:
 
 def option_store(facts: SetupFacts) -> Finding | None:
     """Can its options be read?"""
-    if not facts.options_error:
+    error = facts.options_error
+    if error is None:
         return None
-    return Finding(
-        "options",
-        "broken",
-        f"its options cannot be read: {facts.options_error}",
-        "correct the named option in the server's config.json (its value is of a wrong type), and restart",
-    )
+    remedy = advice(error)
+    if (
+        type(error) is BackendFaultError
+    ):  # its kinds have a cause of their own: memory, a proxy, a lost connection
+        remedy = (
+            "correct the option that it names in its config.json (the value is of a wrong type), and restart"
+        )
+    return Finding("options", "broken", f"its options cannot be read: {error.reason}", remedy)
 
 
 def leaks(facts: SetupFacts) -> Finding | None:

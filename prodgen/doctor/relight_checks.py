@@ -57,6 +57,13 @@ def extension(facts: SetupFacts) -> Finding | None:
             f"its script takes {len(script.args)} arguments, a spelling that is not known",
             "install one of the releases that install_backend.sh pins, or use --recipe inpaint",
         )
+    if why := have.unread.get("scripts"):
+        return Finding(
+            "IC-Light",
+            "warning",
+            f"whether it is there is not known: the server's list of scripts cannot be read ({why})",
+            "ask again when it is idle; the server's console says which script's arguments it cannot list",
+        )
     if _folder(facts, "ic-light"):
         return _did_not_load(facts)
     if not can(facts.dialect, "IC-Light (with the extension)"):
@@ -80,8 +87,9 @@ def _several(facts: SetupFacts, used: str) -> Finding | None:
     return Finding(
         "IC-Light",
         "warning",
-        f"{len(found)} are installed{where}: the first is used, which {used}; the other takes {named}",
-        "keep one: switch the other off on the page's Extensions tab, or move its folder away, and restart",
+        f"{len(found)} are installed{where}: the first is used, which {used}; "
+        f"{'the other takes' if len(others) == 1 else 'the others take'} {named}",
+        "keep one: switch off the rest on the page's Extensions tab, or move their folders away, and restart",
     )
 
 
@@ -223,13 +231,11 @@ def bridge(facts: SetupFacts) -> Finding | None:
         return None
     script = have.script(BRIDGE_TITLE, is_img2img=False)
     if script is not None:
-        version = next((str(x.value) for x in script.args if x.label == "version"), "of unknown version")
-        if release(version) < release(BRIDGE_VERSION):
+        version = next((str(x.value) for x in script.args if x.label == "version" and x.value), None)
+        if version is None or release(version) < release(BRIDGE_VERSION):
+            which = f"{version} is older than {BRIDGE_VERSION}" if version else "does not tell its version"
             return Finding(
-                "bridge",
-                "warning",
-                f"prodgen's bridge {version} is older than {BRIDGE_VERSION}: it says 'applied' unchecked",
-                BRIDGE_REMEDY,
+                "bridge", "warning", f"prodgen's bridge {which}: it says 'applied' unchecked", BRIDGE_REMEDY
             )
         patched = next((x.patched for x in facts.trials.relit.values() if x.patched), "")
         model = f"; the model that it saw relight is {patched!r}" if patched else ""

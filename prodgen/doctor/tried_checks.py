@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 from prodgen.doctor.facts import Attempt, SetupFacts
 from prodgen.doctor.findings import Finding
+from prodgen.doctor.health import advice
 from prodgen.doctor.listed_things import KINDS, ListedKind
-from prodgen.errors import NotAppliedError
+from prodgen.errors import BackendError, NotABackendError, NotAppliedError
 
 LINES: Mapping[ListedKind, str] = {
     "upscaler": "upscaler",
@@ -45,6 +46,16 @@ def what_came(attempt: Attempt) -> str:
     return f"{attempt.name!r} changes nothing: the picture is the one without it"
 
 
+def remedy_for(attempt: Attempt) -> str:
+    """Return what to do about one that failed: its weights are to blame, unless the error says otherwise."""
+    error = attempt.error
+    if isinstance(error, NotABackendError):
+        return "update the server: it lists what its API has no route for"
+    if not isinstance(error, BackendError) or isinstance(error, NotAppliedError):
+        return REMEDIES[attempt.kind]
+    return REMEDIES[attempt.kind] if error.remedy == BackendError.remedy else advice(error)
+
+
 def judged(facts: SetupFacts, kind: ListedKind, what: str) -> Finding:
     """Return the finding about the things of one kind that were tried.
 
@@ -54,8 +65,9 @@ def judged(facts: SetupFacts, kind: ListedKind, what: str) -> Finding:
         what: What to say if all of them work; "" for the usual sentence.
     """
     tried = facts.trials.of_kind(kind)
-    if faults := [what_came(attempt) for attempt in tried if not attempt.works]:
-        return Finding(LINES[kind], "warning", "; ".join(faults), REMEDIES[kind])
+    if lame := [attempt for attempt in tried if not attempt.works]:
+        remedies = dict.fromkeys(map(remedy_for, lame))
+        return Finding(LINES[kind], "warning", "; ".join(map(what_came, lame)), "; ".join(remedies))
     names = " and ".join(repr(attempt.name) for attempt in tried)
     verb = "changes" if len(tried) == 1 else "change"
     return Finding(LINES[kind], "OK", what or f"{names} {verb} the picture")

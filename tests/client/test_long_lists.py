@@ -147,6 +147,31 @@ def test_a_list_that_cannot_be_read_leaves_its_names_unchecked_and_all_else_as_i
     assert "checkpoints" in have.answered
 
 
+@pytest.mark.parametrize("name", ["loras", "upscalers", "sd-models", "script-info", "sd-vae"])
+@pytest.mark.parametrize("form", [{"error": "no models"}, {"items": []}, "none", 0])
+def test_a_list_of_another_form_is_told_and_is_not_an_empty_one(recorded, name, form):
+    ours = {"sd-models": "checkpoints", "script-info": "scripts", "sd-vae": "vaes"}.get(name, name)
+    have = recorded(**{name: lambda _: httpx.Response(200, json=form)}).client().capabilities
+
+    assert have.unread == {ours: "its answer has another form"}
+    assert ours not in have.answered
+
+
+def test_null_is_a_list_with_nothing_in_it(recorded):
+    have = recorded(loras=lambda _: httpx.Response(200, text="null")).client().capabilities
+
+    assert "loras" in have.answered
+    assert (have.loras, have.unread) == ((), {})
+
+
+@pytest.mark.parametrize("name", [None, "", [], {}])
+def test_an_entry_without_a_name_is_left_out_and_not_called_none(recorded, name):
+    entries_ = [{"name": name, "path": "x"}, {"name": 7}, {"name": "film"}]
+    have = recorded(loras=lambda _: httpx.Response(200, json=entries_)).client().capabilities
+
+    assert have.loras == ("7", "film")
+
+
 def test_a_name_that_cannot_be_checked_is_told_with_the_picture_and_others_are_not(recorded, captured):
     drawn = captured("core/txt2img-min")["response"]["json"]
     server = recorded(loras=broken, txt2img=lambda _: httpx.Response(200, json=drawn))

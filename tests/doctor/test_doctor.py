@@ -27,7 +27,13 @@ from prodgen.engines import load_engine
 from prodgen.engines.ibl.ibl_engine import CHECKPOINT, IblEngine
 from prodgen.engines.ibl.render import render
 from prodgen.engines.ibl.render_order import Rendering, RenderOrder
-from prodgen.errors import BackendFaultError, BackendTimeoutError, NotAppliedError
+from prodgen.errors import (
+    BackendFaultError,
+    BackendGatewayError,
+    BackendOutOfMemoryError,
+    BackendTimeoutError,
+    NotAppliedError,
+)
 from prodgen.schema import ScriptArgument, ScriptInfo
 from prodgen.server import ApiServer, ApiTransport, Behaviour
 from prodgen.server.app import HttpRequest
@@ -423,6 +429,65 @@ def test_a_server_that_lists_no_extension_proves_no_absence_of_one(facts, extens
     assert "not installed" not in finding.what
     assert "whether its folder is there is not known" in finding.what
     assert "'Error loading script: '" in finding.remedy
+
+
+def test_three_ic_lights_are_all_named(facts):
+    scripts = tuple(
+        ScriptInfo("IC Light", True, False, (ScriptArgument("a"),) * count) for count in (1, 13, 14)
+    )
+
+    what = having(facts, scripts=scripts).named("IC-Light").what
+
+    assert what.startswith("3 are installed")
+    assert "the others take 13 values (Haoming02's 2.0) and arguments of an unknown kind" in what
+
+
+def test_scripts_that_cannot_be_listed_prove_no_absence_of_ic_light(facts):
+    unread = {"scripts": "it failed (500)"}
+    finding = having(facts, ic_light=None, scripts=(), unread=unread).named("IC-Light")
+
+    assert finding.status == "warning"
+    assert "not known" in finding.what
+    assert "(it failed (500))" in finding.what
+
+
+@pytest.mark.parametrize("arguments", [(), (ScriptArgument("version", None),), (ScriptArgument("x", "9"),)])
+def test_a_bridge_that_does_not_tell_its_version_is_not_taken_for_a_new_one(facts, arguments):
+    finding = having(facts, scripts=(ScriptInfo("prodgen bridge", True, False, arguments),)).named("bridge")
+
+    assert finding.status == "warning"
+    assert "does not tell its version" in finding.what
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (BackendFaultError("http://gpu", "it failed (500): sd_vae: str expected"), "config.json"),
+        (BackendTimeoutError("http://gpu", "it did not answer"), "longer time-out"),
+        (BackendGatewayError("http://gpu", "nginx got no answer", status=502), "proxy's log"),
+    ],
+)
+def test_options_that_cannot_be_read_have_the_remedy_of_their_cause(facts, error, remedy):
+    report = having(dataclasses.replace(facts, options_error=error), unread={"options": error.reason})
+
+    assert report.named("options").status == "broken"
+    assert remedy in report.named("options").remedy
+    assert all(finding.name != "lists" for finding in report.findings)
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (BackendFaultError("http://gpu", "it failed (500)"), "console"),
+        (BackendOutOfMemoryError("http://gpu", "it ran out of memory"), "smaller picture"),
+        (BackendGatewayError("http://gpu", "nginx got no answer", status=502), "proxy's log"),
+    ],
+)
+def test_a_picture_that_failed_has_the_remedy_of_its_cause(facts, error, remedy):
+    finding = ill(facts, trials=DrawingTrials(error=error)).named("drawing")
+
+    assert finding.status == "broken"
+    assert remedy in finding.remedy
 
 
 def test_version_and_model_that_the_bridge_tells_are_told(facts):

@@ -193,6 +193,28 @@ def test_an_attempt_that_fails_says_why():
     assert "'R-ESRGAN 4x+' failed: it ran out of memory" in finding.what
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "remedy"),
+    [
+        (500, {"error": "OutOfMemoryError", "errors": "CUDA out of memory"}, "smaller picture"),
+        (404, {"detail": "Not Found"}, "update the server"),
+        (401, {"detail": "Not authenticated"}, "PRODGEN_AUTH"),
+        (500, {"error": "KeyError", "errors": "x"}, "put its weights into"),
+    ],
+)
+def test_an_attempt_that_fails_for_another_reason_than_weights_is_not_laid_at_their_door(
+    status, body, remedy
+):
+    class Failing(Server):
+        def answer(self, request: HttpRequest) -> HttpAnswer:
+            return answer(body, status) if "extra-single" in request.path else super().answer(request)
+
+    told = examined(Failing()).named("upscaler").remedy
+
+    assert remedy in told
+    assert ("weights" in told) == ("weights" in remedy)
+
+
 def test_the_command_says_what_was_tried():
     told = json.loads(CliRunner().invoke(main, ["doctor", "embedded://", "--json"]).output)
 

@@ -50,6 +50,9 @@ LONGEST_LIST_S = 120.0
 Chosen: 300 MB over 100 Mbit/s take 24 s, and A1111 gathers such a list no faster.
 """
 
+OBJECTS = ("options", "embeddings", "progress")
+"""What is asked together with the lists and is an object: names and what stands under them."""
+
 LONGEST_METADATA = 200
 """Characters of a value in a LoRA's metadata that is kept; what is longer or nested is of use to trainers."""
 
@@ -83,6 +86,18 @@ def _items(answer: Any, read: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]
     return tuple(found)
 
 
+def _name(entry: Mapping[str, Any], key: str = "name") -> str:
+    """Return the name of an entry.
+
+    Raises:
+        ValueError: If it has none; null is no name.
+    """
+    name = entry.get(key)
+    if not isinstance(name, str | int | float) or name == "":
+        raise ValueError(f"no {key}")
+    return str(name)
+
+
 def _text(value: object) -> str | None:
     return str(value) if value else None
 
@@ -91,7 +106,7 @@ def samplers(answer: Any) -> tuple[Sampler, ...]:
     """Read /samplers."""
     return _items(
         answer,
-        lambda x: Sampler(str(x["name"]), tuple(x.get("aliases") or ()), x.get("options") or {}),
+        lambda x: Sampler(_name(x), tuple(x.get("aliases") or ()), x.get("options") or {}),
     )
 
 
@@ -99,13 +114,13 @@ def schedulers(answer: Any) -> tuple[Scheduler, ...]:
     """Read /schedulers."""
     return _items(
         answer,
-        lambda x: Scheduler(str(x["name"]), str(x.get("label") or x["name"]), tuple(x.get("aliases") or ())),
+        lambda x: Scheduler(_name(x), str(x.get("label") or x["name"]), tuple(x.get("aliases") or ())),
     )
 
 
 def upscalers(answer: Any) -> tuple[Upscaler, ...]:
     """Read /upscalers."""
-    return _items(answer, lambda x: Upscaler(str(x["name"]), x.get("model_name"), x.get("scale")))
+    return _items(answer, lambda x: Upscaler(_name(x), x.get("model_name"), x.get("scale")))
 
 
 def checkpoints(answer: Any) -> tuple[Checkpoint, ...]:
@@ -113,7 +128,7 @@ def checkpoints(answer: Any) -> tuple[Checkpoint, ...]:
     return _items(
         answer,
         lambda x: Checkpoint(
-            str(x["title"]),
+            _name(x, "title"),
             str(x.get("model_name") or x["title"]),
             _text(x.get("hash")),
             _text(x.get("sha256")),
@@ -127,7 +142,7 @@ def loras(answer: Any) -> tuple[LoraFile, ...]:
     return _items(
         answer,
         lambda x: LoraFile(
-            str(x["name"]), _text(x.get("alias")), _text(x.get("path")), as_object(x.get("metadata"))
+            _name(x), _text(x.get("alias")), _text(x.get("path")), as_object(x.get("metadata"))
         ),
     )
 
@@ -149,7 +164,7 @@ def scripts(answer: Any) -> tuple[ScriptInfo, ...]:
     return _items(
         answer,
         lambda x: ScriptInfo(
-            str(x["name"]),
+            _name(x),
             bool(x.get("is_alwayson")),
             bool(x.get("is_img2img")),
             _items(x.get("args"), argument),
@@ -164,7 +179,7 @@ def embeddings(answer: Any) -> tuple[str, ...]:
 
 def names(answer: Any, key: str = "name") -> tuple[str, ...]:
     """Read a list of objects of which only the name matters."""
-    return _items(answer, lambda x: str(x[key]))
+    return _items(answer, lambda x: _name(x, key))
 
 
 def require_samplers(answer: Any, url: str) -> None:
@@ -203,7 +218,7 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
             continue
         try:
             within_s = min(LONGEST_LIST_S, connection.timeout_s)
-            answers[name] = connection.get_list(path, without_metadata, timeout_s=within_s)
+            answer = connection.get_list(path, without_metadata, timeout_s=within_s)
         except NotABackendError:
             continue  # this kind of server has no such list
         except (BackendFaultError, BackendTimeoutError, AnswerError) as error:
@@ -212,6 +227,12 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
                 raise
             unread[name] = error.reason
             log.warning("%s cannot be read and is left out: %s", path, error.reason)
+        else:
+            # Some servers write null for a list with nothing in it.
+            if answer is None or isinstance(answer, dict if name in OBJECTS else list):
+                answers[name] = answer
+            else:
+                unread[name] = "its answer has another form"
     dialect = dialect or by_routes({**answers, **unread})
     have = _together(answers, dialect, has_task_progress=_has_page(connection))
     if type(dialect) is A1111 and (have.checkpoint or "").startswith(embedded.CHECKPOINT):
