@@ -84,7 +84,11 @@ class StableDiffusionCpp(A1111):
 
     def _drawing(self, request: Drawing, capabilities: Capabilities, *, is_img2img: bool) -> dict[str, Any]:
         scripted = ("controlnet", "adetailer", "scripts", *_IGNORED)
-        asked = [name for name in scripted if getattr(request, name) not in (None, (), 1)]
+        values = {name: getattr(request, name) for name in scripted}
+        # By identity: True equals 1, and 0 equals False, but a subseed of 0 is asked for.
+        asked = [name for name, value in values.items() if value not in (None, ()) and value is not False]
+        if values["n_iter"] == 1:
+            asked.remove("n_iter")
         if isinstance(request, Img2Img) and (request.soft_inpainting or request.inpaint_full_res):
             asked.append("soft_inpainting or inpaint_full_res")
         if asked:

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prodgen.client import scheduler_key
-from prodgen.errors import UnknownNameError
+from prodgen.errors import UnknownNameError, UnsupportedFeatureError
 from prodgen.replaying.differences import Difference
 from prodgen.replaying.recorded import RecordedJob
 from prodgen.replaying.sampler_names import sampler_key, with_schedule_split
-from prodgen.schema import Capabilities, Checkpoint, Lora, model_names
+from prodgen.schema import Capabilities, Checkpoint, Lora, Txt2Img, model_names
 from prodgen.text2image import Control, PictureJob
 
 if TYPE_CHECKING:
@@ -39,6 +39,23 @@ _INFOTEXT_KEYS = {
     "vae": "VAE",
 }
 """Kinds of names, by the infotext's key for them: comparing infotexts afterwards passes these keys over."""
+
+
+_NOT_OF_EVERY_KIND: Mapping[str, Mapping[str, str]] = {
+    "Schedule type": {"scheduler": "scheduler"},
+    "Model": {"checkpoint": "checkpoint"},
+    "VAE": {"vae": "vae"},
+    "Clip skip": {"clip_skip": "clip_skip"},
+    "Variation seed": {"subseed": "subseed", "subseed_strength": "subseed_strength"},
+    "Eta": {"eta": "eta"},
+    "NGMS": {"s_min_uncond": "s_min_uncond"},
+    "Tiling": {"tiling": "tiling"},
+    "Face restoration": {"restore_faces": "restore_faces"},
+    "Refiner": {"refiner": "refiner_checkpoint", "refiner_at": "refiner_switch_at"},
+    "options": {"override_settings": "override_settings"},
+}
+"""Settings that some kind of server cannot be asked for: by the infotext's key, the job's and the request's
+names of them."""
 
 
 def fit_to_server(
@@ -91,7 +108,24 @@ def fit_to_server(
     changed["override_settings"] = _overrides(
         job.override_settings, recorded.usual_options, client, differences
     )
-    return job.model_copy(update=changed), tuple(differences)
+    return _as_spoken(job.model_copy(update=changed), client, differences), tuple(differences)
+
+
+def _as_spoken(job: PictureJob, client: Client, differences: list[Difference]) -> PictureJob:
+    """Return the job without what this kind of server cannot do at all, such as a choice of VAE."""
+    for key, names in _NOT_OF_EVERY_KIND.items():
+        usual = {name: PictureJob.model_fields[name].get_default(call_default_factory=True) for name in names}
+        if all(getattr(job, name) == value for name, value in usual.items()):
+            continue
+        asked = {theirs: getattr(job, ours) for ours, theirs in names.items()}
+        least = {"prompt": "a", "seed": 1, "width": 64, "height": 64, "sampler_name": job.sampler_name}
+        request = Txt2Img.model_validate({**least, **asked})
+        try:
+            client.dialect.txt2img(request, client.capabilities, task_id="")
+        except UnsupportedFeatureError as error:
+            differences.append(Difference(key, f"{key} is left out: {error}"))
+            job = job.model_copy(update=usual)
+    return job
 
 
 def _schedules_in_names(job: PictureJob, have: Capabilities, differences: list[Difference]) -> PictureJob:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from prodgen import files
 from prodgen.client import enlarge
-from prodgen.errors import BackendError, SettingError, UnknownNameError
+from prodgen.errors import BackendError, SettingError, UnknownNameError, UnsupportedFeatureError
 from prodgen.images import RgbImage
 from prodgen.schema import Progress
 from prodgen.schema.seeds import siblings
@@ -119,7 +119,7 @@ def _at_size(image: RgbImage, planned: PlannedPicture, client: Client, notices: 
             width, height = size_plan.cover(drawn, final)
             try:
                 large = enlarge(image, width, height, upscaler=planned.job.upscaler, client=client)
-            except BackendError as error:
+            except (BackendError, UnsupportedFeatureError) as error:
                 if planned.job.upscaler != AUTO:
                     raise
                 notices.append(f"interpolated from {drawn[0]}x{drawn[1]}: no upscaler did it ({error})")

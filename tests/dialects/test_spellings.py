@@ -438,3 +438,16 @@ def test_a_mask_that_is_to_be_inverted_is_sent_as_a_number(inverted, sent):
 
     assert fields["inpainting_mask_invert"] == sent
     assert fields["inpaint_full_res"] is False  # the server's own default is true
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"tiling": True}, {"restore_faces": True}, {"subseed": 0, "subseed_strength": 0.5}, {"n_iter": 2}],
+)
+def test_sdcpp_refuses_what_it_would_ignore(asked):
+    least = {"prompt": "a", "seed": 1, "width": 64, "height": 64, "tiling": False, "restore_faces": False}
+    dialect = by_name("sdcpp")
+
+    assert dialect.txt2img(Txt2Img.model_validate(least), Capabilities(""), task_id="")
+    with pytest.raises(UnsupportedFeatureError, match=next(iter(asked))):
+        dialect.txt2img(Txt2Img.model_validate({**least, **asked}), Capabilities(""), task_id="")

@@ -59,7 +59,7 @@ def test_a_checkpoint_that_is_missing_is_named_once_and_not_by_its_hash_again(tm
     assert [x.what for x in made.differences if x.what.startswith("Model")] == ["Model"]
 
 
-def client_that_lists(*samplers: str, schedulers: bool = False) -> Client:
+def client_that_lists(*samplers: str, schedulers: bool = False, dialect: str | None = None) -> Client:
     """A server with these samplers; before 1.9 A1111 listed no schedules, and had them in samplers' names."""
     inner = ApiTransport(ApiServer(IblEngine(checkpoints=("dream",))))
 
@@ -71,7 +71,7 @@ def client_that_lists(*samplers: str, schedulers: bool = False) -> Client:
                 return httpx.Response(200, json=[{"name": x, "aliases": [], "options": {}} for x in samplers])
             return inner.handle_request(request)
 
-    return Client("http://server", transport=Old())
+    return Client("http://server", transport=Old(), dialect=dialect)
 
 
 @pytest.mark.parametrize(
@@ -111,15 +111,30 @@ def test_the_second_pass_of_such_a_server_is_asked_by_that_name_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("samplers", "schedulers"), [(["DPM++ 2M", "DPM++ 2M Karras"], True), (["DPM++ 2M"], False)]
+    ("samplers", "schedulers", "dialect"),
+    [(["DPM++ 2M", "DPM++ 2M Karras"], True, "a1111"), (["DPM++ 2M"], False, "sdnext")],
 )
-def test_other_servers_get_sampler_and_schedule_apart(tmp_path, samplers, schedulers):
+def test_other_servers_get_sampler_and_schedule_apart(tmp_path, samplers, schedulers, dialect):
     (tmp_path / "told.txt").write_text(f"a\n{LINE.replace('Euler', 'DPM++ 2M Karras')}")
 
-    server = client_that_lists(*samplers, schedulers=schedulers)
+    server = client_that_lists(*samplers, schedulers=schedulers, dialect=dialect)
     job, changed = fit_to_server(read_recorded(tmp_path / "told.txt"), server)
 
     assert (job.sampler_name, job.scheduler, changed) == ("DPM++ 2M", "Karras", ())
+
+
+def test_what_a_kind_of_server_cannot_be_asked_for_is_left_out_and_named(tmp_path):
+    more = "Variation seed: 5, Variation seed strength: 0.5, Tiling: True, VAE: a.pt, Clip skip: 2"
+    (tmp_path / "told.txt").write_text(f"a\n{LINE}, {more}")
+    transport = ApiTransport(ApiServer(IblEngine(checkpoints=("dream",))))
+    server = Client("http://server", transport=transport, dialect="sdcpp")
+
+    job, changed = fit_to_server(read_recorded(tmp_path / "told.txt"), server)
+
+    assert {"VAE", "Variation seed", "Tiling"} <= {x.what for x in changed}
+    assert "cannot do tiling" in " ".join(x.words for x in changed)
+    assert (job.vae, job.subseed, job.subseed_strength, job.tiling) == (None, None, None, False)
+    assert job.clip_skip == 2
 
 
 @pytest.mark.parametrize(("change", "is_excused"), [(0.002, True), (0.3, False)])

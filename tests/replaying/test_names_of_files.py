@@ -32,6 +32,7 @@ class Elsewhere:
 
     def __init__(self, **lists: object) -> None:
         self._real = Client("http://server", transport=ApiTransport(ApiServer(IblEngine())))
+        self.dialect = self._real.dialect
         self.capabilities: Capabilities = dataclasses.replace(self._real.capabilities, **lists)
 
     def options(self) -> dict[str, object]:

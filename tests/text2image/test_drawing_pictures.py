@@ -183,6 +183,16 @@ def test_a_sampler_of_the_preset_that_a_server_lacks_is_left_out_and_told():
     assert any("no sampler 'DPM++ 2M'" in notice for notice in order.notices)
 
 
+def test_a_drawn_picture_is_not_lost_to_an_upscaler_that_is_listed_and_cannot_be_asked_for():
+    client = Client("http://server", transport=Around(missing=("progress", "script-info")))
+    fields = {"prompt": "a table", "first_pass": "64x64", "size": "128x128", "hires": 1, "steps": 2}
+
+    (picture,) = draw_all(new_job(fields), client=client)
+
+    assert picture.image.shape == (128, 128, 3)
+    assert any("cannot do upscaling" in notice for notice in picture.notices)
+
+
 def test_a_server_without_upscalers_has_the_rest_interpolated_and_says_so():
     client = Client("http://server", transport=Around(missing=("upscalers",)))
     job = new_job({"prompt": "a table", "size": "150x150", "first_pass": "64x64", "hires": 1})
