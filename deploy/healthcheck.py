@@ -23,6 +23,10 @@ from urllib.parse import unquote, urlsplit
 NEEDED = {"ic light": "IC-Light", "prodgen bridge": "the prodgen bridge"}
 """Scripts as the API lists them, with the names that people know them by."""
 
+LIST = "/sdapi/v1/script-info"
+
+NO_LIST = "its answer is no list of scripts"
+
 MOST_BYTES = 16 * 1024 * 1024
 """Longest answer that is read. A web UI with 40 extensions lists its scripts in 0.3 MB."""
 
@@ -51,7 +55,7 @@ def main() -> int:
         nargs="?",
         help="its address; unset: PRODGEN_BACKEND, else this machine at PRODGEN_BACKEND_PORT or 7860",
     )
-    parser.add_argument("--timeout", type=float, default=15, help="seconds for everything (default: 15)")
+    parser.add_argument("--timeout", type=seconds, default=15, help="seconds for everything (default: 15)")
     options = parser.parse_args()
     try:
         url, auth = server(options.url)
@@ -59,14 +63,22 @@ def main() -> int:
         return say(f"healthcheck.py: {error}", 2, sys.stderr)
     try:
         scripts = within(options.timeout, url, auth)
-        names = {str(script["name"]).lower() for script in scripts}
     except urllib.error.HTTPError as error:
         return say(f"no answer from {url}: status {error.code}{meaning(error)}", 1)
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         return say(f"no answer from {url}: {' '.join(str(error).split()) or type(error).__name__}", 1)
+    names = {str(script.get("name")).lower() for script in scripts}
     if missing := [name for script, name in NEEDED.items() if script not in names]:
         return say(f"{url} lacks {' and '.join(missing)}: its log says why the extension did not load", 1)
     return say(f"IC-Light and the prodgen bridge{version_of_bridge(scripts)} are loaded", 0)
+
+
+def seconds(text: str) -> float:
+    """Return a time limit, which must be one that a clock can count."""
+    value = float(text)
+    if not 0 < value <= 3600:
+        raise argparse.ArgumentTypeError("must be more than 0 and at most 3600 seconds")
+    return value
 
 
 def server(given: str | None) -> tuple[str, str | None]:
@@ -110,7 +122,7 @@ def within(timeout_s: float, url: str, auth: str | None) -> list[dict[str, Any]]
 
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, too_late)
-        signal.setitimer(signal.ITIMER_REAL, max(timeout_s, 0.01))
+        signal.setitimer(signal.ITIMER_REAL, timeout_s)
     try:
         return ask(url, auth, timeout_s)
     finally:
@@ -120,7 +132,7 @@ def within(timeout_s: float, url: str, auth: str | None) -> list[dict[str, Any]]
 
 def ask(url: str, auth: str | None, timeout_s: float) -> list[dict[str, Any]]:
     """Return the scripts that the server lists."""
-    request = urllib.request.Request(f"{url}/sdapi/v1/script-info")  # noqa: S310 - http(s) only, by `server`
+    request = urllib.request.Request(f"{url}{LIST}")  # noqa: S310 - http(s) only, by `server`
     if auth:
         request.add_header("Authorization", auth)
     trust = ssl.create_default_context(cafile=os.environ.get("PRODGEN_CA_FILE") or None)
@@ -132,9 +144,12 @@ def ask(url: str, auth: str | None, timeout_s: float) -> list[dict[str, Any]]:
         content = answer.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise ValueError("its answer is too long to be a list of scripts")
-    scripts = json.loads(content)
-    if not isinstance(scripts, list):
-        raise TypeError("its answer is no list of scripts")
+    try:
+        scripts = json.loads(content)
+    except (ValueError, RecursionError):
+        raise ValueError(NO_LIST) from None
+    if not isinstance(scripts, list) or not all(isinstance(script, dict) for script in scripts):
+        raise ValueError(NO_LIST)
     return scripts
 
 
@@ -143,7 +158,12 @@ def meaning(error: urllib.error.HTTPError) -> str:
     if error.code in (401, 403):
         return ": it wants a password; set PRODGEN_AUTH=user:password"
     if 300 <= error.code < 400:
-        return f": it sends on to {str(error.headers.get('Location'))[:200]}; give that address"
+        # What follows a question mark may be a secret.
+        target = str(error.headers.get("Location")).partition("?")[0][:200]
+        there = target[: -len(LIST)] if target.endswith(LIST) else ""
+        return f": it sends on to {target}" + (
+            f"; give {there}" if there else ", which is no list of scripts"
+        )
     return ": it may still be starting" if error.code >= 500 else ": this is no web UI started with --api"
 
 
@@ -151,8 +171,10 @@ def version_of_bridge(scripts: list[dict[str, Any]]) -> str:
     """Return the version that the bridge's one argument tells, with a blank before it."""
     for script in scripts:
         if str(script.get("name")).lower() == "prodgen bridge":
-            for argument in script.get("args") or []:
-                return f" {argument.get('value')}" if isinstance(argument, dict) else ""
+            arguments = script.get("args")
+            first = arguments[0] if isinstance(arguments, list) and arguments else None
+            version = first.get("value") if isinstance(first, dict) else None
+            return f" {version}" if version else ""
     return ""
 
 

@@ -43,7 +43,15 @@ def check(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
         ([{"name": "ic light"}], 1, "lacks the prodgen bridge"),
         ([], 1, "lacks IC-Light and the prodgen bridge"),
         ({"detail": "Not authenticated"}, 1, "no answer"),
-        ([["ic light"]], 1, "no answer"),
+        ([["ic light"]], 1, "no list of scripts"),
+        ([1, *BOTH], 1, "no list of scripts"),
+        ([{"title": "another"}, {"name": None}, *BOTH], 0, "the prodgen bridge 1.1.0 are loaded"),
+        (
+            [BOTH[0], {"name": "prodgen bridge", "args": [{"value": None}]}],
+            0,
+            "the prodgen bridge are loaded",
+        ),
+        ([BOTH[0], {"name": "prodgen bridge", "args": {"value": 1}}], 0, "the prodgen bridge are loaded"),
         ("a page", 1, "no list of scripts"),
     ],
 )
@@ -64,7 +72,7 @@ def test_an_answer_that_is_no_json_is_one_sentence(mirror, content: bytes):
     result = check(mirror.url)
 
     assert (result.returncode, result.stdout.count("\n")) == (1, 1)
-    assert result.stdout.startswith(f"no answer from {mirror.url}: ")
+    assert result.stdout == f"no answer from {mirror.url}: its answer is no list of scripts\n"
 
 
 @pytest.mark.parametrize(
@@ -97,6 +105,9 @@ def test_help_is_a_help_text_that_names_variables_and_exit_statuses():
         (["ftp://box"], ""),
         (["http://"], ""),
         (["http://box:port"], ""),
+        (["--timeout", "nan"], ""),
+        (["--timeout", "0"], ""),
+        (["--timeout", "1e12"], ""),
         ([], "embedded://"),
         ([], "unix:///run/backend.sock"),
     ],
@@ -157,14 +168,23 @@ def test_a_password_that_cannot_be_sent_is_not_repeated(secret: str):
 
 
 def test_the_password_does_not_follow_a_redirect(mirror):
-    mirror.redirects["/sdapi/v1/script-info"] = f"{mirror.url}/elsewhere"
-    mirror.files["/elsewhere"] = json.dumps(BOTH).encode()
+    mirror.redirects["/sdapi/v1/script-info"] = f"{mirror.url}/elsewhere/sdapi/v1/script-info"
+    mirror.files["/elsewhere/sdapi/v1/script-info"] = json.dumps(BOTH).encode()
 
     result = check(mirror.url, PRODGEN_AUTH="shop:geheim")
 
     assert result.returncode == 1
-    assert f"{mirror.url}/elsewhere; give that address" in result.stdout
+    assert result.stdout.endswith(f"; give {mirror.url}/elsewhere\n")
     assert [path for path, _, _ in mirror.requests] == ["/sdapi/v1/script-info"]
+
+
+def test_a_login_that_it_is_sent_on_to_is_no_address_to_give_and_tells_no_secret(mirror):
+    mirror.redirects["/sdapi/v1/script-info"] = "/login?ticket=geheim"
+
+    result = check(mirror.url)
+
+    assert "it sends on to /login, which is no list of scripts" in result.stdout
+    assert "geheim" not in result.stdout
 
 
 def test_nobody_there_is_one_sentence():
