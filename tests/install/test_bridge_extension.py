@@ -87,6 +87,7 @@ class ModelPatcher:
     model: Model
     load_device: str
     offload_device: str
+    weight_inplace_update: bool = False
     name: str = "ModelPatcher"
     module_patches: dict[str, list[ModulePatch]] = field(default_factory=lambda: defaultdict(list))
     weight_patches: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
@@ -125,7 +126,11 @@ class Call:
         if webui.has_patcher:
             for name in ("model_patcher", "hr_model_patcher"):
                 made = ModelPatcher(
-                    model=self.sd_model.model, load_device="cuda", offload_device="cpu", name=name
+                    model=self.sd_model.model,
+                    load_device="cuda",
+                    offload_device="cpu",
+                    weight_inplace_update=True,
+                    name=name,
                 )
                 setattr(self, name, made)
 
@@ -392,7 +397,8 @@ def test_patches_of_others_go_over_to_the_model_that_draws(bridge):
 
     assert runner.drawn == "plain, sharpened"
     assert p.model_patcher.weight_patches == {"diffusion_model.weight": ["sharp"]}
-    assert (p.model_patcher.name, p.model_patcher.load_device) == ("model_patcher", "cuda")
+    new = p.model_patcher
+    assert (new.name, new.load_device, new.weight_inplace_update) == ("model_patcher", "cuda", True)
 
 
 def test_a_patcher_is_made_anew_only_where_the_model_has_changed(bridge):
@@ -470,6 +476,30 @@ def test_an_ic_light_that_patches_nothing_is_an_error(bridge):
     assert "patched no model" in processed.extra_generation_params["IC-Light error"]
 
 
+def test_what_fails_after_the_picture_was_relit_takes_the_claim_back(bridge):
+    class FailsAtTheEnd(ICLightV2):
+        def postprocess_image(self, p: Any, pp: Any, *args: Any) -> None:
+            raise MemoryError("details cannot be restored")
+
+    _, processed = Runner(FailsAtTheEnd(), bridge.ProdgenBridge()).txt2img(**v2())
+
+    assert "details cannot be restored" in processed.extra_generation_params["IC-Light error"]
+    assert not {"IC-Light", "IC-Light patched"} & set(processed.extra_generation_params)
+
+
+def test_a_patch_that_cannot_be_watched_is_neither_claimed_nor_denied(bridge):
+    class PatchesInAnotherWay(ICLightV2):
+        def apply(self, p: Any) -> None:
+            p.extra_result = FOREGROUND
+            p.sd_model.forge_objects.unet = ForgeUnet({})
+
+    runner = Runner(PatchesInAnotherWay(), bridge.ProdgenBridge(), on_forge=True)
+
+    _, processed = runner.txt2img(**v2())
+
+    assert processed.extra_generation_params == {"prodgen bridge": bridge.VERSION}
+
+
 def test_without_the_model_patcher_the_failure_is_told_and_plain_calls_go_on(bridge):
     runner = Runner(ICLightV2(), bridge.ProdgenBridge(), has_patcher=False)
 
@@ -508,6 +538,7 @@ def test_a_wrong_model_is_reported_in_the_result_and_still_logged(bridge, ic_lig
 
     assert "SystemError: no such model" in processed.extra_generation_params["IC-Light error"]
     assert "\n" not in processed.extra_generation_params["IC-Light error"]
+    assert "without an error" not in processed.extra_generation_params["IC-Light error"]
     assert "IC-Light" not in processed.extra_generation_params
     assert any("no such model" in line for line in runner.logged)
 
@@ -515,7 +546,9 @@ def test_a_wrong_model_is_reported_in_the_result_and_still_logged(bridge, ic_lig
 def test_a_missing_foreground_is_reported_although_ic_light_only_logs_it(bridge):
     _, processed = Runner(ICLightV2(), bridge.ProdgenBridge()).txt2img(**v2(foreground=None))
 
-    assert "took no arguments" in processed.extra_generation_params["IC-Light error"]
+    said = processed.extra_generation_params["IC-Light error"]
+    assert said.startswith("before_process: it is switched on, but took no arguments")
+    assert "without an error" not in said
 
 
 def test_arguments_of_the_wrong_dialect_are_reported(bridge):

@@ -167,8 +167,7 @@ def _watched(script: Any, name: str, hook: Callable[..., Any]) -> Callable[..., 
     def watched(p: Any, *args: Any, **kwargs: Any) -> Any:
         if name == "before_process" and hasattr(script, "args"):
             script.args = None  # else a refused call is relit with the arguments of the call before
-        # Some versions keep no arguments: nothing to see there.
-        patches = name in PATCHING_HOOKS and wanted(args) and getattr(script, "args", True) is not None
+        patches = name in PATCHING_HOOKS and wanted(args)
         if patches:
             renew_patchers(p)
             before = _unets(p)
@@ -190,7 +189,7 @@ def _watched(script: Any, name: str, hook: Callable[..., Any]) -> Callable[..., 
 
 
 class Patched:
-    """One U-Net that IC-Light patched, and how often it was called through that patch.
+    """One U-Net that IC-Light patched, and whether it was called through that patch.
 
     A plain class: the web UI loads this file without naming it in `sys.modules`, where dataclasses look.
     """
@@ -198,21 +197,23 @@ class Patched:
     def __init__(self, model: Any, checkpoint: str) -> None:
         self.model = model  # of the web UI, to see whether another one drew
         self.checkpoint = checkpoint
-        self.calls: int | None = 0  # None where IC-Light left nothing through which they could be counted
+        self.was_called: bool | None = (
+            False  # None where IC-Light left nothing through which it could be seen
+        )
 
-    def counting(self, forward: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `forward`, counted."""
+    def watching(self, forward: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `forward`, watched."""
 
         @functools.wraps(forward)
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            self.calls = (self.calls or 0) + 1
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            self.was_called = True
             return forward(*args, **kwargs)
 
-        return counted
+        return watched
 
     def wrap(self, _module: Any, forward: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `forward` of a module, counted: what the patches of sd-webui-model-patcher are made of."""
-        return self.counting(forward)
+        """Return `forward` of a module, watched: what the patches of sd-webui-model-patcher are made of."""
+        return self.watching(forward)
 
 
 def drawing_model(p: Any) -> Any:
@@ -230,7 +231,7 @@ def renew_patchers(p: Any) -> None:
     model = drawing_model(p)
     for field in PATCHER_FIELDS:
         old = getattr(p, field, None)
-        if model is None or old is None or old.model is model or getattr(old, "is_patched", False):
+        if old is None or old.model is model:
             continue
         kept = ("load_device", "offload_device", "weight_inplace_update", "name")
         try:
@@ -261,7 +262,7 @@ def _unets(p: Any) -> list[tuple[Any, dict[str, int]]]:
 
 
 def _follow(p: Any, before: list[tuple[Any, dict[str, int]]]) -> None:
-    """Note which U-Nets a hook of IC-Light has patched, and have their calls counted from now on."""
+    """Note which U-Nets a hook of IC-Light has patched, and watch from now on whether they are called."""
     if not hasattr(p, "_prodgen_patched"):
         p._prodgen_patched = []
     for unet, patches in _unets(p):
@@ -275,9 +276,9 @@ def _follow(p: Any, before: list[tuple[Any, dict[str, int]]]) -> None:
         elif added := had is None:  # Forge patches a copy, which takes the place of the U-Net
             options = getattr(unet, "model_options", {})
             if callable(options.get(FORGE_WRAPPER)):
-                options[FORGE_WRAPPER] = patched.counting(options[FORGE_WRAPPER])
+                options[FORGE_WRAPPER] = patched.watching(options[FORGE_WRAPPER])
             else:
-                patched.calls = None
+                patched.was_called = None
         if added:
             p._prodgen_patched.append(patched)
 
@@ -292,11 +293,11 @@ def settle(p: Any) -> None:
         return
     if not patched:
         _report(p, "it ended without an error and patched no model (is sd-webui-model-patcher there?)")
-    elif unused := [one.checkpoint for one in patched if one.calls == 0]:
+    elif unused := [one.checkpoint for one in patched if one.was_called is False]:
         _report(p, f"the model that it patched ({unused[0]}) did not draw the picture")
     elif patched[-1].model is not drawing_model(p):
         _report(p, f"it patched {patched[-1].checkpoint}; {_checkpoint(p)} went on drawing without it")
-    else:
+    elif all(one.was_called for one in patched):  # where that cannot be seen, nothing is claimed
         p.extra_generation_params[APPLIED_KEY] = "applied"
         p.extra_generation_params[PATCHED_KEY] = patched[-1].checkpoint
 
