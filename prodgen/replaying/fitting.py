@@ -94,16 +94,7 @@ def fit_to_server(
         changed["vae"] = found or _named("vae", job.vae, have.vaes, differences, nothing=_REPLACED_BY["vae"])
     if "loras" in have.answered:
         changed["loras"] = tuple(_loras(job.loras, have, differences))
-    second = job.hires_checkpoint
-    if second not in (None, "Use same checkpoint") and have.find_checkpoint(second) is None:
-        said = f"hires checkpoint {second!r} is not here; that of the first pass is used"
-        differences.append(Difference("Hires checkpoint", said))
-        changed["hires_checkpoint"] = None
-    if job.refiner is not None and have.find_checkpoint(job.refiner) is None:
-        differences.append(
-            Difference("Refiner", f"refiner {job.refiner!r} is not here: the picture is drawn without")
-        )
-        changed |= {"refiner": None, "refiner_at": None}
+    changed |= _without_missing_checkpoints(job, have, differences)
     differences += _embeddings(recorded.infotext, have)
     changed["override_settings"] = _overrides(
         job.override_settings, recorded.usual_options, client, differences
@@ -118,7 +109,7 @@ def _as_spoken(job: PictureJob, client: Client, differences: list[Difference]) -
         if all(getattr(job, name) == value for name, value in usual.items()):
             continue
         asked = {theirs: getattr(job, ours) for ours, theirs in names.items()}
-        least = {"prompt": "a", "seed": 1, "width": 64, "height": 64, "sampler_name": job.sampler_name}
+        least = {"prompt": "a", "seed": 1, "width": 64, "height": 64}
         request = Txt2Img.model_validate({**least, **asked})
         try:
             client.dialect.txt2img(request, client.capabilities, task_id="")
@@ -182,6 +173,23 @@ def _checkpoint(recorded: RecordedJob, have: Capabilities, differences: list[Dif
         same = have.find_checkpoint(used)
     configured = have.find_checkpoint(have.checkpoint or "")
     return None if same is None or same is configured else same.title
+
+
+def _without_missing_checkpoints(
+    job: PictureJob, have: Capabilities, differences: list[Difference]
+) -> dict[str, None]:
+    """Return the settings to unset because the checkpoint of the second pass or the refiner is not here."""
+    changed: dict[str, None] = {}
+    second, refiner = job.hires_checkpoint, job.refiner
+    if second not in (None, "Use same checkpoint") and have.find_checkpoint(second) is None:
+        said = f"hires checkpoint {second!r} is not here; that of the first pass is used"
+        differences.append(Difference("Hires checkpoint", said))
+        changed["hires_checkpoint"] = None
+    if refiner is not None and have.find_checkpoint(refiner) is None:
+        said = f"refiner {refiner!r} is not here: the picture is drawn without"
+        differences.append(Difference("Refiner", said))
+        changed |= {"refiner": None, "refiner_at": None}
+    return changed
 
 
 def _by_hash(digest: str, have: Capabilities) -> Checkpoint | None:

@@ -125,16 +125,16 @@ def test_other_servers_get_sampler_and_schedule_apart(tmp_path, samplers, schedu
 
 def test_what_a_kind_of_server_cannot_be_asked_for_is_left_out_and_named(tmp_path):
     more = "Variation seed: 5, Variation seed strength: 0.5, Tiling: True, VAE: a.pt, Clip skip: 2"
-    (tmp_path / "told.txt").write_text(f"a\n{LINE}, {more}")
-    transport = ApiTransport(ApiServer(IblEngine(checkpoints=("dream",))))
+    (tmp_path / "told.txt").write_text(f"a\n{LINE}, {more}, RNG: CPU, Model: other")
+    transport = ApiTransport(ApiServer(IblEngine(checkpoints=("dream", "other"))))
     server = Client("http://server", transport=transport, dialect="sdcpp")
 
     job, changed = fit_to_server(read_recorded(tmp_path / "told.txt"), server)
 
-    assert {"VAE", "Variation seed", "Tiling"} <= {x.what for x in changed}
+    assert {"Model", "VAE", "Variation seed", "Tiling", "options"} == {x.what for x in changed}
     assert "cannot do tiling" in " ".join(x.words for x in changed)
     assert (job.vae, job.subseed, job.subseed_strength, job.tiling) == (None, None, None, False)
-    assert job.clip_skip == 2
+    assert (job.clip_skip, job.checkpoint, job.override_settings) == (2, None, {})
 
 
 @pytest.mark.parametrize(("change", "is_excused"), [(0.002, True), (0.3, False)])
