@@ -16,7 +16,6 @@ from prodgen.errors import (
     BackendBusyError,
     BackendCertificateError,
     BackendError,
-    BackendFaultError,
     BackendTimeoutError,
     NotABackendError,
     ProdgenError,
@@ -76,9 +75,14 @@ def _remedy(error: ProdgenError) -> str:
     return "look at the server's console; what it answers cannot be used"
 
 
-def advice(error: BackendError) -> str:
-    """Return an error's remedy as it stands behind "remedy:"; a name keeps its capital."""
-    sentence = error.remedy
+def advice(error: ProdgenError, *, otherwise: str = "") -> str:
+    """Return an error's remedy as it stands behind "remedy:", or `otherwise` where it knows none of its own.
+
+    A name at its beginning keeps its capital.
+    """
+    sentence = getattr(error, "remedy", BackendError.remedy)
+    if otherwise and sentence in ("", BackendError.remedy):
+        return otherwise
     first = sentence.split(" ", 1)[0]
     is_word = first[1:].islower() or first in ("It", "A", "If")
     return (sentence[:1].lower() + sentence[1:] if is_word else sentence).rstrip(".")
@@ -142,15 +146,13 @@ def drawing(facts: SetupFacts) -> Finding | None:
             "drawing",
             "broken",
             f"a plain 64x64 picture failed: {reason}",
-            _after_failing(facts, trials.error),
+            advice(trials.error, otherwise=_console(facts)),
         )
     return Finding("drawing", "OK", "a plain 64x64 picture came whole")
 
 
-def _after_failing(facts: SetupFacts, error: ProdgenError) -> str:
-    """Return what to do about a picture that failed: by its cause, else where the console says more."""
-    if isinstance(error, BackendError) and error.remedy != BackendError.remedy:
-        return advice(error)
+def _console(facts: SetupFacts) -> str:
+    """Return where the server's console says more than its answer, and after which words."""
     if facts.dialect is None or facts.dialect.name == "sdcpp":
         return "the server's console says more, in its last lines"
     return "the server's console says more, after 'API error: POST' and in the traceback below it"
@@ -161,13 +163,10 @@ def option_store(facts: SetupFacts) -> Finding | None:
     error = facts.options_error
     if error is None:
         return None
-    remedy = advice(error)
-    if (
-        type(error) is BackendFaultError
-    ):  # its kinds have a cause of their own: memory, a proxy, a lost connection
-        remedy = (
-            "correct the option that it names in its config.json (the value is of a wrong type), and restart"
-        )
+    wrong_type = (
+        "correct the option that it names in its config.json (the value is of a wrong type), and restart"
+    )
+    remedy = advice(error, otherwise=wrong_type)
     return Finding("options", "broken", f"its options cannot be read: {error.reason}", remedy)
 
 

@@ -11,7 +11,7 @@ from prodgen.doctor.facts import Attempt, SetupFacts
 from prodgen.doctor.findings import Finding
 from prodgen.doctor.health import advice
 from prodgen.doctor.listed_things import KINDS, ListedKind
-from prodgen.errors import BackendError, NotABackendError, NotAppliedError
+from prodgen.errors import NotABackendError, NotAppliedError
 
 LINES: Mapping[ListedKind, str] = {
     "upscaler": "upscaler",
@@ -51,9 +51,9 @@ def remedy_for(attempt: Attempt) -> str:
     error = attempt.error
     if isinstance(error, NotABackendError):
         return "update the server: it lists what its API has no route for"
-    if not isinstance(error, BackendError) or isinstance(error, NotAppliedError):
+    if error is None or isinstance(error, NotAppliedError):
         return REMEDIES[attempt.kind]
-    return REMEDIES[attempt.kind] if error.remedy == BackendError.remedy else advice(error)
+    return advice(error, otherwise=REMEDIES[attempt.kind])
 
 
 def judged(facts: SetupFacts, kind: ListedKind, what: str) -> Finding:
