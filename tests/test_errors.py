@@ -39,6 +39,10 @@ FACTS = {
     "source": "sheet.csv",
     "faults": (SheetFault(3, "sku", "is empty", "fill it in"),),
     "total": 7,
+    "retry_after_s": 3.0,
+    "status": 524,
+    "proxy": "Cloudflare",
+    "gave_up": True,
 }
 
 

@@ -9,6 +9,10 @@ from prodgen.cli.telling import Failure, printer
 from prodgen.cli.values import Text
 
 
+LONGEST_TASK = 200
+"""Characters. Guard: ours have 40."""
+
+
 @click.command()
 @click.argument("task", type=Text())
 @backend_option
@@ -25,6 +29,8 @@ def cancel(task: str, backend: str, dialect: str | None) -> None:
     """
     from prodgen.client import Client, TaskState
 
+    if len(task) > LONGEST_TASK:
+        raise Failure(f"TASK {task[:20]!r}... is longer than any server's task")
     to = printer()
     with Client(backend, dialect=dialect) as client:
         state = client.cancel_task(task)

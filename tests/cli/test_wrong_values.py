@@ -35,6 +35,7 @@ FREE_TEXT = {
 """Wrong values for texts that hold more than a name of the server's."""
 
 BASE = {
+    "cancel": (["prodgen-3f2a"], ["--backend", "embedded://"]),
     "shoot": (["{photo}"], ["--prompt", "a table", "--backend", "embedded://", "-o", "{out}.png"]),
     "generate": (
         [],
