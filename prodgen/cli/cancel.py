@@ -8,7 +8,6 @@ from prodgen.cli.parameters import backend_option, dialect_option
 from prodgen.cli.telling import Failure, printer
 from prodgen.cli.values import Text
 
-
 LONGEST_TASK = 200
 """Characters. Guard: ours have 40."""
 
