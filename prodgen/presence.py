@@ -43,6 +43,17 @@ stands lower, because a relit picture that is denied is drawn again. Of the 526 
 surely enough, of the pictures of noise all but 2, of other products at the very place and size a half.
 """
 
+FAINT = 0.25
+"""Share of the product's edges at which the picture has an edge, below which it can hardly tell of any.
+
+Measured on 16 drawn products (white, black, soft, furry, thin ones) in 4 scenes, relit, then darkened to a
+twentieth, overexposed threefold, blurred, and with noise: of the pictures that agree too little because light
+swallowed the edges all have less, of scenes with any texture all have more.
+"""
+
+BLANK = 0.02
+"""Agreement that rounding gives where a picture has no edge at all, as in an even backdrop: at most 0.01."""
+
 SURE = 3.0
 """Standard deviations of chance by which an agreement must differ from chance, or from `PRESENT`."""
 
@@ -84,6 +95,9 @@ class Presence:
     deviations: float
     """Standard deviations of chance by which that is above chance."""
 
+    visible: float = 1.0
+    """Share of the product's edges at which the picture has an edge, of whatever direction."""
+
 
 UNTOLD = Presence("untold", 0.0, 0.0)
 
@@ -115,14 +129,20 @@ def find(product: RgbImage, matte: Matte, picture: RgbImage) -> Presence:
     product, matte, picture = (resize(plane, *size) for plane in (product, matte, picture))
     if np.count_nonzero(matte > 0.5) < FEWEST_PX:
         return UNTOLD
-    found = _judged(*_agreements(_edges_of_product(product, matte), _directions(picture)), extent * scale)
+    edges, directions = _edges_of_product(product, matte), _directions(picture)
+    visible = float((edges.weight * np.abs(directions)).sum() / max(1e-6, float(edges.weight.sum())))
+    found = _judged(*_agreements(edges, directions), extent * scale, visible)
     if found.verdict == "absent" and extent * fine <= LEAST_SEEN_PX:
         return replace(found, verdict="untold")
     return found
 
 
-def _judged(agreement: Plane, distance: Plane, extent_px: float) -> Presence:
-    """Return the verdict over the agreement at every displacement, NaN where there is none."""
+def _judged(agreement: Plane, distance: Plane, extent_px: float, visible: float) -> Presence:
+    """Return the verdict over the agreement at every displacement, NaN where there is none.
+
+    In a dark or overexposed picture few edges are left. Where most of those few run as the product's do,
+    it is not said to be absent.
+    """
     here = agreement[distance <= max(1.5, SLIP * extent_px)]
     elsewhere = agreement[(distance > ELSEWHERE * extent_px) & np.isfinite(agreement)]
     if elsewhere.size < 2:
@@ -133,9 +153,9 @@ def _judged(agreement: Plane, distance: Plane, extent_px: float) -> Presence:
     verdict: Verdict = "untold"
     if found >= PRESENT and found >= SURE * deviation:
         verdict = "present"
-    elif found <= ABSENT and PRESENT - found >= SURE * deviation:
+    elif found <= min(ABSENT, max(BLANK, visible / 2)) and PRESENT - found >= SURE * deviation:
         verdict = "absent"
-    return Presence(verdict, found, found / deviation)
+    return Presence(verdict, found, found / deviation, visible)
 
 
 def _agreements(product: _Edges, picture: NDArray[np.complex64]) -> tuple[Plane, Plane]:

@@ -228,6 +228,11 @@ class Session:
         """
         return self._worker.progress(knows_tasks=self.capabilities.has_task_progress)
 
+    @property
+    def idle_upscalers(self) -> frozenset[str]:
+        """Upscalers that this client saw to resize by a formula only, their weights being missing."""
+        return frozenset(self._server.idle_upscalers)
+
     def is_idle(self) -> bool:
         """Whether the server works on nothing at all, for whomever.
 

@@ -78,9 +78,14 @@ server's words |
 Where a picture contradicts what the server says, the picture counts. IC-Light's patch is lost where a call
 changes the loaded checkpoint, or another caller's did before it: prodgen has the server load the checkpoint
 by a tiny plain picture, draws once more with the same seed, and says so; if that does not help either, the
-error names the cause. An upscaler that was named and only resized is refused; without a name the next one is
-taken. A product of up to 64 pixels, or so plain that its outline is lost in the scene, cannot be told from
-the picture, and another product of the very same outline can pass for it.
+error names the cause. With a light map on Haoming02's 2.0 no picture could tell: there a tiny one (64 x 64,
+one step) is drawn before each such call, in a catalogue too; prodgen's bridge extension makes it needless.
+Where dark or glare leaves next to no edges, and that bridge and the foreground both say that IC-Light ran,
+the picture is delivered with a notice and nothing is claimed; so is an answer of which only some pictures
+show the product. Whether clip skip acted is not checked. An upscaler that was named and only resized is
+refused; without a name the next one is taken. A product of up to 64 pixels, or so plain that its outline is
+lost in the scene, cannot be told from the picture, and another product of the very same outline can pass for
+it.
 
 By kind of server:
 

@@ -115,7 +115,7 @@ def _planned(
     cfg_scale = preset.cfg_scale if job.cfg_scale is None else job.cfg_scale
     if negative.text and cfg_scale == 1:
         notices.append("the negative prompt has no effect at cfg_scale 1")
-    second = _second_pass(job, sizes, have)
+    second = _second_pass(job, sizes, client)
     request = Txt2Img(
         prompt=prompt,
         negative_prompt=negative.text or None,
@@ -265,15 +265,17 @@ def _like(name: str, known: tuple[str, ...]) -> str | None:
     return next((other for other in known if sampler_key(other) == sampler_key(name)), None)
 
 
-def _second_pass(job: PictureJob, sizes: SizePlan, have: Capabilities) -> dict[str, Any]:
+def _second_pass(job: PictureJob, sizes: SizePlan, client: Client) -> dict[str, Any]:
     if sizes.second is None:
         asked = [name for name in type(job).model_fields if name.startswith("hires_") and getattr(job, name)]
         asked += ["denoising_strength"] if job.denoising_strength is not None else []
         if asked:
             raise IdleSettingError(asked, "there is no second pass, which hires 2 would ask for")
         return {}
+    have = client.capabilities
+    working = set(have.upscalers) - client.idle_upscalers
     upscaler = job.hires_upscaler or next(
-        (name for name in PREFERRED_UPSCALERS if name in have.upscalers),
+        (name for name in PREFERRED_UPSCALERS if name in working),
         have.latent_upscale_modes[0] if have.latent_upscale_modes else None,
     )
     is_latent = upscaler is None or upscaler.startswith("Latent")

@@ -17,6 +17,8 @@ from prodgen.errors import NotAppliedError
 from prodgen.images import from_uint8, to_uint8
 from prodgen.schema import Upscale
 from prodgen.server import ApiServer, ApiTransport, Behaviour
+from prodgen.text2image import new_job
+from prodgen.text2image.planned_pictures import planned_pictures
 
 
 def textured(side: int = 96) -> np.ndarray:
@@ -132,3 +134,13 @@ def test_a_server_that_compresses_its_answers_proves_less(monkeypatch):
         large = client.upscale(image=textured(), upscaler_1="prodgen-sharp")
 
     assert large.proof.kind == "words"
+
+
+def test_a_second_pass_takes_no_upscaler_that_was_seen_to_resize_only():
+    job = new_job({"prompt": "a table", "size": "1024x1024", "hires": 2})
+    with client_of("R-ESRGAN 4x+") as client:
+        before = planned_pictures(job, [1], client)[0].request.hr_upscaler
+        client.upscale(image=textured())
+        after = planned_pictures(job, [1], client)[0].request.hr_upscaler
+
+    assert (before, after) == ("R-ESRGAN 4x+", "prodgen-sharp")

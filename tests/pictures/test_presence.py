@@ -103,3 +103,28 @@ def test_smooth_shading_that_is_new_in_new_light_does_not_outvote_the_outline():
     picture = (0.8 + 0.2 * scene(1)) * (1 - matte[..., None]) + lit_from_the_side * matte[..., None]
 
     assert presence.find(ball, matte, picture.astype(np.float32)).verdict == "present"
+
+
+def even(level: float) -> np.ndarray:
+    return np.full((SIDE, SIDE, 3), level, np.float32)
+
+
+def test_a_product_that_is_nearly_lost_in_the_dark_is_not_said_to_be_absent():
+    product, matte = bottle(plain=True)
+
+    found = presence.find(product, matte, even(0.02) + 0.004 * matte[..., None])
+
+    assert found.verdict == "untold"
+    assert found.visible < presence.FAINT
+    assert found.agreement < presence.ABSENT
+
+
+@pytest.mark.parametrize("level", [0.02, 0.98])
+def test_an_even_backdrop_shows_no_product(level):
+    found = presence.find(*bottle(), even(level))
+
+    assert (found.verdict, found.visible) == ("absent", 0.0)
+
+
+def test_a_picture_full_of_other_edges_is_told_from_one_that_can_hardly_show_any():
+    assert presence.find(*bottle(), scene(2)).visible > presence.FAINT

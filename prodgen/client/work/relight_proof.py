@@ -18,7 +18,7 @@ from prodgen.client.reaching import encoding
 from prodgen.dialects import ReadGeneration
 from prodgen.dialects.ic_light import USUAL_MODELS
 from prodgen.errors import NotAppliedError
-from prodgen.images import RgbImage
+from prodgen.images import Matte, RgbImage, as_floats, resize
 from prodgen.presence import Presence
 from prodgen.schema import Capabilities, Drawing, ICLight, Img2Img, Proof
 
@@ -26,7 +26,9 @@ SAME_LEVELS = 1
 """8-bit levels by which the foreground that comes back may differ: rounding on the way to grey."""
 
 SAME_LEVELS_LOSSY = 12.0
-"""Mean 8-bit levels by which it may differ where the server sends JPEG or lossy WebP."""
+"""Mean 8-bit levels by which it may differ on the product where the server resizes it, or sends JPEG or lossy
+WebP.
+"""
 
 SAME_ASPECT = 0.02
 """Share by which a result's aspect may differ from the one asked for: sides are cut to multiples of 8."""
@@ -103,13 +105,18 @@ def judge(
     if error := read.parameters.get("IC-Light error"):
         # The bridge extension sees what the pictures that come back do not show.
         return Relighting(failure="reported", reported=str(error))
-    seen = min((shown(request, capabilities, picture) for picture in results), key=_rank)
+    each = [shown(request, capabilities, picture) for picture in results]
+    seen = min(each, key=_rank)
     ours = on_grey(unit)
-    has_foreground = any(
-        _is_same(ours, encoding.to_uint8(extra), is_lossless) for extra in extras if extra.shape == ours.shape
-    )
+    has_foreground = any(_is_same(ours, unit.matte, extra, is_lossless) for extra in extras)
     if seen.verdict == "absent":
-        return Relighting(failure="absent", has_foreground=has_foreground)
+        is_patched = PATCHED_KEY in read.parameters and has_foreground and seen.visible < presence.FAINT
+        # What comes in one answer was drawn by one model, patched or not.
+        is_mixed = can_see_extras and any(found.verdict == "present" for found in each)
+        if not (is_patched or is_mixed):
+            return Relighting(failure="absent", has_foreground=has_foreground)
+        numbers = [str(number) for number, found in enumerate(each, 1) if found.verdict == "absent"]
+        return Relighting(has_foreground=has_foreground, notices=(_not_shown(numbers, len(each)),))
     others = extras if seen.verdict != "present" else tuple(filter(_is_on_grey, extras))
     if others and not has_foreground and not unit.detail_transfer:
         return Relighting(failure="another's")
@@ -128,6 +135,15 @@ def judge(
             f"compared with ours: {why}. With prodgen's bridge extension on the server it can "
             "(install_backend.sh)",
         )
+    )
+
+
+def _not_shown(numbers: Sequence[str], count: int) -> str:
+    """Return a sentence on results that do not show the product, though the model was patched."""
+    which = "The picture" if count == 1 else f"Of {count} pictures number {', '.join(numbers)}"
+    return (
+        f"{which} does not show the product, though IC-Light ran: it may be lost in the dark or in glare; "
+        "look at it before use, and try another seed or light"
     )
 
 
@@ -184,11 +200,22 @@ def _is_on_grey(extra: RgbImage) -> bool:
     return bool(np.median(np.abs(rim - 127)) <= SAME_LEVELS)
 
 
-def _is_same(ours: NDArray[np.uint8], theirs: NDArray[np.uint8], is_lossless: bool) -> bool:
-    difference = np.abs(ours.astype(np.int16) - theirs)
-    if is_lossless:
+def _is_same(ours: NDArray[np.uint8], matte: Matte, theirs: RgbImage, is_lossless: bool) -> bool:
+    """Whether a picture is our foreground; where formats or sizes change pixels, compared on the product."""
+    height, width = theirs.shape[:2]
+    if abs(ours.shape[1] * height / (ours.shape[0] * width) - 1) > SAME_ASPECT:
+        return False
+    is_resized = theirs.shape != ours.shape
+    if is_resized:
+        ours, matte = (
+            encoding.to_uint8(resize(as_floats(ours), width, height)),
+            resize(matte, width, height),
+        )
+    difference = np.abs(ours.astype(np.int16) - encoding.to_uint8(theirs))
+    if is_lossless and not is_resized:
         return int(difference.max()) <= SAME_LEVELS
-    return float(difference.mean()) <= SAME_LEVELS_LOSSY
+    on_product = difference[matte > 0.5] if np.any(matte > 0.5) else difference
+    return float(on_product.mean()) <= SAME_LEVELS_LOSSY
 
 
 def error(url: str, unit: ICLight, found: Relighting, *, was_redrawn: bool) -> NotAppliedError:
