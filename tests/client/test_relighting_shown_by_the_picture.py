@@ -6,6 +6,9 @@ nothing, while its foreground comes back and an early bridge extension says "app
 
 from __future__ import annotations
 
+import json
+
+import httpx
 import numpy as np
 import pytest
 
@@ -78,6 +81,27 @@ def test_a_call_that_another_caller_left_with_another_model_is_drawn_once_more_a
     assert generation.seed == 3
     assert any("drawn once more" in notice for notice in generation.notices)
     assert sizes(server) == [64, SIDE, 64, SIDE]
+
+
+class Remarking(ApiTransport):
+    """A way to a server that says the same of each picture."""
+
+    def handle_request(self, request):
+        answer = super().handle_request(request)
+        if not request.url.path.endswith("txt2img"):
+            return answer
+        return httpx.Response(200, json={**json.loads(answer.read()), "warning": "xformers is missing"})
+
+
+def test_what_a_server_says_of_both_drawings_is_told_once():
+    server = server_of(ic_light="v1", bridge=None)
+    another_caller_overrides_the_checkpoint(server)
+
+    with Client("http://test", transport=Remarking(server)) as client:
+        generation = client.txt2img(request())
+
+    assert sizes(server) == [64, SIDE, 64, SIDE]
+    assert sum("xformers is missing" in notice for notice in generation.notices) == 1
 
 
 @pytest.mark.parametrize("switches", ALL)

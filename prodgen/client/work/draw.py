@@ -258,7 +258,8 @@ class Drawer:
             info=read.info,
             extras=drawn.extras,
             applied=applied,
-            notices=(*notices, *drawn.notices, *doubts),
+            # Once each: what a server says of a drawing, it says again of a second one.
+            notices=tuple(dict.fromkeys((*notices, *drawn.notices, *doubts))),
             backend=self._server.name,
             task_id=task_id,
             was_fetched=was_fetched,
