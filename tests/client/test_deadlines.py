@@ -12,6 +12,9 @@ import pytest
 from prodgen.client.reaching import addresses, encoding
 from prodgen.client.reaching.connection import Connection
 from prodgen.client.reaching.deadlines import Deadline
+from prodgen.client.work import calling
+from prodgen.client.work.calling import Call, Worker
+from prodgen.dialects import Payload
 from prodgen.errors import BackendTimeoutError
 
 from .test_real_sockets import authority  # noqa: F401 - a fixture
@@ -157,11 +160,62 @@ def test_a_look_at_a_stranger_ends_though_its_headers_drip():
         assert ends_in_time(call_look, connection)
 
 
-def test_a_file_that_drips_is_given_up(monkeypatch):
-    monkeypatch.setattr("prodgen.client.reaching.connection.LIST_READ_S", WITHIN_S)
-
+def test_a_file_that_drips_is_given_up_within_the_time_of_a_drawing():
     with serving(lambda _: body()) as (where, _), contextlib.closing(connect(where)) as connection:
         assert ends_in_time(lambda x: x.fetch("/file=x.png", limit=1 << 20), connection)
+
+
+def draw(connection):
+    drawing = Call(Payload("/sdapi/v1/txt2img", {"prompt": "x"}), "prodgen-1", pixels=1)
+    Worker(connection).do(drawing, formats=("png",), knows_tasks=True, notices=[])
+
+
+RUNNING = b'{"active": true, "queued": false}'
+
+
+def told(body):
+    return [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body]
+
+
+@pytest.mark.parametrize("hangs", ["/internal/progress", "/sdapi/v1/progress", "/sdapi/v1/interrupt"])
+def test_a_server_that_hangs_when_it_is_told_to_stop_is_left_soon_after_the_time_out(hangs, monkeypatch):
+    monkeypatch.setattr(calling, "STOP_S", 4 * WITHIN_S)  # time for two answers, also on a busy machine
+
+    def answer(asked):
+        path = asked.partition("?")[0]
+        if path in (hangs, "/sdapi/v1/txt2img"):
+            return headers()
+        return told(RUNNING if path == "/internal/progress" else b'{"state": {"job": "x"}}')
+
+    with serving(answer) as (where, log), contextlib.closing(connect(where)) as connection:
+        begun = time.monotonic()
+        with pytest.raises(BackendTimeoutError, match="may still be drawing"):
+            draw(connection)
+
+        assert time.monotonic() - begun < PLENTY_S
+    assert any(asked.startswith(hangs) for asked in log)
+
+
+@pytest.mark.parametrize("knows_tasks", [True, False])
+def test_waiting_for_a_server_that_lost_the_answer_and_hangs_ends_with_the_calls_time(
+    knows_tasks, monkeypatch
+):
+    monkeypatch.setattr(calling, "STOP_S", WITHIN_S)
+
+    def cut(asked):
+        if asked == "/sdapi/v1/txt2img":
+            raise OSError  # the connection breaks
+        if asked == "/internal/progress" and not knows_tasks:
+            return [b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"]
+        return headers()
+
+    with serving(cut) as (where, log), contextlib.closing(connect(where, timeout_s=1.5)) as connection:
+        begun = time.monotonic()
+        with pytest.raises(BackendTimeoutError, match=r"did not end within 1\.5 s"):
+            draw(connection)
+
+        assert time.monotonic() - begun < PLENTY_S
+    assert log.count("/sdapi/v1/txt2img") == 1
 
 
 def answer_first(asked):

@@ -177,7 +177,7 @@ class Connection:
         Raises:
             BackendError: If it does not.
         """
-        deadline = Deadline(LIST_READ_S)
+        deadline = Deadline(min(LIST_READ_S, self.timeout_s))
         return self._tried(
             lambda: self._once("GET", path, None, limit, deadline, wants_json=False),
             deadline,

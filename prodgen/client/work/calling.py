@@ -43,6 +43,10 @@ whoever decides which of many calls a server gets next."""
 TRIES_AFTER_A_BREAK = 3
 """How often a call is sent in all when connections break; each time the one before has ended."""
 
+STOP_S = 10.0
+"""Seconds in which all questions are to be answered by which work is stopped whose time is up: what a call
+may take beyond its own time-out."""
+
 NOT_DRAWN = (BackendLostError, BackendBusyError, BackendUnreachableError, NotABackendError)
 """Errors after which there is no picture here, and the server is asked what became of it."""
 
@@ -118,7 +122,7 @@ class Worker:
             raise Interrupted(f"{self.connection.url}: the work was stopped, as asked")
         return answer
 
-    def interrupt(self) -> bool:
+    def interrupt(self, *, until: Deadline | None = None) -> bool:
         """Stop the call that is under way, if the server works on it; see `tasks.interrupt_ours`.
 
         Raises:
@@ -127,7 +131,7 @@ class Worker:
         task_id = self.task_id
         if not task_id:
             return False
-        return tasks.interrupt_ours(self.connection, task_id) is TaskState.RUNNING
+        return tasks.interrupt_ours(self.connection, task_id, until=until) is TaskState.RUNNING
 
     def cancel(self) -> bool:
         """Stop the call that is under way: at once or, while it waits in the queue, as soon as it begins.
@@ -243,7 +247,7 @@ class Worker:
     def _stop_quietly(self) -> bool:
         """Stop our work on the server; that it cannot be stopped must not hide why we stop."""
         try:
-            return self.interrupt()
+            return self.interrupt(until=Deadline(STOP_S))
         except BackendError as error:
             log.warning("the server could not be told to stop: %s", error)
             return False

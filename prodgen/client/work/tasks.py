@@ -67,13 +67,18 @@ def new_task_id() -> str:
     return f"prodgen-{uuid.uuid4().hex}"
 
 
+def _quick_s(until: Deadline | None) -> float:
+    """Return the seconds for one question, which may be one of several that have a deadline together."""
+    return QUICK_S if until is None else min(QUICK_S, until.left_s)
+
+
 def _ask_progress(
-    connection: Connection, *, with_preview: bool = False, tries: int = TRIES
+    connection: Connection, *, with_preview: bool = False, tries: int = TRIES, until: Deadline | None = None
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Return what the server says of whatever runs now, and the state in it, if it has one."""
     query = "false" if with_preview else "true"
     path = f"/sdapi/v1/progress?skip_current_image={query}"
-    answer = decoding.as_object(connection.get(path, timeout_s=QUICK_S, tries=tries))
+    answer = decoding.as_object(connection.get(path, timeout_s=_quick_s(until), tries=tries))
     state = answer.get("state")
     return answer, state if isinstance(state, dict) else None
 
@@ -98,13 +103,13 @@ def whole_progress(connection: Connection, *, with_preview: bool = False) -> Pro
     )
 
 
-def is_idle(connection: Connection) -> bool:
+def is_idle(connection: Connection, *, until: Deadline | None = None) -> bool:
     """Whether the server works on nothing at all.
 
     Raises:
         BackendError: If the server cannot be asked.
     """
-    answer, state = _ask_progress(connection)
+    answer, state = _ask_progress(connection, until=until)
     if state is None:
         return False
     return not state.get("job") and state.get("job_count") in (0, None) and not _share(answer.get("progress"))
@@ -125,7 +130,7 @@ def was_interrupted(connection: Connection) -> bool:
 
 
 def task_progress(
-    connection: Connection, task_id: str, *, with_preview: bool = False
+    connection: Connection, task_id: str, *, with_preview: bool = False, until: Deadline | None = None
 ) -> tuple[TaskState, Progress]:
     """Return state and progress of our own task.
 
@@ -134,7 +139,7 @@ def task_progress(
             does not know tasks.
     """
     question = {"id_task": task_id, "live_preview": with_preview}
-    answer = decoding.as_object(connection.post("/internal/progress", question, timeout_s=QUICK_S))
+    answer = decoding.as_object(connection.post("/internal/progress", question, timeout_s=_quick_s(until)))
     state = next((state for key, state in _TASK_STATES.items() if answer.get(key)), TaskState.UNKNOWN)
     progress = Progress(
         fraction=1.0 if state is TaskState.DONE else _share(answer.get("progress")),
@@ -177,7 +182,7 @@ def _preview(value: Any) -> RgbImage | None:
         return None
 
 
-def look_up(connection: Connection, task_id: str) -> TaskState:
+def look_up(connection: Connection, task_id: str, *, until: Deadline | None = None) -> TaskState:
     """Return what became of a task, with the server's flaws seen through.
 
     Raises:
@@ -186,10 +191,10 @@ def look_up(connection: Connection, task_id: str) -> TaskState:
     if not task_id:
         return TaskState.CANNOT_TELL
     try:
-        state, _ = task_progress(connection, task_id)
+        state, _ = task_progress(connection, task_id, until=until)
     except NotABackendError:
         return TaskState.CANNOT_TELL
-    if state in (TaskState.RUNNING, TaskState.QUEUED) and is_idle(connection):
+    if state in (TaskState.RUNNING, TaskState.QUEUED) and is_idle(connection, until=until):
         # A job that failed inside stays active or queued for ever, but nothing works on it.
         return TaskState.DONE
     return state
@@ -215,9 +220,9 @@ def wait_out(
     while not deadline.has_passed:
         is_over = False
         try:
-            state = look_up(connection, task_id)
+            state = look_up(connection, task_id, until=deadline)
             is_over = state in (TaskState.DONE, TaskState.UNKNOWN) or (
-                state is TaskState.CANNOT_TELL and is_idle(connection)
+                state is TaskState.CANNOT_TELL and is_idle(connection, until=deadline)
             )
             gone_since = None
         except NotABackendError:
@@ -244,8 +249,13 @@ def _is_answered_for(error: BackendError) -> bool:
     return isinstance(error, BackendBusyError | BackendGatewayError)
 
 
-def interrupt_ours(connection: Connection, task_id: str) -> TaskState:
+def interrupt_ours(connection: Connection, task_id: str, *, until: Deadline | None = None) -> TaskState:
     """Stop our own task if it is the one that runs; never another caller's.
+
+    Args:
+        connection: To the server.
+        task_id: Our task's.
+        until: By when all questions are to be answered; unset: each has `QUICK_S`.
 
     Returns:
         The task's state; RUNNING if the server was asked to stop.
@@ -253,9 +263,9 @@ def interrupt_ours(connection: Connection, task_id: str) -> TaskState:
     Raises:
         BackendError: If the server cannot be asked.
     """
-    state = look_up(connection, task_id)
+    state = look_up(connection, task_id, until=until)
     if state is TaskState.RUNNING:
-        connection.post("/sdapi/v1/interrupt", {}, timeout_s=QUICK_S)
+        connection.post("/sdapi/v1/interrupt", {}, timeout_s=_quick_s(until))
     return state
 
 
