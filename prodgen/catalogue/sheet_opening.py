@@ -121,7 +121,7 @@ def _copied(content: bytes, name: str, address: str, folder: str, sheet: str | N
         copy.write_bytes(content)
         table = _table(copy, sheet)
         catalogue = _catalogue(address, folder, table)
-    except BaseException:
+    except BaseException:  # Ctrl-C too leaves no copy behind
         shutil.rmtree(scratch, ignore_errors=True)
         raise
     weakref.finalize(table, shutil.rmtree, scratch, ignore_errors=True)

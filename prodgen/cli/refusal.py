@@ -11,7 +11,7 @@ from prodgen.errors import IdleSettingError, ProdgenError, UnknownNameError, Wro
 SHOWN_CHARACTERS = 60
 """Most characters of a value that is repeated in a sentence."""
 
-SHOWN_NAMES = 16
+SHOWN_NAMES = 20
 """How many possible names a sentence lists."""
 
 
@@ -59,7 +59,8 @@ def _usage(error: click.UsageError) -> str:
         params = [] if error.ctx is None else error.ctx.command.params
         known = [name for param in params for name in param.opts if name.startswith("--")]
         return unknown("option", error.option_name, known, lists=False)
-    return error.message[:1].lower() + error.message[1:].rstrip(".")
+    said = error.message[:1].lower() + error.message[1:]
+    return said if said.endswith("...") else said.rstrip(".")  # "..." stands for more names
 
 
 def of_work(error: ProdgenError, command: click.Command | None) -> str:

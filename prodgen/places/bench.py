@@ -131,7 +131,7 @@ class Bench:
         for client in tuple(self._borrowed):
             if (left := client.left_on_server()) is not None and sys.stderr is not None:
                 with suppress(OSError, ValueError):  # nobody reads it
-                    print(f"prodgen: {left}", file=sys.stderr, flush=True)  # noqa: T201
+                    print(f"prodgen: {left}", file=sys.stderr, flush=True)  # noqa: T201 - the process ends; no command is left to say it
 
     def wait_for_cpu(self) -> None:
         """Wait until the CPU's step has ended: Python must not end while a thread is inside OpenCV."""

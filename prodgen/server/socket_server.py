@@ -47,12 +47,16 @@ class _Front:
 
     def run(self, listener: socket.socket) -> None:
         """Serve until `end` is called."""
-        asyncio.run(self._serve(listener))
+        try:
+            asyncio.run(self._serve(listener))
+        finally:
+            self._is_ready.set()  # who waits to end it must not wait for ever
 
     def end(self) -> None:
         """Close all connections; called from another thread."""
         self._is_ready.wait()
-        self._loop.call_soon_threadsafe(self._ended.set)
+        with contextlib.suppress(RuntimeError):  # it has ended already
+            self._loop.call_soon_threadsafe(self._ended.set)
 
     async def answer(self, request: HttpRequest, draws: bool) -> HttpAnswer:
         """Have a request answered in a thread.
@@ -96,7 +100,7 @@ class _Front:
         server = await self._loop.create_server(self._connection, sock=listener)
         self._is_ready.set()
         await self._ended.wait()
-        with contextlib.suppress(NotImplementedError):  # Windows has it otherwise
+        with contextlib.suppress(NotImplementedError):  # the event loop of Windows has no readers
             self._loop.remove_reader(listener)
         await _let_pass()  # who was accepted a moment ago has a task only now
         server.close()

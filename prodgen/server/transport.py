@@ -15,9 +15,6 @@ import httpx
 from prodgen.server.app import ApiServer, HttpRequest
 from prodgen.server.wire import HttpAnswer
 
-SLOW_PATHS = ("2img", "extra-single-image", "extra-batch-images", "options")
-"""Ends of the paths whose answer may take long; only they are worth a thread."""
-
 
 class ApiTransport(httpx.BaseTransport):
     """A transport for `httpx.Client` that hands every request to a server in this process.
@@ -39,7 +36,7 @@ class ApiTransport(httpx.BaseTransport):
         """
         target = request.url.raw_path.decode("ascii")
         asked = HttpRequest.of(request.method, target, dict(request.headers), request.read())
-        if self.server.faults is None and not asked.path.endswith(SLOW_PATHS):
+        if self.server.faults is None and not self.server.waits_for_drawing(asked):  # not worth a thread
             return _response(self.server.answer(asked), request)
         return _response(self._wait(asked, request), request)
 

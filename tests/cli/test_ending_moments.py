@@ -114,7 +114,7 @@ class Slow:
 
 @pytest.fixture
 def draws_for_those_who_left(monkeypatch):
-    """As A1111 does: `prodgen serve` itself drops a call from its queue whose caller has hung up."""
+    """Have the server draw for callers who hung up, as A1111 does; `prodgen serve` drops them."""
     held = FifoLock.held
     monkeypatch.setattr(FifoLock, "held", lambda self, left=None: held(self))
 

@@ -183,3 +183,11 @@ def test_what_the_server_lacks_is_said_of_the_option_and_not_of_the_requests_fie
 
     assert done.exit_code == 1
     assert done.stderr.startswith(f"prodgen: {options[-2]}")
+
+
+def test_an_unknown_command_names_those_that_there_are_in_a_whole_sentence():
+    done = CliRunner().invoke(main, ["loras"])
+
+    assert done.exit_code == 2
+    assert ", ;" not in done.stderr
+    assert all(name in done.stderr for name in main.list_commands(click.Context(main)))

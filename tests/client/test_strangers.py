@@ -520,7 +520,7 @@ def test_a_stranger_that_stops_answering_costs_no_second_error():
 
 
 class ComfyUI(BaseHTTPRequestHandler):
-    """As much of ComfyUI as a passer-by sees."""
+    """Answers the questions that recognise ComfyUI, and no others."""
 
     def do_GET(self) -> None:
         known = {"/system_stats": data({"system": {"comfyui_version": "0.3.64"}, "devices": []})}
