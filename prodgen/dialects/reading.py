@@ -202,7 +202,7 @@ def _parsed(value: object) -> object:
             except (ValueError, RecursionError):
                 value = _printed(str(value))
                 break
-    return _writable(value)
+    return writable(value)
 
 
 def _printed(text: str) -> object:
@@ -214,8 +214,8 @@ def _printed(text: str) -> object:
         return text
 
 
-def _writable(value: object) -> object:
-    """Return parsed JSON without halves of surrogate pairs, which no file and no terminal takes."""
+def writable(value: object) -> Any:
+    """Return parsed JSON with "?" for each half of a surrogate pair, which no file and no terminal takes."""
     return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 

@@ -56,6 +56,24 @@ def test_an_array_that_is_broken_is_not_taken_for_a_whole_one(text):
         read(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (b'[{"name": "caf\xe9"}, {"name": "x"}]', "caf\ufffd"),
+        (b'[{"name": "a\\ud83d"}, {"name": "x"}]', "a?"),
+        (b'[{"name": "a\nb\tc"}, {"name": "x"}]', "a\nb\tc"),
+    ],
+)
+def test_characters_that_are_none_cost_their_own_entry_a_question_mark_and_the_list_nothing(text, name):
+    assert read(text) == [{"name": name}, {"name": "x"}]
+
+
+@pytest.mark.parametrize("text", ["[" * 50_000, '[{"a": ' * 50_000])
+def test_a_list_that_is_nested_without_end_is_not_whole(text):
+    with pytest.raises(ValueError, match="entry 1 is not whole"):
+        read(text, size=9_999)
+
+
 def test_numbers_are_read_whole_and_those_that_are_none_as_servers_send_them():
     assert read("[1.5e3, -2e-1]", size=1) == [1500, -0.2]
     assert str(read('[{"scale": NaN}, {"scale": Infinity}]')) == "[{'scale': nan}, {'scale': inf}]"

@@ -16,6 +16,7 @@ import pybase64
 from pydantic_core import from_json
 
 from prodgen import codecs, images
+from prodgen.dialects.reading import writable
 from prodgen.errors import AnswerError, ImageError
 from prodgen.images import Photo, RgbImage
 
@@ -59,7 +60,7 @@ def decode_json(body: bytes) -> Any:
             lax = None
         if lax is None:
             raise
-        return from_json(json.dumps(lax, ensure_ascii=False).encode("utf-8", "replace"), allow_inf_nan=True)
+        return writable(lax)
 
 
 def as_object(value: Any) -> dict[str, Any]:

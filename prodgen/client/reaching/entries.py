@@ -3,7 +3,8 @@
 A1111 sends the whole training metadata of each LoRA with its name: hundreds of megabytes for some thousands,
 of which a few bytes an entry matter. Entries are found by the standard library's decoder, which says where a
 value ends. That takes 0.19 s for 28 MB, where ijson with its C library takes 0.15 s; but ijson refuses NaN,
-which some servers send, and holds no entry to a length.
+which some servers send, and holds no entry to a length. What `decoding.decode_json` survives, such as text in
+another encoding, is survived here as well.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+from prodgen.dialects.reading import writable
+
 MOST_ENTRIES = 200_000
 """Most entries of a list; more files are in no folder, and a list of so many takes some 100 MB here."""
 
@@ -25,7 +28,7 @@ PIECE_BYTES = 1 << 20
 """Bytes that are looked at together: many entries, so that few are parsed in vain, not being whole yet."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(strict=False)
 
 
 class TooMuchError(ValueError):
@@ -77,7 +80,7 @@ def _check(size: int, most_bytes: int) -> None:
 
 def _entries(first: bytes, pieces: Iterator[bytes], keep: Callable[[Any], Any]) -> list[Any]:
     kept: list[Any] = []
-    decode = codecs.getincrementaldecoder("utf-8")().decode
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
     text, at = "", 0
     enough = 0  # characters that are worth a try: each time that an entry is not whole, twice as many
     for piece in chain([first], _larger(pieces), [None]):
@@ -91,12 +94,12 @@ def _entries(first: bytes, pieces: Iterator[bytes], keep: Callable[[Any], Any]) 
                 return kept
             try:
                 value, end = _DECODER.raw_decode(text, start)
-            except ValueError:
+            except (ValueError, RecursionError):
                 break  # it is not whole yet, or never will be
             end = _SPACE.match(text, end).end()  # type: ignore[union-attr]
             if text[end : end + 1] not in (",", "]"):
                 break  # of a number, more may follow
-            kept.append(keep(value))
+            kept.append(writable(keep(value)))
             at = end + (text[end] == ",")
         if len(kept) > MOST_ENTRIES:
             raise TooMuchError(f"more than {MOST_ENTRIES} entries")
