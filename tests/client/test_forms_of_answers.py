@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import re
@@ -13,6 +14,9 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from prodgen import codecs
+from prodgen.client.reaching.addresses import parse
+from prodgen.client.reaching.connection import Connection
+from prodgen.client.work import results
 from prodgen.errors import AnswerError, BackendFaultError, BackendOutOfMemoryError
 from prodgen.images import from_uint8
 from prodgen.schema import Img2Img, Txt2Img, Upscale
@@ -385,6 +389,8 @@ def test_a_picture_with_a_wrong_checksum_is_refused_without_a_line_on_stderr(dra
         "/files/2026/a.png",
         "http://127.0.0.1:7860/files/2026/a.png",
         "http://127.0.0.1:7860/files/2026/a.png?v=1",
+        "https://127.0.0.1/files/2026/a.png",
+        "http://localhost:8188/files/2026/a.png",
     ],
 )
 def test_a_picture_that_lies_on_the_same_server_is_fetched(recorded, address):
@@ -396,9 +402,7 @@ def test_a_picture_that_lies_on_the_same_server_is_fetched(recorded, address):
     np.testing.assert_array_equal(server.client().txt2img(cat()).image, from_uint8(PIXELS))
 
 
-@pytest.mark.parametrize(
-    "address", ["http://169.254.169.254/a.png", "https://127.0.0.1:7860/a.png", "//evil/a.png"]
-)
+@pytest.mark.parametrize("address", ["http://169.254.169.254/a.png", "http://evil:abc/a.png", "//evil/a.png"])
 def test_nothing_is_fetched_from_another_machine(recorded, address):
     server = recorded(txt2img={"images": [address], "info": REPORT})
     server["/a.png"] = httpx.Response(200, content=file_of())
@@ -406,6 +410,35 @@ def test_nothing_is_fetched_from_another_machine(recorded, address):
     with pytest.raises(AnswerError, match="another machine"):
         server.client().txt2img(cat())
     assert not [path for _, path, _ in server.calls if path == "/a.png"]
+
+
+@pytest.mark.parametrize(
+    ("own", "address"),
+    [
+        ("https://shop.example/sd", "http://shop.example:7860/sd/files/a.png"),
+        ("https://shop.example/sd", "http://0.0.0.0:7860/files/a.png"),
+        ("https://shop.example/sd", "/sd/files/a.png"),
+        ("https://shop.example/sd", "/files/a.png"),
+        ("https://shop.example/file", "/files/a.png"),
+        ("unix:///run/sd.sock", "/files/a.png"),
+        ("unix:///run/sd.sock", "http://localhost/files/a.png"),
+    ],
+)
+def test_whatever_a_server_calls_itself_its_files_are_fetched_where_it_was_reached(own, address):
+    def answer(request):
+        path = request.url.path.removeprefix(httpx.URL(own).path if own.startswith("http") else "")
+        return httpx.Response(200, content=b"file") if path == "/files/a.png" else httpx.Response(404)
+
+    transport = httpx.MockTransport(answer)
+    with contextlib.closing(Connection(parse(own), timeout_s=5, transport=transport)) as connection:
+        assert results._file(connection, address, "result 1", limit=99) == b"file"
+
+
+def test_an_address_that_cannot_be_read_is_told_and_costs_no_other_picture(drawn):
+    found = drawn({"images": ["http://[::1/a.png", GOOD]}, cat(batch_size=2))
+
+    assert len(found.images) == 1
+    assert any("an address that cannot be read" in notice for notice in found.notices)
 
 
 def test_an_address_that_leads_to_nothing_costs_no_other_picture(recorded):

@@ -55,13 +55,18 @@ class Address:
         """Whether bytes to it cost next to nothing: same process, socket or loopback."""
         if self.is_embedded or self.socket is not None:
             return True
-        host = urlsplit(self.url).hostname or ""
-        if host in _LOCAL_NAMES:
-            return True
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return is_this_machine(urlsplit(self.url).hostname or "")
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a host is the machine that names it: loopback or 0.0.0.0; `host` in lower case."""
+    if host in _LOCAL_NAMES:
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified  # 0.0.0.0 is what a server calls itself
 
 
 def parse(text: str) -> Address:

@@ -25,7 +25,7 @@ MOST_ENTRY_BYTES = 64 << 20
 """Most characters of one entry."""
 
 PIECE_BYTES = 1 << 18
-"""Bytes of a piece as it should be given: many entries, so that few are parsed in vain, not being whole yet."""
+"""Bytes that a piece should have: many entries, so that few are parsed in vain, not being whole yet."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder(strict=False)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
 
 from prodgen import codecs
-from prodgen.client.reaching import decoding, faults
+from prodgen.client.reaching import addresses, decoding, faults
 from prodgen.client.reaching.connection import Connection, WholeAnswer
 from prodgen.client.work import black_pictures, drawn_sizes
 from prodgen.dialects import (
@@ -133,20 +133,27 @@ def decoded(
 def _file(connection: Connection, text: str, name: str, *, limit: int) -> bytes:
     """Return the file behind base64 or an address; of other machines than the server nothing is fetched.
 
+    A server behind a proxy writes a scheme and port of its own into addresses, or "localhost": whatever they
+    say, the file is asked for where the server was reached.
+
     Raises:
         AnswerError: If there is none.
     """
     if not is_address(text):
         return decoding.file_behind(connection.url, text, name)
-    own, there = urlsplit(connection.url), urlsplit(urljoin(f"{connection.url}/", text.strip()))
-    if (there.scheme, there.hostname, there.port) != (own.scheme, own.hostname, own.port):
+    try:
+        own, there = urlsplit(connection.url), urlsplit(urljoin(f"{connection.url}/", text.strip()))
+    except ValueError as error:
+        raise AnswerError(connection.url, f"{name} is an address that cannot be read: {error}") from error
+    host = there.hostname
+    if host not in (None, own.hostname) and not addresses.is_this_machine(host):
         raise AnswerError(
             connection.url,
-            f"{name} is an address on another machine ({there.hostname}), and nothing is fetched from there",
+            f"{name} is an address on another machine ({host}), and nothing is fetched from there",
             remedy="Set the server to send pictures as base64.",
         )
     try:
-        path = there.path.removeprefix(own.path.rstrip("/"))
+        path = f"/{there.path.removeprefix(f'{own.path}/').lstrip('/')}"
         return connection.fetch(f"{path}?{there.query}" if there.query else path, limit=limit)
     except BackendError as error:
         raise AnswerError(connection.url, f"{name} cannot be fetched: {error.reason}") from error
