@@ -98,6 +98,12 @@ def test_a_password_is_never_shown(recorded, caplog):
     assert "s3cret" not in f"{refusal.value!r} {refusal.value} {client!r} {client.address} {caplog.text}"
 
 
+@pytest.mark.parametrize("address", ["http://999.1.1.1:7860", "http://ü..de", "http://gpu/\x01"])
+def test_an_address_that_cannot_be_sent_to_is_refused_in_one_sentence(address):
+    with pytest.raises(SettingError, match="no URL"):
+        Client(address)
+
+
 def test_a_sub_path_is_kept(recorded):
     server = recorded()
     server["/sd/sdapi/v1/options"] = {"a": 1}

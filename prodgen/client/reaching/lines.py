@@ -102,7 +102,10 @@ class Lines:
         """Whether they were closed here."""
         self._url = address.url
         self._open_one = open_one
-        self._idle = [open_one()]  # at once, so that headers which cannot be sent are known at once
+        try:
+            self._idle = [open_one()]  # at once, so that headers which cannot be sent are known at once
+        except httpx.InvalidURL as error:
+            raise SettingError(f"the backend's address is no URL: {address.url!r} ({error})") from error
         self._all = list(self._idle)
         self._lock = threading.Lock()
 
