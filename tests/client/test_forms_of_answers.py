@@ -374,6 +374,15 @@ def test_json_that_is_not_quite_json_loses_no_picture(recorded, tmp_path, body):
     found.save(tmp_path / "a.png")
 
 
+def test_json_that_calls_itself_a_web_page_is_read(recorded):
+    page = {"content-type": "text/html; charset=utf-8"}
+    body = json.dumps({"images": [GOOD], "info": REPORT}).encode()
+    samplers = httpx.Response(200, content=b'[{"name": "Euler a"}]', headers=page)
+    server = recorded(samplers=samplers, txt2img=lambda _: httpx.Response(200, content=body, headers=page))
+
+    assert server.client().txt2img(cat()).seed == 77
+
+
 def test_a_picture_with_a_wrong_checksum_is_refused_without_a_line_on_stderr(drawn, capfd):
     data = bytearray(file_of())
     data[len(data) // 2] ^= 1

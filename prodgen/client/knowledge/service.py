@@ -149,11 +149,7 @@ class Service:
     def clock_ahead_s(self) -> float | None:
         """Return by how many seconds the server's clock is ahead of ours; None if it does not say."""
         theirs = self._connection.clock("/sdapi/v1/samplers")
-        if theirs is None:
-            return None
-        now = datetime.now(UTC)
-        # RFC 9110 wants GMT; a date without a zone is taken for that.
-        return ((theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)) - now).total_seconds()
+        return None if theirs is None else (theirs - datetime.now(UTC)).total_seconds()
 
     def program(self) -> str:
         """Return name and version of a program that imitates A1111 and says so elsewhere; "" for others."""

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from prodgen.client.reaching import decoding, encoding, entries, faults
@@ -153,11 +152,7 @@ class Connection:
         Raises:
             BackendError: If there is no good answer.
         """
-        answer = self._quick("GET", path, None, None, TRIES)
-        try:
-            return parsedate_to_datetime(answer.date)
-        except ValueError:
-            return None
+        return faults.moment(self._quick("GET", path, None, None, TRIES).date)
 
     def look(self, path: str, *, within_s: float, fields: dict[str, Any] | None = None) -> SeenAnswer:
         """Return the first MiB of an answer as it came, whatever its status; POST if there are fields.

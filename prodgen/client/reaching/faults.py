@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from prodgen.client.reaching import gateways
 from prodgen.client.reaching.addresses import EMBEDDED
-from prodgen.client.reaching.decoding import decode_json
+from prodgen.client.reaching.decoding import as_object, decode_json
 from prodgen.errors import (
     BackendAuthError,
     BackendBusyError,
@@ -94,8 +96,10 @@ class Refusal:
 
     @property
     def is_page(self) -> bool:
-        """Whether it is a web page."""
-        return "html" in self.headers.get("content-type", "").lower() or self.body[:99].lstrip()[:1] == b"<"
+        """Whether it is a web page; some servers send JSON under the name of one."""
+        if self.body[:99].lstrip()[:1] == b"<":
+            return True
+        return "html" in self.headers.get("content-type", "").lower() and not _is_json(self.body)
 
 
 def error_of(refusal: Refusal) -> BackendError:
@@ -195,10 +199,23 @@ def is_no_answer(refusal: Refusal) -> bool:
 def _wanted_wait_s(refusal: Refusal) -> float:
     """Seconds that a busy or starting server asks to wait, up to a limit; 0 if it does not say."""
     asked = refusal.headers.get("retry-after", "")
+    wanted = _as_object(refusal.body).get("estimated_time")  # Hugging Face's word for it
     if asked.isdecimal():
-        return min(float(asked), LONGEST_WAIT_S)
-    estimated = _as_object(refusal.body).get("estimated_time")  # Hugging Face's word for it
-    return min(max(0.0, estimated), LONGEST_WAIT_S) if isinstance(estimated, int | float) else 0.0
+        wanted = float(asked)
+    elif (then := moment(asked)) is not None:
+        # By its own clock, which may be wrong.
+        now = moment(refusal.headers.get("date", "")) or datetime.now(UTC)
+        wanted = (then - now).total_seconds()
+    return min(max(0.0, wanted), LONGEST_WAIT_S) if isinstance(wanted, int | float) else 0.0
+
+
+def moment(date: str) -> datetime | None:
+    """Return the time that a header such as Date tells; None if it tells none."""
+    try:
+        told = parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
+        return None
+    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)  # HTTP knows no other zone
 
 
 def _redirected(refusal: Refusal) -> BackendError:
@@ -259,12 +276,19 @@ def _no_access(refusal: Refusal, text: str) -> BackendError:
     return BackendAuthError(url, said)
 
 
+def _is_json(body: bytes) -> bool:
+    try:
+        decode_json(body)
+    except ValueError:
+        return False
+    return True
+
+
 def _as_object(body: bytes) -> dict[str, Any]:
     try:
-        answer = decode_json(body)
+        return as_object(decode_json(body))
     except ValueError:
         return {}
-    return answer if isinstance(answer, dict) else {}
 
 
 def readable(refusal: Refusal) -> str:
