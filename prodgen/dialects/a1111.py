@@ -75,7 +75,7 @@ class A1111:
     picture_formats: ClassVar[frozenset[str]] = frozenset({"bmp", "tiff", "webp", "png"})
     """Lossless formats that the server decodes as sent (checked to the bit on A1111 1.10)."""
 
-    missing_routes: ClassVar[frozenset[str]] = frozenset()
+    missing_routes: ClassVar[frozenset[str]] = frozenset({"modules"})
     """Names of `ROUTES` that this kind of server does not have."""
 
     tells_extra_parameters: ClassVar[bool] = True

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import time
 import tracemalloc
 
 import httpx
@@ -13,7 +15,17 @@ from hypothesis import strategies as st
 
 from prodgen.client.knowledge import lists, names
 from prodgen.client.reaching import connection, entries
-from prodgen.errors import AnswerError, UnknownNameError
+from prodgen.client.reaching.addresses import parse
+from prodgen.client.reaching.connection import Connection
+from prodgen.dialects import ROUTES
+from prodgen.errors import (
+    AnswerError,
+    BackendAuthError,
+    BackendLostError,
+    BackendTimeoutError,
+    NotABackendError,
+    UnknownNameError,
+)
 from prodgen.schema import Lora, Txt2Img
 
 MIB = 1 << 20
@@ -156,6 +168,83 @@ def test_a_list_that_cannot_be_read_leaves_its_names_unchecked_and_all_else_as_i
     assert says in have.unread["loras"]
     assert "loras" not in have.answered
     assert "checkpoints" in have.answered
+
+
+def slow(_):
+    raise httpx.ReadTimeout("slow")
+
+
+def test_two_lists_may_be_slow_and_a_server_that_hangs_at_three_is_given_up(recorded):
+    have = recorded(loras=slow, embeddings=slow).client().capabilities
+    assert have.unread.keys() == {"loras", "embeddings"}
+
+    with pytest.raises(BackendTimeoutError):
+        _ = recorded(loras=slow, embeddings=slow, upscalers=slow).client().capabilities
+
+
+def test_all_lists_together_have_the_time_of_one_call_and_none_takes_the_others(recorded, monkeypatch):
+    asked = []
+
+    class Clocked(Connection):
+        def get_list(self, path, keep, *, timeout_s):
+            asked.append(timeout_s)
+            return super().get_list(path, keep, timeout_s=timeout_s)
+
+    server = recorded(schedulers=lambda _: time.sleep(0.3) or slow(_))
+    with contextlib.closing(
+        Clocked(parse("http://x"), timeout_s=1.0, transport=httpx.MockTransport(server))
+    ) as connection:
+        lists.ask(connection, None)
+
+    assert asked[0] == pytest.approx(0.5, abs=0.1)
+    assert asked[1] == pytest.approx(0.35, abs=0.1)
+
+
+def refused(_):
+    return httpx.Response(403, html="<title>403 Forbidden</title>")
+
+
+def test_a_proxy_that_lets_only_some_routes_through_costs_their_names_their_check_only(recorded, captured):
+    drawn = captured("core/txt2img-min")["response"]["json"]
+    let_through = {"/sdapi/v1/samplers", "/sdapi/v1/options", "/sdapi/v1/txt2img"}
+    server = recorded(txt2img=lambda _: httpx.Response(200, json=drawn))
+    for path in [*server.answers, *ROUTES.values(), "/internal/ping", "/internal/progress"]:
+        if path not in let_through:
+            server[path] = refused
+    client = server.client()
+
+    assert len(client.txt2img(cat()).images) == 1
+    assert client.dialect.name == "a1111"
+    assert "forbidden" in client.capabilities.unread["loras"]
+
+
+def test_what_a_proxy_refuses_while_an_answer_is_lost_is_taken_for_a_server_that_tells_nothing(recorded):
+    server = recorded(txt2img=httpx.ReadError("gone"), progress=refused)
+    server["/internal/progress"] = refused
+
+    with pytest.raises(BackendLostError, match="does not tell whether it still draws"):
+        server.client().txt2img(cat())
+
+
+def test_where_a_proxy_refuses_the_question_after_a_task_an_idle_server_is_asked_again(recorded, captured):
+    drawn = captured("core/txt2img-min")["response"]["json"]
+    answers = [httpx.Response(200, json=drawn), httpx.Response(502)]
+    server = recorded(txt2img=lambda _: answers.pop())
+    server["/internal/progress"] = server["/internal/ping"] = refused
+
+    assert len(server.client().txt2img(cat()).images) == 1
+    assert len(server.sent("txt2img")) == 2
+
+
+def test_a_task_cannot_be_cancelled_where_it_cannot_be_asked_after_and_why_is_told(recorded):
+    server = recorded()
+    server["/internal/progress"] = refused
+    with pytest.raises(NotABackendError, match="does not know tasks"):
+        server.client().cancel_task("prodgen-1")
+
+    server["/sdapi/v1/progress"] = "auth/wrong-password"
+    with pytest.raises(BackendAuthError):
+        server.client().cancel_task("prodgen-1")
 
 
 @pytest.mark.parametrize("name", ["loras", "upscalers", "sd-models", "script-info", "sd-vae"])

@@ -66,12 +66,25 @@ def test_a_busy_server_is_asked_again_and_then_left(recorded, status):
 
 def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(recorded):
     waits = []
-    answers = [httpx.Response(503, headers={"retry-after": seconds}) for seconds in ("7", "900")]
+    date = "Wed, 21 Oct 2015 07:28:%02d GMT"
+    asked = [{"retry-after": "7"}, {"retry-after": "900"}, {"date": date % 1, "retry-after": date % 10}]
+    answers = [httpx.Response(503, headers=headers) for headers in asked]
     server = recorded(options=lambda _: answers.pop(0) if answers else httpx.Response(200, json={}))
 
     server.client(sleep=waits.append).options()
 
-    assert waits == [7, 30]
+    assert waits == [7, 30, 9]
+
+
+@pytest.mark.parametrize("asked", ["soon", "Wed, 21 Oct 2015 07:28:00 GMT", f"Wed, 21 Oct {'9' * 30} 07:28"])
+def test_a_wait_that_cannot_be_read_or_is_over_is_none(recorded, asked):
+    waits = []
+    answers = [httpx.Response(503, headers={"retry-after": asked})]
+    server = recorded(options=lambda _: answers.pop(0) if answers else httpx.Response(200, json={}))
+
+    server.client(sleep=waits.append).options()
+
+    assert 0 < waits[0] < 1
 
 
 def test_a_server_that_failed_is_not_asked_twice(recorded):
@@ -116,6 +129,14 @@ def test_a_time_out_in_the_queue_tells_the_task_that_will_still_be_drawn(recorde
         server.client().txt2img(cat())
 
     assert not server.sent("interrupt")
+
+
+def test_a_time_out_of_a_server_without_tasks_promises_no_end_of_one(recorded):
+    server = recorded(txt2img=httpx.ReadTimeout("slow"), progress=DRAWING)
+    server["/internal/ping"] = None
+
+    with pytest.raises(BackendTimeoutError, match=r"may still be drawing\b(?!.*prodgen cancel)"):
+        server.client().txt2img(cat())
 
 
 QUEUED = {"active": False, "queued": True, "completed": False}

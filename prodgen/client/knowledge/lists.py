@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 
 from prodgen.client.knowledge import strangers
 from prodgen.client.reaching.connection import Connection
+from prodgen.client.reaching.deadlines import Deadline
 from prodgen.client.reaching.decoding import as_object
 from prodgen.dialects import A1111, ROUTES, by_routes, embedded
 from prodgen.dialects.ic_light import TITLE, models_of, spelling_of
 from prodgen.errors import (
     AnswerError,
+    BackendAuthError,
     BackendError,
     BackendFaultError,
     BackendTimeoutError,
@@ -43,12 +45,14 @@ MOST_SLOW_LISTS = 2
 Chosen: a folder of thousands of LoRAs is one slow list, with embeddings two; one that hangs fails at all.
 """
 
-
 LONGEST_LIST_S = 120.0
 """Seconds for each list but the first, whose answer shows that the server is not out of threads.
 
 Chosen: 300 MB over 100 Mbit/s take 24 s, and A1111 gathers such a list no faster.
 """
+
+UNREADABLE = (BackendAuthError, BackendFaultError, BackendTimeoutError, AnswerError)
+"""Errors that cost one list while the server works: a proxy may refuse all routes but some, for example."""
 
 OBJECTS = ("options", "embeddings", "progress")
 """What is asked together with the lists and is an object: names and what stands under them."""
@@ -193,7 +197,7 @@ def require_samplers(answer: Any, url: str) -> None:
 
 
 def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1111]:
-    """Ask a server for everything it has.
+    """Ask a server for everything it has, within the connection's time in all.
 
     Args:
         connection: To the server.
@@ -201,8 +205,9 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
 
     Raises:
         NotABackendError: If it names no sampler.
-        BackendError: If it cannot be reached, or refuses access.
+        BackendError: If it cannot be reached, or refuses access to its samplers.
     """
+    deadline = Deadline(connection.timeout_s)
     try:
         answers: dict[str, Any] = {"samplers": connection.get(ROUTES["samplers"])}
         require_samplers(answers["samplers"], connection.url)
@@ -217,11 +222,12 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
         if name == "samplers" or (dialect and name in dialect.missing_routes):
             continue
         try:
-            within_s = min(LONGEST_LIST_S, connection.timeout_s)
-            answer = connection.get_list(path, without_metadata, timeout_s=within_s)
+            answer = connection.get_list(path, without_metadata, timeout_s=_share_s(deadline))
         except NotABackendError:
             continue  # this kind of server has no such list
-        except (BackendFaultError, BackendTimeoutError, AnswerError) as error:
+        except UNREADABLE as error:
+            if isinstance(error, BackendAuthError) and name in A1111.missing_routes:
+                continue  # a proxy refuses what the server lacks as well: this would make it another kind
             slow += isinstance(error, BackendTimeoutError)
             if slow > MOST_SLOW_LISTS:
                 raise
@@ -234,16 +240,21 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
             else:
                 unread[name] = "its answer has another form"
     dialect = dialect or by_routes({**answers, **unread})
-    have = _together(answers, dialect, has_task_progress=_has_page(connection))
+    have = _together(answers, dialect, has_task_progress=_has_page(connection, _share_s(deadline)))
     if type(dialect) is A1111 and (have.checkpoint or "").startswith(embedded.CHECKPOINT):
         dialect = embedded.Embedded()
     return replace(have, dialect=dialect.name, unread=unread), dialect
 
 
-def _has_page(connection: Connection) -> bool:
+def _share_s(deadline: Deadline) -> float:
+    """Return the seconds for one of several questions, of which none may take all the time of the others."""
+    return min(LONGEST_LIST_S, deadline.left_s / 2)
+
+
+def _has_page(connection: Connection, within_s: float) -> bool:
     try:
-        connection.get("/internal/ping")
-    except (NotABackendError, BackendFaultError, AnswerError):
+        connection.get("/internal/ping", timeout_s=within_s)
+    except (NotABackendError, *UNREADABLE):
         return False
     return True
 

@@ -184,7 +184,8 @@ class Worker:
             if self._stop_quietly():
                 error.reason += "; its work was stopped"
             elif isinstance(error, BackendTimeoutError):
-                task = f" task {call.task_id}, which prodgen cancel ends" if call.task_id else ""
+                has_task = knows_tasks and call.task_id
+                task = f" task {call.task_id}, which prodgen cancel ends" if has_task else ""
                 error.reason += f"; it may still be drawing{task}"
             raise
 

@@ -14,7 +14,7 @@ from threading import Thread
 from prodgen.client.reaching.connection import Connection
 from prodgen.client.work import tasks
 from prodgen.client.work.tasks import TaskState
-from prodgen.errors import BackendError, LeftBecause, LeftOnServer, NotABackendError
+from prodgen.errors import BackendAuthError, BackendError, LeftBecause, LeftOnServer, NotABackendError
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Leaving:
         if state is TaskState.CANNOT_TELL:
             try:
                 return TaskState.DONE if tasks.is_idle(self._connection) else state
-            except NotABackendError:
+            except (NotABackendError, BackendAuthError):
                 pass
         return state
 
@@ -102,6 +102,7 @@ def cancel_task(
     while (state := tasks.interrupt_ours(connection, task_id)) is TaskState.QUEUED:
         sleep(tasks.POLL_S)
     if state is TaskState.CANNOT_TELL:
+        tasks.is_idle(connection)  # an error that says more, if it is for want of a password
         raise NotABackendError(
             connection.url, "it does not know tasks, so that it cannot tell whose work it does"
         )

@@ -22,6 +22,7 @@ from prodgen.client.reaching.deadlines import Deadline
 from prodgen.client.reaching.patience import TRIES
 from prodgen.errors import (
     AnswerError,
+    BackendAuthError,
     BackendBusyError,
     BackendError,
     BackendFaultError,
@@ -192,7 +193,7 @@ def look_up(connection: Connection, task_id: str, *, until: Deadline | None = No
         return TaskState.CANNOT_TELL
     try:
         state, _ = task_progress(connection, task_id, until=until)
-    except NotABackendError:
+    except (NotABackendError, BackendAuthError):
         return TaskState.CANNOT_TELL
     if state in (TaskState.RUNNING, TaskState.QUEUED) and is_idle(connection, until=until):
         # A job that failed inside stays active or queued for ever, but nothing works on it.
@@ -225,7 +226,7 @@ def wait_out(
                 state is TaskState.CANNOT_TELL and is_idle(connection, until=deadline)
             )
             gone_since = None
-        except NotABackendError:
+        except (NotABackendError, BackendAuthError):
             return False
         except BackendTimeoutError:
             log.info("the server is too busy to say what it does")
