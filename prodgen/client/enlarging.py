@@ -14,6 +14,9 @@ from prodgen.schema import Enlargement
 if TYPE_CHECKING:
     from prodgen.client.client import Client
 
+GRID_PX = 8
+"""A1111's enlarged pictures have sides that are multiples of it."""
+
 
 def target_size(to: str | None, width: int, height: int) -> tuple[int, int]:
     """Return the size that `to` ("2", "4096x4096", None) makes of a picture of this size.
@@ -54,15 +57,32 @@ def enlarge(picture: RgbImage, width: int, height: int, *, upscaler: str, client
         NotAppliedError: If an upscaler that was named only resizes.
         BackendError: If it cannot do it.
     """
+    asked = _without_black_rim((picture.shape[1], picture.shape[0]), (width, height))
     try:
         large = client.upscale(
             image=picture,
             upscaler_1=None if upscaler == "auto" else upscaler,
-            upscaling_resize_w=width,
-            upscaling_resize_h=height,
+            upscaling_resize_w=asked[0],
+            upscaling_resize_h=asked[1],
             upscaling_crop=True,
         )
     except (UnknownNameError, WrongValueError) as error:
         error.setting = "upscaler"
         raise
     return replace(large, image=resize(large.image, width, height))
+
+
+def _without_black_rim(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int]:
+    """Return the least size to ask for that covers the target and that an A1111 fills.
+
+    A1111 takes both sides of what its upscaler made down to a multiple of 8 (its modules/upscaler.py), and
+    leaves a black rim where that is less than was asked for.
+    """
+    wide, high = (-(-side // GRID_PX) * GRID_PX for side in target)
+    while True:
+        # Its own arithmetic, in which 19 * (424 / 19) is less than 424.
+        scale = max(wide / size[0], high / size[1])
+        lacking = int(size[0] * scale) < wide, int(size[1] * scale) < high
+        if not any(lacking):
+            return wide, high
+        wide, high = wide + GRID_PX * lacking[0], high + GRID_PX * lacking[1]

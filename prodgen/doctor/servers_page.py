@@ -68,8 +68,8 @@ each thing that was asked for, the kind of proof, and how clearly a picture show
 | IC-Light | the product's edges and outline lie in the result where the cut-out has them, in whatever light \
 | what prodgen's bridge extension (1.1.0 or later) saw drawing; then the foreground that comes back |
 | an inpaint mask | unmasked pixels, beyond the mask's blur, are what they were | nothing |
-| an upscaler | the result differs from Lanczos and every other formula | the server's words, for pictures \
-without fine structure or in a lossy format |
+| an upscaler | the result differs from Lanczos and every other formula, sharpened or not | the server's \
+words, for pictures without fine structure, in a lossy format or merely sharpened |
 | a LoRA that the answer does not name | tiny pictures with it and without it differ; tried once with each \
 checkpoint | nothing |
 | a LoRA that the answer names, sampler, schedule, checkpoint, VAE, refiner, ControlNet, ADetailer | - | the \

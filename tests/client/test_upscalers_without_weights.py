@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+from pathlib import Path
 
 import cv2
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
+from prodgen import files
 from prodgen.client import Client, enlarge
 from prodgen.client.work import upscaler_proof
 from prodgen.engines.ibl.ibl_engine import IblEngine
@@ -19,6 +23,8 @@ from prodgen.schema import Upscale
 from prodgen.server import ApiServer, ApiTransport, Behaviour
 from prodgen.text2image import new_job
 from prodgen.text2image.planned_pictures import planned_pictures
+
+ENLARGED = Path(__file__).parents[1] / "data" / "enlarged"
 
 
 def textured(side: int = 96) -> np.ndarray:
@@ -33,12 +39,54 @@ def client_of(*weightless: str) -> Client:
 
 
 def test_an_upscaler_that_works_is_proven_by_its_picture():
+    small, large = (
+        files.load(ENLARGED / name).rgb for name in ("headphones.png", "headphones_x2_real_esrgan.png")
+    )
+    request = Upscale(image=small, upscaler_1="R-ESRGAN 4x+", upscaling_resize=2)
+
+    proof = upscaler_proof.judge(request, large)
+
+    assert proof is not None
+    assert proof.kind == "picture"
+    assert proof.strength > 0.5
+
+
+def test_a_bounded_sharpening_is_not_refused_and_is_no_network_either():
     with client_of() as client:
         large = client.upscale(image=textured(), upscaler_1="prodgen-sharp")
 
-    assert large.proof.kind == "picture"
-    assert large.proof.strength > 0.5
+    assert (large.proof.kind, large.proof.strength) == ("words", None)
     assert large.notices == ()
+
+
+@pytest.mark.parametrize("radius", [1, 2, 4])
+@pytest.mark.parametrize("factor", [1.5, 2])
+def test_a_formula_with_an_unsharp_mask_does_not_pass_for_a_network(radius, factor):
+    with Image.open(ENLARGED / "headphones.png") as small:
+        side = round(64 * factor)
+        plain = small.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+        request = Upscale(
+            image=from_uint8(np.asarray(small)), upscaler_1="SwinIR 4x", upscaling_resize=factor
+        )
+    sharpened = plain.filter(ImageFilter.UnsharpMask(radius, 120, 0))
+
+    proof = upscaler_proof.judge(request, from_uint8(np.asarray(sharpened)))
+
+    assert proof is None or proof.kind == "words"
+
+
+@pytest.mark.parametrize("quality", [20, 50, 90])
+def test_a_formula_as_jpeg_does_not_pass_for_a_network(quality):
+    plain = Image.fromarray(to_uint8(textured())).resize((192, 192), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    plain.save(buffer, "JPEG", quality=quality)
+    with Image.open(buffer) as picture:
+        large = from_uint8(np.asarray(picture))
+    request = Upscale(image=textured(), upscaler_1="SwinIR 4x", upscaling_resize=2)
+
+    proof = upscaler_proof.judge(request, large, is_lossless=False)
+
+    assert proof is None or proof.kind == "words"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +109,6 @@ def test_auto_takes_the_next_upscaler_that_works_and_remembers():
         second = enlarge(textured(), 200, 200, upscaler="auto", client=client)
 
     assert first.upscaler == second.upscaler == "prodgen-sharp"
-    assert first.proof.kind == second.proof.kind == "picture"
     assert any("'R-ESRGAN 4x+'" in notice and "only resize" in notice for notice in second.notices)
 
 
@@ -94,6 +141,66 @@ def test_a_picture_without_structure_tells_nothing():
     assert large.proof.strength is None
 
 
+class AsA1111(httpx.BaseTransport):
+    """Enlarges in A1111's own arithmetic, by Lanczos: sides of what covers the size are multiples of 8."""
+
+    def __init__(self, *, is_cutting: bool = True) -> None:
+        self.inner = ApiTransport(
+            ApiServer(IblEngine(checkpoints=("v1-5",)), Behaviour(weightless_upscalers=("SwinIR 4x",)))
+        )
+        self.is_cutting = is_cutting
+        self.asked: list[tuple[int, int]] = []
+
+    def handle_request(self, request):
+        if not request.url.path.endswith("extra-single-image"):
+            return self.inner.handle_request(request)
+        fields = json.loads(request.read())
+        with Image.open(
+            io.BytesIO(base64.b64decode(fields["image"].partition(",")[2] or fields["image"]))
+        ) as given:
+            picture = given.convert("RGB")
+        wide, high = size = fields["upscaling_resize_w"], fields["upscaling_resize_h"]
+        self.asked.append(size)
+        scale = max(wide / picture.width, high / picture.height)
+        covering = int(picture.width * scale) // 8 * 8, int(picture.height * scale) // 8 * 8
+        large = picture.resize(covering if self.is_cutting else size, Image.Resampling.LANCZOS)
+        if self.is_cutting:
+            cut = Image.new("RGB", size)
+            cut.paste(large, (wide // 2 - large.width // 2, high // 2 - large.height // 2))
+            large = cut
+        buffer = io.BytesIO()
+        large.save(buffer, "PNG")
+        return httpx.Response(
+            200, json={"html_info": "", "image": base64.b64encode(buffer.getvalue()).decode()}
+        )
+
+
+@pytest.mark.parametrize("is_cutting", [True, False])
+@pytest.mark.parametrize("size", [(300, 250), (197, 203), (424, 424)])
+def test_plain_resizing_is_seen_however_a_server_lays_the_picture_into_the_size(size, is_cutting):
+    with (
+        Client("http://box", transport=AsA1111(is_cutting=is_cutting)) as client,
+        pytest.raises(NotAppliedError, match="only resized"),
+    ):
+        client.upscale(
+            image=textured(),
+            upscaler_1="SwinIR 4x",
+            upscaling_resize_w=size[0],
+            upscaling_resize_h=size[1],
+        )
+
+
+@pytest.mark.parametrize("side", [19, 57, 96])
+@pytest.mark.parametrize("size", [(300, 250), (424, 424), (200, 200)])
+def test_an_enlarged_picture_has_no_black_rim_where_the_server_makes_multiples_of_eight(size, side):
+    transport = AsA1111()
+    with Client("http://box", transport=transport) as client:
+        large = enlarge(textured(side) * 0.5 + 0.5, *size, upscaler="Lanczos", client=client)
+
+    assert large.image.shape == (size[1], size[0], 3)
+    assert large.image.min() > 0.3
+
+
 FORMULAS = {
     "Pillow's Lanczos": lambda a, size: Image.fromarray(a).resize(size, Image.Resampling.LANCZOS),
     "Pillow's bicubic": lambda a, size: Image.fromarray(a).resize(size, Image.Resampling.BICUBIC),
@@ -121,9 +228,6 @@ def test_a_server_that_compresses_its_answers_proves_less(monkeypatch):
             response = inner.handle_request(request)
             if not request.url.path.endswith("extra-single-image"):
                 return response
-            import base64
-            import io
-
             content = json.loads(response.read())
             buffer = io.BytesIO()
             with Image.open(io.BytesIO(base64.b64decode(content["image"]))) as picture:
