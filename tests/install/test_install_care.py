@@ -135,7 +135,10 @@ def test_a_clone_that_was_cut_off_is_finished_by_the_next_run(box, upstream):
 def test_an_install_stopped_in_the_middle_says_so_and_goes_on(box):
     git = shutil.which("git")
     box.program(
-        "git", f'case "$*" in *ic-light*fetch*) touch "$HOME/fetching"; sleep 30;; esac\nexec {git} "$@"'
+        "git",
+        # The sleep first: a shell that is signalled while `touch` runs goes on.
+        f'case "$*" in *ic-light*fetch*) (sleep 0.3; touch "$HOME/fetching") & exec sleep 30;; esac\n'
+        f'exec {git} "$@"',
     )
     command = [str(ROOT / "install_backend.sh"), "--dir", str(box.target), "--pins", str(box.upstream.pins)]
     command += ["--mirror", f"file://{box.upstream.folder / 'github'}", "--sources-only"]
