@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import time
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -112,6 +113,35 @@ def bomb(width: int, height: int) -> str:
     target = io.BytesIO()
     Image.new("L", (width, height)).save(target, "PNG", compress_level=9)
     return base64.b64encode(target.getvalue()).decode()
+
+
+def test_blanks_in_base64_are_nothing():
+    png = base64.b64encode(wire.encode_png(np.zeros((8, 8, 3), np.uint8))).decode()
+    words = [png[start : start + 2] for start in range(0, len(png), 2)]
+
+    assert wire.read_picture(" \r\n\t".join(words)).size == (8, 8)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "AB " * 1_000_000,
+        "AB\n" * 1_000_000,
+        "data:image/" + "AB;" * 1_000_000,
+        "data:image/;" + "AB," * 1_000_000,
+    ],
+    ids=["blanks", "lines", "semicolons", "commas"],
+)
+def test_a_picture_field_of_a_million_words_takes_little_more_memory_than_its_text(words):
+    tracemalloc.start()
+    try:
+        with pytest.raises((wire.Refused, wire.Crashed)):
+            wire.read_picture(words)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 5 * len(words)
 
 
 def test_pictures_are_counted_before_they_are_decoded(call, monkeypatch):
