@@ -86,7 +86,7 @@ def is_loopback(host: str) -> bool:
 def _name_of(host: str) -> str:
     """Return a Host header's name or address, without its port."""
     name, colon, port = host.rpartition(":")
-    return (name if colon and port.isdigit() else host).removeprefix("[").removesuffix("]")
+    return (name if colon and _is_plain_number(port) else host).removeprefix("[").removesuffix("]")
 
 
 def _is_at(address: str, host: str) -> bool:
@@ -100,8 +100,8 @@ def _is_at(address: str, host: str) -> bool:
         return False  # "null", a file, an extension's page
     usual = {"http": 80, "https": 443}[parts.scheme]
     of_page = (parts.hostname or "", port or usual)
-    number = host.rpartition(":")[2]
-    of_host = (_name_of(host).lower(), int(number) if number.isdigit() and ":" in host else usual)
+    colon, number = host.rpartition(":")[1:]
+    of_host = (_name_of(host).lower(), int(number) if colon and _is_plain_number(number) else usual)
     return of_page == of_host
 
 

@@ -208,6 +208,21 @@ def test_no_address_open_to_others_is_served_without_a_password(noise_server, ho
         pass
 
 
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (b"Host: localhost\r\nAuthorization: Basic \xe9\r\n", 401),
+        (b"Host: localhost\r\nAuthorization: Basic /w==\r\n", 401),
+        (b"Host: gpu.example:\xb2\r\nOrigin: http://gpu.example\r\n", 403),
+        (b"Host: gpu.example:" + b"9" * 5000 + b"\r\nOrigin: http://gpu.example\r\n", 403),
+    ],
+    ids=["password in Latin-1", "password in no UTF-8", "superscript for a port", "port of 5000 digits"],
+)
+def test_a_password_or_port_that_cannot_be_read_is_answered_all_the_same(noise_server, lines, status):
+    with listening(noise_server(auth={"a": "b"})) as url:
+        assert status_of(answer_to(url, b"GET /sdapi/v1/samplers HTTP/1.1\r\n" + lines + b"\r\n")) == status
+
+
 def test_two_hosts_in_one_request_are_refused(door):
     request = b"GET /sdapi/v1/samplers HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"
     assert status_of(answer_to(door[0], request)) == 400
