@@ -19,10 +19,10 @@ MAX_HEAD_BYTES = 64 * 1024
 """Bytes of a request's first line and headers together. Guard: A1111's clients send less than one KiB."""
 
 BODY_GRACE_S = 20.0
-"""Seconds that a body may take whatever its size; beyond it `SLOWEST_BYTES_S` counts."""
+"""Seconds that a body may take whatever its size, and that one may fall behind `SLOWEST_BYTES_S`."""
 
 SLOWEST_BYTES_S = 50_000
-"""Bytes a second below which a body is cut off once the grace is over. Guard: a dripping client sends far
+"""Bytes a second below which a body is cut off once the grace is used up. Guard: a dripping client sends far
 less, and at this speed a request of 20 MB still has seven minutes."""
 
 MAX_FRAMING_BYTES = 1024 * 1024
@@ -44,6 +44,37 @@ class TooLargeError(Exception):
     """A body is larger than its limit."""
 
 
+class Patience:
+    """The time that a client has left for one part of its request, or for taking its answer.
+
+    What it saves by being quick is kept up to the grace only: who sends a large body at once and then stops
+    would otherwise hold its memory for as long as the whole could have taken.
+
+    Args:
+        grace_s: Seconds that it has at first, and at most.
+        slowest: Bytes that give it a second more; None gives nothing for them.
+    """
+
+    def __init__(self, grace_s: float, *, slowest: float | None = None) -> None:
+        self._grace_s, self._slowest = grace_s, slowest
+        self.ends = _now() + grace_s
+        """When it is over, by the clock of the loop."""
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until then."""
+        return self.ends - _now()
+
+    def reward(self, size: int) -> None:
+        """Give more time for bytes that were sent or taken."""
+        if self._slowest is not None:
+            self.ends = min(self.ends + size / self._slowest, _now() + self._grace_s)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
 class PatientReader:
     """The bytes that come from a client, for as long as it is quick enough.
 
@@ -57,14 +88,8 @@ class PatientReader:
         self.expect(IDLE_S)
 
     def expect(self, grace_s: float, *, slowest: float | None = None) -> None:
-        """Start the clock of the next part.
-
-        Args:
-            grace_s: Seconds that it may take.
-            slowest: Bytes a second that lengthen the time allowed; None gives only the grace.
-        """
-        self._started, self._received = asyncio.get_running_loop().time(), 0
-        self._grace_s, self._slowest = grace_s, slowest
+        """Start the clock of the next part; see `Patience`."""
+        self._received, self._patience = 0, Patience(grace_s, slowest=slowest)
 
     async def has_more(self) -> bool:
         """Wait for the next byte; False if the client closes in its place, or sends none in time."""
@@ -183,9 +208,8 @@ class PatientReader:
 
     async def _receive(self) -> None:
         """Wait for more, no longer than the clock allows."""
-        allowed_s = self._grace_s + (self._received / self._slowest if self._slowest else 0.0)
         try:
-            async with asyncio.timeout_at(self._started + allowed_s):
+            async with asyncio.timeout_at(self._patience.ends):
                 data = await self._reader.read(READ_BYTES)
         except TimeoutError:
             raise CutOffError("too slow") from None
@@ -194,4 +218,5 @@ class PatientReader:
         if not data:
             raise CutOffError("closed")
         self._received += len(data)
+        self._patience.reward(len(data))
         self._buffer += data

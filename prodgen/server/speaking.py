@@ -20,7 +20,7 @@ from prodgen.server import patient_reading
 from prodgen.server.admission import MAX_BODY_BYTES, body_length, refusal, too_large
 from prodgen.server.app import ApiServer, HttpRequest
 from prodgen.server.crowd import Crowd, FullError
-from prodgen.server.patient_reading import CutOffError, PatientReader, TooLargeError
+from prodgen.server.patient_reading import CutOffError, Patience, PatientReader, TooLargeError
 from prodgen.server.request_head import MalformedError, RequestHead, parse_head
 from prodgen.server.wire import HttpAnswer, answer
 
@@ -28,7 +28,7 @@ GZIP_FROM_BYTES = 1000
 """Answers of this size are compressed for clients that accept it, as the real server does."""
 
 ANSWER_GRACE_S = 60.0
-"""Seconds that a client may take to read an answer, and one more for each `SLOWEST_BYTES_S` that it took."""
+"""Seconds that a client may take to read an answer, or fall behind `SLOWEST_BYTES_S` in reading it."""
 
 LINGER_S = 1.0
 """Seconds in which the body of a refused request is read and dropped, so that the refusal arrives."""
@@ -198,16 +198,16 @@ class Speaker:
 
     async def _is_read(self, size: int) -> None:
         """Wait until the client has taken the answer, as long as it is quick enough."""
-        clock = asyncio.get_running_loop().time
-        started, transport = clock(), self._writer.transport
+        transport, taken = self._writer.transport, 0
+        patience = Patience(ANSWER_GRACE_S, slowest=patient_reading.SLOWEST_BYTES_S)
         while unread := transport.get_write_buffer_size():
+            patience.reward(max(0, size - unread - taken))
             taken = max(0, size - unread)
-            left_s = started + ANSWER_GRACE_S + taken / patient_reading.SLOWEST_BYTES_S - clock()
-            if left_s <= 0:
+            if patience.left_s <= 0:
                 self.reset()
                 raise CutOffError("reads too slowly")
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(left_s, 1.0)):
+                async with asyncio.timeout(min(patience.left_s, 1.0)):
                     await self._writer.drain()
 
 

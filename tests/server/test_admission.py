@@ -366,6 +366,27 @@ def test_a_large_body_may_take_long_as_long_as_it_keeps_coming(noise_server, mon
         assert status_of(connection.recv(65536)) == 200
 
 
+@pytest.mark.parametrize(
+    ("framing", "sent"),
+    [
+        (b"Content-Length: 2000000", b" " * 1_900_000),
+        (b"Transfer-Encoding: chunked", b"1D0000\r\n" + b" " * 1_900_000),
+    ],
+    ids=["length", "chunk"],
+)
+def test_a_body_that_came_fast_and_then_stops_is_cut_off_all_the_same(
+    noise_server, monkeypatch, framing, sent
+):
+    """Two of the largest would hold all the memory there is for bodies, for an hour and a half."""
+    monkeypatch.setattr(patient_reading, "BODY_GRACE_S", 0.5)
+    with listening(noise_server()) as url, connected(url) as connection:
+        started = time.monotonic()
+        connection.sendall(DRAW + framing + b"\r\n\r\n" + sent)
+
+        assert until_closed(connection) == b""
+        assert 0.4 < time.monotonic() - started < 8  # at 50 kB a second the whole has 38 s
+
+
 @pytest.mark.parametrize("line", [b"X: " + b"y" * 1000 + b"\r\n", b"A: b\r\n"])
 def test_headers_without_end_are_cut_off(door, line):
     with connected(door[0]) as connection:
