@@ -7,12 +7,14 @@ comes from the engine; the fault switches make it as bad as real servers get.
 
 from __future__ import annotations
 
+import atexit
 import base64
 import contextlib
 import hmac
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, unquote
@@ -36,6 +38,16 @@ second."""
 
 OPEN_PATHS = ("/sdapi/v1/loras", "/sdapi/v1/refresh-loras", "/openapi.json", "/internal/", "/file=")
 """Not covered by authentication, there as here."""
+
+
+_servers: weakref.WeakSet[ApiServer] = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    """End what is drawn for callers who have given up: Python aborts if it ends while OpenCV is at work."""
+    for server in list(_servers):
+        server.stop()
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,8 @@ class ApiServer:
         self.is_dead = False
         """While true, nobody listens."""
 
+        _servers.add(self)
+
         threads = self.behaviour.worker_threads
         self._workers = contextlib.nullcontext() if threads is None else threading.BoundedSemaphore(threads)
 
@@ -86,11 +100,12 @@ class ApiServer:
         return self.machine.render_log
 
     def stop(self) -> None:
-        """Hang up on everybody and interrupt what is drawn, so that no engine is at work when Python ends.
-
-        Waits `STOP_S` at most: a process that ends while a thread is inside OpenCV aborts.
-        """
+        """Hang up on everybody, and end what is drawn."""
         self.is_dead = True
+        self.end_drawing()
+
+    def end_drawing(self) -> None:
+        """Interrupt what is drawn and what waits for it, and wait until that has ended, `STOP_S` at most."""
         end = time.monotonic() + STOP_S
         while self.machine.lock.is_held and time.monotonic() < end:
             self.machine.state.ask_to_stop(skip=False)  # again and again: those in the queue begin afresh

@@ -158,6 +158,8 @@ def read_api_auth(text: str) -> dict[str, str]:
 def listening(server: ApiServer, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve in the background for the length of a with block, and give its address.
 
+    At its end all connections are closed and what is drawn is interrupted.
+
     Args:
         server: The server.
         host: Where to listen; other than this computer's own addresses need `auth` in the server.
@@ -178,6 +180,7 @@ def listening(server: ApiServer, *, host: str = "127.0.0.1", port: int = 0) -> I
     finally:
         front.end()
         thread.join()
+        server.end_drawing()  # nobody waits for it any more
 
 
 def serve(
@@ -206,18 +209,15 @@ def serve(
         ended.set()
         return True
 
-    try:
-        with (
-            stopping.heeded(),
-            stopping.answered_by(end, end),
-            listening(server, host=host, port=port) as url,
-        ):
-            if on_ready is not None:
-                on_ready(url)
-            while not ended.wait(0.5):
-                pass  # Windows delivers Ctrl-C between two waits only
-    finally:
-        server.stop()
+    with (
+        stopping.heeded(),
+        stopping.answered_by(end, end),
+        listening(server, host=host, port=port) as url,
+    ):
+        if on_ready is not None:
+            on_ready(url)
+        while not ended.wait(0.5):
+            pass  # Windows delivers Ctrl-C between two waits only
 
 
 def _listen(server: ApiServer, host: str, port: int) -> socket.socket:

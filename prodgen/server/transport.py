@@ -31,14 +31,21 @@ class ApiTransport(httpx.BaseTransport):
 
         Raises:
             httpx.ConnectError: If the server is dead.
-            httpx.ReadTimeout: If the answer takes longer than the request allows; the server goes on.
+            httpx.ReadTimeout: If the answer takes longer than the request allows. What is drawn goes on, what
+                waits for it leaves the queue.
             httpx.RemoteProtocolError: If the connection breaks.
         """
         target = request.url.raw_path.decode("ascii")
         asked = HttpRequest.of(request.method, target, dict(request.headers), request.read())
-        if self.server.faults is None and not self.server.waits_for_drawing(asked):  # not worth a thread
+        if self._is_quick(asked):  # not worth a thread
             return _response(self.server.answer(asked), request)
         return _response(self._wait(asked, request), request)
+
+    def _is_quick(self, asked: HttpRequest) -> bool:
+        """Whether nothing can keep the answer waiting: no drawing, no fault, no want of threads."""
+        server = self.server
+        is_free = server.faults is None and server.behaviour.worker_threads is None
+        return is_free and not server.waits_for_drawing(asked)
 
     def _wait(self, asked: HttpRequest, request: httpx.Request) -> HttpAnswer:
         """Let another thread work, so that this one can stop waiting while the server goes on."""
@@ -49,6 +56,9 @@ class ApiTransport(httpx.BaseTransport):
             return box.get(timeout=limit)
         except queue.Empty:
             raise httpx.ReadTimeout("The read operation timed out", request=request) from None
+        finally:  # nobody waits for it any more: where it is not its turn yet, it leaves the queue
+            asked.left.set()
+            self.server.someone_left()
 
 
 class _Broken(httpx.SyncByteStream):

@@ -186,6 +186,32 @@ def test_a_client_that_stops_waiting_does_not_stop_the_server(call):
     wait_until(lambda: len(caller.server.render_log) == 1)
 
 
+def test_a_client_that_stops_waiting_before_its_turn_leaves_the_queue(call):
+    caller = call(delay_s=0.6)
+    thread, _ = in_background(lambda: caller.txt2img(force_task_id="first"))
+    wait_until(lambda: caller.server.machine.tasks.current == "first")
+    body = {"width": 64, "height": 64, "steps": 2, "force_task_id": "second"}
+    with pytest.raises(httpx.ReadTimeout):
+        caller.http.post("/sdapi/v1/txt2img", json=body, timeout=0.1)
+
+    wait_until(lambda: caller.server.machine.tasks.pending() == [])
+    assert caller.server.machine.tasks.current == "first"
+    thread.join()
+    caller.txt2img(force_task_id="third")
+    assert [record.task for record in caller.server.render_log] == ["first", "third"]
+
+
+def test_with_all_worker_threads_taken_a_question_times_out_as_over_a_network(call):
+    caller = call(delay_s=0.6, worker_threads=1)
+    thread, _ = in_background(caller.txt2img)
+    wait_until(lambda: caller.server.machine.state.job != "")
+    with pytest.raises(httpx.ReadTimeout):
+        caller.get("/sdapi/v1/progress", timeout=0.1)
+
+    assert thread.is_alive()
+    thread.join()
+
+
 def test_with_all_worker_threads_taken_even_progress_waits(call):
     caller = call(delay_s=0.4, worker_threads=2)
     threads = [in_background(lambda n=n: caller.txt2img(force_task_id=f"W{n}"))[0] for n in range(2)]

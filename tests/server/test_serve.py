@@ -282,6 +282,28 @@ def test_another_process_serves_with_the_embedded_engine_until_it_is_ended(other
     assert (other_process.returncode, said) == (0, "ended\n")
 
 
+GIVES_UP = """
+import httpx
+from prodgen.engines import embedded_transport
+with httpx.Client(transport=embedded_transport(), base_url="http://embedded") as client:
+    fields = {"prompt": "a mug on a table", "width": 2048, "height": 2048, "n_iter": 9, "steps": 2}
+    try:
+        client.post("/sdapi/v1/txt2img", json=fields, timeout=%s)
+    except httpx.ReadTimeout:
+        print("gave up")
+"""
+
+
+@pytest.mark.parametrize("patience_s", [0.5, 0.9, 1.3])
+def test_a_program_may_end_while_what_it_gave_up_is_drawn(patience_s):
+    """Python that ends while a thread is inside OpenCV aborts: exit code 134."""
+    ended = subprocess.run(
+        [sys.executable, "-c", GIVES_UP % patience_s], stdout=subprocess.PIPE, text=True, check=False
+    )
+
+    assert (ended.returncode, ended.stdout) == (0, "gave up\n")
+
+
 def test_nothing_heavy_is_imported_by_the_package_itself():
     code = "import sys, prodgen.server; sys.exit('cv2' in sys.modules or 'PIL' in sys.modules)"
 

@@ -418,6 +418,30 @@ def test_leave_to_send_a_body_is_asked_of_nobody_who_is_refused_for_want_of_room
     assert status_of(received) == 503
 
 
+def test_a_server_that_ends_draws_for_nobody_any_more(noise_server):
+    server = noise_server(delay_s=15)
+    responses: list[Exception] = []
+
+    def draw_in_vain() -> None:
+        try:
+            draw(url)
+        except httpx.TransportError as error:
+            responses.append(error)
+
+    with listening(server) as url:
+        threads = [threading.Thread(target=draw_in_vain) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: server.machine.state.job != "" and len(server.machine.tasks.pending()) == 2)
+    is_drawing = server.machine.lock.is_held
+    for thread in threads:
+        thread.join()
+
+    assert not is_drawing
+    assert len(responses) == 3
+    assert [record.outcome for record in server.render_log] == ["interrupted"]
+
+
 @pytest.mark.parametrize(
     "request_", [b"", LIST, DRAW + b"Content-Length: 9\r\n\r\n"], ids=["silent", "asked", "sends"]
 )
