@@ -28,7 +28,16 @@ from prodgen.server.injected_faults import answer_without_work, spoil
 from prodgen.server.queueing import CallerLeft
 from prodgen.server.request_json import read_body
 from prodgen.server.state import Machine, RenderRecord
-from prodgen.server.wire import Crashed, HttpAnswer, Invalid, NoRoute, Refused, answer, error_answer
+from prodgen.server.wire import (
+    Crashed,
+    HttpAnswer,
+    Invalid,
+    NoRoute,
+    Refused,
+    answer,
+    crash_answer,
+    error_answer,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -162,10 +171,10 @@ class ApiServer:
         except CallerLeft:
             return error_answer(Refused(503, "the caller hung up before its turn came"))
         except ProdgenError as error:  # an engine that says what it cannot draw
-            return error_answer(Crashed(type(error).__name__, str(error)))
+            return crash_answer(error)
         except Exception as error:  # noqa: BLE001 - a server answers 500 with the exception's name, it does not die
             _log.debug("an error that nobody meant, at %s", request.path, exc_info=True)
-            return error_answer(Crashed(type(error).__name__, str(error)))
+            return crash_answer(error)
 
     def _route(self, request: HttpRequest) -> Callable[[HttpRequest], HttpAnswer]:
         path = request.path

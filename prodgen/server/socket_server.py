@@ -24,7 +24,7 @@ from prodgen.server.app import ApiServer, HttpRequest
 from prodgen.server.crowd import Crowd, FullError
 from prodgen.server.patient_reading import CutOffError
 from prodgen.server.speaking import Incoming, Speaker, zipped
-from prodgen.server.wire import HttpAnswer
+from prodgen.server.wire import HttpAnswer, crash_answer
 
 PORT = 7860
 """A1111's own, where clients look by themselves."""
@@ -81,7 +81,10 @@ class _Front:
                 done.set_result(result)
 
         def work() -> None:
-            result = zipped(self.api.answer(request), request.headers.get("accept-encoding", ""))
+            try:
+                result = zipped(self.api.answer(request), request.headers.get("accept-encoding", ""))
+            except Exception as error:  # noqa: BLE001 - no memory to compress; whoever waits is told
+                result = crash_answer(error)
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 self._loop.call_soon_threadsafe(settle, result)
 
@@ -113,7 +116,6 @@ class _Front:
 
     def _connection(self) -> asyncio.StreamReaderProtocol:
         incoming = Incoming()
-        incoming.on_left = self.api.someone_left
 
         def begin(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self._transports.add(writer.transport)

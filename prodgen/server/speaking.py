@@ -138,6 +138,8 @@ class Speaker:
         if isinstance(body, HttpAnswer):
             return await self._refuse(head, body, has_body=True)
         self._crowd.move(self, "working")
+        if draws:  # all that wait are woken to look, so that others who come and go must not do it
+            self._incoming.on_left = self._api.someone_left
         try:
             result = await self._work(replace(asked, body=body, left=self._incoming.left), draws)
         except FullError:

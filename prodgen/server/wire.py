@@ -117,6 +117,11 @@ def error_answer(error: Refused | Crashed | Invalid) -> HttpAnswer:
     return answer({"error": error.kind, "detail": "", "body": "", "errors": error.text}, 500)
 
 
+def crash_answer(error: Exception) -> HttpAnswer:
+    """Return the answer to an exception that nobody meant for a client: its class and text."""
+    return error_answer(Crashed(type(error).__name__, str(error)))
+
+
 def resized(pixels: Pixels, width: int, height: int, how: int) -> Pixels:
     """Return pixels, (H, W) or (H, W, C), at another size; `how` is one of OpenCV's INTER constants."""
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)

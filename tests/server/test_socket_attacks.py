@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from prodgen.server import crowd, patient_reading, speaking
+from prodgen.server import crowd, patient_reading, socket_server, speaking
 from prodgen.server.app import ApiServer
 from prodgen.server.socket_server import listening
 
@@ -268,6 +268,32 @@ def test_a_caller_who_hangs_up_leaves_the_queue_and_what_runs_goes_on_to_its_end
     assert [record.task for record in server.render_log][:1] == ["runs"]
     assert {record.task for record in server.render_log} & {"waits"} == set()
     assert len(server.render_log) == 2
+
+
+def test_only_those_who_may_wait_for_drawing_wake_the_others_when_they_leave(noise_server, monkeypatch):
+    server = noise_server()
+    woken: list[int] = []
+    monkeypatch.setattr(server, "someone_left", lambda: woken.append(1))
+    with listening(server) as url:
+        for _ in range(20):
+            assert status_of(answers_to(url, LIST)) == 200
+        assert not woken
+        draw(url)
+        wait_until(lambda: woken != [])
+
+
+def test_an_answer_that_cannot_be_compressed_is_an_error_and_keeps_no_place(noise_server, monkeypatch):
+    def out_of_memory(*_: object) -> None:
+        raise MemoryError("no more")
+
+    monkeypatch.setattr(crowd, "MAX_DRAWINGS", 1)
+    with listening(noise_server()) as url:
+        with monkeypatch.context() as broken:
+            broken.setattr(socket_server, "zipped", out_of_memory)
+            response = HTTP.post(f"{url}/sdapi/v1/txt2img", json=BODY, timeout=5)
+        draw(url)
+
+    assert (response.status_code, response.json()["error"]) == (500, "MemoryError")
 
 
 def test_requests_in_one_packet_are_answered_one_after_the_other(door):
