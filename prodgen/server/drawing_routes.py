@@ -11,8 +11,8 @@ import re
 import secrets
 import string
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,7 +33,6 @@ from prodgen.server.wire import (
     Refused,
     UploadedPicture,
     check_picture,
-    read_picture,
     read_pictures,
     too_many_pixels,
 )
@@ -57,10 +56,12 @@ def txt2img(machine: Machine, body: dict[str, Any], left: threading.Event) -> Ht
     fields = read_fields(TXT2IMG, fill_from_infotext(body))
     arguments = _script_arguments(machine, fields)
     _check_sampler(machine, fields)
-    with _queued(machine, "txt2img", fields, left) as task:
+
+    def asked(task: str) -> _Asked:
         _begin(machine, "txt2img", task)
-        done = _draw(machine, _Asked("txt2img", task, fields, arguments))
-    return answer_of(machine, done, fields)
+        return _Asked("txt2img", task, fields, arguments)
+
+    return _drawn(machine, "txt2img", fields, left, asked, shown=fields)
 
 
 def img2img(machine: Machine, body: dict[str, Any], left: threading.Event) -> HttpAnswer:
@@ -76,19 +77,50 @@ def img2img(machine: Machine, body: dict[str, Any], left: threading.Event) -> Ht
         check_picture(fields["mask"])
     arguments = _script_arguments(machine, fields)
     _check_sampler(machine, fields)
-    with _queued(machine, "img2img", fields, left) as task:
+
+    def asked(task: str) -> _Asked:
         # Before the task begins: a bad init image leaves it pending for ever.
-        inits = read_pictures(fields["init_images"])
-        mask = read_picture(fields["mask"]) if fields["mask"] else None
+        count = len(fields["init_images"])
+        pictures = read_pictures([*fields["init_images"], *([fields["mask"]] if fields["mask"] else ())])
         _begin(machine, "img2img", task)
         if fields["mask"] == "":
             raise Crashed("AttributeError", "'str' object has no attribute 'mode'")
         if fields["latent_mask"] is not None:
             raise Crashed("AttributeError", "'str' object has no attribute 'convert'")
-        repainted = None if mask is None else _repainted(mask, fields)
-        done = _draw(machine, _Asked("img2img", task, fields, arguments, inits, repainted))
+        mask = _repainted(pictures[count], fields) if fields["mask"] else None
+        return _Asked("img2img", task, fields, arguments, pictures[:count], mask)
+
     hidden = {} if fields["include_init_images"] else {"init_images": None, "mask": None}
-    return answer_of(machine, done, {**fields, **hidden})
+    return _drawn(machine, "img2img", fields, left, asked, shown={**fields, **hidden})
+
+
+def _drawn(
+    machine: Machine,
+    route: str,
+    fields: Fields,
+    left: threading.Event,
+    asked: Callable[[str], _Asked],
+    *,
+    shown: Fields,
+) -> HttpAnswer:
+    """Wait for one's turn, draw, and return the answer.
+
+    It is encoded while the next call draws, but one at a time: pictures of two calls at most are in memory,
+    and of the one that is encoded only the results.
+
+    Args:
+        machine: The server's.
+        route: "txt2img" or "img2img".
+        fields: The request's.
+        left: Set once the caller has hung up.
+        asked: Decodes the request's pictures for a task, when the turn has come.
+        shown: The fields as the answer repeats them.
+    """
+    with ExitStack() as encoding:
+        with _queued(machine, route, fields, left) as task:
+            done = _draw(machine, asked(task))
+            encoding.enter_context(machine.encoding.held())
+        return answer_of(machine, done, shown)
 
 
 def _repainted(mask: UploadedPicture, fields: Fields) -> inpainting.Mask:
@@ -185,7 +217,7 @@ def _draw(machine: Machine, asked: _Asked) -> FinishedCall:
         done = finished(machine, call, sampling.run(machine, call))
         if fields["save_images"]:
             save(machine, done)
-        return done
+        return replace(done, call=replace(call, inits=(), mask=None))
 
 
 def _with_model_loaded(machine: Machine, call: DrawingCall) -> DrawingCall:

@@ -37,6 +37,7 @@ from prodgen.server.wire import (
     check_picture,
     encode_png,
     images_answer,
+    mixed,
     opened,
     read_picture,
     resized,
@@ -127,8 +128,7 @@ def _upscaled(machine: Machine, picture: UploadedPicture, fields: Fields) -> tup
     if second != "None" and visible > 0:
         steps["Postprocess upscaler 2"] = second
         other = _cropped(upscaled(machine, picture.pixels, width, height, second), crop)
-        mixed = result + (other.astype(np.float32) - result) * np.float32(visible)
-        result = np.rint(mixed).astype(np.uint8)
+        result = mixed(result, other, float(visible))
     return result, ", ".join(f"{key}: {value}" for key, value in steps.items())
 
 

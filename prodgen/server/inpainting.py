@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.server.ic_light_script import crop_to
-from prodgen.server.wire import Crashed, Pixels, UploadedPicture, resized
+from prodgen.server.wire import Crashed, Pixels, UploadedPicture, mixed, resized
 
 Mask = NDArray[np.uint8]
 """(H, W) uint8, 255 = repaint."""
@@ -112,9 +112,7 @@ class RepaintPlan:
             patch = _scaled(painted, right - left, bottom - top)
             painted = self.whole.copy()
             painted[top:bottom, left:right] = patch
-        share = self.overlay[..., None].astype(np.float32) / 255
-        # Exact where the share is 0: 8-bit values are whole numbers, also as float32.
-        return np.rint(self.whole + (painted.astype(np.float32) - self.whole) * share).astype(np.uint8)
+        return mixed(self.whole, painted, self.overlay)
 
 
 def plan(

@@ -48,12 +48,14 @@ class SavedFiles:
     def __init__(self) -> None:
         self._files: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
         self._lock = threading.Lock()
+        self._count = 0
 
     def add(self, path: str, content_type: str, data: bytes) -> None:
         """Keep a picture; an older one of the same name is replaced."""
         with self._lock:
             self._files.pop(path, None)
             self._files[path] = (content_type, data)
+            self._count += 1
             while len(self._files) > KEPT_FILES or self._bytes() > KEPT_BYTES:
                 self._files.popitem(last=False)
 
@@ -68,7 +70,7 @@ class SavedFiles:
     def next_number(self) -> int:
         """Return the number that a numbered file name gets."""
         with self._lock:
-            return len(self._files)
+            return self._count
 
 
 @dataclass
@@ -85,6 +87,9 @@ class Machine:
     state: JobState = field(default_factory=JobState)
     tasks: Tasks = field(default_factory=Tasks)
     lock: FifoLock = field(default_factory=FifoLock)
+    """Whoever draws has it."""
+    encoding: FifoLock = field(default_factory=FifoLock)
+    """Whoever makes an answer of what was drawn has it."""
     files: SavedFiles = field(default_factory=SavedFiles)
     render_log: list[RenderRecord] = field(default_factory=list)
 

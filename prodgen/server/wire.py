@@ -39,6 +39,9 @@ MAX_REQUEST_PX = 300_000_000
 photographs of 24 megapixels fit; as 8-bit RGBA it is 1.2 GB, and only one request at a time has its pictures
 decoded."""
 
+BAND_ROWS = 64
+"""Rows of a picture that are calculated with at once; of the widest ones they take 25 MB for each step."""
+
 _BLANKS = b" \t\n\r\v\f"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -127,6 +130,30 @@ def resized(pixels: Pixels, width: int, height: int, how: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
 
 
+def mixed(base: NDArray[np.uint8], top: Pixels, share: NDArray[np.uint8] | float) -> Pixels:
+    """Return `base` mixed with `top`, rounded; where the share is 0, it is `base` to the bit.
+
+    Args:
+        base: A picture, (H, W, C), or one colour, (C,).
+        top: A picture, (H, W, C).
+        share: Share of `top`: 0 to 1, or for each pixel 0 to 255, (H, W).
+    """
+    result = np.empty(top.shape, np.uint8)
+    below = np.broadcast_to(base, top.shape)
+    for band in _bands(result):
+        part = share if isinstance(share, float) else share[band, :, None].astype(np.float32) / 255
+        # Exact where the share is 0: 8-bit values are whole numbers, also as float32.
+        low = below[band].astype(np.float32)
+        result[band] = np.rint(low + (top[band] - low) * np.float32(part))
+    return result
+
+
+def _bands(pixels: NDArray[np.uint8]) -> Iterator[slice]:
+    """Return a few rows at a time: as numbers of 32 bits a whole picture takes four times its memory."""
+    for start in range(0, len(pixels), BAND_ROWS):
+        yield slice(start, start + BAND_ROWS)
+
+
 def images_answer(
     key: str, images: Sequence[bytes] | bytes, rest: Mapping[str, object], *, last: bool = False
 ) -> HttpAnswer:
@@ -173,16 +200,17 @@ class UploadedPicture:
     def grey(self) -> NDArray[np.uint8]:
         """Luminance as Pillow's "L" has it (ITU-R 601-2), (H, W), without regard to alpha."""
         weights = np.array([19595, 38470, 7471], dtype=np.uint32)
-        return ((self.pixels[..., :3] @ weights + 0x8000) >> 16).astype(np.uint8)
+        result = np.empty(self.pixels.shape[:2], np.uint8)
+        for band in _bands(result):
+            result[band] = (self.pixels[band, :, :3] @ weights + 0x8000) >> 16
+        return result
 
     def over(self, red: int, green: int, blue: int) -> Pixels:
         """Return the picture flattened on a colour, (H, W, 3)."""
         alpha = self.alpha
         if alpha is None:
             return self.pixels
-        share = alpha[..., None].astype(np.float32) / 255
-        colour = np.array([red, green, blue], dtype=np.float32)
-        return np.rint(colour + (self.pixels[..., :3] - colour) * share).astype(np.uint8)
+        return mixed(np.array([red, green, blue], np.uint8), self.pixels[..., :3], alpha)
 
 
 def base64_bytes(text: object) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import threading
 import time
 import tracemalloc
 import zlib
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from prodgen.server import drawing_routes, extras, options_store, state, wire
+from prodgen.server.inpainting import RepaintPlan
 from prodgen.server.queueing import KEPT_PENDING
 
 TXT2IMG, IMG2IMG = "/sdapi/v1/txt2img", "/sdapi/v1/img2img"
@@ -155,6 +157,69 @@ def test_pictures_are_counted_before_they_are_decoded(call, monkeypatch):
     assert "megapixels" in response.json()["detail"]
 
 
+def test_a_mask_is_counted_with_the_pictures_that_it_comes_with(call, monkeypatch):
+    monkeypatch.setattr(wire, "MAX_REQUEST_PX", 500_000)
+    response = call().img2img(init_images=[bomb(600, 600)], mask=bomb(600, 600))
+
+    assert response.status_code == 413
+
+
+def test_a_picture_is_mixed_in_little_more_memory_than_it_takes():
+    size = 2048
+    whole, painted = (np.full((size, size, 3), value, np.uint8) for value in (10, 200))
+    share = np.full((size, size), 128, np.uint8)
+    tracemalloc.start()
+    try:
+        result = RepaintPlan(whole, whole=whole, overlay=share).finish(painted)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert (result == 105).all()  # 10 + 190 * 128 / 255, rounded
+    assert peak < 2 * whole.nbytes
+
+
+def test_while_an_answer_is_made_one_more_call_is_drawn_and_no_third(call, monkeypatch):
+    """So that the pictures of two calls are in memory, however many wait."""
+    caller, may_go_on = call(), threading.Event()
+    real, held = drawing_routes.answer_of, []
+
+    def slow_answer(machine, done, shown):
+        held.append(done)
+        assert may_go_on.wait(10)
+        return real(machine, done, shown)
+
+    monkeypatch.setattr(drawing_routes, "answer_of", slow_answer)
+    picture = bomb(64, 64)
+    threads = [
+        threading.Thread(target=lambda: caller.img2img(init_images=[picture], mask=picture)) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + 1
+    while time.monotonic() < end and len(caller.server.render_log) < 3:
+        time.sleep(0.01)
+    drawn = len(caller.server.render_log)
+    may_go_on.set()
+    for thread in threads:
+        thread.join()
+
+    assert (drawn, len(caller.server.render_log)) == (2, 4)
+    assert [(len(done.call.inits), done.call.mask) for done in held] == [(0, None)] * 4
+
+
+def test_numbers_of_saved_pictures_go_on_when_old_ones_are_forgotten(call, monkeypatch):
+    monkeypatch.setattr(state, "KEPT_FILES", 2)
+    caller = call()
+    for _ in range(4):
+        caller.post(
+            "/sdapi/v1/txt2img", {"width": 64, "height": 64, "steps": 1, "seed": 5, "save_images": True}
+        )
+    names = sorted(path.rpartition("/")[2] for path in caller.server.machine.files._files)
+
+    assert names == ["00002-5.png", "00003-5.png"]
+
+
 def test_upscaled_pictures_are_counted_together(call, monkeypatch):
     monkeypatch.setattr(extras, "MAX_REQUEST_PX", 1_000_000)
     entry = {"data": bomb(200, 200), "name": "a.png"}
@@ -176,7 +241,9 @@ def test_a_picture_of_a_caller_who_waits_is_not_decoded_yet(call, monkeypatch):
     decoded: list[bool] = []
     held = caller.server.machine.lock
     monkeypatch.setattr(
-        drawing_routes, "read_picture", lambda text: decoded.append(held.is_held) or wire.read_picture(text)
+        drawing_routes,
+        "read_pictures",
+        lambda texts: decoded.append(held.is_held) or wire.read_pictures(texts),
     )
     caller.img2img(init_images=[bomb(64, 64)], mask=bomb(64, 64))
 
