@@ -10,8 +10,11 @@ from typing import Literal, Protocol
 
 MAX_CONNECTIONS = 256
 """Connections at once. When more come, the one that has kept us waiting longest is closed: one that has asked
-nothing yet before one that sends a body. Guard: six times the threads of A1111; macOS gives a program 256
-files."""
+nothing yet before one that sends a body. Guard: six times the threads of A1111."""
+
+SPARE_FILES = 64
+"""Files that are left for all else that this program opens, where the system lets it open few: macOS gives a
+program 256, and each connection is one. Guard: a server that draws has a dozen open."""
 
 MAX_DRAWINGS = 100
 """Requests that wait for the lock or have it, each in a thread; what comes beyond them is answered 503.
@@ -38,6 +41,18 @@ class Visitor(Protocol):
     def reset(self) -> None:
         """Close it at once, with what has not been sent yet."""
         ...
+
+
+def most_connections() -> int:
+    """Return how many connections there may be: fewer where the system lets few files be open."""
+    try:
+        import resource
+    except ImportError:  # Windows, whose sockets are no files
+        return MAX_CONNECTIONS
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    return max(1, min(MAX_CONNECTIONS, files - SPARE_FILES))
 
 
 class FullError(Exception):
@@ -68,7 +83,7 @@ class Crowd:
         Raises:
             FullError: If nobody can be sent away: all others are worked for, or read their answers.
         """
-        if len(self.connections()) >= MAX_CONNECTIONS:
+        if len(self.connections()) >= most_connections():
             waited_for = self._in["silent"] or self._in["sending"]
             if not waited_for:
                 raise FullError

@@ -100,7 +100,7 @@ class _Front:
         self._loop.set_exception_handler(lambda loop, context: None)  # what clients do is no news
         self._tasks: set[asyncio.Task[None]] = set()
         self._transports: weakref.WeakSet[asyncio.WriteTransport] = weakref.WeakSet()
-        server = await self._loop.create_server(self._connection, sock=listener)
+        server = await self._loop.create_server(self._connection, sock=listener, backlog=BACKLOG)
         self._is_ready.set()
         await self._ended.wait()
         with contextlib.suppress(NotImplementedError):  # the event loop of Windows has no readers
@@ -230,7 +230,7 @@ def _listen(server: ApiServer, host: str, port: int) -> socket.socket:
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return socket.create_server((host, port), family=family)
     except OSError as error:
         reason = error.strerror or str(error)
         raise SettingError(f"cannot listen on {host}:{port} ({reason}); choose another --port") from error

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -254,14 +255,21 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored wh
 serve(embedded_server(), port=0, on_ready=lambda url: print(url, flush=True))
 print("ended", flush=True)
 """
+FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96))\n"
 DRAWS_S = 30
 
 
 @pytest.fixture
 def other_process() -> Iterator[subprocess.Popen[str]]:
     """A server in a process and process group of its own, which does not outlive the test."""
+    with started(SCRIPT) as process:
+        yield process
+
+
+@contextmanager
+def started(script: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         overdue = threading.Timer(DRAWS_S, process.kill)
         overdue.start()
@@ -280,6 +288,18 @@ def test_another_process_serves_with_the_embedded_engine_until_it_is_ended(other
 
     assert json.loads(response.json()["info"])["extra_generation_params"]["Floor"] == "wood"
     assert (other_process.returncode, said) == (0, "ended\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sockets are no files there")
+def test_idle_connections_do_not_use_up_the_files_of_a_program_that_may_open_few():
+    with started(FEW_FILES + SCRIPT) as process:
+        url = process.stdout.readline().strip()
+        idle = [socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=5) for _ in range(120)]
+        response = HTTP.post(f"{url}/sdapi/v1/txt2img", json={**BODY, "prompt": "a mug"}, timeout=15)
+        for connection in idle:
+            connection.close()
+
+    assert response.status_code == 200
 
 
 GIVES_UP = """
