@@ -372,7 +372,7 @@ def test_at_any_moment_of_drawing_and_writing_every_file_is_whole_or_not_there(n
         "--backend",
         "embedded://",
         "--count",
-        "80",
+        "800",  # more than are drawn in three seconds
     ]
     program = start(*asked, "-q", "-o", tmp_path / "a.png")
     time.sleep(moment)
