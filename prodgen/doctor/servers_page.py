@@ -67,7 +67,8 @@ each thing that was asked for, the kind of proof, and how clearly a picture show
 |---|---|---|
 | IC-Light | the product's edges and outline lie in the result where the cut-out has them, in whatever light \
 | what prodgen's bridge extension (1.1.0 or later) saw drawing; then the foreground that comes back |
-| an inpaint mask | unmasked pixels, beyond the mask's blur, are what they were | nothing |
+| an inpaint mask | unmasked pixels, beyond the mask's blur, are what they were, or by far more so than \
+masked ones | nothing |
 | an upscaler | the result differs from Lanczos and every other formula, sharpened or not | the server's \
 words, for pictures without fine structure, in a lossy format or merely sharpened |
 | a LoRA that the answer does not name | tiny pictures with it and without it differ; tried once with each \
@@ -82,7 +83,11 @@ error names the cause. With a light map on Haoming02's 2.0 no picture could tell
 one step) is drawn before each such call, in a catalogue too; prodgen's bridge extension makes it needless.
 Where dark or glare leaves next to no edges, and that bridge and the foreground both say that IC-Light ran,
 the picture is delivered with a notice and nothing is claimed; so is an answer of which only some pictures
-show the product. Whether clip skip acted is not checked. An upscaler that was named and only resized is
+show the product. A LoRA that the answer does not name costs three tiny pictures more (64 x 64, two steps),
+each further one a single one, and one more if it changed nothing; an upscaler that only resized costs one
+call before the next is tried. Each process remembers that for itself: in a catalogue run every worker pays
+once. Where the trial decides nothing, the picture is delivered with a notice, unless the server tells hashes
+of its models. Whether clip skip acted is not checked. An upscaler that was named and only resized is
 refused; without a name the next one is taken. A product of up to 64 pixels, or so plain that its outline is
 lost in the scene, cannot be told from the picture, and another product of the very same outline can pass for
 it.

@@ -56,7 +56,7 @@ class Behaviour:
     """LoRAs that are listed, loaded and reported, and change nothing, as those made for another model do."""
 
     no_hashing: bool = False
-    """Whether the hashes of LoRAs are told nowhere, as with --no-hashing."""
+    """Whether answers tell no hash of a checkpoint, VAE or LoRA, as with --no-hashing."""
 
     release: Release = "1.10"
     version: str | None = None

@@ -40,7 +40,9 @@ _FILLS = {0: "fill", 2: "latent noise", 3: "latent nothing"}
 def finished(machine: Machine, call: DrawingCall, results: CallResults) -> FinishedCall:
     """Return a call with its pictures and all that its infotexts state."""
     extra = _extra_parameters(machine, call, results)
-    return FinishedCall(call, results, machine.version, machine.state.job_timestamp, extra)
+    return FinishedCall(
+        call, results, machine.version, machine.state.job_timestamp, extra, not machine.behaviour.no_hashing
+    )
 
 
 def save(machine: Machine, done: FinishedCall) -> None:

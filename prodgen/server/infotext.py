@@ -32,6 +32,8 @@ class FinishedCall:
     job_timestamp: str
     extra: Mapping[str, Any]
     """extra_generation_params: what ran besides, in the order in which it is shown."""
+    has_hashes: bool = True
+    """Whether the server makes hashes of its models."""
 
 
 def quote(value: object) -> str:
@@ -53,9 +55,9 @@ def infotext(done: FinishedCall, index: int) -> str:
         "Seed": call.seeds[index],
         "Face restoration": "CodeFormer" if fields["restore_faces"] else None,
         "Size": f"{fields['width']}x{fields['height']}",
-        "Model hash": call.checkpoint.short_hash,
+        "Model hash": call.checkpoint.short_hash if done.has_hashes else None,
         "Model": call.checkpoint.name.replace(",", "").replace(":", ""),
-        "VAE hash": call.vae.short_hash if call.vae else None,
+        "VAE hash": call.vae.short_hash if call.vae and done.has_hashes else None,
         "VAE": call.vae.name if call.vae else None,
         "Variation seed": call.subseeds[index] if strength else None,
         "Variation seed strength": strength or None,
@@ -94,9 +96,9 @@ def info_json(done: FinishedCall, *, infotexts: Sequence[str], first: int) -> st
             "restore_faces": bool(fields["restore_faces"]),
             "face_restoration_model": "CodeFormer" if fields["restore_faces"] else None,
             "sd_model_name": call.checkpoint.name,
-            "sd_model_hash": call.checkpoint.short_hash,
+            "sd_model_hash": call.checkpoint.short_hash if done.has_hashes else None,
             "sd_vae_name": call.vae.name if call.vae else None,
-            "sd_vae_hash": call.vae.short_hash if call.vae else None,
+            "sd_vae_hash": call.vae.short_hash if call.vae and done.has_hashes else None,
             "seed_resize_from_w": fields["seed_resize_from_w"],
             "seed_resize_from_h": fields["seed_resize_from_h"],
             "denoising_strength": fields["denoising_strength"],

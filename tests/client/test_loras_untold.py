@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from prodgen.client import Client
+from prodgen.client.work.tried_out import PROMPT, TriedOut
 from prodgen.engines.ibl.ibl_engine import IblEngine
 from prodgen.engines.ibl.looks import LORAS
 from prodgen.errors import BackendFaultError, NotAppliedError
@@ -57,13 +59,51 @@ def test_a_lora_whose_hash_is_told_is_believed_without_a_trial():
     assert len(server.render_log) == 1
 
 
-def test_a_trial_that_fails_does_not_hide_what_is_known(monkeypatch):
-    from prodgen.client.work.tried_out import TriedOut
+def drawn_as(plain: float, again: float, with_lora: float, other_words: float):
+    """Return what draws even tiny pictures of these 8-bit levels in place of a server."""
+    repeats = iter((plain, again))
 
+    def drawn(_, request, loras=(), *, prompt=PROMPT):
+        level = with_lora if loras else other_words if prompt != PROMPT else next(repeats)
+        return np.full((64, 64, 3), level / 255, np.float32)
+
+    return drawn
+
+
+@pytest.mark.parametrize(
+    ("levels", "outcome"),
+    [
+        ((100, 100, 101, 150), "proven"),
+        ((100, 100, 100, 150), "refused"),
+        ((100, 101, 101, 150), "refused"),  # as noise is
+        ((100, 101, 104, 150), "proven"),
+        ((100, 100, 100.1, 150), "open"),  # hardly, but it does
+        ((100, 101, 102, 150), "open"),
+        ((100, 100, 100, 100), "open"),  # no words change anything there
+    ],
+)
+def test_a_lora_is_proven_refused_or_left_open_by_what_it_changes_beyond_noise(monkeypatch, levels, outcome):
+    monkeypatch.setattr(TriedOut, "_drawn", drawn_as(*levels))
+
+    with client_of(server_of(no_hashing=True)) as client:
+        if outcome == "refused":
+            with pytest.raises(NotAppliedError, match="not applied"):
+                client.txt2img(with_lora(WORKING))
+            return
+        generation = client.txt2img(with_lora(WORKING))
+
+    assert (f"LoRA {WORKING}" in generation.applied.proofs) == (outcome == "proven")
+    assert any("LoRA" in notice for notice in generation.notices) == (outcome == "open")
+
+
+def test_a_picture_is_not_thrown_away_where_no_word_tells_of_a_lora_and_its_trial_fails(monkeypatch):
     def fails(*_, **__):
         raise BackendFaultError("http://box", "out of memory")
 
     monkeypatch.setattr(TriedOut, "_drawn", fails)
 
-    with client_of(server_of(no_hashing=True)) as client, pytest.raises(NotAppliedError, match="not applied"):
-        client.txt2img(with_lora(WORKING))
+    with client_of(server_of(no_hashing=True)) as client:
+        generation = client.txt2img(with_lora(WORKING))
+
+    assert f"LoRA {WORKING}" not in generation.applied.proofs
+    assert any("--no-hashing" in notice for notice in generation.notices)

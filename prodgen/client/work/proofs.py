@@ -67,10 +67,10 @@ def check(asked: Asked, read: ReadGeneration) -> tuple[Applied, list[str]]:
         notices.append(f"Whether what was asked for ran is not told by this server of: {', '.join(untold)}")
     if asked.dialect.tells_extra_parameters and read.tells_parameters:
         untried = [lora for lora in asked.request.loras if lora.name not in asked.effects]
-        if not asked.capabilities.tells_lora_hashes and untried:
+        if untried and not _tells_lora_hashes(asked, applied):
             notices.append(
                 "Whether the LoRAs were applied is not told by this server; turn on its option "
-                "'Add Lora hashes to infotext' to know"
+                "'Add Lora hashes to infotext', and start it without --no-hashing, to know"
             )
         _check_parameters(asked, applied, read.parameters)
         _check_faces(asked, read, notices)
@@ -160,7 +160,7 @@ def _check_parameters(asked: Asked, applied: Applied, parameters: Mapping[str, A
     for lora in request.loras:
         is_named = any(asked.capabilities.is_lora(lora.name, name) for name in applied.loras)
         # Where the picture shows its effect, a missing word counts for nothing.
-        if not is_named and not asked.effects.get(lora.name, not asked.capabilities.tells_lora_hashes):
+        if not is_named and not asked.effects.get(lora.name, not _tells_lora_hashes(asked, applied)):
             raise _idle_lora(url, lora.name)
     if request.refiner_checkpoint and "Refiner" not in parameters:
         raise NotAppliedError(url, f"refiner {request.refiner_checkpoint!r} did not run", feature="refiner")
@@ -180,6 +180,14 @@ def _check_parameters(asked: Asked, applied: Applied, parameters: Mapping[str, A
                 f"ControlNet unit {number} ran without its model {unit.model!r}",
                 feature="ControlNet",
             )
+
+
+def _tells_lora_hashes(asked: Asked, applied: Applied) -> bool:
+    """Whether an answer would name a LoRA that ran: by its hash, which no server tells that makes none.
+
+    With --no-hashing A1111 makes none of the checkpoint either, and names no LoRA.
+    """
+    return asked.capabilities.tells_lora_hashes and bool(applied.loras or applied.checkpoint_hash)
 
 
 def _idle_lora(url: str, name: str) -> NotAppliedError:

@@ -1,7 +1,7 @@
 """What a LoRA does on a server that does not say whether it ran: a tiny picture drawn with it and without it.
 
 The same seed draws the same picture, so what differs beyond the server's own noise is the LoRA's doing. Where
-other words change nothing either, nothing is concluded.
+other words change nothing either, or the LoRA changes hardly more than noise, nothing is concluded.
 """
 
 from __future__ import annotations
@@ -31,7 +31,12 @@ PROMPT, OTHER_PROMPT = "a wooden table by a window", "a red car in the snow at n
 """What is drawn, and what shows that pictures depend on words there at all."""
 
 BEYOND_NOISE = 3.0
-"""How much more than two pictures without the LoRA one with it must differ, and by a quarter of a level."""
+"""How much more than two pictures without the LoRA one with it must differ, to show that it acted."""
+
+LEAST_LEVELS = 0.25
+"""Mean 8-bit levels by which it must differ all the same. Chosen: two pictures of one seed may happen to be
+equal on a server that rounds otherwise the next time; a smaller difference decides nothing.
+"""
 
 
 class TriedOut:
@@ -41,7 +46,7 @@ class TriedOut:
         self._server = server
         self._do = do
         self._plain: dict[str, tuple[RgbImage, float]] = {}
-        """By checkpoint: a picture without any LoRA, and the difference beyond which another is another."""
+        """By checkpoint: a picture without any LoRA, and by how much it differs when it is drawn again."""
         self._found: dict[tuple[str, str], bool | None] = {}
 
     def effects(self, request: Drawing, told: Mapping[str, str]) -> dict[str, bool]:
@@ -73,13 +78,17 @@ class TriedOut:
         if key not in self._found:
             if checkpoint not in self._plain:
                 plain, again = self._drawn(request), self._drawn(request)
-                self._plain[checkpoint] = plain, max(0.25, BEYOND_NOISE * _distance(plain, again))
-            plain, least = self._plain[checkpoint]
+                self._plain[checkpoint] = plain, _distance(plain, again)
+            plain, noise = self._plain[checkpoint]
+            least = max(LEAST_LEVELS, BEYOND_NOISE * noise)
             # By its full weight, be it asked for as a trace.
             whole = lora.model_copy(update={"weight": 1.0})
-            does: bool | None = _distance(self._drawn(request, (whole,)), plain) > least
-            if not does and _distance(self._drawn(request, prompt=OTHER_PROMPT), plain) <= least:
-                does = None
+            change = _distance(self._drawn(request, (whole,)), plain)
+            does: bool | None = None
+            if change > least:
+                does = True
+            elif change <= noise and _distance(self._drawn(request, prompt=OTHER_PROMPT), plain) > least:
+                does = False
             self._found[key] = does
         return self._found[key]
 
