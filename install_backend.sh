@@ -130,6 +130,7 @@ read_options() {
     case $dir in "" | / | "$HOME") usage_error "--dir must be a folder of its own, not ${dir:-/}" ;; esac
     if [ -n "$ca" ]; then
         [ -f "$ca" ] || usage_error "--ca $ca is no file"
+        ca=$(realpath -- "$ca") # git and pip run in other folders
         export GIT_SSL_CAINFO="$ca" PIP_CERT="$ca" SSL_CERT_FILE="$ca" REQUESTS_CA_BUNDLE="$ca"
     fi
 }

@@ -10,7 +10,8 @@ undo() {
     webui=$(webui_dir)
     if $adopt; then
         while IFS= read -r folder; do
-            case $folder in *..* | /* | .) continue ;; esac
+            # A line that a full disk cut short names nothing, or all of the user's extensions.
+            case $folder in *..*) continue ;; extensions/?*) ;; *) continue ;; esac
             rm -rf "${webui:?}/$folder" "${dir:?}/$folder"
         done < <(sed -n 's/^added=//p' "$dir/$MARKER")
         rm -f "$dir/$MARKER" "$dir/.prodgen-constraints.txt" "$dir/.prodgen-backend.lock"

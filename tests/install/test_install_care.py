@@ -80,6 +80,21 @@ def test_adopting_adds_extensions_only_and_uninstalling_takes_only_them(box):
     assert tree(box.target) == before
 
 
+@pytest.mark.parametrize(
+    "line", ["added=", "added=extensions", "added=extensions/", "added=models", "added=./"]
+)
+def test_a_marker_that_was_cut_short_takes_nothing_of_the_users_away(box, line):
+    own_web_ui(box.target, "## 1.10.0\n")
+    before = tree(box.target)
+    box.run("--adopt")
+    with (box.target / ".prodgen-backend").open("a") as marker:
+        marker.write(f"{line}\n")
+
+    box.run("--uninstall")
+
+    assert tree(box.target) == before
+
+
 def test_adopting_leaves_an_ic_light_of_the_users_own_alone(box):
     own_web_ui(box.target, "## 1.10.1\n")
     (box.target / "extensions" / "my-ic-light").mkdir()
@@ -287,6 +302,18 @@ def test_a_certificate_authority_reaches_git(box, tmp_path: Path):
     box.run("--sources-only", "--ca", str(authority))
 
     assert (box.folder / "told").read_text().strip() == str(authority)
+
+
+def test_a_certificate_authority_beside_the_user_reaches_git_in_every_folder(
+    box, tmp_path: Path, monkeypatch
+):
+    (tmp_path / "ca.pem").write_text("a certificate")
+    box.program("git", f'echo "$GIT_SSL_CAINFO" > "$HOME/told"; exec {shutil.which("git")} "$@"')
+    monkeypatch.chdir(tmp_path)
+
+    box.run("--sources-only", "--ca", "ca.pem")
+
+    assert (box.folder / "told").read_text().strip() == str(tmp_path / "ca.pem")
 
 
 def test_too_little_disk_is_noticed_before_anything_is_fetched(box):
