@@ -97,21 +97,7 @@ def _planned(
     preset = choose(job.preset, checkpoint=_drawer(job.checkpoint, have), loras=[lora.name for lora in loras])
     notices = [] if job.preset != AUTO else _announced(preset, job, have)
     sampler, scheduler = _sampling(job, preset, have, notices)
-    wanted = wanted_size(job.size, side=preset.side)
-    first = None if job.first_pass is None else as_size(job.first_pass)
-    if job.hires is not None and first is None and job.size is not None and parse_ratio(job.size):
-        wanted, first = None, wanted  # a ratio leaves the size open, which the factor then decides
-    sizes = plan_sizes(
-        wanted,
-        side=preset.side,
-        first=first,
-        second=None if job.hires_size is None else as_size(job.hires_size),
-        hires=job.hires,
-        is_free=preset.is_free,
-    )
-    sizes = replace(sizes, final=target_size(job.upscale, *sizes.final))
-    if job.upscaler != AUTO and sizes.final == (sizes.second or sizes.first):
-        raise IdleSettingError(["upscaler"], "nothing is enlarged after drawing")
+    sizes = _sizes(job, preset)
     cfg_scale = preset.cfg_scale if job.cfg_scale is None else job.cfg_scale
     if negative.text and cfg_scale == 1:
         notices.append("the negative prompt has no effect at cfg_scale 1")
@@ -139,6 +125,26 @@ def _planned(
     )
     decided = _decided(job, request, sizes)
     return PlannedPicture(request, sizes, preset, decided, job.prompt, words, negative, tuple(notices))
+
+
+def _sizes(job: PictureJob, preset: Preset) -> SizePlan:
+    """Return the sizes of both passes and of the finished picture."""
+    wanted = wanted_size(job.size, side=preset.side)
+    first = None if job.first_pass is None else as_size(job.first_pass)
+    if job.hires is not None and first is None and job.size is not None and parse_ratio(job.size):
+        wanted, first = None, wanted  # a ratio leaves the size open, which the factor then decides
+    sizes = plan_sizes(
+        wanted,
+        side=preset.side,
+        first=first,
+        second=None if job.hires_size is None else as_size(job.hires_size),
+        hires=job.hires,
+        is_free=preset.is_free,
+    )
+    sizes = replace(sizes, final=target_size(job.upscale, *sizes.final))
+    if job.upscaler != AUTO and sizes.final == (sizes.second or sizes.first):
+        raise IdleSettingError(["upscaler"], "nothing is enlarged after drawing")
+    return sizes
 
 
 JOB_FIELDS = {

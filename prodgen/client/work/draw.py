@@ -15,6 +15,7 @@ from prodgen.client.reaching import decoding
 from prodgen.client.reaching.connection import WholeAnswer
 from prodgen.client.work import advice, fetching, mask_proof, proofs, relight_proof, results, tasks
 from prodgen.client.work.calling import TRIES_AFTER_A_BREAK, Call, Worker, asked_again
+from prodgen.client.work.mask_proof import KeptMask
 from prodgen.client.work.model_loading import ModelLoading
 from prodgen.client.work.relight_proof import Relighting
 from prodgen.client.work.results import DrawnPictures
@@ -29,7 +30,7 @@ from prodgen.errors import (
     BackendOutOfMemoryError,
     ResultNotSentError,
 )
-from prodgen.schema import Drawing, Generation, Img2Img, Progress, Proof
+from prodgen.schema import Drawing, Generation, Img2Img, Progress
 
 
 class Drawer:
@@ -223,29 +224,11 @@ class Drawer:
         applied, doubts = proofs.check(
             proofs.Asked(request, have, self._server.dialect, self._server.url, effects), read
         )
-        shown: dict[str, Proof] = {}
-        relighting = Relighting()
-        if request.ic_light is not None:
-            relighting = relight_proof.judge(
-                request,
-                have,
-                read,
-                [picture.rgb for picture in drawn.results],
-                drawn.extras,
-                is_lossless=drawn.is_lossless,
-                can_see_extras=not was_fetched,
-            )
-            doubts += relighting.notices
-            if relighting.proof is not None:
-                shown[relight_proof.IC_LIGHT] = relighting.proof
-        if isinstance(request, Img2Img) and request.inpaint_mask is not None:
-            pictures = [picture.rgb for picture in drawn.results]
-            mask = mask_proof.judge(request, pictures, is_lossless=drawn.is_lossless)
-            if mask.is_ignored and not drawn.is_fitted:
-                raise mask_proof.ignored(self._server.url)
-            told = mask_proof.NOT_KEPT if mask.is_ignored else mask.notice
-            doubts += [told] if told else []
-            shown |= {mask_proof.MASK: mask.proof} if mask.proof else {}
+        relighting = self._relighting(request, drawn, was_fetched=was_fetched)
+        mask = self._mask(request, drawn)
+        doubts += [*relighting.notices, *([mask.notice] if mask.notice else [])]
+        looked_at = {relight_proof.IC_LIGHT: relighting.proof, mask_proof.MASK: mask.proof}
+        shown = {feature: proof for feature, proof in looked_at.items() if proof is not None}
         applied = proofs.with_proofs(applied, request, shown, effects=effects)
         self._model_loading.learn(applied)
         if self._server.is_embedded:
@@ -266,6 +249,36 @@ class Drawer:
             is_missing_a_picture=read.is_missing_a_picture,
         )
         return generation, relighting
+
+    def _relighting(self, request: Drawing, drawn: DrawnPictures, *, was_fetched: bool) -> Relighting:
+        """Return what pictures and answer tell of IC-Light; nothing if it was not asked for."""
+        if request.ic_light is None:
+            return Relighting()
+        return relight_proof.judge(
+            request,
+            self._server.capabilities,
+            drawn.read,
+            [picture.rgb for picture in drawn.results],
+            drawn.extras,
+            is_lossless=drawn.is_lossless,
+            can_see_extras=not was_fetched,
+        )
+
+    def _mask(self, request: Drawing, drawn: DrawnPictures) -> KeptMask:
+        """Return what pictures tell of an inpaint mask; nothing if there was none.
+
+        Raises:
+            NotAppliedError: If it was ignored, though the server drew the size that was asked for.
+        """
+        if not isinstance(request, Img2Img) or request.inpaint_mask is None:
+            return KeptMask()
+        pictures = [picture.rgb for picture in drawn.results]
+        mask = mask_proof.judge(request, pictures, is_lossless=drawn.is_lossless)
+        if not mask.is_ignored:
+            return mask
+        if not drawn.is_fitted:
+            raise mask_proof.ignored(self._server.url)
+        return KeptMask(notice=mask_proof.NOT_KEPT)
 
     def do(self, call: Call, notices: list[str]) -> WholeAnswer:
         """Make any call that this server's dialect spelled.
