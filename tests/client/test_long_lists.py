@@ -272,6 +272,26 @@ def test_an_entry_without_a_name_is_left_out_and_not_called_none(recorded, name)
     assert have.loras == ("7", "film")
 
 
+@pytest.mark.parametrize("aliases", [None, "k_euler", ["k_euler", 3, None], 7, {"a": 1}])
+def test_other_names_of_another_form_cost_no_sampler_and_no_schedule_its_own(recorded, aliases):
+    entry = {"name": "euler", "aliases": aliases, "options": [1]}
+    have = recorded(samplers=[entry], schedulers=[entry]).client().capabilities
+
+    assert (have.samplers, have.schedulers) == (("euler",), ("euler",))
+    assert lists.samplers([entry])[0].options == {}
+    assert have.sampler_aliases.keys() <= {"k_euler"}
+
+
+def test_a_checkpoint_without_a_title_is_known_by_its_models_name(recorded):
+    have = (
+        recorded(**{"sd-models": [{"title": None, "model_name": "tiny"}, {"title": "b"}]})
+        .client()
+        .capabilities
+    )
+
+    assert [(x.title, x.model_name) for x in have.checkpoints] == [("tiny", "tiny"), ("b", "b")]
+
+
 def test_a_name_that_cannot_be_checked_is_told_with_the_picture_and_others_are_not(recorded, captured):
     drawn = captured("core/txt2img-min")["response"]["json"]
     server = recorded(loras=broken, txt2img=lambda _: httpx.Response(200, json=drawn))

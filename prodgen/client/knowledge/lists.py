@@ -86,31 +86,38 @@ def _items(answer: Any, read: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]
             try:
                 found.append(read(item))
             except (KeyError, TypeError, ValueError):
-                log.warning("an entry of the server's list has no name: %.200r", item)
+                log.warning("an entry of the server's list is left out: %.200r", item)
     return tuple(found)
 
 
-def _name(entry: Mapping[str, Any], key: str = "name") -> str:
-    """Return the name of an entry.
+def _name(entry: Mapping[str, Any], *keys: str) -> str:
+    """Return the name of an entry, under the first of the keys that holds one; unset: under "name".
 
     Raises:
         ValueError: If it has none; null is no name.
     """
-    name = entry.get(key)
-    if not isinstance(name, str | int | float) or name == "":
-        raise ValueError(f"no {key}")
-    return str(name)
+    for key in keys or ("name",):
+        name = entry.get(key)
+        if isinstance(name, str | int | float) and name != "":
+            return str(name)
+    raise ValueError("no name")
 
 
 def _text(value: object) -> str | None:
     return str(value) if value else None
 
 
+def _texts(value: object) -> tuple[str, ...]:
+    """Return other names of an entry: a list of texts, or one text alone."""
+    listed = value if isinstance(value, list) else [value]
+    return tuple(x for x in listed if isinstance(x, str) and x)
+
+
 def samplers(answer: Any) -> tuple[Sampler, ...]:
     """Read /samplers."""
     return _items(
         answer,
-        lambda x: Sampler(_name(x), tuple(x.get("aliases") or ()), x.get("options") or {}),
+        lambda x: Sampler(_name(x), _texts(x.get("aliases")), as_object(x.get("options"))),
     )
 
 
@@ -118,7 +125,7 @@ def schedulers(answer: Any) -> tuple[Scheduler, ...]:
     """Read /schedulers."""
     return _items(
         answer,
-        lambda x: Scheduler(_name(x), str(x.get("label") or x["name"]), tuple(x.get("aliases") or ())),
+        lambda x: Scheduler(_name(x), _name(x, "label", "name"), _texts(x.get("aliases"))),
     )
 
 
@@ -132,8 +139,8 @@ def checkpoints(answer: Any) -> tuple[Checkpoint, ...]:
     return _items(
         answer,
         lambda x: Checkpoint(
-            _name(x, "title"),
-            str(x.get("model_name") or x["title"]),
+            _name(x, "title", "model_name"),
+            _name(x, "model_name", "title"),
             _text(x.get("hash")),
             _text(x.get("sha256")),
             _text(x.get("filename")),
@@ -181,9 +188,9 @@ def embeddings(answer: Any) -> tuple[str, ...]:
     return tuple(as_object(as_object(answer).get("loaded")))
 
 
-def names(answer: Any, key: str = "name") -> tuple[str, ...]:
+def names(answer: Any, *keys: str) -> tuple[str, ...]:
     """Read a list of objects of which only the name matters."""
-    return _items(answer, lambda x: _name(x, key))
+    return _items(answer, lambda x: _name(x, *keys))
 
 
 def require_samplers(answer: Any, url: str) -> None:
@@ -270,7 +277,7 @@ def _together(answers: Mapping[str, Any], dialect: A1111, *, has_task_progress: 
     return Capabilities(
         dialect=dialect.name,
         samplers=tuple(x.name for x in samplers(answers.get("samplers"))),
-        sampler_aliases={str(y): x.name for x in samplers(answers.get("samplers")) for y in x.aliases},
+        sampler_aliases={y: x.name for x in samplers(answers.get("samplers")) for y in x.aliases},
         schedulers=tuple(x.label for x in schedulers(answers.get("schedulers"))),
         upscalers=tuple(x.name for x in upscalers(answers.get("upscalers"))),
         latent_upscale_modes=names(answers.get("latent_upscale_modes")),
