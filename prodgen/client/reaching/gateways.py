@@ -141,9 +141,7 @@ def error_of(
     gave_up = status in GAVE_UP
     if gave_up:
         what = f"gave up waiting for it after {elapsed_s:.0f} s"
-        remedy = (
-            f"{setting or 'Raise the time-out of that proxy (in nginx: proxy_read_timeout)'}, {_ROUND_IT}."
-        )
+        remedy = f"{setting or _USUAL_SETTING}, {_ROUND_IT}."
     else:
         what, remedy = "got no answer from it", None
     return BackendGatewayError(

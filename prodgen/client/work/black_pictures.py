@@ -45,26 +45,26 @@ def left_out(
         BackendFaultError: If no other picture is left.
     """
     is_expected = may_be_black(request)
+    marked = {place for place, is_marked in enumerate(read.marked_unsafe) if is_marked}
     black: set[int] = set()
     for place, picture in enumerate(pictures):
-        is_marked = place < len(read.marked_unsafe) and read.marked_unsafe[place]
         if picture is None:
             continue
-        if is_black(picture) and (is_marked or not is_expected):
+        if is_black(picture) and (place in marked or not is_expected):
             black.add(place)
         elif is_black(picture):
             notices.append(
                 f"Picture {place + 1} is all black, which can be what was asked for; broken numbers (NaN) "
                 "and a safety filter of the server make the same"
             )
-        elif is_marked:
+        elif place in marked:
             notices.append(
                 f"The server marks picture {place + 1} as not safe for work: its safety filter may have "
                 f"blurred or replaced it. {FILTER_REMEDY}"
             )
     if not black:
         return black
-    are_marked = all(place < len(read.marked_unsafe) and read.marked_unsafe[place] for place in black)
+    are_marked = black <= marked
     fault = _sentence(black, len(pictures), read, are_marked=are_marked)
     remedy = FILTER_REMEDY if are_marked else f"{NANS_REMEDY} {FILTER_REMEDY}"
     if len(black) == sum(picture is not None for picture in pictures):
