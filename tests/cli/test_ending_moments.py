@@ -35,10 +35,14 @@ for name in sys.argv.pop(1).split():  # as they are for a program that a shell s
 for name in sys.argv.pop(1).split():
     number = signal.Signals[name]
     signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
+patience = sys.argv.pop(1)
 from prodgen import stopping
 
 def main():
     print("ready", flush=True)
+    if patience:
+        from prodgen.client.work import calling
+        calling.LEAVING_S = float(patience)
     from prodgen.cli import main
     main()
 
@@ -51,11 +55,14 @@ SOON_S = 40.0
 """Seconds after which a test has failed: a machine may be slow."""
 
 
-def start(*asked, ignored="", **options):
-    """Start the command line in a session of its own, and wait until it heeds signals."""
+def start(*asked, ignored="", leaving_s="", **options):
+    """Start the command line in a session of its own, and wait until it heeds signals.
+
+    `leaving_s` is for how long it asks after a call that it leaves in a queue; unset: as ever.
+    """
     heeded = " ".join(name for name in NAMES if name not in ignored)
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    command = [sys.executable, "-c", PROGRAM, ignored, heeded, *map(str, asked)]
+    command = [sys.executable, "-c", PROGRAM, ignored, heeded, leaving_s, *map(str, asked)]
     program = subprocess.Popen(command, text=True, start_new_session=True, **options)
     if program.stdout is not None:
         assert program.stdout.readline() == "ready\n"
@@ -158,7 +165,7 @@ def test_while_the_server_draws_its_work_is_interrupted_and_one_sentence_said(sl
 
 def test_what_waits_in_the_queue_is_told_with_its_task_and_another_callers_work_goes_on(slow, tmp_path):
     with slow.busy():
-        program = start(*generate(slow.url, tmp_path))
+        program = start(*generate(slow.url, tmp_path), leaving_s="1")
         wait_until(slow.queue)
         (task,) = slow.queue()
         program.send_signal(signal.SIGTERM)
@@ -250,7 +257,9 @@ def test_one_more_press_leaves_a_server_that_hangs_at_once(slow, tmp_path, monke
 def test_while_it_enlarges_on_a_server_that_cannot_stop_that_it_is_told(slow, tmp_path):
     Image.new("RGB", (64, 64), "red").save(tmp_path / "a.png")
     with slow.busy():
-        program = start("upscale", tmp_path / "a.png", "--backend", slow.url, "-o", tmp_path / "b.png")
+        program = start(
+            "upscale", tmp_path / "a.png", "--backend", slow.url, "-o", tmp_path / "b.png", leaving_s="1"
+        )
         wait_until(lambda: len(slow.machine.lock._waiting) == 2)
         program.send_signal(signal.SIGTERM)
         code, said = ended(program)
@@ -362,7 +371,7 @@ def test_what_runs_until_it_is_ended_has_not_failed_when_a_signal_ends_it(asked,
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_at_any_moment_of_drawing_and_writing_every_file_is_whole_or_not_there(name, tmp_path):
-    moment = random.Random(f"ending by {name}").uniform(0.0, 3.0)
+    moment = random.Random(f"ending by {name}").uniform(0.0, 0.5)
     asked = [
         "generate",
         "--prompt",
@@ -372,9 +381,10 @@ def test_at_any_moment_of_drawing_and_writing_every_file_is_whole_or_not_there(n
         "--backend",
         "embedded://",
         "--count",
-        "800",  # more than are drawn in three seconds
+        "800",  # more than are drawn before the signal
     ]
     program = start(*asked, "-q", "-o", tmp_path / "a.png")
+    wait_until(lambda: any(tmp_path.iterdir()))
     time.sleep(moment)
     program.send_signal(signal.Signals[name])
 
