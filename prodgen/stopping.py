@@ -95,7 +95,8 @@ def tell(who: str = "prodgen: ", *, why: BaseException | None = None) -> None:
         until = time.monotonic() + (0 if _wish.is_urgent else PATIENCE_S)
         for thread in threading.enumerate():
             if thread.daemon and thread is not threading.current_thread():
-                thread.join(max(0.0, until - time.monotonic()))
+                with suppress(RuntimeError):  # it has not begun: the signal came in the middle of its start
+                    thread.join(max(0.0, until - time.monotonic()))
     said = f"{who}stopped; nothing was left half-written{_but(why)}\n"
     if sys.stderr is not None:
         with suppress(OSError, ValueError):  # its reader has gone too

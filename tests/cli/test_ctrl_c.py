@@ -60,6 +60,13 @@ def test_ctrl_c_waits_for_what_still_draws():
     assert ended == [True]
 
 
+def test_a_thread_that_was_about_to_begin_is_not_waited_for(monkeypatch):
+    unbegun = threading.Thread(target=print, daemon=True)
+    monkeypatch.setitem(threading._limbo, unbegun, unbegun)  # as while its start() is interrupted
+
+    assert stopped_by(press) == (130, STOPPED)
+
+
 def test_what_ctrl_c_leads_to_is_no_fault_of_its_own():
     def draw():
         try:
