@@ -44,7 +44,7 @@ class TooLargeError(Exception):
     """A body is larger than its limit."""
 
 
-class Patience:
+class Allowance:
     """The time that a client has left for one part of its request, or for taking its answer.
 
     What it saves by being quick is kept up to the grace only: who sends a large body at once and then stops
@@ -88,8 +88,8 @@ class PatientReader:
         self.expect(IDLE_S)
 
     def expect(self, grace_s: float, *, slowest: float | None = None) -> None:
-        """Start the clock of the next part; see `Patience`."""
-        self._received, self._patience = 0, Patience(grace_s, slowest=slowest)
+        """Start the clock of the next part; see `Allowance`."""
+        self._received, self._allowance = 0, Allowance(grace_s, slowest=slowest)
 
     async def has_more(self) -> bool:
         """Wait for the next byte; False if the client closes in its place, or sends none in time."""
@@ -209,7 +209,7 @@ class PatientReader:
     async def _receive(self) -> None:
         """Wait for more, no longer than the clock allows."""
         try:
-            async with asyncio.timeout_at(self._patience.ends):
+            async with asyncio.timeout_at(self._allowance.ends):
                 data = await self._reader.read(READ_BYTES)
         except TimeoutError:
             raise CutOffError("too slow") from None
@@ -218,5 +218,5 @@ class PatientReader:
         if not data:
             raise CutOffError("closed")
         self._received += len(data)
-        self._patience.reward(len(data))
+        self._allowance.reward(len(data))
         self._buffer += data

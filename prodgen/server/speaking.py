@@ -20,7 +20,7 @@ from prodgen.server import patient_reading
 from prodgen.server.admission import MAX_BODY_BYTES, body_length, refusal, too_large
 from prodgen.server.app import ApiServer, HttpRequest
 from prodgen.server.crowd import Crowd, FullError
-from prodgen.server.patient_reading import CutOffError, Patience, PatientReader, TooLargeError
+from prodgen.server.patient_reading import Allowance, CutOffError, PatientReader, TooLargeError
 from prodgen.server.request_head import MalformedError, RequestHead, parse_head
 from prodgen.server.wire import HttpAnswer, answer
 
@@ -201,15 +201,15 @@ class Speaker:
     async def _is_read(self, size: int) -> None:
         """Wait until the client has taken the answer, as long as it is quick enough."""
         transport, taken = self._writer.transport, 0
-        patience = Patience(ANSWER_GRACE_S, slowest=patient_reading.SLOWEST_BYTES_S)
+        allowance = Allowance(ANSWER_GRACE_S, slowest=patient_reading.SLOWEST_BYTES_S)
         while unread := transport.get_write_buffer_size():
-            patience.reward(max(0, size - unread - taken))
+            allowance.reward(max(0, size - unread - taken))
             taken = max(0, size - unread)
-            if patience.left_s <= 0:
+            if allowance.left_s <= 0:
                 self.reset()
                 raise CutOffError("reads too slowly")
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(patience.left_s, 1.0)):
+                async with asyncio.timeout(min(allowance.left_s, 1.0)):
                     await self._writer.drain()
 
 
