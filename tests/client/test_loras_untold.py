@@ -107,3 +107,21 @@ def test_a_picture_is_not_thrown_away_where_no_word_tells_of_a_lora_and_its_tria
 
     assert f"LoRA {WORKING}" not in generation.applied.proofs
     assert any("--no-hashing" in notice for notice in generation.notices)
+
+
+def test_a_lora_is_tried_by_its_full_weight_and_one_of_no_weight_is_not_tried(monkeypatch):
+    weights = []
+    drawn = drawn_as(100, 100, 130, 150)
+
+    def noted(trial, request, loras=(), **more):
+        weights.extend(lora.weight for lora in loras)
+        return drawn(trial, request, loras, **more)
+
+    monkeypatch.setattr(TriedOut, "_drawn", noted)
+
+    with client_of(server_of(no_hashing=True)) as client:
+        client.txt2img(with_lora(WORKING, 0.0))
+        untried = list(weights)
+        client.txt2img(with_lora(WORKING, 0.1))
+
+    assert (untried, weights) == ([], [1.0])

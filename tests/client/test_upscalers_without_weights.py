@@ -15,11 +15,12 @@ from PIL import Image, ImageFilter
 
 from prodgen import files
 from prodgen.client import Client, enlarge
+from prodgen.client.knowledge import upscalers
 from prodgen.client.work import upscaler_proof
 from prodgen.engines.ibl.ibl_engine import IblEngine
 from prodgen.errors import NotAppliedError
 from prodgen.images import from_uint8, to_uint8
-from prodgen.schema import Upscale
+from prodgen.schema import Capabilities, Proof, Upscale
 from prodgen.server import ApiServer, ApiTransport, Behaviour
 from prodgen.text2image import new_job
 from prodgen.text2image.planned_pictures import planned_pictures
@@ -248,3 +249,33 @@ def test_a_second_pass_takes_no_upscaler_that_was_seen_to_resize_only():
         after = planned_pictures(job, [1], client)[0].request.hr_upscaler
 
     assert (before, after) == ("R-ESRGAN 4x+", "prodgen-sharp")
+
+
+@pytest.mark.parametrize(
+    "more", [{"upscaler_2": "Nearest", "extras_upscaler_2_visibility": 0.5}, {"codeformer_visibility": 0.5}]
+)
+def test_a_picture_of_two_upscalers_or_with_faces_restored_is_not_judged_by_formulas(more):
+    small = to_uint8(textured())
+    large = from_uint8(np.asarray(FORMULAS["Pillow's Lanczos"](small, (192, 192))))
+    request = Upscale(image=from_uint8(small), upscaler_1="SwinIR 4x", upscaling_resize=2, **more)
+
+    assert upscaler_proof.judge(request, large) == Proof("words")
+
+
+@pytest.mark.parametrize(("side", "is_enough"), [(192, True), (190, True), (186, False), (96, False)])
+def test_a_picture_that_is_not_enlarged_as_asked_is_refused(side, is_enough):
+    request = Upscale(image=textured(), upscaler_1="SwinIR 4x", upscaling_resize=2)
+    picture = np.zeros((side, side, 3), np.float32)
+
+    if is_enough:
+        upscaler_proof.check_enlarged("http://box", request, picture)
+        return
+    with pytest.raises(NotAppliedError, match="not 192x192"):
+        upscaler_proof.check_enlarged("http://box", request, picture)
+
+
+def test_auto_never_takes_an_upscaler_of_minutes():
+    have = Capabilities("a1111", upscalers=("None", "LDSR", "Lanczos", "4x-UltraSharp", "R-ESRGAN 4x+"))
+
+    assert upscalers.in_turn(have) == ("R-ESRGAN 4x+", "4x-UltraSharp")
+    assert upscalers.in_turn(have, without=("R-ESRGAN 4x+", "4x-UltraSharp")) == ("Lanczos",)
