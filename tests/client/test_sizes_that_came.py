@@ -8,8 +8,9 @@ import httpx
 import numpy as np
 import pytest
 
-from prodgen.client.work import drawn_sizes
+from prodgen.client.work import drawn_sizes, fetching
 from prodgen.codecs import encode
+from prodgen.dialects import Payload
 from prodgen.errors import AnswerError
 from prodgen.images import Photo
 from prodgen.schema import ICLight, Img2Img, Txt2Img
@@ -106,3 +107,19 @@ def test_transparency_is_brought_back_with_the_picture():
 
     assert found.matte is not None
     assert found.matte.shape == (96, 128)
+
+
+def test_a_first_picture_that_is_smaller_than_the_others_is_no_grid():
+    small, large = (Photo(np.zeros((side, side, 3), np.float32)) for side in (8, 16))
+
+    assert drawn_sizes.place_of_first([large, small, small], 2) == 1
+    assert drawn_sizes.place_of_first([small, large, large], 2) == 0
+
+
+@pytest.mark.parametrize(("strength", "counts"), [(0.5, "subseed"), (0, "seed")])
+def test_pictures_that_are_fetched_one_by_one_count_the_seed_that_a_batch_counts(strength, counts):
+    asked = {"seed": 5, "subseed": 7, "subseed_strength": strength, "batch_size": 3}
+
+    single = fetching.payload_for(Payload("/sdapi/v1/txt2img", asked), 2, "name").fields
+
+    assert {key for key in ("seed", "subseed") if single[key] == asked[key] + 2} == {counts}

@@ -131,6 +131,17 @@ def test_a_time_out_in_the_queue_tells_the_task_that_will_still_be_drawn(recorde
     assert not server.sent("interrupt")
 
 
+@pytest.mark.usefixtures("hasty")
+def test_a_call_that_was_just_received_and_is_no_task_yet_is_waited_for_and_stopped(recorded):
+    server = recorded(txt2img=pressed, interrupt={}, progress=DRAWING)
+    server["/internal/progress"] = [{}, {"active": True}]
+
+    with pytest.raises(KeyboardInterrupt):
+        server.client().txt2img(cat())
+
+    assert len(server.sent("interrupt")) == 1
+
+
 def test_a_time_out_of_a_server_without_tasks_promises_no_end_of_one(recorded):
     server = recorded(txt2img=httpx.ReadTimeout("slow"), progress=DRAWING)
     server["/internal/ping"] = None
