@@ -49,6 +49,13 @@ def test_a_list_is_read_as_json_reads_it_wherever_its_pieces_are_cut(entries_, s
     assert read(json.dumps(entries_, indent=indent, ensure_ascii=False), size=size) == entries_
 
 
+def test_pieces_may_be_larger_than_what_is_looked_at_together(monkeypatch):
+    monkeypatch.setattr(entries, "PIECE_BYTES", 10)
+    wanted = [{"name": f"a{i}", "metadata": "x" * i} for i in range(200)]
+
+    assert read(json.dumps(wanted), size=64) == wanted
+
+
 def test_what_is_no_array_comes_back_as_it_is():
     assert read('  {"loaded": {}}') == b'  {"loaded": {}}'
     assert read("<html>") == b"<html>"

@@ -328,7 +328,7 @@ class Connection:
             raise AnswerError(self.url, f"{path} answered what is not whole JSON: {error}") from error
 
     def _pieces(self, response: httpx.Response, deadline: Deadline) -> Iterator[bytes]:
-        for piece in response.iter_bytes(entries.PIECE_BYTES):
+        for piece in response.iter_bytes():
             if deadline.has_passed:
                 break
             yield piece

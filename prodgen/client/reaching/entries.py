@@ -24,8 +24,8 @@ MOST_ENTRIES = 200_000
 MOST_ENTRY_BYTES = 64 << 20
 """Most characters of one entry."""
 
-PIECE_BYTES = 1 << 18
-"""Bytes that a piece should have: many entries, so that few are parsed in vain, not being whole yet."""
+PIECE_BYTES = 1 << 20
+"""Bytes that are looked at together: many entries, so that few are parsed in vain, not being whole yet."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder(strict=False)
@@ -83,7 +83,7 @@ def _entries(first: bytes, pieces: Iterator[bytes], keep: Callable[[Any], Any]) 
     decode = codecs.getincrementaldecoder("utf-8")("replace").decode
     text, at = "", 0
     enough = 0  # characters that are worth a try: each time that an entry is not whole, twice as many
-    for piece in chain([first], pieces, [None]):
+    for piece in chain([first], _larger(pieces), [None]):
         text, at = text[at:] + decode(piece or b"", piece is None), 0
         if len(text) < enough and piece is not None:
             continue
@@ -106,3 +106,15 @@ def _entries(first: bytes, pieces: Iterator[bytes], keep: Callable[[Any], Any]) 
         enough = 2 * (len(text) - at)
         _check(len(text) - at, MOST_ENTRY_BYTES)
     raise ValueError(f"entry {len(kept) + 1} is not whole")
+
+
+def _larger(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    gathered: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        gathered.append(piece)
+        size += len(piece)
+        if size >= PIECE_BYTES:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    yield b"".join(gathered)
