@@ -80,9 +80,9 @@ def test_orders_of_one_checkpoint_go_one_after_another_to_one_place(toys):
 
 
 def test_the_idle_share_of_a_busy_place_is_small_and_of_an_idle_one_large(toys):
-    busy, starved = toys.Place("busy", 0.05), toys.Place("starved", 0.01, window=0)
+    busy, starved = toys.Place("busy", 0.2), toys.Place("starved", 0.01, window=0)
 
-    ran = toys.go(10, [busy, starved])
+    ran = toys.go(5, [busy, starved])
 
     assert ran.of(RunEnded)[0].idle_share["busy"] < 0.1
     assert ran.of(RunEnded)[0].idle_share["starved"] > 0.9
