@@ -38,7 +38,8 @@ def server(recorded):
 
 def test_a_black_picture_names_both_causes_and_what_the_server_says(server):
     with pytest.raises(
-        BackendFaultError, match=r"NaN.*safety filter.*'flagged content'.*--no-half.*another seed"
+        BackendFaultError,
+        match=r"picture 1 is all black, as .*NaN.*safety filter.*'flagged content'.*--no-half.*another seed",
     ):
         server([BLACK], {"comments": "flagged content"}).txt2img(cat())
 

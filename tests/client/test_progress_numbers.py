@@ -28,3 +28,12 @@ def test_a_share_that_is_no_number_does_not_make_a_server_busy_for_ever(recorded
     server = recorded(progress=lambda _: httpx.Response(200, content=answer))
 
     assert server.client().is_idle()
+
+
+def test_numbers_that_are_some_are_told(recorded):
+    state = {"job": "t", "job_count": 1, "sampling_step": 7, "sampling_steps": 20.0}
+    answer = {"progress": 0.35, "eta_relative": 4.5, "state": state}
+
+    told = recorded(progress=lambda _: httpx.Response(200, json=answer)).client().progress()
+
+    assert (told.fraction, told.step, told.steps, told.eta_s) == (0.35, 7, 20, 4.5)
