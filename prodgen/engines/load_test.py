@@ -11,9 +11,10 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from prodgen.engines.ibl.ibl_engine import IblEngine
+from prodgen.engines.ibl.ibl_engine import IblEngine, ibl_engine
 from prodgen.engines.ibl.render_order import Rendering, RenderOrder
 from prodgen.images import RgbImage
+from prodgen.server.engine import EngineSettings
 
 CHECKPOINT = "prodgen-ibl (load test)"
 """The one checkpoint's name: it begins as the embedded backend's does, so that clients know what it lacks."""
@@ -22,8 +23,13 @@ KEPT_SIZES = 8
 """Scenes that are kept; a recipe asks for one or two sizes."""
 
 
-def load_test_engine() -> IblEngine:
-    """Return the embedded engine with a renderer that ignores the prompt."""
+def load_test_engine(settings: EngineSettings) -> IblEngine:
+    """Return the embedded engine with a renderer that ignores the prompt.
+
+    Raises:
+        SettingError: If anything is set.
+    """
+    ibl_engine(settings)  # it has as little to set
     return IblEngine(checkpoints=(CHECKPOINT,), renderer=draw_plain)
 
 

@@ -6,23 +6,66 @@ base64, no prompt tags and no quirk of A1111. Pictures are uint8 arrays, as they
 must stay the same to the bit can.
 
 An engine is one class with the methods of `Engine`, in a module of `prodgen.engines`, and one line in the
-table `prodgen.engines.ENGINES`. It may draw by itself, on a GPU, or ask another program; the server calls it
-from one thread at a time, and never draws itself.
+table `prodgen.engines.ENGINES`, which names what makes one of `EngineSettings`. It may draw by itself, on a
+GPU, or ask another program; the server calls it from one thread at a time, and never draws itself.
+
+What an engine cannot do, it refuses: `wire.Refused(422, "one sentence with the remedy")`. Nothing that was
+asked for is left out in silence.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import Literal, Protocol
 
 from prodgen.server.ic_light_script import IcLightUnit
 from prodgen.server.inpainting import RepaintPlan
 from prodgen.server.wire import Pixels
 
-ReportProgress = Callable[[float], None]
-"""Called with the share of the batch that is drawn, 0 to 1. Raises `queueing.Stopped` after an interrupt."""
+IcLightModel = Literal["FC", "FBC"]
+"""IC-Light's two models: foreground only, and foreground with a given background."""
+
+
+class ReportProgress(Protocol):
+    """What an engine calls while it draws."""
+
+    def __call__(self, share: float, preview: Pixels | None = None) -> None:
+        """Note how much of the batch is drawn.
+
+        Args:
+            share: 0 to 1.
+            preview: What there is of the picture under way, (H, W, 3), of any size.
+
+        Raises:
+            queueing.Stopped: After an interrupt.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """What a user decides about an engine; each engine takes what concerns it, and refuses the rest."""
+
+    models: Path | None = None
+    """Folder of the weights, laid out as A1111's; None is the usual one."""
+
+    vram_bytes: int | None = None
+    """Most memory of the accelerator to be used; None is all there is."""
+
+    address: str | None = None
+    """Where another program draws: "http://box:8188"."""
+
+    auth: tuple[str, str] | str | None = field(default=None, repr=False)
+    """User and password, or a bearer token, for the program at `address`."""
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """More headers for it."""
+
+    verify: str | bool = True
+    """How its certificate is verified: False, or the file of a certificate authority."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +78,9 @@ class ModelFile:
 
     metadata: Mapping[str, str] = field(default_factory=dict)
     """What a list shows about a LoRA, under the keys of its training program."""
+
+    family: str = ""
+    """Kind of model that it is or belongs to ("sd15", "sdxl", "flux"), where that is known."""
 
     @property
     def sha256(self) -> str:
@@ -80,6 +126,32 @@ class EngineInventory:
     schedulers: tuple[str, ...] | None = None
     """Labels of the schedules that make a difference here; None lists all, and none does."""
 
+    ic_light: tuple[IcLightModel, ...] = ()
+    """What can relight; without any the extension is not listed."""
+
+    controlnets: tuple[str, ...] = ()
+    """ControlNet models; without any the extension is not listed."""
+
+    control_modules: tuple[str, ...] = ()
+    """Preprocessors of ControlNet's pictures, beside "none"."""
+
+    embeddings: tuple[str, ...] = ()
+    """Textual inversions, by the word that calls them in a prompt."""
+
+    face_restorers: tuple[str, ...] = ()
+    has_progress: bool = True
+    """Whether it reports shares and previews while a picture is drawn, or only whole pictures."""
+
+    batches_requests: bool = False
+    """Whether one batch is faster than its pictures one by one, so that requests are worth gathering."""
+
+    imitates_flaws: bool = False
+    """Whether the server is as careless as A1111 about what it does not know: it draws without it. A model's
+    server refuses it, with the reason."""
+
+    notes: tuple[str, ...] = ()
+    """Sentences for the log, the front page and the doctor: "it draws on the CPU"."""
+
 
 @dataclass(frozen=True)
 class HiresPass:
@@ -94,14 +166,63 @@ class HiresPass:
     """0 means as many as in the first pass."""
 
     denoising_strength: float
+    prompt: str | None = None
+    """Words of this pass; None is the first pass's."""
+
+    negative_prompt: str | None = None
+    sampler: str | None = None
+    """Its name; None is the first pass's."""
+
+    schedule: str | None = None
+    """Its label; None is the first pass's."""
+
+    cfg_scale: float | None = None
+    """Guidance; None is the first pass's."""
+
+
+@dataclass(frozen=True)
+class ControlOrder:
+    """One unit of ControlNet: a picture that steers what is drawn."""
+
+    module: str
+    """Preprocessor that makes a map of the picture; "none": the picture is the map."""
+
+    model: str
+    """One of the inventory's `controlnets`."""
+
+    picture: Pixels
+    """(H, W, 3)."""
+
+    weight: float = 1.0
+    guidance_start: float = 0.0
+    """Share of the steps at which it begins, 0 to 1."""
+
+    guidance_end: float = 1.0
+    control_mode: int = 0
+    """0 balances prompt and picture, 1 favours the prompt, 2 the picture."""
+
+    resize_mode: int = 1
+    """How the picture comes to the size drawn: 0 stretches, 1 crops, 2 fills at the edges."""
+
+    processor_res: int = 512
+    """Pixels of the shorter side at which the preprocessor works."""
+
+    threshold_a: float | None = None
+    """First number of the preprocessor; None is its default."""
+
+    threshold_b: float | None = None
 
 
 @dataclass(frozen=True)
 class BatchOrder:
-    """One batch of pictures to draw; they differ in their seeds, and in img2img in what they start from."""
+    """One batch of pictures to draw.
+
+    They differ in their seeds, in img2img in what they start from, and in their prompts where several
+    requests are drawn together.
+    """
 
     prompt: str
-    """Words only: comments and tags are taken out."""
+    """Words of the first picture: comments and tags are taken out."""
 
     negative_prompt: str
     seeds: tuple[int, ...]
@@ -138,6 +259,43 @@ class BatchOrder:
 
     relight: IcLightUnit | None = None
     """IC-Light's arguments, where it is to run; `relight.conditions(width, height)` are its pictures."""
+
+    prompts: tuple[str, ...] = ()
+    """Words of each picture; left out, all have `prompt`."""
+
+    negative_prompts: tuple[str, ...] = ()
+    """Likewise; left out, all have `negative_prompt`."""
+
+    controls: tuple[ControlOrder, ...] = ()
+    restore_faces: str | None = None
+    """One of the inventory's `face_restorers`; None leaves faces alone."""
+
+    tiling: bool = False
+    """Whether the picture's edges shall meet, as those of a tile."""
+
+    eta: float | None = None
+    """Share of noise that ancestral samplers and DDIM add; None is their own."""
+
+    eta_noise_seed_delta: int = 0
+    """Added to the seed of the noise that a sampler adds on its way."""
+
+    initial_noise_multiplier: float = 1.0
+    """img2img: times the noise that it begins with."""
+
+    seed_resize: tuple[int, int] | None = None
+    """Width and height whose noise is to be kept at this size; None without."""
+
+    refiner: ModelFile | None = None
+    """Checkpoint that draws the last steps."""
+
+    refiner_switch_at: float = 1.0
+    """Share of the steps after which the refiner takes over, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        """Give each picture its words."""
+        count = len(self.seeds)
+        object.__setattr__(self, "prompts", self.prompts or (self.prompt,) * count)
+        object.__setattr__(self, "negative_prompts", self.negative_prompts or (self.negative_prompt,) * count)
 
     @property
     def final_size(self) -> tuple[int, int]:
@@ -183,8 +341,9 @@ class Engine(Protocol):
         for the rest.
 
         Raises:
+            wire.Refused: With 422 and a sentence that names the remedy, for what it cannot draw.
             wire.Crashed: With the class name and text of the answer, where it fails in a way that clients
-            know.
+            know ("OutOfMemoryError").
         """
         ...
 
@@ -198,4 +357,12 @@ class Engine(Protocol):
 
     def memory(self) -> AcceleratorMemory | None:
         """Return the accelerator's memory, or None without one."""
+        ...
+
+    def estimate(self, width: int, height: int, steps: int) -> float | None:
+        """Return about how many seconds a picture takes, where that is long enough to be told beforehand."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything: memory, threads, connections. Nothing is drawn after that."""
         ...

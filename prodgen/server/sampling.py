@@ -275,14 +275,14 @@ class _Progress:
         self._done = 0
         self._begun = state.started if state.job_no == 0 else time.monotonic()
 
-    def report(self, share: float) -> None:
-        """Note how much of the batch is drawn.
+    def report(self, share: float, preview: Pixels | None = None) -> None:
+        """Note how much of the batch is drawn, and show the picture under way.
 
         Raises:
             Stopped: If the call was interrupted or skipped.
         """
         of_picture = min(max(share * self._count - self._done, 0.0), float(self._count - self._done))
-        self._state.advance(self._step(min(of_picture, self._of_delay())))
+        self._state.advance(self._step(min(of_picture, self._of_delay())), preview)
 
     def finish(self, place: int, pixels: Pixels) -> None:
         """Note that the picture at `place` is drawn, show its preview, and wait for the rest of the delay.

@@ -12,6 +12,7 @@ from prodgen.server.engine import (
     BatchOrder,
     DrawnPicture,
     EngineInventory,
+    EngineSettings,
     ModelFile,
     ReportProgress,
 )
@@ -21,7 +22,8 @@ from prodgen.server.queueing import Stopped
 class ToyEngine:
     """Fills the canvas with a grey that its seed chooses; a whole batch at once, as a GPU would."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: EngineSettings | None = None) -> None:
+        self.settings = settings or EngineSettings()
         self.orders: list[BatchOrder] = []
         self.checkpoints = (ModelFile("toy", digest="ab" * 32), ModelFile("other toy"))
         self.loras = (ModelFile("bright"),)
@@ -40,6 +42,7 @@ class ToyEngine:
             upscalers=("Toy 4x",),
             samplers=("Euler", "Heun"),
             schedulers=("Automatic", "Karras"),
+            ic_light=("FC", "FBC"),
         )
 
     def draw(self, order: BatchOrder, progress: ReportProgress) -> Iterator[DrawnPicture]:
@@ -68,3 +71,9 @@ class ToyEngine:
 
     def memory(self) -> AcceleratorMemory | None:
         return AcceleratorMemory(free=3, total=10)
+
+    def estimate(self, width: int, height: int, steps: int) -> float | None:
+        return None
+
+    def close(self) -> None:
+        self.is_loaded = False

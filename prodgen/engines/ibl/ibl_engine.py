@@ -17,12 +17,14 @@ from prodgen.engines.ibl.render import render
 from prodgen.engines.ibl.render_order import Rendering, RenderOrder
 from prodgen.engines.ibl.repainting import repaint
 from prodgen.engines.ibl.sharpening import SHARP, enlarge
+from prodgen.errors import SettingError
 from prodgen.images import from_uint8, to_uint8
 from prodgen.server.engine import (
     AcceleratorMemory,
     BatchOrder,
     DrawnPicture,
     EngineInventory,
+    EngineSettings,
     ModelFile,
     ReportProgress,
 )
@@ -35,6 +37,17 @@ CHECKPOINT = "prodgen-ibl (no diffusion)"
 
 VERSION = "prodgen-embedded v0.1.0"
 """What stands in `info.version` and the infotext, where A1111 has "v1.10.1"."""
+
+
+def ibl_engine(settings: EngineSettings) -> IblEngine:
+    """Return the engine as it is.
+
+    Raises:
+        SettingError: If anything is set: it has no weights, no accelerator and no address.
+    """
+    if settings != EngineSettings():
+        raise SettingError("the engine 'ibl' draws without weights and a GPU: there is nothing to set")
+    return IblEngine()
 
 
 class IblEngine:
@@ -62,6 +75,9 @@ class IblEngine:
             checkpoints=self._checkpoints,
             loras=LORAS,
             upscalers=(SHARP,),
+            ic_light=("FC", "FBC"),
+            face_restorers=("CodeFormer", "GFPGAN"),  # listed and without effect, as they always were
+            imitates_flaws=True,
         )
 
     def draw(self, order: BatchOrder, progress: ReportProgress) -> Iterator[DrawnPicture]:
@@ -80,6 +96,14 @@ class IblEngine:
     def memory(self) -> AcceleratorMemory | None:
         """Return None: it draws on the CPU."""
         return None
+
+    def estimate(self, width: int, height: int, steps: int) -> float | None:
+        """Return None: a second is not worth a word."""
+        return None
+
+    def close(self) -> None:
+        """Do as `unload`; there is nothing else to let go."""
+        self.unload()
 
     def _drawn(self, order: BatchOrder, place: int, progress: ReportProgress) -> DrawnPicture:
         renderings: list[Rendering] = []
