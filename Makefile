@@ -51,7 +51,6 @@ format: $(VENV)/.developing
 
 ## make bench: time and memory against named alternatives
 bench: $(VENV)/.developing
-	$(BIN)/pip install --quiet --editable ".[bench]"
 	$(BIN)/python benchmarks/client.py
 	$(BIN)/python benchmarks/stages.py
 	$(BIN)/python benchmarks/large_photos.py

@@ -188,9 +188,7 @@ def test_compressed_bodies_are_real_gzip(noise_server):
 @pytest.fixture
 def other_client(noise_server) -> Any:
     """The `webuiapi` package as it is, and a server for it."""
-    webuiapi = pytest.importorskip(
-        "webuiapi", reason="webuiapi is not installed: pip install 'prodgen[bench]'"
-    )
+    webuiapi = pytest.importorskip("webuiapi", reason="webuiapi is not installed: pip install 'prodgen[dev]'")
     with listening(noise_server()) as url:
         yield (
             webuiapi,
