@@ -11,9 +11,9 @@ import pytest
 
 from prodgen.client.reaching import addresses, encoding
 from prodgen.client.reaching.connection import Connection
-from prodgen.client.reaching.deadlines import Deadline
 from prodgen.client.work import calling
 from prodgen.client.work.calling import Call, Worker
+from prodgen.connections.deadlines import Deadline
 from prodgen.dialects import Payload
 from prodgen.errors import BackendTimeoutError
 

@@ -16,8 +16,8 @@ import pytest
 from prodgen.client import Client
 from prodgen.client.reaching import addresses, connection
 from prodgen.client.reaching.connection import Connection
-from prodgen.client.reaching.lines import translate
 from prodgen.codecs import encode
+from prodgen.connections.lines import translate
 from prodgen.errors import (
     AnswerError,
     BackendAuthError,

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from prodgen.client.knowledge import strangers
 from prodgen.client.reaching.connection import Connection
-from prodgen.client.reaching.deadlines import Deadline
 from prodgen.client.reaching.decoding import as_object
+from prodgen.connections.deadlines import Deadline
 from prodgen.dialects import A1111, ROUTES, by_routes, embedded
 from prodgen.dialects.ic_light import TITLE, models_of, spelling_of
 from prodgen.errors import (

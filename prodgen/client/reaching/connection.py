@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from prodgen.client.reaching import decoding, encoding, entries, faults
 from prodgen.client.reaching.addresses import Address
-from prodgen.client.reaching.deadlines import Deadline
-from prodgen.client.reaching.lines import Lines, too_late
 from prodgen.client.reaching.patience import TRIES, Patience
 from prodgen.client.reaching.seen_answer import MOST_BYTES, SeenAnswer
+from prodgen.connections.bodies import Body
+from prodgen.connections.deadlines import Deadline
+from prodgen.connections.lines import Lines, too_late
 from prodgen.errors import (
     AnswerError,
     BackendBusyError,
@@ -92,7 +93,10 @@ class Connection:
         if isinstance(auth, str):
             sent["Authorization"] = f"Bearer {auth}"
         self._lines = Lines(
-            address,
+            address.url,
+            base_url=_base_url(address),
+            socket_path=address.socket,
+            is_local=address.is_local,
             auth=auth if isinstance(auth, tuple) else None,
             headers=sent,
             transport=self.transport,
@@ -179,9 +183,7 @@ class Connection:
             _is_worth_asking_again,
         ).body
 
-    def render(
-        self, path: str, body: encoding.Body, *, limit: int, deadline: Deadline | None = None
-    ) -> WholeAnswer:
+    def render(self, path: str, body: Body, *, limit: int, deadline: Deadline | None = None) -> WholeAnswer:
         """Have work done that takes minutes; never sent twice once it may have begun.
 
         Args:
@@ -237,7 +239,7 @@ class Connection:
         self,
         method: str,
         path: str,
-        body: encoding.Body | None,
+        body: Body | None,
         timeout_s: float | None,
         tries: int,
         keep: Callable[[Any], Any] | None = None,
@@ -267,7 +269,7 @@ class Connection:
         self,
         method: str,
         path: str,
-        body: encoding.Body | None,
+        body: Body | None,
         limit: int,
         deadline: Deadline,
         *,
@@ -347,6 +349,12 @@ def _is_worth_asking_again(error: BackendError) -> bool:
 def _never_got_there(error: BackendError) -> bool:
     """Whether work is sent again without a look at the server; a proxy's word is no proof."""
     return isinstance(error, BackendUnreachableError) and error.cause != "gateway"
+
+
+def _base_url(address: Address) -> str:
+    if address.is_embedded:
+        return "http://embedded"
+    return "http://socket" if address.socket else address.url
 
 
 def _inside(address: Address) -> httpx.BaseTransport | None:

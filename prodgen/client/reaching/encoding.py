@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Any, Literal
 
 import cv2
@@ -19,35 +18,11 @@ import pybase64
 from numpy.typing import NDArray
 
 from prodgen import codecs
+from prodgen.connections.bodies import Body
 from prodgen.dialects import SentPicture
-
-CHUNK_BYTES = 1 << 20
-"""Sent at a time: large enough to be few, small enough that a partial send copies little."""
 
 WEBP_MAX_SIDE = 16_383
 """Longest side in pixels; WebP stores it in 14 bits."""
-
-
-@dataclass(frozen=True)
-class Body:
-    """A request body in parts; iterating gives chunks, again and again if it must be sent again."""
-
-    parts: tuple[bytes, ...]
-
-    @property
-    def size(self) -> int:
-        """Length in bytes."""
-        return sum(map(len, self.parts))
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield the body in chunks of at most `CHUNK_BYTES`."""
-        for part in self.parts:
-            if len(part) <= CHUNK_BYTES:
-                yield part
-                continue
-            view = memoryview(part)
-            for start in range(0, len(part), CHUNK_BYTES):
-                yield bytes(view[start : start + CHUNK_BYTES])
 
 
 def encode_body(fields: dict[str, Any], *, formats: Collection[str], is_local: bool) -> Body:

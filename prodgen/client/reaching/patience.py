@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from prodgen.client.reaching.deadlines import Deadline
+from prodgen.connections.deadlines import Deadline
 from prodgen.errors import BackendBusyError, BackendError, BackendLostError, BackendStartingError
 
 TRIES = 4

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from prodgen import stopping
 from prodgen.client.reaching import decoding, encoding
 from prodgen.client.reaching.connection import Connection, WholeAnswer
-from prodgen.client.reaching.deadlines import Deadline
 from prodgen.client.reaching.patience import Patience
 from prodgen.client.work import tasks
 from prodgen.client.work.leaving import LEAVING_S, Leaving
 from prodgen.client.work.tasks import TaskState
+from prodgen.connections.bodies import Body
+from prodgen.connections.deadlines import Deadline
 from prodgen.dialects import Payload
 from prodgen.errors import (
     BackendBusyError,
@@ -163,9 +164,7 @@ class Worker:
             return tasks.task_progress(self.connection, task_id, with_preview=self._previews)[1]
         return tasks.whole_progress(self.connection, with_preview=self._previews)
 
-    def _until_whole(
-        self, call: Call, body: encoding.Body, knows_tasks: bool, notices: list[str]
-    ) -> WholeAnswer:
+    def _until_whole(self, call: Call, body: Body, knows_tasks: bool, notices: list[str]) -> WholeAnswer:
         """Have the work done, and stop it on the server where we give up."""
         deadline = Deadline(self.connection.timeout_s)
         patience = Patience(deadline, breaks=TRIES_AFTER_A_BREAK, on_start=self.connection.tell_of_a_start)
@@ -218,7 +217,7 @@ class Worker:
         if not isinstance(error, BackendBusyError):
             notices.append(asked_again(error))
 
-    def _watched(self, call: Call, body: encoding.Body, knows_tasks: bool, deadline: Deadline) -> WholeAnswer:
+    def _watched(self, call: Call, body: Body, knows_tasks: bool, deadline: Deadline) -> WholeAnswer:
         watch = tasks.Watch(
             self.connection,
             call.task_id,

@@ -18,8 +18,8 @@ from typing import Any, Self
 
 from prodgen.client.reaching import decoding
 from prodgen.client.reaching.connection import QUICK_S, Connection
-from prodgen.client.reaching.deadlines import Deadline
 from prodgen.client.reaching.patience import TRIES
+from prodgen.connections.deadlines import Deadline
 from prodgen.errors import (
     AnswerError,
     BackendAuthError,

@@ -1,7 +1,8 @@
 """The lines to one server: httpx's clients, each with one socket, and httpx's errors turned into ours.
 
-The only module of the client that knows httpx. A line carries one request at a time, so that the deadline of
-a call knows which kept socket the request goes out on; as many are open as calls were ever under way at once.
+Client and engines speak through these, and know no httpx themselves. A line carries one request at a time,
+so that the deadline of a call knows which kept socket the request goes out on; as many are open as calls were
+ever under way at once.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ from collections.abc import Iterator, Mapping
 
 import httpx
 
-from prodgen.client.reaching import encoding
-from prodgen.client.reaching.addresses import Address
-from prodgen.client.reaching.deadlines import Deadline
+from prodgen.connections.bodies import Body
+from prodgen.connections.deadlines import Deadline
 from prodgen.errors import (
     AnswerError,
     BackendCertificateError,
@@ -45,11 +45,11 @@ class _Line:
 
     @contextlib.contextmanager
     def stream(
-        self, method: str, path: str, body: encoding.Body | None, deadline: Deadline
+        self, method: str, path: str, body: Body | None, deadline: Deadline
     ) -> Iterator[httpx.Response]:
         headers = {}
         if body is not None:
-            headers = {"Content-Type": "application/json", "Content-Length": str(body.size)}
+            headers = {"Content-Type": body.content_type, "Content-Length": str(body.size)}
         left_s = max(0.001, deadline.left_s)  # httpx takes 0 for "do not wait at all", in words of its own
         times = httpx.Timeout(min(CONNECT_S, left_s), read=left_s, write=min(WRITE_S, left_s), pool=left_s)
         with (
@@ -73,39 +73,59 @@ class Lines:
 
     def __init__(
         self,
-        address: Address,
+        url: str,
         *,
+        base_url: str | None = None,
+        socket_path: str | None = None,
+        is_local: bool,
         auth: tuple[str, str] | None,
         headers: Mapping[str, str],
-        transport: httpx.BaseTransport | None,
+        transport: httpx.BaseTransport | None = None,
         verify: str | bool,
     ) -> None:
-        certificates = _certificates(address, verify)
+        """Open the first line; nothing is sent yet.
+
+        Args:
+            url: The address as it may be shown.
+            base_url: What paths are added to; unset: `url`.
+            socket_path: A unix socket to go by.
+            is_local: Whether the server is on this machine.
+            auth: Name and password, sent with each request.
+            headers: Sent with each request.
+            transport: In place of a network.
+            verify: Whether certificates are verified, or the file of an authority of one's own.
+
+        Raises:
+            SettingError: If address, headers or certificates cannot be used.
+        """
+        certificates = _certificates(url, verify, is_local=is_local)
+        if transport is None and socket_path is not None:
+            transport = httpx.HTTPTransport(uds=socket_path)
 
         def open_one() -> _Line:
             return _Line(
                 httpx.Client(
-                    base_url=_base_url(address),
+                    base_url=url if base_url is None else base_url,
                     # Pre-emptively: A1111 sends no challenge that would make a client authenticate.
                     auth=httpx.BasicAuth(*auth) if auth else None,
                     headers=headers,
                     limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
-                    transport=_by_socket(address) if transport is None else transport,
+                    transport=transport,
                     verify=certificates,
                     follow_redirects=False,
                     # HTTP_PROXY is meant for the way out; a server on this machine is not found through it.
-                    trust_env=not address.is_local,
+                    trust_env=not is_local,
                 )
             )
 
         self.is_closed = False
         """Whether they were closed here."""
-        self._url = address.url
+        self._url = url
         self._open_one = open_one
         try:
             self._idle = [open_one()]  # at once, so that headers which cannot be sent are known at once
         except httpx.InvalidURL as error:
-            raise SettingError(f"the backend's address is no URL: {address.url!r} ({error})") from error
+            raise SettingError(f"the backend's address is no URL: {url!r} ({error})") from error
         self._all = list(self._idle)
         self._lock = threading.Lock()
 
@@ -118,7 +138,7 @@ class Lines:
 
     @contextlib.contextmanager
     def stream(
-        self, method: str, path: str, body: encoding.Body | None, deadline: Deadline
+        self, method: str, path: str, body: Body | None, deadline: Deadline
     ) -> Iterator[httpx.Response]:
         """Send a request, and have the answer as far as its headers.
 
@@ -157,21 +177,11 @@ def too_late(url: str, deadline: Deadline) -> BackendTimeoutError:
     return BackendTimeoutError(url, f"no whole answer within {deadline.seconds:g} s")
 
 
-def _base_url(address: Address) -> str:
-    if address.is_embedded:
-        return "http://embedded"
-    return "http://socket" if address.socket else address.url
-
-
-def _by_socket(address: Address) -> httpx.BaseTransport | None:
-    return httpx.HTTPTransport(uds=address.socket) if address.socket is not None else None
-
-
-def _certificates(address: Address, verify: str | bool) -> ssl.SSLContext | bool:
+def _certificates(url: str, verify: str | bool, *, is_local: bool) -> ssl.SSLContext | bool:
     """Whose certificates are believed; with a file of one's own, those that it signed alone."""
-    if not isinstance(verify, str) or not address.url.startswith("https:"):
+    if not isinstance(verify, str) or not url.startswith("https:"):
         # One context for all lines: reading a system's certificates takes 40 ms.
-        return httpx.create_ssl_context(verify=bool(verify), trust_env=not address.is_local)
+        return httpx.create_ssl_context(verify=bool(verify), trust_env=not is_local)
     try:
         return ssl.create_default_context(cafile=verify)
     except OSError as error:

@@ -1,0 +1,1 @@
+"""HTTP as prodgen speaks it: lines to one server, total deadlines, errors in its own words; knows no API."""
