@@ -26,7 +26,7 @@ LABEL org.opencontainers.image.title="prodgen" \
       org.opencontainers.image.base.name="docker.io/library/python:3.11-slim-bookworm"
 RUN useradd --uid 1000 --create-home prodgen && install -d -o prodgen -g prodgen /pictures /models
 COPY --from=build /opt/prodgen /opt/prodgen
-ENV PATH=/opt/prodgen/bin:$PATH PYTHONUNBUFFERED=1 PRODGEN_MODELS_DIR=/models
+ENV PATH=/opt/prodgen/bin:$PATH PYTHONUNBUFFERED=1 PRODGEN_MODELS=/models
 USER 1000
 WORKDIR /pictures
 EXPOSE 7860

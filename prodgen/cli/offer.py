@@ -23,7 +23,7 @@ def offer_better_network(to: Printer) -> None:
     if network is not None and _is_first_time():
         to.fact(
             "offer",
-            f"a larger network cuts out more kinds of product: prodgen weights get {network.network}"
+            f"a larger network cuts out more kinds of product: prodgen weights get {network.name}"
             f" ({network.size_in_words}, {network.weights[0].licence}); this is said once",
         )
 

@@ -251,7 +251,7 @@ def _better_network() -> str:
     if network is None:
         return ""
     return (
-        f"; a larger network: prodgen weights get {network.network}"
+        f"; a larger network: prodgen weights get {network.name}"
         f" ({network.size_in_words}, {network.weights[0].licence})"
     )
 

@@ -22,7 +22,7 @@ class SegmentationError(ProdgenError):
 
 
 class WeightsError(ProdgenError):
-    """The weights of the network `name` cannot be had, for `reason`."""
+    """The weights called `name`, of a network or a model, cannot be had, for `reason`."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(name, reason)

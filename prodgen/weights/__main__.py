@@ -26,6 +26,7 @@ from prodgen.weights.download import (
     inspect,
     plan,
 )
+from prodgen.weights.folders import MODELS_VARIABLE, server_models
 from prodgen.weights.manifest import (
     LIST_FILE,
     UnknownWeightError,
@@ -114,10 +115,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _default_folder() -> Path:
     """Where install_backend.sh puts its models folder, unless the environment says otherwise."""
-    if models := os.environ.get("PRODGEN_MODELS_DIR"):
-        return Path(models)
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
-    return Path(os.environ.get("PRODGEN_BACKEND_DIR") or data / "prodgen/backend") / "webui/models"
+    named = os.environ.get(MODELS_VARIABLE)
+    return Path(named) if named else server_models()
 
 
 def _list(weights: Sequence[Weight], folder: Path) -> int:

@@ -1,4 +1,4 @@
-"""`prodgen weights`: networks are listed, got with their hash checked, and never got unasked."""
+"""`prodgen weights`: networks and models are listed, got with their hash checked, and never got unasked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(*words: str):
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """A machine without weights but prodgen's own."""
-    for name in ("U2NET_HOME", "XDG_DATA_HOME"):
+    for name in ("U2NET_HOME", "XDG_DATA_HOME", "PRODGEN_MODELS", "PRODGEN_BACKEND_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("REMBG_HOME", str(tmp_path / "rembg"))
@@ -75,7 +75,8 @@ def serve(monkeypatch, content: bytes, *, stops: bool = False) -> None:
 def test_the_list_has_size_licence_and_what_is_here(home):
     rows = {row["name"]: row for row in json.loads(run("weights", "list", "--json").output)}
 
-    assert set(rows) == set(networks.MODELS)
+    assert {name for name, row in rows.items() if row["use"] == "cuts out"} == set(networks.MODELS)
+    assert {"sd15-photo", "iclight-fc", "iclight-fbc", "sdxl", "sdxl-turbo", "sd21"} <= set(rows)
     assert rows["u2netp"]["packaged"]
     assert rows["u2netp"]["files"] == [str(networks.PACKAGED_FILE)]
     assert (rows["isnet-general-use"]["bytes"], rows["isnet-general-use"]["files"]) == (178648008, [])
@@ -85,13 +86,13 @@ def test_the_list_has_size_licence_and_what_is_here(home):
 
 
 def test_every_network_has_an_entry_with_a_hash_for_each_of_its_files():
-    for network in on_this_machine.all_networks():
-        assert all(weight.verified for weight in network.weights), network.network
-        assert all(weight.commercial == "yes" for weight in network.weights), network.network
+    for network in map(on_this_machine.weight_set, networks.MODELS):
+        assert all(weight.verified for weight in network.weights), network.name
+        assert all(weight.commercial == "yes" for weight in network.weights), network.name
 
 
 def test_the_packaged_network_is_the_one_that_the_list_knows():
-    (weight,) = on_this_machine.network_weights("u2netp").weights
+    (weight,) = on_this_machine.weight_set("u2netp").weights
 
     assert weight.packaged
     assert (weight.sha256, weight.size) == (
@@ -216,6 +217,66 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(isnet, home, monkeypatch):
     assert "name another with REMBG_HOME" in result.stderr
 
 
+HEADER = json.dumps({"a": {"dtype": "U8", "shape": [64], "data_offsets": [0, 64]}}).encode()
+MODEL = len(HEADER).to_bytes(8, "little") + HEADER + bytes(64)
+"""Bytes that are a safetensors file of one tensor."""
+
+
+@pytest.fixture
+def model(home, monkeypatch):
+    """An entry of sd15-photo for which MODEL is the right file, and one of a model without a known hash."""
+
+    def fits(name: str, **changes: object) -> manifest.Weight:
+        weight = next(weight for weight in manifest.read_list() if weight.name == name)
+        return dataclasses.replace(weight, size=len(MODEL), **changes)
+
+    known = (
+        fits("sd15-photo", sha256=hashlib.sha256(MODEL).hexdigest()),
+        fits("controlnet-openpose"),
+    )
+    monkeypatch.setattr(on_this_machine, "read_list", lambda: known)
+
+
+def test_models_lie_as_the_web_ui_has_them_and_are_found_by_key_and_by_file_name(model, home, monkeypatch):
+    serve(monkeypatch, MODEL)
+
+    result = run("weights", "get", "sd15-photo")
+
+    path = home.parent / ".local/share/prodgen/models/Stable-diffusion/realisticVisionV51_v51VAE.safetensors"
+    assert result.exit_code == 0, result.output
+    assert path.read_bytes() == MODEL
+    assert run("weights", "where", "realisticVisionV51_v51VAE").output.strip() == str(path)
+
+
+@pytest.mark.parametrize("variable", ["PRODGEN_MODELS", "PRODGEN_BACKEND_DIR"])
+def test_models_lie_where_they_are_told_to_and_else_beside_an_installed_server(
+    home, tmp_path, monkeypatch, variable
+):
+    folder = tmp_path / "server/webui/models"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv(variable, str(folder if variable == "PRODGEN_MODELS" else tmp_path / "server"))
+
+    assert run("weights", "where").output.splitlines()[1] == f"models    {folder}"
+
+
+def test_a_model_without_a_known_hash_is_taken_only_when_that_was_said(model, home, monkeypatch):
+    serve(monkeypatch, MODEL)
+
+    refused = run("weights", "get", "controlnet-openpose")
+    taken = run("weights", "get", "controlnet-openpose", "--accept-unverified")
+    again = run("weights", "get", "controlnet-openpose")
+
+    assert (refused.exit_code, taken.exit_code, again.exit_code) == (1, 0, 0)
+    assert "--accept-unverified" in refused.stderr
+    assert "no hash of it is known" in taken.output
+
+
+def test_terms_that_may_forbid_commerce_are_said_before_a_download(home, monkeypatch):
+    monkeypatch.setattr(on_this_machine, "_download", lambda *_: None)
+
+    assert "commercial use depends on its owner's terms" in run("weights", "get", "sdxl-turbo").output
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="homes are looked up in another way")
 def test_a_user_without_a_home_gets_no_folder_called_like_one(isnet, photo, tmp_path, monkeypatch):
     def nobody(_):
@@ -248,7 +309,7 @@ def test_too_little_space_is_said_before_anything_is_got(isnet, home, monkeypatc
     [
         (["get", "isnet-general"], "did you mean 'isnet-general-use'"),
         (["get", "bria-rmbg"], "commercial"),
-        (["get"], "name a network"),
+        (["get"], "name what to get"),
         (["fetch", "u2net"], "there is no action 'fetch'"),
     ],
 )
@@ -260,7 +321,7 @@ def test_a_wrong_call_is_refused_with_what_is_possible(home, words, said):
 
 
 def test_an_alias_of_the_list_names_the_network(home):
-    assert on_this_machine.network_weights("birefnet").network == "birefnet-general"
+    assert on_this_machine.weight_set("birefnet").name == "birefnet-general"
 
 
 @pytest.fixture

@@ -336,12 +336,12 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_line(downloads, mirror, 
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(downloads, mirror):
-    downloads.add("ic-light-fc", f"{mirror.url}/good")
+    downloads.add("iclight-fc", f"{mirror.url}/good")
 
     result = downloads.run("--only", "ic-lite-fc")
 
     assert result.returncode == 2
-    assert "ic-light-fc" in result.stderr
+    assert "iclight-fc" in result.stderr
 
 
 def test_an_old_python_is_explained(root, tmp_path, environment):
@@ -369,7 +369,7 @@ def test_the_program_runs_without_any_package_installed(root, environment):
     )
 
     assert result.returncode == 0, result.stderr
-    assert "ic-light-fc" in result.stdout
+    assert "iclight-fc" in result.stdout
 
 
 def test_the_record_is_json_that_names_the_source(downloads, mirror):

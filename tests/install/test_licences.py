@@ -53,7 +53,7 @@ def test_a_look_brings_its_loras_along(monkeypatch):
 def test_the_relight_recipe_uses_ic_light_a_checkpoint_an_upscaler_and_a_segmenter():
     used = used_names_of(Recipe.load("relight"))
 
-    assert used >= {"ic-light-fc", "realistic-vision-5.1", "realesrgan-x4plus", "isnet-general-use"}
+    assert used >= {"iclight-fc", "sd15-photo", "realesrgan-x4plus", "isnet-general-use"}
     assert "more-details" not in used
 
 

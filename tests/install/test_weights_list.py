@@ -76,7 +76,7 @@ def test_the_list_at_the_top_is_the_list_in_the_package(root):
 def test_a_name_an_alias_and_a_file_name_all_find_a_weight():
     found = choose(read_list(), ["ic-light-fc", "IC-Light.SD15.FC", "iclight_sd15_fc_unet_ldm"])
 
-    assert [weight.name for weight in found] == ["ic-light-fc"]
+    assert [weight.name for weight in found] == ["iclight-fc"]
 
 
 def test_an_unknown_name_is_refused_with_the_nearest():

@@ -1,0 +1,34 @@
+"""Where the model files of drawing lie on this machine. Standard library only.
+
+Every such folder is laid out as the models folder of AUTOMATIC1111's web UI: Stable-diffusion, VAE, Lora,
+embeddings, ControlNet, ESRGAN, ic-light.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+MODELS_VARIABLE = "PRODGEN_MODELS"
+"""Environment variable that names the models folder."""
+
+
+def server_models() -> Path:
+    """Return the models folder of the GPU server that install_backend.sh installs."""
+    return Path(os.environ.get("PRODGEN_BACKEND_DIR") or _data() / "backend") / "webui/models"
+
+
+def models_folder() -> Path:
+    """Return the folder of the models that draw, which need not exist.
+
+    It is what `PRODGEN_MODELS` names; else that of the installed GPU server, so that its models serve twice;
+    else a folder of prodgen's own.
+    """
+    if named := os.environ.get(MODELS_VARIABLE):
+        return Path(named).expanduser()
+    of_server = server_models()
+    return of_server if of_server.is_dir() else _data() / "models"
+
+
+def _data() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser()) / "prodgen"
