@@ -67,6 +67,13 @@ def test_the_small_network_is_packed_with_its_licence_and_its_credit(project, ro
     )
 
 
+def test_the_merges_of_clip_are_packed_with_their_credit(project, root):
+    credit = "prodgen/engines/diffusers/CREDIT.txt"
+
+    assert credit in project["project"]["license-files"]
+    assert "Copyright (c) 2021 OpenAI" in (root / credit).read_text()
+
+
 def test_a_network_needs_no_extra(project):
     assert [x for x in project["project"]["dependencies"] if x.startswith("rembg[cpu]")]
     assert set(project["project"]["optional-dependencies"]) >= {"rembg-gpu"}

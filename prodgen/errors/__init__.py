@@ -9,6 +9,7 @@
         SheetError                  a catalogue's sheet has faults; knows the row and column of each
         SegmentationError           no usable matte
         WeightsError                a network's weights cannot be downloaded
+        ModelFileError              a model file cannot be used; knows which
         PlacementError              the product does not fit the canvas
         IdentityError               the product cannot be kept the same
             ProductNotKeptError         it was drawn, and is beyond a limit; knows which, and the picture
@@ -74,6 +75,7 @@ from prodgen.errors.own import (
     IdleSettingError,
     ImageError,
     Interrupted,
+    ModelFileError,
     PlacementError,
     ProdgenError,
     ProductNotKeptError,
@@ -121,6 +123,7 @@ __all__ = [
     "LeftBecause",
     "LeftOnServer",
     "MissingExtensionError",
+    "ModelFileError",
     "NoWorkerError",
     "NotABackendError",
     "NotAppliedError",

@@ -33,6 +33,18 @@ class WeightsError(ProdgenError):
         return f"the weights of {self.name!r} were not got: {self.reason}"
 
 
+class ModelFileError(ProdgenError):
+    """The model file at `path` cannot be used, for `reason`."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the model file {self.path!r} cannot be used: {self.reason}"
+
+
 class PlacementError(ProdgenError):
     """The product cannot be put on the canvas as asked."""
 
