@@ -49,19 +49,19 @@ STRANGERS: dict[str, tuple[str, str, Answer, dict[str, Answer]]] = {
     # case -> what the error names, what the remedy holds, the answer to everything else, known paths
     "ComfyUI": (
         "ComfyUI 0.3.64",
-        "workflows",
+        "give comfy://gpu:7860",
         AIOHTTP,
         {"/system_stats": data({"system": {"comfyui_version": "0.3.64"}, "devices": []})},
     ),
     "ComfyUI, of before it told its version": (
         "ComfyUI",
-        "workflows",
+        "give comfy://gpu:7860",
         AIOHTTP,
         {"/system_stats": data({"system": {"os": "posix", "python_version": "3.10"}, "devices": [{}]})},
     ),
     "ComfyUI, behind a proxy that shows its page alone": (
         "ComfyUI",
-        "workflows",
+        "give comfy://gpu:7860",
         NGINX,
         {"/": page("ComfyUI", server="nginx")},
     ),
@@ -72,20 +72,30 @@ STRANGERS: dict[str, tuple[str, str, Answer, dict[str, Answer]]] = {
         {"/api/v1/app/version": data({"version": "5.6.0"})},
     ),
     "InvokeAI by its page": ("InvokeAI", "its API on", FASTAPI, {"/": page("Invoke - Community Edition")}),
-    "SwarmUI": ("SwarmUI", "its API on", redirect("/Error/404"), {"/": redirect("Text2Image")}),
+    "SwarmUI": (
+        "SwarmUI",
+        "give comfy://gpu:7860/ComfyBackendDirect",
+        redirect("/Error/404"),
+        {"/": redirect("Text2Image")},
+    ),
     "SwarmUI that answers 404 by a page": (
         "SwarmUI",
-        "its API on",
+        "give comfy://gpu:7860/ComfyBackendDirect",
         page("Oops", "", 404),
         {"/": redirect("/Text2Image")},
     ),
     "Easy Diffusion by its ping": (
         "Easy Diffusion",
-        "its API on",
+        "draws by Forge",
         FASTAPI,
         {"/ping": data({"status": "Online", "devices": {"all": {}, "active": {}}, "packages_installed": []})},
     ),
-    "Easy Diffusion by its page": ("Easy Diffusion", "its API on", FASTAPI, {"/": page("Easy Diffusion")}),
+    "Easy Diffusion by its page": (
+        "Easy Diffusion",
+        "draws by Forge",
+        FASTAPI,
+        {"/": page("Easy Diffusion")},
+    ),
     "Fooocus-API by its queue": (
         "Fooocus-API",
         "its API on",
@@ -134,7 +144,7 @@ STRANGERS: dict[str, tuple[str, str, Answer, dict[str, Answer]]] = {
     ),
     "SwarmUI by its session": (
         "SwarmUI 0.9.7",
-        "its API on",
+        "give comfy://gpu:7860/ComfyBackendDirect",
         FASTAPI,
         {"/API/GetNewSession": data({"session_id": "9D35", "user_id": "local", "version": "0.9.7"})},
     ),
@@ -146,13 +156,13 @@ STRANGERS: dict[str, tuple[str, str, Answer, dict[str, Answer]]] = {
     ),
     "Easy Diffusion that draws": (
         "Easy Diffusion",
-        "its API on",
+        "draws by Forge",
         FASTAPI,
         {"/ping": data({"status": "Rendering"})},
     ),
     "Easy Diffusion by its settings": (
         "Easy Diffusion",
-        "its API on",
+        "draws by Forge",
         FASTAPI,
         {"/get/app_config": data({"update_branch": "main", "render_devices": "auto"})},
     ),
@@ -228,7 +238,7 @@ STRANGERS: dict[str, tuple[str, str, Answer, dict[str, Answer]]] = {
     ),
     "SwarmUI by its page": (
         "SwarmUI",
-        "its API on",
+        "give comfy://gpu:7860/ComfyBackendDirect",
         page("404", "", 404),
         {"/": page("Text2Image - SwarmUI")},
     ),
@@ -568,7 +578,7 @@ def test_every_command_that_meets_a_stranger_names_it(command, is_named_by, comf
 
     assert result.exit_code == 1
     assert "ComfyUI 0.3.64 answers there, not the API of A1111" in result.output
-    assert "with its API on" in result.output
+    assert "give comfy://127.0.0.1:" in result.output
 
 
 @pytest.mark.parametrize("address", ["auto", "http://127.0.0.1:9"])
@@ -585,3 +595,10 @@ def test_an_error_that_names_no_stranger_is_not_its_own_cause(monkeypatch, addre
         assert all(error is not other for other in seen)
         seen.append(error)
         error = error.__cause__
+
+
+def test_a_comfyui_behind_a_certificate_and_a_path_is_told_its_whole_address():
+    _, _, other, known = STRANGERS["ComfyUI"]
+    answers = fake(other, {f"/ai{path}": answer for path, answer in known.items()})
+
+    assert "give comfys://gpu.example/ai" in met(answers, "https://gpu.example/ai").remedy

@@ -227,7 +227,7 @@ def test_a_stranger_is_named_with_the_way_to_go():
     found = examined(Swarm(load_engine())).named("address")
 
     assert "SwarmUI answers there" in found.what
-    assert found.remedy.startswith("prodgen does not speak its API: start AUTOMATIC1111's web UI")
+    assert found.remedy.startswith("it draws by a ComfyUI server of its own")
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ class Sign:
     shows: Shows
     """Whether an answer proves it."""
     remedy: str
+    """What to do; {as comfy}, the address as that of a ComfyUI server, is put in."""
     path: str = ASKED
     kind: Kind = "service"
     method: Literal["GET", "POST"] = "GET"
@@ -139,10 +140,19 @@ def hosted_at(ending: str) -> Shows:
 
 _SPEAKERS = "AUTOMATIC1111's web UI, Forge, reForge, SD.Next or stable-diffusion.cpp"
 OTHER_API = (
-    f"prodgen does not speak its API: start {_SPEAKERS} with its API on, at a port of its own, and give that "
-    "address; embedded:// draws without a server."
+    f"prodgen does not speak its API: start {_SPEAKERS} with its API on, or ComfyUI, at a port of its own, "
+    "and give that address; or take engine://, prodgen's own, on the machine with the GPU; embedded:// draws "
+    "without a model."
 )
-WORKFLOWS = f"ComfyUI draws by workflows. {OTHER_API}"
+AS_COMFY = "prodgen draws by its workflows, if its address begins with comfy: give {as comfy}"
+AS_SWARM = (
+    "It draws by a ComfyUI server of its own, and hands that on: give {as comfy}/ComfyBackendDirect, or that "
+    "server's own address as comfy://HOST:PORT."
+)
+AS_EASY = (
+    "Since version 3.5 it draws by Forge, whose API listens on its own machine alone, at port 7860: run "
+    f"prodgen there, with http://127.0.0.1:7860. For an older one: {OTHER_API}"
+)
 API_OFF = (
     "Start it with --api (in COMMANDLINE_ARGS of webui-user.sh or webui-user.bat; in a container, in its "
     "command) and ask again."
@@ -275,26 +285,26 @@ _ELSE_NOT = other_status(405)
 
 PROGRAMS = (
     Sign("LM Studio", starts(("Unexpected endpoint or method",), "error"), NO_PICTURES),
-    Sign("SwarmUI", leads_to("/error/404"), OTHER_API),
-    Sign("SwarmUI", leads_to("text2image"), OTHER_API, PAGE),
-    Sign("SwarmUI", titled("swarmui"), OTHER_API, PAGE),
+    Sign("SwarmUI", leads_to("/error/404"), AS_SWARM),
+    Sign("SwarmUI", leads_to("text2image"), AS_SWARM, PAGE),
+    Sign("SwarmUI", titled("swarmui"), AS_SWARM, PAGE),
     Sign("Ollama", holds("ollama is running"), NO_PICTURES, PAGE),
     Sign("stable-diffusion.cpp", says("sd-cpp-http", "service"), UPDATE_SDCPP, PAGE),
     Sign("Fooocus-API", holds('swagger-ui to: <a href="/docs">'), OTHER_API, PAGE),
-    Sign("ComfyUI{version}", has("system", "comfyui_version"), WORKFLOWS, "/system_stats",
+    Sign("ComfyUI{version}", has("system", "comfyui_version"), AS_COMFY, "/system_stats",
          version=("system", "comfyui_version")),
-    Sign("ComfyUI", every(has("system", "python_version"), has("devices")), WORKFLOWS, "/system_stats"),
-    Sign("ComfyUI", titled("comfyui"), WORKFLOWS, PAGE),
+    Sign("ComfyUI", every(has("system", "python_version"), has("devices")), AS_COMFY, "/system_stats"),
+    Sign("ComfyUI", titled("comfyui"), AS_COMFY, PAGE),
     Sign("InvokeAI", titled("invoke - community edition", "invokeai", "invoke ai"), OTHER_API, PAGE),
     Sign("InvokeAI{version}", has("version"), OTHER_API, "/api/v1/app/version", version=("version",)),
-    Sign("SwarmUI{version}", has("session_id"), OTHER_API, "/API/GetNewSession", method="POST",
+    Sign("SwarmUI{version}", has("session_id"), AS_SWARM, "/API/GetNewSession", method="POST",
          version=("version",)),
     Sign("KoboldCpp{version} without a model for pictures", says("koboldcpp", "result"),
          "Start it with --sdmodel FILE: it then answers a part of this API.", "/api/extra/version",
          version=("version",)),
-    Sign("Easy Diffusion", titled("easy diffusion"), OTHER_API, PAGE),
-    Sign("Easy Diffusion", starts(_EASY_STATES, "status"), OTHER_API, "/ping"),
-    Sign("Easy Diffusion", either(has("update_branch"), has("render_devices")), OTHER_API, "/get/app_config"),
+    Sign("Easy Diffusion", titled("easy diffusion"), AS_EASY, PAGE),
+    Sign("Easy Diffusion", starts(_EASY_STATES, "status"), AS_EASY, "/ping"),
+    Sign("Easy Diffusion", either(has("update_branch"), has("render_devices")), AS_EASY, "/get/app_config"),
     Sign("Fooocus-API", every(has("running_size"), has("finished_size")), OTHER_API,
          "/v1/generation/job-queue"),
     Sign("Fooocus-API", _TAKES_POST, OTHER_API, "/v1/generation/text-to-image", first=_ELSE_NOT),
@@ -327,7 +337,8 @@ PROGRAMS = (
 """Programs, by what their own routes answer.
 
 Sources, each program's own: ComfyUI server.py, InvokeAI app_info.py and api_app.py, SwarmUI WebServer.cs
-("/" leads to Text2Image, an unknown path to /Error/404), Easy Diffusion server.py (/ping), Fooocus-API api.py
+("/" leads to Text2Image, an unknown path to /Error/404) and ComfyUIBackendExtension.cs
+(/ComfyBackendDirect), Easy Diffusion server.py (/ping) and webui_common.py (port 7860), Fooocus-API api.py
 and routes/query.py, stable-diffusion.cpp examples/server, koboldcpp.py (/api/extra/version), A1111 ui.py
 (/internal/ping). LM Studio answers every path that it lacks with 200 and this error.
 """

@@ -79,7 +79,7 @@ def recognise(connection: Connection) -> Stranger | None:
             continue
         seen = looks.at(sign.path, sign.method)
         if seen is not None and sign.shows(seen):
-            return _told(sign, seen)
+            return _told(sign, seen, connection.url)
     return None
 
 
@@ -89,7 +89,7 @@ def imitator(connection: Connection) -> str:
     for sign in IMITATORS:
         seen = looks.at(sign.path)
         if seen is not None and sign.shows(seen):
-            return _told(sign, seen).what
+            return _told(sign, seen, connection.url).what
     return ""
 
 
@@ -126,7 +126,7 @@ def _is_a1111s_own(first: SeenAnswer) -> bool:
     return first.status in (401, 403) and isinstance(first.at("detail"), str)
 
 
-def _told(sign: Sign, seen: SeenAnswer) -> Stranger:
+def _told(sign: Sign, seen: SeenAnswer, url: str) -> Stranger:
     version = seen.at(*sign.version) if sign.version else None
     what = sign.what.format(
         title=seen.title or str(seen.at("info", "title") or "untitled"),
@@ -135,4 +135,5 @@ def _told(sign: Sign, seen: SeenAnswer) -> Stranger:
         proxy=seen.proxy or "a web server",
         version=f" {version}" if isinstance(version, str) else "",
     )
-    return Stranger(what, sign.remedy, sign.kind)
+    as_comfy = url.replace("https://", "comfys://").replace("http://", "comfy://")
+    return Stranger(what, sign.remedy.replace("{as comfy}", as_comfy), sign.kind)
