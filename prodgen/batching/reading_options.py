@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from prodgen.errors import WrongValueError
-
-_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+from prodgen.schema.byte_counts import byte_count
 
 LEAST_BYTES = 2**28
 """Least memory that is taken for meant: a shot of 1300x2000 pixels needs a gigabyte (docs/benchmarks.md)."""
@@ -50,10 +49,7 @@ def read_bytes(text: str) -> int:
     Raises:
         WrongValueError: If it cannot be read, or is less than 256 MB.
     """
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
-    if found is None:
-        raise WrongValueError("memory", text, 'must be a number of bytes such as "8G" or "500M"')
-    count = int(float(found[1]) * _UNITS[found[2].upper()])
+    count = byte_count(text, name="memory")
     if count < LEAST_BYTES:
         raise WrongValueError("memory", text, "must be at least 256M; a picture takes about 1G")
     return count

@@ -16,6 +16,7 @@ from prodgen.client.knowledge.upscalers import in_turn as upscalers_in_turn
 from prodgen.client.reaching.addresses import AUTH_VARIABLE, DEFAULT_URL, EMBEDDED, Address
 from prodgen.client.reaching.addresses import parse as parse_address
 from prodgen.client.reaching.connection import is_listening
+from prodgen.client.reaching.inside import engine_settings, read_engine
 from prodgen.client.session import TIMEOUT_S
 from prodgen.client.work.tasks import TaskState
 
@@ -33,11 +34,13 @@ __all__ = [
     "Refreshable",
     "Service",
     "TaskState",
+    "engine_settings",
     "enlarge",
     "has_weights",
     "is_listening",
     "is_resampling",
     "parse_address",
+    "read_engine",
     "sampler_key",
     "scheduler_key",
     "target_size",

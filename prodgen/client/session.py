@@ -56,7 +56,8 @@ class Session:
         """Prepare a connection; except for "auto", nothing is asked of the server yet.
 
         Args:
-            address: URL, `host:port`, `unix:///path.sock`, "embedded://", or "auto": the server at
+            address: URL, `host:port`, `unix:///path.sock`, "embedded://", "engine://" (this computer's GPU),
+                "comfy://host:8188" and "comfys://host" (a ComfyUI server), or "auto": the server at
                 PRODGEN_BACKEND or http://127.0.0.1:7860 if one answers, else the embedded one.
             auth: (user, password), "user:password" or "Bearer TOKEN"; unset: PRODGEN_AUTH. What the URL
                 itself holds comes first.
@@ -122,7 +123,7 @@ class Session:
             auth=f"Bearer {auth}" if isinstance(auth, str) else auth,
             headers=self._access.headers,
             timeout_s=timeout_s,
-            # The embedded backend is one server, whoever speaks to it.
+            # An engine in this process is one server, whoever speaks to it.
             transport=self._connection.transport,
             dialect=self._server.known_dialect,
             verify=self._access.verify,
@@ -139,8 +140,8 @@ class Session:
 
     @property
     def is_inside(self) -> bool:
-        """Whether the backend is the one inside this process, reached without a network."""
-        return self._connection.address.is_embedded
+        """Whether an engine in this process answers, and no server is spoken to by HTTP."""
+        return self._connection.address.is_inside
 
     @property
     def is_embedded(self) -> bool:

@@ -7,6 +7,7 @@ bring a great deal along.
 from __future__ import annotations
 
 import importlib
+import threading
 from typing import TYPE_CHECKING, cast
 
 from prodgen.errors import UnknownNameError
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
     from prodgen.server.engine import Engine, EngineSettings
     from prodgen.server.transport import ApiTransport
 
-__all__ = ["EMBEDDED_ENGINE", "ENGINES", "embedded_server", "embedded_transport", "load_engine"]
+__all__ = [
+    "EMBEDDED_ENGINE",
+    "ENGINES",
+    "embedded_server",
+    "embedded_transport",
+    "engine_server",
+    "load_engine",
+    "shared_transport",
+]
 
 ENGINES = {
     "ibl": "prodgen.engines.ibl.ibl_engine:ibl_engine",
@@ -45,15 +54,24 @@ def load_engine(name: str = EMBEDDED_ENGINE, settings: EngineSettings | None = N
     return cast("Engine", make(settings or EngineSettings()))
 
 
-def embedded_server(behaviour: Behaviour | None = None, *, engine: str = EMBEDDED_ENGINE) -> ApiServer:
-    """Return a new embedded backend, which speaks the API of AUTOMATIC1111 and draws without a model.
+def engine_server(
+    engine: str, settings: EngineSettings | None = None, behaviour: Behaviour | None = None
+) -> ApiServer:
+    """Return a new server that speaks the API of AUTOMATIC1111 and has an engine of `ENGINES` draw.
 
     Raises:
         UnknownNameError: If there is no engine of that name.
+        SettingError: If a setting means nothing to it, or it has nothing to draw with.
+        BackendError: If it has another program draw, and that cannot be asked what it has.
     """
     from prodgen.server.app import ApiServer
 
-    return ApiServer(load_engine(engine), behaviour)
+    return ApiServer(load_engine(engine, settings), behaviour)
+
+
+def embedded_server(behaviour: Behaviour | None = None) -> ApiServer:
+    """Return a new embedded backend, which draws without a model."""
+    return engine_server(EMBEDDED_ENGINE, behaviour=behaviour)
 
 
 def embedded_transport(behaviour: Behaviour | None = None) -> ApiTransport:
@@ -61,3 +79,27 @@ def embedded_transport(behaviour: Behaviour | None = None) -> ApiTransport:
     from prodgen.server.transport import ApiTransport
 
     return ApiTransport(embedded_server(behaviour))
+
+
+_shared: list[tuple[str, EngineSettings, ApiServer]] = []
+_sharing = threading.Lock()
+
+
+def shared_transport(engine: str, settings: EngineSettings) -> ApiTransport:
+    """Return a transport to the one server of this process that has these settings.
+
+    A model is loaded once, whoever asks. The server is made at the first request; errors of its engine reach
+    the caller as they are.
+    """
+    from prodgen.server.transport import ApiTransport
+
+    def server() -> ApiServer:
+        with _sharing:
+            for name, known, there in _shared:
+                if (name, known) == (engine, settings) and not there.is_dead:
+                    return there
+            made = engine_server(engine, settings)
+            _shared.append((engine, settings, made))
+            return made
+
+    return ApiTransport(server, raises_errors=True)

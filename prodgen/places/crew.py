@@ -13,15 +13,15 @@ import threading
 import time
 from collections import OrderedDict, deque
 from concurrent.futures import Future
+from contextlib import ExitStack
 from functools import partial
 from itertools import count
-from urllib.parse import urlsplit
 
 from prodgen.catalogue import Order
-from prodgen.client import Client
 from prodgen.dispatch import OnStep
 from prodgen.errors import NoWorkerError, SettingError, WorkerLostError
 from prodgen.ledger import PictureRecord
+from prodgen.places.backend_doors import backend_at
 from prodgen.places.job import CPU_STEPS, CpuStep, CrewMember, Job, product_of
 from prodgen.places.links import Link, ProcessLink, ThreadLink
 from prodgen.places.local_place import LocalPlace
@@ -39,7 +39,7 @@ from prodgen.places.messages import (
     Prepared,
     Report,
 )
-from prodgen.places.workplace import Backend, Workplace
+from prodgen.places.workplace import Workplace
 
 PROCESS_BYTES = 200 << 20
 """What a process takes that works on nothing: its libraries, and the network that cuts out."""
@@ -93,6 +93,8 @@ class Crew:
         """Preparations by product, for processes that have not made them."""
         self._sizes: deque[int] = deque(maxlen=SIZES)
         """Pixels of the last pictures; one that is not read yet may be as large as the largest of them."""
+        self._doors = ExitStack()
+        """Ways in to the engines that draw in this process."""
         self._is_closed = False
         self._has_worked = False
         """Whether any process has done a step of an order."""
@@ -108,15 +110,12 @@ class Crew:
 
         Raises:
             SettingError: If it is no address, or has a place already.
+            BackendError: If an engine has another program draw, and that does not answer.
         """
-        with Client(address, dialect=dialect) as client:
-            url, is_inside = client.address, client.is_inside
-            if address == "auto":  # what is found once holds for the whole run, and may hold a password
-                address = url if is_inside else os.environ.get("PRODGEN_BACKEND") or url
-        name = "embedded" if is_inside else urlsplit(url)._replace(scheme="").geturl().removeprefix("//")
-        if any(place.name == name for place in self._places):
-            raise SettingError(f"the backend {name} is named twice; name each once")
-        place = LocalPlace(self, Backend(name, address, dialect, is_inside))
+        backend = backend_at(address, dialect, self._doors)
+        if any(place.name == backend.name for place in self._places):
+            raise SettingError(f"the backend {backend.name} is named twice; name each once")
+        place = LocalPlace(self, backend)
         self._places.append(place)
         return place
 
@@ -131,6 +130,7 @@ class Crew:
             link.hang_up()  # all of them first, so that they end at the same time
         for link in links:
             link.close()
+        self._doors.close()
 
     # What places ask.
 

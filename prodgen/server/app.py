@@ -24,6 +24,7 @@ from prodgen.server import docs_page, drawing_routes, extras, openapi, status
 from prodgen.server.admission import MAX_BODY_BYTES, too_large
 from prodgen.server.behaviour import Behaviour
 from prodgen.server.engine import Engine
+from prodgen.server.engine_faults import engine_fault
 from prodgen.server.injected_faults import answer_without_work, spoil
 from prodgen.server.queueing import CallerLeft
 from prodgen.server.request_json import read_body
@@ -56,7 +57,7 @@ _servers: weakref.WeakSet[ApiServer] = weakref.WeakSet()
 def _stop_all() -> None:
     """End what is drawn for callers who have given up: Python aborts if it ends while OpenCV is at work."""
     for server in list(_servers):
-        server.stop()
+        server.close()
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,11 @@ class ApiServer:
         """Hang up on everybody, and end what is drawn."""
         self.is_dead = True
         self.end_drawing()
+
+    def close(self) -> None:
+        """Stop, and have the engine let go of everything."""
+        self.stop()
+        self.machine.engine.close()
 
     def end_drawing(self) -> None:
         """Interrupt what is drawn and what waits for it, and wait until that has ended, `STOP_S` at most."""
@@ -171,7 +177,7 @@ class ApiServer:
         except CallerLeft:
             return error_answer(Refused(503, "the caller hung up before its turn came"))
         except ProdgenError as error:  # an engine that says what it cannot draw
-            return crash_answer(error)
+            return replace(engine_fault(error), error=error)
         except Exception as error:  # noqa: BLE001 - a server answers 500 with the exception's name, it does not die
             _log.debug("an error that nobody meant, at %s", request.path, exc_info=True)
             return crash_answer(error)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 
@@ -20,11 +20,19 @@ class ApiTransport(httpx.BaseTransport):
     """A transport for `httpx.Client` that hands every request to a server in this process.
 
     Args:
-        server: The server. Several clients may share one.
+        server: The server, or what gives it when the first request comes. Several clients may share one.
+        raises_errors: Whether an error of the engine is raised here as it is, and not made an answer: nothing
+            is gained by putting it into the words of HTTP and reading it out of them again.
     """
 
-    def __init__(self, server: ApiServer) -> None:
-        self.server = server
+    def __init__(self, server: ApiServer | Callable[[], ApiServer], *, raises_errors: bool = False) -> None:
+        self._server = server
+        self._raises_errors = raises_errors
+
+    @property
+    def server(self) -> ApiServer:
+        """The server; made now, if nobody asked before."""
+        return self._server if isinstance(self._server, ApiServer) else self._server()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return the server's response.
@@ -34,23 +42,26 @@ class ApiTransport(httpx.BaseTransport):
             httpx.ReadTimeout: If the answer takes longer than the request allows. What is drawn goes on, what
                 waits for it leaves the queue.
             httpx.RemoteProtocolError: If the connection breaks.
+            ProdgenError: The engine's own, where they are raised.
         """
         target = request.url.raw_path.decode("ascii")
         asked = HttpRequest.of(request.method, target, dict(request.headers), request.read())
-        if self._is_quick(asked):  # not worth a thread
-            return _response(self.server.answer(asked), request)
-        return _response(self._wait(asked, request), request)
-
-    def _is_quick(self, asked: HttpRequest) -> bool:
-        """Whether nothing can keep the answer waiting: no drawing, no fault, no want of threads."""
         server = self.server
+        is_quick = self._is_quick(server, asked)  # then it is not worth a thread
+        answer = server.answer(asked) if is_quick else self._wait(server, asked, request)
+        if answer.error is not None and self._raises_errors:
+            raise answer.error
+        return _response(answer, request)
+
+    def _is_quick(self, server: ApiServer, asked: HttpRequest) -> bool:
+        """Whether nothing can keep the answer waiting: no drawing, no fault, no want of threads."""
         is_free = server.faults is None and server.behaviour.worker_threads is None
         return is_free and not server.waits_for_drawing(asked)
 
-    def _wait(self, asked: HttpRequest, request: httpx.Request) -> HttpAnswer:
+    def _wait(self, server: ApiServer, asked: HttpRequest, request: httpx.Request) -> HttpAnswer:
         """Let another thread work, so that this one can stop waiting while the server goes on."""
         box: queue.SimpleQueue[HttpAnswer] = queue.SimpleQueue()
-        threading.Thread(target=lambda: box.put(self.server.answer(asked)), daemon=True).start()
+        threading.Thread(target=lambda: box.put(server.answer(asked)), daemon=True).start()
         limit = request.extensions.get("timeout", {}).get("read")
         try:
             return box.get(timeout=limit)
@@ -58,7 +69,7 @@ class ApiTransport(httpx.BaseTransport):
             raise httpx.ReadTimeout("The read operation timed out", request=request) from None
         finally:  # nobody waits for it any more: where it is not its turn yet, it leaves the queue
             asked.left.set()
-            self.server.someone_left()
+            server.someone_left()
 
 
 class _Broken(httpx.SyncByteStream):

@@ -24,6 +24,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from prodgen.codecs import MAX_PIXELS, MAX_SIDE_PX, READABLE
 from prodgen.codecs.formats import BROKEN
+from prodgen.errors import ProdgenError
 
 Pixels = NDArray[np.uint8]
 """(H, W, 3) or (H, W, 4), sRGB, uint8; never single-channel: the mode is kept beside it."""
@@ -55,6 +56,8 @@ class HttpAnswer:
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: Cut | None = None
+    error: ProdgenError | None = field(default=None, compare=False)
+    """What the engine raised, where the answer is about that."""
 
 
 class Refused(Exception):  # noqa: N818 - named after what the server does

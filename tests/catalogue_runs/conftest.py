@@ -16,7 +16,7 @@ import pytest
 from prodgen import files
 from prodgen.batching import batch
 from prodgen.dispatch import Event
-from prodgen.engines import embedded_server
+from prodgen.engines import engine_server
 from prodgen.server import Behaviour, socket_server
 
 SCRIPT = Path(__file__).with_name("counting_server.py")
@@ -86,7 +86,7 @@ class Servers:
                 self.asked[said[0]] += 1
             return faults(path)
 
-        server = embedded_server(Behaviour(delay_s=delay_s, faults=note), engine="load-test")
+        server = engine_server("load-test", behaviour=Behaviour(delay_s=delay_s, faults=note))
         said.append(self._held.enter_context(socket_server.listening(server)))
         self.asked[said[0]] = 0
         return said[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from prodgen.engines import embedded_server
+from prodgen.engines import engine_server
 from prodgen.server import Behaviour, socket_server
 
 
@@ -24,7 +24,7 @@ def main(port: int, delay_s: float, book: str) -> None:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
 
-    server = embedded_server(Behaviour(delay_s=delay_s, faults=note), engine="load-test")
+    server = engine_server("load-test", behaviour=Behaviour(delay_s=delay_s, faults=note))
     socket_server.serve(server, host="127.0.0.1", port=port, on_ready=tell)
 
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from prodgen import files
 from prodgen.cli import main
-from prodgen.engines import embedded_server
+from prodgen.engines import engine_server
 from prodgen.ledger import read_status
 from prodgen.server import Behaviour
 from prodgen.server.socket_server import listening
@@ -86,7 +86,7 @@ stopping.run("prodgen.cli:main")
 def test_sigterm_ends_a_run_within_seconds_and_leaves_its_ledger_clean_and_its_report(shop):
     out = shop / "out"
     save_disc(shop / "bad.png", (0.1, 0.6, 0.1))
-    with listening(embedded_server(Behaviour(delay_s=60), engine="load-test")) as url:
+    with listening(engine_server("load-test", behaviour=Behaviour(delay_s=60))) as url:
         asked = ["batch", "shop.csv", "-o", "out", "--prompt", "a table", "--backend", url, "--json-lines"]
         run = subprocess.Popen(
             [sys.executable, "-c", TERMINATED, *asked, "--workers", "1"],
@@ -124,7 +124,7 @@ def test_sigterm_ends_a_run_within_seconds_and_leaves_its_ledger_clean_and_its_r
 def test_a_run_that_is_ended_again_and_again_loses_no_picture_and_makes_none_twice(shop):
     save_disc(shop / "bad.png", (0.1, 0.6, 0.1))
     codes, made = [], []
-    with listening(embedded_server(Behaviour(delay_s=0.4), engine="load-test")) as url:
+    with listening(engine_server("load-test", behaviour=Behaviour(delay_s=0.4))) as url:
         asked = ["batch", "shop.csv", "-o", "out", "--prompt", "a table", "--backend", url, "--json-lines"]
         for is_ended in (True, True, False):
             with subprocess.Popen(

@@ -9,7 +9,7 @@ import sys
 import pytest
 from PIL import Image
 
-from prodgen.engines import embedded_server
+from prodgen.engines import engine_server
 from prodgen.ledger import read_status
 from prodgen.server import Behaviour
 from prodgen.server.socket_server import listening
@@ -56,7 +56,7 @@ def test_a_run_whose_lines_nobody_reads_ends_its_work_and_gives_back_what_it_cla
     Image.new("RGB", (96, 96), "red").save(tmp_path / "mug.png")
     Image.new("L", (96, 96), 255).save(tmp_path / "matte.png")
     (tmp_path / "sheet.csv").write_text("sku,photo,matte\n1,mug.png,matte.png\n")
-    server = embedded_server(Behaviour(delay_s=60), engine="load-test")
+    server = engine_server("load-test", behaviour=Behaviour(delay_s=60))
     with listening(server) as url:
         asked = ["batch", "sheet.csv", "-o", "out", "--prompt", "a table", "--backend", url, "--workers", "0"]
         code, said = prodgen(*asked, "--json-lines", cwd=tmp_path)

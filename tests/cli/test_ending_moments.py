@@ -23,7 +23,7 @@ import pytest
 from PIL import Image
 
 from prodgen.client.work import leaving
-from prodgen.engines import embedded_server
+from prodgen.engines import engine_server
 from prodgen.server import Behaviour
 from prodgen.server.queueing import FifoLock
 from prodgen.server.socket_server import listening
@@ -128,7 +128,7 @@ def draws_for_those_who_left(monkeypatch):
 
 @pytest.fixture
 def slow(draws_for_those_who_left):
-    server = embedded_server(Behaviour(delay_s=60), engine="load-test")
+    server = engine_server("load-test", behaviour=Behaviour(delay_s=60))
     with listening(server) as url:
         yield Slow(server, url)
         server.stop()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from prodgen.client import Client
-from prodgen.engines import embedded_server
+from prodgen.engines import engine_server
 from prodgen.schema import ICLight, Txt2Img
 from prodgen.server import ApiServer, Behaviour
 from prodgen.server.transport import ApiTransport
@@ -18,7 +18,7 @@ SMALL = Txt2Img(prompt="a mug", seed=1, width=64, height=64, steps=10)
 
 
 def load_test_server(delay_s: float) -> ApiServer:
-    return embedded_server(Behaviour(delay_s=delay_s), engine="load-test")
+    return engine_server("load-test", behaviour=Behaviour(delay_s=delay_s))
 
 
 def client_of(server: ApiServer) -> Client:

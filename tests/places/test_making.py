@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from prodgen import files, shoot
-from prodgen.engines import embedded_server
+from prodgen.engines import engine_server
 from prodgen.errors import (
     BackendError,
     BackendOutOfMemoryError,
@@ -157,7 +157,7 @@ def test_a_server_that_runs_out_of_memory_is_asked_to_free_it_once(shop, steps, 
 
 
 def test_a_backend_gets_one_call_at_a_time_and_the_next_one_at_once(shop, steps):
-    with listening(embedded_server(Behaviour(delay_s=0.5), engine="load-test")) as url:
+    with listening(engine_server("load-test", behaviour=Behaviour(delay_s=0.5))) as url:
         place = shop.crew().place(url)
         begun = time.monotonic()
         futures = [place.submit(shop.order(number), steps) for number in (1, 2, 3, 4)]
@@ -171,7 +171,7 @@ def test_a_backend_gets_one_call_at_a_time_and_the_next_one_at_once(shop, steps)
 
 def test_an_order_that_is_taken_back_at_the_gate_does_not_stop_the_one_that_is_drawn(shop, steps):
     """Both have one connection to their backend."""
-    with listening(embedded_server(Behaviour(delay_s=2), engine="load-test")) as url:
+    with listening(engine_server("load-test", behaviour=Behaviour(delay_s=2))) as url:
         place = shop.crew().place(url)
         drawn, waiting = (place.submit(shop.order(number), steps) for number in (1, 2))
         while not place.to_draw:
@@ -184,7 +184,7 @@ def test_an_order_that_is_taken_back_at_the_gate_does_not_stop_the_one_that_is_d
 
 
 def test_closing_at_once_ends_the_drawing_although_another_order_waits_with_its_connection(shop, steps):
-    with listening(embedded_server(Behaviour(delay_s=60), engine="load-test")) as url:
+    with listening(engine_server("load-test", behaviour=Behaviour(delay_s=60))) as url:
         place = shop.crew().place(url)
         for number in (1, 2):
             place.submit(shop.order(number), steps)
@@ -200,7 +200,7 @@ def test_closing_at_once_ends_the_drawing_although_another_order_waits_with_its_
 
 
 def test_closing_at_once_interrupts_what_is_drawn(shop, steps):
-    with listening(embedded_server(Behaviour(delay_s=4), engine="load-test")) as url:
+    with listening(engine_server("load-test", behaviour=Behaviour(delay_s=4))) as url:
         place = shop.crew().place(url)
         drawing, waiting = (place.submit(shop.order(number), steps) for number in (1, 2))
         while ("disc1", "draw") not in steps:
@@ -243,7 +243,7 @@ def test_a_place_takes_more_orders_where_preparing_takes_longer_than_drawing(sho
 
 
 def test_preparations_go_before_completions_so_that_no_backend_waits_for_them(shop, steps):
-    with listening(embedded_server(Behaviour(delay_s=0.3), engine="load-test")) as url:
+    with listening(engine_server("load-test", behaviour=Behaviour(delay_s=0.3))) as url:
         place = shop.crew().place(url)
         for future in [place.submit(shop.order(number, number % 3), steps) for number in range(1, 4)]:
             future.result(60)
@@ -255,7 +255,7 @@ def test_preparations_go_before_completions_so_that_no_backend_waits_for_them(sh
 
 def test_a_call_waits_at_the_gate_until_it_may_enter(shop, tmp_path):
     heard = []
-    with listening(embedded_server(Behaviour(delay_s=0.01), engine="load-test")) as url:
+    with listening(engine_server("load-test", behaviour=Behaviour(delay_s=0.01))) as url:
         workplace = Workplace(open_store(shop.out), FetchedFiles(tmp_path / "scratch"))
         one = bench.Bench(workplace, heard.append)
 
@@ -292,7 +292,7 @@ def test_the_next_product_is_prepared_while_a_scene_waits_to_be_enlarged(shop, t
         return report in [(type(x), x.job) for x in heard]
 
     monkeypatch.setattr(bench, "complete", enlarging)
-    with listening(embedded_server(Behaviour(delay_s=0.01), engine="load-test")) as url:
+    with listening(engine_server("load-test", behaviour=Behaviour(delay_s=0.01))) as url:
         one = bench.Bench(Workplace(open_store(shop.out), FetchedFiles(tmp_path / "scratch")), heard.append)
         one.take(messages.Prepare(1, shop.order(1), Backend("gpu", url)))
         assert wait_for((messages.Prepared, 1))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from prodgen.dispatch import PictureFailed, Rules, RunEnded, run
-from prodgen.engines import embedded_server
+from prodgen.engines import engine_server
 from prodgen.errors import ImageError, NoWorkerError, WorkerLostError
 from prodgen.ledger import open_run
 from prodgen.places import Crew, crew, memory
@@ -50,7 +50,7 @@ def wait_until(is_so, seconds=30.0):
 
 
 def test_a_worker_that_is_killed_loses_the_order_it_works_on_and_no_other(shop, steps):
-    with listening(embedded_server(Behaviour(delay_s=3), engine="load-test")) as url:
+    with listening(engine_server("load-test", behaviour=Behaviour(delay_s=3))) as url:
         place = shop.crew(workers=1).place(url)
         before = set(children_of(os.getpid()))
         drawn, other = (place.submit(shop.order(number), steps) for number in (1, 2))
@@ -197,7 +197,7 @@ def test_orders_of_one_product_in_two_processes_are_cut_out_once(shop, steps):
 def test_workers_hear_no_ctrl_c_and_die_with_a_coordinator_that_is_killed(shop, tmp_path):
     sheet = tmp_path / "sheet.csv"
     sheet.write_text("sku,photo\n1,disc0.png\n2,disc1.png\n")
-    with listening(embedded_server(Behaviour(delay_s=60), engine="load-test")) as url:
+    with listening(engine_server("load-test", behaviour=Behaviour(delay_s=60))) as url:
         code = f"""
             from prodgen import batch
             given = dict(prompt="a table", backends=[{url!r}], workers=1)

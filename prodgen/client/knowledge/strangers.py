@@ -55,7 +55,7 @@ def named(connection: Connection, error: BackendError) -> BackendError:
         connection: To the address whose first question failed.
         error: How that failed.
     """
-    if isinstance(error, _TELL_NOTHING) or connection.address.is_embedded:
+    if isinstance(error, _TELL_NOTHING) or connection.address.is_inside:
         return error
     found = recognise(connection)
     if found is None:

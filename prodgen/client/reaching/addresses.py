@@ -1,7 +1,8 @@
 """Where a backend is: what people write, taken apart, with the password kept out of sight.
 
-Understands URLs with sub-paths, bare `host:port`, IPv6, `unix:///path/to.sock` and `embedded://`.
-Reaches nothing.
+Understands URLs with sub-paths, bare `host:port`, IPv6, `unix:///path/to.sock`, and what draws in this
+process: `embedded://`, `engine://` (with a folder of weights: `engine:///srv/models`), `comfy://host:8188`
+and `comfys://` (a ComfyUI server by http and by https). Reaches nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ from prodgen.errors import SettingError
 
 EMBEDDED = "embedded://"
 """The address of the backend inside prodgen."""
+
+ENGINE = "engine://"
+"""The address of the engine that draws with this computer's own GPU."""
+
+_PROGRAMS = {"comfy": "http", "comfys": "https"}
+"""Schemes of addresses at which another program draws for an engine of its name, and how that is reached."""
 
 DEFAULT_URL = "http://127.0.0.1:7860"
 """The address that A1111 listens at unless it is started with another."""
@@ -44,16 +51,27 @@ class Address:
     auth: tuple[str, str] | None = field(default=None, repr=False)
     socket: str | None = None
     """Path of a unix socket, if it is one."""
+    engine: str | None = None
+    """What draws in this process, by its name in `engines.ENGINES`; None where a server is spoken to."""
+    models: str | None = None
+    """Folder of the engine's weights, where the address names one."""
+    program: str | None = None
+    """URL of the program that the engine has draw, if there is one."""
 
     @property
     def is_embedded(self) -> bool:
-        """Whether it is the backend inside prodgen."""
+        """Whether it is the backend inside prodgen, which needs no model."""
         return self.url == EMBEDDED
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether an engine in this process answers, and no server is spoken to by HTTP."""
+        return self.engine is not None
 
     @property
     def is_local(self) -> bool:
         """Whether bytes to it cost next to nothing: same process, socket or loopback."""
-        if self.is_embedded or self.socket is not None:
+        if self.is_inside or self.socket is not None:
             return True
         return is_this_machine(urlsplit(self.url).hostname or "")
 
@@ -76,8 +94,15 @@ def parse(text: str) -> Address:
         SettingError: If it is no address; the message never repeats a password.
     """
     written = text.strip()
+    scheme, mark, rest = written.partition("://")
     if written.rstrip("/") in ("embedded:", "embedded"):
-        return Address(EMBEDDED)
+        return Address(EMBEDDED, engine="ibl")
+    if scheme.lower() == "engine" and mark:
+        return _engine(rest)
+    if scheme.lower() in _PROGRAMS and mark:
+        there = _web(f"{_PROGRAMS[scheme.lower()]}://{rest}", text)
+        url = f"{scheme.lower()}://{there.url.partition('://')[2]}"
+        return Address(url, there.auth, engine="comfy", program=there.url)
     if written.startswith("unix://"):
         path = written.removeprefix("unix://")
         if not path.startswith("/"):
@@ -85,6 +110,21 @@ def parse(text: str) -> Address:
         return Address(f"unix://{path}", socket=path)
     if "://" not in written and not written.startswith(("http:", "https:")):
         written = f"http://{written}"
+    return _web(written, text)
+
+
+def _engine(rest: str) -> Address:
+    """Return the address of the GPU engine, with the folder of weights that follows its scheme."""
+    if rest and not rest.startswith("/"):
+        raise SettingError(
+            "the GPU engine is written engine://, or with its weights engine:///path/to/models"
+        )
+    folder = rest.rstrip("/")
+    return Address(f"{ENGINE}{folder}", engine="diffusers", models=unquote(folder) or None)
+
+
+def _web(written: str, text: str) -> Address:
+    """Return the address of a server that is reached by http or https; `text` is it as it was given."""
     try:
         parts = urlsplit(written)
         host, port = parts.hostname, parts.port
@@ -93,7 +133,7 @@ def parse(text: str) -> Address:
     if parts.scheme not in ("http", "https") or not host:
         raise SettingError(
             f"the backend's address is no http(s) URL: {_without_secret(text)!r}; "
-            "write it like http://127.0.0.1:7860 or embedded://"
+            "write it like http://127.0.0.1:7860, embedded://, engine:// or comfy://127.0.0.1:8188"
         )
     shown_host = f"[{host}]" if ":" in host else host
     path = parts.path.rstrip("/").removesuffix("/docs").removesuffix("/sdapi/v1").rstrip("/")

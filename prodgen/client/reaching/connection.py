@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from prodgen.client.reaching import decoding, encoding, entries, faults
+from prodgen.client.reaching import decoding, encoding, entries, faults, inside
 from prodgen.client.reaching.addresses import Address
 from prodgen.client.reaching.patience import TRIES, Patience
 from prodgen.client.reaching.seen_answer import MOST_BYTES, SeenAnswer
@@ -80,7 +80,7 @@ class Connection:
     ) -> None:
         self.address = address
         self.timeout_s = timeout_s
-        self.transport = transport or _inside(address)
+        self.transport = transport or inside.transport_of(address, auth=auth, headers=headers, verify=verify)
         """The transport in place of a network connection; None where there is a network."""
         self._sleep = sleep
         self._worked: list[str] = []
@@ -352,17 +352,9 @@ def _never_got_there(error: BackendError) -> bool:
 
 
 def _base_url(address: Address) -> str:
-    if address.is_embedded:
-        return "http://embedded"
+    if address.engine is not None:
+        return f"http://{'embedded' if address.is_embedded else address.engine}"
     return "http://socket" if address.socket else address.url
-
-
-def _inside(address: Address) -> httpx.BaseTransport | None:
-    if not address.is_embedded:
-        return None
-    from prodgen.engines import embedded_transport
-
-    return embedded_transport()
 
 
 def is_listening(host: str, port: int, *, within_s: float = 1.0) -> bool:

@@ -56,7 +56,7 @@ class Leaving:
     def left(self) -> LeftOnServer | None:
         """Return what the server will draw all the same; None if nothing."""
         # What draws in this process ends with it.
-        if self.is_over or self._connection.address.is_embedded:
+        if self.is_over or self._connection.address.is_inside:
             return None
         because: LeftBecause = "no answer"
         if self.state is not None:
