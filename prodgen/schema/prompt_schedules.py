@@ -1,6 +1,6 @@
 """What a prompt says at each step: A1111's "[from:to:when]", "[one|other]" and "AND".
 
-Owns those three; brackets that only weigh words are left in the text, for `prompt_weights`.
+Owns those three; brackets that only weigh words are left in the text, for `prompt_attention`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prodgen.engines.diffusers.prompt_schedules import PromptShare, schedule, split_shares
+from prodgen.schema.prompt_schedules import PromptShare, schedule, split_shares
 
 EXAMPLES = {
     "test": [(10, "test")],
