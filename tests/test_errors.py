@@ -24,6 +24,7 @@ FACTS = {
     "reason": "it is on fire",
     "remedy": "Fetch water.",
     "cause": "refused",
+    "lack": "library missing",
     "server_text": "help",
     "feature": "IC-Light",
     "dialect": "sdcpp",

@@ -10,6 +10,7 @@
         SegmentationError           no usable matte
         WeightsError                a network's weights cannot be downloaded
         ModelFileError              a model file cannot be used; knows which
+        EngineUnavailableError      this machine cannot draw by itself; `lack` says for want of what
         PlacementError              the product does not fit the canvas
         IdentityError               the product cannot be kept the same
             ProductNotKeptError         it was drawn, and is beyond a limit; knows which, and the picture
@@ -71,6 +72,8 @@ from prodgen.errors.backends import (
 )
 from prodgen.errors.own import (
     LONGEST_SHOWN,
+    EngineLack,
+    EngineUnavailableError,
     IdentityError,
     IdleSettingError,
     ImageError,
@@ -115,6 +118,8 @@ __all__ = [
     "BackendTimeoutError",
     "BackendUnreachableError",
     "ClusterError",
+    "EngineLack",
+    "EngineUnavailableError",
     "IdentityError",
     "IdleSettingError",
     "ImageError",

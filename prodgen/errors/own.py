@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Literal
 
 LONGEST_SHOWN = 60
 """Most characters of a value that an error repeats."""
@@ -43,6 +44,22 @@ class ModelFileError(ProdgenError):
 
     def __str__(self) -> str:
         return f"the model file {self.path!r} cannot be used: {self.reason}"
+
+
+EngineLack = Literal["library missing", "library broken", "torchvision mismatch"]
+"""What an engine of this machine lacks."""
+
+
+class EngineUnavailableError(ProdgenError):
+    """The engine of this machine cannot draw for what it lacks; `reason` says that with the remedy."""
+
+    def __init__(self, lack: EngineLack, reason: str) -> None:
+        super().__init__(lack, reason)
+        self.lack = lack
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the engine of this machine cannot draw: {self.reason}"
 
 
 class PlacementError(ProdgenError):

@@ -23,6 +23,9 @@ Mask = NDArray[np.uint8]
 LATENT_CELL_PX = 8
 """Pixels of one latent cell, on which a repainted zone is rounded."""
 
+FILL_BLURS = ((256, 1), (64, 1), (16, 2), (4, 4), (2, 2), (0, 1))
+"""Radius in pixels, and how often it is laid on: A1111's fill from the surroundings, from coarse to fine."""
+
 
 def mask_of(picture: UploadedPicture, *, rounded: bool) -> Mask:
     """Return the mask that a picture means: its alpha where that varies, else its luminance."""
@@ -95,6 +98,9 @@ class RepaintPlan:
     zone: Mask | None = None
     """Where it is repainted; None is everywhere."""
 
+    cells: Mask | None = None
+    """(h / 8, w / 8), which latent cells are repainted: what a diffusion model is masked by."""
+
     whole: Pixels | None = None
     """The picture that the result is pasted into; None if the result is the picture."""
 
@@ -140,7 +146,7 @@ def plan(
     if not fields["inpaint_full_res"]:
         start, sampled = fitted(flat, width, height, mode), fitted(soft, width, height, mode)
         overlay = np.minimum(sampled.astype(np.uint16) * 2, 255).astype(np.uint8)
-        return RepaintPlan(start, _zone(sampled, blur_px(fields), rounded=rounded), start, overlay)
+        return RepaintPlan(start, *_zone(sampled, blur_px(fields), rounded=rounded), start, overlay)
     # The crop is computed in the mask's coordinates and applied to the init, right or wrong.
     region = crop_region(soft, max(0, fields["inpaint_full_res_padding"] or 0), width, height)
     if region is None:
@@ -149,14 +155,34 @@ def plan(
     left, top, right, bottom = region
     start = _scaled(flat[top:bottom, left:right], width, height)
     window = soft[top:bottom, left:right]  # empty where the mask is smaller than the init
-    zone = _zone(_scaled(window, width, height), blur_px(fields), rounded=rounded) if window.size else None
+    zone: tuple[Mask | None, Mask | None] = (None, None)
+    if window.size:
+        zone = _zone(_scaled(window, width, height), blur_px(fields), rounded=rounded)
     overlay = soft if soft.shape == flat.shape[:2] else _scaled(soft, *init.size)
-    return RepaintPlan(start, zone, flat, overlay, region)
+    return RepaintPlan(start, *zone, flat, overlay, region)
 
 
 def _inside(region: tuple[int, int, int, int], width: int, height: int) -> tuple[int, int, int, int]:
     left, top = min(region[0], width - 1), min(region[1], height - 1)
     return left, top, max(left + 1, min(region[2], width)), max(top + 1, min(region[3], height))
+
+
+def filled_from_around(picture: Pixels, zone: Mask) -> Pixels:
+    """Return a picture whose zone is filled with what lies around it, as A1111 fills it.
+
+    Args:
+        picture: (H, W, 3).
+        zone: (H, W), 255 = to be filled.
+    """
+    share = 1 - zone.astype(np.float32) / 255
+    known = np.dstack([picture.astype(np.float32) * share[..., None], share])
+    result = np.zeros_like(known)
+    for radius, times in FILL_BLURS:
+        blurred = known if radius == 0 else cv2.GaussianBlur(known, (0, 0), radius)
+        for _ in range(times):
+            result = blurred + result * (1 - blurred[..., 3:])
+    colours = result[..., :3] / np.maximum(result[..., 3:], 1e-6)
+    return np.clip(np.rint(colours), 0, 255).astype(np.uint8)
 
 
 def blur_px(fields: Mapping[str, Any]) -> tuple[int, int]:
@@ -174,20 +200,21 @@ def _rgb(colour: str) -> tuple[int, int, int]:
     return value >> 16 & 255, value >> 8 & 255, value & 255
 
 
-def _zone(mask: Mask, blur: tuple[int, int], *, rounded: bool) -> Mask:
-    """Return where is repainted: the latent cells that the mask fills by half, and its soft edge around them.
+def _zone(mask: Mask, blur: tuple[int, int], *, rounded: bool) -> tuple[Mask, Mask]:
+    """Return where is repainted, in pixels and in latent cells.
 
-    A diffusion model repaints whole cells of 8 x 8 pixels, and its decoder changes the neighbourhood a
-    little; here the edge is simply repainted too, as far as the mask reaches.
+    A diffusion model repaints whole cells of 8 x 8 pixels, those that the mask fills by half, and its decoder
+    changes the neighbourhood a little; in pixels the edge is simply repainted too, as far as the mask
+    reaches.
     """
     height, width = mask.shape
-    cells = (max(1, width // LATENT_CELL_PX), max(1, height // LATENT_CELL_PX))
-    small = resized(mask, *cells, cv2.INTER_AREA)
+    shape = (max(1, width // LATENT_CELL_PX), max(1, height // LATENT_CELL_PX))
+    cells = resized(mask, *shape, cv2.INTER_AREA)
     if not rounded:
-        return resized(small, width, height, cv2.INTER_LINEAR)
-    small = np.where(small >= 128, 255, 0).astype(np.uint8)
-    full = resized(small, width, height, cv2.INTER_NEAREST)
+        return resized(cells, width, height, cv2.INTER_LINEAR), cells
+    cells = np.where(cells >= 128, 255, 0).astype(np.uint8)
+    full = resized(cells, width, height, cv2.INTER_NEAREST)
     reach = 2 * (LATENT_CELL_PX + 3 * max(0, *blur)) + 1
     near = cv2.dilate(full, np.ones((1, reach), np.uint8))
     near = cv2.dilate(near, np.ones((reach, 1), np.uint8))
-    return np.where((near > 0) & (mask > 0), 255, 0).astype(np.uint8)
+    return np.where((near > 0) & (mask > 0), 255, 0).astype(np.uint8), cells
