@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from prodgen import errors
-from prodgen.errors import BackendError, ProdgenError, SheetFault
+from prodgen.errors import BackendError, NodeFault, ProdgenError, SheetFault
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, ProdgenError)]
 
@@ -39,6 +39,7 @@ FACTS = {
     "since": "26 Nov 2026, 20:00:00",
     "source": "sheet.csv",
     "faults": (SheetFault(3, "sku", "is empty", "fill it in"),),
+    "node_faults": (NodeFault("3", "KSampler", "value_not_in_list", "sampler_name", "it is not listed"),),
     "total": 7,
     "retry_after_s": 3.0,
     "status": 524,

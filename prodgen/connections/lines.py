@@ -98,7 +98,7 @@ class Lines:
         Raises:
             SettingError: If address, headers or certificates cannot be used.
         """
-        certificates = _certificates(url, verify, is_local=is_local)
+        certificates = certificates_for(url, verify, is_local=is_local)
         if transport is None and socket_path is not None:
             transport = httpx.HTTPTransport(uds=socket_path)
 
@@ -177,8 +177,12 @@ def too_late(url: str, deadline: Deadline) -> BackendTimeoutError:
     return BackendTimeoutError(url, f"no whole answer within {deadline.seconds:g} s")
 
 
-def _certificates(url: str, verify: str | bool, *, is_local: bool) -> ssl.SSLContext | bool:
-    """Whose certificates are believed; with a file of one's own, those that it signed alone."""
+def certificates_for(url: str, verify: str | bool, *, is_local: bool) -> ssl.SSLContext:
+    """Return whose certificates are believed; with a file of one's own, those that it signed alone.
+
+    Raises:
+        SettingError: If that file cannot be read.
+    """
     if not isinstance(verify, str) or not url.startswith("https:"):
         # One context for all lines: reading a system's certificates takes 40 ms.
         return httpx.create_ssl_context(verify=bool(verify), trust_env=not is_local)

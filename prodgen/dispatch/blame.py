@@ -15,6 +15,7 @@ from prodgen.errors import (
     BackendTimeoutError,
     BackendUnreachableError,
     ClusterError,
+    GraphRefusedError,
     Interrupted,
     NotABackendError,
     NoWorkerError,
@@ -76,6 +77,7 @@ TABLE: tuple[tuple[type[BaseException], Blame], ...] = (
     (BackendOutOfMemoryError, Blame("row", "elsewhere")),
     (UnsupportedFeatureError, _TOO_MUCH_FOR_IT),
     (UnknownNameError, _TOO_MUCH_FOR_IT),
+    (GraphRefusedError, _TOO_MUCH_FOR_IT),
     # It answered with a fault: one may be chance or the order's, several in a row are the place's.
     (BackendError, Blame("place", "anywhere", "suspect")),
     # The process died, usually for want of memory; the place has another one.

@@ -34,6 +34,7 @@
                 BackendOutOfMemoryError     the picture is too large for its memory
                 BackendLostError            the connection broke before the answer was whole
                     BackendGatewayError         a proxy before it answered in its place; knows which
+                GraphRefusedError           a ComfyUI server does not run the graph
                 ResultNotSentError          it drew the picture, but cannot send it
             AnswerError                 its answer cannot be read
             NotAppliedError             it answered, but `feature`, which was asked for, provably did not run
@@ -61,9 +62,11 @@ from prodgen.errors.backends import (
     BackendStartingError,
     BackendTimeoutError,
     BackendUnreachableError,
+    GraphRefusedError,
     LeftBecause,
     LeftOnServer,
     MissingExtensionError,
+    NodeFault,
     NotABackendError,
     NotAppliedError,
     ResultNotSentError,
@@ -120,6 +123,7 @@ __all__ = [
     "ClusterError",
     "EngineLack",
     "EngineUnavailableError",
+    "GraphRefusedError",
     "IdentityError",
     "IdleSettingError",
     "ImageError",
@@ -130,6 +134,7 @@ __all__ = [
     "MissingExtensionError",
     "ModelFileError",
     "NoWorkerError",
+    "NodeFault",
     "NotABackendError",
     "NotAppliedError",
     "OutputInUseError",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from prodgen.errors.own import ProdgenError
@@ -146,6 +147,42 @@ class BackendGatewayError(BackendLostError):
         self.status = status
         self.proxy = proxy
         self.gave_up = gave_up
+
+
+@dataclass(frozen=True)
+class NodeFault:
+    """What a ComfyUI server finds wrong with one node of a graph."""
+
+    node_id: str
+    """"" where the server does not name the node."""
+
+    class_type: str
+    kind: str
+    """The server's own word: "value_not_in_list", "required_input_missing"."""
+
+    input_name: str
+    """The input at fault; "" if it is the node itself."""
+
+    said: str
+    """The server's sentence."""
+
+
+class GraphRefusedError(BackendFaultError):
+    """A ComfyUI server does not run a graph; `node_faults` are what it finds wrong, node by node."""
+
+    remedy = "Correct the graph, or install on the server what it names."
+
+    def __init__(
+        self,
+        url: str,
+        reason: str,
+        *,
+        remedy: str | None = None,
+        server_text: str = "",
+        node_faults: tuple[NodeFault, ...] = (),
+    ) -> None:
+        super().__init__(url, reason, remedy=remedy, server_text=server_text)
+        self.node_faults = node_faults
 
 
 class ResultNotSentError(BackendFaultError):

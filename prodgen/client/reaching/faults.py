@@ -14,9 +14,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from prodgen.client.reaching import gateways
 from prodgen.client.reaching.addresses import EMBEDDED
 from prodgen.client.reaching.decoding import as_object, decode_json
+from prodgen.connections import gateways
 from prodgen.errors import (
     BackendAuthError,
     BackendBusyError,

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from prodgen.client.reaching.decoding import decode_json
-from prodgen.client.reaching.gateways import product_of
+from prodgen.connections.gateways import product_of
 
 MOST_BYTES = 1 << 20
 """Most bytes of an answer that are looked at; a title or a version stands in the first few thousand."""
