@@ -7,7 +7,6 @@ plain pictures, IC-Light and inpainting checkpoints; channels that a file lacks 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -102,7 +101,6 @@ def load(
     Raises:
         ModelFileError: If it is no checkpoint of a family that is known, or not whole.
     """
-    os.environ["HF_HUB_OFFLINE"] = "1"  # read when diffusers is first imported, here or by the next lines
     device = torch.device(device)
     file = TensorFile(path)
     family = family_of(file.header)
@@ -135,8 +133,9 @@ def _unet(
     """Return the UNet, the input channels that the file has, and where its tensors are."""
     from diffusers import UNet2DConditionModel
 
-    place = _unet_place(())
-    config = unet_config(family, Network(file, place, UNET_PREFIX).shape_of, file.header)
+    # Only an upsampler's place depends on the types of blocks, and the configuration asks for none.
+    plain = Network(file, _unet_place(()), UNET_PREFIX)
+    config = unet_config(family, plain.shape_of, file.header)
     channels = int(config["in_channels"])
     if channels > RELIGHT_CHANNELS:
         file.header.refuse(f"its UNet takes {channels} channels; no checkpoint of {family.title} does")

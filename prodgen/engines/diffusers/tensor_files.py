@@ -59,32 +59,44 @@ class Network:
             return (shape[0] // 3, *shape[1:])
         return shape[::-1] if original.transposed else shape
 
-    def read(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
-        """Return a tensor for a place of this shape in the module, on the CPU; it may be part of the file.
+    def check(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Check that a tensor of the file belongs into a place of this shape; return its own shape.
 
-        A convolution over one pixel and a linear layer are the same numbers, and count as the same shape.
-        Missing input channels of the first convolution are zeros, so that they change nothing.
+        A convolution over one pixel and a linear layer are the same numbers, and count as the same shape. The
+        first convolution may have fewer input channels than its place.
 
         Raises:
             ModelFileError: If it is missing or does not fit.
         """
         found = self.shape_of(name)
-        original = self.place(name)
+        original = self.prefix + self.place(name).name
         if found is None:
-            self.file.header.refuse(f"it lacks {self.prefix + original.name!r}")
-        grows = name == "conv_in.weight" and len(found) == len(shape) == 4
-        fits = found[:1] + found[2:] == shape[:1] + shape[2:] and found[1] <= shape[1] if grows else False
-        if not fits and _without_pixel(found) != _without_pixel(shape):
-            self.file.header.refuse(
-                f"{self.prefix + original.name!r} is {_size(found)}, where {_size(shape)} belongs"
-            )
+            self.file.header.refuse(f"it lacks {original!r}")
+        if name == "conv_in.weight" and len(found) == len(shape) == 4:
+            fits = found[1] <= shape[1] and found[:1] + found[2:] == shape[:1] + shape[2:]
+        else:
+            fits = _without_pixel(found) == _without_pixel(shape)
+        if not fits:
+            self.file.header.refuse(f"{original!r} is {_size(found)}, where {_size(shape)} belongs")
+        return found
+
+    def read(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
+        """Return a tensor for a place of this shape in the module, on the CPU; it may be part of the file.
+
+        Missing input channels of the first convolution are zeros, so that they change nothing.
+
+        Raises:
+            ModelFileError: If it is missing or does not fit. See `check`.
+        """
+        found = self.check(name, shape)
+        original = self.place(name)
         tensor = self.file.raw(self.prefix + original.name)
         if original.third is not None:
             rows = tensor.shape[0] // 3
             tensor = tensor[original.third * rows : (original.third + 1) * rows]
         if original.transposed:
             tensor = tensor.T
-        if fits and found != shape:
+        if name == "conv_in.weight" and found != shape:
             tensor = torch.cat([tensor, tensor.new_zeros(shape[0], shape[1] - found[1], *shape[2:])], dim=1)
         return tensor.reshape(shape)
 

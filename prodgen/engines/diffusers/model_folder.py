@@ -1,0 +1,249 @@
+"""The models folder of this engine: which files there are, what they are called, and which are left out.
+
+Laid out as A1111's models folder, and its names are A1111's: a file's name without its end; a checkpoint in a
+folder of its own has that before it ("photo/mug.safetensors" is photo_mug). Only headers are read, and each
+checkpoint, LoRA and VAE once for its hash; the record of downloads (`prodgen.weights.record`) keeps hashes
+until the file changes. Needs no torch.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from prodgen.engines.diffusers.companions import (
+    IcLightKind,
+    controlnet_family,
+    embedding_family,
+    ic_light_kind,
+    is_controlnet,
+    lora_family,
+)
+from prodgen.engines.diffusers.families import family_of
+from prodgen.engines.diffusers.header import PICKLE_REASON, PICKLE_SUFFIXES, WeightsHeader, read_header
+from prodgen.errors import ModelFileError
+from prodgen.server.engine import ModelFile
+from prodgen.weights.checks import sha256
+from prodgen.weights.folders import models_folder
+from prodgen.weights.record import Record
+
+_log = logging.getLogger(__name__)
+
+_SUFFIX = ".safetensors"
+
+_LATENT_CHANNELS = 4
+"""Channels of a latent picture, in every family of this engine."""
+
+_HASHED_AT_ONCE = 4
+"""Files that are hashed side by side: one thread reads 0.5 to 1.5 GB/s, and disks give more."""
+
+
+@dataclass(frozen=True)
+class SkippedFile:
+    """A file that is not listed, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Kind:
+    folder: str
+    family: Callable[[WeightsHeader], str]
+    is_hashed: bool = False
+    keeps_folder: bool = False
+
+
+def _checkpoint_family(header: WeightsHeader) -> str:
+    return family_of(header).name
+
+
+def _controlnet_family(header: WeightsHeader) -> str:
+    if not is_controlnet(header):
+        header.refuse("it is no ControlNet; T2I adapters and Control-LoRAs are not supported")
+    return controlnet_family(header)
+
+
+def _vae_family(header: WeightsHeader) -> str:
+    shapes = [
+        entry.shape for name, entry in header.tensors.items() if name.endswith("decoder.conv_in.weight")
+    ]
+    if not shapes or len(shapes[0]) != 4 or shapes[0][1] != _LATENT_CHANNELS:
+        header.refuse("it is no VAE of Stable Diffusion 1.5, 2.1 or SDXL")
+    return ""  # all three have the same shapes
+
+
+def _no_family(_: WeightsHeader) -> str:
+    return ""
+
+
+_KINDS = {
+    "checkpoints": _Kind("Stable-diffusion", _checkpoint_family, is_hashed=True, keeps_folder=True),
+    "loras": _Kind("Lora", lora_family, is_hashed=True),
+    "vaes": _Kind("VAE", _vae_family, is_hashed=True),
+    "embeddings": _Kind("embeddings", embedding_family),
+    "controlnets": _Kind("ControlNet", _controlnet_family),
+    "upscalers": _Kind("ESRGAN", _no_family),
+}
+
+
+class ModelFolder:
+    """What lies below one models folder. A folder that is missing or empty has nothing."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        """Look at `root`, or at the usual folder of this machine."""
+        self.root = models_folder() if root is None else root
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again, after files came or went."""
+        self._paths: dict[tuple[str, str], Path] = {}
+        self._skipped: list[SkippedFile] = []
+        self._found = {kind: tuple(self._list(kind)) for kind in _KINDS}
+        self.ic_light: Mapping[IcLightKind, Path] = self._ic_lights()
+
+    @property
+    def checkpoints(self) -> tuple[ModelFile, ...]:
+        """Whole checkpoints of families that this engine draws with, in the order of their names."""
+        return self._found["checkpoints"]
+
+    @property
+    def loras(self) -> tuple[ModelFile, ...]:
+        """LoRAs with the metadata of their trainer."""
+        return self._found["loras"]
+
+    @property
+    def vaes(self) -> tuple[ModelFile, ...]:
+        """VAEs in files of their own."""
+        return self._found["vaes"]
+
+    @property
+    def embeddings(self) -> tuple[ModelFile, ...]:
+        """Embeddings; their names are the words for prompts."""
+        return self._found["embeddings"]
+
+    @property
+    def controlnets(self) -> tuple[ModelFile, ...]:
+        """ControlNets."""
+        return self._found["controlnets"]
+
+    @property
+    def upscalers(self) -> tuple[ModelFile, ...]:
+        """Networks that enlarge pictures."""
+        return self._found["upscalers"]
+
+    @property
+    def skipped(self) -> tuple[SkippedFile, ...]:
+        """Files that are not listed, each with its reason."""
+        return tuple(self._skipped)
+
+    def path_of(self, file: ModelFile) -> Path:
+        """Return where a listed file lies.
+
+        Raises:
+            ModelFileError: If it is not listed here.
+        """
+        for kind, found in self._found.items():
+            if file in found:
+                return self._paths[kind, file.name]
+        raise ModelFileError(file.name, f"it is not below {str(self.root)!r}; refresh the list of models")
+
+    def _list(self, kind: str) -> Iterator[ModelFile]:
+        plan = _KINDS[kind]
+        headers: dict[str, WeightsHeader] = {}
+        families: dict[str, str] = {}
+        for path in _files(self.root / plan.folder):
+            name = (
+                path.relative_to(self.root / plan.folder).with_suffix("") if plan.keeps_folder else path.stem
+            )
+            called = "_".join(name.parts) if isinstance(name, Path) else name
+            if path.suffix.lower() in PICKLE_SUFFIXES:
+                self._skipped.append(SkippedFile(path, PICKLE_REASON))
+            elif called in headers:
+                self._skipped.append(SkippedFile(path, f"{str(headers[called].path)!r} has its name already"))
+            elif path.suffix.lower() == _SUFFIX:
+                try:
+                    header = read_header(path)
+                    families[called] = plan.family(header)
+                except ModelFileError as refusal:
+                    self._skipped.append(SkippedFile(path, refusal.reason))
+                    continue
+                headers[called] = header
+                self._paths[kind, called] = path
+        digests = (
+            self._digests({name: header.path for name, header in headers.items()}) if plan.is_hashed else {}
+        )
+        for name, header in headers.items():
+            yield ModelFile(name, digests.get(name, ""), header.metadata, families[name])
+
+    def _digests(self, paths: Mapping[str, Path]) -> Mapping[str, str]:
+        """Return the SHA-256 of each file; what is recorded and unchanged is not read again."""
+        record = Record(self.root)
+        digests: dict[str, str] = {}
+        missing: dict[str, Path] = {}
+        for name, path in paths.items():
+            if known := record.sha256_of(self._key(path), path):
+                digests[name] = known
+            else:
+                missing[name] = path
+        if missing:
+            _log.info("reading %d new model files for their hashes, once", len(missing))
+            with ThreadPoolExecutor(_HASHED_AT_ONCE) as pool:
+                digests |= zip(missing, pool.map(_sha256, missing.values()), strict=True)
+            for name, path in missing.items():
+                if digests[name]:
+                    self._record(record, path, digests[name])
+        return digests
+
+    def _record(self, record: Record, path: Path, digest: str) -> None:
+        try:
+            record.add(self._key(path), path, name=path.stem, sha256=digest, source="found")
+        except OSError as error:  # a volume that may only be read: hashed again at the next start
+            _log.info("%s cannot keep hashes: %s", self.root, error.strerror or error)
+
+    def _key(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    def _ic_lights(self) -> Mapping[IcLightKind, Path]:
+        found: dict[IcLightKind, Path] = {}
+        for path in _files(self.root / "ic-light"):
+            try:
+                kind = ic_light_kind(read_header(path))
+            except ModelFileError as refusal:
+                self._skipped.append(SkippedFile(path, refusal.reason))
+                continue
+            if kind is None:
+                self._skipped.append(
+                    SkippedFile(path, "it is no IC-Light, whose first layer takes 8 or 12 channels")
+                )
+            else:
+                found.setdefault(kind, path)
+        return found
+
+
+def _sha256(path: Path) -> str:
+    """Return a file's SHA-256, or "" where it went away meanwhile."""
+    try:
+        return sha256(path)
+    except OSError:
+        return ""
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the model files below a folder by their names; links are followed, but into no folder twice."""
+    seen: set[Path] = set()
+    for at, folders, names in os.walk(folder, followlinks=True):
+        real = Path(at).resolve()
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        for name in sorted(names):
+            path = Path(at) / name
+            if not name.startswith(".") and path.suffix.lower() in (_SUFFIX, *PICKLE_SUFFIXES):
+                yield path
