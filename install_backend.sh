@@ -2,6 +2,7 @@
 # Installs a Stable Diffusion server with IC-Light for prodgen, from pinned commits, into one folder of your own.
 # No sudo; safe to run again (it goes on where it stopped); --uninstall takes away what it put there.
 #   ./install_backend.sh                  AUTOMATIC1111's web UI with IC-Light, for the GPU that is present
+#   ./install_backend.sh --flavour engine prodgen's own engine in its place: no web UI, nothing but Python packages
 #   ./install_backend.sh --help           the rest
 set -Eeuo pipefail
 
@@ -10,6 +11,8 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/deploy/torch.sh"
 # shellcheck source=deploy/sources.sh
 . "$here/deploy/sources.sh"
+# shellcheck source=deploy/engine_flavour.sh
+. "$here/deploy/engine_flavour.sh"
 # shellcheck source=deploy/undo.sh
 . "$here/deploy/undo.sh"
 
@@ -35,11 +38,11 @@ usage() {
 usage: install_backend.sh [options]
 
   --dir DIR             where to (default: $PRODGEN_BACKEND_DIR, else ~/.local/share/prodgen/backend)
-  --flavour NAME        a1111 (default) or forge-classic
+  --flavour NAME        a1111 (default), forge-classic, or engine: prodgen's own, without a web UI
   --ic-light v1|v2      which IC-Light extension: v2 (default, maintained) or v1 (takes one dict)
   --cpu                 no GPU: slow, to try things out
   --capability X.Y      install for this CUDA compute capability, without looking for a GPU (container builds)
-  --python PATH         the Python 3.10 or 3.11 that the web UI runs with
+  --python PATH         the Python that the server runs with: 3.10 or 3.11 for a web UI, 3.11 or later for engine
   --torch ARGUMENTS     what to give to "pip install" for torch, instead of the choice for this GPU
   --mirror URL          take what is at https://github.com/ from here instead
   --ca FILE             certificate authority of a proxy that opens TLS (for git, pip and downloads)
@@ -120,7 +123,8 @@ read_options() {
         esac
         shift
     done
-    case $flavour in a1111 | forge-classic) ;; *) usage_error "--flavour is a1111 or forge-classic, not $flavour" ;; esac
+    case $flavour in a1111 | forge-classic | engine) ;; *) usage_error "--flavour is a1111, forge-classic or engine, not $flavour" ;; esac
+    if [ "$flavour" = engine ] && { $adopt || $sources_only; }; then usage_error "--adopt and --sources-only are for a web UI, not for --flavour engine"; fi
     case $ic_light in v1 | v2) ;; *) usage_error "--ic-light is v1 or v2, not $ic_light" ;; esac
     [ "$flavour/$ic_light" != forge-classic/v1 ] || usage_error "Forge Classic has IC-Light v2 only"
     [[ $given_capability =~ ^([0-9]+\.[0-9]+)?$ ]] || usage_error "--capability is like 8.6, not $given_capability"
@@ -170,7 +174,7 @@ check_folder() {
 # only_models WEBUI [ABOVE]: nothing is there but what --uninstall keeps, or a download that came before the install
 only_models() {
     [ -z "$(find "$1" -mindepth 1 -maxdepth 1 ! -name models ! -name outputs ! -name log -print -quit 2>/dev/null)" ] &&
-        [ -z "${2:+$(find "$2" -mindepth 1 -maxdepth 1 ! -name webui -print -quit 2>/dev/null)}" ]
+        [ -z "${2:+$(find "$2" -mindepth 1 -maxdepth 1 ! -name webui ! -name models -print -quit 2>/dev/null)}" ]
 }
 
 adoptable() {
@@ -184,9 +188,13 @@ marked() { sed -n "s/^$1=//p" "$dir/$MARKER" | tail -n 1; }
 mark() { grep -qxF "$1=$2" "$dir/$MARKER" || printf '%s=%s\n' "$1" "$2" >>"$dir/$MARKER"; }
 
 check_tools() {
+    command -v flock >/dev/null || die "flock is missing: apt install util-linux"
+    if [ "$flavour" = engine ]; then
+        check_python_for_engine
+        return
+    fi
     begin "git and Python"
     command -v git >/dev/null || die "git is missing: apt install git"
-    command -v flock >/dev/null || die "flock is missing: apt install util-linux"
     if $sources_only || $adopt; then return; fi
     if [ -n "$python" ]; then
         python_fits "$python" || die "$python is not Python 3.10 or 3.11, which the web UI needs (or lacks the venv module)"
@@ -240,7 +248,11 @@ check_gpu() {
         say "    $name, compute capability $capability, $memory MiB, driver $driver"
     fi
     local choice packages least
-    choice=$(torch_choice "$capability") || die "$name (compute capability $capability) is too old for any torch that the web UI runs with; give --cpu"
+    if [ "$flavour" = engine ]; then
+        choice=$(torch_for_engine "$capability" "${driver:-0}")
+    else
+        choice=$(torch_choice "$capability")
+    fi || die "$name (compute capability $capability) is too old for any torch that the server runs with; give --cpu"
     IFS='|' read -r choice packages attention xformers least <<<"$choice"
     if [ -n "$torch" ]; then
         choice="--torch $torch" packages=$torch attention=--opt-sdp-attention xformers=-
@@ -248,6 +260,10 @@ check_gpu() {
         die "driver $driver is too old for $choice, which needs $least or later: update it, or choose a torch with --torch"
     fi
     torch=$packages
+    if [ "$flavour" = engine ]; then
+        say "    $choice"
+        return
+    fi
     flags="--api $attention"
     if $cpu; then
         flags="--api --use-cpu all --no-half --skip-torch-cuda-test $attention"
@@ -407,6 +423,11 @@ main() {
         return
     fi
     if $sources_only; then flags="--api"; else check_gpu; fi
+    if [ "$flavour" = engine ]; then
+        install_engine
+        write_engine_settings
+        return
+    fi
     clone_sources
     add_bridge
     $sources_only || install_packages

@@ -1,5 +1,6 @@
-# prodgen itself: the command line, and the embedded backend behind a socket. No GPU; of weights the small network alone.
+# prodgen itself: the command line, and a server behind a socket. No GPU; of weights the small network alone.
 #   docker build -f deploy/prodgen.Dockerfile -t prodgen .
+#   docker build -f deploy/prodgen.Dockerfile --build-arg LOCK=requirements-engine.lock -t prodgen-engine .
 # The base image is pinned by digest (python 3.11.16, resolved 2026-09-15); `make pin-images` writes a newer one into .env.
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1ae34498d60c965f1241e39cd6a85a8859bdf84
 

@@ -20,6 +20,25 @@ torch_choice() {
     fi
 }
 
+# torch_for_engine COMPUTE_CAP DRIVER -> as torch_choice, for prodgen's own engine, which runs with torch 2.6 and later.
+# torch 2.13 from PyPI brings CUDA 13.0, which needs driver 580.65.06 and Turing (7.5) or newer; before that the last builds
+# for CUDA 12 are taken: 12.6 for cards up to Hopper, 12.8 for Blackwell. Sources: NVIDIA's release notes of CUDA 13.0 and
+# its compatibility table; pytorch.org's list of builds.
+torch_for_engine() {
+    local capability=$1 driver=$2
+    if [ "$capability" = cpu ]; then
+        echo "torch 2.13.0, CPU|torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu|-|-|0"
+    elif version_below "$capability" 5.0; then
+        return 1
+    elif ! version_below "$capability" 7.5 && ! version_below "$driver" 580.65.06; then
+        echo "torch 2.13.0, CUDA 13.0|torch==2.13.0|-|-|580.65.06"
+    elif version_below "$capability" 9.1; then
+        echo "torch 2.7.1, CUDA 12.6|torch==2.7.1 --index-url https://download.pytorch.org/whl/cu126|-|-|525.60.13"
+    else
+        echo "torch 2.7.1, CUDA 12.8|torch==2.7.1 --index-url https://download.pytorch.org/whl/cu128|-|-|570.26"
+    fi
+}
+
 # memory_flag MEBIBYTES -> the web UI's flag for so little GPU memory, or nothing
 memory_flag() {
     if [ "$1" -lt 4500 ]; then

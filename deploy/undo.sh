@@ -37,7 +37,9 @@ undo() {
         done
         rmdir "$webui" 2>/dev/null || true
     fi
-    rm -rf "${dir:?}/logs" "$dir/start_backend.sh" "$dir/backend.conf" "$dir"/.prodgen-*
+    # What the flavour engine put beside it.
+    if [ -n "$(find "$dir/models" -type f -print -quit 2>/dev/null)" ]; then kept+=("$dir/models"); else rm -rf "${dir:?}/models"; fi
+    rm -rf "${dir:?}/logs" "${dir:?}/venv" "$dir/start_backend.sh" "$dir/backend.conf" "$dir"/.prodgen-*
     rmdir "$dir" 2>/dev/null || true
     if [ ${#kept[@]} -gt 0 ]; then say "removed the server; kept: ${kept[*]} (--purge takes them too)"; else say "removed $dir"; fi
 }

@@ -25,7 +25,7 @@ from prodgen.weights import read_list
 
 ROOT = Path(__file__).parents[2]
 BASE_IMAGE = re.compile(r"docker\.io/library/python:3\.11-slim-bookworm@sha256:[0-9a-f]{64}")
-PROFILES = ["cpu", "gpu", "weights", "cli", "cluster"]
+PROFILES = ["cpu", "gpu", "engine", "comfy", "weights", "cli", "cluster"]
 
 yaml = pytest.importorskip("yaml", reason="reading the compose file needs PyYAML: pip install '.[dev]'")
 
@@ -69,6 +69,8 @@ def test_docker_itself_accepts_the_compose_file(profile):
 def test_every_service_has_a_profile_so_that_nothing_starts_by_accident(compose):
     assert {name: service["profiles"] for name, service in compose["services"].items()} == {
         "embedded": ["cpu"],
+        "engine": ["engine"],
+        "comfy": ["comfy"],
         "backend": ["gpu"],
         "weights": ["weights"],
         "cli": ["cli"],
@@ -104,7 +106,7 @@ def test_no_variable_is_required_or_one_profile_would_break_the_others(compose):
 def test_every_port_is_published_on_loopback_only(compose):
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
 
-    assert len(ports) == 4
+    assert len(ports) == 6
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
@@ -115,7 +117,8 @@ def test_what_uses_a_backend_reaches_it_by_its_name_on_the_compose_network(compo
         host = urlsplit(services[name]["environment"]["PRODGEN_BACKEND"]).hostname
         assert host == "backend", name  # not the published port: that is on the host's loopback
     assert host in services
-    assert host in services["embedded"]["networks"]["default"]["aliases"]
+    for name in ("embedded", "engine", "comfy"):
+        assert host in services[name]["networks"]["default"]["aliases"], name
     example = (ROOT / ".env.example").read_text()
     assert f"\nPRODGEN_BACKEND=http://{host}:7860\n" in example
 
@@ -123,8 +126,8 @@ def test_what_uses_a_backend_reaches_it_by_its_name_on_the_compose_network(compo
 def test_the_password_that_a_server_has_by_default_is_the_one_that_is_sent_to_it(compose):
     services = with_defaults(compose)["services"]
 
-    served = services["embedded"]["environment"]["PRODGEN_SERVE_AUTH"]
-    assert {services[name]["environment"]["PRODGEN_AUTH"] for name in ("cli", "worker")} == {served}
+    served = {services[name]["environment"]["PRODGEN_SERVE_AUTH"] for name in ("embedded", "engine", "comfy")}
+    assert {services[name]["environment"]["PRODGEN_AUTH"] for name in ("cli", "worker")} == served
 
 
 def test_the_networks_that_were_downloaded_are_seen_by_what_cuts_out(compose):
@@ -145,11 +148,14 @@ def test_every_service_is_limited_and_not_root(compose):
         assert "restart" in service, name
 
 
-def test_the_gpu_server_has_its_gpu_its_volume_its_shared_memory_and_its_health_check(compose):
-    backend = compose["services"]["backend"]
+def test_the_gpu_servers_have_a_gpu_the_models_volume_and_a_health_check(compose):
+    backend, engine = compose["services"]["backend"], compose["services"]["engine"]
 
-    (device,) = backend["deploy"]["resources"]["reservations"]["devices"]
-    assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+    for service in (backend, engine):
+        (device,) = service["deploy"]["resources"]["reservations"]["devices"]
+        assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+    assert "models:/models" in engine["volumes"]
+    assert engine["healthcheck"]["test"] == compose["services"]["embedded"]["healthcheck"]["test"]
     assert "models:/srv/backend/webui/models" in backend["volumes"]
     assert "shm_size" in backend
     assert backend["healthcheck"]["test"][-1] == "/srv/backend/healthcheck.py"
@@ -198,7 +204,7 @@ def test_everything_an_image_copies_is_let_through_to_the_builder(name):
             assert path.split("/")[0] in let_through, path
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-cluster"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-cluster", "requirements-engine"])
 def test_every_locked_package_has_its_version_and_hashes(name):
     text = (ROOT / f"deploy/{name}.lock").read_text()
     packages = re.split(r"\n(?=\S)", text.strip())
@@ -218,14 +224,18 @@ def test_the_lock_has_every_dependency_of_the_project():
         )
 
 
-def test_the_cluster_s_image_has_what_workers_and_buckets_need():
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    wanted = (ROOT / "deploy/cluster.in").read_text().splitlines()[1:]
-    locked = (ROOT / "deploy/requirements-cluster.lock").read_text()
+@pytest.mark.parametrize(
+    ("image", "extras"), [("cluster", ("cluster", "objectstore")), ("engine", ("engine", "comfy"))]
+)
+def test_an_image_with_more_in_it_has_what_the_extras_of_pyproject_ask_for(image, extras):
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    lines = (ROOT / f"deploy/{image}.in").read_text().splitlines()[1:]
+    wanted = [line for line in lines if "#" not in line]  # the others hold a version back, and say why
+    locked = (ROOT / f"deploy/requirements-{image}.lock").read_text()
 
-    assert wanted == [*extras["cluster"], *extras["objectstore"]]
-    for name in (line.partition(">=")[0] for line in wanted):
-        assert f"\n{name}==" in locked
+    assert wanted == [package for extra in extras for package in known[extra]]
+    for line in wanted:
+        assert f"\n{re.split('[<>=]', line)[0]}==" in locked
 
 
 def test_the_dockerfiles_pass_hadolint():
