@@ -126,14 +126,14 @@ def test_it_waits_until_there_is_something(tmp_path):
 
 
 def test_waiting_is_ended_by_a_press_and_by_the_clock(tmp_path):
-    folder = WatchedFolder(tmp_path, settled_s=60)
+    folder = WatchedFolder(tmp_path, settled_s=200)
     stop = threading.Event()
     threading.Timer(0.2, stop.set).start()
     began = time.monotonic()
 
     assert folder.wait(stop=stop) == frozenset()
     assert folder.wait(stop=threading.Event(), until=time.time() - 1) == frozenset()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 50
 
 
 def test_a_share_that_is_gone_for_a_while_is_waited_for_and_said_once(tmp_path, caplog):

@@ -81,7 +81,7 @@ def test_a_thread_that_loses_its_connection_after_ctrl_c_says_nothing(capfd):
     go_on = threading.Event()
 
     def asks():
-        go_on.wait(5)
+        go_on.wait(40)
         raise RuntimeError("Cannot send a request, as the client has been closed.")
 
     asking = threading.Thread(target=asks)
@@ -338,9 +338,10 @@ def test_one_more_press_ends_the_waiting_before_the_end_and_nothing_else():
     assert went_on == ["cleaned up"]
 
 
-def test_after_a_second_press_nothing_is_waited_for():
+def test_after_a_second_press_nothing_is_waited_for(monkeypatch):
+    monkeypatch.setattr(stopping, "PATIENCE_S", 100.0)
     go_on = threading.Event()
-    drawing = threading.Thread(target=go_on.wait, args=(20,), daemon=True)
+    drawing = threading.Thread(target=go_on.wait, args=(100,), daemon=True)
 
     def draw():
         drawing.start()

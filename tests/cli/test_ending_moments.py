@@ -16,13 +16,13 @@ import termios
 import threading
 import time
 from pathlib import Path
+from unittest import mock
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
-from prodgen.client.work import leaving
 from prodgen.engines import engine_server
 from prodgen.server import Behaviour
 from prodgen.server.queueing import FifoLock
@@ -105,6 +105,17 @@ class Slow:
 
     def was_interrupted(self):
         return self.machine.state.interrupted
+
+    @contextlib.contextmanager
+    def asked_after(self):
+        """Wait behind the block until a program asks after its call, as it does when it leaves it."""
+        asked, pending = threading.Event(), type(self.machine.tasks).pending
+        with mock.patch.object(
+            type(self.machine.tasks), "pending", lambda tasks: asked.set() or pending(tasks)
+        ):
+            yield
+            assert asked.wait(SOON_S)
+        time.sleep(0.5)  # it has sent the question, and begins to wait for the answer
 
     @contextlib.contextmanager
     def busy(self):
@@ -194,7 +205,7 @@ def test_what_waits_in_the_queue_of_prodgen_serve_is_dropped_there_and_nothing_i
 
 def test_what_begins_while_the_program_leaves_is_interrupted_and_nothing_is_left(slow, tmp_path):
     with slow.busy():
-        program = start(*generate(slow.url, tmp_path))
+        program = start(*generate(slow.url, tmp_path), leaving_s="30")
         wait_until(slow.queue)
         program.send_signal(signal.SIGTERM)
         time.sleep(0.7)
@@ -206,15 +217,13 @@ def test_what_begins_while_the_program_leaves_is_interrupted_and_nothing_is_left
 
 def test_a_second_press_leaves_the_queue_at_once(slow, tmp_path):
     with slow.busy():
-        program = start(*generate(slow.url, tmp_path))
+        program = start(*generate(slow.url, tmp_path), leaving_s="200")
         wait_until(slow.queue)
-        program.send_signal(signal.SIGINT)
-        time.sleep(1.0)
-        begun = time.monotonic()
+        with slow.asked_after():
+            program.send_signal(signal.SIGINT)
         program.send_signal(signal.SIGINT)
         code, said = ended(program)
 
-    assert time.monotonic() - begun < leaving.LEAVING_S / 2
     assert (code, said.count("\n")) == (130, 1)
     assert "will still draw task prodgen-" in said
 
@@ -239,17 +248,15 @@ def test_a_call_that_was_left_in_the_queue_can_be_cancelled_later(slow):
 
 def test_one_more_press_leaves_a_server_that_hangs_at_once(slow, tmp_path, monkeypatch):
     hangs = threading.Event()
-    monkeypatch.setattr(type(slow.machine.tasks), "pending", lambda self: hangs.wait(30) or [])
-    program = start(*generate(slow.url, tmp_path))
+    monkeypatch.setattr(type(slow.machine.tasks), "pending", lambda self: hangs.wait(100) or [])
+    program = start(*generate(slow.url, tmp_path), leaving_s="200")
     wait_until(slow.draws)
-    program.send_signal(signal.SIGINT)
-    time.sleep(0.7)
-    begun = time.monotonic()
+    with slow.asked_after():
+        program.send_signal(signal.SIGINT)
     program.send_signal(signal.SIGINT)
     code, said = ended(program)
     hangs.set()
 
-    assert time.monotonic() - begun < 2
     assert (code, said.count("\n")) == (130, 1)
     assert f"but {slow.url} does not answer and may still draw task prodgen-" in said
 
@@ -343,7 +350,7 @@ def is_at_rest(program):
         return sum(map(int, Path(f"/proc/{program.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]))
 
     before = worked()
-    time.sleep(0.5)
+    time.sleep(1.5)
     return before > 20 and worked() - before < 3
 
 
@@ -410,7 +417,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from prodgen import stopping
 
 def main():
-    threading.Thread(target=time.sleep, args=(30,)).start()
+    threading.Thread(target=time.sleep, args=(300,)).start()
     print("done", flush=True)
 
 stopping.run("__main__:main")
@@ -423,11 +430,9 @@ def test_a_signal_after_the_work_is_done_ends_what_is_left_of_the_program_with_t
     )
     assert program.stdout.readline() == "done\n"
     time.sleep(0.3)
-    begun = time.monotonic()
     program.send_signal(signal.SIGINT)
 
     assert ended(program) == (0, "")
-    assert time.monotonic() - begun < 10
 
 
 LIBRARY = """

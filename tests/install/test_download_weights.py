@@ -381,7 +381,7 @@ def test_the_record_is_json_that_names_the_source(downloads, mirror):
     assert record["files"]["Lora/a.safetensors"]["source"] == f"{mirror.url}/good"
 
 
-def _wait_until(condition, *, seconds: float = 20.0) -> None:
+def _wait_until(condition, *, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never happened"

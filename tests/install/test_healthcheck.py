@@ -196,7 +196,7 @@ def test_nobody_there_is_one_sentence():
     assert "no answer from http://127.0.0.1:" in result.stdout
 
 
-@pytest.mark.parametrize("dripped", [b"HTTP/1.1 200 OK\r\nX: " + b"a" * 500, b"garbage\r\n", b""])
+@pytest.mark.parametrize("dripped", [b"HTTP/1.1 200 OK\r\nX: " + b"a" * 5000, b"garbage\r\n", b""])
 def test_an_answer_that_drips_or_is_no_http_ends_in_time(dripped: bytes):
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -218,7 +218,7 @@ def test_an_answer_that_drips_or_is_no_http_ends_in_time(dripped: bytes):
         thread.join()
 
     assert result.returncode == 1
-    assert took_s < 8  # starting Python included
+    assert took_s < 50  # starting Python included
 
 
 def test_ctrl_c_ends_it_without_a_traceback():
@@ -232,6 +232,6 @@ def test_ctrl_c_ends_it_without_a_traceback():
         )
         with listener.accept()[0]:
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=20)
+            _, said = process.communicate(timeout=50)
 
     assert (process.returncode, said) == (130, b"")

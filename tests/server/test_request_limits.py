@@ -186,7 +186,7 @@ def test_while_an_answer_is_made_one_more_call_is_drawn_and_no_third(call, monke
 
     def slow_answer(machine, done, shown):
         held.append(done)
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(60)
         return real(machine, done, shown)
 
     monkeypatch.setattr(drawing_routes, "answer_of", slow_answer)
@@ -196,9 +196,9 @@ def test_while_an_answer_is_made_one_more_call_is_drawn_and_no_third(call, monke
     ]
     for thread in threads:
         thread.start()
-    end = time.monotonic() + 1
-    while time.monotonic() < end and len(caller.server.render_log) < 3:
+    while len(caller.server.render_log) < 2:
         time.sleep(0.01)
+    time.sleep(0.5)  # for a third one that should not be drawn
     drawn = len(caller.server.render_log)
     may_go_on.set()
     for thread in threads:
@@ -253,7 +253,7 @@ def test_a_picture_of_a_caller_who_waits_is_not_decoded_yet(call, monkeypatch):
 @pytest.mark.parametrize("route", [TXT2IMG, "/sdapi/v1/png-info"])
 def test_an_infotext_made_to_be_slow_is_read_at_once(call, route):
     text = "Steps: 1, " + "a" * 90_000
-    started = time.monotonic()
+    started = time.process_time()  # what other programs take is not counted
     if route == TXT2IMG:
         response = call().txt2img(infotext=text)
     else:
@@ -261,17 +261,17 @@ def test_an_infotext_made_to_be_slow_is_read_at_once(call, route):
         response = call().post(route, {"image": base64.b64encode(png).decode()})
 
     assert response.status_code == 200
-    assert time.monotonic() - started < 3
+    assert time.process_time() - started < 3
 
 
 @pytest.mark.parametrize(
     "prompt", ["<a:" * 30_000, "<lora:a:1>" + "<a:" * 30_000, "#" * 99_000, "(" * 99_000]
 )
 def test_a_prompt_made_to_be_slow_is_read_at_once(call, prompt):
-    started = time.monotonic()
+    started = time.process_time()
 
     assert call().txt2img(prompt=prompt).status_code == 200
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_text_chunks_that_unpack_to_much_are_refused(call):
@@ -325,7 +325,7 @@ def test_names_of_tasks_that_failed_before_they_began_do_not_pile_up(call):
 
 def test_a_blur_without_end_is_refused_or_left_out(call):
     picture = bomb(64, 64)
-    started = time.monotonic()
+    started = time.process_time()
 
     assert call().img2img(init_images=[picture], mask=picture, mask_blur=10**7).status_code == 422
     unit = {
@@ -338,4 +338,4 @@ def test_a_blur_without_end_is_refused_or_left_out(call):
     }
     response = call().txt2img(alwayson_scripts={"IC Light": {"args": [unit]}})
     assert len(response.json()["images"]) == 2  # the detail is missing
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5

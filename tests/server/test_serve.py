@@ -34,7 +34,7 @@ BODY = {"prompt": "a cat", "steps": 2, "width": 64, "height": 64, "seed": 42}
 def raw(url: str, request: bytes) -> bytes:
     """Everything that comes back for these bytes."""
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=5) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=40) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
         received = b""
