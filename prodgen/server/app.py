@@ -20,10 +20,10 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, unquote
 
 from prodgen.errors import ProdgenError
-from prodgen.server import docs_page, drawing_routes, extras, openapi, status
+from prodgen.server import control_net, docs_page, drawing_routes, extras, openapi, status
 from prodgen.server.admission import MAX_BODY_BYTES, too_large
 from prodgen.server.behaviour import Behaviour
-from prodgen.server.engine import Engine
+from prodgen.server.engine import Engine, EngineInventory
 from prodgen.server.engine_faults import engine_fault
 from prodgen.server.injected_faults import answer_without_work, spoil
 from prodgen.server.queueing import CallerLeft
@@ -189,6 +189,8 @@ class ApiServer:
         if path.startswith("/file="):
             return lambda request: status.saved_file(self.machine, request.path)
         methods = ROUTES.get(path) or ROUTES.get(path.rstrip("/") or "/")
+        if methods is None and self.machine.inventory.controlnets:
+            methods = CONTROL_ROUTES.get(path)
         if methods is None:
             raise NoRoute(404, "Not Found")
         handler = methods.get("GET" if request.method == "HEAD" else request.method)
@@ -197,7 +199,7 @@ class ApiServer:
         return lambda request: handler(self.machine, request)
 
     def _authenticate(self, request: HttpRequest) -> None:
-        if self.auth is None or not request.path.startswith("/sdapi/"):
+        if self.auth is None or not request.path.startswith(("/sdapi/", "/controlnet/")):
             return
         if request.path.startswith(OPEN_PATHS):
             return
@@ -264,6 +266,17 @@ ROUTES: dict[str, dict[str, Handler]] = {
 ROUTES["/openapi.json"] = {"GET": lambda machine, request: answer(_described(machine))}
 ROUTES["/docs"] = {"GET": lambda machine, request: status.html_page(docs_page.page(_described(machine)))}
 ROUTES["/"] = {"GET": lambda machine, request: status.front_page(machine)}
+
+
+def _of_inventory(listed: Callable[[EngineInventory], object]) -> Handler:
+    """Return a handler for a list of what the engine has."""
+    return _plain(lambda machine: listed(machine.inventory))
+
+
+CONTROL_ROUTES: dict[str, dict[str, Handler]] = {
+    path: {"GET": _of_inventory(listed)} for path, listed in control_net.LISTS.items()
+}
+"""Routes of the ControlNet extension, where the engine has models for it."""
 
 
 def _described(machine: Machine) -> dict[str, object]:

@@ -146,14 +146,14 @@ def _extra_parameters(machine: Machine, call: DrawingCall, results: CallResults)
     refiner = machine.options.find_checkpoint(fields["refiner_checkpoint"] or "")
     if refiner is not None and fields["refiner_switch_at"]:
         extra |= {"Refiner": refiner.title, "Refiner switch at": fields["refiner_switch_at"]}
-    return {**extra, **results.story, **_bridge_parameters(machine, call)}
+    return {**extra, **call.finer.told, **results.story, **_bridge_parameters(machine, call)}
 
 
 def _bridge_parameters(machine: Machine, call: DrawingCall) -> dict[str, Any]:
     """Return what prodgen's bridge says: before 1.1.0 that a hook returned, since then what model drew."""
-    if machine.behaviour.bridge is None:
+    if machine.bridge is None:
         return {}
-    told: dict[str, Any] = {"prodgen bridge": machine.behaviour.bridge}
+    told: dict[str, Any] = {"prodgen bridge": machine.bridge}
     if call.unit.shows_subject:
         told["IC-Light"] = "applied"
         if machine.bridge_checks:

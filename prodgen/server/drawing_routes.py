@@ -7,7 +7,6 @@ faults a client sees, and whether its task stays in the queue for ever.
 from __future__ import annotations
 
 import random
-import re
 import secrets
 import string
 import threading
@@ -17,10 +16,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from prodgen.schema.prompts import NetworkTag, network_tags, without_tags
-from prodgen.server import inpainting, sampling
+from prodgen.server import inpainting, listings, sampling, strictness
 from prodgen.server.drawing_answer import answer_of, finished, save
 from prodgen.server.engine import EngineInventory, ModelFile
 from prodgen.server.fields import IMG2IMG, TXT2IMG, Fields, read_fields
+from prodgen.server.finer_settings import COMMENT, NOTHING_FINER, hires_with_words, read_finer
 from prodgen.server.infotext import FinishedCall, fill_from_infotext
 from prodgen.server.listings import SAMPLERS, resolve_sampler
 from prodgen.server.queueing import CallerLeft
@@ -43,7 +43,6 @@ MAX_PICTURES = 800
 DRAWN_SEEDS = 2**32 - 2
 """A seed that is drawn is below this."""
 
-_COMMENT = re.compile(r"#.*$", re.MULTILINE)
 _LETTERS = string.ascii_uppercase + string.digits
 
 
@@ -129,12 +128,12 @@ def _repainted(mask: UploadedPicture, fields: Fields) -> inpainting.Mask:
     return 255 - found if fields["inpainting_mask_invert"] else found
 
 
-def _script_arguments(machine: Machine, fields: Fields) -> object:
-    """Return IC-Light's arguments; fail for scripts that are not here."""
+def _script_arguments(machine: Machine, fields: Fields) -> dict[str, object]:
+    """Return the arguments of IC-Light and ControlNet; fail for scripts that are not here."""
     if fields["script_name"]:
         raise Refused(422, f"Script '{fields['script_name']}' not found")
-    known = {"refiner", "sampler", "seed"} | ({"ic light"} if machine.ic_light.dialect else set())
-    arguments: object = None
+    known = set(listings.script_titles(machine))
+    arguments: dict[str, object] = {}
     for title, value in fields["alwayson_scripts"].items():
         if title.lower() not in known:
             raise Refused(422, f"Script '{title}' not found")
@@ -144,12 +143,14 @@ def _script_arguments(machine: Machine, fields: Fields) -> object:
             continue  # a list in place of the dict is ignored silently
         if not isinstance(value["args"], (list, str, Mapping)):
             raise Crashed("TypeError", f"object of type {type(value['args']).__name__!r} has no len()")
-        if title.lower() == "ic light":
-            arguments = value["args"]
+        arguments[title.lower()] = value["args"]
     return arguments
 
 
 def _check_sampler(machine: Machine, fields: Fields) -> None:
+    if machine.is_strict:
+        strictness.check_sampler(fields, machine)
+        strictness.check_overrides(fields["override_settings"] or {}, machine.options)
     if (
         machine.behaviour.release == "1.9"
         and (fields["sampler_name"] or fields["sampler_index"]) not in SAMPLERS
@@ -201,8 +202,8 @@ class _Asked:
     route: str
     task: str
     fields: Fields
-    arguments: object
-    """IC-Light's."""
+    arguments: Mapping[str, object]
+    """Those of IC-Light and of ControlNet, by the script's name in lower case."""
 
     inits: Sequence[UploadedPicture] = ()
     mask: inpainting.Mask | None = None
@@ -241,14 +242,20 @@ def _checked(machine: Machine, asked: _Asked) -> DrawingCall:
     size = sampling.floored(fields)
     hires = sampling.hires_pass(fields, inventory.upscalers)
     _check_amount(asked, size if hires is None else (hires.width, hires.height))
-    prompt = _COMMENT.sub("", fields["prompt"])
-    negative = _COMMENT.sub("", fields["negative_prompt"])
+    prompt = COMMENT.sub("", fields["prompt"])
+    negative = COMMENT.sub("", fields["negative_prompt"])
     tags = network_tags(prompt)
     seeds, subseeds = _seeds(fields, fields["batch_size"] * fields["n_iter"])
-    unit = machine.ic_light.read(asked.arguments, asked.inits[0] if asked.inits else None)
+    light = asked.arguments.get("ic light")
+    unit = machine.ic_light.read(light, asked.inits[0] if asked.inits else None)
     if machine.behaviour.release == "1.9":  # lacks the hook that IC-Light uses
         unit = replace(unit, relights=False, shows_subject=False)
     sampler, schedule = _sampler(machine, fields)
+    finer = NOTHING_FINER
+    if machine.is_strict:
+        units = asked.arguments.get(listings.CONTROL_NET)
+        finer = read_finer(machine, fields, units, asked.inits, sampler=sampler, size=size)
+        hires = hires and hires_with_words(machine, fields, hires)
     return DrawingCall(
         route=asked.route,
         task=asked.task,
@@ -268,6 +275,7 @@ def _checked(machine: Machine, asked: _Asked) -> DrawingCall:
         checkpoint=machine.options.checkpoint,
         vae=next((vae for vae in inventory.vaes if vae.name == machine.options["sd_vae"]), None),
         unit=unit,
+        finer=finer,
         inits=asked.inits,
         mask=asked.mask,
     )

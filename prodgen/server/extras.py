@@ -107,6 +107,10 @@ def _processed(machine: Machine, picture: UploadedPicture, fields: Fields) -> tu
 
 
 def _upscaled(machine: Machine, picture: UploadedPicture, fields: Fields) -> tuple[Pixels, str]:
+    if machine.is_strict and (fields["gfpgan_visibility"] or fields["codeformer_visibility"]):
+        raise Refused(
+            422, "faces are restored while a picture is drawn (restore_faces), not while it is enlarged"
+        )
     for name in (fields["upscaler_1"], fields["upscaler_2"]):
         if name not in (*PLAIN_UPSCALERS, *machine.inventory.upscalers):
             raise Crashed("AssertionError", f"could not find upscaler named {name}")

@@ -34,6 +34,8 @@ and the time grows with it."""
 GREY = 127
 """The extension's neutral backdrop, 8 bit."""
 
+_NO_SUBJECT = "there is no foreground; send the product as input_fg"
+
 _LIGHTS = ("Left Light", "Right Light", "Top Light", "Bottom Light", "Ambient")
 _SOURCES = ("Use Background Image", "Use Flipped Background Image", *_LIGHTS)
 
@@ -79,7 +81,7 @@ _POSITIONAL_DEFAULTS: dict[str, Any] = {
 
 
 class _Swallowed(Exception):  # noqa: N818 - internal: what the real server only logs
-    pass
+    """Why IC-Light will not run, in words for whoever asked."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,10 @@ class IcLightScript:
     segment: Segment | None = None
     """Cuts out what comes with remove_bg; None is a server without the network's weights."""
 
+    models: Sequence[str] | None = None
+    """What there is, "FC" and "FBC", for a server that refuses what would not run; None swallows it as A1111
+    does."""
+
     _stored: IcLightUnit = field(default=OFF, repr=False)
 
     def read(self, arguments: object, init: UploadedPicture | None) -> IcLightUnit:
@@ -172,13 +178,20 @@ class IcLightScript:
 
         Returns:
             The unit; `OFF` if nothing is asked, or if it fails without a trace.
+
+        Raises:
+            Refused: In place of a failure without a trace, where `models` are given.
         """
         if self.dialect is None:
             return OFF
         args = list(arguments) if isinstance(arguments, (list, tuple)) else []
         try:
             unit = self._read_v1(args, init) if self.dialect == "v1" else self._read_list(args, init)
-        except _Swallowed:
+            if self.models is not None:
+                _check_runs(unit, self.models)
+        except _Swallowed as error:
+            if self.models is not None:
+                raise Refused(422, f"IC-Light: {error}") from None
             return replace(self._stored, light_map=init) if self.dialect == "v1" else OFF
         self._stored = unit
         return unit
@@ -186,7 +199,7 @@ class IcLightScript:
     def _read_v1(self, args: Sequence[object], init: UploadedPicture | None) -> IcLightUnit:
         given = args[0] if args else {}
         if not isinstance(given, Mapping):
-            raise _Swallowed
+            raise _Swallowed("its argument is one object with named values")
         values = {**_V1_DEFAULTS, **{key: given[key] for key in _V1_DEFAULTS if key in given}}
         if not values["enabled"]:
             return OFF
@@ -194,7 +207,10 @@ class IcLightScript:
         subject = self._cut_out(_sent(values), values)
         is_fbc = model == IC_LIGHT_MODELS[1]
         if is_fbc and init is not None:
-            raise _Swallowed  # refused by an assertion, before the arguments are stored
+            # Refused by an assertion, before the arguments are stored.
+            raise _Swallowed(
+                "FBC composes onto uploaded_bg in txt2img; img2img takes FC, with the light map as init"
+            )
         unit = self._unit(values, model, subject, init)
         if subject is None or (is_fbc and not _has_background(unit)):
             # Parsed and stored, but the hook that relights fails: no light, no extra picture.
@@ -211,7 +227,7 @@ class IcLightScript:
         sent = _sent(values)
         subject = self._cut_out(sent if init is None else init, values)
         if subject is None or sent is None:
-            raise _Swallowed
+            raise _Swallowed(_NO_SUBJECT)
         unit = self._unit(values, str(values["model_type"]), subject, None if init is None else sent)
         unit = replace(unit, background_source=_SOURCES[0], reinforce=unit.reinforce and unit.detail)
         known = values["model_type"] in IC_LIGHT_MODELS
@@ -223,7 +239,9 @@ class IcLightScript:
         subject = self._cut_out(_sent(values), values)
         known = values["bg_source_fbc"] in _SOURCES
         if init is not None or subject is None or values["reinforce_fg"] or not known:
-            raise _Swallowed
+            raise _Swallowed(
+                "these 15 values run in txt2img alone, with a foreground and without reinforce_fg"
+            )
         unit = self._unit(values, model, subject, None)
         return replace(unit, relights=not unit.is_fbc or _has_background(unit))
 
@@ -232,7 +250,9 @@ class IcLightScript:
         if picture is None or not values["remove_bg"]:
             return picture
         if self.segment is None:
-            raise _Swallowed
+            raise _Swallowed(
+                "nothing cuts out here; send the product cut out, with alpha, and remove_bg false"
+            )
         rgb = picture.pixels[..., :3]
         return UploadedPicture(np.dstack([rgb, to_uint8(self.segment(from_uint8(rgb)))]), "RGBA")
 
@@ -259,9 +279,26 @@ class IcLightScript:
         )
 
 
+def _check_runs(unit: IcLightUnit, models: Sequence[str]) -> None:
+    """Fail where the arguments are in order and there would be no light all the same."""
+    if not unit.enabled:
+        return
+    if unit.subject is None:
+        raise _Swallowed(_NO_SUBJECT)
+    if unit.model_type not in IC_LIGHT_MODELS:
+        raise _Swallowed(f"model_type is one of {', '.join(IC_LIGHT_MODELS)}")
+    if not unit.relights:
+        raise _Swallowed("FBC needs a background: uploaded_bg, or a light as bg_source_fbc")
+    kind = "FBC" if unit.is_fbc else "FC"
+    if kind not in models:
+        raise _Swallowed(
+            f"the weights of {unit.model_type} are not here; there are those of {', '.join(models)}"
+        )
+
+
 def _model(name: object) -> str:
     if name not in IC_LIGHT_MODELS:
-        raise _Swallowed
+        raise _Swallowed(f"model_type is one of {', '.join(IC_LIGHT_MODELS)}")
     return str(name)
 
 
@@ -269,7 +306,7 @@ def _radius(value: object) -> int:
     try:
         return int(value)  # type: ignore[call-overload, no-any-return]  # anything may come; see below
     except (TypeError, ValueError, OverflowError):
-        raise _Swallowed from None
+        raise _Swallowed("detail_transfer_blur_radius is a number") from None
 
 
 def _optional(text: object) -> UploadedPicture | None:
@@ -278,14 +315,14 @@ def _optional(text: object) -> UploadedPicture | None:
     try:
         return read_picture(text)
     except (Refused, Crashed):
-        raise _Swallowed from None
+        raise _Swallowed("input_fg or uploaded_bg is no picture") from None
 
 
 def _sent(values: Mapping[str, Any]) -> UploadedPicture | None:
     """Return input_fg; grey and palette pictures fail."""
     picture = _optional(values["input_fg"])
     if picture is not None and picture.mode not in ("RGB", "RGBA"):
-        raise _Swallowed
+        raise _Swallowed("input_fg has to be RGB or RGBA")
     return picture
 
 

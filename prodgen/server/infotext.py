@@ -53,7 +53,7 @@ def infotext(done: FinishedCall, index: int) -> str:
         "CFG scale": fields["cfg_scale"],
         "Image CFG scale": fields.get("image_cfg_scale"),
         "Seed": call.seeds[index],
-        "Face restoration": "CodeFormer" if fields["restore_faces"] else None,
+        "Face restoration": _face_restorer(call),
         "Size": f"{fields['width']}x{fields['height']}",
         "Model hash": call.checkpoint.short_hash if done.has_hashes else None,
         "Model": call.checkpoint.name.replace(",", "").replace(":", ""),
@@ -70,6 +70,10 @@ def infotext(done: FinishedCall, index: int) -> str:
     line = ", ".join(f"{key}: {quote(value)}" for key, value in pairs.items() if value is not None)
     negative = f"\nNegative prompt: {call.negative_prompt}" if call.negative_prompt else ""
     return f"{call.prompt}{negative}\n{line}".strip()
+
+
+def _face_restorer(call: DrawingCall) -> str | None:
+    return call.finer.restore_faces or ("CodeFormer" if call.fields["restore_faces"] else None)
 
 
 def info_json(done: FinishedCall, *, infotexts: Sequence[str], first: int) -> str:
@@ -94,7 +98,7 @@ def info_json(done: FinishedCall, *, infotexts: Sequence[str], first: int) -> st
             "steps": fields["steps"],
             "batch_size": fields["batch_size"],
             "restore_faces": bool(fields["restore_faces"]),
-            "face_restoration_model": "CodeFormer" if fields["restore_faces"] else None,
+            "face_restoration_model": _face_restorer(call),
             "sd_model_name": call.checkpoint.name,
             "sd_model_hash": call.checkpoint.short_hash if done.has_hashes else None,
             "sd_vae_name": call.vae.name if call.vae else None,

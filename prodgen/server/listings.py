@@ -11,6 +11,13 @@ from typing import Any
 
 from prodgen.server.engine import ModelFile
 from prodgen.server.ic_light_script import IC_LIGHT_MODELS
+from prodgen.server.state import Machine
+
+CONTROL_NET = "controlnet"
+"""Name of the ControlNet extension among the scripts."""
+
+UNITS = 3
+"""Units that ControlNet offers unless it is set otherwise."""
 
 ROOT = "/prodgen-embedded"
 """The server's folder in answers. It is a name only: no path of this computer is shown."""
@@ -199,25 +206,38 @@ def _ic_light_args(dialect: str, *, for_img2img: bool) -> list[dict[str, Any]]:
     return [_arg("IC Light", False), mode, *sources, *pictures, *removal]
 
 
-def scripts(ic_light: str | None) -> dict[str, list[str]]:
+def embeddings(names: Sequence[str]) -> dict[str, Any]:
+    """Return the answer of /embeddings; what they hold is not known before they are loaded."""
+    unknown = {"step": None, "sd_checkpoint": None, "sd_checkpoint_name": None, "shape": 0, "vectors": 0}
+    return {"loaded": {name: dict(unknown) for name in names}, "skipped": {}}
+
+
+def face_restorers(names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the answer of /face-restorers."""
+    return [{"name": name, "cmd_dir": None} for name in names]
+
+
+def script_titles(machine: Machine) -> list[str]:
+    """Return the names of the scripts that requests may have arguments for."""
+    light = ["ic light"] if machine.ic_light.dialect else []
+    control = [CONTROL_NET] if machine.inventory.controlnets else []
+    return [*light, *control, "refiner", "sampler", "seed"]
+
+
+def scripts(machine: Machine) -> dict[str, list[str]]:
     """Return the answer of /scripts."""
-    titles = [*(["ic light"] if ic_light else []), "refiner", "sampler", "seed"]
+    titles = script_titles(machine)
     return {"txt2img": titles, "img2img": list(titles)}
 
 
-def script_info(
-    ic_light: str | None, models: tuple[ModelFile, ...], *, bridge: str | None = None
-) -> list[dict[str, Any]]:
-    """Return the answer of /script-info: each script twice, for txt2img and for img2img.
-
-    Args:
-        ic_light: The spelling of IC-Light's arguments, None without it.
-        models: The checkpoints.
-        bridge: Version of prodgen's bridge extension, None without it.
-    """
+def script_info(machine: Machine) -> list[dict[str, Any]]:
+    """Return the answer of /script-info: each script twice, for txt2img and for img2img."""
     result = []
+    ic_light, bridge = machine.ic_light.dialect, machine.bridge
     for for_img2img in (False, True):
-        known = _built_in(models)
+        known = _built_in(machine.inventory.checkpoints)
+        if machine.inventory.controlnets:
+            known = {CONTROL_NET: [_arg("", {}) for _ in range(UNITS)], **known}
         if ic_light:
             known = {"ic light": _ic_light_args(ic_light, for_img2img=for_img2img), **known}
         if bridge:

@@ -17,6 +17,7 @@ import numpy as np
 from prodgen.codecs import MAX_SIDE_PX
 from prodgen.server import inpainting
 from prodgen.server.engine import BatchOrder, HiresPass, ModelFile
+from prodgen.server.finer_settings import NOTHING_FINER, FinerSettings
 from prodgen.server.ic_light_script import OFF, IcLightUnit, detail_picture
 from prodgen.server.listings import LATENT_MODES, PLAIN_UPSCALERS
 from prodgen.server.queueing import JobState, Stopped
@@ -68,6 +69,7 @@ class DrawingCall:
     checkpoint: ModelFile
     vae: ModelFile | None
     unit: IcLightUnit = OFF
+    finer: FinerSettings = NOTHING_FINER
     inits: Sequence[UploadedPicture] = ()
     mask: inpainting.Mask | None = None
 
@@ -176,7 +178,7 @@ def run(machine: Machine, call: DrawingCall) -> CallResults:
     for iteration in range(rounds):
         if state.interrupted:
             break
-        if iteration and call.unit.relights:
+        if iteration and call.unit.relights and not machine.is_strict:
             _fail_second_iteration(call)
         _run_batch(machine, call, range(iteration * batch, (iteration + 1) * batch), results)
         for _ in range(passes):
@@ -228,7 +230,7 @@ def _run_batch(machine: Machine, call: DrawingCall, indices: range, results: Cal
 
 def _order(machine: Machine, call: DrawingCall, indices: range) -> BatchOrder:
     """Return what the engine is asked for one batch."""
-    fields = call.fields
+    fields, finer = call.fields, call.finer
     ground = str(machine.options["img2img_background_color"])
     starts = tuple(
         inpainting.plan(call.inits[place % len(call.inits)], call.mask, fields, call.size, ground)
@@ -255,6 +257,15 @@ def _order(machine: Machine, call: DrawingCall, indices: range) -> BatchOrder:
         denoising_strength=float(fields["denoising_strength"]) if starts else 1.0,
         inpainting_fill=(fields["inpainting_fill"] or 0) if starts else 0,
         relight=call.unit if call.unit.relights else None,
+        controls=tuple(unit.order for unit in finer.controls),
+        restore_faces=finer.restore_faces,
+        tiling=finer.tiling,
+        eta=finer.eta,
+        eta_noise_seed_delta=finer.eta_noise_seed_delta,
+        initial_noise_multiplier=finer.initial_noise_multiplier,
+        seed_resize=finer.seed_resize,
+        refiner=finer.refiner,
+        refiner_switch_at=finer.refiner_switch_at,
     )
 
 

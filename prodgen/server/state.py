@@ -25,6 +25,9 @@ KEPT_FILES = 64
 KEPT_BYTES = 256 * 1024 * 1024
 """Bytes of saved pictures that are kept, together. Guard: 64 pictures of 1024 x 1024 in noise."""
 
+BRIDGE_OF_ENGINES = "1.1.0"
+"""Version of prodgen's bridge from which on a client knows that a change of checkpoint loses no light."""
+
 KEPT_RECORDS = 100_000
 """Entries of the render log, so that a server that runs for weeks does not grow."""
 
@@ -102,10 +105,14 @@ class Machine:
         """
         inventory = _listed(engine, behaviour)
         if not inventory.checkpoints:
-            raise SettingError("the engine has no checkpoint; a server needs at least one")
+            raise SettingError(
+                next(iter(inventory.notes), "the engine has no checkpoint; it needs at least one")
+            )
         store = OptionsStore(inventory.checkpoints, leaky=behaviour.leaky_overrides)
         script = IcLightScript(behaviour.ic_light, behaviour.segment)
-        return cls(engine, inventory, behaviour, store, script, store.checkpoint)
+        machine = cls(engine, inventory, behaviour, store, script, store.checkpoint)
+        machine._fit_ic_light()
+        return machine
 
     @property
     def version(self) -> str:
@@ -113,14 +120,32 @@ class Machine:
         return self.behaviour.version or self.inventory.version
 
     @property
+    def bridge(self) -> str | None:
+        """Version of prodgen's bridge; an engine that relights does what the bridge is there for."""
+        if self.behaviour.bridge is None and self.is_strict and self.ic_light.dialect is not None:
+            return BRIDGE_OF_ENGINES
+        return self.behaviour.bridge
+
+    @property
     def bridge_checks(self) -> bool:
         """Whether prodgen's bridge is there in a version that has IC-Light patch the model that draws."""
-        return self.behaviour.bridge not in (None, "1.0.0")
+        return self.bridge not in (None, "1.0.0")
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether what cannot be done is refused, where A1111 draws without it."""
+        return not self.inventory.imitates_flaws
 
     def refresh(self) -> None:
         """Ask the engine again what it has."""
         self.inventory = _listed(self.engine, self.behaviour)
         self.options.checkpoints = self.inventory.checkpoints
+        self._fit_ic_light()
+
+    def _fit_ic_light(self) -> None:
+        """List IC-Light only where something can relight."""
+        self.ic_light.dialect = self.behaviour.ic_light if self.inventory.ic_light else None
+        self.ic_light.models = self.inventory.ic_light if self.is_strict else None
 
     def note(self, record: RenderRecord) -> None:
         """Write into the render log."""

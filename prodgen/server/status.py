@@ -121,9 +121,7 @@ _GRADIO_QUEUE = {
 
 _CONSTANT: dict[str, object] = {
     "/sdapi/v1/latent-upscale-modes": [{"name": name} for name in listings.LATENT_MODES],
-    "/sdapi/v1/embeddings": {"loaded": {}, "skipped": {}},
     "/sdapi/v1/hypernetworks": [],
-    "/sdapi/v1/face-restorers": [{"name": name, "cmd_dir": None} for name in ("CodeFormer", "GFPGAN")],
     "/sdapi/v1/realesrgan-models": [],
     "/sdapi/v1/prompt-styles": [],
     "/sdapi/v1/extensions": [],  # only those with a git remote are listed, and nothing here was cloned
@@ -153,10 +151,10 @@ LISTS: dict[str, Callable[[Machine], object]] = {
     "/sdapi/v1/sd-models": lambda machine: listings.checkpoints(machine.inventory.checkpoints),
     "/sdapi/v1/sd-vae": lambda machine: listings.vaes(machine.inventory.vaes),
     "/sdapi/v1/loras": lambda machine: listings.loras(machine.inventory.loras),
-    "/sdapi/v1/scripts": lambda machine: listings.scripts(machine.ic_light.dialect),
-    "/sdapi/v1/script-info": lambda machine: listings.script_info(
-        machine.ic_light.dialect, machine.inventory.checkpoints, bridge=machine.behaviour.bridge
-    ),
+    "/sdapi/v1/embeddings": lambda machine: listings.embeddings(machine.inventory.embeddings),
+    "/sdapi/v1/face-restorers": lambda machine: listings.face_restorers(machine.inventory.face_restorers),
+    "/sdapi/v1/scripts": listings.scripts,
+    "/sdapi/v1/script-info": listings.script_info,
     "/sdapi/v1/memory": _memory,
     "/sdapi/v1/cmd-flags": lambda machine: command_line_flags(),
     "/internal/pending-tasks": _pending,
@@ -188,10 +186,12 @@ def saved_file(machine: Machine, path: str) -> HttpAnswer:
 
 def front_page(machine: Machine) -> HttpAnswer:
     """Return the page at /: there is no user interface, and it says so."""
+    title = "prodgen's engine" if machine.is_strict else "prodgen's embedded backend"
+    notes = "".join(f"<p>{html.escape(note)}</p>" for note in machine.inventory.notes)
     text = (
-        "<!DOCTYPE html><html><head><title>prodgen</title></head><body><h1>prodgen's embedded backend</h1>"
+        f"<!DOCTYPE html><html><head><title>prodgen</title></head><body><h1>{title}</h1>"
         f"<p>{html.escape(machine.version)}. It answers the API of AUTOMATIC1111 under /sdapi/v1 and draws"
-        f" {html.escape(machine.inventory.description)}. There is no user interface here.</p>"
+        f" {html.escape(machine.inventory.description)}. There is no user interface here.</p>{notes}"
         "<p><a href=docs>What it takes and answers</a></p></body></html>"
     )
     return html_page(text)

@@ -60,12 +60,11 @@ def test_an_address_says_which_engine_it_means_and_where_that_has_it_drawn(text,
     assert address.is_embedded == (engine == "ibl")
 
 
-def test_a_folder_of_weights_stands_in_the_address_or_in_the_environment(monkeypatch):
-    monkeypatch.setenv("PRODGEN_MODELS", "/elsewhere")
+def test_a_folder_of_weights_stands_in_the_address_and_a_limit_in_the_environment(monkeypatch):
     monkeypatch.setenv("PRODGEN_VRAM", "6G")
 
     assert engine_settings(parse_address("engine:///srv/my%20models")).models == Path("/srv/my models")
-    settings = engine_settings(parse_address("engine://"))
+    settings = engine_settings(parse_address("engine://"), models="/elsewhere")
     assert (settings.models, settings.vram_bytes) == (Path("/elsewhere"), 6 << 30)
 
 

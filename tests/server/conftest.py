@@ -80,6 +80,12 @@ def call() -> Iterator[Callable[..., Caller]]:
 
 
 @pytest.fixture
+def calling() -> Callable[[ApiServer], Caller]:
+    """Makes a client of any server."""
+    return Caller
+
+
+@pytest.fixture
 def noise_server() -> Callable[..., ApiServer]:
     """Makes a server that draws noise."""
     return drawing_noise

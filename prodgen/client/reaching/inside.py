@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from prodgen.server.engine import EngineSettings
     from prodgen.server.transport import ApiTransport
 
-MODELS_VARIABLE = "PRODGEN_MODELS"
 VRAM_VARIABLE = "PRODGEN_VRAM"
 
 
@@ -53,7 +52,7 @@ def engine_settings(
 
     Args:
         address: One that `is_inside`.
-        models: Folder of the weights, where the address names none; unset: PRODGEN_MODELS.
+        models: Folder of the weights, where the address names none; unset: the usual one.
         vram: Most memory of the accelerator, such as "6G"; unset: PRODGEN_VRAM.
         auth: User and password, or a bearer token, for the program that draws; unset: PRODGEN_AUTH. What the
             address holds comes first.
@@ -81,7 +80,7 @@ def engine_settings(
         )
     if address.engine != "diffusers":
         return EngineSettings()
-    folder = address.models or models or os.environ.get(MODELS_VARIABLE)
+    folder = address.models or models
     limit = vram or os.environ.get(VRAM_VARIABLE)
     return EngineSettings(
         models=Path(folder).expanduser() if folder else None,

@@ -1,0 +1,195 @@
+"""The ControlNet extension on the wire: its lists, its units, and what infotexts say of them.
+
+Only an engine that has models for it gets this. A unit that the extension would pass over in silence is
+refused here, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prodgen.schema import model_names
+from prodgen.server.engine import ControlOrder, EngineInventory
+from prodgen.server.fields import Kind, Spec, as_bool, read_fields, spec_like
+from prodgen.server.listings import UNITS
+from prodgen.server.wire import Invalid, Pixels, Refused, UploadedPicture, read_picture
+
+VERSION = 3
+"""What the extension's last releases answer to /controlnet/version."""
+
+RESIZE_MODES = ("Just Resize", "Crop and Resize", "Resize and Fill")
+CONTROL_MODES = ("Balanced", "My prompt is more important", "ControlNet is more important")
+_OLD_RESIZE_MODES = {"Scale to Fit (Inner Fit)": 1, "Inner Fit (Scale to Fit)": 1}
+_OLD_RESIZE_MODES |= {"Envelope (Outer Fit)": 2, "Outer Fit (Shrink to Fit)": 2}
+
+_ANYTHING = Spec(Kind(lambda value: value, {}))
+_UNIT: Mapping[str, Spec] = {
+    "enabled": Spec(Kind(as_bool, {}), True, nullable=False),
+    "module": spec_like("none"),
+    "model": _ANYTHING,
+    "image": _ANYTHING,
+    "input_image": _ANYTHING,
+    "weight": spec_like(1.0),
+    "guidance_start": spec_like(0.0),
+    "guidance_end": spec_like(1.0),
+    "control_mode": _ANYTHING,
+    "resize_mode": _ANYTHING,
+    "pixel_perfect": spec_like(False),
+    "processor_res": _ANYTHING,
+    "threshold_a": _ANYTHING,
+    "threshold_b": _ANYTHING,
+    "mask": _ANYTHING,
+    "mask_image": _ANYTHING,
+    "effective_region_mask": _ANYTHING,
+    "inpaint_crop_input_image": _ANYTHING,
+    "hr_option": _ANYTHING,
+}
+
+
+@dataclass(frozen=True)
+class ControlUnit:
+    """One unit as it will run, and as infotexts name it."""
+
+    order: ControlOrder
+    is_pixel_perfect: bool
+
+    @property
+    def told(self) -> str:
+        """The unit as an infotext has it."""
+        order = self.order
+        numbers = {"Threshold A": order.threshold_a, "Threshold B": order.threshold_b}
+        pairs: dict[str, object] = {
+            "Module": order.module,
+            "Model": order.model,
+            "Weight": order.weight,
+            "Resize Mode": RESIZE_MODES[order.resize_mode],
+            "Processor Res": order.processor_res,
+            **{name: number for name, number in numbers.items() if number is not None},
+            "Guidance Start": order.guidance_start,
+            "Guidance End": order.guidance_end,
+            "Pixel Perfect": self.is_pixel_perfect,
+            "Control Mode": CONTROL_MODES[order.control_mode],
+        }
+        return ", ".join(f"{name}: {value}" for name, value in pairs.items())
+
+
+LISTS: Mapping[str, Callable[[EngineInventory], dict[str, Any]]] = {
+    "/controlnet/version": lambda inventory: {"version": VERSION},
+    "/controlnet/model_list": lambda inventory: {"model_list": list(inventory.controlnets)},
+    "/controlnet/module_list": lambda inventory: {"module_list": list(_modules(inventory))},
+    "/controlnet/settings": lambda inventory: {"control_net_unit_count": UNITS},
+}
+"""GET routes of the extension."""
+
+
+def read_units(
+    arguments: object, inits: Sequence[UploadedPicture], inventory: EngineInventory, size: tuple[int, int]
+) -> tuple[ControlUnit, ...]:
+    """Return the units of a call that are enabled.
+
+    Args:
+        arguments: The script's "args", or None if the request does not name the script.
+        inits: The init images of an img2img call; the first stands in for a unit's own picture.
+        inventory: What the engine has.
+        size: Width and height to be drawn, for "pixel perfect".
+
+    Raises:
+        Refused: For a unit that would not run, with the reason.
+    """
+    given = arguments if isinstance(arguments, list) else [] if arguments is None else [arguments]
+    units = []
+    for number, unit in enumerate(given):
+        if not isinstance(unit, Mapping):
+            raise _refusal(number, "it is no object with the fields of a unit")
+        try:
+            values = read_fields(_UNIT, unit)
+        except Invalid as error:
+            fault = error.faults[0]
+            raise _refusal(number, f"{fault['loc'][-1]}: {fault['msg']}") from None
+        if values["enabled"]:
+            units.append(_unit(number, values, inits, inventory, size))
+    return tuple(units)
+
+
+def _unit(
+    number: int,
+    values: Mapping[str, Any],
+    inits: Sequence[UploadedPicture],
+    inventory: EngineInventory,
+    size: tuple[int, int],
+) -> ControlUnit:
+    for name in ("mask", "mask_image", "effective_region_mask", "inpaint_crop_input_image"):
+        if values[name]:
+            raise _refusal(number, f"{name} is not done here; leave it out")
+    if values["hr_option"] not in (None, "Both", "HiResFixOption.BOTH"):
+        raise _refusal(number, "a unit acts in both passes here; leave hr_option out")
+    module = "none" if str(values["module"]).lower() == "none" else str(values["module"])
+    if module not in _modules(inventory):
+        known = ", ".join(_modules(inventory))
+        raise _refusal(
+            number, f"there is no module {module!r}; there are {known}. 'none' takes a map as it is"
+        )
+    start, end = values["guidance_start"], values["guidance_end"]
+    if not 0 <= start <= end <= 1:
+        raise _refusal(number, f"guidance goes from 0 to 1, not from {start:g} to {end:g}")
+    resolution = min(size) if values["pixel_perfect"] else _positive(values["processor_res"]) or 512
+    order = ControlOrder(
+        module=module,
+        model=_model(number, values["model"], inventory),
+        picture=_picture(number, values, inits),
+        weight=values["weight"],
+        guidance_start=start,
+        guidance_end=end,
+        control_mode=_mode(number, "control_mode", values["control_mode"], CONTROL_MODES, 0),
+        resize_mode=_mode(number, "resize_mode", values["resize_mode"], RESIZE_MODES, 1),
+        processor_res=int(resolution),
+        threshold_a=_positive(values["threshold_a"]),
+        threshold_b=_positive(values["threshold_b"]),
+    )
+    return ControlUnit(order, bool(values["pixel_perfect"]))
+
+
+def _model(number: int, name: object, inventory: EngineInventory) -> str:
+    for known in inventory.controlnets:
+        if name == known or (isinstance(name, str) and model_names.same_file(name, known)):
+            return known
+    raise _refusal(number, f"there is no model {name!r}; there are {', '.join(inventory.controlnets)}")
+
+
+def _picture(number: int, values: Mapping[str, Any], inits: Sequence[UploadedPicture]) -> Pixels:
+    given = values["image"] or values["input_image"]
+    if isinstance(given, Mapping):
+        if given.get("mask"):
+            raise _refusal(number, "a mask is not done here; leave it out")
+        given = given.get("image")
+    if given:
+        return read_picture(given).over(0, 0, 0)
+    if not inits:
+        raise _refusal(number, "it has no picture")
+    return inits[0].over(0, 0, 0)
+
+
+def _mode(number: int, name: str, value: object, names: Sequence[str], default: int) -> int:
+    if value is None:
+        return default
+    if isinstance(value, int) and 0 <= value < len(names):
+        return int(value)
+    found = {word: index for index, word in enumerate(names)} | _OLD_RESIZE_MODES
+    if isinstance(value, str) and value in found:
+        return found[value]
+    raise _refusal(number, f"{name} is one of {', '.join(map(repr, names))}, not {value!r}")
+
+
+def _positive(value: object) -> float | None:
+    """Return a number above 0; the extension writes -1 for "as usual"."""
+    return float(value) if isinstance(value, int | float) and value > 0 else None
+
+
+def _modules(inventory: EngineInventory) -> tuple[str, ...]:
+    return ("none", *(name for name in inventory.control_modules if name != "none"))
+
+
+def _refusal(number: int, reason: str) -> Refused:
+    return Refused(422, f"ControlNet unit {number}: {reason}")
