@@ -156,6 +156,9 @@ def _faults(node_errors: Mapping[str, Any], graph: Mapping[str, Any]) -> Iterabl
         for error in errors if isinstance(errors, list) else ():
             extra = _object(_object(error).get("extra_info"))
             said = _line(f"{_object(error).get('message', '')}: {_object(error).get('details', '')}")
+            missing = str(extra.get("exception_message", "")).strip("'")
+            if extra.get("exception_type") == "KeyError" and missing not in {*graph, "inputs"}:
+                said = f"a link behind it leads to node {missing!r}, which the graph does not have"
             yield NodeFault(
                 node_id,
                 class_type,
