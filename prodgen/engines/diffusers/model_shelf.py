@@ -1,0 +1,176 @@
+"""Models that are loaded, and when one makes room for another. Knows files, no pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from diffusers import AutoencoderKL, ControlNetModel
+
+from prodgen.engines.diffusers import checkpoints, controlnets, embeddings, upscaler_networks, vaes, variants
+from prodgen.engines.diffusers.cuda_graphs import UnetCaller
+from prodgen.engines.diffusers.device import Device
+from prodgen.engines.diffusers.model_folder import ModelFolder
+from prodgen.engines.diffusers.prompt_encoding import PromptEncoder
+from prodgen.server.engine import BatchOrder, IcLightModel, ModelFile
+from prodgen.server.wire import Refused
+
+T = TypeVar("T")
+
+KEPT_EXTRAS = 4
+"""VAEs, ControlNets, upscalers and embeddings that stay loaded together; a call uses two or three."""
+
+
+class ModelShelf:
+    """Holds one checkpoint on the device, and the few smaller models that were used last.
+
+    Args:
+        folder: The files.
+        device: Where models go.
+        memory_bytes: What the process may take of a GPU; 0 on a CPU.
+        with_graphs: Whether calls of the network are recorded as CUDA graphs.
+    """
+
+    def __init__(self, folder: ModelFolder, device: Device, *, memory_bytes: int, with_graphs: bool) -> None:
+        self.folder = folder
+        self.device = torch.device(device.kind)
+        self.dtype = torch.float16 if device.is_gpu else torch.float32
+        self._memory_bytes, self._with_graphs = memory_bytes, with_graphs
+        self._model: checkpoints.LoadedModel | None = None
+        self._caller: UnetCaller | None = None
+        self._extras: dict[tuple[str, Path], object] = {}
+
+    def model_for(self, order: BatchOrder) -> checkpoints.LoadedModel:
+        """Return the order's checkpoint, on the device, with its LoRAs and IC-Light's weights in place.
+
+        Raises:
+            Refused: If IC-Light's weights are not there.
+            ModelFileError: If a file is damaged, or belongs to another family.
+        """
+        path = self.folder.path_of(order.checkpoint)
+        if self._model is None or self._model.path != path:
+            self.unload()
+            self.put_in(checkpoints.load(path, dtype=self.dtype, device=self.device))
+        model = self._model
+        assert model is not None  # noqa: S101 - put in above
+        if model.device != self.device:
+            model.to(self.device)
+        loras = [(self.folder.path_of(lora), strength) for lora, strength in order.loras]
+        variants.apply(model, relight=self._offsets(order), loras=loras)
+        return model
+
+    def put_in(self, model: checkpoints.LoadedModel) -> None:
+        """Take a model that is loaded already in place of the one that is held."""
+        self.unload()
+        self._model = model
+        self._caller = UnetCaller(
+            model.unet, memory_bytes=self._memory_bytes, with_graphs=self._with_graphs and self._is_gpu
+        )
+
+    @property
+    def caller(self) -> UnetCaller:
+        """What calls the network of the checkpoint that is held."""
+        assert self._caller is not None  # noqa: S101 - `model_for` comes first
+        return self._caller
+
+    def vae_for(self, order: BatchOrder, model: checkpoints.LoadedModel) -> AutoencoderKL:
+        """Return the VAE that the order names, or the checkpoint's own.
+
+        Raises:
+            ModelFileError: If the file is damaged, or no VAE of this family.
+        """
+        if order.vae is None:
+            return model.vae
+        dtype = torch.float32 if model.family.vae_overflows_in_half else self.dtype
+        path = self.folder.path_of(order.vae)
+        return self._extra(
+            "vae", path, lambda: vaes.load(path, model.family, dtype=dtype, device=self.device)
+        )
+
+    def encoder_for(self, model: checkpoints.LoadedModel, prompts: tuple[str, ...]) -> PromptEncoder:
+        """Return what encodes prompts, with those embeddings whose names occur in them."""
+        text = "\n".join(prompts).lower()
+        named = [file for file in self.folder.embeddings if file.name.lower() in text]
+        loaded = [self._embedding(file, model) for file in named if file.family in ("", model.family.name)]
+        return PromptEncoder(model.text_encoders, model.tokenizers[0], model.family, embeddings=loaded)
+
+    def controlnet(self, name: str, model: checkpoints.LoadedModel) -> ControlNetModel:
+        """Return a ControlNet by its name.
+
+        Raises:
+            Refused: If there is none of that name.
+            ModelFileError: If it is damaged, or another family's.
+        """
+        path = self._named(self.folder.controlnets, name, "ControlNet")
+        return self._extra("controlnet", path, lambda: controlnets.load(path, model))
+
+    def upscaler(self, name: str) -> upscaler_networks.UpscalerNetwork:
+        """Return an upscaling network by its name.
+
+        Raises:
+            Refused: If there is none of that name.
+            ModelFileError: If it is damaged.
+        """
+        path = self._named(self.folder.upscalers, name, "upscaler")
+        return self._extra(
+            "upscaler",
+            path,
+            lambda: upscaler_networks.load_upscaler(path, device=self.device, dtype=self.dtype),
+        )
+
+    def make_room(self) -> None:
+        """Give back all memory of the GPU but for the checkpoint's weights."""
+        if self._caller is not None:
+            self._caller.forget()
+        self._extras.clear()
+        if self._is_gpu:
+            torch.cuda.empty_cache()
+
+    def unload(self) -> None:
+        """Give back the device's memory."""
+        self._model = self._caller = None
+        self.make_room()
+
+    def rest(self) -> None:
+        """Move what is loaded into main memory, from where it comes back sooner than from a file."""
+        self.make_room()
+        if self._model is not None and self._is_gpu:
+            self._model.to(torch.device("cpu"))
+            torch.cuda.empty_cache()
+
+    @property
+    def _is_gpu(self) -> bool:
+        return self.device.type == "cuda"
+
+    def _offsets(self, order: BatchOrder) -> Path | None:
+        """Return the file of IC-Light's weights that the order needs."""
+        if order.relight is None:
+            return None
+        kind: IcLightModel = "FBC" if order.relight.is_fbc else "FC"
+        path = self.folder.ic_light.get(kind)
+        if path is None:
+            key = f"iclight-{kind.lower()}"
+            raise Refused(422, f"IC-Light's {kind} weights are not there: prodgen weights get {key}")
+        return path
+
+    def _embedding(self, file: ModelFile, model: checkpoints.LoadedModel) -> embeddings.Embedding:
+        path = self.folder.path_of(file)
+        return self._extra("embedding", path, lambda: embeddings.load(path, model))
+
+    def _named(self, files: tuple[ModelFile, ...], name: str, kind: str) -> Path:
+        for file in files:
+            if file.is_named(name):
+                return self.folder.path_of(file)
+        listed = ", ".join(file.name for file in files) or "none"
+        raise Refused(422, f"there is no {kind} {name!r} here; there is {listed}")
+
+    def _extra(self, kind: str, path: Path, load: Callable[[], T]) -> T:
+        """Return a smaller model, loaded once while it is among those used last."""
+        key = (kind, path)
+        found = self._extras.pop(key, None)
+        self._extras[key] = load() if found is None else found
+        while len(self._extras) > KEPT_EXTRAS:
+            del self._extras[next(iter(self._extras))]
+        return self._extras[key]  # type: ignore[return-value]  # the kind tells the type

@@ -1,0 +1,32 @@
+"""What this engine refuses, before anything is loaded: nothing asked for is left out in silence."""
+
+from __future__ import annotations
+
+from prodgen.engines.diffusers.samplers import SAMPLERS
+from prodgen.engines.diffusers.sigmas import SCHEDULES
+from prodgen.server.engine import BatchOrder
+from prodgen.server.wire import Refused
+
+
+def check_order(order: BatchOrder) -> None:
+    """Refuse what this engine cannot draw.
+
+    Raises:
+        Refused: With 422, or 404 for a name that is not there, and the remedy.
+    """
+    for sampler in (order.sampler, order.hires.sampler if order.hires else None):
+        if sampler is not None and sampler not in SAMPLERS:
+            raise Refused(404, f"Sampler not found: {sampler!r}; this engine has {', '.join(SAMPLERS)}")
+    for schedule in (order.schedule, order.hires.schedule if order.hires else None):
+        if schedule not in (None, "Automatic", *SCHEDULES):
+            known = ", ".join(("Automatic", *SCHEDULES))
+            raise Refused(404, f"Schedule not found: {schedule!r}; this engine has {known}")
+    if order.restore_faces is not None:
+        raise Refused(422, "this engine restores no faces: draw without it, or through an A1111 server")
+    if order.controls:
+        raise Refused(422, "this engine has no ControlNet yet: draw without it, or through an A1111 server")
+    if order.tiling:
+        raise Refused(422, "this engine draws no pictures whose edges meet: draw without tiling")
+    if order.refiner is not None:
+        text = "this engine has no refiner: draw the picture again by img2img with the other checkpoint"
+        raise Refused(422, text)

@@ -1,0 +1,130 @@
+"""Draws orders with the models at hand, and answers a GPU whose memory is too small."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from prodgen.engines.diffusers import upscaler_networks
+from prodgen.engines.diffusers.batch_drawing import BatchDrawing, part_of
+from prodgen.engines.diffusers.device import Device
+from prodgen.engines.diffusers.model_folder import ModelFolder
+from prodgen.engines.diffusers.model_shelf import ModelShelf
+from prodgen.engines.diffusers.samplers import SAMPLERS
+from prodgen.errors import WrongValueError
+from prodgen.server.engine import BatchOrder, DrawnPicture, ReportProgress
+from prodgen.server.wire import Crashed, Pixels
+
+
+class Painter:
+    """Draws with the models of a shelf.
+
+    Args:
+        shelf: The models.
+        device: What they draw on.
+    """
+
+    def __init__(self, shelf: ModelShelf, device: Device) -> None:
+        self.shelf = shelf
+        self._device = device
+
+    def paint(self, order: BatchOrder, report: ReportProgress) -> list[DrawnPicture]:
+        """Draw a batch.
+
+        Memory that runs out is answered step by step: other models leave the GPU, the pictures are drawn in
+        smaller batches; the VAE works in tiles by itself.
+
+        Raises:
+            Refused: For what the engine or the model cannot do.
+            Crashed: If the memory does not suffice for one picture, as A1111 says it.
+            Stopped: If it was interrupted before anything was drawn.
+        """
+        with torch.no_grad():
+            return self._painted(order, report)
+
+    def upscale(self, pixels: Pixels, width: int, height: int, name: str) -> Pixels:
+        """Return a picture, (H, W, 3 or 4), enlarged by a network; alpha by a filter.
+
+        Raises:
+            Refused: If there is none of that name.
+        """
+        return upscaler_networks.enlarged_to(pixels, width, height, self.shelf.upscaler(name))
+
+    def _painted(self, order: BatchOrder, report: ReportProgress) -> list[DrawnPicture]:
+        try:
+            return self._drawn(order, report)
+        except torch.OutOfMemoryError:
+            pass  # goes on below: within this block the exception would hold on to what it left unfinished
+        self.shelf.make_room()
+        if len(order.seeds) > 1:
+            return self._painted_by_halves(order, report)
+        try:
+            return self._drawn(order, report)
+        except torch.OutOfMemoryError as error:
+            text = f"{error} {_remedy(order)}"
+        self.shelf.make_room()
+        raise Crashed("OutOfMemoryError", text)
+
+    def _painted_by_halves(self, order: BatchOrder, report: ReportProgress) -> list[DrawnPicture]:
+        """Draw a batch as two; a picture is the same in a batch of any size."""
+        count, half = len(order.seeds), (len(order.seeds) + 1) // 2
+
+        def report_second(share: float, preview: Pixels | None = None) -> None:
+            report((half + share * (count - half)) / count, preview)
+
+        def report_first(share: float, preview: Pixels | None = None) -> None:
+            report(share * half / count, preview)
+
+        first = self._painted(part_of(order, slice(0, half)), report_first)
+        return [*first, *self._painted(part_of(order, slice(half, count)), report_second)]
+
+    def _drawn(self, order: BatchOrder, report: ReportProgress) -> list[DrawnPicture]:
+        report(0.0)
+        model = self.shelf.model_for(order)
+        pictures, is_partial = BatchDrawing(self.shelf, model, order, report).pictures()
+        story = self._story(order)
+        return [DrawnPicture(pixels, story, is_partial=is_partial) for pixels in pictures]
+
+    def _story(self, order: BatchOrder) -> Mapping[str, object]:
+        """Return what a picture depends on beside its settings, down to the last bit."""
+        numbers = str(self.shelf.dtype).removeprefix("torch.")
+        batch = len(order.seeds)
+        drawn_on = f"{self._device.title}, torch {torch.__version__}, {numbers}, batch of {batch}"
+        story: dict[str, object] = {"RNG": "NV", "Drawn on": drawn_on}
+        if SAMPLERS[order.sampler].has_brownian_noise:
+            story["Sampler noise"] = "not A1111's"
+        return story
+
+
+def _remedy(order: BatchOrder) -> str:
+    """Return what to do where one picture is too large for the GPU."""
+    width, height = order.final_size
+    return (
+        f"The picture of {width} x {height} does not fit this GPU even by itself: ask for a smaller"
+        f" one, close"
+        " what else uses the GPU, or allow more by --vram."
+    )
+
+
+def ready_painter(
+    folder: ModelFolder, device: Device, *, vram_bytes: int | None, with_graphs: bool
+) -> Painter:
+    """Return a painter for a device, and hold the process to the memory it may take.
+
+    Args:
+        folder: The models.
+        device: What draws.
+        vram_bytes: Most memory of the GPU to be taken, what PyTorch keeps in reserve included; None is all.
+        with_graphs: Whether calls of the network are recorded as CUDA graphs.
+
+    Raises:
+        SettingError: If that is more than the GPU has.
+    """
+    memory = device.memory_bytes or 0
+    if vram_bytes is not None and device.is_gpu:
+        if vram_bytes > memory:
+            raise WrongValueError("vram", vram_bytes, f"must be at most the {memory} bytes of {device.title}")
+        torch.cuda.set_per_process_memory_fraction(vram_bytes / memory)
+        memory = vram_bytes
+    return Painter(ModelShelf(folder, device, memory_bytes=memory, with_graphs=with_graphs), device)

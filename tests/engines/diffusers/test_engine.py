@@ -1,0 +1,371 @@
+"""The whole path of a picture, from the client over the wire to tiny networks with random weights, and
+back."""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from prodgen.client import Client
+from prodgen.engines.diffusers.diffusers_engine import DiffusersEngine
+from prodgen.errors import ProdgenError, SettingError
+from prodgen.schema import ICLight, Img2Img, Lora, Progress, Txt2Img
+from prodgen.server.engine import BatchOrder, EngineSettings
+from prodgen.server.inpainting import RepaintPlan
+from prodgen.server.wire import Crashed, Refused
+
+SD15, XL = "tiny-sd15", "tiny-sdxl"
+
+
+@pytest.fixture(scope="module")
+def client(models_folder: Path):
+    with Client(f"engine://{models_folder}") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def engine(models_folder: Path):
+    made = DiffusersEngine(EngineSettings(models=models_folder))
+    made.folder.refresh()
+    yield made
+    made.close()
+
+
+def order(engine: DiffusersEngine, **fields) -> BatchOrder:
+    checkpoint = next(file for file in engine.folder.checkpoints if file.name == SD15)
+    defaults = {
+        "prompt": "a mug",
+        "negative_prompt": "",
+        "seeds": (1,),
+        "width": 64,
+        "height": 64,
+        "steps": 2,
+        "checkpoint": checkpoint,
+    }
+    return BatchOrder(**(defaults | fields))
+
+
+def silent(share: float, preview: object = None) -> None:
+    pass
+
+
+def asked(**fields) -> Txt2Img:
+    defaults = {"prompt": "a red mug", "seed": 5, "width": 64, "height": 64, "steps": 3, "checkpoint": SD15}
+    return Txt2Img(**(defaults | fields))
+
+
+def over(picture: np.ndarray, **fields) -> Img2Img:
+    """img2img over a picture."""
+    return Img2Img(**(asked().sent_fields | {"init_image": picture, "denoising_strength": 0.6} | fields))
+
+
+@pytest.fixture(scope="module")
+def plain(client) -> np.ndarray:
+    return client.txt2img(asked()).image
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    levels = np.random.default_rng(3).integers(0, 256, (64, 64, 3))
+    return levels.astype(np.float32) * np.float32(1 / 255)
+
+
+def differ(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool(np.abs(one - other).max() > 2 / 255)
+
+
+def test_a_seed_draws_a_picture_and_draws_it_again(client, plain):
+    again = client.txt2img(asked())
+
+    np.testing.assert_array_equal(again.image, plain)
+    assert plain.std() > 0.05
+    assert "RNG: NV" in again.infotexts[0]
+    assert "Drawn on: " in again.infotexts[0]
+    assert differ(client.txt2img(asked(seed=6)).image, plain)
+
+
+def test_pictures_of_a_batch_are_those_that_each_seed_draws_alone(client, plain):
+    batch = client.txt2img(asked(batch_size=3))
+
+    assert batch.seeds == (5, 6, 7)
+    np.testing.assert_allclose(batch.images[0], plain, atol=1.5 / 255)
+    np.testing.assert_allclose(batch.images[2], client.txt2img(asked(seed=7)).image, atol=1.5 / 255)
+
+
+@pytest.mark.parametrize("name", ["tiny-sd21", XL, "tiny-sdxl-turbo", "tiny-inpainting"])
+def test_other_families_draw_too(client, plain, name):
+    picture = client.txt2img(asked(checkpoint=name))
+
+    assert picture.applied.checkpoint is not None
+    assert name in picture.applied.checkpoint
+    assert differ(picture.image, plain)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompt": "a blue mug"},
+        {"prompt": "a (red:1.5) mug"},
+        {"negative_prompt": "blurry"},
+        {"cfg_scale": 2},
+        {"steps": 4},
+        {"sampler_name": "Euler a"},
+        {"scheduler": "Karras"},
+        {"clip_skip": 2},
+        {"vae": "tiny-vae"},
+        {"loras": (Lora(name="tiny-lora", weight=1.0),)},
+        {"prompt": "a red mug, tiny-words"},
+        {"subseed": 1, "subseed_strength": 0.5},
+    ],
+    ids=str,
+)
+def test_each_setting_changes_the_picture(client, plain, change):
+    assert differ(client.txt2img(asked(**change)).image, plain)
+
+
+def test_a_lora_is_gone_from_the_next_picture(client, plain):
+    client.txt2img(asked(loras=(Lora(name="tiny-lora", weight=1.0),)))
+
+    np.testing.assert_array_equal(client.txt2img(asked()).image, plain)
+
+
+@pytest.mark.parametrize("mode", ["fc", "fbc"])
+def test_a_relit_product_passes_the_clients_proofs(client, photo, disc, mode):
+    background = np.zeros((64, 64, 3), np.float32) if mode == "fbc" else None
+    unit = ICLight(mode=mode, foreground=photo, matte=disc, background=background)
+
+    relit = client.txt2img(asked(ic_light=unit))
+
+    assert relit.applied.ic_light is True
+    other = ICLight(mode=mode, foreground=1 - photo, matte=disc, background=background)
+    assert differ(relit.image, client.txt2img(asked(ic_light=other)).image)
+
+
+def test_a_plain_picture_after_a_relit_one_is_what_it_was(client, plain, photo, disc):
+    client.txt2img(asked(ic_light=ICLight(foreground=photo, matte=disc)))
+
+    np.testing.assert_array_equal(client.txt2img(asked()).image, plain)
+
+
+def test_ic_light_with_a_model_that_it_was_not_made_for_is_refused(client, photo, disc):
+    with pytest.raises(ProdgenError, match="tiny-fc"):
+        client.txt2img(asked(checkpoint=XL, ic_light=ICLight(foreground=photo, matte=disc)))
+
+
+@pytest.mark.parametrize("upscaler", [None, "Latent (nearest)", "Lanczos", "tiny-x4"])
+def test_a_hires_pass_gives_the_larger_size(client, upscaler):
+    larger = client.txt2img(
+        asked(
+            enable_hr=True, hr_scale=2, hr_upscaler=upscaler, denoising_strength=0.5, hr_second_pass_steps=2
+        )
+    )
+
+    assert larger.image.shape == (128, 128, 3)
+    assert larger.image.std() > 0.05
+
+
+def test_pixels_that_are_kept_come_back_to_the_bit(client, photo):
+    mask = np.zeros((64, 64), np.float32)
+    mask[:, 32:] = 1
+
+    painted = client.img2img(over(photo, inpaint_mask=mask, mask_blur=0, denoising_strength=1.0)).image
+
+    np.testing.assert_array_equal(painted[:, :32], photo[:, :32])
+    assert differ(painted[:, 32:], photo[:, 32:])
+
+
+def test_every_fill_of_a_mask_gives_another_picture(client, photo):
+    mask = np.zeros((64, 64), np.float32)
+    mask[16:48, 16:48] = 1
+    fills = ("fill", "original", "latent_noise", "latent_nothing")
+
+    pictures = [
+        client.img2img(over(photo, inpaint_mask=mask, mask_blur=0, inpainting_fill=fill)).image
+        for fill in fills
+    ]
+
+    for place, one in enumerate(pictures):
+        assert all(differ(one, other) for other in pictures[place + 1 :])
+
+
+def test_only_the_masked_part_is_painted_at_full_size_and_put_back(client, photo):
+    mask = np.zeros((64, 64), np.float32)
+    mask[20:40, 20:40] = 1
+
+    painted = client.img2img(over(photo, inpaint_mask=mask, mask_blur=0, inpaint_full_res=True)).image
+
+    np.testing.assert_array_equal(painted[:20], photo[:20])
+    assert differ(painted[20:40, 20:40], photo[20:40, 20:40])
+
+
+@pytest.mark.parametrize(("strength", "steps"), [(0.0, 1), (0.5, 6), (0.75, 8), (1.0, 10)])
+def test_img2img_makes_as_many_steps_as_a1111(engine, photo, strength, steps):
+    shares: list[float] = []
+    start = RepaintPlan((photo * 255).astype(np.uint8))
+
+    list(
+        engine.draw(
+            order(engine, steps=10, starts=(start,), denoising_strength=strength),
+            lambda share, preview=None: shares.append(share),
+        )
+    )
+
+    assert len(shares) == 1 + steps  # the first report comes before a model is loaded
+    assert shares[-1] == 1
+
+
+def test_progress_rises_to_the_end_and_shows_previews(client):
+    told: list[Progress] = []
+
+    client.txt2img(asked(width=128, height=128, steps=40), on_progress=told.append)
+
+    shares = [one.fraction for one in told]
+    assert shares == sorted(shares)
+    assert shares[-1] > 0.3
+
+
+def test_an_interrupted_picture_comes_back_as_far_as_it_was(client):
+    noticed = threading.Event()
+
+    def stop(progress: Progress) -> None:
+        if progress.fraction > 0 and not noticed.is_set():
+            noticed.set()
+            client.interrupt()
+
+    picture = client.txt2img(asked(width=192, height=192, steps=400), on_progress=stop)
+
+    assert noticed.is_set()
+    assert picture.image.shape == (192, 192, 3)
+    assert any("told to stop" in notice for notice in picture.notices)
+
+
+def test_a_network_enlarges_and_alpha_is_kept(client, photo):
+    larger = client.upscale(image=photo, upscaler_1="tiny-x4", upscaling_resize=2)
+
+    assert larger.image.shape == (128, 128, 3)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"sampler": "DPM adaptive"}, "Sampler not found.*Euler"),
+        ({"schedule": "Turbo"}, "Schedule not found.*Karras"),
+        ({"restore_faces": "GFPGAN"}, "restores no faces"),
+        ({"tiling": True}, "edges meet"),
+    ],
+)
+def test_what_it_cannot_draw_is_refused_with_the_remedy(engine, fields, said):
+    with pytest.raises(Refused) as caught:
+        list(engine.draw(order(engine, **fields), silent))
+
+    assert re.search(said, caught.value.detail)
+
+
+def test_requests_with_other_words_are_drawn_in_one_batch_as_by_themselves(engine):
+    words = ("a mug", "a very long prompt, " * 20)
+    both = list(engine.draw(order(engine, seeds=(1, 9), prompts=words, prompt=words[0]), silent))
+
+    for place, seed in enumerate((1, 9)):
+        alone = next(engine.draw(order(engine, seeds=(seed,), prompt=words[place]), silent))
+        np.testing.assert_allclose(both[place].pixels.astype(int), alone.pixels.astype(int), atol=2)
+
+
+def test_unloading_changes_no_picture(engine):
+    before = next(engine.draw(order(engine), silent)).pixels
+    engine.unload()
+
+    np.testing.assert_array_equal(next(engine.draw(order(engine), silent)).pixels, before)
+
+
+def test_memory_that_runs_out_is_answered_by_smaller_batches(engine, monkeypatch):
+    import torch
+
+    from prodgen.engines.diffusers import batch_drawing
+
+    whole = list(engine.draw(order(engine, seeds=(1, 2, 3)), silent))
+    real = batch_drawing.denoise
+    sizes: list[int] = []
+
+    def small_memory(guides, start, *args, **kwargs):
+        sizes.append(len(start))
+        if len(start) > 1:
+            raise torch.OutOfMemoryError
+        return real(guides, start, *args, **kwargs)
+
+    monkeypatch.setattr(batch_drawing, "denoise", small_memory)
+    shares: list[float] = []
+    parts = list(
+        engine.draw(order(engine, seeds=(1, 2, 3)), lambda share, preview=None: shares.append(share))
+    )
+
+    assert sizes == [3, 2, 1, 1, 1]
+    assert max(shares) == pytest.approx(1)
+    for one, other in zip(parts, whole, strict=True):
+        np.testing.assert_allclose(one.pixels.astype(int), other.pixels.astype(int), atol=2)
+
+
+def test_a_picture_that_fits_no_memory_is_said_in_words_that_clients_know(engine, monkeypatch):
+    import torch
+
+    from prodgen.engines.diffusers import batch_drawing
+
+    def no_memory(*args, **kwargs):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(batch_drawing, "denoise", no_memory)
+    with pytest.raises(Crashed) as caught:
+        list(engine.draw(order(engine), silent))
+
+    assert caught.value.kind == "OutOfMemoryError"
+    assert "64 x 64 does not fit this GPU" in caught.value.text
+
+
+def test_a_caller_that_is_stopped_leaves_the_drawing_to_end_at_its_next_step(engine, monkeypatch):
+    steps: list[float] = []
+    first = threading.Event()
+
+    def note(share: float, preview: object = None) -> None:
+        steps.append(share)
+        first.set()
+
+    def interrupted(work):
+        engine_run(lambda: threading.Thread(target=work).start())
+        first.wait(5)
+        raise KeyboardInterrupt
+
+    engine_run = engine._thread.run
+    monkeypatch.setattr(engine._thread, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(engine.draw(order(engine, steps=500), note))
+    for thread in threading.enumerate():
+        if thread.name.startswith("Thread-"):
+            thread.join(20)
+
+    assert len(steps) < 400
+
+
+def test_the_inventory_says_what_is_there_and_how_slow_it_is(engine):
+    inventory = engine.inventory()
+
+    assert {file.family for file in inventory.checkpoints} == {"sd15", "sd21", "sdxl", "sdxl-turbo"}
+    assert inventory.ic_light == ("FC", "FBC")
+    assert not inventory.imitates_flaws
+    assert any("on the CPU: about" in note for note in inventory.notes)
+
+
+def test_an_empty_folder_is_said_with_the_remedy(tmp_path):
+    inventory = DiffusersEngine(EngineSettings(models=tmp_path)).inventory()
+
+    assert inventory.checkpoints == ()
+    assert "prodgen weights get sd15-photo" in inventory.notes[0]
+
+
+def test_the_address_of_another_program_is_refused():
+    with pytest.raises(SettingError, match="draws on this machine"):
+        DiffusersEngine(EngineSettings(address="http://box:8188"))
