@@ -31,7 +31,7 @@ class Sampling:
 
     cfg_scale: float
     steps: int
-    """Of the whole schedule."""
+    """Steps of the whole schedule."""
 
     first_step: int = 0
     """Those before it are left out."""
