@@ -38,6 +38,9 @@ _V_MEAN = -1.0
 velocity: the test that A1111 and stable-diffusion.cpp put to checkpoints of SD 2. Source: A1111,
 `sd_models_config.is_using_v_parameterization_for_sd2`. Not tried here on a real checkpoint."""
 
+_SIZES = 6
+"""Numbers that SDXL's UNet is told beside the prompt: size, crop and target size, two each."""
+
 _PREDICTIONS: dict[str, Prediction] = {
     "epsilon": "epsilon",
     "v": "v_prediction",
@@ -106,6 +109,7 @@ def load(
     family = family_of(file.header)
     unet, channels, unet_network = _unet(file, family, dtype, device)
     encoders = [_text_encoder(file, plan, dtype, device) for plan in family.text_encoders]
+    _check_words(file.header, unet, [encoder for encoder, _ in encoders])
     pinned = device.type == "cuda"
     return LoadedModel(
         path=path,
@@ -145,6 +149,17 @@ def _unet(
     unet = on_meta(file.header, partial(UNet2DConditionModel, **config))
     network.fill(unet, dtype=dtype, device=device)
     return unet, channels, network
+
+
+def _check_words(header: WeightsHeader, unet: Any, encoders: list[Any]) -> None:
+    """Refuse a file whose text encoders give other vectors than its UNet takes."""
+    widths = sum(encoder.config.hidden_size for encoder in encoders)
+    summary = unet.config.projection_class_embeddings_input_dim
+    sizes = _SIZES * unet.config.addition_time_embed_dim if summary else 0
+    if widths != unet.config.cross_attention_dim or (
+        summary and encoders[-1].config.projection_dim + sizes != summary
+    ):
+        header.refuse("its text encoder is not the one that its UNet was made for")
 
 
 def _unet_place(up_block_types: Any) -> Callable[[str], Original]:

@@ -26,15 +26,18 @@ _CONFIGS = Path(__file__).parent / "families"
 
 _OTHERS = {
     "double_blocks.": "a Flux model",
+    "single_stream_modulation.": "a Flux 2 model",
     "joint_blocks.": "a Stable Diffusion 3 model",
-    "conditioner.embedders.0.model.ln_final.weight": "the refiner of SDXL",
-    "noise_refiner.": "a Lumina model",
-    "txt_in.individual_token_refiner.": "a Hunyuan model",
+    "conditioner.embedders.0.model.": "the refiner of SDXL",
+    "clip_txt_mapper.": "a Stable Cascade model",
     "cap_embedder.": "a Lumina model",
-    "effnet_mapper.": "a Stable Cascade model",
-    "blocks.0.cross_attn.": "a Wan or Cosmos model",
+    "layers.0.adaLN_modulation.": "a Z-Image model",
+    "double_layers.": "an AuraFlow model",
+    "txt_in.individual_token_refiner.": "a Hunyuan model",
+    "head.modulation": "a Wan model",
 }
-"""What a file with such a key is, where it is a checkpoint that this engine does not draw with."""
+"""What a file with such a part of a key is, where it is a checkpoint that this engine does not draw with.
+Source: `CHECKPOINT_KEY_NAMES` of diffusers 0.42."""
 
 _PARTS = {
     "control_model.": "a ControlNet: it belongs in the folder ControlNet",
@@ -154,7 +157,7 @@ def family_of(header: WeightsHeader) -> Family:
             if starts
             else "it is no Stable Diffusion checkpoint that this engine knows"
         )
-    if VAE_PREFIX not in " ".join(names):
+    if not any(name.startswith(VAE_PREFIX) for name in names):
         header.refuse("it has no VAE inside; take the version of this checkpoint with its VAE")
     return families()["sdxl-turbo" if found == "sdxl" and _is_called_turbo(header) else found]
 

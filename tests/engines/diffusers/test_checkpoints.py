@@ -18,7 +18,7 @@ from diffusers.loaders.single_file_utils import (
 from safetensors.torch import load_file, save_file
 
 from benchmarks import engine_models as made
-from prodgen.engines.diffusers import checkpoints
+from prodgen.engines.diffusers import checkpoints, variants
 from prodgen.engines.diffusers.families import UNET_PREFIX, VAE_PREFIX, families, family_of
 from prodgen.engines.diffusers.header import TensorEntry, WeightsHeader
 from prodgen.engines.diffusers.module_shapes import text_config, unet_config, vae_config
@@ -186,6 +186,28 @@ def test_old_files_whose_text_encoder_lacks_a_part_of_its_name_load(tmp_path):
     }
 
     assert load(made.write(old, tmp_path / "old.safetensors")).family.name == "sd15"
+
+
+@pytest.mark.parametrize(("name", "part"), [("sd15", ".attn2.to_"), ("sdxl", "label_emb.0.0.weight")])
+def test_a_text_encoder_that_does_not_belong_to_the_unet_is_refused(name, part, tmp_path):
+    tensors = made.checkpoint_tensors(families()[name])
+    for key, tensor in tensors.items():
+        if part in key and key.endswith(("to_k.weight", "to_v.weight", "0.weight")) and "to_out" not in key:
+            tensors[key] = torch.cat([tensor, tensor], dim=1)
+
+    with pytest.raises(ModelFileError, match="not the one that its UNet was made for"):
+        load(made.write(tensors, tmp_path / "m.safetensors"))
+
+
+def test_a_random_model_changes_its_weights_though_its_file_is_gone(models_folder):
+    model = made.random_model("sd15", dtype=torch.float32, device="cpu", size="tiny")
+    before = model.unet.conv_in.weight.clone()
+
+    variants.apply(model, relight=models_folder / "ic-light/tiny-fbc.safetensors")
+    variants.apply(model)
+
+    assert not model.path.exists()
+    assert torch.equal(model.unet.conv_in.weight, before)
 
 
 def without(part: str):
