@@ -9,9 +9,10 @@ Samplers that add noise get theirs from the picture's own generator (`PictureNoi
 ("a") that is what A1111 does. The SDE ones have a Brownian tree there (torchsde), which is not imitated: with
 those a picture made by A1111 comes out alike in kind but not in detail.
 
-Formulas: Karras et al., "Elucidating the design space of diffusion-based generative models", arXiv
-2206.00364 (Euler, Heun); Lu et al., "DPM-Solver++", arXiv 2211.01095 (DPM++); linear
-multistep after Adams and Bashforth.
+Formulas: Karras et al., "Elucidating the design space of diffusion-based generative models", arXiv 2206.00364
+(Euler, Heun, DPM2); Lu et al., "DPM-Solver++", arXiv 2211.01095 (DPM++); linear multistep after Adams and
+Bashforth. Beside the published ones A1111 has DPM fast, DPM adaptive, Restart, LCM, and four that count in
+training steps (DDIM, DDIM CFG++, PLMS, UniPC): none of these is here.
 """
 
 from __future__ import annotations
@@ -183,16 +184,123 @@ def _dpmpp_2m_sde_heun(latents: Tensor, run: SamplingRun) -> Tensor:
     return _dpmpp_2m_sde(latents, run, heun=True)
 
 
+def _dpm_2(latents: Tensor, run: SamplingRun) -> Tensor:
+    """Takes the slope in the middle of the step, on a logarithmic scale, for the whole of it."""
+    for sigma, following in run.steps():
+        latents = _midpoint(latents, run, sigma, following)
+    return latents
+
+
+def _dpm_2_ancestral(latents: Tensor, run: SamplingRun) -> Tensor:
+    for sigma, following in run.steps():
+        down, added = _ancestral(sigma, following, run.eta)
+        latents = _midpoint(latents, run, sigma, down)
+        if following > 0:
+            latents = latents + run.draw() * added
+    return latents
+
+
+def _midpoint(latents: Tensor, run: SamplingRun, sigma: float, following: float) -> Tensor:
+    slope = run.slope(latents, sigma)
+    if following > 0:
+        middle = math.sqrt(sigma * following)
+        slope = run.slope(latents + slope * (middle - sigma), middle)
+    return latents + slope * (following - sigma)
+
+
+def _towards(latents: Tensor, clean: Tensor, sigma: float, following: float) -> Tensor:
+    """Return the latents a step further, where the estimate stays what it is (DPM-Solver++, first order)."""
+    share = following / sigma
+    return latents * share + clean * (1 - share)
+
+
+def _dpmpp_2s_ancestral(latents: Tensor, run: SamplingRun) -> Tensor:
+    """DPM-Solver++ (2S): takes the estimate in the middle of the step."""
+    for sigma, following in run.steps():
+        down, added = _ancestral(sigma, following, run.eta)
+        clean = run.estimate(latents, sigma)
+        if down > 0:
+            middle = math.sqrt(sigma * down)
+            clean = run.estimate(_towards(latents, clean, sigma, middle), middle)
+        latents = _towards(latents, clean, sigma, down)
+        if following > 0:
+            latents = latents + run.draw() * added
+    return latents
+
+
+def _dpmpp_sde(latents: Tensor, run: SamplingRun) -> Tensor:
+    """DPM-Solver++ (2S) for the stochastic equation: noise is added on the way to the middle too."""
+    for sigma, following in run.steps():
+        clean = run.estimate(latents, sigma)
+        if following > 0:
+            middle = math.sqrt(sigma * following)
+            down, added = _ancestral(sigma, middle, run.eta)
+            clean = run.estimate(_towards(latents, clean, sigma, down) + run.draw() * added, middle)
+        down, added = _ancestral(sigma, following, run.eta)
+        latents = _towards(latents, clean, sigma, down)
+        if following > 0:
+            latents = latents + run.draw() * added
+    return latents
+
+
+def _dpmpp_3m_sde(latents: Tensor, run: SamplingRun) -> Tensor:
+    """DPM-Solver++ (3M) for the stochastic equation: the estimate is carried on from the two before it."""
+    before: list[tuple[Tensor, float]] = []  # estimates and the widths of their steps, the last one first
+    for sigma, following in run.steps():
+        clean = run.estimate(latents, sigma)
+        if following == 0:
+            return clean
+        width = math.log(sigma / following)
+        whole = width * (1 + run.eta)
+        gain = -math.expm1(-whole)
+        latents = latents * math.exp(-whole) + clean * gain
+        if before:
+            first = 1 - gain / whole
+            ratio = before[0][1] / width
+            slope = (clean - before[0][0]) / ratio
+            if len(before) > 1:
+                older = before[1][1] / width
+                bend = (slope - (before[0][0] - before[1][0]) / older) / (ratio + older)
+                slope = slope + bend * ratio
+                latents = latents - bend * (first / whole - 0.5)
+            latents = latents + slope * first
+        if run.eta:
+            latents = latents + run.draw() * (following * math.sqrt(-math.expm1(-2 * run.eta * width)))
+        before = [(clean, width), *before][:2]
+    return latents
+
+
 _METHODS = (
     SamplingMethod("DPM++ 2M", _dpmpp_2m, "Karras"),
+    SamplingMethod(
+        "DPM++ SDE", _dpmpp_sde, "Karras", is_second_order=True, adds_noise=True, has_brownian_noise=True
+    ),
     SamplingMethod("DPM++ 2M SDE", _dpmpp_2m_sde, "Exponential", adds_noise=True, has_brownian_noise=True),
     SamplingMethod(
         "DPM++ 2M SDE Heun", _dpmpp_2m_sde_heun, "Exponential", adds_noise=True, has_brownian_noise=True
+    ),
+    SamplingMethod("DPM++ 2S a", _dpmpp_2s_ancestral, "Karras", is_second_order=True, adds_noise=True),
+    SamplingMethod(
+        "DPM++ 3M SDE",
+        _dpmpp_3m_sde,
+        "Exponential",
+        adds_noise=True,
+        drops_next_to_last=True,
+        has_brownian_noise=True,
     ),
     SamplingMethod("Euler a", _euler_ancestral, adds_noise=True),
     SamplingMethod("Euler", _euler),
     SamplingMethod("LMS", _lms),
     SamplingMethod("Heun", _heun, is_second_order=True),
+    SamplingMethod("DPM2", _dpm_2, "Karras", is_second_order=True, drops_next_to_last=True),
+    SamplingMethod(
+        "DPM2 a",
+        _dpm_2_ancestral,
+        "Karras",
+        is_second_order=True,
+        adds_noise=True,
+        drops_next_to_last=True,
+    ),
 )
 
 SAMPLERS = {method.name: method for method in _METHODS}

@@ -9,6 +9,7 @@ import pytest
 
 from prodgen.engines.diffusers.samplers import SAMPLERS, SamplingRun
 from prodgen.engines.diffusers.sigmas import sigmas
+from prodgen.server.listings import SAMPLERS as LISTED
 
 torch = pytest.importorskip("torch")
 
@@ -73,3 +74,15 @@ def test_without_eta_no_noise_is_left_in_the_result(name):
         return method.run(waves(0) * levels[0], SamplingRun(estimate, levels, draws, eta=0.0))
 
     assert torch.equal(made(0), made(50))
+
+
+def test_the_table_says_of_each_sampler_what_a1111_says():
+    known = {name: options for name, (_, options) in LISTED.items()}
+
+    assert list(SAMPLERS) == [name for name in known if name in SAMPLERS]
+    for name, method in SAMPLERS.items():
+        options = known[name]
+        assert method.schedule == options.get("scheduler", "uniform").title(), name
+        assert method.is_second_order == ("second_order" in options), name
+        assert method.drops_next_to_last == ("discard_next_to_last_sigma" in options), name
+        assert method.has_brownian_noise == ("brownian_noise" in options), name
