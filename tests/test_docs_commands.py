@@ -34,7 +34,7 @@ NOT_RUN = {
     r"nvidia-smi|docker|cp \.env": "needs a GPU or Docker; tests/install checks those files",
     r"\./install_backend\.sh|.*\./download_weights\.sh|.*start_backend\.sh": "tests/install runs it",
     r"python3 deploy/healthcheck\.py": "run by tests/install against a stand-in",
-    r"prodgen serve": "serves until it is stopped; tests/server runs it",
+    r"prodgen serve|PRODGEN_SERVE_AUTH=\S+ prodgen serve": "serves until it is stopped; tests/server runs it",
     r"prodgen (batch|watch|status) (?!examples|outputs)": "needs a catalogue; those of the README are run",
     r"prodgen weights get": "downloads; tests/cli runs it against a stand-in",
     r"prodgen (segment|shoot) .*(isnet|u2net|birefnet)": "needs the weights of a segmenter",
@@ -103,7 +103,7 @@ class Reader:
 
     def type(self, line: str) -> None:
         """Run one line; it must end as it should."""
-        line = re.sub(r"https?://[\w.]+(:\d+)?", self._stand_in, line)
+        line = re.sub(r"(https?|comfys?)://[\w.]+(:\d+)?|engine://(?=[ ]|$)", self._stand_in, line)
         line = re.sub(r"\$\(cat [^)]*\)", "a-token", line)
         words = [STAND_INS.get(word, word) for word in shlex.split(line, comments=True)]
         while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):

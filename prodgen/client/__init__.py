@@ -13,7 +13,13 @@ from prodgen.client.knowledge.names import sampler_key, scheduler_key
 from prodgen.client.knowledge.service import ControlNet, Extension, Memory, Refreshable, Service
 from prodgen.client.knowledge.upscalers import PREFERRED_UPSCALERS, has_weights, is_resampling
 from prodgen.client.knowledge.upscalers import in_turn as upscalers_in_turn
-from prodgen.client.reaching.addresses import AUTH_VARIABLE, DEFAULT_URL, EMBEDDED, Address
+from prodgen.client.reaching.addresses import (
+    AUTH_VARIABLE,
+    BACKEND_VARIABLE,
+    DEFAULT_URL,
+    EMBEDDED,
+    Address,
+)
 from prodgen.client.reaching.addresses import parse as parse_address
 from prodgen.client.reaching.connection import is_listening
 from prodgen.client.reaching.inside import engine_settings, read_engine
@@ -22,6 +28,7 @@ from prodgen.client.work.tasks import TaskState
 
 __all__ = [
     "AUTH_VARIABLE",
+    "BACKEND_VARIABLE",
     "DEFAULT_URL",
     "EMBEDDED",
     "PREFERRED_UPSCALERS",

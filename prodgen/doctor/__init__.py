@@ -2,16 +2,25 @@
 
     report = examine("http://127.0.0.1:7860")
 
-`gathering` collects the facts, with `trials` and `tryouts` for those that only a picture shows; then the
-checks in `health`, `relight_checks`, `needs`, `tried_checks` and `this_machine` judge them. An examination
-never hangs, never stops another caller's work, and leaves the server's options as they were.
+`gathering` collects the facts, with `trials` and `tryouts` for those that only a picture shows, and
+`engine_facts` and `comfy_facts` for an engine in this process; then the checks in `health`, `engine_checks`,
+`comfy_checks`, `relight_checks`, `needs`, `tried_checks` and `this_machine` judge them. An examination never
+hangs, never stops another caller's work, and leaves the server's options as they were.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from prodgen.doctor import health, needs, relight_checks, this_machine, tried_checks
+from prodgen.doctor import (
+    comfy_checks,
+    engine_checks,
+    health,
+    needs,
+    relight_checks,
+    this_machine,
+    tried_checks,
+)
 from prodgen.doctor.facts import SetupFacts
 from prodgen.doctor.findings import Finding, Report, Status
 from prodgen.doctor.fixing import fix
@@ -20,6 +29,8 @@ from prodgen.errors import BackendError
 
 CHECKS: tuple[Callable[[SetupFacts], Finding | None], ...] = (
     *health.CHECKS,
+    *engine_checks.CHECKS,
+    *comfy_checks.CHECKS,
     *relight_checks.CHECKS,
     *needs.CHECKS,
     *tried_checks.CHECKS,

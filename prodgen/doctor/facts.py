@@ -12,6 +12,8 @@ from typing import Any
 
 from prodgen.client import Extension, Memory
 from prodgen.dialects import A1111
+from prodgen.doctor.comfy_facts import ComfyFacts
+from prodgen.doctor.engine_facts import EngineFacts
 from prodgen.doctor.listed_things import ListedKind, listed
 from prodgen.errors import BackendError, ProdgenError
 from prodgen.schema import Capabilities, ProofKind
@@ -104,6 +106,10 @@ class SetupFacts:
     address: str
     here: LocalFacts
     is_embedded: bool = False
+    engine: EngineFacts | None = None
+    """What prodgen's own engine has, where that is to draw; None elsewhere."""
+    comfy: ComfyFacts | None = None
+    """What a ComfyUI server has, where that is to draw and answers; None elsewhere."""
     notices: tuple[str, ...] = ()
     """Why another server was not taken."""
     was_looked_for: bool = False
@@ -134,6 +140,11 @@ class SetupFacts:
         return listed(self.capabilities, self.controlnet_models) if self.capabilities else {}
 
     @property
+    def is_own_engine(self) -> bool:
+        """Whether an engine with a model draws in this process: prodgen's own, or one that asks ComfyUI."""
+        return self.engine is not None or self.comfy is not None
+
+    @property
     def backend(self) -> str:
         """Name and version in words; "" if nothing usable answers."""
         if self.dialect is None:
@@ -142,4 +153,6 @@ class SetupFacts:
             return "embedded backend (no diffusion)"
         if self.program:
             return self.program
+        if self.is_own_engine and self.trials.version:
+            return self.trials.version
         return f"{self.dialect.title} {self.trials.version or ''}".strip()

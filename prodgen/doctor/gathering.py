@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from prodgen.client import Client, is_listening, parse_address
+from prodgen.client import BACKEND_VARIABLE, Client, engine_settings, is_listening, parse_address
 from prodgen.dialects import A1111, by_name, by_version
 from prodgen.doctor import trials
+from prodgen.doctor.comfy_facts import look_at_comfy
+from prodgen.doctor.engine_facts import look_at_engine
 from prodgen.doctor.facts import DrawingTrials, LocalFacts, SetupFacts
 from prodgen.doctor.listed_things import to_try
 from prodgen.errors import (
@@ -101,24 +103,46 @@ def gather(address: str, how: ExamineOptions) -> SetupFacts:
     here = look_around(how.outputs)
     if how.dialect:
         by_name(how.dialect)
-    shown = address if address == "auto" else parse_address(address).url
+    written = (os.environ.get(BACKEND_VARIABLE) or address) if address == "auto" else address
+    shown = written if written == "auto" else parse_address(written).url
+    known = SetupFacts(shown, here)
+    if written != "auto" and how.transport is None:
+        try:
+            known = _of_engine(known, written, how)
+        except BackendError as error:
+            return replace(known, error=error)
     quick_s = min(QUICK_S, how.timeout_s)
     try:
         client = within(ASKING_S, shown, lambda: how.client(address, quick_s))
     except BackendError as error:
-        return SetupFacts(error.url, here, error=error, hint=_second_look(error.url, error))
+        return replace(known, address=error.url, error=error, hint=_second_look(error.url, error))
+    except ProdgenError as error:
+        if known.engine is None:
+            raise
+        return replace(known, error=error)
     with client:
         where = client.address
         try:
-            facts = within(ASKING_S, where, lambda: _ask(client, SetupFacts(where, here)))
+            facts = within(ASKING_S, where, lambda: _ask(client, replace(known, address=where)))
         except ProdgenError as error:
             hint = "" if client.is_inside else _second_look(where, error)
-            return SetupFacts(where, here, notices=client.notices, error=error, hint=hint)
+            return replace(known, address=where, notices=client.notices, error=error, hint=hint)
         facts = replace(facts, notices=client.notices, was_looked_for=address == "auto")
         tried = _try_out(facts, how, client)
     # The client does so too: the routes cannot tell every relative of A1111 from it, the version can.
     named = by_version(tried.version or "") if type(facts.dialect) is A1111 and not how.dialect else None
     return replace(facts, trials=tried, dialect=named or facts.dialect)
+
+
+def _of_engine(known: SetupFacts, address: str, how: ExamineOptions) -> SetupFacts:
+    """Add what can be known of an engine in this process before anything is asked through the API."""
+    where = parse_address(address)
+    if where.engine not in ("diffusers", "comfy"):
+        return known
+    settings = engine_settings(where, auth=how.auth, headers=how.headers, verify=how.verify)
+    if where.engine == "diffusers":
+        return replace(known, engine=look_at_engine(settings.models))
+    return replace(known, comfy=within(ASKING_S, where.url, lambda: look_at_comfy(settings)))
 
 
 def within(seconds: float, url: str, work: Callable[[], T]) -> T:

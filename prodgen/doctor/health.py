@@ -33,9 +33,11 @@ MAX_CLOCK_DIFFERENCE_S = 120.0
 """Difference of the two clocks above which a warning is given. Chosen: logs show minutes."""
 
 
-def reachable(facts: SetupFacts) -> Finding:
+def reachable(facts: SetupFacts) -> Finding | None:
     """Is there a server that speaks the API?"""
     name = "address"
+    if (facts.engine and not facts.engine.can_draw) or (facts.comfy and not facts.comfy.checkpoints):
+        return None  # what it lacks is said by the checks of engines
     if facts.error is not None:
         what = f"{facts.address}: {getattr(facts.error, 'reason', facts.error)}"
         return Finding(name, "broken", what, facts.hint or _remedy(facts.error))
@@ -96,6 +98,8 @@ def dialect(facts: SetupFacts) -> Finding | None:
     if facts.is_embedded:
         return Finding("version", "OK", f"{version or 'prodgen-embedded'}, as dialect {facts.dialect.name!r}")
     known = by_version(version or "")
+    if facts.is_own_engine:
+        return Finding("version", "OK", version or "it tells its version when it draws")
     what = f"{facts.backend}, spoken to as dialect {facts.dialect.name!r}"
     if version is None:
         return Finding("version", "OK", f"{what}; its version shows once it draws")
@@ -193,6 +197,8 @@ def gpu_memory(facts: SetupFacts) -> Finding | None:
     if facts.is_embedded:
         return Finding("memory", "OK", "no GPU is needed")
     if memory.vram_total is None:
+        if facts.engine is not None:
+            return None  # said with an estimate
         return Finding(
             "memory", "warning", "it draws without a GPU, which takes minutes a picture", "run it on a GPU"
         )

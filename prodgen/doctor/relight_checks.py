@@ -43,7 +43,7 @@ SPELLINGS = {
 def extension(facts: SetupFacts) -> Finding | None:
     """Is IC-Light there, in a spelling that is known?"""
     have = facts.capabilities
-    if have is None or facts.dialect is None:
+    if have is None or facts.dialect is None or facts.is_own_engine:
         return None
     if have.ic_light is not None:
         models = f", with {' and '.join(have.ic_light_models)}" if have.ic_light_models else ""
@@ -171,6 +171,8 @@ def _relights(facts: SetupFacts, mode: str) -> Finding | None:
 
 def _why_not(facts: SetupFacts, model: str) -> str:
     loaded = facts.capabilities.checkpoint if facts.capabilities else None
+    if facts.is_own_engine:
+        return f"name a plain SD 1.5 checkpoint with --checkpoint; {loaded!r} is the one that was tried"
     if "xl" in (loaded or "").lower():
         return f"load an SD 1.5 checkpoint: IC-Light is made for SD 1.5, and {loaded!r} is an SDXL one"
     return (
