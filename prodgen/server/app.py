@@ -236,6 +236,15 @@ def _json(route: Callable[[Machine, dict[str, object]], HttpAnswer]) -> Handler:
     return handle
 
 
+def _interrupt(machine: Machine, request: HttpRequest) -> HttpAnswer:
+    """Stop what runs; A1111 reads no body here, so that nothing in one may fail."""
+    try:
+        task = read_body(request.body, request.headers.get("content-type")).get("id_task")
+    except (Refused, Crashed, Invalid):
+        task = None
+    return answer(status.interrupt(machine, task))
+
+
 def _queued(route: Callable[[Machine, dict[str, object], threading.Event], HttpAnswer]) -> Handler:
     """Return a handler for a route that takes a JSON body, and waits for the lock."""
 
@@ -265,6 +274,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
 }
 ROUTES["/openapi.json"] = {"GET": lambda machine, request: answer(_described(machine))}
 ROUTES["/docs"] = {"GET": lambda machine, request: status.html_page(docs_page.page(_described(machine)))}
+ROUTES["/sdapi/v1/interrupt"] = {"POST": _interrupt}
 ROUTES["/"] = {"GET": lambda machine, request: status.front_page(machine)}
 
 

@@ -6,6 +6,7 @@ faults a client sees, and whether its task stays in the queue for ever.
 
 from __future__ import annotations
 
+import logging
 import random
 import secrets
 import string
@@ -23,8 +24,9 @@ from prodgen.server.fields import IMG2IMG, TXT2IMG, Fields, read_fields
 from prodgen.server.finer_settings import COMMENT, NOTHING_FINER, hires_with_words, read_finer
 from prodgen.server.infotext import FinishedCall, fill_from_infotext
 from prodgen.server.listings import SAMPLERS, resolve_sampler
-from prodgen.server.queueing import CallerLeft
-from prodgen.server.sampling import DrawingCall
+from prodgen.server.queueing import CallerLeft, Served
+from prodgen.server.sampling import CallResults, DrawingCall
+from prodgen.server.shared_batches import WaitingCall
 from prodgen.server.state import Machine
 from prodgen.server.wire import (
     MAX_REQUEST_PX,
@@ -36,6 +38,8 @@ from prodgen.server.wire import (
     read_pictures,
     too_many_pixels,
 )
+
+_log = logging.getLogger(__name__)
 
 MAX_PICTURES = 800
 """Pictures of one call: the most that the user interface of A1111 can ask for, 100 batches of 8."""
@@ -56,8 +60,8 @@ def txt2img(machine: Machine, body: dict[str, Any], left: threading.Event) -> Ht
     arguments = _script_arguments(machine, fields)
     _check_sampler(machine, fields)
 
-    def asked(task: str) -> _Asked:
-        _begin(machine, "txt2img", task)
+    def asked(task: str, begins: Callable[[], None]) -> _Asked:
+        begins()
         return _Asked("txt2img", task, fields, arguments)
 
     return _drawn(machine, "txt2img", fields, left, asked, shown=fields)
@@ -77,11 +81,11 @@ def img2img(machine: Machine, body: dict[str, Any], left: threading.Event) -> Ht
     arguments = _script_arguments(machine, fields)
     _check_sampler(machine, fields)
 
-    def asked(task: str) -> _Asked:
+    def asked(task: str, begins: Callable[[], None]) -> _Asked:
         # Before the task begins: a bad init image leaves it pending for ever.
         count = len(fields["init_images"])
         pictures = read_pictures([*fields["init_images"], *([fields["mask"]] if fields["mask"] else ())])
-        _begin(machine, "img2img", task)
+        begins()
         if fields["mask"] == "":
             raise Crashed("AttributeError", "'str' object has no attribute 'mode'")
         if fields["latent_mask"] is not None:
@@ -98,7 +102,7 @@ def _drawn(
     route: str,
     fields: Fields,
     left: threading.Event,
-    asked: Callable[[str], _Asked],
+    asked: Callable[[str, Callable[[], None]], _Asked],
     *,
     shown: Fields,
 ) -> HttpAnswer:
@@ -112,13 +116,22 @@ def _drawn(
         route: "txt2img" or "img2img".
         fields: The request's.
         left: Set once the caller has hung up.
-        asked: Decodes the request's pictures for a task, when the turn has come.
+        asked: Decodes the request's pictures for a task when the turn has come, and says when it begins.
         shown: The fields as the answer repeats them.
     """
+    name = "".join(secrets.choice(_LETTERS) for _ in range(7))
+    task = fields["force_task_id"] or f"task({route}-{name})"
+    one = WaitingCall(route, task, fields, lambda begins: _checked(machine, asked(task, begins)))
     with ExitStack() as encoding:
-        with _queued(machine, route, fields, left) as task:
-            done = _draw(machine, asked(task))
-            encoding.enter_context(machine.encoding.held())
+        with machine.gathering.waits(one):
+            try:
+                with _queued(machine, task, left, one.served):
+                    done = _draw(machine, one)
+                    encoding.enter_context(machine.encoding.held())
+            except Served:
+                assert one.done is not None  # noqa: S101 - it is set before `served`
+                done = one.done
+                encoding.enter_context(machine.encoding.held())
         return answer_of(machine, done, shown)
 
 
@@ -170,18 +183,16 @@ def _sampler(machine: Machine, fields: Fields) -> tuple[str, str | None]:
 
 
 @contextmanager
-def _queued(machine: Machine, route: str, fields: Fields, left: threading.Event) -> Iterator[str]:
-    """Wait for one's turn and give the task's name; inside, the global lock is held.
+def _queued(machine: Machine, task: str, left: threading.Event, served: threading.Event) -> Iterator[None]:
+    """Wait for a task's turn; inside, the global lock is held.
 
     A call whose caller has hung up before its turn leaves the queue; one that runs goes on to its end.
     """
-    name = "".join(secrets.choice(_LETTERS) for _ in range(7))
-    task = fields["force_task_id"] or f"task({route}-{name})"
     machine.tasks.add(task)
     try:
-        with machine.lock.held(left):
+        with machine.lock.held(left, served):
             try:
-                yield task
+                yield
                 machine.tasks.finish(task)  # not where it failed: then it stays "active"
             finally:
                 machine.state.end()
@@ -209,16 +220,49 @@ class _Asked:
     mask: inpainting.Mask | None = None
 
 
-def _draw(machine: Machine, asked: _Asked) -> FinishedCall:
-    """Check a call and draw it, under the options that it overrides."""
-    fields = asked.fields
+def _draw(machine: Machine, one: WaitingCall) -> FinishedCall:
+    """Check a call and draw it, with those that wait and agree with it, under its options."""
+    fields = one.fields
     restore = fields["override_settings_restore_afterwards"] is not False
     with machine.options.overridden(fields["override_settings"], restore=restore):
-        call = _with_model_loaded(machine, _checked(machine, asked))
-        done = finished(machine, call, sampling.run(machine, call))
-        if fields["save_images"]:
-            save(machine, done)
-        return replace(done, call=replace(call, inits=(), mask=None))
+        call = _with_model_loaded(machine, one.read(lambda: _begin(machine, one.route, one.task)))
+        others = machine.gathering.companions(one) if machine.inventory.batches_requests else []
+        if others:
+            try:
+                return _drawn_together(machine, call, others)
+            except Exception as error:  # noqa: BLE001 - one may be at fault, or the memory too small for all
+                _log.info("%s in a batch of several calls: %s", type(error).__name__, error)
+                machine.gathering.was_too_much([other for other, _ in others], fields["batch_size"])
+                _begin(machine, one.route, one.task)
+        return _finished(machine, call, sampling.run(machine, [call])[0])
+
+
+def _drawn_together(
+    machine: Machine, call: DrawingCall, others: Sequence[tuple[WaitingCall, DrawingCall]]
+) -> FinishedCall:
+    """Draw a call with others that wait, and tell those that they are done."""
+    are_done = False
+    machine.tasks.start_beside(other.task for other, _ in others)
+    try:
+        results = sampling.run(machine, [call, *(its for _, its in others)])
+        done = _finished(machine, call, results[0])
+        for (other, its), found in zip(others, results[1:], strict=True):
+            other.done = _finished(machine, its, found)
+        are_done = True
+    finally:
+        machine.tasks.finish_beside(are_done=are_done)
+    for other, _ in others:
+        other.served.set()
+    machine.lock.recheck()
+    return done
+
+
+def _finished(machine: Machine, call: DrawingCall, results: CallResults) -> FinishedCall:
+    """Return a call with its pictures, saved where that is asked for."""
+    done = finished(machine, call, results)
+    if call.fields["save_images"]:
+        save(machine, done)
+    return replace(done, call=replace(call, inits=(), mask=None))
 
 
 def _with_model_loaded(machine: Machine, call: DrawingCall) -> DrawingCall:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +29,10 @@ class CallerLeft(Exception):  # noqa: N818 - named after what happened
     """Whoever waited for the lock has hung up meanwhile."""
 
 
+class Served(Exception):  # noqa: N818 - named after what happened
+    """What waited for the lock was done by another one that had it."""
+
+
 class FifoLock:
     """A lock that is given in order of arrival."""
 
@@ -37,21 +41,27 @@ class FifoLock:
         self._waiting: deque[object] = deque()
 
     @contextmanager
-    def held(self, left: threading.Event | None = None) -> Iterator[None]:
+    def held(
+        self, left: threading.Event | None = None, served: threading.Event | None = None
+    ) -> Iterator[None]:
         """Wait for one's turn, and have the lock inside.
 
         Args:
             left: Set once nobody waits for the answer any more; see `recheck`.
+            served: Set by whoever has the lock and does the work as well.
 
         Raises:
-            CallerLeft: If that happens before the turn comes.
+            CallerLeft: If nobody waits any more before the turn comes.
+            Served: If there is nothing left to do.
         """
         ticket = object()
-        is_left = left.is_set if left is not None else lambda: False
+        left, served = left or threading.Event(), served or threading.Event()
         try:
             with self._changed:
                 self._waiting.append(ticket)
-                self._changed.wait_for(lambda: is_left() or self._waiting[0] is ticket)
+                self._changed.wait_for(lambda: left.is_set() or served.is_set() or self._waiting[0] is ticket)
+                if served.is_set():
+                    raise Served
                 if self._waiting[0] is not ticket:
                     raise CallerLeft
             yield
@@ -61,7 +71,7 @@ class FifoLock:
                 self._changed.notify_all()
 
     def recheck(self) -> None:
-        """Have all that wait look whether their caller has left."""
+        """Have all that wait look whether their caller has left, or their work is done."""
         with self._changed:
             self._changed.notify_all()
 
@@ -155,6 +165,8 @@ class Tasks:
         self._pending: dict[str, float] = {}
         self._finished: deque[str] = deque(maxlen=REMEMBERED)
         self.current: str | None = None
+        self._beside: set[str] = set()
+        self._given_up: set[str] = set()
         self._lock = threading.Lock()
 
     def add(self, task: str) -> None:
@@ -168,7 +180,40 @@ class Tasks:
         """Take a call out of the queue and make it the running one."""
         with self._lock:
             self.current = task
+            self._given_up = set()
             self._pending.pop(task, None)
+
+    def start_beside(self, tasks: Iterable[str]) -> None:
+        """Take calls out of the queue that are drawn with the running one."""
+        with self._lock:
+            self._beside = set(tasks)
+            self._given_up = set()
+            for task in self._beside:
+                self._pending.pop(task, None)
+
+    def finish_beside(self, *, are_done: bool) -> None:
+        """End what was drawn with the running call, or put it back into the queue."""
+        with self._lock:
+            for task in sorted(self._beside):
+                if are_done:
+                    self._finished.append(task)
+                else:
+                    self._pending[task] = time.monotonic()
+            self._beside = set()
+
+    def goes_on_without(self, task: str) -> bool:
+        """Give up one call, and return whether what runs is wanted by another one all the same."""
+        with self._lock:
+            running = {self.current, *self._beside}
+            if task not in running:
+                return True
+            self._given_up.add(task)
+            return bool(running - self._given_up)
+
+    def is_running(self, task: str | None) -> bool:
+        """Whether it is the running call or is drawn with it; None is what runs while nothing does."""
+        with self._lock:
+            return task == self.current or task in self._beside
 
     def drop(self, task: str) -> None:
         """Take a call out of the queue that will not run."""
@@ -231,7 +276,7 @@ def task_progress_answer(
         preview: Called for the data URI of the picture so far, if it is newer than the caller's.
     """
     task = asked["id_task"]
-    is_active = task == tasks.current
+    is_active = tasks.is_running(task)
     waiting = tasks.pending()
     result: dict[str, Any] = {
         "active": is_active,

@@ -164,13 +164,33 @@ def hires_pass(fields: Mapping[str, Any], upscalers: Sequence[str]) -> HiresPass
     return HiresPass(width, height, name, fields["hr_second_pass_steps"] or 0, fields["denoising_strength"])
 
 
-def run(machine: Machine, call: DrawingCall) -> CallResults:
-    """Draw all pictures of a call.
+@dataclass(frozen=True)
+class _Part:
+    """What one call has in a batch."""
+
+    call: DrawingCall
+    indices: range
+    """Places of its pictures among all of the call."""
+
+    results: CallResults
+
+
+def run(machine: Machine, calls: Sequence[DrawingCall]) -> list[CallResults]:
+    """Draw all pictures of a call, and of those that are drawn with it.
+
+    Args:
+        machine: The server's.
+        calls: The call, and those that are drawn with it (`shared_batches`); then each has one
+            iteration.
+
+    Returns:
+        The results of each.
 
     Raises:
         Crashed: Where sampling fails.
     """
-    fields, state, results = call.fields, machine.state, CallResults()
+    call, state = calls[0], machine.state
+    fields, results = call.fields, [CallResults() for _ in calls]
     batch, rounds = fields["batch_size"], fields["n_iter"]
     passes = 1 if call.hires is None else 2
     state.sampling_steps = fields["steps"]
@@ -180,7 +200,8 @@ def run(machine: Machine, call: DrawingCall) -> CallResults:
             break
         if iteration and call.unit.relights and not machine.is_strict:
             _fail_second_iteration(call)
-        _run_batch(machine, call, range(iteration * batch, (iteration + 1) * batch), results)
+        indices = range(iteration * batch, (iteration + 1) * batch)
+        _run_batch(machine, [_Part(one, indices, its) for one, its in zip(calls, results, strict=True)])
         for _ in range(passes):
             state.next_picture()
     return results
@@ -198,12 +219,14 @@ def _fail_second_iteration(call: DrawingCall) -> None:
     raise Crashed("RuntimeError", text)
 
 
-def _run_batch(machine: Machine, call: DrawingCall, indices: range, results: CallResults) -> None:
-    order = _order(machine, call, indices)
-    progress = _Progress(machine.state, call.fields["steps"], len(indices), machine.behaviour.delay_s)
+def _run_batch(machine: Machine, parts: Sequence[_Part]) -> None:
+    order = _order(machine, parts)
+    progress = _Progress(machine.state, order.steps, len(order.seeds), machine.behaviour.delay_s)
     drawn = machine.engine.draw(order, progress.report)
     is_stopped = False
-    for place, index in enumerate(indices):
+    pictures = [(part, index) for part in parts for index in part.indices]
+    for place, (part, index) in enumerate(pictures):
+        call, results = part.call, part.results
         start = order.starts[place] if order.starts else None
         picture = _unfinished(order) if start is None else start.start
         is_partial = is_stopped
@@ -228,18 +251,22 @@ def _run_batch(machine: Machine, call: DrawingCall, indices: range, results: Cal
         machine.note(replace(record, outcome="interrupted") if is_partial else record)
 
 
-def _order(machine: Machine, call: DrawingCall, indices: range) -> BatchOrder:
-    """Return what the engine is asked for one batch."""
+def _order(machine: Machine, parts: Sequence[_Part]) -> BatchOrder:
+    """Return what the engine is asked for one batch: what is not words or seeds is the first call's."""
+    call = parts[0].call
     fields, finer = call.fields, call.finer
     ground = str(machine.options["img2img_background_color"])
     starts = tuple(
-        inpainting.plan(call.inits[place % len(call.inits)], call.mask, fields, call.size, ground)
-        for place in (range(len(indices)) if call.inits else ())
+        inpainting.plan(part.call.inits[place % len(part.call.inits)], call.mask, fields, call.size, ground)
+        for part in parts
+        for place in (range(len(part.indices)) if part.call.inits else ())
     )
     return BatchOrder(
         prompt=call.words,
         negative_prompt=call.negative_words,
-        seeds=tuple(call.seeds[index] % 2**64 for index in indices),
+        prompts=tuple(part.call.words for part in parts for _ in part.indices),
+        negative_prompts=tuple(part.call.negative_words for part in parts for _ in part.indices),
+        seeds=tuple(part.call.seeds[index] % 2**64 for part in parts for index in part.indices),
         width=call.size[0],
         height=call.size[1],
         checkpoint=call.checkpoint,
@@ -247,7 +274,7 @@ def _order(machine: Machine, call: DrawingCall, indices: range) -> BatchOrder:
         cfg_scale=fields["cfg_scale"],
         sampler=call.sampler,
         schedule=call.schedule or "Automatic",
-        subseeds=tuple(call.subseeds[index] % 2**64 for index in indices),
+        subseeds=tuple(part.call.subseeds[index] % 2**64 for part in parts for index in part.indices),
         subseed_strength=fields["subseed_strength"],
         clip_skip=call.clip_skip,
         vae=call.vae,
@@ -293,7 +320,9 @@ class _Progress:
             Stopped: If the call was interrupted or skipped.
         """
         of_picture = min(max(share * self._count - self._done, 0.0), float(self._count - self._done))
-        self._state.advance(self._step(min(of_picture, self._of_delay())), preview)
+        if self._delay_s:
+            of_picture = min(of_picture, self._of_delay())
+        self._state.advance(self._step(of_picture), preview)
 
     def finish(self, place: int, pixels: Pixels) -> None:
         """Note that the picture at `place` is drawn, show its preview, and wait for the rest of the delay.

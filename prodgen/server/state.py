@@ -18,6 +18,7 @@ from prodgen.server.engine import Engine, EngineInventory, ModelFile
 from prodgen.server.ic_light_script import IcLightScript
 from prodgen.server.options_store import OptionsStore
 from prodgen.server.queueing import FifoLock, JobState, Tasks
+from prodgen.server.shared_batches import Gathering
 
 KEPT_FILES = 64
 """Saved pictures kept for /file=, the oldest go first."""
@@ -89,6 +90,8 @@ class Machine:
     """The checkpoint in memory; it changes when a call needs another one, or the option is posted."""
     state: JobState = field(default_factory=JobState)
     tasks: Tasks = field(default_factory=Tasks)
+    gathering: Gathering = field(default_factory=Gathering)
+    """What waits to be drawn."""
     lock: FifoLock = field(default_factory=FifoLock)
     """Whoever draws has it."""
     encoding: FifoLock = field(default_factory=FifoLock)

@@ -64,8 +64,10 @@ def _preview(machine: Machine) -> str | None:
     return to_base64(encode_png(pixels)).decode()
 
 
-def _interrupt(machine: Machine) -> dict[str, Any]:
-    machine.state.ask_to_stop(skip=False)
+def interrupt(machine: Machine, task: object) -> dict[str, Any]:
+    """Stop what runs, whoever's it is; a named task is taken out alone, where others share its run."""
+    if not isinstance(task, str) or not machine.tasks.goes_on_without(task):
+        machine.state.ask_to_stop(skip=False)
     return {}
 
 
@@ -163,7 +165,6 @@ LISTS: dict[str, Callable[[Machine], object]] = {
 """GET routes that take nothing."""
 
 ACTIONS: dict[str, Callable[[Machine], object]] = {
-    "/sdapi/v1/interrupt": _interrupt,
     "/sdapi/v1/skip": _skip,
     "/sdapi/v1/unload-checkpoint": _unload,
     "/sdapi/v1/reload-checkpoint": _always({}),

@@ -266,7 +266,7 @@ def interrupt_ours(connection: Connection, task_id: str, *, until: Deadline | No
     """
     state = look_up(connection, task_id, until=until)
     if state is TaskState.RUNNING:
-        connection.post("/sdapi/v1/interrupt", {}, timeout_s=_quick_s(until))
+        connection.post("/sdapi/v1/interrupt", {"id_task": task_id}, timeout_s=_quick_s(until))
     return state
 
 

@@ -1,0 +1,207 @@
+"""Calls that wait and agree in all but words and seeds are one batch of the engine; each gets its own."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prodgen.server.app import ApiServer
+from prodgen.server.engine import BatchOrder, DrawnPicture, ReportProgress
+from prodgen.server.wire import Crashed
+
+LONGEST_S = 20
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An engine that is faster in batches, and waits until it may go on."""
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "engines")
+    engine = importlib.import_module("toy_engine").ToyEngine()
+    batching = replace(engine.inventory(), batches_requests=True)
+    monkeypatch.setattr(engine, "inventory", lambda: batching)
+    engine.may_go_on.clear()
+    return engine
+
+
+class Crowd:
+    """Clients of one server; the first keeps it busy until all others wait."""
+
+    def __init__(self, server: ApiServer, calling: Callable[[ApiServer], Any]) -> None:
+        self.server, self.calling = server, calling
+        self.answers: dict[str, Any] = {}
+        self.threads: list[threading.Thread] = []
+
+    def ask(self, name: str, **fields: object) -> None:
+        """Ask for a picture, and wait until the server has noticed."""
+
+        def work() -> None:
+            path = "/sdapi/v1/img2img" if "init_images" in fields else "/sdapi/v1/txt2img"
+            body = {"prompt": name, "width": 64, "height": 64, "steps": 2, "force_task_id": name, **fields}
+            self.answers[name] = self.calling(self.server).post(path, body)
+
+        self.threads.append(threading.Thread(target=work))
+        self.threads[-1].start()
+        tasks = self.server.machine.tasks
+        self.until(lambda: tasks.is_running(name) or name in tasks.pending())
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        end = time.monotonic() + LONGEST_S
+        while not holds():
+            assert time.monotonic() < end, "it never came"
+            time.sleep(0.005)
+
+    def finish(self) -> None:
+        for thread in self.threads:
+            thread.join(LONGEST_S)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def crowd(toy: Any, calling: Callable[[ApiServer], Any]) -> Iterator[Crowd]:
+    made = Crowd(ApiServer(toy), calling)
+    made.ask("first", seed=1)
+    assert toy.is_under_way.wait(LONGEST_S)
+    yield made
+    toy.may_go_on.set()
+    made.finish()
+
+
+def greys(crowd: Crowd, images: Any) -> dict[str, list[int]]:
+    return {name: [int(x[0, 0, 0]) for x in images(answer)] for name, answer in crowd.answers.items()}
+
+
+def test_four_calls_that_wait_are_one_batch_and_each_gets_its_own_picture_and_infotext(
+    crowd, toy, images, info
+):
+    for number in range(4):
+        crowd.ask(f"cat {number}", seed=10 + number, negative_prompt=f"not {number}")
+    toy.may_go_on.set()
+    crowd.finish()
+
+    assert [order.seeds for order in toy.orders] == [(1,), (10, 11, 12, 13)]
+    assert toy.orders[1].prompts == ("cat 0", "cat 1", "cat 2", "cat 3")
+    assert toy.orders[1].negative_prompts == ("not 0", "not 1", "not 2", "not 3")
+    assert greys(crowd, images) == {"first": [1], **{f"cat {n}": [10 + n] for n in range(4)}}
+    told = info(crowd.answers["cat 2"])
+    assert (told["prompt"], told["all_seeds"]) == ("cat 2", [12])
+    assert told["infotexts"][0].startswith("cat 2\nNegative prompt: not 2\n")
+    assert crowd.server.machine.tasks.pending() == []
+    assert all(crowd.server.machine.tasks.is_finished(f"cat {n}") for n in range(4))
+
+
+def test_only_what_agrees_is_drawn_together(crowd, toy, images):
+    crowd.ask("a", seed=2)
+    crowd.ask("larger", seed=3, width=128)
+    crowd.ask("b <lora:bright:1>", seed=4)
+    crowd.ask("twice", seed=5, n_iter=2)
+    crowd.ask("c", seed=6)
+    crowd.ask("unknown <lora:gone:1>", seed=7)
+    toy.may_go_on.set()
+    crowd.finish()
+
+    assert [order.seeds for order in toy.orders] == [(1,), (2, 6), (3,), (4,), (5,), (6,)]
+    assert crowd.answers["unknown <lora:gone:1>"].status_code == 422
+
+
+def test_no_more_are_gathered_than_a_gpu_draws_well_at_once(crowd, toy):
+    for number in range(6):
+        crowd.ask(f"cat {number}", seed=number, batch_size=2)
+    toy.may_go_on.set()
+    crowd.finish()
+
+    assert [len(order.seeds) for order in toy.orders] == [1, 4, 4, 4]
+
+
+def test_pictures_to_start_from_are_compared_as_well(crowd, toy, encode, ramp):
+    crowd.ask("a", seed=2, init_images=[encode(ramp)])
+    crowd.ask("b", seed=3, init_images=[encode(ramp)])
+    crowd.ask("c", seed=4, init_images=[encode(ramp[::-1])])
+    toy.may_go_on.set()
+    crowd.finish()
+
+    assert [order.seeds for order in toy.orders] == [(1,), (2, 3), (4,)]
+    assert [len(order.starts) for order in toy.orders] == [0, 2, 1]
+
+
+def test_a_batch_that_fails_is_drawn_one_by_one_and_later_ones_are_smaller(crowd, toy, images, monkeypatch):
+    draws = toy.draw
+
+    def small(order: BatchOrder, progress: ReportProgress) -> Iterator[DrawnPicture]:
+        if len(order.seeds) > 2:
+            toy.orders.append(order)
+            raise Crashed("OutOfMemoryError", "CUDA out of memory")
+        return draws(order, progress)
+
+    monkeypatch.setattr(toy, "draw", small)
+    for number in range(4):
+        crowd.ask(f"cat {number}", seed=10 + number)
+    toy.may_go_on.set()
+    crowd.finish()
+
+    assert [order.seeds for order in toy.orders] == [(1,), (10, 11, 12, 13), (10,), (11, 12), (13,)]
+    assert greys(crowd, images) == {"first": [1], **{f"cat {n}": [10 + n] for n in range(4)}}
+
+
+@pytest.fixture
+def together(crowd: Crowd, toy: Any) -> Crowd:
+    """Three calls, drawn as one batch, which is under way."""
+    for name in ("a", "b", "c"):
+        crowd.ask(name, seed=ord(name))
+    toy.may_go_on.set()
+    crowd.until(lambda: toy.orders[-1].seeds == (97, 98, 99))
+    return crowd
+
+
+def slowly(toy: Any, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Have batches of several pictures wait until they may go on; returns what lets them."""
+    go_on = threading.Event()
+    draws = toy.draw
+
+    def draw(order: BatchOrder, progress: ReportProgress) -> Iterator[DrawnPicture]:
+        if len(order.seeds) > 1:
+            progress(0.5)
+            toy.orders.append(replace(order))
+            go_on.wait(LONGEST_S)
+            toy.orders.pop()
+        return draws(order, progress)
+
+    monkeypatch.setattr(toy, "draw", draw)
+    return go_on
+
+
+@pytest.fixture
+def go_on(toy: Any, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    return slowly(toy, monkeypatch)
+
+
+def outcomes(crowd: Crowd) -> list[str]:
+    return [record.outcome for record in crowd.server.render_log if record.task != "first"]
+
+
+def test_a_task_that_is_taken_out_stops_nobody_else(go_on, together, toy, calling):
+    ask = calling(together.server)
+    progress = ask.post("/internal/progress", {"id_task": "b"}).json()
+    assert (progress["active"], progress["progress"]) == (True, 0.5)
+    ask.post("/sdapi/v1/interrupt", {"id_task": "b"})
+    ask.post("/sdapi/v1/interrupt", {"id_task": "a stranger's"})
+    go_on.set()
+    together.finish()
+
+    assert outcomes(together) == ["done"] * 3
+
+
+@pytest.mark.parametrize("bodies", [[{}], [{"id_task": "a"}, {"id_task": "b"}, {"id_task": "c"}]])
+def test_an_interrupt_of_all_or_of_nobody_by_name_stops_the_batch(go_on, together, calling, bodies):
+    for body in bodies:
+        calling(together.server).post("/sdapi/v1/interrupt", body)
+    go_on.set()
+    together.finish()
+
+    assert outcomes(together) == ["interrupted"] * 3
