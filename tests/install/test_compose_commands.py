@@ -169,7 +169,10 @@ def documented() -> set[str]:
 CPU_UP = "docker compose --profile cpu up"
 GPU_UP = "docker compose --profile gpu up -d"
 PS = "docker compose ps"
+ENGINE_UP = "docker compose --profile engine up -d"
+COMFY_UP = "docker compose --profile comfy up -d"
 WEIGHTS = "docker compose run --rm weights"
+ENGINE_WEIGHTS = "docker compose run --rm weights --only sd15-photo iclight-fc iclight-fbc"
 SHOOT = (
     'docker compose run --rm cli shoot examples/photos/mug.png --prompt "red mug on a wooden table, sunset"'
 )
@@ -199,8 +202,24 @@ def reaches(compose: Compose, service: str) -> bool:
     return probed.returncode == 0 and "prodgen bridge" in probed.stdout
 
 
+def until_exited(compose: Compose) -> None:
+    end = time.monotonic() + 30
+    while "Exited" not in compose(PS).stdout and time.monotonic() < end:
+        time.sleep(0.2)
+
+
 def test_every_documented_compose_command_is_run_here():
-    assert documented() == {CPU_UP, GPU_UP, PS, WEIGHTS, SHOOT, CATALOGUE}
+    assert documented() == {
+        CPU_UP,
+        GPU_UP,
+        ENGINE_UP,
+        COMFY_UP,
+        PS,
+        WEIGHTS,
+        ENGINE_WEIGHTS,
+        SHOOT,
+        CATALOGUE,
+    }
 
 
 def test_the_cpu_profile_serves_cli_by_the_same_name_and_ends_when_it_is_told_to(new_compose):
@@ -278,20 +297,49 @@ def test_an_embedded_server_that_cannot_be_reached_by_name_is_noticed(new_compos
     assert probed.returncode == 1, probed.stdout
 
 
+def test_the_engine_s_profile_draws_with_the_models_of_the_volume_and_serves_cli(new_compose):
+    pytest.importorskip("torch")
+    from benchmarks.engine_models import write_checkpoint
+
+    compose = new_compose()
+    models = compose.folder / "state/volumes/models"
+    write_checkpoint(models / "Stable-diffusion/tiny.safetensors", "sd15")
+
+    assert compose(ENGINE_UP).returncode == 0
+    compose.until_healthy("engine-1")
+    drawn = compose(
+        "docker compose run --rm cli generate --prompt 'a table' --size 64x64 --steps 2 -o outputs/table.png"
+    )
+    stopped = compose("docker compose down").stdout
+
+    assert drawn.returncode == 0, drawn.stderr + compose.logs()
+    assert "prodgen-engine" in drawn_by(compose.folder / "outputs/table.png")
+    assert "engine-1 stopped" in stopped
+
+
+def test_the_engine_s_profile_without_models_says_in_its_log_how_to_get_them(new_compose):
+    pytest.importorskip("torch")
+    compose = new_compose()
+
+    compose(ENGINE_UP)
+    until_exited(compose)
+
+    assert "prodgen weights get sd15-photo" in compose.logs()
+
+
 def test_the_gpu_server_says_in_its_log_which_setting_it_does_not_start_without(new_compose):
     compose = new_compose()
 
     compose(GPU_UP)
-    end = time.monotonic() + 30
-    while "Exited" not in compose(PS).stdout and time.monotonic() < end:
-        time.sleep(0.2)
+    until_exited(compose)
 
     assert "set PRODGEN_AUTH=user:password in .env" in compose.logs()
 
 
-def test_the_weights_are_downloaded_into_the_servers_volume(new_compose):
+@pytest.mark.parametrize("command", [WEIGHTS, ENGINE_WEIGHTS])
+def test_the_weights_are_downloaded_into_the_servers_volume(new_compose, command):
     compose = new_compose()
-    download = compose.in_background(WEIGHTS)
+    download = compose.in_background(command)
     said = ""
     for line in download.stdout:
         said += line
