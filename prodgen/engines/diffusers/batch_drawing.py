@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from prodgen.engines.diffusers import starting_latents, vae_tiling
+from prodgen.engines.diffusers.active_controls import ActiveControl
 from prodgen.engines.diffusers.checkpoints import LoadedModel
 from prodgen.engines.diffusers.denoising import KeptLatents, denoise
 from prodgen.engines.diffusers.guidance import Guide
@@ -25,7 +26,7 @@ from prodgen.engines.diffusers.noise import PictureNoise
 from prodgen.engines.diffusers.samplers import SAMPLERS
 from prodgen.engines.diffusers.sigmas import Sigmas, sigmas, sigmas_for_strength
 from prodgen.engines.diffusers.upscaler_networks import enlarged_to
-from prodgen.server.engine import BatchOrder, ReportProgress
+from prodgen.server.engine import BatchOrder, ControlOrder, ReportProgress
 from prodgen.server.ic_light_script import Conditions
 from prodgen.server.listings import LATENT_MODES
 from prodgen.server.wire import Pixels, Refused, resized
@@ -47,6 +48,9 @@ class _Pass:
     negative_prompts: tuple[str, ...]
     whole_calls: int
     """Calls of the network in a run from pure noise, by which prompts that change on the way are timed."""
+
+    is_second: bool = False
+    """Whether it is the hires pass."""
 
 
 class BatchDrawing:
@@ -139,6 +143,7 @@ class BatchDrawing:
             order.prompts if hires.prompt is None else (hires.prompt,) * count,
             order.negative_prompts if hires.negative_prompt is None else (hires.negative_prompt,) * count,
             SAMPLERS[sampler].calls(levels),
+            is_second=True,
         )
 
     def _start(self, one: _Pass) -> tuple[torch.Tensor, KeptLatents | None]:
@@ -209,13 +214,15 @@ class BatchDrawing:
             dtype=self._model.dtype,
             conditions=self._conditions(one),
             channels=self._model.unet.config.in_channels,
+            controls=[self._control(unit, one) for unit in self._order.controls],
         )
 
     def _conditions(self, one: _Pass) -> torch.Tensor | None:
         """Return the channels beside the noisy latents: IC-Light's, or an inpainting model's."""
         light = self._light(one)
         if light is not None:
-            return starting_latents.light_conditions(light, self._encode)
+            seen = starting_latents.light_conditions(light, self._encode)
+            return seen.expand(len(self._order.seeds), -1, -1, -1)
         if self._model.input_channels != starting_latents.CHANNELS_WITH_MASK:
             return None
         plans = self._order.starts
@@ -237,6 +244,11 @@ class BatchDrawing:
         if conditions is None:
             raise Refused(422, "IC-Light has no picture of the product: send input_fg")
         return conditions
+
+    def _control(self, unit: ControlOrder, one: _Pass) -> ActiveControl:
+        """Return a ControlNet with its map at this size."""
+        network = self._shelf.controlnet(unit.model, self._model)
+        return ActiveControl(network, unit, one.width, one.height, is_second_pass=one.is_second)
 
     def _enlarged(self, latents: torch.Tensor, one: _Pass) -> torch.Tensor:
         """Return the first pass' latents at the second's size."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from prodgen import __version__
+from prodgen.engines.diffusers.control_maps import CONTROL_MODULES
 from prodgen.engines.diffusers.device import Device, find_device, seconds_on_cpu
 from prodgen.engines.diffusers.drawing_thread import DrawingThread, StoppableProgress
 from prodgen.engines.diffusers.model_folder import ModelFolder
@@ -75,6 +76,8 @@ class DiffusersEngine:
             samplers=tuple(SAMPLERS),
             schedulers=("Automatic", *SCHEDULES),
             ic_light=tuple(sorted(self.folder.ic_light, key=len)),
+            controlnets=tuple(file.name for file in self.folder.controlnets),
+            control_modules=CONTROL_MODULES,
             embeddings=tuple(file.name for file in self.folder.embeddings),
             batches_requests=device.is_gpu,
             notes=self._notes(device),

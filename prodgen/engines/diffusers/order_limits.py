@@ -23,8 +23,6 @@ def check_order(order: BatchOrder) -> None:
             raise Refused(404, f"Schedule not found: {schedule!r}; this engine has {known}")
     if order.restore_faces is not None:
         raise Refused(422, "this engine restores no faces: draw without it, or through an A1111 server")
-    if order.controls:
-        raise Refused(422, "this engine has no ControlNet yet: draw without it, or through an A1111 server")
     if order.tiling:
         raise Refused(422, "this engine draws no pictures whose edges meet: draw without tiling")
     if order.refiner is not None:

@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 from prodgen.client import Client
 from prodgen.engines.diffusers.diffusers_engine import DiffusersEngine
 from prodgen.errors import ProdgenError, SettingError
-from prodgen.schema import ICLight, Img2Img, Lora, Progress, Txt2Img
+from prodgen.schema import ControlNetUnit, ICLight, Img2Img, Lora, Progress, Txt2Img
 from prodgen.server.engine import BatchOrder, EngineSettings
 from prodgen.server.inpainting import RepaintPlan
 from prodgen.server.wire import Crashed, Refused
@@ -143,6 +143,7 @@ def test_a_relit_product_passes_the_clients_proofs(client, photo, disc, mode):
     relit = client.txt2img(asked(ic_light=unit))
 
     assert relit.applied.ic_light is True
+    assert len(client.txt2img(asked(ic_light=unit, batch_size=2)).images) == 2
     other = ICLight(mode=mode, foreground=1 - photo, matte=disc, background=background)
     assert differ(relit.image, client.txt2img(asked(ic_light=other)).image)
 
@@ -218,6 +219,18 @@ def test_img2img_makes_as_many_steps_as_a1111(engine, photo, strength, steps):
 
     assert len(shares) == 1 + steps  # the first report comes before a model is loaded
     assert shares[-1] == 1
+
+
+def test_the_map_of_a_controlnet_decides(client, plain, photo):
+    def drawn(image: np.ndarray, module: str = "none", weight: float = 1.0) -> np.ndarray:
+        unit = ControlNetUnit(model="tiny-canny", module=module, image=image, weight=weight)
+        return client.txt2img(asked(controlnet=(unit,))).image
+
+    assert differ(drawn(photo), plain)
+    white = np.ones_like(photo)
+    assert not np.array_equal(drawn(white, weight=2), drawn(0 * photo, weight=2))
+    assert not np.array_equal(drawn(photo, "canny", weight=2), drawn(photo, weight=2))
+    np.testing.assert_array_equal(drawn(photo, weight=0.0), plain)
 
 
 def test_progress_rises_to_the_end_and_shows_previews(client):
