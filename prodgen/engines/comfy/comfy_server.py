@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -44,6 +44,20 @@ POLL_S = 0.5
 
 DRAWN_AGAIN = "the server forgot the picture in mid-run (was it restarted?), so it was drawn again"
 """What is told where a prompt was lost."""
+
+LOST_TWICE = "it forgot the picture in mid-run, twice"
+LOST_REMEDY = "Look at ComfyUI's console: it ends while it draws, or somebody empties its queue."
+
+
+@dataclass
+class _Tries:
+    """For which reasons a graph was run once more; each is one once."""
+
+    was_lost: bool = False
+    has_sent_again: bool = False
+    """Whether pictures that the server had lost were sent once more."""
+    saves_previews: bool = False
+    """Whether previews are saved under names of their own; see `prepared`."""
 
 
 class ComfyServer:
@@ -158,35 +172,12 @@ class ComfyServer:
         """
         self._stop.clear()
         began = time.monotonic()
-        notices: list[str] = []
-        saves_previews = has_sent_again = False
+        tries = _Tries()
         while True:
-            posting = Posting(prepared(graph, saves_previews=saves_previews), picture_info=picture_info)
-            try:
-                prompt_id, entry = self._finished(posting, progress)
-                run = fetched(self._connection, prompt_id, entry)
-            except PromptLostError:
-                if DRAWN_AGAIN in notices:
-                    raise BackendLostError(
-                        self.url,
-                        "it forgot the picture in mid-run, twice",
-                        remedy="Look at ComfyUI's console: it ends while it draws, or somebody empties its "
-                        "queue.",
-                    ) from None
-                notices.append(DRAWN_AGAIN)
-                log.warning("%s: %s", self.url, DRAWN_AGAIN)
-                continue
-            except GraphRefusedError as error:
-                if has_sent_again or not self._uploads.send_again(_lost_files(error, posting.graph)):
-                    raise
-                has_sent_again = True
-                continue
-            forget(self._connection, prompt_id)
+            run = self._tried(graph, progress, picture_info, tries)
             if run is not None:
-                return replace(run, seconds=time.monotonic() - began, notices=tuple(notices))
-            if saves_previews:
-                raise AnswerError(self.url, "its history names pictures that are not there")
-            saves_previews = True  # the cache named a file that somebody deleted
+                notices = (DRAWN_AGAIN,) if tries.was_lost else ()
+                return replace(run, seconds=time.monotonic() - began, notices=notices)
 
     def cancel(self) -> None:
         """End, from another thread, the prompt that `run` waits for; nothing happens if it waits for none."""
@@ -204,6 +195,32 @@ class ComfyServer:
         """Close all connections."""
         self.cancel()
         self._connection.close()
+
+    def _tried(
+        self, graph: Graph, progress: ReportProgress, picture_info: Mapping[str, Any] | None, tries: _Tries
+    ) -> ComfyRun | None:
+        """Run a graph once; return None if it is worth another try, for a reason that is new."""
+        posting = Posting(prepared(graph, saves_previews=tries.saves_previews), picture_info=picture_info)
+        try:
+            prompt_id, entry = self._finished(posting, progress)
+            run = fetched(self._connection, prompt_id, entry)
+        except PromptLostError:
+            if tries.was_lost:
+                raise BackendLostError(self.url, LOST_TWICE, remedy=LOST_REMEDY) from None
+            tries.was_lost = True
+            log.warning("%s: %s", self.url, DRAWN_AGAIN)
+            return None
+        except GraphRefusedError as error:
+            if tries.has_sent_again or not self._uploads.send_again(_lost_files(error, posting.graph)):
+                raise
+            tries.has_sent_again = True
+            return None
+        forget(self._connection, prompt_id)
+        if run is None:  # the cache named a file that somebody deleted
+            if tries.saves_previews:
+                raise AnswerError(self.url, "its history names pictures that are not there")
+            tries.saves_previews = True
+        return run
 
     def _finished(self, posting: Posting, progress: ReportProgress) -> tuple[str, Mapping[str, Any]]:
         """Send a graph, wait for its end, and return its id and its entry in the history.

@@ -12,6 +12,7 @@ import heapq
 import itertools
 import json
 import re
+import socket
 import threading
 import time
 import uuid
@@ -125,10 +126,11 @@ class FakeComfy:
         self.files: dict[tuple[str, str], bytes] = {}
         """By folder ("input", "output", "temp") and path below it."""
         self.sockets: dict[str, FakeSocket] = {}
-        self.bystanders: list[FakeSocket] = []
         self.finished: list[str] = []
         self._server: ThreadingHTTPServer | None = None
         self._port = 0
+        self._lines: list[socket.socket] = []
+        self._ending = threading.Lock()
         self._reset()
         self.start()
 
@@ -153,6 +155,14 @@ class FakeComfy:
             def log_message(self, *_: object) -> None:
                 pass
 
+            def setup(self) -> None:
+                super().setup()
+                fake._lines.append(self.connection)
+
+            def handle(self) -> None:
+                with contextlib.suppress(OSError):  # the client went away, or this process "died"
+                    super().handle()
+
             def do_GET(self) -> None:
                 fake._serve(self, "GET")
 
@@ -167,21 +177,22 @@ class FakeComfy:
 
     def stop(self) -> None:
         """End as a killed process does: no leave is taken, and queue and history are gone."""
-        self.is_alive = False
-        old = self.lock
-        with old:
-            old.notify_all()
-        for each in [*self.sockets.values(), *self.bystanders]:
-            each.cut()
-        self.sockets.clear()
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        with self._ending:
+            self.is_alive = False
+            with self.lock:
+                self.lock.notify_all()
+            if self._server is not None:
+                self._server.shutdown()
+                self._server.server_close()
+                self._server = None
+            self.sockets.clear()
+            for line in self._lines:
+                with contextlib.suppress(OSError):
+                    line.shutdown(socket.SHUT_RDWR)
+            self._lines.clear()
 
     def restart(self) -> None:
-        if self.is_alive:
-            self.stop()
+        self.stop()
         self._reset()
         for key in [key for key in self.files if key[0] == "temp"]:
             del self.files[key]

@@ -816,7 +816,7 @@ REPLAYED = ONE_BY_ONE.union(
 def test_the_recordings_here_are_those_that_are_replayed():
     here = {path.relative_to(CAPTURES).with_suffix("").as_posix() for path in CAPTURES.rglob("*.json")}
 
-    assert here == REPLAYED
+    assert {name for name in here if not name.startswith("workflows/")} == REPLAYED
     assert not REPLAYED & WITHOUT_AN_ANSWER.keys()
 
 
