@@ -26,7 +26,7 @@ MARK_WIDTH = len("warning")
 @click.option(
     "--backend",
     type=BACKEND,
-    metavar="auto|embedded://|URL",
+    metavar="auto|embedded://|engine://|comfy://HOST|URL",
     help="The same as URL. Default: auto, as for `prodgen shoot`.",
 )
 @click.option("--fix", is_flag=True, help="Put right what can be put right over the server's API.")
@@ -75,6 +75,7 @@ def doctor(
 
     \b
         prodgen doctor http://127.0.0.1:7860
+        prodgen doctor engine://
         prodgen doctor --backend embedded:// --json
     """
     from prodgen.doctor import ExamineOptions, examine

@@ -38,7 +38,7 @@ backend_option = click.option(
     type=BACKEND,
     default="auto",
     show_default=True,
-    metavar="auto|embedded://|URL",
+    metavar="auto|embedded://|engine://|comfy://HOST|URL",
     help="auto: the server at PRODGEN_BACKEND or 127.0.0.1:7860 if one answers, else the embedded one.",
 )
 

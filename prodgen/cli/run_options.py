@@ -58,7 +58,7 @@ _RUN_OPTIONS = (
         "backends",
         multiple=True,
         type=BACKEND,
-        metavar="auto|embedded://|URL",
+        metavar="auto|embedded://|engine://|comfy://HOST|URL",
         help="A server that draws; repeat it for each GPU. auto: as for `prodgen shoot`.",
     ),
     dialect_option,
