@@ -141,8 +141,10 @@ class SetupFacts:
 
     @property
     def is_own_engine(self) -> bool:
-        """Whether an engine with a model draws in this process: prodgen's own, or one that asks ComfyUI."""
-        return self.engine is not None or self.comfy is not None
+        """Whether prodgen's server with a model's engine draws, in this process or behind a socket."""
+        version = self.trials.version or ""
+        is_ours = version.startswith("prodgen-") and not self.is_embedded
+        return self.engine is not None or self.comfy is not None or is_ours
 
     @property
     def backend(self) -> str:

@@ -16,8 +16,19 @@ from prodgen.errors import NotAppliedError
 from prodgen.shots import Recipe, builtin_recipes
 
 GET_UPSCALER = "put RealESRGAN_x4plus.pth into models/RealESRGAN (download_weights.sh does)"
+GET_UPSCALER_FOR_ENGINE = "prodgen weights get realesrgan-x4plus-safe"
+GET_UPSCALER_FOR_COMFY = "put RealESRGAN_x4plus.pth into ComfyUI's models/upscale_models, and restart it"
 
 GET_LORAS = "fetch them with download_weights.sh, or put the files into models/Lora; they are optional"
+GET_LORAS_FOR_ENGINE = "prodgen weights get more-details sdxlrender --accept-unverified; they are optional"
+GET_LORAS_FOR_COMFY = "put the files into ComfyUI's models/loras, and restart it; they are optional"
+
+
+def _for(facts: SetupFacts, a1111: str, engine: str, comfy: str) -> str:
+    """Return which of three remedies fits the server."""
+    if facts.comfy is not None:
+        return comfy
+    return engine if facts.is_own_engine else a1111
 
 
 def _asked_for(field: str) -> dict[str, list[str]]:
@@ -61,7 +72,8 @@ def upscaler(facts: SetupFacts) -> Finding | None:
     best = upscalers_in_turn(have)[0]
     if is_resampling(best):
         what = f"no upscaling model is there; scenes are enlarged by {best}, which invents no detail"
-        return Finding("upscaler", "warning", what, GET_UPSCALER, "refresh lists")
+        remedy = _for(facts, GET_UPSCALER, GET_UPSCALER_FOR_ENGINE, GET_UPSCALER_FOR_COMFY)
+        return Finding("upscaler", "warning", what, remedy, "refresh lists")
     tried = {attempt.name: attempt for attempt in facts.trials.of_kind("upscaler")}
     if best not in tried:
         return Finding("upscaler", "OK", f"{best!r} is listed for scenes; it was not tried")
@@ -89,7 +101,8 @@ def loras(facts: SetupFacts) -> Finding | None:
     missing = [name for name in OPTIONAL_LORAS if have.find_lora(name) is None]
     if missing:
         what = f"{_names(missing)} missing; run.py leaves out what is not there"
-        return Finding("LoRAs", "warning", what, GET_LORAS, "refresh lists")
+        remedy = _for(facts, GET_LORAS, GET_LORAS_FOR_ENGINE, GET_LORAS_FOR_COMFY)
+        return Finding("LoRAs", "warning", what, remedy, "refresh lists")
     if tried:
         return tried_checks.judged(facts, "LoRA", "")
     if not have.tells_lora_hashes:

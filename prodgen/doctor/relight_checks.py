@@ -43,7 +43,7 @@ SPELLINGS = {
 def extension(facts: SetupFacts) -> Finding | None:
     """Is IC-Light there, in a spelling that is known?"""
     have = facts.capabilities
-    if have is None or facts.dialect is None or facts.is_own_engine:
+    if have is None or facts.dialect is None or facts.engine or facts.comfy:
         return None
     if have.ic_light is not None:
         models = f", with {' and '.join(have.ic_light_models)}" if have.ic_light_models else ""

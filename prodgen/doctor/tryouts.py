@@ -17,7 +17,7 @@ import numpy as np
 from prodgen.client import Client
 from prodgen.doctor.facts import Attempt
 from prodgen.doctor.listed_things import ListedKind
-from prodgen.errors import BackendError, ProdgenError, UnsupportedFeatureError
+from prodgen.errors import BackendError, ModelFileError, ProdgenError, UnsupportedFeatureError
 from prodgen.images import RgbImage, as_floats
 from prodgen.schema import ControlNetUnit, Lora, Upscale
 
@@ -78,6 +78,8 @@ class Tryouts:
                 attempts.append(Attempt(kind, name, changes_nothing=self._ways[kind](name)))
             except UnsupportedFeatureError:
                 continue  # this kind of server has another way, or none
+            except ModelFileError:
+                continue  # of another family than the checkpoint; an engine lists no damaged ones
             except ProdgenError as error:
                 attempts.append(Attempt(kind, name, error=error))
         return TriedThings(tuple(attempts))
