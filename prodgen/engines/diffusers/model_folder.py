@@ -23,7 +23,7 @@ from prodgen.engines.diffusers.companions import (
     is_controlnet,
     lora_family,
 )
-from prodgen.engines.diffusers.families import family_of
+from prodgen.engines.diffusers.families import UNET_PREFIX, family_of
 from prodgen.engines.diffusers.header import PICKLE_REASON, PICKLE_SUFFIXES, WeightsHeader, read_header
 from prodgen.errors import ModelFileError
 from prodgen.server.engine import ModelFile
@@ -77,6 +77,14 @@ def _vae_family(header: WeightsHeader) -> str:
     return ""  # all three have the same shapes
 
 
+def _rank(header: WeightsHeader, family: str) -> int:
+    """Return how late a file comes in its list, before the order of names."""
+    first = header.shape(f"{UNET_PREFIX}input_blocks.0.0.weight")
+    if first is None:
+        return 0
+    return 2 if first[1:2] != (_LATENT_CHANNELS,) else int(family != "sd15")
+
+
 def _no_family(_: WeightsHeader) -> str:
     return ""
 
@@ -108,7 +116,10 @@ class ModelFolder:
 
     @property
     def checkpoints(self) -> tuple[ModelFile, ...]:
-        """Whole checkpoints of families that this engine draws with, in the order of their names."""
+        """Whole checkpoints of families that this engine draws with; the first is taken where none is named.
+
+        So those that IC-Light can relight come first, and those made for inpainting last; then by name.
+        """
         return self._found["checkpoints"]
 
     @property
@@ -177,7 +188,9 @@ class ModelFolder:
         digests = (
             self._digests({name: header.path for name, header in headers.items()}) if plan.is_hashed else {}
         )
-        for name, header in headers.items():
+        ranks = {name: _rank(header, families[name]) for name, header in headers.items()}
+        for name in sorted(headers, key=lambda name: (ranks[name], name.lower())):
+            header = headers[name]
             yield ModelFile(name, digests.get(name, ""), header.metadata, families[name])
 
     def _digests(self, paths: Mapping[str, Path]) -> Mapping[str, str]:

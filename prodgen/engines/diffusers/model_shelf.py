@@ -93,7 +93,7 @@ class ModelShelf:
         """Return what encodes prompts, with those embeddings whose names occur in them."""
         text = "\n".join(prompts).lower()
         named = [file for file in self.folder.embeddings if file.name.lower() in text]
-        loaded = [self._embedding(file, model) for file in named if file.family in ("", model.family.name)]
+        loaded = [self._embedding(file, model) for file in named if file.family in ("", model.family.base)]
         return PromptEncoder(model.text_encoders, model.tokenizers[0], model.family, embeddings=loaded)
 
     def controlnet(self, name: str, model: checkpoints.LoadedModel) -> ControlNetModel:

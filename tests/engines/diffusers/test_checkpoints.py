@@ -179,6 +179,12 @@ def test_sd21_is_asked_what_it_predicts_where_the_file_does_not_say(tmp_path):
         assert load(made.write(tensors, tmp_path / f"{predicted}.safetensors")).prediction == predicted
 
 
+def test_a_checkpoint_marked_for_velocity_inside_predicts_velocity(tmp_path):
+    tensors = made.checkpoint_tensors(families()["sdxl"]) | {"v_pred": torch.zeros(0)}
+
+    assert load(made.write(tensors, tmp_path / "v.safetensors")).prediction == "v_prediction"
+
+
 def test_old_files_whose_text_encoder_lacks_a_part_of_its_name_load(tmp_path):
     tensors = made.checkpoint_tensors(families()["sd15"])
     old = {

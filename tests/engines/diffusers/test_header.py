@@ -82,6 +82,16 @@ def test_a_hostile_header_is_refused_in_one_sentence(case, tmp_path):
     assert "\n" not in str(refusal.value)
 
 
+def test_a_header_of_more_than_100_mb_is_refused_unread(tmp_path):
+    path = tmp_path / "m.safetensors"
+    with path.open("wb") as stream:
+        stream.write(struct.pack("<Q", 100_000_001))
+        stream.truncate(200_000_000)  # a hole: the file takes no room
+
+    with pytest.raises(ModelFileError, match="its header would have 100,000,001 bytes"):
+        read_header(path)
+
+
 def pickle_by_name(path: Path) -> Path:
     return file_of(path.with_suffix(".ckpt"), ONE)
 

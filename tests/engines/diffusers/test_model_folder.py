@@ -47,6 +47,15 @@ def test_every_kind_of_file_is_listed_with_its_family(models):
     assert folder.skipped == ()
 
 
+def test_a_checkpoint_that_can_be_relit_comes_first_and_one_for_inpainting_last(models):
+    (models / "Stable-diffusion/tiny-sd15.safetensors").rename(models / "Stable-diffusion/zebra.safetensors")
+
+    listed = [file.name for file in ModelFolder(models).checkpoints]
+
+    assert (listed[0], listed[-1]) == ("zebra", "tiny-inpainting")
+    assert listed[1:-1] == sorted(listed[1:-1])
+
+
 def test_a_checkpoint_s_digest_is_the_file_s_sha256_and_its_path_is_known(models):
     folder = ModelFolder(models)
     found = next(file for file in folder.checkpoints if file.name == "tiny-sd15")
