@@ -151,9 +151,10 @@ def _extra_parameters(machine: Machine, call: DrawingCall, results: CallResults)
 
 def _bridge_parameters(machine: Machine, call: DrawingCall) -> dict[str, Any]:
     """Return what prodgen's bridge says: before 1.1.0 that a hook returned, since then what model drew."""
+    version = machine.behaviour.bridge
+    told: dict[str, Any] = {} if version is None else {"prodgen bridge": version}
     if machine.bridge is None:
         return {}
-    told: dict[str, Any] = {"prodgen bridge": machine.bridge}
     if call.unit.shows_subject:
         told["IC-Light"] = "applied"
         if machine.bridge_checks:
