@@ -101,7 +101,7 @@ class FakeComfy:
         self.object_info: dict[str, Any] = recorded("core/object_info-needed")["response"]["json"]
         self.has_jobs = self.wants_uuid = self.says_missing_node_type = False
         self.knows_interrupt_id = self.knows_prompt_id = self.has_websocket = True
-        self.previews = True
+        self.previews = self.knows_metadata = True
         self.password: tuple[str, str] | None = None
         """Wanted by the proxy before it."""
         self.draw: Callable[[dict, str], list[np.ndarray]] = flat_pictures
@@ -663,7 +663,7 @@ class FakeComfy:
             if client is None
             else ()
         ):
-            if each.knows_metadata:
+            if each.knows_metadata and self.knows_metadata:
                 about = json.dumps(
                     {"node_id": node_id, "prompt_id": item.prompt_id, "image_type": "image/jpeg"}
                 ).encode()
