@@ -31,6 +31,7 @@ __all__ = [
 ENGINES = {
     "ibl": "prodgen.engines.ibl.ibl_engine:ibl_engine",
     "diffusers": "prodgen.engines.diffusers.diffusers_engine:DiffusersEngine",
+    "comfy": "prodgen.engines.comfy.comfy_engine:ComfyEngine",
     "load-test": "prodgen.engines.load_test:load_test_engine",
 }
 """Name of each engine, and what makes one of `EngineSettings`: "module:class" or "module:function"."""

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prodgen import masks
 from prodgen.engines.comfy.comfy_inventory import ComfyModels
 from prodgen.engines.comfy.graph_nodes import Graph, GraphNodes, Link
 from prodgen.engines.comfy.loading_nodes import DrawingContext, Loaded, guide, load
 from prodgen.engines.comfy.relight_nodes import Guided, RelightFiles, Relit, Upload, relit
 from prodgen.engines.comfy.sampling_nodes import Sampling, first_step, sample, stretched_steps
-from prodgen.images import from_uint8, to_uint8
 from prodgen.server.engine import BatchOrder, HiresPass
-from prodgen.server.inpainting import Mask, RepaintPlan
+from prodgen.server.inpainting import LATENT_CELL_PX, Mask, RepaintPlan, filled_from_around
 from prodgen.server.wire import Pixels, mixed
 
 OUTPUT = "save"
@@ -94,9 +92,15 @@ def filled_start(plan: RepaintPlan, fill: int) -> Pixels:
     if plan.zone is None or fill == ORIGINAL:
         return plan.start
     if fill == AROUND:
-        hole = from_uint8(plan.zone)
-        return to_uint8(masks.fill(from_uint8(plan.start), hole)) if hole.min() < 1 else plan.start
+        return filled_from_around(plan.start, plan.zone)
     return mixed(plan.start, np.broadcast_to(GREY, plan.start.shape), plan.zone)
+
+
+def _mask_of(plan: RepaintPlan, zone: Mask) -> Mask:
+    """Return the mask as latent cells are masked by it, each as the square of pixels that it stands for."""
+    if plan.cells is None:
+        return zone
+    return plan.cells.repeat(LATENT_CELL_PX, axis=0).repeat(LATENT_CELL_PX, axis=1)
 
 
 class _Drawing:
@@ -150,11 +154,11 @@ class _Drawing:
         if start is None:
             start = filled_start(plan, order.inpainting_fill)
         if plan.zone is not None and loaded.checkpoint.is_for_inpainting and lit is None:
-            return self._inpainting_model(guided, loaded.vae, start, plan.zone)
+            return self._inpainting_model(guided, loaded.vae, start, _mask_of(plan, plan.zone))
         image = self._graph.add("img", "LoadImage", {"image": self._context.upload(start)})
         latent = self._graph.add("latent", "VAEEncode", {"pixels": image[0], "vae": loaded.vae})[0]
         if plan.zone is not None:
-            inputs = {"samples": latent, "mask": self._mask(plan.zone)}
+            inputs = {"samples": latent, "mask": self._mask(_mask_of(plan, plan.zone))}
             latent = self._graph.add("masked", "SetLatentNoiseMask", inputs)[0]
         return guided, latent
 
@@ -164,12 +168,12 @@ class _Drawing:
             0
         ]
 
-    def _mask(self, zone: Mask) -> Link:
+    def _mask(self, mask: Mask) -> Link:
         """Add a mask; white is repainted, as in A1111. The red channel is the one that is read as it is."""
-        file = self._context.upload(zone)
+        file = self._context.upload(mask)
         return self._graph.add("m", "LoadImageMask", {"image": file, "channel": "red"})[0]
 
-    def _inpainting_model(self, guided: Guided, vae: Link, start: Pixels, zone: Mask) -> tuple[Guided, Link]:
+    def _inpainting_model(self, guided: Guided, vae: Link, start: Pixels, mask: Mask) -> tuple[Guided, Link]:
         """Add what a model that was trained to fill masks wants beside the latent: the mask and the rest."""
         image = self._graph.add("img", "LoadImage", {"image": self._context.upload(start)})
         inputs = {
@@ -177,7 +181,7 @@ class _Drawing:
             "negative": guided.negative,
             "vae": vae,
             "pixels": image[0],
-            "mask": self._mask(zone),
+            "mask": self._mask(mask),
             "noise_mask": True,
         }
         words = self._graph.add("ic", "InpaintModelConditioning", inputs)
