@@ -223,6 +223,14 @@ def test_a_mask_keeps_the_original_to_the_bit_and_repaints_the_rest():
     assert made[..., :3, :].mean() == pytest.approx(3, abs=1e-3)
 
 
+def test_a_mask_keeps_the_original_where_a_schedule_leaves_noise_too():
+    levels = sigmas("KL Optimal", 6, sampler=EULER)
+
+    made = run(guide((3.0,)), levels=levels, kept=kept()).latents
+
+    assert torch.equal(made[..., 3:, :], torch.full_like(made[..., 3:, :], -2.0))
+
+
 def test_the_network_sees_the_original_at_each_step_of_a_masked_run():
     seen = []
 

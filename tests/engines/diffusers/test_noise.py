@@ -100,6 +100,16 @@ def test_a_variation_seed_mixes_along_the_arc_so_that_noise_keeps_its_length():
     assert np.array_equal(first([1], shape, subseeds=[2], subseed_strength=0.0), own)
 
 
+def test_each_column_of_cells_is_mixed_along_its_own_arc():
+    own, other = first([1])[0, 2, :, 3], first([2])[0, 2, :, 3]
+    angle = np.arccos(own @ other / np.linalg.norm(own) / np.linalg.norm(other))
+
+    mixed = first([1], subseeds=[2], subseed_strength=0.3)[0, 2, :, 3]
+
+    expected = (np.sin(0.7 * angle) * own + np.sin(0.3 * angle) * other) / np.sin(angle)
+    np.testing.assert_allclose(mixed, expected, atol=1e-5)
+
+
 def test_a_seed_mixed_with_itself_is_itself():
     np.testing.assert_allclose(first([1], subseeds=[1], subseed_strength=0.3), first([1]), atol=1e-6)
 

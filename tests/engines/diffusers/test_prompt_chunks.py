@@ -44,6 +44,10 @@ def test_a_comma_far_back_moves_nothing():
     assert [len(chunk) for chunk in tokens("a " * 54 + "," + " bb" * 20 + " bb")] == [75, 1]
 
 
+def test_a_comma_of_the_chunk_before_moves_nothing():
+    assert [len(chunk) for chunk in tokens("a " * 60 + ", BREAK " + "bb " * 76)] == [61, 75, 1]
+
+
 def test_each_token_keeps_the_weight_of_its_words():
     slots = chunks(weighted("a (bb cc:1.5) d"), ids, comma=COMMA)[0]
 

@@ -178,6 +178,20 @@ def test_alpha_is_kept_and_resampled():
     assert np.array_equal(made[..., :3], np.repeat(np.repeat(picture(), 2, 0), 2, 1))
 
 
+def test_a_picture_is_filled_up_with_its_own_edge_for_a_network_that_folds():
+    seen = []
+
+    def run(part):
+        seen.append(part)
+        return part
+
+    UpscalerNetwork(run, 1, torch.device("cpu"), torch.float32, multiple=4).enlarge(picture(21, 27))
+
+    assert seen[0].shape == (1, 3, 24, 28)
+    assert torch.equal(seen[0][..., 20, :], seen[0][..., 23, :])
+    assert torch.equal(seen[0][..., 26], seen[0][..., 27])
+
+
 def test_smaller_tiles_are_taken_where_memory_is_too_little():
     sizes = []
 
