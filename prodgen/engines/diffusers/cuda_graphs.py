@@ -114,11 +114,7 @@ class UnetCaller:
         """Return the output for `asked`, and keep a graph of the call if it gives the same to the bit."""
         latents, context = asked.latents.clone(), asked.context.clone()
         extra = None if asked.added is None else {name: one.clone() for name, one in asked.added.items()}
-        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # PyTorch's
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):  # libraries choose their kernels before the recording
-            expected = self._called(latents, timestep, context, extra)
-        torch.cuda.current_stream().wait_stream(aside)
+        expected = self._called(latents, timestep, context, extra)  # libraries choose their kernels here
         torch.cuda.synchronize()
         torch.cuda.empty_cache()
         before = torch.cuda.memory_reserved()
@@ -126,7 +122,7 @@ class UnetCaller:
         try:
             with torch.cuda.graph(graph):
                 output = self._called(latents, timestep, context, extra)
-        except torch.OutOfMemoryError:
+        except RuntimeError:  # no memory for it, or a kernel that cannot be recorded
             self._unfit.add(key)
             return expected
         held = max(torch.cuda.memory_reserved() - before, 0)

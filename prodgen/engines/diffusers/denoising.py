@@ -105,7 +105,10 @@ def denoise(
         return seen
 
     def draw() -> Tensor:
-        return noise.next().to(start)
+        drawn = noise.next()
+        if start.is_cuda:  # page-locked memory is copied while the GPU goes on
+            drawn = drawn.pin_memory()
+        return drawn.to(start, non_blocking=True)
 
     is_partial = False
     with torch.no_grad():
