@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from prodgen.schema.prompts import NetworkTag, network_tags, without_tags
+from prodgen.schema.workflow_graphs import WORKFLOW_SCRIPT
 from prodgen.server import inpainting, listings, sampling, strictness
 from prodgen.server.drawing_answer import answer_of, finished, save
 from prodgen.server.engine import EngineInventory, ModelFile
@@ -38,6 +39,7 @@ from prodgen.server.wire import (
     read_pictures,
     too_many_pixels,
 )
+from prodgen.server.workflow_script import read_workflow
 
 _log = logging.getLogger(__name__)
 
@@ -142,7 +144,7 @@ def _repainted(mask: UploadedPicture, fields: Fields) -> inpainting.Mask:
 
 
 def _script_arguments(machine: Machine, fields: Fields) -> dict[str, object]:
-    """Return the arguments of IC-Light and ControlNet; fail for scripts that are not here."""
+    """Return the arguments of the scripts that draw; fail for scripts that are not here."""
     if fields["script_name"]:
         raise Refused(422, f"Script '{fields['script_name']}' not found")
     known = set(listings.script_titles(machine))
@@ -214,7 +216,7 @@ class _Asked:
     task: str
     fields: Fields
     arguments: Mapping[str, object]
-    """Those of IC-Light and of ControlNet, by the script's name in lower case."""
+    """Those of the scripts that draw (IC-Light, ControlNet, a workflow), by their names in lower case."""
 
     inits: Sequence[UploadedPicture] = ()
     mask: inpainting.Mask | None = None
@@ -320,6 +322,7 @@ def _checked(machine: Machine, asked: _Asked) -> DrawingCall:
         vae=next((vae for vae in inventory.vaes if vae.name == machine.options["sd_vae"]), None),
         unit=unit,
         finer=finer,
+        workflow=read_workflow(asked.arguments.get(WORKFLOW_SCRIPT)),
         inits=asked.inits,
         mask=asked.mask,
     )

@@ -24,6 +24,7 @@ from typing import Literal, Protocol
 from prodgen.server.ic_light_script import IcLightUnit
 from prodgen.server.inpainting import RepaintPlan
 from prodgen.server.wire import Pixels
+from prodgen.server.workflow_script import WorkflowOrder
 
 IcLightModel = Literal["FC", "FBC"]
 """IC-Light's two models: foreground only, and foreground with a given background."""
@@ -144,6 +145,9 @@ class EngineInventory:
 
     batches_requests: bool = False
     """Whether one batch is faster than its pictures one by one, so that requests are worth gathering."""
+
+    runs_workflows: bool = False
+    """Whether it runs workflows of ComfyUI that a user made (`BatchOrder.workflow`)."""
 
     imitates_flaws: bool = False
     """Whether the server is as careless as A1111 about what it does not know: it draws without it. A model's
@@ -291,6 +295,9 @@ class BatchOrder:
     refiner_switch_at: float = 1.0
     """Share of the steps after which the refiner takes over, 0 to 1."""
 
+    workflow: WorkflowOrder | None = None
+    """A user's own workflow: it decides the picture, with the seeds; nothing else here counts then."""
+
     def __post_init__(self) -> None:
         """Give each picture its words."""
         count = len(self.seeds)
@@ -315,6 +322,9 @@ class DrawnPicture:
 
     is_partial: bool = False
     """Whether an interrupt ended it early."""
+
+    more: tuple[Pixels, ...] = ()
+    """Further pictures that came of it, such as those of a workflow's other nodes."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from prodgen.schema.workflow_graphs import WORKFLOW_SCRIPT
 from prodgen.server.engine import ModelFile
 from prodgen.server.ic_light_script import IC_LIGHT_MODELS
 from prodgen.server.state import Machine
@@ -221,7 +222,8 @@ def script_titles(machine: Machine) -> list[str]:
     """Return the names of the scripts that requests may have arguments for."""
     light = ["ic light"] if machine.ic_light.dialect else []
     control = [CONTROL_NET] if machine.inventory.controlnets else []
-    return [*light, *control, "refiner", "sampler", "seed"]
+    workflow = [WORKFLOW_SCRIPT] if machine.inventory.runs_workflows else []
+    return [*light, *control, *workflow, "refiner", "sampler", "seed"]
 
 
 def scripts(machine: Machine) -> dict[str, list[str]]:
@@ -238,6 +240,8 @@ def script_info(machine: Machine) -> list[dict[str, Any]]:
         known = _built_in(machine.inventory.checkpoints)
         if machine.inventory.controlnets:
             known = {CONTROL_NET: [_arg("", {}) for _ in range(UNITS)], **known}
+        if machine.inventory.runs_workflows:
+            known = {WORKFLOW_SCRIPT: [_arg("Workflow", {})], **known}
         if ic_light:
             known = {"ic light": _ic_light_args(ic_light, for_img2img=for_img2img), **known}
         if bridge:

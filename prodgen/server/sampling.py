@@ -23,6 +23,7 @@ from prodgen.server.listings import LATENT_MODES, PLAIN_UPSCALERS
 from prodgen.server.queueing import JobState, Stopped
 from prodgen.server.state import Machine, RenderRecord
 from prodgen.server.wire import Crashed, Pixels, UploadedPicture, nan_crash, resized
+from prodgen.server.workflow_script import WorkflowOrder
 
 MODEL_WIDTH = 320
 """Channels of Stable Diffusion 1.5's first convolution; stands in the text of IC-Light's n_iter failure."""
@@ -70,6 +71,9 @@ class DrawingCall:
     vae: ModelFile | None
     unit: IcLightUnit = OFF
     finer: FinerSettings = NOTHING_FINER
+    workflow: WorkflowOrder | None = None
+    """A user's own workflow, which decides the picture."""
+
     inits: Sequence[UploadedPicture] = ()
     mask: inpainting.Mask | None = None
 
@@ -236,6 +240,7 @@ def _run_batch(machine: Machine, parts: Sequence[_Part]) -> None:
                 if one is None:
                     raise Crashed("RuntimeError", "the engine drew fewer pictures than were asked for")
                 results.story = one.story or results.story
+                results.details += one.more
                 is_partial = one.is_partial
                 if not is_partial:
                     progress.finish(place, one.pixels)
@@ -293,6 +298,7 @@ def _order(machine: Machine, parts: Sequence[_Part]) -> BatchOrder:
         seed_resize=finer.seed_resize,
         refiner=finer.refiner,
         refiner_switch_at=finer.refiner_switch_at,
+        workflow=call.workflow,
     )
 
 

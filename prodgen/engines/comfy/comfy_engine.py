@@ -21,7 +21,9 @@ from prodgen.engines.comfy.node_faults import missing_classes, missing_nodes
 from prodgen.engines.comfy.picture_graphs import OUTPUT, drawing_graph, upscaling_graph
 from prodgen.engines.comfy.relight_nodes import missing_relighting, was_relit
 from prodgen.engines.comfy.run_results import ComfyRun
-from prodgen.engines.comfy.undrawable import refuse_undrawable
+from prodgen.engines.comfy.undrawable import NO_CHECKPOINT, refuse_undrawable
+from prodgen.engines.comfy.user_workflow import filled_workflow, has_seed
+from prodgen.engines.comfy.workflow_story import run_story
 from prodgen.errors import AnswerError, NotAppliedError, SettingError
 from prodgen.server.engine import (
     AcceleratorMemory,
@@ -29,11 +31,14 @@ from prodgen.server.engine import (
     DrawnPicture,
     EngineInventory,
     EngineSettings,
+    ModelFile,
     ReportProgress,
 )
-from prodgen.server.wire import Pixels
+from prodgen.server.wire import Pixels, Refused
+from prodgen.server.workflow_script import WorkflowOrder
 
-NO_CHECKPOINT = "this ComfyUI lists no checkpoint: put one into its folder models/checkpoints"
+WORKFLOWS_ONLY = "no checkpoint (workflows only)"
+"""What is listed in a checkpoint's place where there is none: a user's workflow may load something else."""
 
 ON_CPU = "this ComfyUI draws on a CPU: a picture takes minutes"
 
@@ -77,7 +82,7 @@ class ComfyEngine:
         return EngineInventory(
             version=f"prodgen-comfy {__version__} (ComfyUI {version})",
             description=f"through ComfyUI {version} at {self._server.url}",
-            checkpoints=models.files(models.checkpoints),
+            checkpoints=models.files(models.checkpoints) or (ModelFile(WORKFLOWS_ONLY),),
             loras=models.files(models.loras),
             vaes=models.files(models.vaes),
             upscalers=tuple(models.upscalers),
@@ -87,6 +92,7 @@ class ComfyEngine:
             controlnets=tuple(models.controlnets),
             control_modules=models.control_modules,
             embeddings=self._embeddings,
+            runs_workflows=True,
             notes=tuple(_notes(models, stats)),
         )
 
@@ -100,6 +106,9 @@ class ComfyEngine:
             BackendError: If the server fails.
         """
         models = self._known()
+        if order.workflow is not None:
+            yield from self._of_workflow(order, order.workflow, progress)
+            return
         refuse_undrawable(order, models)
         for place in range(len(order.seeds)):
             made = drawing_graph(order, place, models, self._server.upload, embeddings=self._embeddings)
@@ -112,6 +121,33 @@ class ComfyEngine:
                     remedy="Something between here and the server changes graphs; look at its console.",
                 )
             yield DrawnPicture(self._picture(run, OUTPUT), _story(order, run, made.relight is not None))
+
+    def _of_workflow(
+        self, order: BatchOrder, workflow: WorkflowOrder, progress: ReportProgress
+    ) -> Iterator[DrawnPicture]:
+        """Run a user's own workflow once for each seed."""
+        nodes = self._models.nodes
+        if len(order.seeds) > 1 and not has_seed(workflow, nodes):
+            raise Refused(422, "this workflow has no seed: all its pictures are equal; ask for one")
+        for place, seed in enumerate(order.seeds):
+            graph = filled_workflow(workflow, seed, nodes, self._server.upload)
+            run = self._run(graph, progress, place, len(order.seeds))
+            first, *more = self._pictures_in_order(run, graph)
+            told = run_story(run.graph, first, has_seed=has_seed(workflow, nodes))
+            yield DrawnPicture(first, {**told, **_notice(run)}, more=tuple(more))
+
+    def _pictures_in_order(self, run: ComfyRun, graph: Graph) -> list[Pixels]:
+        """Return all pictures of a run: saved ones before those that are only previewed.
+
+        Raises:
+            Refused: If there is none.
+        """
+        is_preview = {name: graph[name]["class_type"] == "PreviewImage" for name in graph}
+        ordered = sorted(run.pictures, key=lambda name: is_preview.get(name, False))
+        found = [_rgb(pixels) for name in ordered for pixels in run.pictures[name]]
+        if not found:
+            raise Refused(422, "this workflow gave no picture: it needs a node SaveImage or PreviewImage")
+        return found
 
     def upscale(self, pixels: Pixels, width: int, height: int, name: str) -> Pixels:
         """Return a picture enlarged by one of the server's networks; alpha is enlarged beside it.
@@ -172,7 +208,11 @@ class ComfyEngine:
         pictures = run.pictures.get(node, ())
         if not pictures:
             raise AnswerError(self._server.url, "ComfyUI finished the prompt and gave no picture")
-        return np.ascontiguousarray(pictures[0][..., :3])
+        return _rgb(pictures[0])
+
+
+def _rgb(pixels: Pixels) -> Pixels:
+    return np.ascontiguousarray(pixels[..., :3])
 
 
 def _silent(share: float, preview: Pixels | None = None) -> None:
@@ -184,9 +224,11 @@ def _story(order: BatchOrder, run: ComfyRun, is_relit: bool) -> dict[str, object
     told: dict[str, object] = {}
     if is_relit:
         told |= {"IC-Light": "applied", "IC-Light patched": order.checkpoint.title}
-    if run.notices:
-        told["ComfyUI"] = "; ".join(run.notices)
-    return told
+    return {**told, **_notice(run)}
+
+
+def _notice(run: ComfyRun) -> dict[str, object]:
+    return {"ComfyUI": "; ".join(run.notices)} if run.notices else {}
 
 
 def _notes(models: ComfyModels, stats: Mapping[str, Any]) -> Iterator[str]:

@@ -110,26 +110,28 @@ def read_models(nodes: NodeCatalogue) -> ComfyModels:
     """Return what a server has, from what it says about its nodes."""
     unets = nodes.choices("UNETLoader", "unet_name")
     flux = _flux_files(nodes)
-    whole = _named(nodes.choices("CheckpointLoaderSimple", "ckpt_name"))
+    whole = named_files(nodes.choices("CheckpointLoaderSimple", "ckpt_name"))
     checkpoints = {name: ComfyCheckpoint(listed, _family(listed)) for name, listed in whole.items()}
-    for name, listed in _named(x for x in unets if _FLUX.search(x) and not _FLUX_VARIANT.search(x)).items():
+    for name, listed in named_files(
+        x for x in unets if _FLUX.search(x) and not _FLUX_VARIANT.search(x)
+    ).items():
         if flux is not None and name not in checkpoints:
             checkpoints[name] = ComfyCheckpoint(listed, "flux", is_whole=False)
     pack = next((pack for pack, classes in PACK_CLASSES.items() if nodes.has(*classes)), None)
     return ComfyModels(
         nodes=nodes,
         checkpoints=checkpoints,
-        loras=_named(nodes.choices("LoraLoader", "lora_name"), with_folder=False),
-        vaes=_named(x for x in nodes.choices("VAELoader", "vae_name") if _EXTENSION.search(x)),
-        upscalers=_named(nodes.choices("UpscaleModelLoader", "model_name")),
-        controlnets=_named(nodes.choices("ControlNetLoader", "control_net_name")),
+        loras=named_files(nodes.choices("LoraLoader", "lora_name"), with_folder=False),
+        vaes=named_files(x for x in nodes.choices("VAELoader", "vae_name") if _EXTENSION.search(x)),
+        upscalers=named_files(nodes.choices("UpscaleModelLoader", "model_name")),
+        controlnets=named_files(nodes.choices("ControlNetLoader", "control_net_name")),
         flux=flux,
         ic_light_pack=pack,
         ic_light={} if pack is None else _ic_light(nodes, pack),
     )
 
 
-def _named(listed: Iterable[str], *, with_folder: bool = True) -> dict[str, str]:
+def named_files(listed: Iterable[str], *, with_folder: bool = True) -> dict[str, str]:
     """Return names for clients: without extension and backslash, and without folder where that is clear."""
     found: dict[str, str] = {}
     for one in listed:

@@ -12,6 +12,8 @@ from prodgen.engines.comfy.sampling_nodes import first_step
 from prodgen.server.engine import BatchOrder, ControlOrder, HiresPass
 from prodgen.server.wire import Refused
 
+NO_CHECKPOINT = "this ComfyUI lists no checkpoint: put one into its folder models/checkpoints"
+
 
 def refuse_undrawable(order: BatchOrder, models: ComfyModels) -> None:
     """Refuse an order that this server cannot draw as it is meant.
@@ -24,6 +26,8 @@ def refuse_undrawable(order: BatchOrder, models: ComfyModels) -> None:
 
 
 def _reasons(order: BatchOrder, models: ComfyModels) -> Iterator[str]:
+    if not models.checkpoints:
+        yield NO_CHECKPOINT
     if order.checkpoint.name not in models.checkpoints:
         yield f"this ComfyUI no longer lists the checkpoint {order.checkpoint.name!r}"
         return

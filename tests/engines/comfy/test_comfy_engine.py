@@ -58,8 +58,10 @@ def test_a_server_without_checkpoints_says_where_they_go(comfy: FakeComfy, engin
 
     found = engine.inventory()
 
-    assert found.checkpoints == ()
+    assert [x.name for x in found.checkpoints] == ["no checkpoint (workflows only)"]
     assert "models/checkpoints" in found.notes[0]
+    with pytest.raises(Refused, match="models/checkpoints"):
+        list(engine.draw(plain_order(checkpoint=found.checkpoints[0]), quiet))
 
 
 def test_each_picture_is_a_prompt_with_its_own_seed(comfy: FakeComfy, engine: ComfyEngine):
