@@ -61,8 +61,8 @@ PACKS = (
 _OUT_OF_MEMORY = re.compile(r"OutOfMemory|out of memory|alloc(ate)?\w* .*memory", re.IGNORECASE)
 """Torch's classes for a GPU, and the words of other devices: Apple's, DirectML's, a CPU's allocator."""
 
-_NO_SUCH_CLASS = re.compile(r"because node (.+?) does not exist|Node '(.+?)' not found")
-"""How 0.3.64 and newer servers name a class that they lack, in the message alone."""
+_NO_SUCH_CLASS = re.compile(r"because node (.+?) does not exist")
+"""How 0.3.64 names a class that it lacks, in the message alone; newer servers have a kind for it."""
 
 _IC_LIGHT = re.compile(
     r"'opt_background' latent input|expected input\[\d+, (8|12), .*to have (8|12) channels"
@@ -127,7 +127,7 @@ def refused(
     found = _NO_SUCH_CLASS.search(message)
     if kind == "missing_node_type" or found:
         extra = _object(error.get("extra_info"))
-        name = extra.get("class_type") or (found and (found.group(1) or found.group(2))) or "?"
+        name = extra.get("class_type") or (found.group(1) if found else "?")
         return missing_nodes([str(name)])
     faults = tuple(_faults(_object(answer.get("node_errors")), graph))
     if faults:

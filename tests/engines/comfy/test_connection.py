@@ -84,6 +84,14 @@ def test_a_proxy_that_restarts_is_asked_again(comfy, connection):
     assert connection.get("/system_stats")["system"]
 
 
+def test_a_server_that_comes_back_meanwhile_is_found(comfy):
+    comfy.stop()
+    ours = ComfyConnection(comfy.settings, sleep=lambda _: comfy.restart())
+
+    assert ours.get("/system_stats")["system"]
+    ours.close()
+
+
 def test_a_command_is_sent_once_though_its_answer_fails(comfy, connection):
     comfy.at["POST", "/free"] = Answer(502)
 
