@@ -21,17 +21,15 @@ LINES: Mapping[ListedKind, str] = {
 }
 """Kind -> name of its finding."""
 
-_FITS = (
-    "see that it is made for the checkpoint that is loaded, and that its file is whole; the server's console "
-    "says more"
-)
+_FITS = "see that it is made for the checkpoint that is loaded, and that its file is whole"
+_CONSOLE = f"{_FITS}; the server's console says more"
 
 REMEDIES: Mapping[ListedKind, str] = {
     "upscaler": "put its weights into models/RealESRGAN or models/ESRGAN (download_weights.sh gets those of "
     "R-ESRGAN 4x+) and restart; the server's console says why, after 'Unable to load'",
-    "LoRA": f"{_FITS}, after 'Couldn't find network with name' or 'loading network'",
-    "ControlNet model": f"{_FITS}, in lines with 'ControlNet'",
-    "VAE": f"{_FITS}, after 'Couldn't find VAE named' or 'Loading VAE weights'",
+    "LoRA": f"{_CONSOLE}, after 'Couldn't find network with name' or 'loading network'",
+    "ControlNet model": f"{_CONSOLE}, in lines with 'ControlNet'",
+    "VAE": f"{_CONSOLE}, after 'Couldn't find VAE named' or 'Loading VAE weights'",
 }
 """What to do about one that does not work. Sources of the console's texts: A1111 1.10.1, realesrgan_model.py,
 esrgan_model.py, extensions-builtin/Lora/networks.py, sd_vae.py."""
@@ -46,14 +44,15 @@ def what_came(attempt: Attempt) -> str:
     return f"{attempt.name!r} changes nothing: the picture is the one without it"
 
 
-def remedy_for(attempt: Attempt) -> str:
+def remedy_for(attempt: Attempt, facts: SetupFacts) -> str:
     """Return what to do about one that failed: its weights are to blame, unless the error says otherwise."""
     error = attempt.error
+    usual = _FITS if facts.is_own_engine else REMEDIES[attempt.kind]
     if isinstance(error, NotABackendError):
         return "update the server: it lists what its API has no route for"
     if error is None or isinstance(error, NotAppliedError):
-        return REMEDIES[attempt.kind]
-    return advice(error, otherwise=REMEDIES[attempt.kind])
+        return usual
+    return advice(error, otherwise=usual)
 
 
 def judged(facts: SetupFacts, kind: ListedKind, what: str) -> Finding:
@@ -66,7 +65,7 @@ def judged(facts: SetupFacts, kind: ListedKind, what: str) -> Finding:
     """
     tried = facts.trials.of_kind(kind)
     if lame := [attempt for attempt in tried if not attempt.works]:
-        remedies = dict.fromkeys(map(remedy_for, lame))
+        remedies = dict.fromkeys(remedy_for(attempt, facts) for attempt in lame)
         return Finding(LINES[kind], "warning", "; ".join(map(what_came, lame)), "; ".join(remedies))
     names = " and ".join(repr(attempt.name) for attempt in tried)
     verb = "changes" if len(tried) == 1 else "change"

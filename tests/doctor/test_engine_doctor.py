@@ -220,6 +220,16 @@ def test_a_comfyui_without_the_node_packs_is_told_which_and_where_they_are(serve
     assert findings["ComfyUI"]["status"] == "OK"
 
 
+def test_what_fails_on_a_comfyui_is_not_remedied_in_the_words_of_a1111(server):
+    _, findings = examined(server.address.replace("http", "comfy"))
+
+    told = " ".join(one["remedy"] for one in findings.values())
+    assert findings["LoRAs"]["status"] == "warning"  # it draws the same flat picture whatever it is asked
+    assert "Couldn't find network" not in told
+    assert "sd-webui" not in told
+    assert "models/RealESRGAN" not in told
+
+
 def test_nobody_at_the_address_and_another_program_are_told_apart(server):
     server.stop()
 

@@ -24,6 +24,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from prodgen.cli import main
+from tests.engines.comfy.fake_comfy import FakeComfy
 
 ROOT = Path(__file__).parents[2]
 ENGINE = Path(__file__).parent / "compose_stand_ins/engine.py"
@@ -325,6 +326,43 @@ def test_the_engine_s_profile_without_models_says_in_its_log_how_to_get_them(new
     until_exited(compose)
 
     assert "prodgen weights get sd15-photo" in compose.logs()
+
+
+@pytest.fixture
+def comfy_server() -> Iterator[FakeComfy]:
+    """A ComfyUI server on this machine."""
+    fake = FakeComfy()
+    yield fake
+    fake.stop()
+
+
+def test_the_comfy_profile_serves_a_comfyui_of_the_network_by_the_same_name(new_compose, comfy_server):
+    compose = new_compose()
+    compose.set(PRODGEN_COMFY="comfy://comfyui:8188")
+    network = compose.folder / "state/network"
+    network.mkdir(parents=True)
+    port = int(comfy_server.address.rpartition(":")[2])
+    there = {"names": ["comfyui"], "ip": "10.213.201.1", "ports": {"8188": ["0.0.0.0", port]}}
+    (network / "comfyui.json").write_text(json.dumps(there))
+
+    assert compose(COMFY_UP).returncode == 0
+    compose.until_healthy("comfy-1")
+    drawn = compose(
+        "docker compose run --rm cli generate --prompt 'a table' --size 64x64 --steps 2 -o outputs/table.png"
+    )
+
+    assert drawn.returncode == 0, drawn.stderr + compose.logs()
+    assert "ComfyUI" in drawn_by(compose.folder / "outputs/table.png")
+    assert len(comfy_server.sent) == 1
+
+
+def test_the_comfy_profile_without_an_address_says_in_its_log_which_setting_is_missing(new_compose):
+    compose = new_compose()
+
+    compose(COMFY_UP)
+    until_exited(compose)
+
+    assert "set-prodgen_comfy-in-.env" in compose.logs()
 
 
 def test_the_gpu_server_says_in_its_log_which_setting_it_does_not_start_without(new_compose):
