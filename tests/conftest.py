@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import ssl
+import subprocess
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +33,29 @@ def shared() -> Path:
     if not (folder / "truth").is_dir():
         pytest.skip("the reference material (../shared) is not on this machine")
     return folder
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ssl.SSLContext]:
+    """The file of a certificate authority, and the TLS of a server whose certificate it signed."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl on this machine to make certificates with")
+    folder = tmp_path_factory.mktemp("authority")
+    key = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+    calls = (
+        f"{key} -keyout ca.key -out ca.pem -subj /CN=prodgen-test-ca -addext keyUsage=critical,keyCertSign",
+        f"{key} -keyout box.key -out box.pem -subj /CN=box -CA ca.pem -CAkey ca.key"
+        " -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE",
+    )
+    for call in calls:
+        made = subprocess.run(
+            ["openssl", *call.split()], cwd=folder, capture_output=True, text=True, check=False
+        )
+        if made.returncode:
+            pytest.skip(f"this openssl cannot make certificates: {made.stderr[-200:]}")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "box.pem", folder / "box.key")
+    return str(folder / "ca.pem"), context
 
 
 @pytest.fixture

@@ -17,8 +17,6 @@ from prodgen.connections.deadlines import Deadline
 from prodgen.dialects import Payload
 from prodgen.errors import BackendTimeoutError
 
-from .test_real_sockets import authority  # noqa: F401 - a fixture
-
 WITHIN_S = 0.4
 PLENTY_S = 20.0
 """Seconds within which a call that is cut after `WITHIN_S` has surely ended, on a busy machine too."""
@@ -236,7 +234,7 @@ def test_a_kept_connection_is_cut_as_well():
         check_kept(where, log)
 
 
-def test_a_kept_connection_with_tls_is_cut_as_well(authority):  # noqa: F811 - the fixture
+def test_a_kept_connection_with_tls_is_cut_as_well(authority):
     ca_file, context = authority
 
     with serving(answer_first, tls=context) as (where, log):

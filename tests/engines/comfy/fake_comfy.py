@@ -13,6 +13,7 @@ import itertools
 import json
 import re
 import socket
+import ssl
 import threading
 import time
 import uuid
@@ -97,7 +98,8 @@ class Item:
 class FakeComfy:
     """A server on a port of this machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.object_info: dict[str, Any] = recorded("core/object_info-needed")["response"]["json"]
         self.has_jobs = self.wants_uuid = self.says_missing_node_type = False
         self.knows_interrupt_id = self.knows_prompt_id = self.has_websocket = True
@@ -171,6 +173,8 @@ class FakeComfy:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
         self._server.daemon_threads = True
+        if self._tls is not None:
+            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
         self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         threading.Thread(target=self._work, args=(self.lock,), daemon=True).start()
@@ -200,7 +204,7 @@ class FakeComfy:
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}"
 
     @property
     def settings(self) -> EngineSettings:

@@ -19,6 +19,7 @@ from prodgen.errors import (
     AnswerError,
     BackendAuthError,
     BackendBusyError,
+    BackendCertificateError,
     BackendError,
     BackendFaultError,
     BackendGatewayError,
@@ -29,7 +30,7 @@ from prodgen.errors import (
 )
 from prodgen.server.engine import EngineSettings
 
-from .fake_comfy import Answer
+from .fake_comfy import Answer, FakeComfy
 from .graphs_to_run import ignored, txt2img
 
 
@@ -195,6 +196,32 @@ def test_a_token_and_headers_go_along_everywhere(comfy):
     assert {headers.get("X-Key") for headers in comfy.headers} == {"7"}
     assert not any("Origin" in headers for headers in comfy.headers)
     ours.close()
+
+
+# -- certificates
+
+
+def test_comfys_believes_a_certificate_of_ones_own_for_http_and_the_websocket(authority):
+    ca_file, context = authority
+    comfy = FakeComfy(tls=context)
+    address = comfy.address.replace("https://", "comfys://")
+    ours = ComfyServer(EngineSettings(address=address, verify=ca_file), poll_s=0.02)
+
+    assert ours.run(txt2img(), ignored).pictures
+    assert [headers for headers in comfy.headers if headers.get("Upgrade")]
+    ours.close()
+    comfy.stop()
+
+
+def test_a_certificate_of_a_stranger_is_refused(authority):
+    _, context = authority
+    comfy = FakeComfy(tls=context)
+    ours = ComfyServer(EngineSettings(address=comfy.address))
+
+    with pytest.raises(BackendCertificateError):
+        ours.system_stats()
+    ours.close()
+    comfy.stop()
 
 
 # -- time and size
