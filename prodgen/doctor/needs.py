@@ -23,6 +23,10 @@ GET_LORAS = "fetch them with download_weights.sh, or put the files into models/L
 GET_LORAS_FOR_ENGINE = "prodgen weights get more-details sdxlrender --accept-unverified; they are optional"
 GET_LORAS_FOR_COMFY = "put the files into ComfyUI's models/loras, and restart it; they are optional"
 
+GET_INPAINTING = "fetch one with download_weights.sh, or go on without; it is optional"
+GET_INPAINTING_FOR_ENGINE = "prodgen weights get sd15-inpainting-safe, or go on without; it is optional"
+GET_INPAINTING_FOR_COMFY = "put one into ComfyUI's models/checkpoints, or go on without; it is optional"
+
 
 def _for(facts: SetupFacts, a1111: str, engine: str, comfy: str) -> str:
     """Return which of three remedies fits the server."""
@@ -136,7 +140,7 @@ def checkpoint(facts: SetupFacts) -> Finding | None:
             "checkpoints",
             "warning",
             f"{loaded}; there is none made for inpainting, with which the recipe 'inpaint' does best",
-            "fetch one with download_weights.sh, or go on without; it is optional",
+            _for(facts, GET_INPAINTING, GET_INPAINTING_FOR_ENGINE, GET_INPAINTING_FOR_COMFY),
             "refresh lists",
         )
     return Finding("checkpoints", "OK", loaded)

@@ -172,6 +172,7 @@ def test_an_engine_with_tiny_models_is_drawn_with_and_sound(tmp_path):
     assert report["LoRAs"]["what"].startswith("'more_details'")  # the one for SDXL is no fault
     assert "prodgen weights get more-details" in report["LoRAs"]["remedy"]
     assert "sd-webui" not in result.stdout
+    assert "prodgen weights get sd15-inpainting-safe" in report["checkpoints"]["remedy"]
     assert "download_weights.sh" not in report["upscaler"]["remedy"] + report["LoRAs"]["remedy"]
 
 
