@@ -45,21 +45,19 @@ def philox_normal(seed: int, draw: int, count: int) -> Normal:
         draw: How many times the generator was used before.
         count: How many numbers.
     """
-    words = np.zeros((4, count), np.uint64)
-    words[0] = draw
-    words[2] = np.arange(count)
-    key = [seed % WORD, seed // WORD % WORD]
+    low, half = np.uint64(WORD - 1), np.uint64(32)
+    zeros = np.zeros(1, np.uint64)  # stands for a whole row for as long as all its numbers are one
+    words = (zeros + np.uint64(draw), zeros, np.arange(count, dtype=np.uint64), zeros)
+    key = (seed % WORD, seed // WORD % WORD)
     for _ in range(ROUNDS):
         first, second = words[0] * np.uint64(MULTIPLIERS[0]), words[2] * np.uint64(MULTIPLIERS[1])
-        words = np.stack(
-            [
-                second >> np.uint64(32) ^ words[1] ^ np.uint64(key[0]),
-                second % np.uint64(WORD),
-                first >> np.uint64(32) ^ words[3] ^ np.uint64(key[1]),
-                first % np.uint64(WORD),
-            ]
+        words = (
+            second >> half ^ words[1] ^ np.uint64(key[0]),
+            second & low,
+            first >> half ^ words[3] ^ np.uint64(key[1]),
+            first & low,
         )
-        key = [(part + step) % WORD for part, step in zip(key, KEY_STEPS, strict=True)]
+        key = ((key[0] + KEY_STEPS[0]) % WORD, (key[1] + KEY_STEPS[1]) % WORD)
     radius = np.sqrt(-2.0 * np.log((words[0] + 0.5) / WORD))
     return np.asarray(radius * np.sin((words[1] + 0.5) / WORD * (2 * np.pi)), np.float32)
 
