@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from prodgen.client import Client
 from prodgen.engines.diffusers.diffusers_engine import DiffusersEngine
 from prodgen.errors import ProdgenError, SettingError
 from prodgen.schema import ControlNetUnit, ICLight, Img2Img, Lora, Progress, Txt2Img
-from prodgen.server.engine import BatchOrder, EngineSettings
+from prodgen.server.engine import BatchOrder, EngineSettings, HiresPass
 from prodgen.server.inpainting import RepaintPlan
 from prodgen.server.wire import Crashed, Refused
 
@@ -53,6 +54,9 @@ def order(engine: DiffusersEngine, **fields) -> BatchOrder:
 
 def silent(share: float, preview: object = None) -> None:
     pass
+
+
+START = (RepaintPlan(np.full((64, 64, 3), 200, np.uint8)),)
 
 
 def asked(**fields) -> Txt2Img:
@@ -278,6 +282,33 @@ def test_what_it_cannot_draw_is_refused_with_the_remedy(engine, fields, said):
         list(engine.draw(order(engine, **fields), silent))
 
     assert re.search(said, caught.value.detail)
+
+
+HIRES = HiresPass(128, 64, "Latent", 4, 0.7)
+ANCESTRAL = {"sampler": "Euler a", "steps": 3}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"hires": HIRES}, {"hires": replace(HIRES, prompt="a cat")}),
+        ({"hires": HIRES}, {"hires": replace(HIRES, negative_prompt="a cat")}),
+        ({"hires": HIRES}, {"hires": replace(HIRES, cfg_scale=1.0)}),
+        ({"hires": HIRES}, {"hires": replace(HIRES, sampler="Heun")}),
+        ({"hires": HIRES}, {"hires": replace(HIRES, schedule="Exponential")}),
+        ({"hires": HIRES}, {"hires": replace(HIRES, steps=3)}),
+        (ANCESTRAL, ANCESTRAL | {"eta": 0.5}),
+        (ANCESTRAL, ANCESTRAL | {"eta_noise_seed_delta": 31337}),
+        ({}, {"seed_resize": (96, 96)}),
+        ({"starts": START}, {"starts": START, "initial_noise_multiplier": 0.5}),
+    ],
+    ids=str,
+)
+def test_each_finer_setting_changes_the_picture(engine, before, after):
+    one, other = (next(engine.draw(order(engine, **fields), silent)).pixels for fields in (before, after))
+
+    assert one.shape == other.shape
+    assert np.abs(one.astype(int) - other.astype(int)).max() > 2
 
 
 def test_requests_with_other_words_are_drawn_in_one_batch_as_by_themselves(engine):
