@@ -311,6 +311,15 @@ def test_each_finer_setting_changes_the_picture(engine, before, after):
     assert np.abs(one.astype(int) - other.astype(int)).max() > 2
 
 
+def test_progress_rises_once_over_both_passes(engine):
+    shares: list[float] = []
+
+    list(engine.draw(order(engine, hires=HIRES), lambda share, preview=None: shares.append(share)))
+
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1)
+
+
 def test_requests_with_other_words_are_drawn_in_one_batch_as_by_themselves(engine):
     words = ("a mug", "a very long prompt, " * 20)
     both = list(engine.draw(order(engine, seeds=(1, 9), prompts=words, prompt=words[0]), silent))
