@@ -99,6 +99,38 @@ def test_a_clip_encoder_has_the_weights_of_the_file(name, models_folder):
         torch.testing.assert_close(tensor, raw[prefix + key], rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_text_encoders_read_words_as_transformers_own_do(name, models_folder):
+    path = checkpoint(models_folder, name)
+    ids = torch.tensor([[49406, 320, 1125, 539, 320, 2368, *[49407] * 71]])
+    for encoder in checkpoints.load(path, dtype=torch.float32, device="cpu").text_encoders:
+        theirs = type(encoder)(encoder.config).eval()
+        theirs.load_state_dict(encoder.state_dict())
+
+        with torch.inference_mode():
+            found = encoder(input_ids=ids, output_hidden_states=True)
+            expected = theirs(input_ids=ids, output_hidden_states=True)
+
+        torch.testing.assert_close(found.hidden_states[-2], expected.hidden_states[-2])
+        torch.testing.assert_close(found[0], expected[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "block", "original"),
+    [
+        ("sd15", 0, "output_blocks.2.1.conv"),
+        ("sd15", 1, "output_blocks.5.2.conv"),
+        ("sd21", 2, "output_blocks.8.2.conv"),
+        ("sdxl", 0, "output_blocks.2.2.conv"),
+        ("sdxl", 1, "output_blocks.5.2.conv"),
+    ],
+)
+def test_an_upsampler_is_where_published_checkpoints_have_it(name, block, original):
+    types = families()[name].unet["up_block_types"]
+
+    assert unet_name(f"up_blocks.{block}.upsamplers.0.conv.weight", types) == f"{original}.weight"
+
+
 def full_size(name: str) -> WeightsHeader:
     """The header of a full-size checkpoint, without its gigabytes."""
     family, tensors = families()[name], {}
