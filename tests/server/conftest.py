@@ -17,7 +17,10 @@ from prodgen.engines.ibl.ibl_engine import CHECKPOINT, IblEngine
 from prodgen.engines.ibl.render_order import Rendering, RenderOrder
 from prodgen.server.app import ApiServer
 from prodgen.server.behaviour import Behaviour
+from prodgen.server.engine import Engine
 from prodgen.server.transport import ApiTransport
+
+from .engines_at_hand import engine_at_hand
 
 SMALL = {"prompt": "a cat", "steps": 2, "width": 64, "height": 64, "seed": 42}
 
@@ -63,6 +66,15 @@ class Caller:
 
     def img2img(self, **fields: Any) -> httpx.Response:
         return self.post("/sdapi/v1/img2img", {**SMALL, **fields})
+
+
+@pytest.fixture(scope="session")
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Engine]]:
+    """An engine by its name, made once a run."""
+    with engine_at_hand(request.param, tmp_path_factory.mktemp("models")) as made:
+        yield request.param, made
 
 
 @pytest.fixture

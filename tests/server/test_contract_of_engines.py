@@ -5,19 +5,11 @@ Compared are status, fields, infotexts, and number, size and mode of pictures; t
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
-import shutil
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-from prodgen.engines import load_engine
-from prodgen.server.engine import Engine, EngineInventory, EngineSettings, ModelFile
 
 from .replayed_recordings import CAPTURES, Recording, expected_and_found, recordings, replay
 
@@ -51,70 +43,6 @@ LISTS = r"core/get-(face-restorers|samplers)"
 """Lists that are the engine's own."""
 
 
-class UnderRecordedNames:
-    """An engine in whose inventory stands what the recorded requests name."""
-
-    def __init__(self, engine: Any, **listed: Any) -> None:
-        self._engine, self._listed = engine, listed
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
-
-    def inventory(self) -> EngineInventory:
-        return replace(self._engine.inventory(), **self._listed)
-
-
-def model_in_tests() -> Any:
-    """One that draws as the embedded one does, behind the inventory of a model."""
-    spec = importlib.util.spec_from_file_location(
-        "model_in_tests", Path(__file__).parent.parent / "engines" / "model_engine.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    models = (ModelFile("tiny-sd15"), ModelFile("zz tiny second"))
-    return UnderRecordedNames(
-        module.ModelEngine(),
-        checkpoints=models,
-        samplers=None,
-        schedulers=None,
-        loras=(ModelFile("more_details"),),
-    )
-
-
-def tiny_diffusion(folder: Path) -> Any:
-    """The engine on diffusers with tiny random weights."""
-    torch = pytest.importorskip("torch")
-    torch.set_num_threads(1)
-    from benchmarks.engine_models import write_models
-
-    write_models(folder)
-    for kind, name, others in (
-        ("Stable-diffusion", "tiny-sd15", ["zz tiny second"]),
-        ("Lora", "tiny-lora", ["more_details"]),
-    ):
-        for other in others:
-            shutil.copy(folder / kind / f"{name}.safetensors", folder / kind / f"{other}.safetensors")
-        for path in (folder / kind).iterdir():
-            if path.stem not in (name, *others):
-                path.unlink()
-    return load_engine("diffusers", EngineSettings(models=folder))
-
-
-@pytest.fixture(scope="module", params=["model in tests", "diffusers"])
-def engine(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, Engine]]:
-    """The engine's name, and the engine."""
-    if request.param == "diffusers":
-        made = tiny_diffusion(tmp_path_factory.mktemp("models"))
-    else:
-        made = model_in_tests()
-    yield request.param, made
-    made.close()
-
-
 def without_own_entries(answer: Any) -> Any:
     if not isinstance(answer, dict) or "images" not in answer or "info" not in answer:
         return answer
@@ -131,6 +59,7 @@ def reason_for(recording: Recording, engine: str) -> str | None:
     return next((why for name, why in reasons.items() if re.search(name, recording.name)), None)
 
 
+@pytest.mark.parametrize("engine", ["model in tests", "diffusers"], indirect=True)
 @pytest.mark.parametrize("recording", list(recordings(CAPTURES)), ids=lambda recording: recording.name)
 def test_an_engine_with_a_model_answers_as_a1111_did_or_says_why_not(recording, engine):
     name, made = engine

@@ -12,13 +12,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import numpy as np
 import pytest
-from PIL import Image
 
 from prodgen.errors import SettingError
 from prodgen.server.injected_faults import in_turn
@@ -183,66 +180,6 @@ def test_compressed_bodies_are_real_gzip(noise_server):
         answer = raw(url, b"GET /sdapi/v1/options HTTP/1.1\r\n" + headers)
 
     assert "sd_model_checkpoint" in json.loads(gzip.decompress(answer.partition(b"\r\n\r\n")[2]))
-
-
-@pytest.fixture
-def other_client(noise_server) -> Any:
-    """The `webuiapi` package as it is, and a server for it."""
-    webuiapi = pytest.importorskip("webuiapi", reason="webuiapi is not installed: pip install 'prodgen[dev]'")
-    with listening(noise_server()) as url:
-        yield (
-            webuiapi,
-            webuiapi.WebUIApi(host="127.0.0.1", port=urlsplit(url).port, sampler="Euler a", steps=2),
-        )
-
-
-def test_webuiapi_makes_pictures_unchanged(other_client):
-    _, api = other_client
-    result = api.txt2img(prompt="a cat", seed=1, width=64, height=64, batch_size=2)
-
-    assert [image.size for image in result.images] == [(64, 64)] * 2
-    assert result.info["all_seeds"] == [1, 2]
-    assert result.info["sampler_name"] == "Euler a"
-
-
-def test_webuiapi_repaints_behind_a_mask_unchanged(other_client, ramp):
-    _, api = other_client
-    mask = np.zeros((64, 64), np.uint8)
-    mask[16:48, 16:48] = 255
-    result = api.img2img(
-        images=[Image.fromarray(ramp)],
-        mask_image=Image.fromarray(mask),
-        mask_blur=0,
-        inpainting_fill=1,
-        inpaint_full_res=False,
-        denoising_strength=0.9,
-        width=64,
-        height=64,
-        seed=1,
-    )
-    got = np.asarray(result.image)
-
-    np.testing.assert_array_equal(got[mask == 0], ramp[mask == 0])
-    assert (got[mask > 0] != ramp[mask > 0]).any(axis=1).mean() > 0.9
-
-
-def test_webuiapi_upscales_and_reads_the_lists_progress_and_options_unchanged(other_client, ramp):
-    webuiapi, api = other_client
-    upscaled = api.extra_single_image(
-        image=Image.fromarray(ramp), upscaler_1=webuiapi.Upscaler.Lanczos, upscaling_resize=2
-    )
-    batch = api.extra_batch_images(
-        images=[Image.fromarray(ramp)] * 2, upscaler_1=webuiapi.Upscaler.Lanczos, upscaling_resize=1.5
-    )
-    api.set_options({"CLIP_stop_at_last_layers": 2})
-
-    assert upscaled.image.size == (128, 128)
-    assert [image.size for image in batch.images] == [(96, 96)] * 2
-    assert api.get_options()["CLIP_stop_at_last_layers"] == 2.0
-    assert api.get_progress()["progress"] == 0.0
-    assert "Euler a" in [sampler["name"] for sampler in api.get_samplers()]
-    assert api.util_get_current_model().startswith("prodgen-ibl")
-    assert api.interrupt() == {}
 
 
 SCRIPT = """

@@ -19,7 +19,7 @@ from prodgen.server.transport import ApiTransport
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Any:
+def engine(monkeypatch: pytest.MonkeyPatch) -> Any:  # not one of those made once a run: it notes its orders
     monkeypatch.syspath_prepend(Path(__file__).parent.parent / "engines")
     return importlib.import_module("model_engine").ModelEngine()
 
