@@ -67,9 +67,38 @@ def tiny_diffusion(folder: Path) -> Any:
     return load_engine("diffusers", EngineSettings(models=folder))
 
 
+RECORDED_CHECKPOINTS = ["tiny-sd15.safetensors", "zz tiny second.safetensors"]
+
+
+def _choices(object_info: dict[str, Any], node: str, name: str) -> list[str]:
+    """The names that a node takes, to be changed."""
+    found = object_info[node]["input"]["required"][name][0]
+    assert isinstance(found, list)
+    return found
+
+
+@contextmanager
+def fake_comfyui() -> Iterator[Engine]:
+    """ComfyUI as an engine, of which a fake server with recorded nodes draws noise."""
+    from tests.engines.comfy.fake_comfy import FakeComfy
+
+    fake = FakeComfy()
+    _choices(fake.object_info, "CheckpointLoaderSimple", "ckpt_name")[:] = RECORDED_CHECKPOINTS
+    _choices(fake.object_info, "LoraLoader", "lora_name").append("more_details.safetensors")
+    try:
+        yield load_engine("comfy", fake.settings)
+    finally:
+        fake.stop()
+
+
 @contextmanager
 def engine_at_hand(name: str, folder: Path) -> Iterator[Engine]:
     """Make an engine, for the length of a with block; `folder` is for its weights."""
+    if name == "comfy":
+        with fake_comfyui() as made:
+            yield made
+            made.close()
+        return
     if name == "diffusers":
         made = tiny_diffusion(folder)
     elif name == "ibl":

@@ -36,10 +36,11 @@ REFUSED: dict[str, str] = {
 
 NOT_DONE: dict[str, dict[str, str]] = {
     "diffusers": {r"core/txt2img-refiner\.json": "this engine has no refiner"},
+    "comfy": {r"core/txt2img-subseed": "ComfyUI cannot mix the noise of two seeds"},
 }
 """Likewise what one engine cannot do."""
 
-LISTS = r"core/get-(face-restorers|samplers)"
+LISTS = r"core/get-(face-restorers|samplers|schedulers)"
 """Lists that are the engine's own."""
 
 
@@ -59,7 +60,7 @@ def reason_for(recording: Recording, engine: str) -> str | None:
     return next((why for name, why in reasons.items() if re.search(name, recording.name)), None)
 
 
-@pytest.mark.parametrize("engine", ["model in tests", "diffusers"], indirect=True)
+@pytest.mark.parametrize("engine", ["model in tests", "diffusers", "comfy"], indirect=True)
 @pytest.mark.parametrize("recording", list(recordings(CAPTURES)), ids=lambda recording: recording.name)
 def test_an_engine_with_a_model_answers_as_a1111_did_or_says_why_not(recording, engine):
     name, made = engine

@@ -14,7 +14,7 @@ from prodgen.server.app import ApiServer
 from prodgen.server.engine import Engine
 from prodgen.server.socket_server import listening
 
-ENGINES = pytest.mark.parametrize("engine", ["ibl", "diffusers"], indirect=True)
+ENGINES = pytest.mark.parametrize("engine", ["ibl", "diffusers", "comfy"], indirect=True)
 
 
 @pytest.fixture

@@ -113,14 +113,14 @@ class ComfyEngine:
         for place in range(len(order.seeds)):
             made = drawing_graph(order, place, models, self._server.upload, embeddings=self._embeddings)
             run = self._run(made.graph, progress, place, len(order.seeds))
-            if made.relight is not None and not was_relit(run.graph, OUTPUT, made.relight):
+            if made.relight and not was_relit(run.graph, OUTPUT, *made.relight):
                 raise NotAppliedError(
                     self._server.url,
                     "the graph that ComfyUI says it ran does not relight the picture",
                     feature="IC-Light",
                     remedy="Something between here and the server changes graphs; look at its console.",
                 )
-            yield DrawnPicture(self._picture(run, OUTPUT), _story(order, run, made.relight is not None))
+            yield DrawnPicture(self._picture(run, OUTPUT), _story(order, run, bool(made.relight)))
 
     def _of_workflow(
         self, order: BatchOrder, workflow: WorkflowOrder, progress: ReportProgress

@@ -42,8 +42,8 @@ class DrawingGraph:
     """A graph, and what is to be found in it afterwards."""
 
     graph: Graph
-    relight: RelightFiles | None = None
-    """Files with which it relights, the last pass's."""
+    relight: tuple[RelightFiles, ...] = ()
+    """Files with which it relights, in each pass."""
 
 
 def drawing_graph(
@@ -108,7 +108,7 @@ class _Drawing:
 
     def __init__(self, context: DrawingContext) -> None:
         self._context, self._order, self._graph = context, context.order, context.graph
-        self._relight: RelightFiles | None = None
+        self._relight: list[RelightFiles] = []
 
     def drawn(self) -> DrawingGraph:
         order = self._order
@@ -123,7 +123,7 @@ class _Drawing:
         if order.hires is not None:
             latent = self._second_pass(order.hires, loaded, plain, latent)
         self._graph.add(OUTPUT, "PreviewImage", {"images": self._decoded(latent, loaded.vae)})
-        return DrawingGraph(self._graph.graph, self._relight)
+        return DrawingGraph(self._graph.graph, tuple(self._relight))
 
     def _relit(self, loaded: Loaded, guided: Guided, size: tuple[int, int]) -> Relit | None:
         """Add IC-Light where it is asked for."""
@@ -138,7 +138,7 @@ class _Drawing:
             models=self._context.models,
             upload=self._context.upload,
         )
-        self._relight = lit.files
+        self._relight.append(lit.files)
         return lit
 
     def _start(self, loaded: Loaded, plain: Guided) -> tuple[Guided, Link]:

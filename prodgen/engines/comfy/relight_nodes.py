@@ -158,16 +158,16 @@ def missing_relighting(models: ComfyModels, *, is_fbc: bool = False) -> str:
     )
 
 
-def was_relit(graph: Graph, output: str, files: RelightFiles) -> bool:
+def was_relit(graph: Graph, output: str, *passes: RelightFiles) -> bool:
     """Whether what a graph gives was sampled by a relighting model from these very files.
 
     Args:
         graph: The graph that ran, as the server remembers it.
         output: Id of the node that gave the picture.
-        files: What had to be in it.
+        passes: What had to be in it, for each pass: the pictures of each are of its own size.
     """
     relighters = {classes[0] for classes in PACK_CLASSES.values()}
-    wanted = {name for name in (files.weights, files.foreground, files.background) if name is not None}
+    wanted = [{files.weights, files.foreground, files.background} - {None} for files in passes]
     samplers = [one for one in upstream(graph, output) if graph[one].get("class_type") in SAMPLERS]
     for sampler in samplers:
         model = graph[sampler]["inputs"].get("model")
@@ -180,6 +180,6 @@ def was_relit(graph: Graph, output: str, files: RelightFiles) -> bool:
             for value in graph[one].get("inputs", {}).values()
             if isinstance(value, str)
         }
-        if not classes & relighters or not wanted <= names:
+        if not classes & relighters or not any(files <= names for files in wanted):
             return False
     return bool(samplers)

@@ -747,7 +747,9 @@ def flat_pictures(graph: dict, node_id: str) -> list[np.ndarray]:
     batch, seed = 1, 0
     for each in upstream(graph, node_id):
         inputs = graph[each]["inputs"]
-        if {"width", "height", "batch_size"} <= inputs.keys():
-            width, height, batch = inputs["width"] // 8 * 8, inputs["height"] // 8 * 8, inputs["batch_size"]
+        sides = inputs.get("width"), inputs.get("height")
+        if all(isinstance(side, int) for side in sides) and sides[0] * sides[1] > width * height:
+            width, height = (side // 8 * 8 for side in sides)  # of the last pass, which is the largest
+        batch = inputs.get("batch_size", batch)
         seed = next((inputs[key] for key in ("seed", "noise_seed") if isinstance(inputs.get(key), int)), seed)
     return [np.full((height, width, 3), ((seed + i) % 200 + 20, 80, 120), np.uint8) for i in range(batch)]

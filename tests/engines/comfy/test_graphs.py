@@ -366,10 +366,10 @@ def test_a_graph_that_relit_is_known_by_its_node_its_weights_and_its_pictures(pa
     made = drawing_graph(plain_order(relight=unit), 0, server_models(*RELIT[pack]), Uploads())
     plain = drawn(plain_order())
 
-    assert was_relit(made.graph, OUTPUT, made.relight)
-    assert not was_relit(plain, OUTPUT, made.relight)
+    assert was_relit(made.graph, OUTPUT, *made.relight)
+    assert not was_relit(plain, OUTPUT, *made.relight)
     for field in ("weights", "foreground", *(["background"] if model == "FBC" else [])):
-        assert not was_relit(made.graph, OUTPUT, replace(made.relight, **{field: "another.png"}))
+        assert not was_relit(made.graph, OUTPUT, replace(made.relight[0], **{field: "another.png"}))
 
 
 @pytest.mark.parametrize("pack", RELIT)
@@ -393,7 +393,7 @@ def test_a_relighting_node_beside_the_sampler_proves_nothing():
     beside = {**made.graph, "sampler": {**made.graph["sampler"]}}
     beside["sampler"]["inputs"] = {**beside["sampler"]["inputs"], "model": ["ckpt", 0]}
 
-    assert not was_relit(beside, OUTPUT, made.relight)
+    assert not was_relit(beside, OUTPUT, *made.relight)
 
 
 REFUSED = {
