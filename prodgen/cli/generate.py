@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +23,9 @@ from prodgen.cli.parameters import (
 )
 from prodgen.cli.telling import printer, tell_picture
 from prodgen.cli.values import File, Number, OneOf, Text, Whole
+
+if TYPE_CHECKING:
+    from prodgen.schema import Progress
 
 
 @click.command()
@@ -79,13 +83,39 @@ from prodgen.cli.values import File, Number, OneOf, Text, Whole
 @click.option("--count", type=Whole(), help="How many pictures, of seed, seed+1, ...")
 @large_seed_option
 @click.option(
+    "--workflow", type=File(), metavar="FILE.json", help="Run a ComfyUI workflow of your own (API format)."
+)
+@click.option(
+    "--set",
+    "workflow_values",
+    type=Text(),
+    multiple=True,
+    metavar="NODE.INPUT=VALUE",
+    help="With --workflow: one value in it; may be repeated.",
+)
+@click.option(
+    "--image",
+    "workflow_pictures",
+    type=Text(),
+    multiple=True,
+    metavar="[NODE=]FILE",
+    help="With --workflow: a picture for a node that loads one.",
+)
+@click.option(
     "--config", type=File(), metavar="FILE.toml", help="All of this as a file; options win over it."
 )
 @backend_option
 @dialect_option
 @output_option(metavar="FILE|DIR", default="outputs/FIRST-WORDS-SEED.png")
 def generate(
-    config: Path | None, backend: str, dialect: str | None, output: Path | None, **options: Any
+    config: Path | None,
+    workflow: Path | None,
+    workflow_values: tuple[str, ...],
+    workflow_pictures: tuple[str, ...],
+    backend: str,
+    dialect: str | None,
+    output: Path | None,
+    **options: Any,
 ) -> None:
     """Draw pictures from words.
 
@@ -96,6 +126,7 @@ def generate(
         prodgen generate --prompt "a red mug on a wooden table, sunset"
         prodgen generate --prompt "a {red|blue} mug, __place__" --wildcards cards --count 4 -o mugs
         prodgen generate --config mugs.toml --size 2048x2048 --seed 7
+        prodgen generate --workflow flux.json --prompt "a red mug" --backend comfy://box:8188
     """
     from prodgen.cli.progress_bar import progress_bar
     from prodgen.client import Client
@@ -103,8 +134,15 @@ def generate(
     from prodgen.text2image import draw_all, new_job, read_config, seeds_of
 
     to = printer()
-    fields = {} if config is None else read_config(config)
     given = {name: value for name, value in options.items() if value is not None and value != ()}
+    if workflow is not None:
+        asked = [*given, *(["config"] if config is not None else [])]
+        arguments = _workflow(workflow, workflow_values, workflow_pictures, given, asked)
+        _run_workflow(arguments, given, backend, dialect, output)
+        return
+    if workflow_values or workflow_pictures:
+        raise click.UsageError("--set and --image belong to --workflow")
+    fields = {} if config is None else read_config(config)
     in_file = fields.pop("backend", backend)
     backend = in_file if _is_default("backend") else backend
     kept = fields.pop("output", None)
@@ -125,6 +163,51 @@ def generate(
         )
         for picture in pictures:
             tell_picture(picture, to)
+
+
+def _workflow(
+    path: Path, values: tuple[str, ...], pictures: tuple[str, ...], given: dict[str, Any], asked: list[str]
+) -> dict[str, Any]:
+    """Return what is sent of a workflow; refuse options that mean nothing to one."""
+    from prodgen.errors import IdleSettingError
+    from prodgen.text2image.own_workflows import SETTINGS, workflow_arguments
+
+    if idle := [name for name in asked if name not in (*SETTINGS, "seed", "count")]:
+        raise IdleSettingError(idle, "a workflow of your own decides that")
+    settings = {name: value for name, value in given.items() if name in SETTINGS}
+    return workflow_arguments(path, settings, values=values, pictures=pictures)
+
+
+def _run_workflow(
+    arguments: dict[str, Any], given: dict[str, Any], backend: str, dialect: str | None, output: Path | None
+) -> None:
+    """Run a workflow for each seed and write what it draws."""
+    from prodgen.cli.progress_bar import progress_bar
+    from prodgen.client import Client
+    from prodgen.schema import seeds
+    from prodgen.text2image import new_job, seeds_of
+    from prodgen.text2image.own_workflows import workflow_request
+
+    to = printer()
+    job = new_job({name: given[name] for name in ("seed", "count") if name in given})
+    stem = Path(_stem(str(given.get("prompt", "")) or "workflow"))
+    pattern = output_pattern(output, stem, job.count, folder=Path("outputs"), ending=".png")
+    names = [f"picture {number + 1}" for number in range(job.count)]
+    with Client(backend, dialect=dialect) as client, progress_bar(names, quiet=to.hides_progress) as report:
+        for name, seed in zip(names, seeds_of(job), strict=True):
+            request = workflow_request(arguments, seed, client)
+            drawn = client.txt2img(request, on_progress=_reporting(report, name))
+            (path,) = drawn.save(seeds.in_name(pattern, seed))
+            height, width = drawn.image.shape[:2]
+            report(name, 1.0)
+            to.data({"picture": str(path), "size": [width, height], "seed": seed, "backend": client.name})
+            to.made("picture", path, f"{width}x{height}, seed {seed}")
+            for notice in drawn.notices:
+                to.note(notice)
+
+
+def _reporting(report: Callable[[str, float], None], name: str) -> Callable[[Progress], None]:
+    return lambda progress: report(name, progress.fraction)
 
 
 def _is_default(name: str) -> bool:

@@ -87,6 +87,12 @@ class ComfyModels:
         return tuple(ModelFile(name, family=families.get(name, "")) for name in names)
 
     @property
+    def by_default(self) -> list[str]:
+        """Names of the checkpoints, first those that can be relit: the first is taken where none is named."""
+        there = self.checkpoints
+        return sorted(there, key=lambda name: (there[name].family != "sd15", there[name].is_for_inpainting))
+
+    @property
     def samplers(self) -> tuple[str, ...]:
         """A1111's samplers that the server has."""
         there = self.nodes.choices("KSampler", "sampler_name")
