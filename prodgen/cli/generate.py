@@ -41,6 +41,13 @@ if TYPE_CHECKING:
     metavar="WxH|4:5|2k",
     help="Size of the picture. Default: the checkpoint's native size.",
 )
+@click.option(
+    "--model", type=Text(), help="sdxl-turbo, stable-diffusion-v1-5, ...: `prodgen list models` has all."
+)
+@click.option(
+    "--style", type=Text(), metavar="NAME", help="A prompt style: `prodgen list prompt-styles` has all."
+)
+@click.option("--tables", type=File(), metavar="FILE.toml", help="Models and prompt styles of your own.")
 @click.option("--checkpoint", type=Text(), help="A checkpoint of the server. Default: the one it has loaded.")
 @click.option("--vae", type=Text(), help="A VAE of the server, Automatic or None.")
 @lora_option

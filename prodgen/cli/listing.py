@@ -148,7 +148,41 @@ _ON_SERVER = {
 }
 """What the server knows, by the word of `prodgen list`."""
 
-_OURS = {"looks": _looks, "recipes": _recipes, "profiles": _profiles, "segmenters": _segmenters}
+
+def _models() -> list[Row]:
+    from prodgen.text2image.model_table import tables
+
+    return [
+        {
+            "name": model.name,
+            "size": f"{model.preset.side}x{model.preset.side}",
+            "steps": model.preset.steps,
+            "cfg": "" if model.preset.cfg_scale is None else f"{model.preset.cfg_scale:g}",
+            "sampler": " ".join(filter(None, [model.preset.sampler_name, model.preset.scheduler])),
+            "network calls": model.network_calls,
+            "title": model.title,
+        }
+        for model in tables().models.values()
+    ]
+
+
+def _prompt_styles() -> list[Row]:
+    from prodgen.text2image.model_table import tables
+
+    return [
+        {"name": name, "prompt": style.prompt, "negative": style.negative_prompt}
+        for name, style in tables().styles.items()
+    ]
+
+
+_OURS = {
+    "models": _models,
+    "prompt-styles": _prompt_styles,
+    "looks": _looks,
+    "recipes": _recipes,
+    "profiles": _profiles,
+    "segmenters": _segmenters,
+}
 """What comes with prodgen; no server is asked."""
 
 
@@ -169,7 +203,8 @@ def list_names(
     \b
     of the server   checkpoints, loras, samplers, schedulers, upscalers, vaes,
                     embeddings, styles (for --server-style), scripts
-    of prodgen      looks, recipes, profiles, segmenters
+    of prodgen      models, prompt-styles (for generate's --model and --style),
+                    looks, recipes, profiles, segmenters
 
     `prodgen list scripts NAME`, with a script's whole name, prints its arguments.
 

@@ -24,6 +24,8 @@ class GenerateSettings(TypedDict, total=False):
     size: str | None
     upscale: str | None
     seed: int | None
+    model: str | None
+    style: str | None
     preset: str
     checkpoint: str | None
     vae: str | None
@@ -61,6 +63,8 @@ def generate(
     size: str | None = None,
     upscale: str | None = None,
     seed: int | None = None,
+    model: str | None = None,
+    style: str | None = None,
     preset: str = "auto",
     checkpoint: str | None = None,
     vae: str | None = None,
@@ -97,6 +101,8 @@ def generate(
         size: What is delivered: "2048x2048", "4:5", "2k"; None: the model's native size.
         upscale: Final enlargement, beyond `size`: a factor ("2") or a size ("4096x4096").
         seed: Decides the picture; None draws one, which the picture's `seed` tells.
+        model: A model of the table, such as "sdxl-turbo": its checkpoint of the server, and how it is asked.
+        style: A prompt style of the table, such as "product".
         preset: Family of checkpoints that steps, cfg_scale, sampler and size suit; "auto": by the name.
         checkpoint: Checkpoint of the server; None: the one that it has configured.
         vae: VAE of the server, "Automatic" or "None".
@@ -134,6 +140,8 @@ def generate(
             "negative_prompt": negative_prompt,
             "size": size,
             "upscale": upscale,
+            "model": model,
+            "style": style,
             "preset": preset,
             "checkpoint": checkpoint,
             "vae": vae,

@@ -27,8 +27,14 @@ ALIASES = {
     "sampler": "sampler_name",
     "lora": "loras",
     "server_style": "server_styles",
+    "num_inference_steps": "steps",
+    "guidance_scale": "cfg_scale",
+    "num_images": "count",
+    "num_images_per_prompt": "count",
+    "model_id": "model",
 }
-"""A command line's options that are not spelled like the field that they set; a TOML file may use both."""
+"""Other spellings of fields, which a TOML file may use: those of the command line's options that are not like
+the field that they set, and those of diffusers' pipelines."""
 
 NOT_OF_THE_JOB = ("backend", "output")
 """What a TOML file may hold besides: where a picture is drawn and written, which does not change it."""
@@ -107,8 +113,17 @@ class PictureJob(Request):
     scheduler: str | None = Field(default=None, min_length=1)
     """Noise schedule, as the server lists it; unset: the preset's, or the sampler's own."""
 
+    model: str | None = Field(default=None, min_length=1)
+    """A model of the table: which checkpoint of the server it is, and how it wants to be asked."""
+
+    style: str | None = Field(default=None, min_length=1)
+    """A prompt style of the table, whose words are written around the prompt."""
+
+    tables: Path | None = None
+    """TOML file with models and styles of the user's own."""
+
     checkpoint: str | None = Field(default=None, min_length=1)
-    """Checkpoint of the server; unset: the one that it has configured."""
+    """Checkpoint of the server; unset: the model's, or the one that the server has configured."""
 
     vae: str | None = Field(default=None, min_length=1)
     """A VAE of the server, "Automatic" or "None"."""
@@ -178,7 +193,7 @@ class PictureJob(Request):
 
     def story(self) -> dict[str, Any]:
         """Return the settings that are not defaults, as JSON and without any folder of this machine."""
-        fields = self.model_dump(mode="json", exclude_defaults=True, exclude={"wildcards"})
+        fields = self.model_dump(mode="json", exclude_defaults=True, exclude={"wildcards", "tables"})
         for control in fields.get("controlnet", ()):
             control["picture"] = Path(control["picture"]).name
         return fields
@@ -215,13 +230,17 @@ def new_job(fields: Mapping[str, Any], *, folder: Path | None = None) -> Picture
     if "controlnet" in known:
         controls = _read_each("controlnet", known["controlnet"], read_control)
         known["controlnet"] = tuple(_below(folder, Control.model_validate(x)) for x in controls)
-    if folder is not None and isinstance(known.get("wildcards"), str):
-        known["wildcards"] = folder / known["wildcards"]
+    for name in ("wildcards", "tables"):
+        if folder is not None and isinstance(known.get(name), str):
+            known[name] = folder / known[name]
     return PictureJob.model_validate(known)
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """Return the settings in a TOML file; relative paths in it start from the file's own folder.
+
+    Settings may stand in sections of any name, and may be spelled as diffusers spells them: there,
+    guidance_scale 0 is no guidance, which is cfg_scale 1, and the size is given as width and height.
 
     Raises:
         SettingError: If it cannot be read, or a setting is unknown or wrong.
@@ -234,6 +253,10 @@ def read_config(path: Path) -> dict[str, Any]:
         raise SettingError(f"config {str(path)!r} cannot be read: {reason_of(error)}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingError(f"config {str(path)!r} is not TOML: {error}") from error
+    try:
+        fields = _from_diffusers(_without_sections(fields))
+    except SettingError as error:
+        raise SettingError(f"config {str(path)!r}: {error}") from error
     where = {name: fields.pop(name) for name in NOT_OF_THE_JOB if name in fields}
     for name, value in where.items():
         if not isinstance(value, str):
@@ -243,6 +266,31 @@ def read_config(path: Path) -> dict[str, Any]:
     except SettingError as error:
         raise SettingError(f"config {str(path)!r}: {error}") from error
     return {**{name: getattr(job, name) for name in job.model_fields_set}, **where}
+
+
+def _without_sections(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with those of sections, such as [generation], at the top."""
+    flat: dict[str, Any] = {}
+    for name, value in fields.items():
+        is_section = isinstance(value, dict) and name not in PictureJob.model_fields
+        for inner, given in value.items() if is_section else [(name, value)]:
+            if inner in flat:
+                raise SettingError(f"{inner} stands there twice")
+            flat[inner] = given
+    return flat
+
+
+def _from_diffusers(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return settings in which width, height and guidance_scale mean what they mean in diffusers."""
+    if "width" in fields or "height" in fields:
+        sides = fields.pop("width", None), fields.pop("height", None)
+        if not all(isinstance(side, int) for side in sides) or "size" in fields:
+            raise SettingError("width and height must both be given, as whole numbers, and size not")
+        fields["size"] = "{}x{}".format(*sides)
+    guidance = fields.get("guidance_scale")
+    if isinstance(guidance, int | float) and 0 <= guidance < 1:
+        fields["guidance_scale"] = 1.0
+    return fields
 
 
 def _read_each(what: str, values: Any, read: Any) -> list[Any]:

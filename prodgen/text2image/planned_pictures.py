@@ -14,6 +14,7 @@ from prodgen.errors import IdleSettingError, SettingError, UnknownNameError
 from prodgen.placement.canvas_sizes import parse_ratio
 from prodgen.schema import Capabilities, ControlNetUnit, Txt2Img, prompts
 from prodgen.text2image import controls
+from prodgen.text2image.model_table import Model, Tables, missing, preset_of, tables
 from prodgen.text2image.picture_job import PictureJob, as_size
 from prodgen.text2image.presets import AUTO, Preset, choose
 from prodgen.text2image.size_plan import SizePlan, plan_sizes, wanted_size
@@ -60,6 +61,9 @@ def planned_pictures(job: PictureJob, seeds: list[int], client: Client) -> list[
         SettingError: If the job cannot be done as asked.
         ImageError: If a control picture cannot be read.
     """
+    table = tables(job.tables)
+    model = None if job.model is None else table.model(job.model)
+    job = _by_tables(job, table, model, client)
     if not job.prompt.strip() and not job.loras:
         raise SettingError(
             "the prompt is empty; say what to draw, such as --prompt 'a cup on a wooden table'"
@@ -77,9 +81,27 @@ def planned_pictures(job: PictureJob, seeds: list[int], client: Client) -> list[
     ]
     units = tuple(controls.unit(control, client) for control in job.controlnet)
     return [
-        _planned(job, seed, words, negative, units, client)
+        _planned(job, seed, words, negative, units, client, model)
         for seed, (words, negative) in zip(seeds, filled, strict=True)
     ]
+
+
+def _by_tables(job: PictureJob, table: Tables, model: Model | None, client: Client) -> PictureJob:
+    """Return a job that needs no table: with its style's words, and its model's checkpoint.
+
+    Raises:
+        SettingError: If the server has no such checkpoint.
+    """
+    changed: dict[str, Any] = {"model": None, "style": None, "tables": None}
+    if job.style is not None:
+        words = table.styled(job.prompt, job.negative_prompt, job.style)
+        changed.update(zip(("prompt", "negative_prompt"), words, strict=True))
+    if model is not None and job.checkpoint is None:
+        found = model.checkpoint_of(client.capabilities)
+        if found is None:
+            raise missing(model, client.capabilities, client.address)
+        changed["checkpoint"] = found.title
+    return job.model_copy(update=changed)
 
 
 def _planned(
@@ -89,12 +111,15 @@ def _planned(
     negative: Filled,
     units: tuple[ControlNetUnit, ...],
     client: Client,
+    model: Model | None,
 ) -> PlannedPicture:
     have = client.capabilities
     read = prompts.read_prompt(words.text, loras=job.loras)
     prompt, loras = read.words, read.loras
     _check_loras(read, have)
     preset = choose(job.preset, checkpoint=_drawer(job.checkpoint, have), loras=[lora.name for lora in loras])
+    if model is not None and job.preset == AUTO:
+        preset = preset_of(model, choose(AUTO, checkpoint=None, loras=[lora.name for lora in loras]))
     notices = [] if job.preset != AUTO else _announced(preset, job, have)
     sampler, scheduler = _sampling(job, preset, have, notices)
     sizes = _sizes(job, preset)
