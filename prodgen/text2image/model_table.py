@@ -72,7 +72,7 @@ class StyleEntry(CheckedValue):
 
 
 @dataclass(frozen=True)
-class Model:
+class NamedModel:
     """A model by name."""
 
     name: str
@@ -101,10 +101,10 @@ class Model:
 class Tables:
     """All models and prompt styles that can be named."""
 
-    models: Mapping[str, Model]
+    models: Mapping[str, NamedModel]
     styles: Mapping[str, StyleEntry]
 
-    def model(self, name: str) -> Model:
+    def model(self, name: str) -> NamedModel:
         """Return the model of this name.
 
         Raises:
@@ -146,7 +146,7 @@ def tables(own: Path | None = None) -> Tables:
     )
 
 
-def missing(model: Model, have: Capabilities, url: str) -> SettingError:
+def missing(model: NamedModel, have: Capabilities, url: str) -> SettingError:
     """Return the refusal of a server that has no checkpoint of a model."""
     there = ", ".join(x.model_name for x in have.checkpoints[:12]) or "none"
     get = f"`prodgen weights get {model.weights}` fetches it for engine://, " if model.weights else ""
@@ -156,7 +156,7 @@ def missing(model: Model, have: Capabilities, url: str) -> SettingError:
     )
 
 
-def preset_of(model: Model, with_loras: Preset) -> Preset:
+def preset_of(model: NamedModel, with_loras: Preset) -> Preset:
     """Return how a model is asked beside LoRAs of which one may make any checkpoint a few-step one."""
     if with_loras.by_lora and with_loras.chosen_by:
         return replace(with_loras, side=model.preset.side)
@@ -190,13 +190,13 @@ def _entry(kind: type[Kind], name: str, fields: Mapping[str, Any], own: Path | N
         raise SettingError(f"table {str(own)!r}: {name}: {error}") from error
 
 
-def _model(name: str, fields: Mapping[str, Any], own: Path | None) -> Model:
+def _model(name: str, fields: Mapping[str, Any], own: Path | None) -> NamedModel:
     entry = _entry(ModelEntry, name, fields, own)
     changed = entry.model_dump(
         include={"side", "steps", "cfg_scale", "sampler_name", "scheduler"}, exclude_none=True
     )
     preset = replace(presets()[entry.preset], **changed)
-    return Model(name, entry.title, entry.checkpoints, entry.also, entry.weights, preset)
+    return NamedModel(name, entry.title, entry.checkpoints, entry.also, entry.weights, preset)
 
 
 def _joined(*texts: str) -> str:

@@ -14,7 +14,7 @@ from prodgen.errors import IdleSettingError, SettingError, UnknownNameError
 from prodgen.placement.canvas_sizes import parse_ratio
 from prodgen.schema import Capabilities, ControlNetUnit, Txt2Img, prompts
 from prodgen.text2image import controls
-from prodgen.text2image.model_table import Model, Tables, missing, preset_of, tables
+from prodgen.text2image.model_table import NamedModel, Tables, missing, preset_of, tables
 from prodgen.text2image.picture_job import PictureJob, as_size
 from prodgen.text2image.presets import AUTO, Preset, choose
 from prodgen.text2image.size_plan import SizePlan, plan_sizes, wanted_size
@@ -86,7 +86,7 @@ def planned_pictures(job: PictureJob, seeds: list[int], client: Client) -> list[
     ]
 
 
-def _by_tables(job: PictureJob, table: Tables, model: Model | None, client: Client) -> PictureJob:
+def _by_tables(job: PictureJob, table: Tables, model: NamedModel | None, client: Client) -> PictureJob:
     """Return a job that needs no table: with its style's words, and its model's checkpoint.
 
     Raises:
@@ -111,7 +111,7 @@ def _planned(
     negative: Filled,
     units: tuple[ControlNetUnit, ...],
     client: Client,
-    model: Model | None,
+    model: NamedModel | None,
 ) -> PlannedPicture:
     have = client.capabilities
     read = prompts.read_prompt(words.text, loras=job.loras)
