@@ -120,7 +120,7 @@ class PromptWatch:
             if away_s > RESTART_S:
                 raise BackendLostError(
                     self._connection.url,
-                    f"it stopped answering while it drew, {away_s:.0f} s ago ({error})",
+                    f"it stopped answering while it drew, {away_s:.0f} s ago ({error.reason})",
                     remedy="Start ComfyUI again; its console says why it ended: a picture too large for the "
                     "memory may have ended it.",
                 ) from error
