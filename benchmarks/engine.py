@@ -550,6 +550,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=330, help="No section begins after so many.")
     parser.add_argument("--rounds", type=int, default=3, help="Of which the median is taken.")
     options = parser.parse_args(arguments)
+    for name in options.only.split(","):
+        if name not in SECTIONS:
+            parser.error(f"there is no section {name!r}; there are {', '.join(SECTIONS)}")
     begun = time.monotonic()
     device = find_device()
     figures = Figures(options.output, has_goals=device.is_gpu)
