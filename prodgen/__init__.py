@@ -166,7 +166,7 @@ _HOMES = {
     "client": "Client",
     "cutout": "CutOut MatteQuality cut_out",
     "errors": (
-        "AnswerError BackendAuthError BackendBusyError BackendCertificateError BackendError "
+        "AnswerError EngineUnavailableError GraphRefusedError BackendAuthError BackendBusyError BackendCertificateError BackendError "
         "BackendFaultError BackendGatewayError BackendLostError BackendOutOfMemoryError "
         "BackendStartingError BackendTimeoutError BackendUnreachableError ClusterError IdentityError "
         "IdleSettingError ImageError Interrupted LedgerError MissingExtensionError NoWorkerError "
