@@ -37,12 +37,15 @@ if TYPE_CHECKING:
         BackendTimeoutError,
         BackendUnreachableError,
         ClusterError,
+        EngineUnavailableError,
+        GraphRefusedError,
         IdentityError,
         IdleSettingError,
         ImageError,
         Interrupted,
         LedgerError,
         MissingExtensionError,
+        ModelFileError,
         NotABackendError,
         NotAppliedError,
         NoWorkerError,
@@ -104,8 +107,10 @@ __all__ = [
     "ClusterError",
     "ControlNetUnit",
     "CutOut",
+    "EngineUnavailableError",
     "GeneratedPicture",
     "Generation",
+    "GraphRefusedError",
     "ICLight",
     "IdentityError",
     "IdleSettingError",
@@ -120,6 +125,7 @@ __all__ = [
     "Lora",
     "MatteQuality",
     "MissingExtensionError",
+    "ModelFileError",
     "NoWorkerError",
     "NotABackendError",
     "NotAppliedError",
@@ -166,10 +172,11 @@ _HOMES = {
     "client": "Client",
     "cutout": "CutOut MatteQuality cut_out",
     "errors": (
-        "AnswerError EngineUnavailableError GraphRefusedError BackendAuthError BackendBusyError BackendCertificateError BackendError "
+        "AnswerError BackendAuthError BackendBusyError BackendCertificateError BackendError "
         "BackendFaultError BackendGatewayError BackendLostError BackendOutOfMemoryError "
-        "BackendStartingError BackendTimeoutError BackendUnreachableError ClusterError IdentityError "
-        "IdleSettingError ImageError Interrupted LedgerError MissingExtensionError NoWorkerError "
+        "BackendStartingError BackendTimeoutError BackendUnreachableError ClusterError "
+        "EngineUnavailableError GraphRefusedError IdentityError IdleSettingError ImageError Interrupted "
+        "LedgerError MissingExtensionError ModelFileError NoWorkerError "
         "NotABackendError NotAppliedError OutputInUseError PlacementError "
         "ProdgenError ProductNotKeptError RemoteWorkerLostError ResultNotSentError SegmentationError "
         "SettingError SheetError StorageError UnknownNameError UnsupportedFeatureError WeightsError "

@@ -134,7 +134,7 @@ class Slow:
 def draws_for_those_who_left(monkeypatch):
     """Have the server draw for callers who hung up, as A1111 does; `prodgen serve` drops them."""
     held = FifoLock.held
-    monkeypatch.setattr(FifoLock, "held", lambda self, left=None: held(self))
+    monkeypatch.setattr(FifoLock, "held", lambda self, left=None, served=None: held(self, served=served))
 
 
 @pytest.fixture
