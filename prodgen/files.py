@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tomllib
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen import codecs
-from prodgen.errors import ImageError
+from prodgen.errors import ImageError, SettingError
 from prodgen.images import Matte, Photo, RgbImage, as_floats, from_array
 from prodgen.transparency import without_hidden_colours
 
@@ -36,6 +37,9 @@ MAX_FILE_BYTES = 1280 * 1024 * 1024
 
 MAX_TEXT_BYTES = 1 << 20
 """Largest text file read in place of a picture; real infotexts have a few thousand characters."""
+
+MAX_TOML_BYTES = 1 << 20
+"""Largest TOML file read: recipes and tables of a person's own have a few thousand characters."""
 
 UNFINISHED = ".part"
 """Ending of a file that is being written, or was when the power went."""
@@ -136,6 +140,27 @@ def _read(path: Path) -> bytes:
             f"{str(path)!r} has more than {MAX_FILE_BYTES >> 20} MiB, and more is not read; make it smaller"
         )
     return content
+
+
+def read_toml(path: Path, *, called: str) -> dict[str, Any]:
+    """Return what a TOML file holds.
+
+    Args:
+        path: The file's.
+        called: What it is meant to be, as messages call it: "recipe".
+
+    Raises:
+        SettingError: If it cannot be read, is too large, or is not TOML.
+    """
+    where = f"{called} {str(path)!r}"
+    try:
+        if path.stat().st_size > MAX_TOML_BYTES:
+            raise SettingError(f"{where} is too large to be one")
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingError(f"{where} cannot be read: {reason_of(error)}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SettingError(f"{where} is not TOML: {error}") from error
 
 
 def reason_of(error: OSError | ValueError) -> str:

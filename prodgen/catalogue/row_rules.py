@@ -7,9 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from prodgen.errors import SettingError
+from prodgen.files import MAX_TOML_BYTES
 from prodgen.schema.prompts import read_lora
 from prodgen.shots import Recipe, check, new_shot
-from prodgen.shots.recipe import MAX_RECIPE_BYTES, Setting
+from prodgen.shots.recipe import Setting
 
 Settings = tuple[tuple[str, Setting], ...]
 
@@ -44,7 +45,7 @@ def recipe_digest(recipe: str) -> str:
     if path.suffix != ".toml" or not path.is_file():
         return ""
     with path.open("rb") as file:
-        return hashlib.sha256(file.read(MAX_RECIPE_BYTES)).hexdigest()
+        return hashlib.sha256(file.read(MAX_TOML_BYTES)).hexdigest()
 
 
 @lru_cache(maxsize=4096)

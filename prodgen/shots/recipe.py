@@ -15,15 +15,12 @@ from typing import Any, Literal, Self
 from pydantic import Field
 
 from prodgen.errors import IdleSettingError, SettingError, UnknownNameError
-from prodgen.files import reason_of
+from prodgen.files import read_toml, reason_of
 from prodgen.refusals import CheckedValue
 from prodgen.schema.seeds import MAX_TRIES
 from prodgen.shots.frame import Stage
 from prodgen.shots.layers import DESCRIPTIONS, Brief, Drawn, FinalScene, Given, Placed
 from prodgen.shots.stages import STAGES, AnyStage
-
-MAX_RECIPE_BYTES = 1 << 20
-"""Largest file read as a recipe; real ones have less than a thousandth of that."""
 
 Setting = str | int | float | bool | None
 """A parameter's value."""
@@ -82,15 +79,12 @@ class Recipe(CheckedValue):
             return cls.model_validate(known[str(name)])
         path = Path(name)
         try:
-            if path.suffix != ".toml" and not path.is_file():
-                raise UnknownNameError("recipe", str(name), known, "(or give the path of a .toml file)")
-            if path.stat().st_size > MAX_RECIPE_BYTES:
-                raise SettingError(f"recipe {str(path)!r} is too large to be one")
-            fields = tomllib.loads(path.read_text("utf-8"))
+            is_name = path.suffix != ".toml" and not path.is_file()
         except OSError as error:
             raise SettingError(f"recipe {str(path)!r} cannot be read: {reason_of(error)}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise SettingError(f"recipe {str(path)!r} is not TOML: {error}") from error
+        if is_name:
+            raise UnknownNameError("recipe", str(name), known, "(or give the path of a .toml file)")
+        fields = read_toml(path, called="recipe")
         try:
             return cls.model_validate({"name": path.stem, **fields})
         except SettingError as error:

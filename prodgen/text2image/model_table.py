@@ -17,13 +17,11 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from prodgen.errors import SettingError, UnknownNameError
-from prodgen.files import reason_of
+from prodgen.files import read_toml
 from prodgen.refusals import CheckedValue
 from prodgen.schema import Capabilities
 from prodgen.schema.answers import Checkpoint
 from prodgen.text2image.presets import Preset, presets
-
-MAX_TABLE_BYTES = 1 << 20
 
 Kind = TypeVar("Kind", bound=CheckedValue)
 
@@ -164,18 +162,12 @@ def preset_of(model: NamedModel, with_loras: Preset) -> Preset:
 
 
 def _read_own(path: Path) -> dict[str, dict[str, Any]]:
-    where = f"table {str(path)!r}"
-    try:
-        if path.stat().st_size > MAX_TABLE_BYTES:
-            raise SettingError(f"{where} is too large to be one")
-        found = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise SettingError(f"{where} cannot be read: {reason_of(error)}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SettingError(f"{where} is not TOML: {error}") from error
+    found = read_toml(path, called="table")
     for kind, entries in found.items():
         if kind not in ("models", "styles") or not _holds_tables(entries):
-            raise SettingError(f"{where} may hold [models.NAME] and [styles.NAME] tables, not {kind!r}")
+            raise SettingError(
+                f"table {str(path)!r} may hold [models.NAME] and [styles.NAME] tables, not {kind!r}"
+            )
     return found
 
 

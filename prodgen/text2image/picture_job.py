@@ -6,7 +6,6 @@ What it leaves unset is decided later: by the preset that fits the checkpoint, o
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,12 @@ from typing import Any
 from pydantic import Field, JsonValue
 
 from prodgen.errors import SettingError, UnknownNameError, WrongValueError
-from prodgen.files import reason_of
+from prodgen.files import read_toml
 from prodgen.placement import Size
 from prodgen.schema import LARGEST_SEED, Lora, Request
 from prodgen.schema.prompts import read_lora
 from prodgen.text2image.controls import Control, read_control
 from prodgen.text2image.presets import AUTO
-
-MAX_CONFIG_BYTES = 1 << 20
 
 ALIASES = {
     "sampler": "sampler_name",
@@ -245,14 +242,7 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         SettingError: If it cannot be read, or a setting is unknown or wrong.
     """
-    try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise SettingError(f"config {str(path)!r} is too large to be one")
-        fields = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise SettingError(f"config {str(path)!r} cannot be read: {reason_of(error)}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SettingError(f"config {str(path)!r} is not TOML: {error}") from error
+    fields = read_toml(path, called="config")
     try:
         fields = _from_diffusers(_without_sections(fields))
     except SettingError as error:

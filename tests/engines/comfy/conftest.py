@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from prodgen.engines.comfy.comfy_engine import ComfyEngine
 from prodgen.engines.comfy.comfy_server import ComfyServer
 
 from .fake_comfy import FakeComfy
@@ -22,5 +23,13 @@ def comfy() -> Iterator[FakeComfy]:
 def server(comfy: FakeComfy) -> Iterator[ComfyServer]:
     """Our side, asking often."""
     ours = ComfyServer(comfy.settings, poll_s=0.02, sleep=lambda _: None)
+    yield ours
+    ours.close()
+
+
+@pytest.fixture
+def engine(comfy: FakeComfy, server: ComfyServer) -> Iterator[ComfyEngine]:
+    ours = ComfyEngine(comfy.settings, server=server)
+    ours.inventory()
     yield ours
     ours.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,14 +17,6 @@ from prodgen.server.wire import Pixels, Refused
 
 from .drawn_orders import plain_order, relit_unit
 from .fake_comfy import FakeComfy
-
-
-@pytest.fixture
-def engine(comfy: FakeComfy, server: ComfyServer) -> Iterator[ComfyEngine]:
-    ours = ComfyEngine(comfy.settings, server=server)
-    ours.inventory()
-    yield ours
-    ours.close()
 
 
 def quiet(share: float, preview: Pixels | None = None) -> None:

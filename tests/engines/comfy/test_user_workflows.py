@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from prodgen.engines.comfy.comfy_engine import ComfyEngine
-from prodgen.engines.comfy.comfy_server import ComfyServer
 from prodgen.engines.comfy.node_catalogue import NodeCatalogue
 from prodgen.engines.comfy.user_workflow import filled_workflow
 from prodgen.errors import MissingExtensionError, SettingError
@@ -21,14 +19,6 @@ from .drawn_orders import INFO, PHOTO, Uploads, plain_order, recorded_workflow
 from .fake_comfy import FakeComfy
 
 SEED = 2**63 + 11
-
-
-@pytest.fixture
-def engine(comfy: FakeComfy, server: ComfyServer) -> Iterator[ComfyEngine]:
-    ours = ComfyEngine(comfy.settings, server=server)
-    ours.inventory()
-    yield ours
-    ours.close()
 
 
 def quiet(share: float, preview: Pixels | None = None) -> None:
