@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from prodgen import stopping
 from prodgen.dispatch import PictureFailed, Rules, RunEnded, run
 from prodgen.engines import engine_server
 from prodgen.errors import ImageError, NoWorkerError, WorkerLostError
@@ -286,6 +287,7 @@ def test_a_thread_at_a_server_that_answers_nothing_does_not_keep_python_from_its
                 # Two signals that a busy machine delivers together are one press.
                 heard = next(line for line in run.stderr if "press Ctrl-C again" in line)
                 assert heard.startswith("finishing 1 picture")
+                time.sleep(4 * stopping.TWICE_S)  # sooner it would be the same press still
                 run.send_signal(signal.SIGINT)
             _, said = run.communicate(timeout=60)  # the server would answer after ten minutes
 
