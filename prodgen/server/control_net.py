@@ -7,20 +7,18 @@ refused here, with the reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from prodgen.schema import model_names
-from prodgen.server.engine import ControlOrder, EngineInventory
+from prodgen.server.engine import EngineInventory
 from prodgen.server.fields import Kind, Spec, as_bool, read_fields, spec_like
+from prodgen.server.finer_settings import CONTROL_MODES, RESIZE_MODES, ControlOrder
 from prodgen.server.listings import UNITS
 from prodgen.server.wire import Invalid, Pixels, Refused, UploadedPicture, read_picture
 
 VERSION = 3
 """What the extension's last releases answer to /controlnet/version."""
 
-RESIZE_MODES = ("Just Resize", "Crop and Resize", "Resize and Fill")
-CONTROL_MODES = ("Balanced", "My prompt is more important", "ControlNet is more important")
 _OLD_RESIZE_MODES = {"Scale to Fit (Inner Fit)": 1, "Inner Fit (Scale to Fit)": 1}
 _OLD_RESIZE_MODES |= {"Envelope (Outer Fit)": 2, "Outer Fit (Shrink to Fit)": 2}
 
@@ -48,33 +46,6 @@ _UNIT: Mapping[str, Spec] = {
 }
 
 
-@dataclass(frozen=True)
-class ControlUnit:
-    """One unit as it will run, and as infotexts name it."""
-
-    order: ControlOrder
-    is_pixel_perfect: bool
-
-    @property
-    def told(self) -> str:
-        """The unit as an infotext has it."""
-        order = self.order
-        numbers = {"Threshold A": order.threshold_a, "Threshold B": order.threshold_b}
-        pairs: dict[str, object] = {
-            "Module": order.module,
-            "Model": order.model,
-            "Weight": order.weight,
-            "Resize Mode": RESIZE_MODES[order.resize_mode],
-            "Processor Res": order.processor_res,
-            **{name: number for name, number in numbers.items() if number is not None},
-            "Guidance Start": order.guidance_start,
-            "Guidance End": order.guidance_end,
-            "Pixel Perfect": self.is_pixel_perfect,
-            "Control Mode": CONTROL_MODES[order.control_mode],
-        }
-        return ", ".join(f"{name}: {value}" for name, value in pairs.items())
-
-
 LISTS: Mapping[str, Callable[[EngineInventory], dict[str, Any]]] = {
     "/controlnet/version": lambda inventory: {"version": VERSION},
     "/controlnet/model_list": lambda inventory: {"model_list": list(inventory.controlnets)},
@@ -86,7 +57,7 @@ LISTS: Mapping[str, Callable[[EngineInventory], dict[str, Any]]] = {
 
 def read_units(
     arguments: object, inits: Sequence[UploadedPicture], inventory: EngineInventory, size: tuple[int, int]
-) -> tuple[ControlUnit, ...]:
+) -> tuple[ControlOrder, ...]:
     """Return the units of a call that are enabled.
 
     Args:
@@ -119,7 +90,7 @@ def _unit(
     inits: Sequence[UploadedPicture],
     inventory: EngineInventory,
     size: tuple[int, int],
-) -> ControlUnit:
+) -> ControlOrder:
     for name in ("mask", "mask_image", "effective_region_mask", "inpaint_crop_input_image"):
         if values[name]:
             raise _refusal(number, f"{name} is not done here; leave it out")
@@ -135,7 +106,7 @@ def _unit(
     if not 0 <= start <= end <= 1:
         raise _refusal(number, f"guidance goes from 0 to 1, not from {start:g} to {end:g}")
     resolution = min(size) if values["pixel_perfect"] else _positive(values["processor_res"]) or 512
-    order = ControlOrder(
+    return ControlOrder(
         module=module,
         model=_model(number, values["model"], inventory),
         picture=_picture(number, values, inits),
@@ -145,10 +116,10 @@ def _unit(
         control_mode=_mode(number, "control_mode", values["control_mode"], CONTROL_MODES, 0),
         resize_mode=_mode(number, "resize_mode", values["resize_mode"], RESIZE_MODES, 1),
         processor_res=int(resolution),
+        is_pixel_perfect=bool(values["pixel_perfect"]),
         threshold_a=_positive(values["threshold_a"]),
         threshold_b=_positive(values["threshold_b"]),
     )
-    return ControlUnit(order, bool(values["pixel_perfect"]))
 
 
 def _model(number: int, name: object, inventory: EngineInventory) -> str:

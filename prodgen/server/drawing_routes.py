@@ -22,7 +22,8 @@ from prodgen.server import inpainting, listings, sampling, strictness
 from prodgen.server.drawing_answer import answer_of, finished, save
 from prodgen.server.engine import EngineInventory, ModelFile
 from prodgen.server.fields import IMG2IMG, TXT2IMG, Fields, read_fields
-from prodgen.server.finer_settings import COMMENT, NOTHING_FINER, hires_with_words, read_finer
+from prodgen.server.finer_reading import COMMENT, hires_with_words, read_finer
+from prodgen.server.finer_settings import NOTHING_FINER
 from prodgen.server.infotext import FinishedCall, fill_from_infotext
 from prodgen.server.listings import SAMPLERS, resolve_sampler
 from prodgen.server.queueing import CallerLeft, Served

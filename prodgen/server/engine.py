@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from prodgen.server.finer_settings import NOTHING_FINER, FinerSettings
 from prodgen.server.ic_light_script import IcLightUnit
 from prodgen.server.inpainting import RepaintPlan
 from prodgen.server.wire import Pixels
@@ -185,39 +186,6 @@ class HiresPass:
 
 
 @dataclass(frozen=True)
-class ControlOrder:
-    """One unit of ControlNet: a picture that steers what is drawn."""
-
-    module: str
-    """Preprocessor that makes a map of the picture; "none": the picture is the map."""
-
-    model: str
-    """One of the inventory's `controlnets`."""
-
-    picture: Pixels
-    """(H, W, 3)."""
-
-    weight: float = 1.0
-    guidance_start: float = 0.0
-    """Share of the steps at which it begins, 0 to 1."""
-
-    guidance_end: float = 1.0
-    control_mode: int = 0
-    """0 balances prompt and picture, 1 favours the prompt, 2 the picture."""
-
-    resize_mode: int = 1
-    """How the picture comes to the size drawn: 0 stretches, 1 crops, 2 fills at the edges."""
-
-    processor_res: int = 512
-    """Pixels of the shorter side at which the preprocessor works."""
-
-    threshold_a: float | None = None
-    """First number of the preprocessor; None is its default."""
-
-    threshold_b: float | None = None
-
-
-@dataclass(frozen=True)
 class BatchOrder:
     """One batch of pictures to draw.
 
@@ -270,30 +238,8 @@ class BatchOrder:
     negative_prompts: tuple[str, ...] = ()
     """Likewise; left out, all have `negative_prompt`."""
 
-    controls: tuple[ControlOrder, ...] = ()
-    restore_faces: str | None = None
-    """One of the inventory's `face_restorers`; None leaves faces alone."""
-
-    tiling: bool = False
-    """Whether the picture's edges shall meet, as those of a tile."""
-
-    eta: float | None = None
-    """Share of noise that ancestral samplers and DDIM add; None is their own."""
-
-    eta_noise_seed_delta: int = 0
-    """Added to the seed of the noise that a sampler adds on its way."""
-
-    initial_noise_multiplier: float = 1.0
-    """img2img: times the noise that it begins with."""
-
-    seed_resize: tuple[int, int] | None = None
-    """Width and height whose noise is to be kept at this size; None without."""
-
-    refiner: ModelFile | None = None
-    """Checkpoint that draws the last steps."""
-
-    refiner_switch_at: float = 1.0
-    """Share of the steps after which the refiner takes over, 0 to 1."""
+    finer: FinerSettings = NOTHING_FINER
+    """What else is set, beside words, seeds and sizes."""
 
     workflow: WorkflowOrder | None = None
     """A user's own workflow: it decides the picture, with the seeds; nothing else here counts then."""

@@ -1,49 +1,104 @@
-"""What a call asks for beside words, seeds and sizes, as an engine with a model can do it.
+"""What a batch is asked for beside words, seeds and sizes: ControlNet's units, a refiner, faces, finer noise.
 
-The engine without one draws without all of it, as it always did.
+Read from a request by `finer_reading`, handed to the engine with its order, and told in infotexts.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from prodgen.schema.prompts import network_tags, without_tags
-from prodgen.server import control_net, strictness
-from prodgen.server.control_net import ControlUnit
-from prodgen.server.engine import HiresPass, ModelFile
-from prodgen.server.listings import SCHEDULERS, resolve_sampler
-from prodgen.server.state import Machine
-from prodgen.server.wire import UploadedPicture
+from prodgen.server.wire import Pixels
 
-COMMENT = re.compile(r"#.*$", re.MULTILINE)
-"""What A1111 takes out of a prompt before anything else."""
+if TYPE_CHECKING:
+    from prodgen.server.engine import ModelFile
 
-_WITH_ETA_DDIM = ("DDIM", "DDIM CFG++", "PLMS", "UniPC")
-"""Samplers whose noise is set by the option eta_ddim; that of the others by eta_ancestral."""
+RESIZE_MODES = ("Just Resize", "Crop and Resize", "Resize and Fill")
+CONTROL_MODES = ("Balanced", "My prompt is more important", "ControlNet is more important")
 
-_AS_BEFORE = ("Use same sampler", "Use same scheduler", "", None)
+
+@dataclass(frozen=True)
+class ControlOrder:
+    """One unit of ControlNet: a picture that steers what is drawn."""
+
+    module: str
+    """Preprocessor that makes a map of the picture; "none": the picture is the map."""
+
+    model: str
+    """One of the inventory's `controlnets`."""
+
+    picture: Pixels
+    """(H, W, 3)."""
+
+    weight: float = 1.0
+    guidance_start: float = 0.0
+    """Share of the steps at which it begins, 0 to 1."""
+
+    guidance_end: float = 1.0
+    control_mode: int = 0
+    """0 balances prompt and picture, 1 favours the prompt, 2 the picture."""
+
+    resize_mode: int = 1
+    """How the picture comes to the size drawn: 0 stretches, 1 crops, 2 fills at the edges."""
+
+    processor_res: int = 512
+    """Pixels of the shorter side at which the preprocessor works."""
+
+    is_pixel_perfect: bool = False
+    """Whether that follows from the size drawn."""
+
+    threshold_a: float | None = None
+    """First number of the preprocessor; None is its default."""
+
+    threshold_b: float | None = None
+
+    @property
+    def told(self) -> str:
+        """The unit as an infotext has it."""
+        numbers = {"Threshold A": self.threshold_a, "Threshold B": self.threshold_b}
+        pairs: dict[str, object] = {
+            "Module": self.module,
+            "Model": self.model,
+            "Weight": self.weight,
+            "Resize Mode": RESIZE_MODES[self.resize_mode],
+            "Processor Res": self.processor_res,
+            **{name: number for name, number in numbers.items() if number is not None},
+            "Guidance Start": self.guidance_start,
+            "Guidance End": self.guidance_end,
+            "Pixel Perfect": self.is_pixel_perfect,
+            "Control Mode": CONTROL_MODES[self.control_mode],
+        }
+        return ", ".join(f"{name}: {value}" for name, value in pairs.items())
 
 
 @dataclass(frozen=True)
 class FinerSettings:
-    """What else one call sets; at its defaults, nothing is done."""
+    """What else one batch is asked for; at its defaults, nothing is done."""
 
-    controls: tuple[ControlUnit, ...] = ()
+    controls: tuple[ControlOrder, ...] = ()
     restore_faces: str | None = None
-    """Name of what restores them."""
+    """One of the inventory's `face_restorers`; None leaves faces alone."""
 
     tiling: bool = False
+    """Whether the picture's edges shall meet, as those of a tile."""
+
     eta: float | None = None
+    """Share of noise that ancestral samplers and DDIM add; None is their own."""
+
     eta_noise_seed_delta: int = 0
+    """Added to the seed of the noise that a sampler adds on its way."""
+
     initial_noise_multiplier: float = 1.0
+    """img2img: times the noise that it begins with."""
+
     seed_resize: tuple[int, int] | None = None
-    """Width and height."""
+    """Width and height whose noise is to be kept at this size; None without."""
 
     refiner: ModelFile | None = None
+    """Checkpoint that draws the last steps."""
+
     refiner_switch_at: float = 1.0
+    """Share of the steps after which the refiner takes over, 0 to 1."""
 
     @property
     def told(self) -> dict[str, object]:
@@ -61,75 +116,3 @@ class FinerSettings:
 
 
 NOTHING_FINER = FinerSettings()
-
-
-def read_finer(
-    machine: Machine,
-    fields: Mapping[str, Any],
-    units: object,
-    inits: Sequence[UploadedPicture],
-    *,
-    sampler: str,
-    size: tuple[int, int],
-) -> FinerSettings:
-    """Return the finer settings of a call.
-
-    Args:
-        machine: The server's, with the call's options.
-        fields: The request's.
-        units: ControlNet's "args".
-        inits: The init images of an img2img call.
-        sampler: Name of what runs.
-        size: Width and height of the first pass.
-
-    Raises:
-        Refused: For what cannot be done.
-    """
-    options = machine.options
-    strictness.check_settings(machine, fields, network_tags(COMMENT.sub("", fields["prompt"])))
-    eta_option = "eta_ddim" if sampler in _WITH_ETA_DDIM else "eta_ancestral"
-    eta = fields["eta"] if fields["eta"] is not None else options[eta_option]
-    noise = fields.get("initial_noise_multiplier")
-    resize = (fields["seed_resize_from_w"] or 0, fields["seed_resize_from_h"] or 0)
-    refiner = options.find_checkpoint(fields["refiner_checkpoint"] or "")
-    return FinerSettings(
-        controls=control_net.read_units(units, inits, machine.inventory, size),
-        restore_faces=strictness.face_restorer(machine, fields),
-        tiling=bool(options["tiling"] if fields["tiling"] is None else fields["tiling"]),
-        eta=None if eta == options.defaults[eta_option] else float(eta),
-        eta_noise_seed_delta=int(options["eta_noise_seed_delta"] or 0),
-        initial_noise_multiplier=float(options["initial_noise_multiplier"] if noise is None else noise),
-        seed_resize=resize if min(resize) > 0 else None,
-        refiner=refiner if fields["refiner_switch_at"] else None,
-        refiner_switch_at=float(fields["refiner_switch_at"] or 1.0),
-    )
-
-
-def hires_with_words(machine: Machine, fields: Mapping[str, Any], hires: HiresPass) -> HiresPass:
-    """Return the second pass with words, sampler and schedule of its own, where it has any.
-
-    Raises:
-        Refused: For a sampler or schedule that is not there.
-    """
-    sampler = None if fields["hr_sampler_name"] in _AS_BEFORE else fields["hr_sampler_name"]
-    schedule = None if fields["hr_scheduler"] in _AS_BEFORE else fields["hr_scheduler"]
-    named = {"sampler_name": sampler, "sampler_index": "Euler", "scheduler": schedule}
-    strictness.check_sampler(named, machine)
-    label = None
-    if sampler is not None:
-        sampler, label = resolve_sampler(sampler, sampler, schedule, drawn_with=machine.inventory.samplers)
-    elif schedule is not None:
-        label = next(name for name, (low, _, _) in SCHEDULERS.items() if schedule in (name, low))
-    return replace(
-        hires,
-        prompt=_words(fields["hr_prompt"]),
-        negative_prompt=_words(fields["hr_negative_prompt"]),
-        sampler=sampler,
-        schedule=label,
-    )
-
-
-def _words(prompt: str | None) -> str | None:
-    """Return the words of a prompt without its comments and tags; None where there are none."""
-    bare = COMMENT.sub("", prompt or "")
-    return without_tags(bare, network_tags(bare)).strip() or None

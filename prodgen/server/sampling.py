@@ -259,7 +259,7 @@ def _run_batch(machine: Machine, parts: Sequence[_Part]) -> None:
 def _order(machine: Machine, parts: Sequence[_Part]) -> BatchOrder:
     """Return what the engine is asked for one batch: what is not words or seeds is the first call's."""
     call = parts[0].call
-    fields, finer = call.fields, call.finer
+    fields = call.fields
     ground = str(machine.options["img2img_background_color"])
     starts = tuple(
         inpainting.plan(part.call.inits[place % len(part.call.inits)], call.mask, fields, call.size, ground)
@@ -289,15 +289,7 @@ def _order(machine: Machine, parts: Sequence[_Part]) -> BatchOrder:
         denoising_strength=float(fields["denoising_strength"]) if starts else 1.0,
         inpainting_fill=(fields["inpainting_fill"] or 0) if starts else 0,
         relight=call.unit if call.unit.relights else None,
-        controls=tuple(unit.order for unit in finer.controls),
-        restore_faces=finer.restore_faces,
-        tiling=finer.tiling,
-        eta=finer.eta,
-        eta_noise_seed_delta=finer.eta_noise_seed_delta,
-        initial_noise_multiplier=finer.initial_noise_multiplier,
-        seed_resize=finer.seed_resize,
-        refiner=finer.refiner,
-        refiner_switch_at=finer.refiner_switch_at,
+        finer=call.finer,
         workflow=call.workflow,
     )
 

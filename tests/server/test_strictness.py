@@ -94,7 +94,7 @@ def test_values_that_change_nothing_are_taken_as_clients_send_them(ask, engine):
 
     assert response.status_code == 200, response.text
     order = engine.orders[0]
-    assert (order.sampler, order.schedule, order.eta) == ("DPM++ 2M", "Karras", None)
+    assert (order.sampler, order.schedule, order.finer.eta) == ("DPM++ 2M", "Karras", None)
     assert order.hires is not None
     assert (order.hires.prompt, order.hires.sampler, order.hires.schedule) == (None, None, None)
 
@@ -122,9 +122,9 @@ def test_an_order_holds_the_finer_settings_of_a_call(ask, engine, info):
     )
     (order,) = engine.orders
 
-    assert (order.eta, order.tiling, order.seed_resize) == (0.3, True, (512, 768))
-    assert (order.eta_noise_seed_delta, order.clip_skip, order.vae.name) == (31337, 2, "soft.vae")
-    assert (order.refiner.name, order.refiner_switch_at) == ("other", 0.8)
+    assert (order.finer.eta, order.finer.tiling, order.finer.seed_resize) == (0.3, True, (512, 768))
+    assert (order.finer.eta_noise_seed_delta, order.clip_skip, order.vae.name) == (31337, 2, "soft.vae")
+    assert (order.finer.refiner.name, order.finer.refiner_switch_at) == ("other", 0.8)
     assert (order.hires.prompt, order.hires.sampler, order.hires.schedule) == ("a dog", "Euler a", "Karras")
     assert (order.prompts, len(order.negative_prompts)) == (("a cat", "a cat"), 2)
     told = info(response)["infotexts"][0]
@@ -135,7 +135,7 @@ def test_a_control_unit_reaches_the_engine_and_the_infotext(ask, engine, encode,
     unit = {**CANNY, "image": encode(ramp), "weight": 0.6, "resize_mode": "Just Resize", "control_mode": 2}
     off = {**CANNY, "enabled": False}
     told = info(ask.txt2img(**control({**unit, "threshold_a": 80, "processor_res": -1}, off)))
-    (sent,) = engine.orders[0].controls
+    (sent,) = engine.orders[0].finer.controls
 
     assert (sent.module, sent.model, sent.weight) == ("canny", "canny [12345678]", 0.6)
     assert (sent.resize_mode, sent.control_mode, sent.processor_res, sent.threshold_a) == (0, 2, 512, 80.0)
@@ -147,7 +147,7 @@ def test_a_control_unit_reaches_the_engine_and_the_infotext(ask, engine, encode,
 
 def test_a_control_unit_without_a_picture_takes_the_init_image(ask, engine, encode, ramp):
     assert ask.img2img(init_images=[encode(ramp)], **control(CANNY)).status_code == 200
-    assert np.array_equal(engine.orders[0].controls[0].picture, ramp)
+    assert np.array_equal(engine.orders[0].finer.controls[0].picture, ramp)
 
 
 def test_lists_are_the_engines(ask):

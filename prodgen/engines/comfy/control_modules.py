@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from prodgen.engines.comfy.graph_nodes import GraphNodes, Link
 from prodgen.engines.comfy.node_catalogue import NodeCatalogue
-from prodgen.server.engine import ControlOrder
+from prodgen.server.finer_settings import ControlOrder
 
 MODULES: Mapping[str, tuple[str, ...]] = {
     "canny": ("CannyEdgePreprocessor", "Canny"),

@@ -10,7 +10,8 @@ from prodgen.engines.comfy.comfy_words import comfy_texts
 from prodgen.engines.comfy.control_modules import map_of
 from prodgen.engines.comfy.graph_nodes import GraphNodes, Link
 from prodgen.engines.comfy.relight_nodes import Guided, Upload
-from prodgen.server.engine import BatchOrder, ControlOrder, ModelFile
+from prodgen.server.engine import BatchOrder, ModelFile
+from prodgen.server.finer_settings import ControlOrder
 from prodgen.server.inpainting import fitted
 
 FLUX_GUIDANCE = 3.5
@@ -94,7 +95,7 @@ def guide(context: DrawingContext, loaded: Loaded, words: tuple[str, str], size:
         positive = context.graph.add("guide", "FluxGuidance", inputs)[0]
     else:
         negative = _encoded(context, "neg", words[1], loaded, size)
-    for unit in context.order.controls:
+    for unit in context.order.finer.controls:
         positive, negative = _controlled(context, unit, positive, negative, loaded.vae, size)
     return Guided(loaded.model, positive, negative)
 

@@ -117,7 +117,7 @@ class _Drawing:
         guided, latent = self._start(loaded, plain)
         first = first_step(order.steps, order.denoising_strength) if order.starts else 0
         # A1111 lets a refiner take over in the last pass only, unless an option says otherwise.
-        refiner = order.refiner if order.hires is None else None
+        refiner = order.finer.refiner if order.hires is None else None
         sampling = Sampling(order.sampler, order.schedule, order.cfg_scale, order.steps, first, refiner)
         latent = sample(self._context, loaded, guided, latent, sampling)
         if order.hires is not None:
@@ -198,7 +198,7 @@ class _Drawing:
             words[0] if hires.prompt is None else hires.prompt,
             words[1] if hires.negative_prompt is None else hires.negative_prompt,
         )
-        depends_on_size = bool(order.controls) or loaded.checkpoint.family == "sdxl"
+        depends_on_size = bool(order.finer.controls) or loaded.checkpoint.family == "sdxl"
         guided = guide(self._context, loaded, own, size) if depends_on_size or own != words else plain
         lit = self._relit(loaded, guided, size)
         steps, first = stretched_steps(hires.steps or order.steps, hires.denoising_strength)
@@ -208,7 +208,7 @@ class _Drawing:
             order.cfg_scale if hires.cfg_scale is None else hires.cfg_scale,
             steps,
             first,
-            order.refiner,
+            order.finer.refiner,
         )
         return sample(self._context, loaded, guided if lit is None else lit.guided, larger, sampling)
 

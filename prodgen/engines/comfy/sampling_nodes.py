@@ -113,7 +113,7 @@ def _refined(
     refiner: ModelFile,
 ) -> Link:
     """Add two samplers: the refiner's takes over on the way, with the noise that the first one left."""
-    switch = max(sampling.first_step, round(context.order.refiner_switch_at * sampling.steps))
+    switch = max(sampling.first_step, round(context.order.finer.refiner_switch_at * sampling.steps))
     finisher = load(context, refiner)
     finishing = guide(context, finisher, context.words, (context.order.width, context.order.height))
     inputs = _sampler_inputs(loaded, guided, latent, sampling)

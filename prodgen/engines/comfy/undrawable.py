@@ -9,7 +9,8 @@ from prodgen.engines.comfy.picture_graphs import LATENT_METHODS, LATENT_NOISE
 from prodgen.engines.comfy.relight_nodes import missing_relighting
 from prodgen.engines.comfy.sampling_names import SCHEDULE_NODES
 from prodgen.engines.comfy.sampling_nodes import first_step
-from prodgen.server.engine import BatchOrder, ControlOrder, HiresPass
+from prodgen.server.engine import BatchOrder, HiresPass
+from prodgen.server.finer_settings import ControlOrder
 from prodgen.server.wire import Refused
 
 NO_CHECKPOINT = "this ComfyUI lists no checkpoint: put one into its folder models/checkpoints"
@@ -35,11 +36,11 @@ def _reasons(order: BatchOrder, models: ComfyModels) -> Iterator[str]:
     yield from _names(order.sampler, order.schedule, models)
     if order.hires is not None:
         yield from _second_pass(order.hires, order, models)
-    for unit in order.controls:
+    for unit in order.finer.controls:
         yield from _control(unit, models)
-    if order.refiner is not None and order.refiner.name not in models.checkpoints:
-        yield f"this ComfyUI has no checkpoint {order.refiner.name!r} for a refiner"
-    if order.refiner is not None and order.schedule in SCHEDULE_NODES:
+    if order.finer.refiner is not None and order.finer.refiner.name not in models.checkpoints:
+        yield f"this ComfyUI has no checkpoint {order.finer.refiner.name!r} for a refiner"
+    if order.finer.refiner is not None and order.schedule in SCHEDULE_NODES:
         yield f"a refiner does not go with the schedule {order.schedule!r} on ComfyUI: choose another"
     has_zone = any(plan.zone is not None for plan in order.starts)
     if (
@@ -57,14 +58,15 @@ def _reasons(order: BatchOrder, models: ComfyModels) -> Iterator[str]:
 
 def _lacking(order: BatchOrder) -> Iterator[str]:
     """Say what A1111 does and no node of ComfyUI's own does."""
+    finer = order.finer
     asked = {
-        "restore faces; leave restore_faces out": order.restore_faces is not None,
-        "draw tiles (tiling)": order.tiling,
+        "restore faces; leave restore_faces out": finer.restore_faces is not None,
+        "draw tiles (tiling)": finer.tiling,
         "mix the noise of two seeds; leave subseed_strength out": order.subseed_strength > 0,
-        "keep the noise of another size; leave seed_resize_from out": order.seed_resize is not None,
-        "change eta; leave it out": order.eta is not None,
-        "shift the seed of the step noise; leave eta_noise_seed_delta at 0": order.eta_noise_seed_delta != 0,
-        "scale the first noise; leave initial_noise_multiplier at 1": order.initial_noise_multiplier != 1,
+        "keep the noise of another size; leave seed_resize_from out": finer.seed_resize is not None,
+        "change eta; leave it out": finer.eta is not None,
+        "shift the seed of the step noise; leave eta_noise_seed_delta at 0": finer.eta_noise_seed_delta != 0,
+        "scale the first noise; leave initial_noise_multiplier at 1": finer.initial_noise_multiplier != 1,
     }
     for what, is_asked in asked.items():
         if is_asked:

@@ -9,7 +9,7 @@ import numpy as np
 
 from prodgen.engines.diffusers.control_maps import control_map
 from prodgen.engines.diffusers.guidance import NetworkInput
-from prodgen.server.engine import ControlOrder
+from prodgen.server.finer_settings import ControlOrder
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -26,7 +26,8 @@ from prodgen.engines.diffusers.noise import PictureNoise
 from prodgen.engines.diffusers.samplers import SAMPLERS
 from prodgen.engines.diffusers.sigmas import Sigmas, sigmas, sigmas_for_strength
 from prodgen.engines.diffusers.upscaler_networks import enlarged_to
-from prodgen.server.engine import BatchOrder, ControlOrder, ReportProgress
+from prodgen.server.engine import BatchOrder, ReportProgress
+from prodgen.server.finer_settings import ControlOrder
 from prodgen.server.ic_light_script import Conditions
 from prodgen.server.listings import LATENT_MODES
 from prodgen.server.wire import Pixels, Refused, resized
@@ -162,7 +163,7 @@ class BatchDrawing:
             )
         repaint = starting_latents.repainted(order.starts)
         kept = None if repaint is None else KeptLatents(latents, repaint.to(latents))
-        return latents + first * one.sigmas[0] * order.initial_noise_multiplier, kept
+        return latents + first * one.sigmas[0] * order.finer.initial_noise_multiplier, kept
 
     def _light_map(self, one: _Pass) -> Pixels | None:
         """Return the picture whose light IC-Light begins with in img2img, if there is one."""
@@ -195,7 +196,7 @@ class BatchDrawing:
             one.sigmas,
             SAMPLERS[one.sampler],
             noise=noise,
-            eta=self._order.eta,
+            eta=self._order.finer.eta,
             kept=kept,
             report=report,
         )
@@ -214,7 +215,7 @@ class BatchDrawing:
             dtype=self._model.dtype,
             conditions=self._conditions(one),
             channels=self._model.unet.config.in_channels,
-            controls=[self._control(unit, one) for unit in self._order.controls],
+            controls=[self._control(unit, one) for unit in self._order.finer.controls],
         )
 
     def _conditions(self, one: _Pass) -> torch.Tensor | None:
@@ -272,8 +273,8 @@ class BatchDrawing:
             (4, one.height // 8, one.width // 8),
             subseeds=order.subseeds,
             subseed_strength=order.subseed_strength,
-            eta_noise_seed_delta=order.eta_noise_seed_delta,
-            seed_resize=order.seed_resize,
+            eta_noise_seed_delta=order.finer.eta_noise_seed_delta,
+            seed_resize=order.finer.seed_resize,
         )
 
     def _encoded(self, vae: Any, pictures: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from prodgen.server.engine import ControlOrder
+from prodgen.server.finer_settings import ControlOrder
 from prodgen.server.inpainting import fitted
 from prodgen.server.wire import Pixels, Refused, resized
 

@@ -21,10 +21,10 @@ def check_order(order: BatchOrder) -> None:
         if schedule not in (None, "Automatic", *SCHEDULES):
             known = ", ".join(("Automatic", *SCHEDULES))
             raise Refused(404, f"Schedule not found: {schedule!r}; this engine has {known}")
-    if order.restore_faces is not None:
+    if order.finer.restore_faces is not None:
         raise Refused(422, "this engine restores no faces: draw without it, or through an A1111 server")
-    if order.tiling:
+    if order.finer.tiling:
         raise Refused(422, "this engine draws no pictures whose edges meet: draw without tiling")
-    if order.refiner is not None:
+    if order.finer.refiner is not None:
         text = "this engine has no refiner: draw the picture again by img2img with the other checkpoint"
         raise Refused(422, text)

@@ -12,6 +12,7 @@ from prodgen.engines.comfy.comfy_engine import ComfyEngine
 from prodgen.engines.comfy.comfy_server import ComfyServer
 from prodgen.errors import MissingExtensionError, NotAppliedError, SettingError
 from prodgen.server.engine import EngineSettings
+from prodgen.server.finer_settings import FinerSettings
 from prodgen.server.queueing import Stopped
 from prodgen.server.wire import Pixels, Refused
 
@@ -130,7 +131,7 @@ def test_a_missing_node_is_named_with_its_pack_before_anything_is_sent(comfy: Fa
 
 def test_what_it_cannot_draw_is_refused_before_anything_is_sent(comfy: FakeComfy, engine: ComfyEngine):
     with pytest.raises(Refused, match="tiles"):
-        list(engine.draw(plain_order(tiling=True), quiet))
+        list(engine.draw(plain_order(finer=FinerSettings(tiling=True)), quiet))
     assert not comfy.sent
 
 

@@ -14,7 +14,8 @@ from prodgen.engines.comfy.graph_nodes import Graph, is_link, upstream
 from prodgen.engines.comfy.picture_graphs import OUTPUT, drawing_graph, upscaling_graph
 from prodgen.engines.comfy.relight_nodes import was_relit
 from prodgen.engines.comfy.undrawable import refuse_undrawable
-from prodgen.server.engine import BatchOrder, ControlOrder, HiresPass, ModelFile
+from prodgen.server.engine import BatchOrder, HiresPass, ModelFile
+from prodgen.server.finer_settings import ControlOrder, FinerSettings
 from prodgen.server.inpainting import RepaintPlan
 from prodgen.server.wire import Refused, UploadedPicture
 
@@ -39,6 +40,12 @@ LIT = relit_unit(light_map=UploadedPicture(LIGHT_MAP, "RGB"))
 STARTS = (RepaintPlan(PHOTO),)
 MASKED = (RepaintPlan(PHOTO, MASK),)
 
+
+def steered(module: str = "none", **more: Any) -> FinerSettings:
+    """One unit of ControlNet."""
+    return FinerSettings(controls=(ControlOrder(module, "control_sd15_random", PHOTO, **more),))
+
+
 EQUAL: dict[str, tuple[BatchOrder, tuple[str, ...]]] = {
     "a-txt2img": (plain_order(), ()),
     "a-txt2img-clipskip-vae": (plain_order(clip_skip=2, vae=ModelFile("vae_random")), ()),
@@ -62,7 +69,9 @@ EQUAL: dict[str, tuple[BatchOrder, tuple[str, ...]]] = {
     "f-lora-chain": (plain_order(loras=((ModelFile("lora_a"), 0.8), (ModelFile("lora_b"), 0.5))), ()),
     "g-controlnet": (
         plain_order(
-            controls=(ControlOrder("none", "control_sd15_random", PHOTO, weight=0.8, guidance_end=0.8),)
+            finer=FinerSettings(
+                controls=(ControlOrder("none", "control_sd15_random", PHOTO, weight=0.8, guidance_end=0.8),)
+            )
         ),
         (),
     ),
@@ -266,7 +275,11 @@ def test_the_second_pass_of_hires_fix_runs_all_its_steps():
 
 def test_a_refiner_goes_on_with_the_noise_that_the_first_model_left():
     info = {**INFO, "CheckpointLoaderSimple": {"input": {"required": {"ckpt_name": [["a.ckpt", "b.ckpt"]]}}}}
-    order = plain_order(checkpoint=ModelFile("a"), steps=20, refiner=ModelFile("b"), refiner_switch_at=0.8)
+    order = plain_order(
+        checkpoint=ModelFile("a"),
+        steps=20,
+        finer=FinerSettings(refiner=ModelFile("b"), refiner_switch_at=0.8),
+    )
 
     graph = drawing_graph(order, 0, server_models(info=info), Uploads()).graph
 
@@ -397,22 +410,32 @@ def test_a_relighting_node_beside_the_sampler_proves_nothing():
 
 
 REFUSED = {
-    "tiling": (plain_order(tiling=True), "tiles"),
+    "tiling": (plain_order(finer=FinerSettings(tiling=True)), "tiles"),
     "two seeds": (plain_order(subseed_strength=0.3, subseeds=(1,)), "subseed_strength"),
-    "faces": (plain_order(restore_faces="CodeFormer"), "restore_faces"),
-    "the size of the seed": (plain_order(seed_resize=(64, 64)), "seed_resize"),
-    "eta": (plain_order(eta=0.5), "eta"),
-    "the seed of step noise": (plain_order(eta_noise_seed_delta=31337), "eta_noise_seed_delta"),
-    "louder noise": (plain_order(initial_noise_multiplier=1.1), "initial_noise_multiplier"),
+    "faces": (plain_order(finer=FinerSettings(restore_faces="CodeFormer")), "restore_faces"),
+    "the size of the seed": (plain_order(finer=FinerSettings(seed_resize=(64, 64))), "seed_resize"),
+    "eta": (plain_order(finer=FinerSettings(eta=0.5)), "eta"),
+    "the seed of step noise": (
+        plain_order(finer=FinerSettings(eta_noise_seed_delta=31337)),
+        "eta_noise_seed_delta",
+    ),
+    "louder noise": (
+        plain_order(finer=FinerSettings(initial_noise_multiplier=1.1)),
+        "initial_noise_multiplier",
+    ),
     "a sampler that is not there": (plain_order(sampler="Restart"), "'Restart'"),
     "a schedule that is not there": (plain_order(schedule="Polyexponential"), "'Polyexponential'"),
     "antialiased latents": (plain_order(hires=HiresPass(192, 192, "Latent (antialiased)", 0, 0.5)), "Latent"),
     "a weighing of ControlNet": (
-        plain_order(controls=(ControlOrder("none", "control_sd15_random", PHOTO, control_mode=2),)),
+        plain_order(
+            finer=FinerSettings(
+                controls=(ControlOrder("none", "control_sd15_random", PHOTO, control_mode=2),)
+            )
+        ),
         "control_mode",
     ),
     "a preprocessor": (
-        plain_order(controls=(ControlOrder("openpose", "control_sd15_random", PHOTO),)),
+        plain_order(finer=steered(module="openpose")),
         "comfyui_controlnet_aux (https://github.com/Fannovel16/comfyui_controlnet_aux)",
     ),
     "latent noise in mid-way": (

@@ -11,7 +11,7 @@ torch.set_num_threads(1)
 from prodgen.engines.diffusers import checkpoints, controlnets
 from prodgen.engines.diffusers.active_controls import ActiveControl
 from prodgen.engines.diffusers.guidance import NetworkInput
-from prodgen.server.engine import ControlOrder
+from prodgen.server.finer_settings import ControlOrder
 
 WIDTH, HEIGHT = 96, 64
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from prodgen.engines.diffusers.control_maps import CONTROL_MODULES, control_map
-from prodgen.server.engine import ControlOrder
+from prodgen.server.finer_settings import ControlOrder
 from prodgen.server.wire import Refused
 
 

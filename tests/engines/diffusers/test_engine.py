@@ -18,6 +18,7 @@ from prodgen.engines.diffusers.diffusers_engine import DiffusersEngine
 from prodgen.errors import ProdgenError, SettingError
 from prodgen.schema import ControlNetUnit, ICLight, Img2Img, Lora, Progress, Txt2Img
 from prodgen.server.engine import BatchOrder, EngineSettings, HiresPass
+from prodgen.server.finer_settings import FinerSettings
 from prodgen.server.inpainting import RepaintPlan
 from prodgen.server.wire import Crashed, Refused
 
@@ -273,8 +274,8 @@ def test_a_network_enlarges_and_alpha_is_kept(client, photo):
     [
         ({"sampler": "DPM adaptive"}, "Sampler not found.*Euler"),
         ({"schedule": "Turbo"}, "Schedule not found.*Karras"),
-        ({"restore_faces": "GFPGAN"}, "restores no faces"),
-        ({"tiling": True}, "edges meet"),
+        ({"finer": FinerSettings(restore_faces="GFPGAN")}, "restores no faces"),
+        ({"finer": FinerSettings(tiling=True)}, "edges meet"),
     ],
 )
 def test_what_it_cannot_draw_is_refused_with_the_remedy(engine, fields, said):
@@ -297,10 +298,10 @@ ANCESTRAL = {"sampler": "Euler a", "steps": 3}
         ({"hires": HIRES}, {"hires": replace(HIRES, sampler="Heun")}),
         ({"hires": HIRES}, {"hires": replace(HIRES, schedule="Exponential")}),
         ({"hires": HIRES}, {"hires": replace(HIRES, steps=3)}),
-        (ANCESTRAL, ANCESTRAL | {"eta": 0.5}),
-        (ANCESTRAL, ANCESTRAL | {"eta_noise_seed_delta": 31337}),
-        ({}, {"seed_resize": (96, 96)}),
-        ({"starts": START}, {"starts": START, "initial_noise_multiplier": 0.5}),
+        (ANCESTRAL, ANCESTRAL | {"finer": FinerSettings(eta=0.5)}),
+        (ANCESTRAL, ANCESTRAL | {"finer": FinerSettings(eta_noise_seed_delta=31337)}),
+        ({}, {"finer": FinerSettings(seed_resize=(96, 96))}),
+        ({"starts": START}, {"starts": START, "finer": FinerSettings(initial_noise_multiplier=0.5)}),
     ],
     ids=str,
 )
