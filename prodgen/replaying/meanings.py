@@ -31,6 +31,7 @@ _PLAIN: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "Variation seed": ("subseed", whole_number_of),
     "Variation seed strength": ("subseed_strength", number_of),
     "Eta": ("eta", number_of),
+    "Eta DDIM": ("eta", number_of),
     "NGMS": ("s_min_uncond", number_of),
     "Denoising strength": ("denoising_strength", number_of),
     "Hires upscale": ("hires", number_of),

@@ -61,6 +61,7 @@ def read_finer(
         restore_faces=strictness.face_restorer(machine, fields),
         tiling=bool(options["tiling"] if fields["tiling"] is None else fields["tiling"]),
         eta=None if eta == options.defaults[eta_option] else float(eta),
+        eta_entry="Eta DDIM" if sampler in _WITH_ETA_DDIM else "Eta",
         eta_noise_seed_delta=int(options["eta_noise_seed_delta"] or 0),
         initial_noise_multiplier=float(options["initial_noise_multiplier"] if noise is None else noise),
         seed_resize=resize if min(resize) > 0 else None,

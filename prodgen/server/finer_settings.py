@@ -85,6 +85,9 @@ class FinerSettings:
     eta: float | None = None
     """Share of noise that ancestral samplers and DDIM add; None is their own."""
 
+    eta_entry: str = "Eta"
+    """What infotexts call it."""
+
     eta_noise_seed_delta: int = 0
     """Added to the seed of the noise that a sampler adds on its way."""
 
@@ -107,7 +110,7 @@ class FinerSettings:
             f"ControlNet {number}": unit.told for number, unit in enumerate(self.controls)
         }
         if self.eta is not None:
-            told["Eta"] = self.eta
+            told[self.eta_entry] = self.eta
         if self.eta_noise_seed_delta:
             told["ENSD"] = self.eta_noise_seed_delta
         if self.seed_resize is not None:

@@ -36,7 +36,7 @@ class ModelEngine(IblEngine):
             checkpoints=(ModelFile("photon", "ab" * 32, family="sd15"), ModelFile("other", family="sd15")),
             loras=(ModelFile("bright", family="sd15"),),
             vaes=(ModelFile("soft.vae"),),
-            samplers=("DPM++ 2M", "Euler a", "Euler", "DPM++ 2M SDE"),
+            samplers=("DPM++ 2M", "Euler a", "Euler", "DPM++ 2M SDE", "DDIM"),
             schedulers=("Automatic", "Karras", "Uniform"),
             controlnets=("canny [12345678]",),
             control_modules=("canny",),

@@ -131,6 +131,12 @@ def test_an_order_holds_the_finer_settings_of_a_call(ask, engine, info):
     assert all(words in told for words in ("Eta: 0.3", "ENSD: 31337", "Seed resize from: 512x768"))
 
 
+def test_the_noise_of_ddim_is_told_under_its_own_name(ask, engine, info):
+    told = info(ask.txt2img(sampler_name="Euler a", eta=0.3)), info(ask.txt2img(sampler_name="DDIM", eta=0.3))
+
+    assert ["Eta DDIM: 0.3" in one["infotexts"][0] for one in told] == [False, True]
+
+
 def test_a_control_unit_reaches_the_engine_and_the_infotext(ask, engine, encode, ramp, info):
     unit = {**CANNY, "image": encode(ramp), "weight": 0.6, "resize_mode": "Just Resize", "control_mode": 2}
     off = {**CANNY, "enabled": False}

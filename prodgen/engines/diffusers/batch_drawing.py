@@ -152,7 +152,7 @@ class BatchDrawing:
         order, noise = self._order, self._noise(one)
         first = noise.first().to(self._shelf.device)
         if not order.starts:
-            return first * one.sigmas[0], None
+            return SAMPLERS[one.sampler].start(first, one.sigmas[0]), None
         light_map = self._light_map(one)
         if light_map is not None:
             begun = self._encode(starting_latents.as_pictures([light_map]))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from prodgen.engines.diffusers.guidance import Guide
 from prodgen.engines.diffusers.noise import PictureNoise
-from prodgen.engines.diffusers.samplers import SamplingMethod, SamplingRun
+from prodgen.engines.diffusers.samplers import SamplingMethod
 from prodgen.engines.diffusers.sigmas import LAST_TIMESTEP, timestep_of
 from prodgen.server.queueing import Stopped
 from prodgen.server.wire import nan_crash
@@ -90,19 +90,7 @@ def denoise(
     import torch
 
     levels = [float(sigma) for sigma in sigmas]
-    calls = sampler.calls(levels)
-    done, seen = 0, start
-
-    def estimate(latents: Tensor, sigma: float) -> Tensor:
-        nonlocal done, seen
-        share = (LAST_TIMESTEP - timestep_of(sigma)) / (LAST_TIMESTEP + 1)
-        guide = next((guide for begin, guide in reversed(guides) if begin == 0 or share > begin))
-        clean = guide.estimate(latents, sigma, call=done, share=done / calls)
-        seen = clean if kept is None else kept.restored(clean)
-        done += 1
-        if report is not None:
-            report(done / calls, seen)
-        return seen
+    estimate = _GuidedEstimate(guides, sampler, calls=sampler.calls(levels), kept=kept, report=report)
 
     def draw() -> Tensor:
         drawn = noise.next()
@@ -113,12 +101,42 @@ def denoise(
     is_partial = False
     with torch.no_grad():
         try:
-            run = SamplingRun(estimate, levels, draw, 1.0 if eta is None else eta)
-            latents = sampler.run(start, run)
+            latents = sampler.sample(start, estimate, levels, draw, eta=eta)
         except Stopped:
-            latents, is_partial = seen, True
+            latents, is_partial = start if estimate.seen is None else estimate.seen, True
         if kept is not None:
             latents = kept.restored(latents)
         if not torch.isfinite(latents).all():
             raise nan_crash()
     return DenoisedLatents(latents, is_partial)
+
+
+class _GuidedEstimate:
+    """The guides as a sampler's denoiser: counts calls, puts back what a mask keeps, tells of each step."""
+
+    def __init__(
+        self,
+        guides: Sequence[tuple[float, Guide]],
+        sampler: SamplingMethod,
+        *,
+        calls: int,
+        kept: KeptLatents | None,
+        report: ReportStep | None,
+    ) -> None:
+        self._guides, self._sampler, self._calls = guides, sampler, calls
+        self._kept, self._report = kept, report
+        self._done = 0
+        self.seen: Tensor | None = None
+        """The clean latents that were seen last."""
+
+    def __call__(self, latents: Tensor, sigma: float) -> Tensor:
+        share = (LAST_TIMESTEP - timestep_of(sigma)) / (LAST_TIMESTEP + 1)
+        while len(self._guides) > 1 and share >= self._guides[1][0]:
+            self._guides = self._guides[1:]
+        timestep, over = self._sampler.timestep(sigma), self._done / self._calls
+        clean = self._guides[0][1].estimate(latents, sigma, timestep=timestep, call=self._done, share=over)
+        self.seen = clean if self._kept is None else self._kept.restored(clean)
+        self._done += 1
+        if self._report is not None:
+            self._report(self._done / self._calls, self.seen)
+        return self.seen

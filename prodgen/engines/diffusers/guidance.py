@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from prodgen.engines.diffusers.prompt_course import EncodedText, PictureTexts, PromptCourse
-from prodgen.engines.diffusers.sigmas import timestep_of
 
 if TYPE_CHECKING:
     import torch
@@ -149,12 +148,13 @@ class Guide:
         self._channels, self._conditions, self._controls = channels, conditions, tuple(controls)
         self._questions: dict[tuple[int, int], _Question] = {}
 
-    def estimate(self, latents: Tensor, sigma: float, *, call: int, share: float) -> Tensor:
+    def estimate(self, latents: Tensor, sigma: float, *, timestep: float, call: int, share: float) -> Tensor:
         """Return the clean latents that the network sees under the noise ("x0"), guided.
 
         Args:
             latents: (pictures, 4, h, w) float32, with noise of standard deviation `sigma`.
             sigma: The noise level.
+            timestep: What the network is told of it.
             call: How many calls of the whole run came before.
             share: How much of the steps is over, 0 to 1.
         """
@@ -164,7 +164,7 @@ class Guide:
         scaled = latents / math.sqrt(sigma**2 + 1)
         answers = latents.new_empty((len(question.pictures), *latents.shape[1:]))
         for rows in question.groups:
-            answers[rows.places] = self._asked(scaled, rows, timestep_of(sigma), share)
+            answers[rows.places] = self._asked(scaled, rows, timestep, share)
         guided = torch.zeros_like(latents).index_add_(0, question.pictures, answers * question.weights)
         if self._prediction == "epsilon":
             return latents - guided * sigma

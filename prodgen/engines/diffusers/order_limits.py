@@ -7,6 +7,9 @@ from prodgen.engines.diffusers.sigmas import SCHEDULES
 from prodgen.server.engine import BatchOrder
 from prodgen.server.wire import Refused
 
+FROM_TWO_STEPS = ("DDIM", "PLMS")
+"""Samplers that make no step when asked for a single one."""
+
 
 def check_order(order: BatchOrder) -> None:
     """Refuse what this engine cannot draw.
@@ -21,6 +24,9 @@ def check_order(order: BatchOrder) -> None:
         if schedule not in (None, "Automatic", *SCHEDULES):
             known = ", ".join(("Automatic", *SCHEDULES))
             raise Refused(404, f"Schedule not found: {schedule!r}; this engine has {known}")
+    if order.sampler in FROM_TWO_STEPS and order.steps < 2:
+        text = f"{order.sampler} makes a step fewer than it is asked for, as A1111's does: ask for 2 or more"
+        raise Refused(422, text)
     if order.finer.restore_faces is not None:
         raise Refused(422, "this engine restores no faces: draw without it, or through an A1111 server")
     if order.finer.tiling:

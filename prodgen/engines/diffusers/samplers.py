@@ -1,67 +1,37 @@
-"""A1111's samplers: how a picture is taken from one noise level to the next.
+"""A1111's samplers by name: how a picture is taken from one noise level to the next.
 
-Each is its published formula, in sigma space: latents keep the noise that they have, and a denoiser says
-what it takes to be under it (`Estimate`). They equal k-diffusion's, which A1111 samples with, to 1e-5 of the
-result (a test compares stored arrays). Only what is equal is listed; a method that A1111 has and this table
-lacks is refused by the server, not replaced.
+Each is its published formula, in sigma space. Tests compare them: with k-diffusion, which A1111 samples
+with, or with diffusers' scheduler of the method, to 1e-5 of the result. A method that A1111 has and this
+table lacks is refused by the server, not replaced: "DPM adaptive", whose steps follow the error of a whole
+batch, so that a picture would depend on those drawn beside it; and "DDIM CFG++", which needs the negative
+prompt's own answer beside the guided one.
 
 Samplers that add noise get theirs from the picture's own generator (`PictureNoise`). For the ancestral ones
-("a") that is what A1111 does. The SDE ones have a Brownian tree there (torchsde), which is not imitated: with
-those a picture made by A1111 comes out alike in kind but not in detail.
-
-Formulas: Karras et al., "Elucidating the design space of diffusion-based generative models", arXiv 2206.00364
-(Euler, Heun, DPM2); Lu et al., "DPM-Solver++", arXiv 2211.01095 (DPM++); linear multistep after Adams and
-Bashforth. Beside the published ones A1111 has DPM fast, DPM adaptive, Restart, LCM, and four that count in
-training steps (DDIM, DDIM CFG++, PLMS, UniPC): none of these is here.
+("a"), DPM fast, Restart and LCM that is what A1111 does. The SDE ones have a Brownian tree there (torchsde),
+which is not imitated: with those a picture made by A1111 comes out alike in kind but not in detail.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, cast
+
+from prodgen.engines.diffusers import multistep_samplers as multistep
+from prodgen.engines.diffusers import single_step_samplers as single
+from prodgen.engines.diffusers.sampling_run import Estimate, SamplingRun
+from prodgen.engines.diffusers.sigmas import (
+    Sigmas,
+    ddim_levels,
+    lcm_levels,
+    lcm_timestep_of,
+    timestep_of,
+    unipc_levels,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-LMS_ORDER = 4
-"""Estimates that the linear multistep method looks back on, as in k-diffusion."""
-
-GAUSS_POINT = 1 / math.sqrt(3)
-"""Two points at plus and minus this integrate a cubic over -1 to 1 exactly (Gauss and Legendre)."""
-
-
-class Estimate(Protocol):
-    """A denoiser: says what is under the noise."""
-
-    def __call__(self, latents: Tensor, sigma: float) -> Tensor:
-        """Return the clean latents that these, with noise of that sigma, seem to come from ("x0")."""
-        ...
-
-
-@dataclass(frozen=True)
-class SamplingRun:
-    """What a sampler works with."""
-
-    estimate: Estimate
-    sigmas: Sequence[float]
-    """Falling noise levels; the last one is mostly 0."""
-
-    draw: Callable[[], Tensor]
-    """New noise for each picture, of the latents' shape and device."""
-
-    eta: float = 1.0
-    """Share of the noise that a sampler which adds noise adds: 0 none, 1 its formula's."""
-
-    def steps(self) -> Iterator[tuple[float, float]]:
-        """Yield each step's noise level and the next one's."""
-        return pairwise(self.sigmas)
-
-    def slope(self, latents: Tensor, sigma: float) -> Tensor:
-        """Return d latents / d sigma, the direction of the probability flow."""
-        return (latents - self.estimate(latents, sigma)) / sigma
 
 
 @dataclass(frozen=True)
@@ -75,232 +45,94 @@ class SamplingMethod:
     schedule: str = "Uniform"
     """Its own schedule, for "Automatic"."""
 
-    is_second_order: bool = False
-    """Whether a step asks the network twice, but for the last one."""
+    eta: float | None = None
+    """Share of the noise that it takes away and adds anew, unless it is set; None: nobody sets it."""
 
-    adds_noise: bool = False
     drops_next_to_last: bool = False
     """Whether the noise level before the last is left out."""
 
     has_brownian_noise: bool = False
     """Whether A1111's own noise is another one (a Brownian tree), so that its pictures come out otherwise."""
 
+    levels: Callable[[int], Sigmas] | None = None
+    """Noise levels of its own, in place of the schedule "Uniform"."""
+
+    keeps_variance: bool = False
+    """Whether it counts in training steps, as DDIM's authors do: its levels are its own whatever the
+    schedule, and noisy latents have a variance of 1, from the first noise to what is left at the end."""
+
+    timestep: Callable[[float], float] = timestep_of
+    """What the network is told of a noise level."""
+
+    def start(self, noise: Tensor, sigma: float) -> Tensor:
+        """Return the latents that a picture from words begins with."""
+        return noise * (math.hypot(1, sigma) if self.keeps_variance else sigma)
+
+    def sample(
+        self,
+        latents: Tensor,
+        estimate: Estimate,
+        sigmas: Sequence[float],
+        draw: Callable[[], Tensor],
+        *,
+        eta: float | None = None,
+    ) -> Tensor:
+        """Take noisy latents down the noise levels.
+
+        Args:
+            latents: With noise of the first level.
+            estimate: The denoiser.
+            sigmas: Falling; a lone one leaves the latents as they are.
+            draw: Returns new noise for each picture.
+            eta: Share of the noise that is added; None is the sampler's own. Some take none.
+        """
+        if len(sigmas) < 2:
+            return latents
+        share = 0.0 if self.eta is None else self.eta if eta is None else eta
+        made = self.run(latents, SamplingRun(estimate, sigmas, draw, share))
+        return made / math.hypot(1, sigmas[-1]) if self.keeps_variance else made
+
     def calls(self, sigmas: Sequence[float]) -> int:
-        """Return how often the network is asked on the way down these noise levels."""
-        steps = len(sigmas) - 1
-        return 2 * steps - (sigmas[-1] == 0) if self.is_second_order and steps > 0 else max(steps, 0)
+        """Return how often the network is asked on the way down these noise levels, by trying it on a 0."""
+        asked = 0
+
+        def counted(latents: Tensor, sigma: float) -> Tensor:
+            nonlocal asked
+            asked += 1
+            return latents
+
+        nothing = cast("Tensor", 0.0)
+        self.sample(nothing, counted, sigmas, lambda: nothing)
+        return asked
 
 
-def _ancestral(sigma: float, following: float, eta: float) -> tuple[float, float]:
-    """Return down to which level a step goes without noise, and the noise that takes it up again."""
-    added = min(following, eta * math.sqrt(following**2 * (sigma**2 - following**2) / sigma**2))
-    return math.sqrt(following**2 - added**2), added
-
-
-def _euler(latents: Tensor, run: SamplingRun) -> Tensor:
-    for sigma, following in run.steps():
-        latents = latents + run.slope(latents, sigma) * (following - sigma)
-    return latents
-
-
-def _euler_ancestral(latents: Tensor, run: SamplingRun) -> Tensor:
-    for sigma, following in run.steps():
-        down, added = _ancestral(sigma, following, run.eta)
-        latents = latents + run.slope(latents, sigma) * (down - sigma)
-        if following > 0:
-            latents = latents + run.draw() * added
-    return latents
-
-
-def _heun(latents: Tensor, run: SamplingRun) -> Tensor:
-    """Euler's step, then the mean of the slopes at both of its ends."""
-    for sigma, following in run.steps():
-        slope = run.slope(latents, sigma)
-        ahead = latents + slope * (following - sigma)
-        if following > 0:
-            slope = (slope + run.slope(ahead, following)) / 2
-            ahead = latents + slope * (following - sigma)
-        latents = ahead
-    return latents
-
-
-def _lms(latents: Tensor, run: SamplingRun) -> Tensor:
-    slopes: list[Tensor] = []
-    for step, (sigma, _) in enumerate(run.steps()):
-        slopes = [run.slope(latents, sigma), *slopes][:LMS_ORDER]
-        for back, slope in enumerate(slopes):
-            latents = latents + slope * _lms_weight(run.sigmas, step, back, len(slopes))
-    return latents
-
-
-def _lms_weight(sigmas: Sequence[float], step: int, back: int, order: int) -> float:
-    """Return the integral over a step of the polynomial that is 1 at one of the last slopes, else 0."""
-    middle, half = (sigmas[step] + sigmas[step + 1]) / 2, (sigmas[step + 1] - sigmas[step]) / 2
-    total = 0.0
-    for point in (middle - half * GAUSS_POINT, middle + half * GAUSS_POINT):
-        total += half * math.prod(
-            (point - sigmas[step - other]) / (sigmas[step - back] - sigmas[step - other])
-            for other in range(order)
-            if other != back
-        )
-    return total
-
-
-def _dpmpp_2m(latents: Tensor, run: SamplingRun) -> Tensor:
-    """DPM-Solver++ (2M): the estimate is carried on from the one before it."""
-    before, last_width = None, 0.0
-    for sigma, following in run.steps():
-        clean = run.estimate(latents, sigma)
-        if following == 0:
-            return clean
-        width = math.log(sigma / following)
-        ahead = clean if before is None else clean + (clean - before) * (width / (2 * last_width))
-        latents = latents * (following / sigma) - ahead * math.expm1(-width)
-        before, last_width = clean, width
-    return latents
-
-
-def _dpmpp_2m_sde(latents: Tensor, run: SamplingRun, *, heun: bool = False) -> Tensor:
-    """DPM-Solver++ (2M) for the stochastic equation; `heun` weighs the change of the estimate otherwise."""
-    before, last_width = None, 0.0
-    for sigma, following in run.steps():
-        clean = run.estimate(latents, sigma)
-        if following == 0:
-            return clean
-        width = math.log(sigma / following)
-        whole = width * (1 + run.eta)
-        gain = -math.expm1(-whole)
-        latents = latents * math.exp(-whole) + clean * gain
-        if before is not None:
-            weight = 1 - gain / whole if heun else gain / 2
-            latents = latents + (clean - before) * (weight * width / last_width)
-        if run.eta:
-            latents = latents + run.draw() * (following * math.sqrt(-math.expm1(-2 * run.eta * width)))
-        before, last_width = clean, width
-    return latents
-
-
-def _dpmpp_2m_sde_heun(latents: Tensor, run: SamplingRun) -> Tensor:
-    return _dpmpp_2m_sde(latents, run, heun=True)
-
-
-def _dpm_2(latents: Tensor, run: SamplingRun) -> Tensor:
-    """Takes the slope in the middle of the step, on a logarithmic scale, for the whole of it."""
-    for sigma, following in run.steps():
-        latents = _midpoint(latents, run, sigma, following)
-    return latents
-
-
-def _dpm_2_ancestral(latents: Tensor, run: SamplingRun) -> Tensor:
-    for sigma, following in run.steps():
-        down, added = _ancestral(sigma, following, run.eta)
-        latents = _midpoint(latents, run, sigma, down)
-        if following > 0:
-            latents = latents + run.draw() * added
-    return latents
-
-
-def _midpoint(latents: Tensor, run: SamplingRun, sigma: float, following: float) -> Tensor:
-    slope = run.slope(latents, sigma)
-    if following > 0:
-        middle = math.sqrt(sigma * following)
-        slope = run.slope(latents + slope * (middle - sigma), middle)
-    return latents + slope * (following - sigma)
-
-
-def _towards(latents: Tensor, clean: Tensor, sigma: float, following: float) -> Tensor:
-    """Return the latents a step further, where the estimate stays what it is (DPM-Solver++, first order)."""
-    share = following / sigma
-    return latents * share + clean * (1 - share)
-
-
-def _dpmpp_2s_ancestral(latents: Tensor, run: SamplingRun) -> Tensor:
-    """DPM-Solver++ (2S): takes the estimate in the middle of the step."""
-    for sigma, following in run.steps():
-        down, added = _ancestral(sigma, following, run.eta)
-        clean = run.estimate(latents, sigma)
-        if down > 0:
-            middle = math.sqrt(sigma * down)
-            clean = run.estimate(_towards(latents, clean, sigma, middle), middle)
-        latents = _towards(latents, clean, sigma, down)
-        if following > 0:
-            latents = latents + run.draw() * added
-    return latents
-
-
-def _dpmpp_sde(latents: Tensor, run: SamplingRun) -> Tensor:
-    """DPM-Solver++ (2S) for the stochastic equation: noise is added on the way to the middle too."""
-    for sigma, following in run.steps():
-        clean = run.estimate(latents, sigma)
-        if following > 0:
-            middle = math.sqrt(sigma * following)
-            down, added = _ancestral(sigma, middle, run.eta)
-            clean = run.estimate(_towards(latents, clean, sigma, down) + run.draw() * added, middle)
-        down, added = _ancestral(sigma, following, run.eta)
-        latents = _towards(latents, clean, sigma, down)
-        if following > 0:
-            latents = latents + run.draw() * added
-    return latents
-
-
-def _dpmpp_3m_sde(latents: Tensor, run: SamplingRun) -> Tensor:
-    """DPM-Solver++ (3M) for the stochastic equation: the estimate is carried on from the two before it."""
-    before: list[tuple[Tensor, float]] = []  # estimates and the widths of their steps, the last one first
-    for sigma, following in run.steps():
-        clean = run.estimate(latents, sigma)
-        if following == 0:
-            return clean
-        width = math.log(sigma / following)
-        whole = width * (1 + run.eta)
-        gain = -math.expm1(-whole)
-        latents = latents * math.exp(-whole) + clean * gain
-        if before:
-            first = 1 - gain / whole
-            ratio = before[0][1] / width
-            slope = (clean - before[0][0]) / ratio
-            if len(before) > 1:
-                older = before[1][1] / width
-                bend = (slope - (before[0][0] - before[1][0]) / older) / (ratio + older)
-                slope = slope + bend * ratio
-                latents = latents - bend * (first / whole - 0.5)
-            latents = latents + slope * first
-        if run.eta:
-            latents = latents + run.draw() * (following * math.sqrt(-math.expm1(-2 * run.eta * width)))
-        before = [(clean, width), *before][:2]
-    return latents
-
+_euler, _heun = single.stepwise(single.euler_aim), single.stepwise(single.heun_aim)
+_midpoint, _dpmpp_2s = single.stepwise(single.midpoint_aim), single.stepwise(single.dpmpp_2s_aim)
+_dpmpp_sde = single.stepwise(single.dpmpp_sde_aim)
+_dpmpp_2m, _dpmpp_2m_heun = multistep.dpmpp(2, heun=False), multistep.dpmpp(2, heun=True)
+_dpmpp_3m = multistep.dpmpp(3, heun=True)
 
 _METHODS = (
     SamplingMethod("DPM++ 2M", _dpmpp_2m, "Karras"),
+    SamplingMethod("DPM++ SDE", _dpmpp_sde, "Karras", eta=1.0, has_brownian_noise=True),
+    SamplingMethod("DPM++ 2M SDE", _dpmpp_2m, "Exponential", eta=1.0, has_brownian_noise=True),
+    SamplingMethod("DPM++ 2M SDE Heun", _dpmpp_2m_heun, "Exponential", eta=1.0, has_brownian_noise=True),
+    SamplingMethod("DPM++ 2S a", _dpmpp_2s, "Karras", eta=1.0),
     SamplingMethod(
-        "DPM++ SDE", _dpmpp_sde, "Karras", is_second_order=True, adds_noise=True, has_brownian_noise=True
+        "DPM++ 3M SDE", _dpmpp_3m, "Exponential", eta=1.0, drops_next_to_last=True, has_brownian_noise=True
     ),
-    SamplingMethod("DPM++ 2M SDE", _dpmpp_2m_sde, "Exponential", adds_noise=True, has_brownian_noise=True),
-    SamplingMethod(
-        "DPM++ 2M SDE Heun", _dpmpp_2m_sde_heun, "Exponential", adds_noise=True, has_brownian_noise=True
-    ),
-    SamplingMethod("DPM++ 2S a", _dpmpp_2s_ancestral, "Karras", is_second_order=True, adds_noise=True),
-    SamplingMethod(
-        "DPM++ 3M SDE",
-        _dpmpp_3m_sde,
-        "Exponential",
-        adds_noise=True,
-        drops_next_to_last=True,
-        has_brownian_noise=True,
-    ),
-    SamplingMethod("Euler a", _euler_ancestral, adds_noise=True),
+    SamplingMethod("Euler a", _euler, eta=1.0),
     SamplingMethod("Euler", _euler),
-    SamplingMethod("LMS", _lms),
-    SamplingMethod("Heun", _heun, is_second_order=True),
-    SamplingMethod("DPM2", _dpm_2, "Karras", is_second_order=True, drops_next_to_last=True),
-    SamplingMethod(
-        "DPM2 a",
-        _dpm_2_ancestral,
-        "Karras",
-        is_second_order=True,
-        adds_noise=True,
-        drops_next_to_last=True,
-    ),
+    SamplingMethod("LMS", multistep.lms),
+    SamplingMethod("Heun", _heun),
+    SamplingMethod("DPM2", _midpoint, "Karras", drops_next_to_last=True),
+    SamplingMethod("DPM2 a", _midpoint, "Karras", eta=1.0, drops_next_to_last=True),
+    SamplingMethod("DPM fast", single.dpm_fast, eta=1.0),
+    SamplingMethod("Restart", single.restart, "Karras"),
+    SamplingMethod("DDIM", _euler, eta=0.0, levels=ddim_levels, keeps_variance=True),
+    SamplingMethod("PLMS", multistep.plms, levels=ddim_levels, keeps_variance=True),
+    SamplingMethod("UniPC", multistep.unipc, levels=unipc_levels, keeps_variance=True),
+    SamplingMethod("LCM", single.lcm, levels=lcm_levels, timestep=lcm_timestep_of),
 )
 
 SAMPLERS = {method.name: method for method in _METHODS}

@@ -37,6 +37,9 @@ KARRAS_RHO = 7.0
 BETA_SHAPE = 0.6
 """Both parameters of the beta distribution: arXiv 2407.12173, and A1111's default."""
 
+LCM_TIMESTEPS = np.arange(19, LAST_TIMESTEP + 1, 20)
+"""The 50 timesteps that latent consistency models are distilled at: arXiv 2310.04378, and A1111's default."""
+
 MOST_OF_THE_WAY = 0.999
 """Where A1111 caps the strength of img2img, so that one step of the vector always stays."""
 
@@ -86,9 +89,15 @@ def _sgm_uniform(steps: int) -> Sigmas:
     return _ended(_at(np.linspace(LAST_TIMESTEP, 0, steps + 1)[:-1]))
 
 
+def karras_levels(steps: int, *, high: float, low: float) -> Sigmas:
+    """Return Karras' levels between two, then 0: (steps + 1,)."""
+    first, last = high ** (1 / KARRAS_RHO), low ** (1 / KARRAS_RHO)
+    return _ended((first + np.linspace(0, 1, steps) * (last - first)) ** KARRAS_RHO)
+
+
 def _karras(steps: int) -> Sigmas:
-    high, low = (end ** (1 / KARRAS_RHO) for end in _ends())
-    return _ended((high + np.linspace(0, 1, steps) * (low - high)) ** KARRAS_RHO)
+    high, low = _ends()
+    return karras_levels(steps, high=high, low=low)
 
 
 def _exponential(steps: int) -> Sigmas:
@@ -112,6 +121,32 @@ def _ddim(steps: int) -> Sigmas:
     """Training sigmas from the second one on, as DDIM's authors took them; often one more than asked for."""
     stride = max((LAST_TIMESTEP + 1) // steps, 1) if steps else LAST_TIMESTEP + 1
     return _ended(training_sigmas()[1::stride][::-1])
+
+
+def ddim_levels(steps: int) -> Sigmas:
+    """Return the levels of A1111's DDIM and PLMS, (n,): down to the second training step, not to 0.
+
+    They make one step fewer than is asked for, where the steps divide a thousand; A1111's do the same.
+    """
+    return _ddim(steps)[:-1]
+
+
+def unipc_levels(steps: int) -> Sigmas:
+    """Return UniPC's levels, (steps + 1,): even in training steps, from the last to the first, not to 0."""
+    return _at(np.linspace(LAST_TIMESTEP, 0, steps + 1))
+
+
+def lcm_levels(steps: int) -> Sigmas:
+    """Return the levels of A1111's LCM: even between the timesteps of the distillation, then 0."""
+    known = np.log(training_sigmas()[LCM_TIMESTEPS])
+    places = np.linspace(LCM_TIMESTEPS[-1], LCM_TIMESTEPS[0], steps)
+    return _ended(np.exp(np.interp(places, LCM_TIMESTEPS, known)))
+
+
+def lcm_timestep_of(sigma: float) -> float:
+    """Return the nearest of the timesteps that a consistency model was distilled at, by log sigma."""
+    away = np.abs(np.log(training_sigmas()[LCM_TIMESTEPS]) - np.log(sigma))
+    return float(LCM_TIMESTEPS[int(away.argmin())])
 
 
 def _beta(steps: int) -> Sigmas:
@@ -152,7 +187,7 @@ def sigmas(schedule: str, steps: int, *, sampler: SamplingMethod, is_xl: bool = 
     Args:
         schedule: One of `SCHEDULES`, or "Automatic" for the sampler's own.
         steps: How many steps to make, 1 or more.
-        sampler: Some leave out the level before the last.
+        sampler: Some leave out the level before the last, some have levels of their own.
         is_xl: Whether the model is an SDXL: "Align Your Steps" has other numbers for it.
 
     Raises:
@@ -161,6 +196,8 @@ def sigmas(schedule: str, steps: int, *, sampler: SamplingMethod, is_xl: bool = 
     name = sampler.schedule if schedule == AUTOMATIC else schedule
     if name not in _MADE_BY:
         raise UnknownNameError("schedule", name, (AUTOMATIC, *SCHEDULES))
+    if sampler.levels is not None and (sampler.keeps_variance or name == "Uniform"):
+        return sampler.levels(steps)
     count = steps + sampler.drops_next_to_last
     made = _aligned(count, is_xl=True) if is_xl and name == "Align Your Steps" else _MADE_BY[name](count)
     return np.delete(made, -2) if sampler.drops_next_to_last else made
@@ -196,4 +233,5 @@ def sigmas_for_strength(
         return np.zeros(1)
     whole = int(steps / share) if fixed_steps else steps
     kept = steps if fixed_steps else int(max(share, 0.0) * steps) + 1
-    return sigmas(schedule, whole, sampler=sampler, is_xl=is_xl)[whole - kept :]
+    made = sigmas(schedule, whole, sampler=sampler, is_xl=is_xl)
+    return made[max(len(made) - kept, 0) :] if sampler.keeps_variance else made[whole - kept :]

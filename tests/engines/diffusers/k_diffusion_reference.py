@@ -27,6 +27,7 @@ METHODS = {
     "LMS": "sample_lms",
     "DPM2": "sample_dpm_2",
     "DPM2 a": "sample_dpm_2_ancestral",
+    "DPM fast": "sample_dpm_fast",
     "DPM++ 2S a": "sample_dpmpp_2s_ancestral",
     "DPM++ SDE": "sample_dpmpp_sde",
     "DPM++ 2M": "sample_dpmpp_2m",
@@ -121,11 +122,18 @@ def main() -> None:
             sigmas = torch.cat([sigmas[:-2], sigmas[-1:]]) if drops else sigmas
             arrays[f"{schedule} {steps} {'dropped' if drops else 'levels'}"] = sigmas.numpy()
             more = {"noise_sampler": Draws()} if " a" in name or "SDE" in name else {}
+            where: tuple[object, ...] = (sigmas,)
+            if name == "DPM fast":  # takes the ends, and adds noise, as A1111 calls it
+                where = (float(sigmas[-2]), float(sigmas[0]), len(sigmas) - 1)
+                more = {"eta": 1.0, "noise_sampler": Draws()}
             if name.startswith("DPM++ 2M SDE"):
                 more["solver_type"] = "heun" if name.endswith("Heun") else "midpoint"
             with torch.no_grad():
                 made = getattr(sampling, function)(
-                    lambda x, sigma, **_: estimate(x, float(sigma[0])), waves(0) * sigmas[0], sigmas, **more
+                    lambda x, sigma, **_: estimate(x, float(sigma.flatten()[0])),
+                    waves(0) * sigmas[0],
+                    *where,
+                    **more,
                 )
             assert torch.isfinite(made).all()
             arrays[f"{schedule} {steps} {name}"] = made.float().numpy()

@@ -121,6 +121,7 @@ def test_other_families_draw_too(client, plain, name):
         {"cfg_scale": 2},
         {"steps": 4},
         {"sampler_name": "Euler a"},
+        {"sampler_name": "UniPC"},
         {"scheduler": "Karras"},
         {"clip_skip": 2},
         {"vae": "tiny-vae"},
@@ -273,6 +274,7 @@ def test_a_network_enlarges_and_alpha_is_kept(client, photo):
     ("fields", "said"),
     [
         ({"sampler": "DPM adaptive"}, "Sampler not found.*Euler"),
+        ({"sampler": "DDIM", "steps": 1}, "ask for 2 or more"),
         ({"schedule": "Turbo"}, "Schedule not found.*Karras"),
         ({"finer": FinerSettings(restore_faces="GFPGAN")}, "restores no faces"),
         ({"finer": FinerSettings(tiling=True)}, "edges meet"),
