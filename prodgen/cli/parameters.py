@@ -29,6 +29,7 @@ RECIPE = OneOf("recipe", "prodgen.shots:builtin_recipes", or_file=".toml")
 SEGMENTER = OneOf("segmenter", "prodgen.cutout:NAMES", joined="+")
 PROFILE = OneOf("profile", "prodgen.identity:profiles")
 SIZE = Checked("size", "prodgen.placement:parse_size", (1024, 1024))
+PADDING = Checked("padding", "prodgen.placement:Padding.parse")
 UPSCALE = Checked("factor or size", "prodgen.client:target_size", 64, 64)
 LIGHT = Checked("direction", "prodgen.light:Light.parse")
 BACKEND = Checked("backend", "prodgen.client:parse_address")
@@ -166,7 +167,8 @@ _SHOT_OPTIONS = (
         "--place",
         type=Text(),
         metavar="PLACE",
-        help="auto, original, middle, left, right, ... or X,Y (shares of the canvas).",
+        help="auto, original, left, right, ... in a scene; top-left, middle, bottom, ... in the padding; "
+        "or X,Y (shares of the canvas).",
     ),
     click.option(
         "--size",
@@ -175,6 +177,27 @@ _SHOT_OPTIONS = (
         help="Canvas. Default: as large as the product's own pixels allow.",
     ),
     click.option("--fill", type=Number(), help="Share of the canvas that the product takes, 0.05 to 1."),
+    click.option(
+        "--padding",
+        type=PADDING,
+        metavar="5%|PX|SIDE=...",
+        help="Free space around the product, such as 5%, 40 (pixels) or left=5%,top=40.",
+    ),
+    click.option(
+        "--ground-line",
+        type=Number(),
+        metavar="SHARE",
+        help="The row that the product stands on: 0 is the canvas' top, 1 its bottom.",
+    ),
+    click.option(
+        "--rotate", "rotation_deg", type=Number(), metavar="DEG", help="Turn the product clockwise."
+    ),
+    click.option(
+        "--snap/--no-snap",
+        default=None,
+        help="Bring a side where the photograph cut the product off to the canvas' edge. "
+        "Default: where place is auto or middle.",
+    ),
     click.option(
         "--enlarge", is_flag=True, default=None, help="Let the product be larger than photographed."
     ),

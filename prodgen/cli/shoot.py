@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,12 +19,21 @@ from prodgen.cli.parameters import (
 from prodgen.cli.telling import printer, tell_shot
 from prodgen.cli.values import File, Text, Whole
 
+if TYPE_CHECKING:
+    from prodgen.shots import Recipe
+
 
 @click.command()
 @click.argument("photo", type=File())
 @click.option("--prompt", type=Text(), default="", help="The scene, in words.")
 @shot_options
 @click.option("--count", type=Whole(1, 64), default=1, show_default=True, help="How many pictures.")
+@click.option(
+    "--variants",
+    type=Whole(2, 7),
+    metavar="2..7",
+    help="The product at so many places in the scene, a picture each; the names say which.",
+)
 @backend_option
 @dialect_option
 @output_option(metavar="FILE|DIR", default="outputs/PHOTO-SEED.png")
@@ -41,6 +50,7 @@ def shoot(
     loras: tuple[str, ...],
     seed: int | None,
     count: int,
+    variants: int | None,
     backend: str,
     dialect: str | None,
     output: Path | None,
@@ -52,25 +62,29 @@ def shoot(
         prodgen shoot mug.jpg --prompt "on a wooden table, sunset"
         prodgen shoot mug.jpg --background kitchen.jpg --place original -o mug-kitchen.png
         prodgen shoot mug.jpg --recipe packshot --size 2000x2000
+        prodgen shoot mug.jpg --prompt "marble, morning light" --variants 7
     """
     from prodgen.cli.progress_bar import progress_bar
     from prodgen.schema import seeds
     from prodgen.shots import Recipe, shoot_all
     from prodgen.shots.shot import new_shot
 
+    if variants is not None and settings["place"] is not None:
+        raise click.UsageError("--variants chooses the places itself; leave out --place")
     to = printer()
     given = {name: value for name, value in settings.items() if value is not None}
     asked_of_cut_out({**given, "matte": matte})
     pattern = output_pattern(output, photo, count, folder=Path("outputs"), ending=".png")
     chosen = Recipe.load(recipe).with_settings(given)
+    recipes = {pattern: chosen} if variants is None else _variants(chosen, pattern, variants)
     shots = [
         new_shot(
             photo,
             prompt,
             negative_prompt=negative_prompt,
             seed=number,
-            output=pattern,
-            recipe=chosen,
+            output=target,
+            recipe=at_place,
             background=background,
             matte=matte,
             box=box,
@@ -79,6 +93,7 @@ def shoot(
             loras=loras,
         )
         for number in seeds.siblings(seed, count)
+        for target, at_place in recipes.items()
     ]
     with progress_bar([stage.stage for stage in chosen.stages], quiet=to.hides_progress) as report:
         for result in shoot_all(shots, backend=backend, dialect=dialect, on_progress=report):
@@ -86,3 +101,13 @@ def shoot(
                 tell_shot(result, to)
     if matte is None and "segmenter" not in given:
         offer_better_network(to)
+
+
+def _variants(recipe: Recipe, pattern: Path, number: int) -> dict[Path, Recipe]:
+    """Return the recipe once for each place, by where its pictures go."""
+    from prodgen.placement import VARIANTS
+
+    return {
+        pattern.with_stem(f"{pattern.stem}-{place}"): recipe.with_settings({"place": place})
+        for place in VARIANTS[:number]
+    }

@@ -1,22 +1,29 @@
 """Where the product stands on the canvas, and how large: sizes, boxes, and the resampling of the photograph.
 
-`canvas_sizes` decides the sizes of canvases and of what a model draws, `canvas` the product's place. Nothing
-here knows light or scenes.
+`canvas_sizes` decides the sizes of canvases and of what a model draws; `spots` and `paddings` read what is
+asked for, `deciding` decides the product's place, `canvas` puts it there. Nothing here knows light or scenes.
 """
 
-from prodgen.placement.canvas import DEFAULT_FILL, PLACES, Placement, apply, place, product_crop
+from prodgen.placement.canvas import Placement, apply, product_crop
 from prodgen.placement.canvas_sizes import LEAST_SIDE, MOST_SIDE, Size, parse_size, working_size
+from prodgen.placement.deciding import DEFAULT_FILL, place, sides_in_mid_air
+from prodgen.placement.paddings import Padding
+from prodgen.placement.spots import PLACES, VARIANTS, read_spot
 
 __all__ = [
     "DEFAULT_FILL",
     "LEAST_SIDE",
     "MOST_SIDE",
     "PLACES",
+    "VARIANTS",
+    "Padding",
     "Placement",
     "Size",
     "apply",
     "parse_size",
     "place",
     "product_crop",
+    "read_spot",
+    "sides_in_mid_air",
     "working_size",
 ]

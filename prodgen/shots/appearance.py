@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from prodgen import placement
 from prodgen.color import luminance, to_lab, to_linear
 from prodgen.images import Pixels, RgbImage, as_floats, reduced
 from prodgen.shots.frame import Frame
@@ -73,14 +74,20 @@ def photo_as_placed(frame: Frame, longer_side: int) -> RgbImage:
     if photo.matte is not None:
         alpha = _resized(photo.matte, there)[..., None]
         small = small * alpha + (1 - alpha)  # as a shop page shows a picture with alpha: on white
-    canvas = np.empty((height, width, 3), np.float32)
-    canvas[...] = np.median(_border(small), axis=0)
-    x, y = round(place.offset_x * factor), round(place.offset_y * factor)
-    left, top = max(x, 0), max(y, 0)
-    right, bottom = min(x + there[0], width), min(y + there[1], height)
-    if right > left and bottom > top:
-        canvas[top:bottom, left:right] = small[top - y : bottom - y, left - x : right - x]
-    return canvas
+    reduced_place = place.model_copy(
+        update={
+            "width": width,
+            "height": height,
+            "photo_width": there[0],
+            "photo_height": there[1],
+            "scale": 1.0,
+            "offset_x": round(place.offset_x * factor),
+            "offset_y": round(place.offset_y * factor),
+        }
+    )
+    red, green, blue = map(float, np.median(_border(small), axis=0))
+    everywhere = np.ones(small.shape[:2], np.float32)
+    return placement.apply(reduced_place, small, everywhere, fill=(red, green, blue))[0]
 
 
 def _within(width: int, height: int, longer_side: int) -> tuple[int, int]:

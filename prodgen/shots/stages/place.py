@@ -8,7 +8,7 @@ from pydantic import Field
 
 from prodgen import placement
 from prodgen.errors import ImageError
-from prodgen.images import RgbImage, resize
+from prodgen.images import Matte, RgbImage, resize
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import CutOut, Drawn, FinalScene, Given, Placed
 
@@ -26,18 +26,36 @@ class PlaceStage(Stage):
     """Canvas: "1200x1500", "4:5", "2k"; unset: as large as the product's own pixels allow."""
 
     place: str = "auto"
-    """auto, original, middle, left, right, ...; or "X,Y": middle and contact line as shares of the canvas."""
+    """auto, original, left, right, ... in a scene; top-left, middle, bottom, ... against the padding; or
+    "X,Y": middle and contact line as shares of the canvas."""
 
     fill: float | None = Field(default=None, ge=0.05, le=1)
-    """Share of the canvas that the product's longer side takes."""
+    """Share of the canvas that the product's longer side takes; unset: a usual one, or all that the padding
+    leaves."""
+
+    padding: str | None = None
+    """Free space around the product: "5%", "40" (pixels), or by side, "left=5%,top=40"."""
+
+    rotation_deg: float = Field(default=0.0, ge=-180, le=180)
+    """Turns the product clockwise."""
+
+    ground_line: float | None = Field(default=None, gt=0, le=1)
+    """The row on which the product stands, as a share of the canvas' height; unset: the place's own."""
+
+    snap: bool | None = None
+    """Whether a side where the photograph cut the product off reaches the canvas' edge; unset: where place is
+    auto or middle."""
 
     enlarge: bool = False
     """Whether the product may become larger than it was photographed."""
 
     def check(self) -> None:
-        """Refuse a size that cannot be read."""
+        """Refuse what cannot be read, and settings that exclude each other."""
         if self.size is not None:
             placement.parse_size(self.size, (1024, 1024))
+        if self.padding is not None:
+            placement.Padding.parse(self.padding)
+        placement.read_spot(self.place, ground_line=self.ground_line)
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with product, matte and background on the canvas."""
@@ -46,15 +64,25 @@ class PlaceStage(Stage):
         if canvas is None and given is not None and self.place != "original":
             canvas = (given.shape[1], given.shape[0])
         chosen = placement.place(
-            cut.matte, canvas=canvas, where=self.place, fill=self.fill, enlarge=self.enlarge
+            cut.matte,
+            canvas=canvas,
+            where=self.place,
+            fill=self.fill,
+            padding=self.padding,
+            enlarge=self.enlarge,
+            rotation_deg=self.rotation_deg,
+            ground_line=self.ground_line,
+            snap=self.snap,
         )
         original, matte = placement.apply(chosen, cut.foreground, cut.matte)
         backdrop = None if given is None else _cover(given, chosen.width, chosen.height)
-        return frame.holding(Placed(chosen, original, matte, backdrop)).noting(self._small(chosen))
+        told = (self._small(chosen), _sawn_off(cut.matte, chosen))
+        return frame.holding(Placed(chosen, original, matte, backdrop)).noting(*told)
 
     def _small(self, chosen: placement.Placement) -> str | None:
         """Say that the product is smaller than asked, if its pixels did not suffice."""
-        if self.enlarge or self.place == "original" or chosen.scale != 1:
+        is_alone = self.fill is None and self.padding is not None
+        if self.enlarge or self.place == "original" or chosen.scale != 1 or is_alone:
             return None
         wanted = placement.DEFAULT_FILL if self.fill is None else self.fill
         fills = max((chosen.right - chosen.left) / chosen.width, (chosen.bottom - chosen.top) / chosen.height)
@@ -65,6 +93,17 @@ class PlaceStage(Stage):
             f"the product fills {fills:.0%} of the canvas, not {wanted:.0%}: the photograph has no more"
             " pixels of it (--enlarge interpolates)"
         )
+
+
+def _sawn_off(matte: Matte, chosen: placement.Placement) -> str | None:
+    """Say where the product ends in mid-air because the photograph cut it off there."""
+    sides = placement.sides_in_mid_air(matte, chosen)
+    if not sides:
+        return None
+    return (
+        f"the photograph cuts the product off at the {' and '.join(sides)}, and here it ends in mid-air;"
+        " --snap brings it to the canvas' edge"
+    )
 
 
 def _cover(picture: RgbImage, width: int, height: int) -> RgbImage:
