@@ -17,7 +17,7 @@ from prodgen.masks import bounding_box
 from prodgen.placement.canvas import Placement
 from prodgen.placement.canvas_sizes import DEFAULT_MOST_SIDE, Size, of_ratio, parse_ratio, parse_size
 from prodgen.placement.paddings import SIDES, Padding
-from prodgen.placement.spots import PLACES, Anchored, Spot, Standing, read_spot
+from prodgen.placement.spots import PLACES, Anchored, Spot, OnGround, read_spot
 
 DEFAULT_FILL = 0.58
 """Share of the canvas that the product's larger side takes.
@@ -198,7 +198,7 @@ def _scale(
     """Return canvas pixels for one of the photograph's: as asked, as the room and its own pixels allow."""
     room = free.room(*size)
     tall = room.height
-    if isinstance(spot, Standing) and "bottom" not in cut:
+    if isinstance(spot, OnGround) and "bottom" not in cut:
         tall = spot.ground_line * size[1] - room.top
     most = min(room.width / product.width, tall / product.height)
     wanted = most

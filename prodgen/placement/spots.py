@@ -13,7 +13,7 @@ from prodgen.errors import UnknownNameError, WrongValueError
 
 
 @dataclass(frozen=True)
-class Standing:
+class OnGround:
     """The product's middle and its contact line, as shares of the canvas."""
 
     across: float
@@ -34,17 +34,17 @@ class Anchored:
     """0 touches the room's top, 1 its bottom, 0.5 is in the middle."""
 
 
-Spot = Standing | Anchored
+Spot = OnGround | Anchored
 
 PLACES: dict[str, Spot] = {
-    "auto": Standing(0.5, 0.70),
-    "center": Standing(0.5, 0.70),
-    "left": Standing(0.27, 0.70),
-    "right": Standing(0.73, 0.70),
-    "left-third": Standing(1 / 3, 0.70),
-    "right-third": Standing(2 / 3, 0.70),
-    "low": Standing(0.5, 0.84),
-    "high": Standing(0.5, 0.60),
+    "auto": OnGround(0.5, 0.70),
+    "center": OnGround(0.5, 0.70),
+    "left": OnGround(0.27, 0.70),
+    "right": OnGround(0.73, 0.70),
+    "left-third": OnGround(1 / 3, 0.70),
+    "right-third": OnGround(2 / 3, 0.70),
+    "low": OnGround(0.5, 0.84),
+    "high": OnGround(0.5, 0.60),
     "top-left": Anchored(0, 0),
     "top": Anchored(0.5, 0),
     "top-right": Anchored(1, 0),
@@ -107,7 +107,7 @@ def read_spot(where: str, *, ground_line: float | None = None) -> Spot | None:
     if ground_line is None:
         return spot
     if isinstance(spot, Anchored):
-        return Standing(0.5 if spot.across == 0.5 else 0.27 + 0.46 * spot.across, ground_line)
+        return OnGround(0.5 if spot.across == 0.5 else 0.27 + 0.46 * spot.across, ground_line)
     return replace(spot, ground_line=ground_line)
 
 
@@ -115,7 +115,7 @@ def _by_shares(word: str, where: str) -> Spot:
     if match := re.fullmatch(r"(-?\d*\.?\d+)\s*,\s*(-?\d*\.?\d+)", word):
         across, down = float(match[1]), float(match[2])
         if 0 <= across <= 1 and 0 < down <= 1:
-            return Standing(across, down)
+            return OnGround(across, down)
         raise WrongValueError("place", where, "must be two shares of the canvas, 0 to 1, such as 0.5,0.7")
     names = [*PLACES, ORIGINAL]
     raise UnknownNameError(
