@@ -17,7 +17,7 @@ from prodgen.masks import bounding_box
 from prodgen.placement.canvas import Placement
 from prodgen.placement.canvas_sizes import DEFAULT_MOST_SIDE, Size, of_ratio, parse_ratio, parse_size
 from prodgen.placement.paddings import SIDES, Padding
-from prodgen.placement.spots import PLACES, Anchored, Spot, OnGround, read_spot
+from prodgen.placement.spots import PLACES, Anchored, OnGround, Spot, read_spot
 
 DEFAULT_FILL = 0.58
 """Share of the canvas that the product's larger side takes.
