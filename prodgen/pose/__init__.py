@@ -1,0 +1,23 @@
+"""How a camera looked at a product: estimated from photograph and matte, said by a user, put into words.
+
+`viewpoint` has the view itself, `pitch` the estimate,
+`contour_measures` and `backdrop_signs` what it rests on.
+"""
+
+from prodgen.pose.pitch import LEAST_CONFIDENCE, TOLERANCE_DEG, Pose, Signs, estimate_pose
+from prodgen.pose.viewpoint import USUAL_PITCH_DEG, USUAL_VIEW, PoseHint, View, check_pose, read_words, words
+
+__all__ = [
+    "LEAST_CONFIDENCE",
+    "TOLERANCE_DEG",
+    "USUAL_PITCH_DEG",
+    "USUAL_VIEW",
+    "Pose",
+    "PoseHint",
+    "Signs",
+    "View",
+    "check_pose",
+    "estimate_pose",
+    "read_words",
+    "words",
+]
