@@ -7,28 +7,28 @@ faults a client sees, and whether its task stays in the queue for ever.
 from __future__ import annotations
 
 import logging
-import random
 import secrets
 import string
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from prodgen.schema.prompts import NetworkTag, network_tags, without_tags
+from prodgen.schema.prompts import NetworkTag, network_tags
 from prodgen.schema.workflow_graphs import WORKFLOW_SCRIPT
 from prodgen.server import inpainting, listings, sampling, strictness
 from prodgen.server.drawing_answer import answer_of, finished, save
 from prodgen.server.engine import EngineInventory, ModelFile
 from prodgen.server.fields import IMG2IMG, TXT2IMG, Fields, read_fields
-from prodgen.server.finer_reading import COMMENT, hires_with_words, read_finer
+from prodgen.server.finer_reading import hires_with_words, read_finer
 from prodgen.server.finer_settings import NOTHING_FINER
 from prodgen.server.infotext import FinishedCall, fill_from_infotext
 from prodgen.server.listings import SAMPLERS, resolve_sampler
 from prodgen.server.queueing import CallerLeft, Served
 from prodgen.server.sampling import CallResults, DrawingCall
-from prodgen.server.shared_batches import WaitingCall
+from prodgen.server.shared_batches import WaitingCall, check_words, words_and_seeds
 from prodgen.server.state import Machine
 from prodgen.server.wire import (
     MAX_REQUEST_PX,
@@ -46,9 +46,6 @@ _log = logging.getLogger(__name__)
 
 MAX_PICTURES = 800
 """Pictures of one call: the most that the user interface of A1111 can ask for, 100 batches of 8."""
-
-DRAWN_SEEDS = 2**32 - 2
-"""A seed that is drawn is below this."""
 
 _LETTERS = string.ascii_uppercase + string.digits
 
@@ -111,8 +108,9 @@ def _drawn(
 ) -> HttpAnswer:
     """Wait for one's turn, draw, and return the answer.
 
-    It is encoded while the next call draws, but one at a time: pictures of two calls at most are in memory,
-    and of the one that is encoded only the results.
+    It is encoded while the next call draws, but one drawing at a time: pictures of two drawings at most are
+    in memory, and of the one that is encoded only the results. Calls that were drawn together, which are few
+    pictures, are encoded side by side, so that their callers can ask again in time to be drawn together.
 
     Args:
         machine: The server's.
@@ -124,7 +122,13 @@ def _drawn(
     """
     name = "".join(secrets.choice(_LETTERS) for _ in range(7))
     task = fields["force_task_id"] or f"task({route}-{name})"
-    one = WaitingCall(route, task, fields, lambda begins: _checked(machine, asked(task, begins)))
+    one = WaitingCall(
+        route,
+        task,
+        fields,
+        read=lambda begins: _checked(machine, asked(task, begins)),
+        beside=lambda call: replace(call, task=task, fields=fields, **words_and_seeds(fields)),
+    )
     with ExitStack() as encoding:
         with machine.gathering.waits(one):
             try:
@@ -134,7 +138,6 @@ def _drawn(
             except Served:
                 assert one.done is not None  # noqa: S101 - it is set before `served`
                 done = one.done
-                encoding.enter_context(machine.encoding.held())
         return answer_of(machine, done, shown)
 
 
@@ -225,25 +228,32 @@ class _Asked:
 
 def _draw(machine: Machine, one: WaitingCall) -> FinishedCall:
     """Check a call and draw it, with those that wait and agree with it, under its options."""
-    fields = one.fields
+    fields, batches = one.fields, machine.inventory.batches_requests
+    if batches:
+        machine.gathering.wait(one)
     restore = fields["override_settings_restore_afterwards"] is not False
     with machine.options.overridden(fields["override_settings"], restore=restore):
         call = _with_model_loaded(machine, one.read(lambda: _begin(machine, one.route, one.task)))
-        others = machine.gathering.companions(one) if machine.inventory.batches_requests else []
-        if others:
-            try:
-                return _drawn_together(machine, call, others)
-            except Exception as error:  # noqa: BLE001 - one may be at fault, or the memory too small for all
-                _log.info("%s in a batch of several calls: %s", type(error).__name__, error)
-                machine.gathering.was_too_much([other for other, _ in others], fields["batch_size"])
-                _begin(machine, one.route, one.task)
-        return _finished(machine, call, sampling.run(machine, [call])[0])
+        others = machine.gathering.companions(one, call) if batches else []
+        done = _drawn_together(machine, call, others) if others else None
+        if done is None and others:
+            machine.gathering.was_too_much([other for other, _ in others], fields["batch_size"])
+            _begin(machine, one.route, one.task)
+            others = []
+        if done is None:
+            done = _finished(machine, call, sampling.run(machine, [call])[0])
+        if batches:
+            machine.gathering.drawn(one, len(others), time.monotonic() - machine.state.started)
+        for other, _ in others:
+            other.served.set()
+        machine.lock.recheck()
+        return done
 
 
 def _drawn_together(
     machine: Machine, call: DrawingCall, others: Sequence[tuple[WaitingCall, DrawingCall]]
-) -> FinishedCall:
-    """Draw a call with others that wait, and tell those that they are done."""
+) -> FinishedCall | None:
+    """Draw a call with others that wait, and note what comes of those; None where it fails."""
     are_done = False
     machine.tasks.start_beside(other.task for other, _ in others)
     try:
@@ -252,11 +262,11 @@ def _drawn_together(
         for (other, its), found in zip(others, results[1:], strict=True):
             other.done = _finished(machine, its, found)
         are_done = True
+    except Exception as error:  # noqa: BLE001 - each is then drawn by itself, and fails with its own reason
+        _log.info("%s in a batch of several calls: %s", type(error).__name__, error)
+        return None
     finally:
         machine.tasks.finish_beside(are_done=are_done)
-    for other, _ in others:
-        other.served.set()
-    machine.lock.recheck()
     return done
 
 
@@ -280,8 +290,7 @@ def _with_model_loaded(machine: Machine, call: DrawingCall) -> DrawingCall:
 def _checked(machine: Machine, asked: _Asked) -> DrawingCall:
     """Return the call with its names resolved; the checks are in the real server's order."""
     fields, inventory = asked.fields, machine.inventory
-    if fields["prompt"] is None or fields["negative_prompt"] is None:
-        raise Crashed("AssertionError", "")
+    check_words(fields)
     _check_inits(asked)
     sampling.check_numbers(fields)
     _check_refiner(machine, fields)
@@ -289,10 +298,7 @@ def _checked(machine: Machine, asked: _Asked) -> DrawingCall:
     size = sampling.floored(fields)
     hires = sampling.hires_pass(fields, inventory.upscalers)
     _check_amount(asked, size if hires is None else (hires.width, hires.height))
-    prompt = COMMENT.sub("", fields["prompt"])
-    negative = COMMENT.sub("", fields["negative_prompt"])
-    tags = network_tags(prompt)
-    seeds, subseeds = _seeds(fields, fields["batch_size"] * fields["n_iter"])
+    own = words_and_seeds(fields)
     light = asked.arguments.get("ic light")
     unit = machine.ic_light.read(light, asked.inits[0] if asked.inits else None)
     if machine.behaviour.release == "1.9":  # lacks the hook that IC-Light uses
@@ -307,13 +313,7 @@ def _checked(machine: Machine, asked: _Asked) -> DrawingCall:
         route=asked.route,
         task=asked.task,
         fields=fields,
-        prompt=prompt,
-        negative_prompt=negative,
-        words=without_tags(prompt, tags),
-        negative_words=without_tags(negative, network_tags(negative)),
-        loras=() if fields["disable_extra_networks"] else _loras(inventory, tags),
-        seeds=seeds,
-        subseeds=subseeds,
+        loras=() if fields["disable_extra_networks"] else _loras(inventory, network_tags(own["prompt"])),
         size=size,
         hires=hires,
         sampler=sampler,
@@ -326,6 +326,7 @@ def _checked(machine: Machine, asked: _Asked) -> DrawingCall:
         workflow=read_workflow(asked.arguments.get(WORKFLOW_SCRIPT)),
         inits=asked.inits,
         mask=asked.mask,
+        **own,
     )
 
 
@@ -374,12 +375,3 @@ def _clip_skip(machine: Machine) -> int:
     if not isinstance(value, (int, float)):
         raise Crashed("TypeError", f"bad operand type for unary -: {type(value).__name__!r}")
     return int(value)
-
-
-def _seeds(fields: Fields, count: int) -> tuple[list[int], list[int]]:
-    first, second = (
-        random.randrange(DRAWN_SEEDS) if value is None or value == -1 else int(value)  # noqa: S311 - no secret
-        for value in (fields["seed"], fields["subseed"])
-    )
-    varies = bool(fields["subseed_strength"])
-    return [first + (0 if varies else i) for i in range(count)], [second + i for i in range(count)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,6 +78,8 @@ def _as_finite(value: Any) -> float:
 
 PICTURE: Mapping[str, Any] = {"type": "string", "format": "picture", "contentEncoding": "base64"}
 """JSON schema of a picture file in base64, plain or as a data URI."""
+
+_COMMENT = re.compile(r"#.*$", re.MULTILINE)
 
 _TRUE = {"1", "on", "t", "true", "y", "yes"}
 _FALSE = {"0", "off", "f", "false", "n", "no"}
@@ -375,3 +378,8 @@ def spec_like(default: object) -> Spec:
         return Spec(Kind(lambda value: value, {}))
     kinds: dict[type, Kind] = {bool: _B, int: _F, float: _F, str: _S, list: _L}
     return Spec(kinds[type(default)], default, nullable=False)
+
+
+def without_comments(prompt: str) -> str:
+    """Return a prompt without what follows a "#" in each line, which A1111 takes out before anything else."""
+    return _COMMENT.sub("", prompt)

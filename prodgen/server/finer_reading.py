@@ -5,7 +5,6 @@ The engine without one draws without all of it, as it always did.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,13 +12,11 @@ from typing import Any
 from prodgen.schema.prompts import network_tags, without_tags
 from prodgen.server import control_net, strictness
 from prodgen.server.engine import HiresPass
+from prodgen.server.fields import without_comments
 from prodgen.server.finer_settings import FinerSettings
 from prodgen.server.listings import SCHEDULERS, resolve_sampler
 from prodgen.server.state import Machine
 from prodgen.server.wire import UploadedPicture
-
-COMMENT = re.compile(r"#.*$", re.MULTILINE)
-"""What A1111 takes out of a prompt before anything else."""
 
 _WITH_ETA_DDIM = ("DDIM", "DDIM CFG++", "PLMS", "UniPC")
 """Samplers whose noise is set by the option eta_ddim; that of the others by eta_ancestral."""
@@ -50,7 +47,7 @@ def read_finer(
         Refused: For what cannot be done.
     """
     options = machine.options
-    strictness.check_settings(machine, fields, network_tags(COMMENT.sub("", fields["prompt"])))
+    strictness.check_settings(machine, fields, network_tags(without_comments(fields["prompt"])))
     eta_option = "eta_ddim" if sampler in _WITH_ETA_DDIM else "eta_ancestral"
     eta = fields["eta"] if fields["eta"] is not None else options[eta_option]
     noise = fields.get("initial_noise_multiplier")
@@ -96,5 +93,5 @@ def hires_with_words(machine: Machine, fields: Mapping[str, Any], hires: HiresPa
 
 def _words(prompt: str | None) -> str | None:
     """Return the words of a prompt without its comments and tags; None where there are none."""
-    bare = COMMENT.sub("", prompt or "")
+    bare = without_comments(prompt or "")
     return without_tags(bare, network_tags(bare)).strip() or None

@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from prodgen.server import drawing_routes, shared_batches
 from prodgen.server.app import ApiServer
 from prodgen.server.engine import BatchOrder, DrawnPicture, ReportProgress
+from prodgen.server.fields import TXT2IMG, read_fields
+from prodgen.server.shared_batches import Gathering, WaitingCall
 from prodgen.server.wire import Crashed
 
 LONGEST_S = 20
@@ -49,7 +52,7 @@ class Crowd:
         self.threads.append(threading.Thread(target=work))
         self.threads[-1].start()
         tasks = self.server.machine.tasks
-        self.until(lambda: tasks.is_running(name) or name in tasks.pending())
+        self.until(lambda: tasks.is_running(name) or name in tasks.pending() or tasks.is_finished(name))
 
     def until(self, holds: Callable[[], bool]) -> None:
         end = time.monotonic() + LONGEST_S
@@ -108,6 +111,106 @@ def test_only_what_agrees_is_drawn_together(crowd, toy, images):
 
     assert [order.seeds for order in toy.orders] == [(1,), (2, 6), (3,), (4,), (5,), (6,)]
     assert crowd.answers["unknown <lora:gone:1>"].status_code == 422
+
+
+def test_a_lora_in_a_comment_is_not_drawn(crowd, toy, images):
+    crowd.ask("cat <lora:bright:1>", seed=2)
+    crowd.ask("# <lora:bright:1>\ncat", seed=3)
+    toy.may_go_on.set()
+    crowd.finish()
+
+    assert [(order.seeds, len(order.loras)) for order in toy.orders[1:]] == [((2,), 1), ((3,), 0)]
+
+
+def test_who_was_just_answered_and_asks_again_is_drawn_with_those_that_waited(crowd, toy, monkeypatch):
+    monkeypatch.setattr(shared_batches, "WAIT_SHARE", 1e6)
+    for number in range(3):
+        crowd.ask(f"cat {number}", seed=10 + number)
+    toy.may_go_on.set()
+    crowd.until(lambda: "first" in crowd.answers)
+    crowd.ask("first again", seed=13)
+    crowd.finish()
+
+    assert [order.seeds for order in toy.orders] == [(1,), (10, 11, 12, 13)]
+
+
+def test_answers_of_one_batch_are_encoded_side_by_side(crowd, toy, monkeypatch):
+    all_three = threading.Barrier(3)
+    encode = drawing_routes.answer_of
+
+    def encoded(machine: Any, done: Any, shown: Any) -> Any:
+        if done.call.prompt != "first":
+            all_three.wait(LONGEST_S)
+        return encode(machine, done, shown)
+
+    monkeypatch.setattr(drawing_routes, "answer_of", encoded)
+    for number in range(3):
+        crowd.ask(f"cat {number}", seed=10 + number)
+    toy.may_go_on.set()
+    crowd.finish()
+
+    assert [answer.status_code for answer in crowd.answers.values()] == [200] * 4
+
+
+class Waits:
+    """A gathering whose waits are noted, and end without anybody having come."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.gathering = Gathering()
+        self.seconds: list[float] = []
+        monkeypatch.setattr(self.gathering._changed, "wait_for", self.wait_for)
+
+    def wait_for(self, _: Callable[[], bool], seconds: float) -> bool:
+        self.seconds.append(seconds)
+        return False
+
+
+def a_call(**fields: object) -> WaitingCall:
+    def nothing(_: object) -> Any:
+        raise AssertionError
+
+    return WaitingCall("txt2img", "task", read_fields(TXT2IMG, fields), nothing, nothing)
+
+
+def test_a_call_waits_for_a_small_share_of_the_last_drawing(monkeypatch):
+    waits, second = Waits(monkeypatch), a_call(prompt="b")
+    with waits.gathering.waits(second):
+        waits.gathering.drawn(a_call(prompt="a"), 0, seconds=10)
+        waits.gathering.wait(second)
+
+    assert waits.seconds == [pytest.approx(10 * shared_batches.WAIT_SHARE, abs=0.2)]
+
+
+@pytest.mark.parametrize(("others", "again"), [(0, {"prompt": "a"}), (3, {"prompt": "a", "width": 256})])
+def test_a_lone_client_and_one_of_other_settings_do_not_wait(monkeypatch, others, again):
+    waits, one = Waits(monkeypatch), a_call(**again)
+    waits.gathering.drawn(a_call(prompt="a"), others, seconds=1e6)
+    with waits.gathering.waits(one):
+        waits.gathering.wait(one)
+
+    assert waits.seconds == []
+
+
+def test_a_call_that_comes_later_does_not_wait(monkeypatch):
+    waits, second = Waits(monkeypatch), a_call(prompt="b")
+    with waits.gathering.waits(second):
+        waits.gathering.drawn(a_call(prompt="a"), 3, seconds=0)
+        waits.gathering.wait(second)
+
+    assert waits.seconds == []
+
+
+def test_waits_in_vain_become_rare(monkeypatch):
+    waits, second = Waits(monkeypatch), a_call(prompt="b")
+    waited = []
+    with waits.gathering.waits(second):
+        for _ in range(12):
+            waits.gathering.drawn(a_call(prompt="a"), 1, seconds=100)
+            before = len(waits.seconds)
+            waits.gathering.wait(second)
+            waited.append(len(waits.seconds) - before)
+
+    assert waited == [1, 0, 1, 0, 0, 1, 0, 0, 0, 0, 1, 0]
 
 
 def test_no_more_are_gathered_than_a_gpu_draws_well_at_once(crowd, toy):
