@@ -121,7 +121,7 @@ class ReadGeneration:
         return {name.strip(): digest.strip() for name, colon, digest in pairs if colon}
 
 
-def read_generation(answer: object, *, count: int) -> ReadGeneration:
+def read_generation(answer: object, *, count: int, has_maps: bool = False) -> ReadGeneration:
     """Take an answer apart.
 
     The results are `images[k : k + n]`: k is `index_of_first_image` (1 where a grid comes first), n the
@@ -130,6 +130,8 @@ def read_generation(answer: object, *, count: int) -> ReadGeneration:
     Args:
         answer: The parsed JSON.
         count: How many results were asked for.
+        has_maps: Whether maps of ControlNet may follow. Then, where an interrupt left fewer pictures than
+            there are seeds, only those with an infotext are results: a map has none.
 
     Raises:
         AnswerShapeError: If it has no place for pictures.
@@ -145,6 +147,8 @@ def read_generation(answer: object, *, count: int) -> ReadGeneration:
     count = len(seeds) if count < len(seeds) <= len(texts) else count
     named = _whole(info.get("index_of_first_image"))
     first = named if named is not None and 0 < named < len(images) else 0
+    if has_maps and 0 < len(texts) - first < count:
+        count = len(texts) - first
     if len(images) - first < count <= len(images):
         first = 0
     last = first + count

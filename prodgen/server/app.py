@@ -221,6 +221,7 @@ QUEUED_PATHS = (
     *(f"/sdapi/v1/{name}" for name in ("txt2img", "img2img", "extra-single-image", "extra-batch-images")),
     *(f"/sdapi/v1/{name}" for name in ("options", "unload-checkpoint", "refresh-checkpoints", "refresh-vae")),
     "/sdapi/v1/refresh-embeddings",
+    "/controlnet/detect",
 )
 """What waits for the lock, when it is posted."""
 
@@ -286,6 +287,7 @@ def _of_inventory(listed: Callable[[EngineInventory], object]) -> Handler:
 CONTROL_ROUTES: dict[str, dict[str, Handler]] = {
     path: {"GET": _of_inventory(listed)} for path, listed in control_net.LISTS.items()
 }
+CONTROL_ROUTES["/controlnet/detect"] = {"POST": _queued(control_net.detect)}
 """Routes of the ControlNet extension, where the engine has models for it."""
 
 

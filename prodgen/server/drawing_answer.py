@@ -1,6 +1,7 @@
 """The answer of a finished drawing call: what its infotexts state, and its pictures, saved and encoded.
 
-The order of entries and of pictures is the real server's: grid, results with their masks, IC-Light's extras.
+The order of entries and of pictures is the real server's: grid, results with their masks, IC-Light's extras,
+ControlNet's maps.
 """
 
 from __future__ import annotations
@@ -86,12 +87,12 @@ def _encode_all(
     machine: Machine, done: FinishedCall, pictures: list[tuple[Pixels, str | None]]
 ) -> list[bytes]:
     """Return the results and the extras after them in base64; encoding releases the GIL, so side by side."""
-    unit = done.call.unit
+    unit, results = done.call.unit, done.results
     subject = unit.subject if unit.shows_subject else None
     if subject is not None and machine.behaviour.ndarray_bug:
         raise Crashed("AttributeError", "'numpy.ndarray' object has no attribute 'info'")
     extras = [] if subject is None else [on_grey(subject)]
-    wanted = [*pictures, *((pixels, None) for pixels in [*extras, *done.results.details])]
+    wanted = [*pictures, *((pixels, None) for pixels in [*extras, *results.details, *results.maps])]
 
     def encode(item: tuple[Pixels, str | None]) -> bytes:
         return to_base64(_encoded(machine, *item))

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from prodgen.server.finer_settings import NOTHING_FINER, FinerSettings
+from prodgen.server.finer_settings import NOTHING_FINER, ControlOrder, FinerSettings
 from prodgen.server.ic_light_script import IcLightUnit
 from prodgen.server.inpainting import RepaintPlan
 from prodgen.server.wire import Pixels
@@ -272,6 +272,21 @@ class DrawnPicture:
     more: tuple[Pixels, ...] = ()
     """Further pictures that came of it, such as those of a workflow's other nodes."""
 
+    maps: tuple[Pixels, ...] = ()
+    """ControlNet's maps, of those units that show theirs; a larger second pass' before the first's. The maps
+    of a call are the same for all its pictures: those of the last are taken."""
+
+
+@dataclass(frozen=True)
+class DetectedMap:
+    """What a preprocessor of ControlNet makes of a picture."""
+
+    pixels: Pixels
+    """The map, (H, W, 3), of the preprocessor's own size."""
+
+    pose: Mapping[str, object] | None = None
+    """People as OpenPose writes them, from a preprocessor that looks for them."""
+
 
 @dataclass(frozen=True)
 class AcceleratorMemory:
@@ -305,6 +320,14 @@ class Engine(Protocol):
 
     def upscale(self, pixels: Pixels, width: int, height: int, name: str) -> Pixels:
         """Return a picture, (H, W, 3 or 4), enlarged by one of the inventory's upscalers; alpha is kept."""
+        ...
+
+    def detect(self, unit: ControlOrder) -> DetectedMap:
+        """Return the map that a unit's preprocessor makes of its picture; nothing is drawn.
+
+        Raises:
+            wire.Refused: With 422, for a preprocessor that is not there.
+        """
         ...
 
     def unload(self) -> None:

@@ -15,6 +15,7 @@ from prodgen.server.engine import HiresPass
 from prodgen.server.fields import without_comments
 from prodgen.server.finer_settings import FinerSettings
 from prodgen.server.listings import SCHEDULERS, resolve_sampler
+from prodgen.server.options_store import NO_MAPS_OPTION
 from prodgen.server.state import Machine
 from prodgen.server.wire import UploadedPicture
 
@@ -54,7 +55,9 @@ def read_finer(
     resize = (fields["seed_resize_from_w"] or 0, fields["seed_resize_from_h"] or 0)
     refiner = options.find_checkpoint(fields["refiner_checkpoint"] or "")
     return FinerSettings(
-        controls=control_net.read_units(units, inits, machine.inventory, size),
+        controls=control_net.read_units(
+            units, inits, machine.inventory, size, shows_maps=not options[NO_MAPS_OPTION]
+        ),
         restore_faces=strictness.face_restorer(machine, fields),
         tiling=bool(options["tiling"] if fields["tiling"] is None else fields["tiling"]),
         eta=None if eta == options.defaults[eta_option] else float(eta),

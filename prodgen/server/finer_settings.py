@@ -51,6 +51,8 @@ class ControlOrder:
     """First number of the preprocessor; None is its default."""
 
     threshold_b: float | None = None
+    shows_map: bool = False
+    """Whether the map is to be handed back beside the pictures."""
 
     @property
     def told(self) -> str:

@@ -21,6 +21,9 @@ from prodgen.server.wire import Crashed, Invalid, Refused
 MAX_OPTION = 100_000
 """Most characters of one option's value in JSON, as it stays. Guard: all of A1111's have 20 000 together."""
 
+NO_MAPS_OPTION = "control_net_no_detectmap"
+"""The ControlNet extension's option that its maps are not handed back beside the pictures."""
+
 
 @cache
 def _defaults() -> dict[str, dict[str, Any]]:
@@ -37,8 +40,12 @@ def command_line_flags() -> dict[str, Any]:
 class OptionsStore:
     """The options of one server; keys are those of A1111 1.10.1."""
 
-    def __init__(self, checkpoints: tuple[ModelFile, ...], *, leaky: bool = False) -> None:
+    def __init__(
+        self, checkpoints: tuple[ModelFile, ...], *, leaky: bool = False, has_control_net: bool = False
+    ) -> None:
         self.defaults = dict(_defaults()["options"])
+        if has_control_net:
+            self.defaults[NO_MAPS_OPTION] = False
         self.defaults["sd_model_checkpoint"] = checkpoints[0].title
         self.defaults["sd_checkpoint_hash"] = checkpoints[0].sha256
         """Every option there is, with what it is at first."""

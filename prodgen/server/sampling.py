@@ -89,6 +89,9 @@ class CallResults:
     details: list[Pixels] = field(default_factory=list)
     """IC-Light's pictures with the foreground's detail, after all results."""
 
+    maps: tuple[Pixels, ...] = ()
+    """ControlNet's maps, after all else."""
+
     story: Mapping[str, object] = field(default_factory=dict)
     """The engine's own entries for the infotext, from the last picture."""
 
@@ -241,6 +244,7 @@ def _run_batch(machine: Machine, parts: Sequence[_Part]) -> None:
                     raise Crashed("RuntimeError", "the engine drew fewer pictures than were asked for")
                 results.story = one.story or results.story
                 results.details += one.more
+                results.maps = one.maps or results.maps
                 is_partial = one.is_partial
                 if not is_partial:
                     progress.finish(place, one.pixels)

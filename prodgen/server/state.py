@@ -111,7 +111,11 @@ class Machine:
             raise SettingError(
                 next(iter(inventory.notes), "the engine has no checkpoint; it needs at least one")
             )
-        store = OptionsStore(inventory.checkpoints, leaky=behaviour.leaky_overrides)
+        store = OptionsStore(
+            inventory.checkpoints,
+            leaky=behaviour.leaky_overrides,
+            has_control_net=not inventory.imitates_flaws,
+        )
         script = IcLightScript(behaviour.ic_light, behaviour.segment)
         machine = cls(engine, inventory, behaviour, store, script, store.checkpoint)
         machine._fit_ic_light()

@@ -451,3 +451,12 @@ def test_sdcpp_refuses_what_it_would_ignore(asked):
     assert dialect.txt2img(Txt2Img.model_validate(least), Capabilities(""), task_id="")
     with pytest.raises(UnsupportedFeatureError, match=next(iter(asked))):
         dialect.txt2img(Txt2Img.model_validate({**least, **asked}), Capabilities(""), task_id="")
+
+
+def test_after_an_interrupt_a_control_map_is_no_picture():
+    info = {"all_seeds": [1, 2, 3], "index_of_first_image": 0, "infotexts": ["Steps: 2, Seed: 1"]}
+    answer = {"images": ["first" * 9, "map" * 15], "info": json.dumps(info)}
+
+    read = read_generation(answer, count=3, has_maps=True)
+
+    assert (read.results, read.extras) == (("first" * 9,), ("map" * 15,))

@@ -10,12 +10,14 @@ import numpy as np
 from prodgen.server.engine import (
     AcceleratorMemory,
     BatchOrder,
+    DetectedMap,
     DrawnPicture,
     EngineInventory,
     EngineSettings,
     ModelFile,
     ReportProgress,
 )
+from prodgen.server.finer_settings import ControlOrder
 from prodgen.server.queueing import Stopped
 
 
@@ -65,6 +67,9 @@ class ToyEngine:
 
     def upscale(self, pixels: np.ndarray, width: int, height: int, name: str) -> np.ndarray:
         return np.full((height, width, pixels.shape[2]), 77, np.uint8)
+
+    def detect(self, unit: ControlOrder) -> DetectedMap:
+        return DetectedMap(255 - unit.picture)
 
     def unload(self) -> None:
         self.is_loaded = False

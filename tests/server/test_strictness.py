@@ -162,7 +162,7 @@ def test_lists_are_the_engines(ask):
     assert get("/sdapi/v1/face-restorers") == []
     assert list(get("/sdapi/v1/embeddings")["loaded"]) == ["easynegative"]
     assert get("/controlnet/model_list") == {"model_list": ["canny [12345678]"]}
-    assert get("/controlnet/module_list") == {"module_list": ["none", "canny"]}
+    assert get("/controlnet/module_list")["module_list"] == ["none", "canny"]
     assert get("/controlnet/version") == {"version": 3}
     assert "it is a test" in ask.get("/").text
 

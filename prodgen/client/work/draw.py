@@ -96,7 +96,13 @@ class Drawer:
         try:
             call = Call(payload, task_id, results.pixels(request), on_progress, self._is_better_fetched)
             answer = self.do(call, notices)
-            read = results.read(self._server.connection, payload.path, answer, count=request.count)
+            read = results.read(
+                self._server.connection,
+                payload.path,
+                answer,
+                count=request.count,
+                has_maps=bool(request.controlnet),
+            )
         except BackendOutOfMemoryError as error:
             remedy = f"{BackendOutOfMemoryError.remedy} {advice.smaller(request)}"
             raise BackendOutOfMemoryError(

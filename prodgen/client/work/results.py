@@ -47,7 +47,13 @@ class DrawnPictures:
 
 
 def read(
-    connection: Connection, path: str, answer: WholeAnswer, *, count: int, has_pictures: bool = True
+    connection: Connection,
+    path: str,
+    answer: WholeAnswer,
+    *,
+    count: int,
+    has_pictures: bool = True,
+    has_maps: bool = False,
 ) -> ReadGeneration:
     """Take apart the answer to a generation.
 
@@ -57,6 +63,7 @@ def read(
         answer: Its answer.
         count: How many results were asked for.
         has_pictures: Whether the pictures were to come with it.
+        has_maps: Whether maps of ControlNet may come after them.
 
     Raises:
         BackendFaultError: If it holds no picture but says what went wrong.
@@ -66,7 +73,7 @@ def read(
         return read_generation({"images": [base64.b64encode(answer.body).decode()]}, count=count)
     parsed = connection.parsed(path, answer)
     try:
-        found = read_generation(parsed, count=count)
+        found = read_generation(parsed, count=count, has_maps=has_maps)
     except AnswerShapeError as error:
         if isinstance(parsed, dict) and (text := _said(connection.url, path, answer)):
             raise faults.fault(connection.url, OK, text) from error

@@ -15,25 +15,28 @@ import numpy as np
 from prodgen import __version__
 from prodgen.engines.comfy.comfy_inventory import ComfyModels, read_models
 from prodgen.engines.comfy.comfy_server import ComfyServer
+from prodgen.engines.comfy.control_modules import found_pose
 from prodgen.engines.comfy.graph_nodes import Graph
 from prodgen.engines.comfy.node_catalogue import NodeCatalogue
 from prodgen.engines.comfy.node_faults import missing_classes, missing_nodes
-from prodgen.engines.comfy.picture_graphs import OUTPUT, drawing_graph, upscaling_graph
+from prodgen.engines.comfy.picture_graphs import OUTPUT, drawing_graph, mapping_graph, upscaling_graph
 from prodgen.engines.comfy.relight_nodes import missing_relighting, was_relit
 from prodgen.engines.comfy.run_results import ComfyRun
-from prodgen.engines.comfy.undrawable import NO_CHECKPOINT, refuse_undrawable
+from prodgen.engines.comfy.undrawable import NO_CHECKPOINT, lacking_module, refuse_undrawable
 from prodgen.engines.comfy.user_workflow import filled_workflow, has_seed
 from prodgen.engines.comfy.workflow_story import run_story
 from prodgen.errors import AnswerError, NotAppliedError, SettingError
 from prodgen.server.engine import (
     AcceleratorMemory,
     BatchOrder,
+    DetectedMap,
     DrawnPicture,
     EngineInventory,
     EngineSettings,
     ModelFile,
     ReportProgress,
 )
+from prodgen.server.finer_settings import ControlOrder
 from prodgen.server.wire import Pixels, Refused
 from prodgen.server.workflow_script import WorkflowOrder
 
@@ -120,7 +123,9 @@ class ComfyEngine:
                     feature="IC-Light",
                     remedy="Something between here and the server changes graphs; look at its console.",
                 )
-            yield DrawnPicture(self._picture(run, OUTPUT), _story(order, run, bool(made.relight)))
+            told = _story(order, run, bool(made.relight))
+            maps = tuple(self._picture(run, node) for node in made.maps)
+            yield DrawnPicture(self._picture(run, OUTPUT), told, maps=maps)
 
     def _of_workflow(
         self, order: BatchOrder, workflow: WorkflowOrder, progress: ReportProgress
@@ -162,6 +167,22 @@ class ComfyEngine:
             return large
         alpha = cv2.resize(pixels[..., 3], (width, height), interpolation=cv2.INTER_CUBIC)
         return np.dstack([large, alpha])
+
+    def detect(self, unit: ControlOrder) -> DetectedMap:
+        """Return the map that a node of the server makes of a picture.
+
+        Raises:
+            Refused: Without a node for the preprocessor.
+            BackendError: If the server fails.
+        """
+        if unit.module == "none":
+            return DetectedMap(unit.picture)
+        models = self._known()
+        for reason in lacking_module(unit, models):
+            raise Refused(422, reason)
+        file = self._server.upload(np.ascontiguousarray(unit.picture))
+        run = self._run(mapping_graph(file, unit, models.nodes), _silent, 0, 1)
+        return DetectedMap(self._picture(run, OUTPUT), found_pose(run.texts.values()))
 
     def unload(self) -> None:
         """Have the server unload its models and empty its cache."""

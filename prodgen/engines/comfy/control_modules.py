@@ -5,7 +5,8 @@ All but Canny come with the node pack comfyui_controlnet_aux, whose nodes fetch 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
 from prodgen.engines.comfy.graph_nodes import GraphNodes, Link
 from prodgen.engines.comfy.node_catalogue import NodeCatalogue
@@ -54,6 +55,22 @@ def map_of(graph: GraphNodes, nodes: NodeCatalogue, unit: ControlOrder, picture:
     }
     values |= {name: value for name, value in asked.items() if name in inputs and value is not None}
     return graph.add("map", class_type, {"image": picture, **values})[0]
+
+
+def found_pose(texts: Iterable[Sequence[str]]) -> Mapping[str, object] | None:
+    """Return the people that a preprocessor of poses found, in OpenPose's format; None if it tells none.
+
+    The node pack's nodes show them as JSON beside the map: a list with one entry for each picture.
+    """
+    for text in (text for shown in texts for text in shown):
+        try:
+            told = json.loads(text)
+        except ValueError:
+            continue
+        first = told[0] if isinstance(told, list) and told else told
+        if isinstance(first, dict) and "people" in first:
+            return first
+    return None
 
 
 def _level(class_type: str, threshold: float | None) -> float | int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prodgen.engines.comfy.comfy_inventory import ComfyCheckpoint, ComfyModels
 from prodgen.engines.comfy.comfy_words import comfy_texts
@@ -32,6 +32,8 @@ class DrawingContext:
     """Names of the server's textual inversions."""
 
     graph: GraphNodes
+    shown_maps: list[str] = field(default_factory=list)
+    """Nodes that hand a map of ControlNet back, pass by pass."""
 
     @property
     def seed(self) -> int:
@@ -133,6 +135,9 @@ def _controlled(
     image = add("cimg", "LoadImage", {"image": context.upload(picture)})[0]
     if unit.module != "none":
         image = map_of(context.graph, context.models.nodes, unit, image)
+    if unit.shows_map and context.place == 0:  # the maps of a call are the same for all its pictures
+        shown = add("map_shown", "PreviewImage", {"images": image})
+        context.shown_maps.append(shown.name)
     network = add("cn", "ControlNetLoader", {"control_net_name": context.models.controlnets[unit.model]})
     inputs = {
         "positive": positive,

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from prodgen.engines.comfy.comfy_inventory import ComfyModels
+from prodgen.engines.comfy.control_modules import map_of
 from prodgen.engines.comfy.graph_nodes import Graph, GraphNodes, Link
 from prodgen.engines.comfy.loading_nodes import DrawingContext, Loaded, guide, load
+from prodgen.engines.comfy.node_catalogue import NodeCatalogue
 from prodgen.engines.comfy.relight_nodes import Guided, RelightFiles, Relit, Upload, relit
 from prodgen.engines.comfy.sampling_nodes import Sampling, first_step, sample, stretched_steps
 from prodgen.server.engine import BatchOrder, HiresPass
+from prodgen.server.finer_settings import ControlOrder
 from prodgen.server.inpainting import LATENT_CELL_PX, Mask, RepaintPlan, filled_from_around
 from prodgen.server.wire import Pixels, mixed
 
@@ -45,6 +48,9 @@ class DrawingGraph:
     relight: tuple[RelightFiles, ...] = ()
     """Files with which it relights, in each pass."""
 
+    maps: tuple[str, ...] = ()
+    """Nodes that hand a map of ControlNet back: unit by unit, of each the second pass' first."""
+
 
 def drawing_graph(
     order: BatchOrder, place: int, models: ComfyModels, upload: Upload, *, embeddings: Sequence[str] = ()
@@ -69,6 +75,14 @@ def upscaling_graph(file: str, model: str, width: int, height: int) -> Graph:
     graph = GraphNodes()
     loaded = graph.add("img", "LoadImage", {"image": file})
     graph.add(OUTPUT, "PreviewImage", {"images": _enlarged(graph, loaded[0], model, width, height)})
+    return graph.graph
+
+
+def mapping_graph(file: str, unit: ControlOrder, nodes: NodeCatalogue) -> Graph:
+    """Return the graph that makes a map of an uploaded picture, by the preprocessor of a unit."""
+    graph = GraphNodes()
+    picture = graph.add("img", "LoadImage", {"image": file})[0]
+    graph.add(OUTPUT, "PreviewImage", {"images": map_of(graph, nodes, unit, picture)})
     return graph.graph
 
 
@@ -123,7 +137,12 @@ class _Drawing:
         if order.hires is not None:
             latent = self._second_pass(order.hires, loaded, plain, latent)
         self._graph.add(OUTPUT, "PreviewImage", {"images": self._decoded(latent, loaded.vae)})
-        return DrawingGraph(self._graph.graph, tuple(self._relight))
+        return DrawingGraph(self._graph.graph, tuple(self._relight), self._maps())
+
+    def _maps(self) -> tuple[str, ...]:
+        shown = self._context.shown_maps
+        count = sum(unit.shows_map for unit in self._order.finer.controls)
+        return tuple(name for unit in range(count) for name in reversed(shown[unit::count]))
 
     def _relit(self, loaded: Loaded, guided: Guided, size: tuple[int, int]) -> Relit | None:
         """Add IC-Light where it is asked for."""

@@ -93,14 +93,19 @@ def _second_pass(hires: HiresPass, order: BatchOrder, models: ComfyModels) -> It
 def _control(unit: ControlOrder, models: ComfyModels) -> Iterator[str]:
     if unit.model not in models.controlnets:
         yield f"this ComfyUI has no ControlNet model {unit.model!r}"
+    yield from lacking_module(unit, models)
+    if unit.control_mode:
+        yield "ComfyUI weighs prompt and control picture alike: leave control_mode at 'Balanced' (0)"
+
+
+def lacking_module(unit: ControlOrder, models: ComfyModels) -> Iterator[str]:
+    """Say which node is missing for the preprocessor of a unit, if one is."""
     if unit.module != "none" and unit.module not in models.control_modules:
         yield (
             f"this ComfyUI has no node for the preprocessor {unit.module!r}: install the node pack "
             "comfyui_controlnet_aux (https://github.com/Fannovel16/comfyui_controlnet_aux), or give the "
             "finished map with the preprocessor 'none'"
         )
-    if unit.control_mode:
-        yield "ComfyUI weighs prompt and control picture alike: leave control_mode at 'Balanced' (0)"
 
 
 def _relighting(order: BatchOrder, models: ComfyModels) -> Iterator[str]:

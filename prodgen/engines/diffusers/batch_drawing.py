@@ -27,7 +27,6 @@ from prodgen.engines.diffusers.samplers import SAMPLERS
 from prodgen.engines.diffusers.sigmas import Sigmas, sigmas, sigmas_for_strength
 from prodgen.engines.diffusers.upscaler_networks import enlarged_to
 from prodgen.server.engine import BatchOrder, ReportProgress
-from prodgen.server.finer_settings import ControlOrder
 from prodgen.server.ic_light_script import Conditions
 from prodgen.server.listings import LATENT_MODES
 from prodgen.server.wire import Pixels, Refused, resized
@@ -70,6 +69,7 @@ class BatchDrawing:
         self._shelf, self._model, self._order, self._report = shelf, model, order, report
         self._vae = shelf.vae_for(order, model)
         self._encode = partial(self._encoded, self._vae)
+        self._maps: dict[tuple[int, bool], Pixels] = {}
 
     def pictures(self) -> tuple[list[Pixels], bool]:
         """Return the pictures, (H, W, 3) of the order's final size, and whether an interrupt ended it early.
@@ -93,6 +93,13 @@ class BatchDrawing:
             latents = latents + self._noise(second).first().to(latents) * second.sigmas[0]
             latents, is_partial = self._run(second, latents, None, lambda x: share + x * (1 - share))
         return self._decoded(latents), is_partial
+
+    def shown_maps(self) -> tuple[Pixels, ...]:
+        """Return the maps of ControlNet that are handed back, in the extension's order.
+
+        Unit by unit, and of each the second pass' first.
+        """
+        return tuple(self._maps[key] for key in sorted(self._maps, key=lambda key: (key[0], not key[1])))
 
     def _first_pass(self) -> _Pass:
         order, method = self._order, SAMPLERS[self._order.sampler]
@@ -215,7 +222,7 @@ class BatchDrawing:
             dtype=self._model.dtype,
             conditions=self._conditions(one),
             channels=self._model.unet.config.in_channels,
-            controls=[self._control(unit, one) for unit in self._order.finer.controls],
+            controls=[self._control(number, one) for number in range(len(self._order.finer.controls))],
         )
 
     def _conditions(self, one: _Pass) -> torch.Tensor | None:
@@ -246,10 +253,14 @@ class BatchDrawing:
             raise Refused(422, "IC-Light has no picture of the product: send input_fg")
         return conditions
 
-    def _control(self, unit: ControlOrder, one: _Pass) -> ActiveControl:
-        """Return a ControlNet with its map at this size."""
+    def _control(self, number: int, one: _Pass) -> ActiveControl:
+        """Return a ControlNet with its map at this size, by the number of its unit."""
+        unit = self._order.finer.controls[number]
         network = self._shelf.controlnet(unit.model, self._model)
-        return ActiveControl(network, unit, one.width, one.height, is_second_pass=one.is_second)
+        active = ActiveControl(network, unit, one.width, one.height, is_second_pass=one.is_second)
+        if unit.shows_map:
+            self._maps[number, one.is_second] = active.map
+        return active
 
     def _enlarged(self, latents: torch.Tensor, one: _Pass) -> torch.Tensor:
         """Return the first pass' latents at the second's size."""

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from prodgen.server.control_sliders import thresholds_of
+from prodgen.server.engine import DetectedMap
 from prodgen.server.finer_settings import ControlOrder
 from prodgen.server.inpainting import fitted
 from prodgen.server.wire import Pixels, Refused, resized
@@ -43,15 +45,15 @@ def _three(grey: Pixels) -> Pixels:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
-_MODULES: dict[str, tuple[Preprocessor, float, float]] = {
-    "none": (lambda picture, _, __: picture, 0, 0),
-    "canny": (_canny, 100, 200),
-    "invert": (lambda picture, _, __: 255 - picture, 0, 0),
-    "threshold": (_threshold, 127, 0),
-    "tile_resample": (_coarse, 1, 0),
-    "blur_gaussian": (_blurred, 9, 0),
+_MODULES: dict[str, Preprocessor] = {
+    "none": lambda picture, _, __: picture,
+    "canny": _canny,
+    "invert": lambda picture, _, __: 255 - picture,
+    "threshold": _threshold,
+    "tile_resample": _coarse,
+    "blur_gaussian": _blurred,
 }
-"""Name of each module, what it does, and the defaults of its two numbers (threshold_a and threshold_b)."""
+"""Name of each module and what it does."""
 
 CONTROL_MODULES = tuple(name for name in _MODULES if name != "none")
 """Preprocessors beside "none", as the inventory lists them."""
@@ -60,13 +62,8 @@ _AT_OWN_SIZE = ("none", "invert")
 _TWO_COLOURS = ("canny", "threshold")
 
 
-def control_map(order: ControlOrder, width: int, height: int) -> Pixels:
-    """Return the map of one unit of ControlNet, (height, width, 3).
-
-    Args:
-        order: The unit.
-        width: Of the pictures to be drawn.
-        height: Of the pictures to be drawn.
+def detected_map(order: ControlOrder) -> DetectedMap:
+    """Return what the preprocessor of one unit of ControlNet makes of its picture.
 
     Raises:
         wire.Refused: With 422, for a preprocessor that needs a network of its own.
@@ -77,16 +74,30 @@ def control_map(order: ControlOrder, width: int, height: int) -> Pixels:
             f"ControlNet's preprocessor {order.module!r} needs a network of its own, which is not here."
             f' Send the finished map with the module "none", or take one of {", ".join(CONTROL_MODULES)}.',
         )
-    make, *numbers = _MODULES[order.module]
+    usual = (*(slider.value for slider in thresholds_of(order.module)), 0.0, 0.0)
     asked = (order.threshold_a, order.threshold_b)
     first, second = (
-        usual if number is None or number < 0 else number
-        for number, usual in zip(asked, numbers, strict=True)
+        at_first if number is None or number < 0 else number
+        for number, at_first in zip(asked, usual, strict=False)
     )
     picture = order.picture
     if order.module not in _AT_OWN_SIZE:
         picture = _with_shorter_side(picture, order.processor_res)
-    made = fitted(make(picture, first, second), width, height, order.resize_mode)
+    return DetectedMap(_MODULES[order.module](picture, first, second))
+
+
+def control_map(order: ControlOrder, width: int, height: int) -> Pixels:
+    """Return the map of one unit of ControlNet for pictures of a size, (height, width, 3).
+
+    Args:
+        order: The unit.
+        width: Of the pictures to be drawn.
+        height: Of the pictures to be drawn.
+
+    Raises:
+        wire.Refused: With 422, for a preprocessor that needs a network of its own.
+    """
+    made = fitted(detected_map(order).pixels, width, height, order.resize_mode)
     return _threshold(made, HALF, 0) if order.module in _TWO_COLOURS else made
 
 

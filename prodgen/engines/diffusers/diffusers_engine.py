@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from prodgen import __version__
-from prodgen.engines.diffusers.control_maps import CONTROL_MODULES
+from prodgen.engines.diffusers.control_maps import CONTROL_MODULES, detected_map
 from prodgen.engines.diffusers.device import Device, find_device, seconds_on_cpu
 from prodgen.engines.diffusers.drawing_thread import DrawingThread, StoppableProgress
 from prodgen.engines.diffusers.model_folder import ModelFolder
@@ -21,11 +21,13 @@ from prodgen.errors import EngineUnavailableError, SettingError
 from prodgen.server.engine import (
     AcceleratorMemory,
     BatchOrder,
+    DetectedMap,
     DrawnPicture,
     EngineInventory,
     EngineSettings,
     ReportProgress,
 )
+from prodgen.server.finer_settings import ControlOrder
 from prodgen.server.wire import Pixels
 
 if TYPE_CHECKING:
@@ -103,6 +105,14 @@ class DiffusersEngine:
     def upscale(self, pixels: Pixels, width: int, height: int, name: str) -> Pixels:
         """Return a picture enlarged by one of the networks; alpha is kept."""
         return self._thread.run(lambda: self._ready().upscale(pixels, width, height, name))
+
+    def detect(self, unit: ControlOrder) -> DetectedMap:
+        """Return the map that a preprocessor makes of a picture.
+
+        Raises:
+            Refused: For a preprocessor that is not there.
+        """
+        return self._thread.run(lambda: detected_map(unit))
 
     def unload(self) -> None:
         """Take every model off the GPU and out of memory."""

@@ -82,9 +82,10 @@ class Painter:
     def _drawn(self, order: BatchOrder, report: ReportProgress) -> list[DrawnPicture]:
         report(0.0)
         model = self.shelf.model_for(order)
-        pictures, is_partial = BatchDrawing(self.shelf, model, order, report).pictures()
-        story = self._story(order)
-        return [DrawnPicture(pixels, story, is_partial=is_partial) for pixels in pictures]
+        drawing = BatchDrawing(self.shelf, model, order, report)
+        pictures, is_partial = drawing.pictures()
+        story, maps = self._story(order), drawing.shown_maps()
+        return [DrawnPicture(pixels, story, is_partial=is_partial, maps=maps) for pixels in pictures]
 
     def _story(self, order: BatchOrder) -> Mapping[str, object]:
         """Return what a picture depends on beside its settings, down to the last bit."""

@@ -22,15 +22,17 @@ from prodgen.images import from_uint8, to_uint8
 from prodgen.server.engine import (
     AcceleratorMemory,
     BatchOrder,
+    DetectedMap,
     DrawnPicture,
     EngineInventory,
     EngineSettings,
     ModelFile,
     ReportProgress,
 )
+from prodgen.server.finer_settings import ControlOrder
 from prodgen.server.ic_light_script import IcLightUnit
 from prodgen.server.inpainting import RepaintPlan
-from prodgen.server.wire import Pixels
+from prodgen.server.wire import Pixels, Refused
 
 CHECKPOINT = "prodgen-ibl (no diffusion)"
 """The one checkpoint's name: nobody shall take these pictures for a diffusion model's."""
@@ -88,6 +90,14 @@ class IblEngine:
     def upscale(self, pixels: Pixels, width: int, height: int, name: str) -> Pixels:
         """Return the picture enlarged by "prodgen-sharp", which is the only upscaler here."""
         return enlarge(pixels, width, height)
+
+    def detect(self, unit: ControlOrder) -> DetectedMap:
+        """Refuse: nothing here could be steered by a map.
+
+        Raises:
+            Refused: Always.
+        """
+        raise Refused(422, "this backend has no ControlNet; a Stable Diffusion server has (--backend URL)")
 
     def unload(self) -> None:
         """Forget the panoramas that were read."""
