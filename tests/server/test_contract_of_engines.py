@@ -35,7 +35,6 @@ REFUSED: dict[str, str] = {
 """Recordings of what A1111 passes over in silence, and the reason for which it is refused here."""
 
 NOT_DONE: dict[str, dict[str, str]] = {
-    "diffusers": {r"core/txt2img-refiner\.json": "this engine has no refiner"},
     "comfy": {r"core/txt2img-subseed": "ComfyUI cannot mix the noise of two seeds"},
 }
 """Likewise what one engine cannot do."""

@@ -19,7 +19,7 @@ from prodgen.engines.diffusers import starting_latents, vae_tiling
 from prodgen.engines.diffusers.active_controls import ActiveControl
 from prodgen.engines.diffusers.checkpoints import LoadedModel
 from prodgen.engines.diffusers.denoising import KeptLatents, denoise
-from prodgen.engines.diffusers.guidance import Guide
+from prodgen.engines.diffusers.guidance import Guide, Network
 from prodgen.engines.diffusers.latent_previews import PREVIEW_STEPS, latent_preview
 from prodgen.engines.diffusers.model_shelf import ModelShelf
 from prodgen.engines.diffusers.noise import PictureNoise
@@ -67,7 +67,7 @@ class BatchDrawing:
         self, shelf: ModelShelf, model: LoadedModel, order: BatchOrder, report: ReportProgress
     ) -> None:
         self._shelf, self._model, self._order, self._report = shelf, model, order, report
-        self._vae = shelf.vae_for(order, model)
+        self._vae, self._refiner = shelf.vae_for(order, model), shelf.refiner_for(order)
         self._encode = partial(self._encoded, self._vae)
         self._maps: dict[tuple[int, bool], Pixels] = {}
 
@@ -198,7 +198,7 @@ class BatchDrawing:
 
         noise = self._noise(one)
         done = denoise(
-            ((0.0, self._guide(one)),),
+            self._guides(one),
             start,
             one.sigmas,
             SAMPLERS[one.sampler],
@@ -209,29 +209,39 @@ class BatchDrawing:
         )
         return done.latents, done.is_partial
 
-    def _guide(self, one: _Pass) -> Guide:
-        """Return what tells the sampler, at each step, what the finished picture looks like."""
-        encoder = self._shelf.encoder_for(self._model, (*one.prompts, *one.negative_prompts))
+    def _guides(self, one: _Pass) -> tuple[tuple[float, Guide], ...]:
+        """Return what is asked, and from which share of the noise scale on.
+
+        With a hires pass the refiner belongs to that one alone, as A1111's setting is unless it is changed.
+        """
+        first = (0.0, self._guide(one, self._model, self._shelf.caller))
+        if self._refiner is None or (self._order.hires is not None and not one.is_second):
+            return (first,)
+        return first, (self._order.finer.refiner_switch_at, self._guide(one, *self._refiner))
+
+    def _guide(self, one: _Pass, model: LoadedModel, network: Network) -> Guide:
+        """Return what tells the sampler, at each step, what the finished picture looks like to a model."""
+        encoder = self._shelf.encoder_for(model, (*one.prompts, *one.negative_prompts))
         encode = partial(encoder.encode, calls=one.whole_calls, clip_skip=self._order.clip_skip)
         return Guide(
-            self._shelf.caller,
+            network,
             positive=encode(one.prompts),
             negative=encode(one.negative_prompts, is_negative=True),
             cfg_scale=one.cfg_scale,
-            prediction=self._model.prediction,
-            dtype=self._model.dtype,
-            conditions=self._conditions(one),
-            channels=self._model.unet.config.in_channels,
+            prediction=model.prediction,
+            dtype=model.dtype,
+            conditions=self._conditions(one, model),
+            channels=model.unet.config.in_channels,
             controls=[self._control(number, one) for number in range(len(self._order.finer.controls))],
         )
 
-    def _conditions(self, one: _Pass) -> torch.Tensor | None:
+    def _conditions(self, one: _Pass, model: LoadedModel) -> torch.Tensor | None:
         """Return the channels beside the noisy latents: IC-Light's, or an inpainting model's."""
         light = self._light(one)
         if light is not None:
             seen = starting_latents.light_conditions(light, self._encode)
             return seen.expand(len(self._order.seeds), -1, -1, -1)
-        if self._model.input_channels != starting_latents.CHANNELS_WITH_MASK:
+        if model.input_channels != starting_latents.CHANNELS_WITH_MASK:
             return None
         plans = self._order.starts
         return starting_latents.inpainting_conditions(

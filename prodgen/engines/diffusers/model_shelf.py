@@ -40,6 +40,7 @@ class ModelShelf:
         self._memory_bytes, self._with_graphs = memory_bytes, with_graphs
         self._model: checkpoints.LoadedModel | None = None
         self._caller: UnetCaller | None = None
+        self._refiner: tuple[checkpoints.LoadedModel, UnetCaller] | None = None
         self._extras: dict[tuple[str, Path], object] = {}
 
     def model_for(self, order: BatchOrder) -> checkpoints.LoadedModel:
@@ -53,8 +54,27 @@ class ModelShelf:
         if self._model is None or self._model.path != path:
             self.unload()
             self.put_in(checkpoints.load(path, dtype=self.dtype, device=self.device))
-        model = self._model
-        assert model is not None  # noqa: S101 - put in above
+        assert self._model is not None  # noqa: S101 - put in above
+        return self._as_ordered(self._model, order)
+
+    def refiner_for(self, order: BatchOrder) -> tuple[checkpoints.LoadedModel, UnetCaller] | None:
+        """Return the checkpoint that takes over on the way, beside the first one, and what calls it.
+
+        It has the order's LoRAs and IC-Light's weights too. None where the order has no refiner, or has its
+        checkpoint for one.
+        """
+        if order.finer.refiner is None or order.finer.refiner == order.checkpoint:
+            return None
+        path = self.folder.path_of(order.finer.refiner)
+        if self._refiner is None or self._refiner[0].path != path:
+            self._refiner = None  # its memory is free before the next one comes
+            model = checkpoints.load(path, dtype=self.dtype, device=self.device)
+            self._refiner = model, self._new_caller(model)
+        self._as_ordered(self._refiner[0], order)
+        return self._refiner
+
+    def _as_ordered(self, model: checkpoints.LoadedModel, order: BatchOrder) -> checkpoints.LoadedModel:
+        """Return a model on the device, with the order's weights in place."""
         if model.device != self.device:
             model.to(self.device)
         loras = [(self.folder.path_of(lora), strength) for lora, strength in order.loras]
@@ -64,10 +84,11 @@ class ModelShelf:
     def put_in(self, model: checkpoints.LoadedModel) -> None:
         """Take a model that is loaded already in place of the one that is held."""
         self.unload()
-        self._model = model
-        self._caller = UnetCaller(
-            model.unet, memory_bytes=self._memory_bytes, with_graphs=self._with_graphs and self._is_gpu
-        )
+        self._model, self._caller = model, self._new_caller(model)
+
+    def _new_caller(self, model: checkpoints.LoadedModel) -> UnetCaller:
+        with_graphs = self._with_graphs and self._is_gpu
+        return UnetCaller(model.unet, memory_bytes=self._memory_bytes, with_graphs=with_graphs)
 
     @property
     def caller(self) -> UnetCaller:
@@ -124,6 +145,7 @@ class ModelShelf:
         """Give back all memory of the GPU but for the checkpoint's weights."""
         if self._caller is not None:
             self._caller.forget()
+        self._refiner = None
         self._extras.clear()
         if self._is_gpu:
             torch.cuda.empty_cache()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prodgen.engines.diffusers.families import families
 from prodgen.engines.diffusers.samplers import SAMPLERS
 from prodgen.engines.diffusers.sigmas import SCHEDULES
 from prodgen.server.engine import BatchOrder
@@ -31,6 +32,15 @@ def check_order(order: BatchOrder) -> None:
         raise Refused(422, "this engine restores no faces: draw without it, or through an A1111 server")
     if order.finer.tiling:
         raise Refused(422, "this engine draws no pictures whose edges meet: draw without tiling")
-    if order.finer.refiner is not None:
-        text = "this engine has no refiner: draw the picture again by img2img with the other checkpoint"
-        raise Refused(422, text)
+    _check_refiner(order)
+
+
+def _check_refiner(order: BatchOrder) -> None:
+    refiner, checkpoint = order.finer.refiner, order.checkpoint
+    if refiner is None:
+        return
+    ours, theirs = (families().get(file.family) for file in (checkpoint, refiner))
+    if ours is None or theirs is None or ours.base != theirs.base:
+        titles = [one.title if one else "of another family" for one in (theirs, ours)]
+        text = f"the refiner {refiner.name!r} is {titles[0]} and {checkpoint.name!r} is {titles[1]}"
+        raise Refused(422, f"{text}: choose a refiner of the checkpoint's family")

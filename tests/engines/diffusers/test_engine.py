@@ -17,7 +17,7 @@ from prodgen.client import Client
 from prodgen.engines.diffusers.diffusers_engine import DiffusersEngine
 from prodgen.errors import ProdgenError, SettingError
 from prodgen.schema import ControlNetUnit, ICLight, Img2Img, Lora, Progress, Txt2Img
-from prodgen.server.engine import BatchOrder, EngineSettings, HiresPass
+from prodgen.server.engine import BatchOrder, EngineSettings, HiresPass, ModelFile
 from prodgen.server.finer_settings import FinerSettings
 from prodgen.server.inpainting import RepaintPlan
 from prodgen.server.wire import Crashed, Refused
@@ -275,6 +275,7 @@ def test_a_network_enlarges_and_alpha_is_kept(client, photo):
     [
         ({"sampler": "DPM adaptive"}, "Sampler not found.*Euler"),
         ({"sampler": "DDIM", "steps": 1}, "ask for 2 or more"),
+        ({"finer": FinerSettings(refiner=ModelFile(XL, family="sdxl"))}, "Diffusion XL and 'tiny-sd15' is"),
         ({"schedule": "Turbo"}, "Schedule not found.*Karras"),
         ({"finer": FinerSettings(restore_faces="GFPGAN")}, "restores no faces"),
         ({"finer": FinerSettings(tiling=True)}, "edges meet"),
@@ -288,6 +289,52 @@ def test_what_it_cannot_draw_is_refused_with_the_remedy(engine, fields, said):
 
 
 HIRES = HiresPass(128, 64, "Latent", 4, 0.7)
+
+
+def refined(engine: DiffusersEngine, first: str, second: str | None, **fields) -> np.ndarray:
+    """A picture that `second` takes over at half of the noise scale."""
+    files = {file.name: file for file in engine.folder.checkpoints}
+    finer = FinerSettings(refiner=files[second] if second else None, refiner_switch_at=0.5)
+    return drawn(engine, steps=4, checkpoint=files[first], finer=finer, **fields)
+
+
+def drawn(engine: DiffusersEngine, **fields) -> np.ndarray:
+    return next(iter(engine.draw(order(engine, **fields), silent))).pixels
+
+
+def test_a_refiner_draws_the_last_steps(engine):
+    alone, other = (refined(engine, name, None) for name in (SD15, "tiny-inpainting"))
+
+    made = refined(engine, SD15, "tiny-inpainting")
+
+    assert np.abs(made.astype(int) - alone).max() > 2
+    assert np.abs(made.astype(int) - other).max() > 2
+    np.testing.assert_array_equal(refined(engine, SD15, None), alone)
+    np.testing.assert_array_equal(refined(engine, SD15, SD15), alone)
+
+
+def test_a_refiner_of_the_same_weights_changes_nothing(engine):
+    np.testing.assert_array_equal(refined(engine, XL, "tiny-sdxl-turbo"), refined(engine, XL, None))
+
+
+def test_a_refiner_has_the_orders_loras(engine):
+    loras = ((next(file for file in engine.folder.loras if file.name == "tiny-xl-lora"), 1.0),)
+
+    made = refined(engine, XL, "tiny-sdxl-turbo", loras=loras)
+
+    np.testing.assert_array_equal(made, refined(engine, XL, None, loras=loras))
+
+
+def test_with_a_hires_pass_the_refiner_draws_in_that_one_alone(engine):
+    """A hires pass of no strength leaves the first one, larger."""
+    hires = replace(HIRES, denoising_strength=0.0)
+
+    made = refined(engine, SD15, "tiny-inpainting", hires=hires)
+
+    np.testing.assert_array_equal(made, refined(engine, SD15, None, hires=hires))
+    assert differ(refined(engine, SD15, "tiny-inpainting", hires=HIRES) / 255, made / 255)
+
+
 ANCESTRAL = {"sampler": "Euler a", "steps": 3}
 
 
