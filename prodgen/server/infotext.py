@@ -63,7 +63,7 @@ def infotext(done: FinishedCall, index: int) -> str:
         "Variation seed strength": strength or None,
         "Denoising strength": extra.get("Denoising strength"),
         "Clip skip": call.clip_skip if call.clip_skip > 1 else None,
-        "Tiling": "True" if fields["tiling"] else None,
+        "Tiling": "True" if fields["tiling"] or call.finer.tiling else None,
         **extra,
         "Version": done.version,
     }

@@ -24,6 +24,7 @@ from prodgen.engines.diffusers.latent_previews import PREVIEW_STEPS, latent_prev
 from prodgen.engines.diffusers.model_shelf import ModelShelf
 from prodgen.engines.diffusers.noise import PictureNoise
 from prodgen.engines.diffusers.samplers import SAMPLERS
+from prodgen.engines.diffusers.seamless import edges_met
 from prodgen.engines.diffusers.sigmas import Sigmas, sigmas, sigmas_for_strength
 from prodgen.engines.diffusers.upscaler_networks import enlarged_to
 from prodgen.server.engine import BatchOrder, ReportProgress
@@ -78,6 +79,15 @@ class BatchDrawing:
             Refused: For what the model cannot do.
             Stopped: If it was interrupted before the first step.
         """
+        if not self._order.finer.tiling:
+            return self._pictures()
+        callers = [self._shelf.caller, *([self._refiner[1]] if self._refiner else [])]
+        controls = [self._shelf.controlnet(unit.model, self._model) for unit in self._order.finer.controls]
+        unets = [self._model.unet, *([self._refiner[0].unet] if self._refiner else [])]
+        with edges_met([*unets, self._vae, *controls], callers):
+            return self._pictures()
+
+    def _pictures(self) -> tuple[list[Pixels], bool]:
         order = self._order
         first, second = self._first_pass(), self._second_pass()
         work = [len(one.sigmas) * one.width * one.height for one in (first, second) if one is not None]
@@ -300,12 +310,14 @@ class BatchDrawing:
 
     def _encoded(self, vae: Any, pictures: torch.Tensor) -> torch.Tensor:
         pictures = pictures.to(self._shelf.device)
-        return vae_tiling.encode(vae, pictures, vae_scale=self._model.family.vae_scale).float()
+        scale, edges_meet = self._model.family.vae_scale, self._order.finer.tiling
+        return vae_tiling.encode(vae, pictures, vae_scale=scale, edges_meet=edges_meet).float()
 
     def _decoded(self, latents: torch.Tensor) -> list[Pixels]:
         """Return the pictures of some latents, one decoded after the other so that memory stays small."""
-        scale = self._model.family.vae_scale
-        return [_pixels(vae_tiling.decode(self._vae, one[None], vae_scale=scale)[0]) for one in latents]
+        scale, edges_meet = self._model.family.vae_scale, self._order.finer.tiling
+        decode = partial(vae_tiling.decode, self._vae, vae_scale=scale, edges_meet=edges_meet)
+        return [_pixels(decode(one[None])[0]) for one in latents]
 
 
 def _floats(levels: Sigmas) -> tuple[float, ...]:

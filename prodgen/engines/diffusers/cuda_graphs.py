@@ -23,9 +23,9 @@ STEPS_AHEAD = 2
 """Network calls that are handed to the GPU before the first of them has to be done. With one, the GPU waits
 for Python; with many, progress runs ahead of the picture and an interrupt comes late."""
 
-GraphKey = tuple[int, int, int, int, bool]
+GraphKey = tuple[int, int, int, int, bool, bool]
 """Pictures with both halves of guidance, latent height and width, tokens, whether there is SDXL's pooled
-text."""
+text, whether edges meet."""
 
 
 @dataclass
@@ -54,6 +54,9 @@ class UnetCaller:
         self._unet = unet
         self._memory_bytes = memory_bytes
         self.with_graphs = with_graphs
+        self.edges_meet = False
+        """Whether the UNet's convolutions wrap around at the moment."""
+
         self._recordings: OrderedDict[GraphKey, _Recording] = OrderedDict()
         self._unfit: set[GraphKey] = set()
         self._under_way: deque[torch.cuda.Event] = deque()
@@ -95,6 +98,7 @@ class UnetCaller:
             *asked.latents.shape[2:],
             asked.context.shape[1],
             asked.added is not None,
+            self.edges_meet,
         )
         if not self.with_graphs or has_controls or key in self._unfit:
             return self._called(asked.latents, timestep, asked.context, asked.added, asked)

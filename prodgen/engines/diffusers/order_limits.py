@@ -30,8 +30,6 @@ def check_order(order: BatchOrder) -> None:
         raise Refused(422, text)
     if order.finer.restore_faces is not None:
         raise Refused(422, "this engine restores no faces: draw without it, or through an A1111 server")
-    if order.finer.tiling:
-        raise Refused(422, "this engine draws no pictures whose edges meet: draw without tiling")
     _check_refiner(order)
 
 

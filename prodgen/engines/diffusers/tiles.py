@@ -21,6 +21,7 @@ def by_tiles(
     tile: int | None,
     overlap: int,
     factor: Fraction,
+    wraps: bool = False,
 ) -> Tensor:
     """Return what `run` makes of a picture, tile by tile; neighbours are mixed where they overlap.
 
@@ -30,6 +31,7 @@ def by_tiles(
         tile: Side of a tile in the source's cells; None, or one that holds the picture, runs it whole.
         overlap: Cells that neighbours share, fewer than `tile`; the mix goes linearly from one to the other.
         factor: How much larger the result is. Sizes, tile and overlap times it must be whole numbers.
+        wraps: Whether the picture goes on at its other end, beyond each edge.
 
     Returns:
         The result; float32 where there are tiles.
@@ -39,6 +41,12 @@ def by_tiles(
     height, width = source.shape[-2:]
     if tile is None or (height <= tile and width <= tile):
         return run(source)
+    if wraps:
+        down, across = min(overlap, height), min(overlap, width)
+        ring = torch.nn.functional.pad(source, (across, across, down, down), mode="circular")
+        made = by_tiles(ring, run, tile=tile, overlap=overlap, factor=factor)
+        top, left = int(down * factor), int(across * factor)
+        return made[..., top : made.shape[-2] - top, left : made.shape[-1] - left]
     total: Tensor | None = None
     weights: Tensor | None = None
     for top in _begins(height, tile, overlap):
@@ -51,9 +59,9 @@ def by_tiles(
             rows = slice(int(top * factor), int(bottom * factor))
             columns = slice(int(left * factor), int(right * factor))
             seam = int(overlap * factor)
-            down = _ramps(made.shape[-2], seam, has_before=top > 0, has_after=bottom < height)
-            across = _ramps(made.shape[-1], seam, has_before=left > 0, has_after=right < width)
-            share = torch.tensor(down)[:, None] * torch.tensor(across)[None, :]
+            column = _ramps(made.shape[-2], seam, has_before=top > 0, has_after=bottom < height)
+            row = _ramps(made.shape[-1], seam, has_before=left > 0, has_after=right < width)
+            share = torch.tensor(column)[:, None] * torch.tensor(row)[None, :]
             share = share.to(made)
             total[..., rows, columns] += made * share
             weights[..., rows, columns] += share

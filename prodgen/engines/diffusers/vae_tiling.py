@@ -37,7 +37,9 @@ LATENT_MODES: dict[str, tuple[str, bool]] = {
 """A1111's latent upscalers: torch's interpolation, and whether it smooths first."""
 
 
-def encode(vae: Any, pixels: Tensor, *, vae_scale: float, tile_px: int | None = None) -> Tensor:
+def encode(
+    vae: Any, pixels: Tensor, *, vae_scale: float, tile_px: int | None = None, edges_meet: bool = False
+) -> Tensor:
     """Return pictures as latents: the most likely ones, so that a picture always gives the same.
 
     A1111 draws from the encoder's distribution instead, with a generator that nobody seeds; trained encoders
@@ -48,6 +50,7 @@ def encode(vae: Any, pixels: Tensor, *, vae_scale: float, tile_px: int | None = 
         pixels: (n, 3, H, W), -1 to 1; sides are multiples of 8.
         vae_scale: Factor that gives the family's latents unit scale.
         tile_px: Side of a tile; None begins with the whole picture.
+        edges_meet: Whether the picture goes on at its other end, beyond each edge.
 
     Returns:
         (n, 4, H / 8, W / 8) float32.
@@ -60,14 +63,17 @@ def encode(vae: Any, pixels: Tensor, *, vae_scale: float, tile_px: int | None = 
 
     def attempt(tile: int | None) -> Tensor:
         overlap = 0 if tile is None else int(tile * OVERLAP_SHARE)
-        return by_tiles(source, run, tile=tile, overlap=overlap, factor=Fraction(1, CELL_PX))
+        factor = Fraction(1, CELL_PX)
+        return by_tiles(source, run, tile=tile, overlap=overlap, factor=factor, wraps=edges_meet)
 
     with torch.no_grad():
         source = pixels.to(vae.device, vae.dtype)
         return with_memory_for(attempt, _sizes(source, 1, tile_px)).float() * vae_scale
 
 
-def decode(vae: Any, latents: Tensor, *, vae_scale: float, tile_px: int | None = None) -> Tensor:
+def decode(
+    vae: Any, latents: Tensor, *, vae_scale: float, tile_px: int | None = None, edges_meet: bool = False
+) -> Tensor:
     """Return latents as pictures.
 
     A VAE in half precision that overflows (SDXL's does) goes on in float32 from then on, as A1111's.
@@ -77,6 +83,7 @@ def decode(vae: Any, latents: Tensor, *, vae_scale: float, tile_px: int | None =
         latents: (n, 4, h, w) of unit scale.
         vae_scale: Factor that gives the family's latents unit scale.
         tile_px: Side of a tile; None begins with the whole picture.
+        edges_meet: Whether the picture goes on at its other end, beyond each edge.
 
     Returns:
         (n, 3, 8 h, 8 w) float32, about -1 to 1, on the VAE's device.
@@ -90,14 +97,15 @@ def decode(vae: Any, latents: Tensor, *, vae_scale: float, tile_px: int | None =
     def attempt(tile: int | None) -> Tensor:
         cells = None if tile is None else tile // CELL_PX
         overlap = 0 if cells is None else int(cells * OVERLAP_SHARE)
-        return by_tiles(source, run, tile=cells, overlap=overlap, factor=Fraction(CELL_PX))
+        factor = Fraction(CELL_PX)
+        return by_tiles(source, run, tile=cells, overlap=overlap, factor=factor, wraps=edges_meet)
 
     with torch.no_grad():
         source = (latents / vae_scale).to(vae.device, vae.dtype)
         pixels = with_memory_for(attempt, _sizes(source, CELL_PX, tile_px)).float()
         if vae.dtype == torch.float16 and not torch.isfinite(pixels).all():
             vae.to(torch.float32)
-            return decode(vae, latents, vae_scale=vae_scale, tile_px=tile_px)
+            return decode(vae, latents, vae_scale=vae_scale, tile_px=tile_px, edges_meet=edges_meet)
     return pixels
 
 

@@ -15,6 +15,7 @@ pytest.importorskip("torch")
 
 from prodgen.client import Client
 from prodgen.engines.diffusers.diffusers_engine import DiffusersEngine
+from prodgen.engines.diffusers.noise import PictureNoise
 from prodgen.errors import ProdgenError, SettingError
 from prodgen.schema import ControlNetUnit, ICLight, Img2Img, Lora, Progress, Txt2Img
 from prodgen.server.engine import BatchOrder, EngineSettings, HiresPass, ModelFile
@@ -278,7 +279,6 @@ def test_a_network_enlarges_and_alpha_is_kept(client, photo):
         ({"finer": FinerSettings(refiner=ModelFile(XL, family="sdxl"))}, "Diffusion XL and 'tiny-sd15' is"),
         ({"schedule": "Turbo"}, "Schedule not found.*Karras"),
         ({"finer": FinerSettings(restore_faces="GFPGAN")}, "restores no faces"),
-        ({"finer": FinerSettings(tiling=True)}, "edges meet"),
     ],
 )
 def test_what_it_cannot_draw_is_refused_with_the_remedy(engine, fields, said):
@@ -300,6 +300,25 @@ def refined(engine: DiffusersEngine, first: str, second: str | None, **fields) -
 
 def drawn(engine: DiffusersEngine, **fields) -> np.ndarray:
     return next(iter(engine.draw(order(engine, **fields), silent))).pixels
+
+
+@pytest.mark.parametrize(("tiling", "is_moved"), [(True, True), (False, False)])
+def test_a_seamless_picture_of_moved_noise_is_the_picture_moved(engine, monkeypatch, tiling, is_moved):
+    wide = {"width": 128, "finer": FinerSettings(tiling=tiling)}
+    still = drawn(engine, **wide).astype(int)
+    first = PictureNoise.first
+    monkeypatch.setattr(PictureNoise, "first", lambda self: first(self).roll(8, dims=-1))  # 8 cells, 64 px
+
+    away = np.abs(drawn(engine, **wide) - np.roll(still, 64, axis=1))
+
+    assert bool(away.max() <= 1) is is_moved
+
+
+def test_a_seamless_picture_leaves_the_next_one_as_it_was(engine):
+    before = drawn(engine)
+
+    assert not np.array_equal(drawn(engine, finer=FinerSettings(tiling=True)), before)
+    np.testing.assert_array_equal(drawn(engine), before)
 
 
 def test_a_refiner_draws_the_last_steps(engine):

@@ -51,6 +51,17 @@ def test_a_graph_draws_what_the_kernels_draw_one_by_one(gpu, order):
     assert plain.std() > 1
 
 
+def test_a_graph_of_plain_pictures_draws_no_seamless_one(gpu, order):
+    seamless = replace(order, finer=replace(order.finer, tiling=True))
+    gpu.graphs(False, order)
+    plain = [gpu.draw(one)[0] for one in (order, seamless)]
+    gpu.graphs(True, order)
+
+    for one, expected in zip((order, seamless, order), (*plain, plain[0]), strict=True):
+        np.testing.assert_array_equal(gpu.draw(one)[0], expected)
+    assert np.abs(plain[0].astype(int) - plain[1]).max() > 2
+
+
 def test_a_graph_stays_right_when_the_weights_change(gpu, order):
     words = replace(order, relight=None)
     gpu.graphs(False, words)

@@ -32,6 +32,21 @@ def test_tiles_of_a_local_network_make_what_the_whole_makes(run, factor, tile, o
     assert torch.allclose(made, run(PICTURE), atol=1e-6)
 
 
+def test_tiles_of_a_picture_whose_edges_meet_see_what_lies_beyond_an_edge():
+    picture, box = PICTURE[:, :, :8], torch.full((3, 1, 3, 3), 1 / 9)
+    ring = torch.nn.functional.pad(picture, (1, 1, 1, 1), mode="circular")
+    whole = torch.nn.functional.conv2d(ring, box, groups=3)
+
+    def blurred(part):
+        return torch.nn.functional.conv2d(part, box, padding=1, groups=3)
+
+    made = by_tiles(picture, blurred, tile=16, overlap=4, factor=Fraction(1), wraps=True)
+
+    assert made.shape == whole.shape
+    for edge in (slice(0, 4), slice(-4, None)):
+        assert torch.allclose(made[..., edge], whole[..., edge], atol=1e-6)
+
+
 def test_no_tile_is_larger_than_asked_for():
     sizes = []
 
