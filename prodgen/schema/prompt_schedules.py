@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _AND = re.compile(r"\bAND\b")
-_SHARE = re.compile(r"^(\s*.*?)(?:\s*:\s*([-+]?(?:\d+\.?|\d*\.\d+)))?\s*$", re.DOTALL)
+_WEIGHT = re.compile(r"\s*([-+]?(?:\d+\.?|\d*\.\d+))\s*")
 _WHEN = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)$")
 _PIECES = re.compile(r"\\.|[\[\]():|]|[^\\\[\]():|]+|\\", re.DOTALL)
 
@@ -25,12 +25,15 @@ class PromptShare:
 
 def split_shares(prompt: str) -> tuple[PromptShare, ...]:
     """Return the prompts that are joined by "AND"; a number after a colon at a part's end is its weight."""
-    shares = []
-    for part in _AND.split(prompt) if _AND.search(prompt) else ():
-        match = _SHARE.match(part)
-        text, weight = match.groups() if match else (part, None)
-        shares.append(PromptShare(text, 1.0 if weight is None else float(weight)))
-    return tuple(shares) or (PromptShare(prompt, 1.0),)
+    if not _AND.search(prompt):
+        return (PromptShare(prompt, 1.0),)
+    return tuple(_share(part) for part in _AND.split(prompt))
+
+
+def _share(part: str) -> PromptShare:
+    text, colon, tail = part.rpartition(":")
+    weight = _WEIGHT.fullmatch(tail) if colon else None
+    return PromptShare(part.rstrip(), 1.0) if weight is None else PromptShare(text.rstrip(), float(weight[1]))
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,45 @@ class _Turns:
     options: Sequence[Sequence[_Part]]
 
 
-_Part = str | _Switch | _Turns
+@dataclass(frozen=True)
+class _Weighed:
+    """A bracket that changes nothing on the way, with what is in it."""
+
+    parts: Sequence[_Part]
+
+
+_Part = str | _Switch | _Turns | _Weighed
+
+
+@dataclass
+class _OpenBracket:
+    """A square bracket that is being read."""
+
+    sections: list[list[_Part]] = field(default_factory=lambda: [[]])
+    separators: list[str] = field(default_factory=list)
+    round_depth: int = 0
+    """Round brackets that are open within it; in them ":", "|" and "]" are letters."""
+
+    has_bar: bool = False
+    """Whether a "|" is directly in it, whatever that means there."""
+
+    def read(self, piece: str) -> None:
+        """Take one more piece of the prompt, that neither opens nor closes a square bracket."""
+        self.has_bar = self.has_bar or piece == "|"
+        if piece in (":", "|") and not self.round_depth:
+            self.separators.append(piece)
+            self.sections.append([])
+            return
+        self.round_depth += (piece == "(") - (piece == ")" and self.round_depth > 0)
+        self.sections[-1].append(piece)
+
+    @property
+    def inside(self) -> list[_Part]:
+        """All that is in it, separators included."""
+        flat = [*self.sections[0]]
+        for separator, section in zip(self.separators, self.sections[1:], strict=True):
+            flat += [separator, *section]
+        return flat
 
 
 class _StrayBar(Exception):  # noqa: N818 - internal: such a prompt has no schedule in A1111
@@ -77,54 +118,44 @@ def schedule(prompt: str, calls: int) -> tuple[tuple[int, str], ...]:
 
 
 def _parsed(prompt: str) -> list[_Part]:
-    pieces = _PIECES.findall(prompt)
-    parts: list[_Part] = []
-    place = 0
-    while place < len(pieces):
-        more, place = _group(pieces, place) if pieces[place] == "[" else ([pieces[place]], place + 1)
-        if more == ["|"]:
-            raise _StrayBar
-        parts += more
-    return parts
+    """Return a prompt's parts, each of its pieces read once.
 
-
-def _group(pieces: list[str], opening: int) -> tuple[list[_Part], int]:
-    """Return what the bracket at `opening` means, and where the text goes on after it."""
-    sections: list[list[_Part]] = [[]]
-    separators: list[str] = []
-    round_depth, place = 0, opening + 1
-    while place < len(pieces) and (pieces[place] != "]" or round_depth):
-        piece = pieces[place]
+    Where a bracket is never closed, neither is one around it: a "]" that is a letter within the inner one,
+    for a round bracket's sake, is one within the outer one too. So the brackets left at the end are letters.
+    """
+    done: list[_Part] = []
+    is_stray = False  # whether a "|" is in no bracket
+    brackets: list[_OpenBracket] = []
+    for piece in _PIECES.findall(prompt):
         if piece == "[":
-            more, place = _group(pieces, place)
-            sections[-1] += more
-            continue
-        if piece in ":|" and not round_depth:
-            separators.append(piece)
-            sections.append([])
+            brackets.append(_OpenBracket())
+        elif piece == "]" and brackets and not brackets[-1].round_depth:
+            meant = _meaning(brackets.pop())
+            (brackets[-1].sections[-1] if brackets else done).append(meant)
+        elif brackets:
+            brackets[-1].read(piece)
         else:
-            round_depth += (piece == "(") - (piece == ")" and round_depth > 0)
-            sections[-1].append(piece)
-        place += 1
-    if place == len(pieces):  # never closed: the bracket stands for itself, and what follows is read anew
-        return ["["], opening + 1
-    return _meaning(sections, separators), place + 1
+            is_stray = is_stray or piece == "|"
+            done.append(piece)
+    if is_stray or any(bracket.has_bar for bracket in brackets):
+        raise _StrayBar
+    for bracket in brackets:
+        done += ["[", *bracket.inside]
+    return done
 
 
-def _meaning(sections: list[list[_Part]], separators: list[str]) -> list[_Part]:
+def _meaning(bracket: _OpenBracket) -> _Part:
+    sections, separators = bracket.sections, bracket.separators
     if separators and set(separators) == {"|"}:
-        return [_Turns(sections)]
+        return _Turns(sections)
     words = [part for part in sections[-1] if isinstance(part, str)]
     when = _WHEN.match("".join(words)) if len(words) == len(sections[-1]) else None
     if when and separators in ([":"], [":", ":"]):
         before = sections[0] if len(separators) == 2 else []
-        return [_Switch(before, sections[-2], float(when[1]))]
+        return _Switch(before, sections[-2], float(when[1]))
     if "|" in separators:
         raise _StrayBar
-    flat: list[_Part] = ["["]
-    for place, section in enumerate(sections):
-        flat += section if place == 0 else [":", *section]
-    return [*flat, "]"]
+    return _Weighed(["[", *bracket.inside, "]"])
 
 
 def _last_call(when: float, calls: int) -> int:
@@ -132,25 +163,31 @@ def _last_call(when: float, calls: int) -> int:
 
 
 def _collect(parts: Sequence[_Part], calls: int, ends: set[int]) -> None:
-    for part in parts:
+    waiting = list(parts)
+    while waiting:
+        part = waiting.pop()
         if isinstance(part, _Switch):
             ends.add(_last_call(part.when, calls))
-            _collect(part.before, calls, ends)
-            _collect(part.after, calls, ends)
+            waiting += [*part.before, *part.after]
         elif isinstance(part, _Turns):
             ends.update(range(1, calls + 1))
-            for option in part.options:
-                _collect(option, calls, ends)
+            waiting += [inner for option in part.options for inner in option]
+        elif isinstance(part, _Weighed):
+            waiting += part.parts
 
 
 def _said(parts: Sequence[_Part], call: int, calls: int) -> str:
     words = []
-    for part in parts:
+    waiting = [*reversed(parts)]
+    while waiting:
+        part = waiting.pop()
         if isinstance(part, str):
             words.append(part)
         elif isinstance(part, _Switch):
             chosen = part.before if call <= _last_call(part.when, calls) else part.after
-            words.append(_said(chosen, call, calls))
+            waiting += reversed(chosen)
+        elif isinstance(part, _Turns):
+            waiting += reversed(part.options[(call - 1) % len(part.options)])
         else:
-            words.append(_said(part.options[(call - 1) % len(part.options)], call, calls))
+            waiting += reversed(part.parts)
     return "".join(words)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,3 +57,18 @@ def test_no_prompt_is_refused_and_no_plain_word_is_lost(prompt):
 def test_break_is_a_piece_of_its_own_inside_brackets_too():
     assert [piece and piece.text for piece in weighted("a BREAK (b BREAK c)")] == ["a", None, "b", None, "c"]
     assert [piece.text for piece in weighted("BREAKFAST")] == ["BREAKFAST"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "last"),
+    [("(a" * 30_000, "a"), ("[a" * 30_000, "a"), ("(:" * 30_000, ":"), (" " * 90_000 + "x", "x")],
+)
+def test_a_long_prompt_is_read_in_a_moment_whatever_is_in_it(prompt, last):
+    begun = time.process_time()
+
+    assert weighted(prompt)[-1].text.endswith(last)
+    assert time.process_time() - begun < 5
+
+
+def test_brackets_that_undo_each_other_leave_the_words_together():
+    assert [piece.text for piece in weighted("a [(b)] (c [d)]")] == ["a b ", "c ", "d"]

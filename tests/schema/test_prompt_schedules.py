@@ -70,3 +70,19 @@ def test_and_joins_prompts_with_their_weights():
     )
     assert split_shares("sand AND\nstone")[1].text == "\nstone"
     assert split_shares("SAND, a castle:2") == (PromptShare("SAND, a castle:2", 1.0),)
+
+
+@pytest.mark.parametrize("prompt", ["[" * 50_000 + "cat", "[a [(b] [c:" * 5000])
+def test_brackets_that_are_never_closed_are_letters_however_many_there_are(prompt):
+    assert schedule(prompt, 20) == ((20, prompt),)
+
+
+def test_brackets_may_lie_in_each_other_as_deep_as_a_prompt_is_long():
+    deep, count = "[" * 20_000, 20_000
+
+    assert schedule(f"{deep}cat{']' * count}", 20) == ((20, f"{deep}cat{']' * count}"),)
+    assert schedule(f"{deep}cat{':5]' * count}", 20) == ((5, ""), (20, "cat"))
+
+
+def test_many_blanks_before_a_weight_of_a_share_cost_no_time():
+    assert split_shares(f"a AND {' ' * 50_000}b :1.5")[1].weight == 1.5

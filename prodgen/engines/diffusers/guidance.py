@@ -213,7 +213,7 @@ def _question(
     """Return the rows of a span of words, grouped by the length of their contexts.
 
     A1111's guidance: the negative prompt's answer, and from there `scale` times the way to the prompt's; with
-    "AND" the ways add up, each with its weight. Rows that count nothing are left out.
+    "AND" the ways add up, each with its weight. A negative prompt that counts nothing is not asked for.
     """
     import torch
 

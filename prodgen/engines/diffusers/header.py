@@ -108,11 +108,15 @@ def _header_bytes(path: Path) -> tuple[bytes, int]:
     with path.open("rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         start = stream.read(4096)
-        if path.suffix.lower() in PICKLE_SUFFIXES or start.startswith((b"PK\x03\x04", b"\x80\x02")):
+        length = int.from_bytes(start[:8], "little")
+        is_header = (
+            2 <= length <= min(HEADER_LIMIT, size - 8) and start[8:9] == b"{"
+        )  # 640 is b"\x80\x02" too
+        is_pickle = start.startswith((b"PK\x03\x04", b"\x80\x02")) and not is_header
+        if path.suffix.lower() in PICKLE_SUFFIXES or is_pickle:
             raise ModelFileError(str(path), PICKLE_REASON)
         if page := web_page_in(start):
             raise ModelFileError(str(path), f"it {page}; download it again")
-        length = int.from_bytes(start[:8], "little")
         if size < 10:
             raise ModelFileError(str(path), f"it is cut off: it has {size} bytes")
         if length > HEADER_LIMIT:

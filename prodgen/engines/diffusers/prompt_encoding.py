@@ -20,7 +20,9 @@ from prodgen.engines.diffusers.prompt_chunks import (
 )
 from prodgen.engines.diffusers.prompt_course import EncodedText, PromptCourse
 from prodgen.schema import prompt_schedules
-from prodgen.schema.prompt_attention import weighted
+from prodgen.schema.prompt_attention import Piece, weighted
+from prodgen.schema.prompt_schedules import PromptShare
+from prodgen.server.wire import Refused
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +35,10 @@ SMALLEST_MEAN = 1e-6
 
 Trained encoders have means of some hundredths; those of a network with fresh random weights are 0.
 """
+
+MAX_WEIGHT = 1000
+"""Largest weight of a word, in either direction. Guard: half precision ends at 65504, and the numbers that a
+weight multiplies go up to some 30."""
 
 PENULTIMATE = 2
 """Counted from the end: the layer that SD 2.1 and SDXL were trained with, whatever "clip skip" says."""
@@ -75,19 +81,23 @@ class PromptEncoder:
             prompts: One for each picture, without LoRA tags.
             calls: How often the network is asked in a whole run: "[from:to:0.5]" counts by it.
             clip_skip: 1 takes the last layer, 2 the one before; SD 1.5 alone heeds it, as in A1111.
-            is_negative: SDXL gets zeros for negative prompts where all are empty: so it was trained.
+            is_negative: "AND" is a word like any other, as in A1111; and SDXL gets zeros for an empty one: so
+                it was trained.
+
+        Raises:
+            Refused: For a weight that the network cannot calculate with.
         """
         made: dict[str, EncodedText] = {}
-        is_blank = is_negative and self._family.is_xl and not any(prompts)
 
         def encoded(text: str, weight: float) -> EncodedText:
             if text not in made:
+                is_blank = is_negative and self._family.is_xl and not text
                 made[text] = self._encoded(text, clip_skip, is_blank=is_blank)
             return EncodedText(made[text].context, made[text].pooled, weight)
 
         spans = [
             [(share.weight, prompt_schedules.schedule(share.text, calls)) for share in shares]
-            for shares in (prompt_schedules.split_shares(prompt) for prompt in prompts)
+            for shares in (_shares(prompt, is_negative=is_negative) for prompt in prompts)
         ]
         ends = sorted({last for picture in spans for _, schedule in picture for last, _ in schedule})
         return PromptCourse(
@@ -108,7 +118,7 @@ class PromptEncoder:
 
         from prodgen.engines.diffusers.tokenizer import COMMA
 
-        laid_out = chunks(weighted(text), self._tokenizer.ids, comma=COMMA, names=self._names)
+        laid_out = chunks(_checked(weighted(text)), self._tokenizer.ids, comma=COMMA, names=self._names)
         with torch.no_grad():
             contexts, pooled = [], None
             for place in range(len(self._encoders)):
@@ -141,6 +151,26 @@ class PromptEncoder:
             hidden = hidden if self._family.is_xl else final_norm(encoder)(hidden)
         pooled = answer.text_embeds[0] if self._family.is_xl and place == len(self._encoders) - 1 else None
         return _emphasised(hidden, laid_out), pooled
+
+
+def _shares(prompt: str, *, is_negative: bool) -> tuple[PromptShare, ...]:
+    shares = (PromptShare(prompt, 1.0),) if is_negative else prompt_schedules.split_shares(prompt)
+    for share in shares:
+        _check_weight(share.weight)
+    return shares
+
+
+def _checked(pieces: Sequence[Piece]) -> Sequence[Piece]:
+    for piece in pieces:
+        if piece is not None:
+            _check_weight(piece.weight)
+    return pieces
+
+
+def _check_weight(weight: float) -> None:
+    if not abs(weight) <= MAX_WEIGHT:
+        text = f"a word of the prompt has the weight {weight:g}; weights go up to {MAX_WEIGHT}"
+        raise Refused(422, text)
 
 
 def _said(schedule: Sequence[tuple[int, str]], call: int) -> str:

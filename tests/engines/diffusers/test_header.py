@@ -152,3 +152,11 @@ def web_page(path: Path) -> Path:
 def test_what_is_no_model_file_is_refused_without_waiting(write, sentence, tmp_path):
     with pytest.raises(ModelFileError, match=sentence):
         read_header(write(tmp_path / "m.safetensors"))
+
+
+def test_a_length_whose_bytes_are_a_pickles_first_is_no_pickle(tmp_path):
+    raw = json.dumps(ONE).encode().ljust(0x0280)  # little-endian 80 02
+
+    header = read_header(file_of(tmp_path / "m.safetensors", raw))
+
+    assert header.shape("w") == (2, 3)

@@ -12,6 +12,7 @@ torch.set_num_threads(1)
 from prodgen.engines.diffusers import checkpoints
 from prodgen.engines.diffusers.prompt_encoding import PromptEncoder
 from prodgen.engines.diffusers.tokenizer import BEGIN, END
+from prodgen.server.wire import Refused
 
 CAT = [320, 1125, 539, 320, 2368]
 """Tokens of "a photo of a cat"."""
@@ -80,15 +81,29 @@ def test_sdxl_joins_both_encoders_and_pools_the_second(models):
     assert torch.allclose(made.pooled, second.text_embeds[0], atol=1e-6)
 
 
-def test_sdxl_gets_zeros_for_negative_prompts_that_are_all_empty(models):
+def test_sdxl_gets_zeros_for_a_negative_prompt_that_is_empty_whatever_its_neighbours_have(models):
     xl, plain = encoder(models["sdxl"]), encoder(models["sd15"])
 
-    blank = xl.encode(["", ""], calls=10, is_negative=True).at(0)[1][0]
+    blank, ugly = (texts[0] for texts in xl.encode(["", "ugly"], calls=10, is_negative=True).at(0))
+
     assert not blank.context.any()
     assert not blank.pooled.any()
-    assert xl.encode(["", "x"], calls=10, is_negative=True).at(0)[0][0].context.any()
+    assert torch.equal(ugly.context, xl.encode(["ugly"], calls=10, is_negative=True).at(0)[0][0].context)
     assert xl.encode([""], calls=10).at(0)[0][0].context.any()
     assert plain.encode([""], calls=10, is_negative=True).at(0)[0][0].context.any()
+
+
+def test_in_a_negative_prompt_and_is_a_word(models):
+    made = encoder(models["sd15"]).encode(["ugly AND blurry"], calls=10, is_negative=True).at(0)[0]
+
+    assert len(made) == 1
+    assert torch.equal(made[0].context, context(models["sd15"], "ugly and blurry"))
+
+
+@pytest.mark.parametrize("prompt", ["a (mug:100000)", f"a (mug:{'9' * 400})", "a AND b:1001"])
+def test_a_weight_beyond_what_a_network_calculates_with_is_refused(models, prompt):
+    with pytest.raises(Refused, match="weights go up to 1000"):
+        encoder(models["sd15"]).encode([prompt], calls=10)
 
 
 def test_a_weight_multiplies_its_tokens_and_the_chunks_mean_stays(models):
