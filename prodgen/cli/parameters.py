@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 MAX_SEED = 2**32 - 1
 """Seeds of product shots have 32 bits, as A1111 draws them."""
 
-LARGEST_SEED = 2**63 - 1
+LARGEST_SEED = 2**64 - 1
 """Seeds of pictures drawn from words may be those of ComfyUI and Fooocus, which have 64 bits."""
 
 

@@ -9,7 +9,7 @@ multiple of 2**32. m = 0 (the same try of two siblings) would need the same k. F
 is the golden ratio's fractional part to 32 bits, whose multiples keep further from whole numbers than those
 of any other number (Hurwitz, 1891; Knuth, The Art of Computer Programming, volume 3, section 6.4): for
 m = 1 to 15 the nearest is m = 13, at 0.034 * 2**32 = 1.47e8. So 1.47e8 siblings of 16 tries each are apart.
-A seed s of more than 32 bits is counted on modulo 2**63, where 15*STEP does not come round: all are apart.
+A seed s of more than 32 bits is counted on modulo 2**64, where 15*STEP does not come round: all are apart.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ SEEDS = 2**32
 MAX_SEED = SEEDS - 1
 """The largest seed of a product shot and of a sheet, whose programs keep no more than 15 digits."""
 
-LARGEST_SEED = 2**63 - 1
+LARGEST_SEED = 2**64 - 1
 """The largest seed of a picture drawn from words.
 
-ComfyUI and Fooocus draw from 64 bits. A1111 1.10.1 took 2**40 as given and hands any seed to torch as it is;
-stable-diffusion.cpp keeps a signed number of 64 bits.
+ComfyUI's samplers take up to this number, and torch too, to which A1111 hands any seed as it is.
+stable-diffusion.cpp keeps a signed number of 64 bits, and refuses the upper half by itself.
 """
 
 STEP = 0x9E3779B1

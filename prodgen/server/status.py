@@ -18,7 +18,8 @@ from prodgen.server.state import Machine
 from prodgen.server.wire import HttpAnswer, answer, encode_png, to_base64
 
 PREVIEW_AFTER_STEPS = 10
-"""The option show_progress_every_n_steps: no preview before so many steps."""
+"""The option show_progress_every_n_steps: no preview before so many steps. An engine with a model decides
+itself when it has one to show: some draw whole pictures in one to eight steps."""
 
 
 def options(machine: Machine) -> dict[str, Any]:
@@ -59,7 +60,8 @@ def task_progress(machine: Machine, body: dict[str, Any]) -> HttpAnswer:
 def _preview(machine: Machine) -> str | None:
     state = machine.state
     pixels = state.preview
-    if pixels is None or state.sampling_step < PREVIEW_AFTER_STEPS:
+    is_early = machine.inventory.imitates_flaws and state.sampling_step < PREVIEW_AFTER_STEPS
+    if pixels is None or is_early:
         return None
     return to_base64(encode_png(pixels)).decode()
 

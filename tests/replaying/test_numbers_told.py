@@ -62,16 +62,16 @@ def test_a_number_out_of_range_is_a_difference(tmp_path, key):
     assert "more or less than can be asked for" in differences(recorded)[key.partition(":")[0]]
 
 
-@pytest.mark.parametrize("seed", [0, 2**32 - 1, 2**32, 2**40, 2**53 + 1, 5441180189181032878, 2**63 - 1])
-def test_every_seed_of_63_bits_is_taken_to_the_digit(tmp_path, seed):
+@pytest.mark.parametrize("seed", [0, 2**32 - 1, 2**32, 2**40, 2**53 + 1, 5441180189181032878, 2**64 - 1])
+def test_every_seed_of_64_bits_is_taken_to_the_digit(tmp_path, seed):
     recorded = told(LINE.replace("Seed: 1", f"Seed: {seed}"), tmp_path)
 
     assert (recorded.job.seed, recorded.differences) == (seed, ())
 
 
-@pytest.mark.parametrize("seed", [2**63, 2**64 - 1, 10**25])
+@pytest.mark.parametrize("seed", [2**64, 10**25])
 def test_a_larger_seed_is_refused_with_the_largest_that_servers_take(tmp_path, seed):
-    with pytest.raises(ImageError, match=f"its seed is {seed}; the largest .* is 9223372036854775807"):
+    with pytest.raises(ImageError, match=f"its seed is {seed}; the largest .* is 18446744073709551615"):
         told(LINE.replace("Seed: 1", f"Seed: {seed}"), tmp_path)
 
 

@@ -16,7 +16,7 @@ def test_siblings_are_counted_up_and_begin_again_after_the_last():
 
 def test_siblings_of_a_seed_beyond_32_bits_keep_all_its_digits():
     assert seeds.siblings(2**40, 2) == [2**40, 2**40 + 1]
-    assert seeds.siblings(2**63 - 1, 2) == [2**63 - 1, 0]
+    assert seeds.siblings(2**64 - 1, 2) == [2**64 - 1, 0]
 
 
 def test_without_a_seed_one_is_drawn():
@@ -30,7 +30,7 @@ def test_the_first_try_is_the_seed_that_was_asked_for():
     assert seeds.tries(7, 3)[0] == 7
 
 
-@pytest.mark.parametrize("first", [0, 7, 2**31, 2**32 - 1, 2**32, 5441180189181032878, 2**63 - 1])
+@pytest.mark.parametrize("first", [0, 7, 2**31, 2**32 - 1, 2**32, 5441180189181032878, 2**64 - 1])
 def test_no_try_of_a_picture_has_the_seed_of_another_picture_or_of_its_tries(first):
     used = [seed for sibling in seeds.siblings(first, 1000) for seed in seeds.tries(sibling, seeds.MAX_TRIES)]
 

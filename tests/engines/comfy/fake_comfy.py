@@ -108,6 +108,8 @@ class FakeComfy:
         """Wanted by the proxy before it."""
         self.draw: Callable[[dict, str], list[np.ndarray]] = flat_pictures
         """What a node that saves or previews pictures gets to save: of the graph and the node's id."""
+        self.compute: Callable[[dict, str], object] = lambda graph, node_id: None
+        """The work of a node, done where it is reached; see `graph_painter`."""
         self.failing: dict[str, tuple[str, str]] = {}
         """For each node class that raises: the exception's type and message."""
         self.dying = ""
@@ -636,6 +638,11 @@ class FakeComfy:
                 while not self.gate.wait(0.005):
                     look()
                 look()
+        try:
+            self.compute(item.graph, node_id)
+        except Exception as error:
+            kind, message = error.args if len(error.args) == 2 else (type(error).__name__, str(error))
+            raise RuntimeError(node_id, kind, message) from error
         if name not in ("SaveImage", "PreviewImage"):
             return None
         saved = []
