@@ -6,14 +6,21 @@ because the same retry code meets them.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import httpx
 
 from prodgen.server.app import ApiServer, HttpRequest
 from prodgen.server.wire import HttpAnswer
+
+SIGNALS_S = 0.5
+"""Seconds of one wait. A signal that comes just before Python waits for a lock does not end the wait, and its
+handler, such as that of Ctrl-C, runs only after it: no wait may be long."""
 
 
 class ApiTransport(httpx.BaseTransport):
@@ -63,10 +70,12 @@ class ApiTransport(httpx.BaseTransport):
         box: queue.SimpleQueue[HttpAnswer] = queue.SimpleQueue()
         threading.Thread(target=lambda: box.put(server.answer(asked)), daemon=True).start()
         limit = request.extensions.get("timeout", {}).get("read")
+        end = math.inf if limit is None else time.monotonic() + limit
         try:
-            return box.get(timeout=limit)
-        except queue.Empty:
-            raise httpx.ReadTimeout("The read operation timed out", request=request) from None
+            while (left_s := end - time.monotonic()) > 0:
+                with contextlib.suppress(queue.Empty):
+                    return box.get(timeout=min(left_s, SIGNALS_S))
+            raise httpx.ReadTimeout("The read operation timed out", request=request)
         finally:  # nobody waits for it any more: where it is not its turn yet, it leaves the queue
             asked.left.set()
             server.someone_left()

@@ -67,6 +67,8 @@ def read_workflow(arguments: object) -> WorkflowOrder | None:
         raise Refused(422, str(error)) from None
     for name, value in parts["settings"].items():
         _check(name, value)
+    if not all(isinstance(picture, str) for picture in parts["pictures"].values()):
+        raise Refused(422, f"{WORKFLOW_SCRIPT}: each of the pictures is a text in base64")
     pictures = read_pictures(list(parts["pictures"].values()))
     found = {name: one.pixels for name, one in zip(parts["pictures"], pictures, strict=True)}
     return WorkflowOrder(graph, dict(parts["settings"]), dict(parts["set"]), found)

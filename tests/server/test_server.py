@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import queue
 import struct
 import zlib
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,7 +18,7 @@ from PIL import Image
 from prodgen.engines import embedded_server
 from prodgen.engines.ibl.ibl_engine import IblEngine
 from prodgen.errors import SettingError
-from prodgen.server import ApiServer, Behaviour
+from prodgen.server import ApiServer, ApiTransport, Behaviour, transport
 from prodgen.server.wire import decode_picture, encode_png
 
 FILES = {"samples_filename_pattern": "token", "save_images_add_number": False, "save_to_dirs": False}
@@ -425,3 +428,24 @@ def test_the_log_of_a_server_that_runs_for_weeks_does_not_grow(call, monkeypatch
         caller.txt2img(seed=seed)
 
     assert [record.seed for record in caller.server.render_log] == [2, 3]
+
+
+def test_a_wait_for_a_picture_is_short_enough_for_a_signal_that_came_too_early(monkeypatch, noise_server):
+    waits = []
+    plain = queue.SimpleQueue
+
+    class Watched:
+        def __init__(self):
+            self.inner = plain()
+            self.put = self.inner.put
+
+        def get(self, timeout):
+            waits.append(timeout)
+            return self.inner.get(timeout=timeout)
+
+    monkeypatch.setattr(transport, "queue", SimpleNamespace(SimpleQueue=Watched, Empty=queue.Empty))
+    client = httpx.Client(transport=ApiTransport(noise_server(delay_s=0.1)), base_url="http://server")
+
+    assert client.post("/sdapi/v1/txt2img", json={"steps": 1}, timeout=60).status_code == 200
+    assert waits
+    assert max(waits) <= 1

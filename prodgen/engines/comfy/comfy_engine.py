@@ -22,7 +22,12 @@ from prodgen.engines.comfy.node_faults import missing_classes, missing_nodes
 from prodgen.engines.comfy.picture_graphs import OUTPUT, drawing_graph, mapping_graph, upscaling_graph
 from prodgen.engines.comfy.relight_nodes import missing_relighting, was_relit
 from prodgen.engines.comfy.run_results import ComfyRun
-from prodgen.engines.comfy.undrawable import NO_CHECKPOINT, lacking_module, refuse_undrawable
+from prodgen.engines.comfy.undrawable import (
+    NO_CHECKPOINT,
+    lacking_module,
+    refuse_beside_workflow,
+    refuse_undrawable,
+)
 from prodgen.engines.comfy.user_workflow import filled_workflow, has_seed
 from prodgen.engines.comfy.workflow_story import run_story
 from prodgen.errors import AnswerError, NotAppliedError, SettingError
@@ -131,6 +136,7 @@ class ComfyEngine:
         self, order: BatchOrder, workflow: WorkflowOrder, progress: ReportProgress
     ) -> Iterator[DrawnPicture]:
         """Run a user's own workflow once for each seed."""
+        refuse_beside_workflow(order)
         nodes = self._models.nodes
         if len(order.seeds) > 1 and not has_seed(workflow, nodes):
             raise Refused(422, "this workflow has no seed: all its pictures are equal; ask for one")

@@ -45,6 +45,10 @@ POLL_S = 0.5
 DRAWN_AGAIN = "the server forgot the picture in mid-run (was it restarted?), so it was drawn again"
 """What is told where a prompt was lost."""
 
+CLOSING_S = 5.0
+"""Seconds that the end of a prompt under way may take before its connections are closed all the same: two
+commands and a look at a server that answers take well below one."""
+
 LOST_TWICE = "it forgot the picture in mid-run, twice"
 LOST_REMEDY = "Look at ComfyUI's console: it ends while it draws, or somebody empties its queue."
 
@@ -88,6 +92,8 @@ class ComfyServer:
         self._uses_websocket = uses_websocket
         self._sleep = sleep
         self._stop = threading.Event()
+        self._is_idle = threading.Event()
+        self._is_idle.set()
         self._watch: PromptWatch | None = None
 
     @property
@@ -171,13 +177,17 @@ class ComfyServer:
             queueing.Stopped: If another thread called `cancel`.
         """
         self._stop.clear()
+        self._is_idle.clear()
         began = time.monotonic()
         tries = _Tries()
-        while True:
-            run = self._tried(graph, progress, picture_info, tries)
-            if run is not None:
-                notices = (DRAWN_AGAIN,) if tries.was_lost else ()
-                return replace(run, seconds=time.monotonic() - began, notices=notices)
+        try:
+            while True:
+                run = self._tried(graph, progress, picture_info, tries)
+                if run is not None:
+                    notices = (DRAWN_AGAIN,) if tries.was_lost else ()
+                    return replace(run, seconds=time.monotonic() - began, notices=notices)
+        finally:
+            self._is_idle.set()
 
     def cancel(self) -> None:
         """End, from another thread, the prompt that `run` waits for; nothing happens if it waits for none."""
@@ -192,8 +202,9 @@ class ComfyServer:
         self._connection.post("/free", {"unload_models": True, "free_memory": True})
 
     def close(self) -> None:
-        """Close all connections."""
+        """End the prompt that another thread's `run` waits for, and close all connections."""
         self.cancel()
+        self._is_idle.wait(CLOSING_S)
         self._connection.close()
 
     def _tried(
@@ -260,7 +271,7 @@ class ComfyServer:
             PromptLostError: If it did not.
         """
         try:
-            return post(self._connection, posting)
+            return post(self._connection, posting, self._standings)
         except (BackendLostError, BackendTimeoutError) as error:
             if is_known(self._standings, posting.prompt_id):
                 return posting.prompt_id

@@ -65,7 +65,12 @@ class ComfySocket:
             return self
         try:
             self._socket = self._open()
-        except (OSError, ValueError, WebSocketException) as error:
+        except (
+            OSError,
+            ValueError,
+            ImportError,
+            WebSocketException,
+        ) as error:  # a SOCKS proxy needs a package
             log.debug(
                 "%s: no websocket, so it is asked again and again instead: %s", self._connection.url, error
             )

@@ -228,6 +228,8 @@ class _Drawing:
             steps,
             first,
             order.finer.refiner,
+            own,
+            size,
         )
         return sample(self._context, loaded, guided if lit is None else lit.guided, larger, sampling)
 

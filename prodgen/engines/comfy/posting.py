@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prodgen.engines.comfy import node_faults
+from prodgen.engines.comfy.cancelling import cancel
 from prodgen.engines.comfy.comfy_connection import ComfyConnection, ServerAnswer
-from prodgen.errors import AnswerError, BackendError
+from prodgen.engines.comfy.standing import Standings
+from prodgen.errors import AnswerError
 
 Graph = Mapping[str, Mapping[str, Any]]
 """A workflow in ComfyUI's API format: {"id": {"class_type": ..., "inputs": {...}}}."""
@@ -64,11 +66,16 @@ def prepared(graph: Graph, *, saves_previews: bool = False) -> dict[str, dict[st
     return copied
 
 
-def post(connection: ComfyConnection, posting: Posting) -> str:
+def post(connection: ComfyConnection, posting: Posting, standings: Standings) -> str:
     """Put a graph into the queue, and return the id that the server knows it by.
 
+    Args:
+        connection: To the server.
+        posting: What is sent.
+        standings: Where prompts stand there: one of which only a part is run is ended again.
+
     Raises:
-        GraphRefusedError: If any node of it is refused; nothing of it is run then.
+        GraphRefusedError: If any node of it is refused; what was begun of it is ended.
         MissingExtensionError: If the server has no such node.
         BackendError: If it cannot be sent.
     """
@@ -96,8 +103,7 @@ def post(connection: ComfyConnection, posting: Posting) -> str:
             "https).",
         )
     if parsed.get("node_errors"):  # what is without fault would run all the same
-        with contextlib.suppress(BackendError):
-            connection.post("/queue", {"delete": [prompt_id]})
+        cancel(connection, standings, prompt_id)
         raise node_faults.refused(connection.url, parsed, posting.graph)
     return prompt_id
 

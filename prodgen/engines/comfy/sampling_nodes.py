@@ -39,6 +39,12 @@ class Sampling:
     refiner: ModelFile | None = None
     """Checkpoint that draws the last steps."""
 
+    words: tuple[str, str] | None = None
+    """Prompt and negative prompt of this pass for the refiner; None: the picture's."""
+
+    size: tuple[int, int] | None = None
+    """Width and height of this pass for the refiner; None: the order's."""
+
 
 def first_step(steps: int, denoising_strength: float) -> int:
     """Return where A1111's img2img begins: of `steps` it runs int(strength * steps) + 1 at the end."""
@@ -114,8 +120,13 @@ def _refined(
 ) -> Link:
     """Add two samplers: the refiner's takes over on the way, with the noise that the first one left."""
     switch = max(sampling.first_step, round(context.order.finer.refiner_switch_at * sampling.steps))
+    if switch >= sampling.steps:
+        return sample(context, loaded, guided, latent, replace(sampling, refiner=None))
     finisher = load(context, refiner)
-    finishing = guide(context, finisher, context.words, (context.order.width, context.order.height))
+    size = sampling.size or (context.order.width, context.order.height)
+    finishing = guide(context, finisher, sampling.words or context.words, size)
+    if switch == sampling.first_step:  # nothing is left for the first one
+        return sample(context, finisher, finishing, latent, replace(sampling, refiner=None))
     inputs = _sampler_inputs(loaded, guided, latent, sampling)
     begun = _advanced(context, inputs, sampling.first_step, switch, keeps_noise=True)
     inputs = _sampler_inputs(finisher, finishing, begun, sampling)

@@ -56,6 +56,27 @@ def _reasons(order: BatchOrder, models: ComfyModels) -> Iterator[str]:
         yield from _relighting(order, models)
 
 
+def refuse_beside_workflow(order: BatchOrder) -> None:
+    """Refuse what is asked for beside a user's own workflow, which would have no effect.
+
+    Raises:
+        Refused: With all of it.
+    """
+    asked = {
+        "IC-Light": order.relight is not None,
+        "ControlNet": bool(order.finer.controls),
+        "a second pass (enable_hr)": order.hires is not None,
+        "a refiner": order.finer.refiner is not None,
+        "LoRAs of the prompt": bool(order.loras),
+        "init_images and a mask (give them as pictures of the workflow)": bool(order.starts),
+        "restore_faces": order.finer.restore_faces is not None,
+        "tiling": order.finer.tiling,
+        "subseed_strength": order.subseed_strength > 0,
+    }
+    if idle := [what for what, is_asked in asked.items() if is_asked]:
+        raise Refused(422, f"a workflow of your own decides the picture alone: leave out {', '.join(idle)}")
+
+
 def _lacking(order: BatchOrder) -> Iterator[str]:
     """Say what A1111 does and no node of ComfyUI's own does."""
     finer = order.finer
@@ -114,6 +135,8 @@ def _relighting(order: BatchOrder, models: ComfyModels) -> Iterator[str]:
     if wanted not in models.ic_light:
         yield missing_relighting(models, is_fbc=order.relight.is_fbc)
     family = models.checkpoints[order.checkpoint.name].family
+    if order.finer.refiner is not None:
+        yield "IC-Light does not go with a refiner, which draws the end without it: leave one out"
     if family != "sd15":
         yield (
             f"IC-Light works with checkpoints of Stable Diffusion 1.5 only, and {order.checkpoint.name!r} "

@@ -70,6 +70,10 @@ class Uploads:
         """
         with self._lock:
             found = {name: self._kept[name] for name in names if name in self._kept}
+            # The next graph with a picture that is not kept sends it anew.
+            self._names = {
+                key: name for key, name in self._names.items() if name not in names or name in found
+            }
         for name, data in found.items():
             self._send(name.rpartition("/")[2], data)
         return bool(names) and len(found) == len(set(names))

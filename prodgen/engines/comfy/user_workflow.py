@@ -132,7 +132,11 @@ class _Filling:
         node, _, field = name.rpartition(".")
         if field != "image" or not node:
             node = name
-        return self._node(node), "image"
+        found = self._node(node)
+        if found not in loaders:
+            there = ", ".join(map(self._called, loaders)) or "it has none"
+            raise Refused(422, f"node {self._called(found)} loads no picture; those that do: {there}")
+        return found, "image"
 
     def put_typed(self, name: str, value: Any) -> None:
         """Put a value into an input that is named, "node.input", as the type that the input has.
@@ -149,6 +153,12 @@ class _Filling:
         if field not in held and field not in declared:
             there = ", ".join(held) or "none"
             raise Refused(422, f"node {self._called(node)} has no input {field!r}; it has {there}")
+        if is_link(held.get(field)):
+            raise Refused(
+                422,
+                f"{field!r} of node {self._called(node)} comes from node {held[field][0]!r}: "
+                "set the value there, or cut the link in ComfyUI",
+            )
         self.put((node, field), _typed(name, value, declared.get(field), held.get(field)))
 
     def _node(self, name: str) -> str:

@@ -130,7 +130,7 @@ def test_a_refused_graph_names_nodes_and_inputs_at_fault(name, comfy, connection
     faults, said = REFUSED[name]
 
     with pytest.raises(GraphRefusedError) as caught:
-        post(connection, posting_of(name))
+        post(connection, posting_of(name), Standings(connection))
 
     assert tuple((x.node_id, x.kind, x.input_name) for x in caught.value.node_faults) == faults
     assert said in str(caught.value)
@@ -144,7 +144,7 @@ def test_a_graph_with_an_unknown_node_says_which_the_server_lacks(name, comfy, c
     arranged(comfy, name)
 
     with pytest.raises(MissingExtensionError, match=f"node {LACKING[name]}: install"):
-        post(connection, posting_of(name))
+        post(connection, posting_of(name), Standings(connection))
 
 
 MUTE = (
@@ -160,7 +160,7 @@ def test_a_server_in_trouble_is_said_to_have_failed_without_saying_why(name, com
     arranged(comfy, name)
 
     with pytest.raises(BackendFaultError, match=r"without saying why.*console says more"):
-        post(connection, Posting({}))
+        post(connection, Posting({}), Standings(connection))
 
 
 TAKEN = {
@@ -184,7 +184,10 @@ TAKEN = {
 def test_a_taken_graph_is_known_by_the_id_that_the_server_answers(name, comfy, connection):
     arranged(comfy, name)
 
-    assert post(connection, Posting({"x": {"class_type": "PreviewImage", "inputs": {}}})) == TAKEN[name]
+    assert (
+        post(connection, Posting({"x": {"class_type": "PreviewImage", "inputs": {}}}), Standings(connection))
+        == TAKEN[name]
+    )
 
 
 TOO_LARGE = ("server-control/prompt-too-large", "server-control/upload-too-large")
@@ -206,7 +209,7 @@ def test_a_post_that_became_a_get_on_its_way_is_noticed(name, comfy, connection)
     comfy.at["POST", "/prompt"] = answer_of(name)
 
     with pytest.raises(AnswerError, match="turns POST into GET"):
-        post(connection, Posting({}))
+        post(connection, Posting({}), Standings(connection))
 
 
 # -- commands

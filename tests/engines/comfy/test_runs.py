@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from prodgen.engines.comfy import prompt_watch
+from prodgen.engines.comfy import prompt_watch, uploads
 from prodgen.engines.comfy.comfy_server import DRAWN_AGAIN, ComfyServer
 from prodgen.errors import (
     AnswerError,
@@ -396,3 +396,43 @@ def test_settings_with_comfys_own_scheme_lead_to_the_same_server(comfy):
     assert ours.url == comfy.address
     assert ours.system_stats()
     ours.close()
+
+
+def test_a_graph_that_is_refused_in_part_is_not_drawn_in_part(comfy, server):
+    graph = txt2img()
+    graph["bad"] = {"class_type": "SaveImage", "inputs": {"images": ["decode", 0]}}
+    comfy.gate.clear()
+
+    with pytest.raises(GraphRefusedError, match="filename_prefix"):
+        server.run(graph, ignored)
+
+    assert comfy.running is None
+    assert comfy.history == {}
+
+
+def test_closing_ends_the_prompt_under_way_on_the_server(comfy, server):
+    with running(server, comfy) as outcome:
+        server.close()
+
+    assert isinstance(outcome["error"], Stopped)
+    assert comfy.running is None
+    assert comfy.history == {}
+
+
+def test_a_picture_that_is_kept_no_more_and_lost_by_the_server_is_sent_by_the_next_graph(
+    comfy, server, monkeypatch
+):
+    monkeypatch.setattr(uploads, "KEPT_BYTES", 1)
+    pictures = [np.full((8, 8, 3), shade, np.uint8) for shade in (9, 99)]
+
+    def graph(pixels):
+        load = {"class_type": "LoadImage", "inputs": {"image": server.upload(pixels)}}
+        return {"img": load, "save": {"class_type": "PreviewImage", "inputs": {"images": ["img", 0]}}}
+
+    for pixels in pictures:
+        server.run(graph(pixels), ignored)
+    comfy.files.clear()
+    with pytest.raises(GraphRefusedError, match="Invalid image file"):
+        server.run(graph(pictures[0]), ignored)
+
+    assert server.run(graph(pictures[0]), ignored).pictures

@@ -12,10 +12,13 @@ from prodgen.engines.comfy.node_catalogue import NodeCatalogue
 from prodgen.engines.comfy.user_workflow import filled_workflow
 from prodgen.errors import MissingExtensionError, SettingError
 from prodgen.schema.workflow_graphs import api_graph
+from prodgen.server.engine import HiresPass, ModelFile
+from prodgen.server.finer_settings import ControlOrder, FinerSettings
+from prodgen.server.inpainting import RepaintPlan
 from prodgen.server.wire import Pixels, Refused
 from prodgen.server.workflow_script import WorkflowOrder, read_workflow
 
-from .drawn_orders import INFO, PHOTO, Uploads, plain_order, recorded_workflow
+from .drawn_orders import INFO, PHOTO, Uploads, plain_order, recorded_workflow, relit_unit
 from .fake_comfy import FakeComfy
 
 SEED = 2**63 + 11
@@ -177,6 +180,7 @@ def test_what_is_no_workflow_is_refused(value: object):
         {"workflow": {"1": {"class_type": "X", "inputs": {}}}, "settings": {"size": [1]}},
         {"workflow": {"1": {"class_type": "X", "inputs": {}}}, "settings": {"tiling": 1}},
         {"workflow": {"1": {"class_type": "X", "inputs": {}}}, "set": [1]},
+        {"workflow": {"1": {"class_type": "X", "inputs": {}}}, "pictures": {"1": 7}},
     ],
 )
 def test_wrong_arguments_of_the_script_are_refused(given: object):
@@ -223,5 +227,39 @@ def test_a_workflow_with_a_node_that_is_not_there_names_its_pack(comfy: FakeComf
     order = plain_order(workflow=WorkflowOrder(workflow("b-iclight-fc-kijai-detail")))
 
     with pytest.raises(MissingExtensionError, match="ComfyUI-IC-Light"):
+        list(engine.draw(order, quiet))
+    assert not comfy.sent
+
+
+def test_a_picture_for_a_node_that_loads_none_is_refused_with_those_that_do():
+    with pytest.raises(Refused, match=r"loads no picture; those that do: img \(LoadImage\)"):
+        filled("a-img2img", pictures={"sampler": PHOTO})
+
+
+def test_a_value_does_not_take_the_place_of_a_link():
+    with pytest.raises(Refused, match=r"'model' of node sampler .* comes from node 'ckpt'"):
+        filled("a-txt2img", values={"sampler.model": "other"})
+
+
+@pytest.mark.parametrize(
+    ("beside", "word"),
+    [
+        ({"relight": relit_unit()}, "IC-Light"),
+        ({"finer": FinerSettings(tiling=True)}, "tiling"),
+        ({"finer": FinerSettings(refiner=ModelFile("b"))}, "a refiner"),
+        ({"finer": FinerSettings(restore_faces="CodeFormer")}, "restore_faces"),
+        ({"finer": FinerSettings(controls=(ControlOrder("none", "c", PHOTO),))}, "ControlNet"),
+        ({"hires": HiresPass(256, 256, "Latent", 0, 0.5)}, "second pass"),
+        ({"loras": ((ModelFile("lora_a"), 1.0),)}, "LoRAs"),
+        ({"starts": (RepaintPlan(PHOTO),)}, "init_images"),
+        ({"subseed_strength": 0.5}, "subseed"),
+    ],
+)
+def test_what_would_have_no_effect_beside_a_workflow_is_refused(
+    comfy: FakeComfy, engine: ComfyEngine, beside: dict[str, Any], word: str
+):
+    order = plain_order(workflow=WorkflowOrder(workflow("a-txt2img")), **beside)
+
+    with pytest.raises(Refused, match=word):
         list(engine.draw(order, quiet))
     assert not comfy.sent
