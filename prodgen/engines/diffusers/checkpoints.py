@@ -27,7 +27,7 @@ from prodgen.engines.diffusers.families import (
 from prodgen.engines.diffusers.header import WeightsHeader
 from prodgen.engines.diffusers.module_shapes import text_config, unet_config
 from prodgen.engines.diffusers.original_names import Original, clip_original, unet_name
-from prodgen.engines.diffusers.tensor_files import Masters, Network, TensorFile, on_meta
+from prodgen.engines.diffusers.tensor_files import FileState, Masters, Network, TensorFile, on_meta, state_of
 from prodgen.engines.diffusers.tokenizer import BEGIN, END, Tokenizer
 
 RELIGHT_CHANNELS = 12
@@ -54,6 +54,9 @@ class LoadedModel:
     """The networks of one checkpoint, on one device. Its weights change in place; see `variants.apply`."""
 
     path: Path
+    state: FileState
+    """What its file was when it was read."""
+
     family: Family
     prediction: Prediction
     """What this very checkpoint predicts."""
@@ -104,7 +107,7 @@ def load(
     Raises:
         ModelFileError: If it is no checkpoint of a family that is known, or not whole.
     """
-    device = torch.device(device)
+    device, state = torch.device(device), state_of(path)
     file = TensorFile(path)
     family = family_of(file.header)
     unet, channels, unet_network = _unet(file, family, dtype, device)
@@ -113,6 +116,7 @@ def load(
     pinned = device.type == "cuda"
     return LoadedModel(
         path=path,
+        state=state,
         family=family,
         prediction=_prediction(file.header, family, unet),
         input_channels=channels,

@@ -14,6 +14,7 @@ from prodgen.engines.diffusers.cuda_graphs import UnetCaller
 from prodgen.engines.diffusers.device import Device
 from prodgen.engines.diffusers.model_folder import ModelFolder
 from prodgen.engines.diffusers.prompt_encoding import PromptEncoder
+from prodgen.engines.diffusers.tensor_files import FileState, state_of
 from prodgen.server.engine import BatchOrder, IcLightModel, ModelFile
 from prodgen.server.wire import Refused
 
@@ -41,7 +42,7 @@ class ModelShelf:
         self._model: checkpoints.LoadedModel | None = None
         self._caller: UnetCaller | None = None
         self._refiner: tuple[checkpoints.LoadedModel, UnetCaller] | None = None
-        self._extras: dict[tuple[str, Path], object] = {}
+        self._extras: dict[tuple[str, FileState], object] = {}
 
     def model_for(self, order: BatchOrder) -> checkpoints.LoadedModel:
         """Return the order's checkpoint, on the device, with its LoRAs and IC-Light's weights in place.
@@ -51,10 +52,10 @@ class ModelShelf:
             ModelFileError: If a file is damaged, or belongs to another family.
         """
         path = self.folder.path_of(order.checkpoint)
-        if self._model is None or self._model.path != path:
+        if self._model is None or self._model.state != state_of(path):
             self.unload()
-            self.put_in(checkpoints.load(path, dtype=self.dtype, device=self.device))
-        assert self._model is not None  # noqa: S101 - put in above
+            self._model = checkpoints.load(path, dtype=self.dtype, device=self.device)
+            self._caller = self._new_caller(self._model)
         return self._as_ordered(self._model, order)
 
     def refiner_for(self, order: BatchOrder) -> tuple[checkpoints.LoadedModel, UnetCaller] | None:
@@ -66,7 +67,7 @@ class ModelShelf:
         if order.finer.refiner is None or order.finer.refiner == order.checkpoint:
             return None
         path = self.folder.path_of(order.finer.refiner)
-        if self._refiner is None or self._refiner[0].path != path:
+        if self._refiner is None or self._refiner[0].state != state_of(path):
             self._refiner = None  # its memory is free before the next one comes
             model = checkpoints.load(path, dtype=self.dtype, device=self.device)
             self._refiner = model, self._new_caller(model)
@@ -80,11 +81,6 @@ class ModelShelf:
         loras = [(self.folder.path_of(lora), strength) for lora, strength in order.loras]
         variants.apply(model, relight=self._offsets(order), loras=loras)
         return model
-
-    def put_in(self, model: checkpoints.LoadedModel) -> None:
-        """Take a model that is loaded already in place of the one that is held."""
-        self.unload()
-        self._model, self._caller = model, self._new_caller(model)
 
     def _new_caller(self, model: checkpoints.LoadedModel) -> UnetCaller:
         with_graphs = self._with_graphs and self._is_gpu
@@ -189,8 +185,8 @@ class ModelShelf:
         raise Refused(422, f"there is no {kind} {name!r} here; there is {listed}")
 
     def _extra(self, kind: str, path: Path, load: Callable[[], T]) -> T:
-        """Return a smaller model, loaded once while it is among those used last."""
-        key = (kind, path)
+        """Return a smaller model, loaded once while it is among those used last and its file is as it was."""
+        key = (kind, state_of(path))
         found = self._extras.pop(key, None)
         self._extras[key] = load() if found is None else found
         while len(self._extras) > KEPT_EXTRAS:

@@ -17,6 +17,24 @@ from safetensors import SafetensorError, safe_open
 
 from prodgen.engines.diffusers.header import WeightsHeader, read_header
 from prodgen.engines.diffusers.original_names import Original
+from prodgen.errors import ModelFileError
+
+FileState = tuple[Path, int, int]
+"""A file's path, size and time of its last change (ns): another one where it was replaced."""
+
+
+def state_of(path: Path) -> FileState:
+    """Return what tells whether a file is still the one that was read.
+
+    Raises:
+        ModelFileError: If it is not there.
+    """
+    try:
+        found = path.stat()
+    except OSError as error:
+        reason = "there is no such file; was it moved? Refresh the list of models"
+        raise ModelFileError(str(path), reason) from error
+    return path, found.st_size, found.st_mtime_ns
 
 
 class TensorFile:

@@ -21,8 +21,7 @@ from prodgen.engines.diffusers.companions import ic_light_kind, ic_light_names, 
 from prodgen.engines.diffusers.families import families
 from prodgen.engines.diffusers.lora_files import LowRankPair, fits, pairs_in
 from prodgen.engines.diffusers.original_names import Original, unet_name
-from prodgen.engines.diffusers.tensor_files import Masters, Network, TensorFile
-from prodgen.errors import ModelFileError
+from prodgen.engines.diffusers.tensor_files import Masters, Network, TensorFile, state_of
 
 
 @dataclass
@@ -64,7 +63,10 @@ def apply(
     Raises:
         ModelFileError: If a file does not fit the checkpoint; its weights are as they were then.
     """
-    wanted = (_state(relight), tuple((_state(path), strength) for path, strength in loras if strength))
+    wanted = (
+        relight and state_of(relight),
+        tuple((state_of(path), strength) for path, strength in loras if strength),
+    )
     before = model.applied or AppliedVariant((None, ()), (frozenset(),) * len(model.masters), {})
     if wanted == before.wanted:
         return
@@ -87,19 +89,6 @@ def apply(
     for network, names in enumerate(touched):
         _write(parameters[network], model.masters[network], names, changes[network])
     model.applied = AppliedVariant(wanted, now, before.offsets)
-
-
-def _state(path: Path | None) -> object:
-    """Return a path with what tells that its file was replaced."""
-    if path is None:
-        return None
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise ModelFileError(
-            str(path), "there is no such file; was it moved? Refresh the list of models"
-        ) from error
-    return path, found.st_size, found.st_mtime_ns
 
 
 def _parameters(module: Any) -> Mapping[str, torch.Tensor]:

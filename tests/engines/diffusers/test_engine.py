@@ -4,6 +4,7 @@ back."""
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
+
+from safetensors.torch import load_file, save_file
 
 from prodgen.client import Client
 from prodgen.engines.diffusers.diffusers_engine import DiffusersEngine
@@ -407,6 +410,28 @@ def test_unloading_changes_no_picture(engine):
     engine.unload()
 
     np.testing.assert_array_equal(next(engine.draw(order(engine), silent)).pixels, before)
+
+
+@pytest.mark.parametrize("folder", ["Stable-diffusion", "VAE"])
+def test_a_file_that_was_replaced_under_its_name_is_loaded_again(models_folder, tmp_path, folder):
+    models = tmp_path / "models"
+    shutil.copytree(models_folder, models, copy_function=lambda a, b: Path(b).symlink_to(a))
+    engine = DiffusersEngine(EngineSettings(models=models))
+
+    def drawn() -> np.ndarray:
+        engine.folder.refresh()
+        return next(engine.draw(order(engine, vae=engine.folder.vaes[0]), silent)).pixels
+
+    before = drawn()
+    np.testing.assert_array_equal(drawn(), before)
+    path = next((models / folder).glob("tiny-sd15.*" if folder == "Stable-diffusion" else "*"))
+    assert path.exists()
+    changed = {name: tensor.flip(0).clone() for name, tensor in load_file(path).items()}
+    path.unlink()
+    save_file(changed, path)
+
+    assert not np.array_equal(drawn(), before)
+    engine.close()
 
 
 def test_memory_that_runs_out_is_answered_by_smaller_batches(engine, monkeypatch):

@@ -290,9 +290,15 @@ def test_after_an_error_in_the_middle_the_next_variant_is_whole(model, lora, mon
     with pytest.raises(torch.OutOfMemoryError):
         variants.apply(model, loras=[(lora, 1.0)])
     monkeypatch.setattr(variants, "_write", real)
+    half_written = weights(model)
+    variants.apply(model, loras=[(lora, 1.0)])
+    after_error = weights(model)
     variants.apply(model)
 
     assert same(before, weights(model))
+    variants.apply(model, loras=[(lora, 1.0)])
+    assert same(after_error, weights(model))
+    assert not same(after_error, half_written)
 
 
 def test_offsets_under_a_prefix_load(model, models_folder, tmp_path):
