@@ -5,8 +5,9 @@
     shoot("mug.jpg", "on a wooden table, sunset").save("mug-sunset.png")
 
 What there is to call: `shoot` and `shoot_all` (a product into a scene), `generate` (a picture from words),
-`cut_out` (a product from its photograph), `inspect` (is it still the same product?), `replay` (a picture once
-more), and `Client` (all that a Stable Diffusion server can do). Every error is a kind of `ProdgenError`.
+`cut_out` (a product from its photograph), `group` (several products side by side), `inspect` (is it still the
+same product?), `replay` (a picture once more), and `Client` (all that a Stable Diffusion server can do). Every
+error is a kind of `ProdgenError`.
 
 Names are imported when they are first used, so that `import prodgen` costs nothing.
 """
@@ -22,7 +23,7 @@ TYPE_CHECKING = False  # as typing has it, whose import would double what this o
 if TYPE_CHECKING:
     from prodgen.batching import batch
     from prodgen.client import Client
-    from prodgen.cutout import CutOut, MatteQuality, cut_out
+    from prodgen.cutout import CutOut, MatteQuality, ProductGroup, cut_out, group
     from prodgen.errors import (
         AnswerError,
         BackendAuthError,
@@ -134,6 +135,7 @@ __all__ = [
     "PictureJob",
     "PlacementError",
     "ProdgenError",
+    "ProductGroup",
     "ProductNotKeptError",
     "Recipe",
     "RemoteWorkerLostError",
@@ -158,6 +160,7 @@ __all__ = [
     "batch",
     "cut_out",
     "generate",
+    "group",
     "inspect",
     "load",
     "new_shot",
@@ -170,7 +173,7 @@ __all__ = [
 _HOMES = {
     "batching": "batch",
     "client": "Client",
-    "cutout": "CutOut MatteQuality cut_out",
+    "cutout": "CutOut MatteQuality ProductGroup cut_out group",
     "errors": (
         "AnswerError BackendAuthError BackendBusyError BackendCertificateError BackendError "
         "BackendFaultError BackendGatewayError BackendLostError BackendOutOfMemoryError "

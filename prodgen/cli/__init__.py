@@ -32,6 +32,7 @@ COMMANDS = {
     "replay": "prodgen.cli.replay:replay",
     "show": "prodgen.cli.show:show",
     "segment": "prodgen.cli.segment:segment",
+    "group": "prodgen.cli.group:group",
     "blend": "prodgen.cli.blend:blend",
     "upscale": "prodgen.cli.upscale:upscale",
     "cancel": "prodgen.cli.cancel:cancel",

@@ -5,6 +5,7 @@
 
 from prodgen.cutout.cutting import MOST_FEATHER_PX, CutOut, cut_out
 from prodgen.cutout.doubts import Doubt, Segmentation
+from prodgen.cutout.grouping import ProductGroup, group, read_heights
 from prodgen.cutout.hints import Point, Rectangle, check_box, check_points
 from prodgen.cutout.left_out import left_out
 from prodgen.cutout.quality import MatteQuality
@@ -19,6 +20,7 @@ __all__ = [
     "Doubt",
     "MatteQuality",
     "Point",
+    "ProductGroup",
     "Rectangle",
     "Segmentation",
     "Segmenter",
@@ -29,8 +31,10 @@ __all__ = [
     "compare",
     "contact_sheet",
     "cut_out",
+    "group",
     "left_out",
     "preview",
+    "read_heights",
     "segmenter",
     "told",
 ]

@@ -45,6 +45,7 @@ BASE = {
     "replay": (["{drawn}"], ["--backend", "embedded://", "-o", "{out}.png"]),
     "show": (["{drawn}"], []),
     "segment": (["{photo}"], ["-o", "{out}.png"]),
+    "group": (["{photo}", "{photo}"], ["-o", "{out}.png"]),
     "blend": (["{photo}", "{photo}"], ["--matte", "{matte}", "-o", "{out}.png"]),
     "upscale": (["{photo}"], ["--backend", "embedded://", "-o", "{out}.png"]),
     "list": (["loras"], ["--backend", "embedded://"]),
