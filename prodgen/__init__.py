@@ -6,8 +6,8 @@
 
 What there is to call: `shoot` and `shoot_all` (a product into a scene), `generate` (a picture from words),
 `cut_out` (a product from its photograph), `group` (several products side by side), `inspect` (is it still the
-same product?), `replay` (a picture once more), and `Client` (all that a Stable Diffusion server can do). Every
-error is a kind of `ProdgenError`.
+same product?), `replay` (a picture once more), and `Client` (all that a Stable Diffusion server can do). All
+errors are kinds of `ProdgenError`.
 
 Names are imported when they are first used, so that `import prodgen` costs nothing.
 """
