@@ -147,7 +147,7 @@ def _scaled(colours: RgbImage, matte: Matte, scale: float) -> tuple[RgbImage, Ma
     size = max(1, round(matte.shape[1] * scale)), max(1, round(matte.shape[0] * scale))
     if size == (matte.shape[1], matte.shape[0]):
         return colours, matte
-    small = cv2.resize(matte, size, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(matte, size, interpolation=cv2.INTER_AREA), np.float32)
     weighed = resize(np.ascontiguousarray(colours * matte[..., None], dtype=np.float32), *size)
     return np.clip(weighed / np.maximum(small, FAINTEST)[..., None], 0, 1).astype(np.float32), small
 
