@@ -11,7 +11,7 @@ from prodgen.errors import IdleSettingError, ProdgenError, UnknownNameError, Wro
 SHOWN_CHARACTERS = 60
 """Most characters of a value that is repeated in a sentence."""
 
-SHOWN_NAMES = 20
+SHOWN_NAMES = 24
 """How many possible names a sentence lists."""
 
 
