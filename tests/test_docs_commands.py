@@ -52,6 +52,8 @@ STAND_INS = {
 
 PICTURES = {
     "mug": "examples/photos/mug.png",
+    "jar": "examples/photos/jar.png",
+    "box": "examples/photos/box.png",
     "my-kitchen": "tests/data/truth/plate_small_interior.jpg",
     "agency-picture": "tests/data/truth/mug_city.jpg",
     "mug-beach": "tests/data/truth/mug_city.jpg",
