@@ -93,44 +93,65 @@ def chunks(
     Returns:
         One chunk at least, each of 0 to 75 slots.
     """
-    done: list[tuple[Slot, ...]] = []
-    slots: list[Slot] = []
-    after_comma: int | None = None  # where the clause under way begins
-
-    def close() -> None:
-        nonlocal after_comma
-        done.append(tuple(slots))
-        slots.clear()
-        after_comma = None
-
+    layout = _Layout(comma)
     for piece in pieces:
         if piece is None:
-            close()
+            layout.close()
             continue
         tokens = tuple(ids(piece.text))
         place = 0
         while place < len(tokens):
-            is_full = len(slots) == CHUNK_TOKENS
-            if tokens[place] == comma:
-                after_comma = len(slots) + 1
-            elif is_full and after_comma is not None and len(slots) - after_comma < COMMA_REACH:
-                moved = slots[after_comma:]
-                del slots[after_comma:]
-                close()
-                slots += moved
-            if len(slots) == CHUNK_TOKENS:
-                close()
+            layout.make_room_before(tokens[place])
             found = names.at(tokens, place) if names else None
             if found is None:
-                slots.append(Slot(tokens[place], piece.weight))
+                layout.put([Slot(tokens[place], piece.weight)])
                 place += 1
-                continue
-            embedding, length = found
-            rows = len(embedding.vectors[0])
-            if len(slots) + rows > CHUNK_TOKENS:
-                close()
-            slots += [Slot(0, piece.weight, embedding, row) for row in range(rows)][:CHUNK_TOKENS]
-            place += length
-    if slots or not done:
-        close()
-    return tuple(done)
+            else:
+                embedding, length = found
+                rows = range(len(embedding.vectors[0]))
+                layout.put([Slot(0, piece.weight, embedding, row) for row in rows])
+                place += length
+    return layout.finished()
+
+
+class _Layout:
+    """Chunks as they fill up."""
+
+    def __init__(self, comma: int) -> None:
+        self._comma = comma
+        self._done: list[tuple[Slot, ...]] = []
+        self._slots: list[Slot] = []
+        self._after_comma: int | None = None
+        """Where the clause under way begins."""
+
+    def close(self) -> None:
+        """End the chunk."""
+        self._done.append(tuple(self._slots))
+        self._slots, self._after_comma = [], None
+
+    def make_room_before(self, token: int) -> None:
+        """End a full chunk before a token that comes; the clause under way moves into the next one."""
+        is_full = len(self._slots) == CHUNK_TOKENS
+        if token == self._comma:
+            self._after_comma = len(self._slots) + 1
+        elif is_full and self._after_comma is not None and CHUNK_TOKENS - self._after_comma < COMMA_REACH:
+            begun = self._after_comma
+            moved = self._slots[begun:]
+            self._slots = self._slots[:begun]
+            self.close()
+            self._slots = moved
+            return
+        if is_full:
+            self.close()
+
+    def put(self, slots: Sequence[Slot]) -> None:
+        """Add what belongs together, into one chunk; what is longer than that is cut off."""
+        if len(self._slots) + len(slots) > CHUNK_TOKENS:
+            self.close()
+        self._slots += slots[:CHUNK_TOKENS]
+
+    def finished(self) -> tuple[tuple[Slot, ...], ...]:
+        """Return the chunks, one at least."""
+        if self._slots or not self._done:
+            self.close()
+        return tuple(self._done)
