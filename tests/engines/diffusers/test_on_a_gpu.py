@@ -17,7 +17,8 @@ torch = pytest.importorskip("torch")
 if not torch.cuda.is_available():
     pytest.skip("PyTorch sees no GPU", allow_module_level=True)
 
-from benchmarks import engine as bench
+from benchmarks import engine as program
+from benchmarks import engine_bench as bench
 from prodgen.engines.diffusers import variants
 from prodgen.engines.diffusers.device import find_device
 from prodgen.engines.diffusers.diffusers_engine import DiffusersEngine
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.fixture(scope="module")
 def gpu(tmp_path_factory: pytest.TempPathFactory):
-    folder: Path = bench.models_for(find_device(), tmp_path_factory.mktemp("full-size"))
+    folder: Path = program.models_for(find_device(), tmp_path_factory.mktemp("full-size"))
     engine = DiffusersEngine(EngineSettings(models=folder))
     yield bench.Bench(engine, find_device(), folder, bench.Figures(None), 2, time.monotonic() + 600)
     engine.close()
