@@ -80,7 +80,12 @@ _SCHEDULER = exactly(
     need_inner_model=BOOLEAN,
 )
 _CHECKPOINT = exactly(
-    title=STRING, model_name=STRING, hash=STRING, sha256=STRING, filename=STRING, config=nullable(STRING)
+    title=STRING,
+    model_name=STRING,
+    hash=nullable(STRING),
+    sha256=nullable(STRING),
+    filename=STRING,
+    config=nullable(STRING),
 )
 _UPSCALER = exactly(
     name=STRING,

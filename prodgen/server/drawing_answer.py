@@ -141,6 +141,7 @@ def _extra_parameters(machine: Machine, call: DrawingCall, results: CallResults)
     if call.hires is not None:
         extra |= _hires_parameters(fields)
     if call.loras and not machine.behaviour.no_hashing:
+        # Where nobody has hashed the files, the names alone say which were loaded.
         extra["Lora hashes"] = ", ".join(f"{m.name}: {m.sha256[:12]}" for m, _ in call.loras)
     if call.schedule in SCHEDULERS and call.schedule != "Automatic":
         extra["Schedule type"] = call.schedule

@@ -57,7 +57,7 @@ def txt2img(machine: Machine, body: dict[str, Any], left: threading.Event) -> Ht
         Invalid, Refused, Crashed: As the real server does.
     """
     fields = read_fields(TXT2IMG, fill_from_infotext(body))
-    arguments = _script_arguments(machine, fields)
+    arguments = _script_arguments(machine, fields, is_img2img=False)
     _check_sampler(machine, fields)
 
     def asked(task: str, begins: Callable[[], None]) -> _Asked:
@@ -78,7 +78,7 @@ def img2img(machine: Machine, body: dict[str, Any], left: threading.Event) -> Ht
         raise Refused(404, "Init image not found")
     if fields["mask"]:
         check_picture(fields["mask"])
-    arguments = _script_arguments(machine, fields)
+    arguments = _script_arguments(machine, fields, is_img2img=True)
     _check_sampler(machine, fields)
 
     def asked(task: str, begins: Callable[[], None]) -> _Asked:
@@ -147,13 +147,15 @@ def _repainted(mask: UploadedPicture, fields: Fields) -> inpainting.Mask:
     return 255 - found if fields["inpainting_mask_invert"] else found
 
 
-def _script_arguments(machine: Machine, fields: Fields) -> dict[str, object]:
+def _script_arguments(machine: Machine, fields: Fields, *, is_img2img: bool) -> dict[str, object]:
     """Return the arguments of the scripts that draw; fail for scripts that are not here."""
     if fields["script_name"]:
         raise Refused(422, f"Script '{fields['script_name']}' not found")
-    known = set(listings.script_titles(machine))
+    known = set(listings.script_titles(machine, is_img2img=is_img2img))
     arguments: dict[str, object] = {}
     for title, value in fields["alwayson_scripts"].items():
+        if is_img2img and title.lower() == WORKFLOW_SCRIPT and machine.inventory.runs_workflows:
+            raise Refused(422, f"{title} is of txt2img: give init_images and a mask as its pictures")
         if title.lower() not in known:
             raise Refused(422, f"Script '{title}' not found")
         if value is None or isinstance(value, (int, float)):

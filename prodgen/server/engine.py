@@ -75,8 +75,8 @@ class ModelFile:
     """A checkpoint, LoRA or VAE, by the names that the API has for it."""
 
     name: str
-    digest: str = ""
-    """SHA-256 of the file, 64 hexadecimal digits; without one it is made of the name."""
+    digest: str | None = ""
+    """SHA-256 of the file, 64 hexadecimal digits; "" has one made of the name, None tells none at all."""
 
     metadata: Mapping[str, str] = field(default_factory=dict)
     """What a list shows about a LoRA, under the keys of its training program."""
@@ -86,7 +86,9 @@ class ModelFile:
 
     @property
     def sha256(self) -> str:
-        """The file's digest, or 64 digits that stand for it where there is no file."""
+        """The file's digest, or 64 digits that stand for it where there is no file; "" where none is told."""
+        if self.digest is None:
+            return ""
         return self.digest or hashlib.sha256(f"prodgen embedded {self.name}".encode()).hexdigest()
 
     @property
@@ -96,12 +98,13 @@ class ModelFile:
 
     @property
     def title(self) -> str:
-        """Name and hash, as lists show it."""
-        return f"{self.name} [{self.short_hash}]"
+        """Name and hash, as lists show it; without a hash the name alone."""
+        return f"{self.name} [{self.short_hash}]" if self.short_hash else self.name
 
     def is_named(self, name: str) -> bool:
         """Whether `name` means this model: title, name, hash or file name alike."""
-        return name in (self.title, self.name, self.short_hash, self.sha256, f"{self.name}.safetensors")
+        hashes = (self.short_hash, self.sha256) if self.short_hash else ()
+        return name in (self.title, self.name, f"{self.name}.safetensors", *hashes)
 
 
 @dataclass(frozen=True)

@@ -118,8 +118,8 @@ def checkpoints(models: tuple[ModelFile, ...]) -> list[dict[str, Any]]:
         {
             "title": model.title,
             "model_name": model.name,
-            "hash": model.short_hash,
-            "sha256": model.sha256,
+            "hash": model.short_hash or None,
+            "sha256": model.sha256 or None,
             "filename": f"{ROOT}/models/Stable-diffusion/{model.name}",
             "config": None,
         }
@@ -218,18 +218,20 @@ def face_restorers(names: Sequence[str]) -> list[dict[str, Any]]:
     return [{"name": name, "cmd_dir": None} for name in names]
 
 
-def script_titles(machine: Machine) -> list[str]:
-    """Return the names of the scripts that requests may have arguments for."""
+def script_titles(machine: Machine, *, is_img2img: bool) -> list[str]:
+    """Return the names of the scripts that requests of a route may have arguments for."""
     light = ["ic light"] if machine.ic_light.dialect else []
     control = [CONTROL_NET] if machine.inventory.controlnets else []
-    workflow = [WORKFLOW_SCRIPT] if machine.inventory.runs_workflows else []
+    workflow = [WORKFLOW_SCRIPT] if machine.inventory.runs_workflows and not is_img2img else []
     return [*light, *control, *workflow, "refiner", "sampler", "seed"]
 
 
 def scripts(machine: Machine) -> dict[str, list[str]]:
     """Return the answer of /scripts."""
-    titles = script_titles(machine)
-    return {"txt2img": titles, "img2img": list(titles)}
+    return {
+        "txt2img": script_titles(machine, is_img2img=False),
+        "img2img": script_titles(machine, is_img2img=True),
+    }
 
 
 def script_info(machine: Machine) -> list[dict[str, Any]]:
@@ -240,7 +242,7 @@ def script_info(machine: Machine) -> list[dict[str, Any]]:
         known = _built_in(machine.inventory.checkpoints)
         if machine.inventory.controlnets:
             known = {CONTROL_NET: [_arg("", {}) for _ in range(UNITS)], **known}
-        if machine.inventory.runs_workflows:
+        if machine.inventory.runs_workflows and not for_img2img:
             known = {WORKFLOW_SCRIPT: [_arg("Workflow", {})], **known}
         if ic_light:
             known = {"ic light": _ic_light_args(ic_light, for_img2img=for_img2img), **known}

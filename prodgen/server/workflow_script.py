@@ -52,7 +52,7 @@ def read_workflow(arguments: object) -> WorkflowOrder | None:
     Raises:
         Refused: If they cannot be understood.
     """
-    given = arguments[0] if isinstance(arguments, list) and arguments else arguments
+    given = arguments[0] if isinstance(arguments, list) and len(arguments) == 1 else arguments
     if given is None or given == [] or given == {}:
         return None
     if not isinstance(given, Mapping) or not set(given) <= set(_PARTS):

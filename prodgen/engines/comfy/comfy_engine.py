@@ -90,7 +90,7 @@ class ComfyEngine:
         return EngineInventory(
             version=f"prodgen-comfy {__version__} (ComfyUI {version})",
             description=f"through ComfyUI {version} at {self._server.url}",
-            checkpoints=models.files(models.by_default) or (ModelFile(WORKFLOWS_ONLY),),
+            checkpoints=models.files(models.by_default) or (ModelFile(WORKFLOWS_ONLY, None),),
             loras=models.files(models.loras),
             vaes=models.files(models.vaes),
             upscalers=tuple(models.upscalers),

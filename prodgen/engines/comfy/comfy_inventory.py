@@ -84,7 +84,7 @@ class ComfyModels:
     def files(self, names: Iterable[str]) -> tuple[ModelFile, ...]:
         """Return what the API lists for models of these names; ComfyUI knows no hashes."""
         families = {name: one.family for name, one in self.checkpoints.items()}
-        return tuple(ModelFile(name, family=families.get(name, "")) for name in names)
+        return tuple(ModelFile(name, None, family=families.get(name, "")) for name in names)
 
     @property
     def by_default(self) -> list[str]:
