@@ -60,6 +60,7 @@ def xmp_packet(source_type: str, story: str) -> str:
     The story is stored in XMP as well because JPEG and WebP have no text chunks.
     Source: IPTC Photo Metadata Standard 2023.1, property "Digital Source Type" (Iptc4xmpExt).
     """
+    ours = f"<prodgen:Story>{escape(story)}</prodgen:Story>" if story else ""
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -67,7 +68,7 @@ def xmp_packet(source_type: str, story: str) -> str:
         ' xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:prodgen="urn:prodgen:story#">'
         f"<Iptc4xmpExt:DigitalSourceType>{escape(source_type)}</Iptc4xmpExt:DigitalSourceType>"
         "<xmp:CreatorTool>prodgen</xmp:CreatorTool>"
-        f"<prodgen:Story>{escape(story)}</prodgen:Story>"
+        f"{ours}"
         "</rdf:Description></rdf:RDF></x:xmpmeta>"
         '<?xpacket end="w"?>'
     )

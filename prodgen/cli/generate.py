@@ -26,6 +26,7 @@ from prodgen.cli.values import File, Number, OneOf, Text, Whole
 
 if TYPE_CHECKING:
     from prodgen.schema import Progress
+    from prodgen.text2image.own_workflows import OwnWorkflow
 
 
 @click.command()
@@ -144,8 +145,8 @@ def generate(
     given = {name: value for name, value in options.items() if value is not None and value != ()}
     if workflow is not None:
         asked = [*given, *(["config"] if config is not None else [])]
-        arguments = _workflow(workflow, workflow_values, workflow_pictures, given, asked)
-        _run_workflow(arguments, given, backend, dialect, output)
+        own = _workflow(workflow, workflow_values, workflow_pictures, given, asked)
+        _run_workflow(own, given, backend, dialect, output)
         return
     if workflow_values or workflow_pictures:
         raise click.UsageError("--set and --image belong to --workflow")
@@ -174,26 +175,29 @@ def generate(
 
 def _workflow(
     path: Path, values: tuple[str, ...], pictures: tuple[str, ...], given: dict[str, Any], asked: list[str]
-) -> dict[str, Any]:
-    """Return what is sent of a workflow; refuse options that mean nothing to one."""
+) -> OwnWorkflow:
+    """Return a workflow with what is put into it; refuse options that mean nothing to one."""
     from prodgen.errors import IdleSettingError
-    from prodgen.text2image.own_workflows import SETTINGS, workflow_arguments
+    from prodgen.text2image.own_workflows import SETTINGS, read_own_workflow
 
     if idle := [name for name in asked if name not in (*SETTINGS, "seed", "count")]:
         raise IdleSettingError(idle, "a workflow of your own decides that")
     settings = {name: value for name, value in given.items() if name in SETTINGS}
-    return workflow_arguments(path, settings, values=values, pictures=pictures)
+    workflow = read_own_workflow(path, settings, values=values, pictures=pictures)
+    if not workflow.has_seed and (idle := [name for name in ("seed", "count") if name in given]):
+        raise IdleSettingError(idle, "this workflow has no seed, so that all its pictures are equal")
+    return workflow
 
 
 def _run_workflow(
-    arguments: dict[str, Any], given: dict[str, Any], backend: str, dialect: str | None, output: Path | None
+    workflow: OwnWorkflow, given: dict[str, Any], backend: str, dialect: str | None, output: Path | None
 ) -> None:
     """Run a workflow for each seed and write what it draws."""
     from prodgen.cli.progress_bar import progress_bar
     from prodgen.client import Client
     from prodgen.schema import seeds
     from prodgen.text2image import new_job, seeds_of
-    from prodgen.text2image.own_workflows import workflow_request
+    from prodgen.text2image.own_workflows import took_seed
 
     to = printer()
     job = new_job({name: given[name] for name in ("seed", "count") if name in given})
@@ -201,16 +205,23 @@ def _run_workflow(
     pattern = output_pattern(output, stem, job.count, folder=Path("outputs"), ending=".png")
     names = [f"picture {number + 1}" for number in range(job.count)]
     with Client(backend, dialect=dialect) as client, progress_bar(names, quiet=to.hides_progress) as report:
-        for name, seed in zip(names, seeds_of(job), strict=True):
-            request = workflow_request(arguments, seed, client)
+        for name, drawn_with in zip(names, seeds_of(job), strict=True):
+            request = workflow.request(drawn_with, client)
             drawn = client.txt2img(request, on_progress=_reporting(report, name))
-            (path,) = drawn.save(seeds.in_name(pattern, seed))
-            height, width = drawn.image.shape[:2]
+            seed = drawn_with if took_seed(drawn) else None
+            path = seeds.in_name(pattern, drawn_with)
+            workflow.save(drawn, path, seed)
             report(name, 1.0)
-            to.data({"picture": str(path), "size": [width, height], "seed": seed, "backend": client.name})
-            to.made("picture", path, f"{width}x{height}, seed {seed}")
+            height, width = drawn.image.shape[:2]
+            to.data({"picture": str(path), **workflow.story(drawn, seed)})
+            to.made("picture", path, f"{width}x{height}, {'no seed' if seed is None else f'seed {seed}'}")
             for notice in drawn.notices:
                 to.note(notice)
+            if seed is None and name != names[-1]:
+                to.warn(
+                    "the workflow took no seed, so its other pictures would equal this one: none is drawn"
+                )
+                return
 
 
 def _reporting(report: Callable[[str, float], None], name: str) -> Callable[[Progress], None]:

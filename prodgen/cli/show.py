@@ -15,6 +15,7 @@ SHOWN = (
     "photo",
     "matte",
     "background",
+    "workflow",
     "prompt",
     "negative_prompt",
     "seed",

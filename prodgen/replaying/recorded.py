@@ -18,6 +18,7 @@ from prodgen.replaying.makers import ToldSettings, told_by
 from prodgen.replaying.meanings import UNSAID, job_fields, passed_over
 from prodgen.shots.result import KIND as SHOT_KIND
 from prodgen.text2image import KIND, Control, PictureJob, new_job
+from prodgen.text2image.own_workflows import WORKFLOW_KIND
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ def read_recorded(path: Path) -> RecordedJob | RecordedShot:
         return _from_story(story, chunks.get("parameters", ""), path)
     if story.get("kind") == SHOT_KIND:
         return RecordedShot(story, path)
+    if story.get("kind") == WORKFLOW_KIND:
+        raise ImageError(
+            f"{str(path)!r} was drawn by ComfyUI's workflow {story.get('workflow')!r}, which is not in it: "
+            "draw it with prodgen generate --workflow FILE; prodgen show tells the seed and the settings"
+        )
     try:
         return _from_told(told_by(chunks), None if files.is_text(path) else path)
     except ImageError as error:

@@ -325,7 +325,7 @@ def _checked(machine: Machine, asked: _Asked) -> DrawingCall:
         vae=next((vae for vae in inventory.vaes if vae.name == machine.options["sd_vae"]), None),
         unit=unit,
         finer=finer,
-        workflow=read_workflow(asked.arguments.get(WORKFLOW_SCRIPT)),
+        workflow=read_workflow(asked.arguments.get(WORKFLOW_SCRIPT), count=len(own["seeds"])),
         inits=asked.inits,
         mask=asked.mask,
         **own,

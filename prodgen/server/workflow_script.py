@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prodgen.errors import SettingError
-from prodgen.schema.workflow_graphs import WORKFLOW_SCRIPT, api_graph
+from prodgen.schema.workflow_graphs import WORKFLOW_SCRIPT, Graph, api_graph, seed_places
 from prodgen.server.wire import Pixels, Refused, read_pictures
 
 SETTINGS: Mapping[str, type | tuple[type, ...]] = {
@@ -33,7 +33,7 @@ _PARTS = ("workflow", "settings", "set", "pictures")
 class WorkflowOrder:
     """A workflow, and what is to be put into it."""
 
-    graph: Mapping[str, Mapping[str, Any]]
+    graph: Graph
     """Its nodes in the API's format, "_meta" included."""
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -46,11 +46,15 @@ class WorkflowOrder:
     """Pictures, (H, W, 3 or 4), by the node that loads each; "" is the only such node."""
 
 
-def read_workflow(arguments: object) -> WorkflowOrder | None:
+def read_workflow(arguments: object, *, count: int = 1) -> WorkflowOrder | None:
     """Return the workflow that a call's script arguments hold; None where there are none.
 
+    Args:
+        arguments: As they came.
+        count: How many pictures of it are asked for.
+
     Raises:
-        Refused: If they cannot be understood.
+        Refused: If they cannot be understood, or several pictures would all be equal.
     """
     given = arguments[0] if isinstance(arguments, list) and len(arguments) == 1 else arguments
     if given is None or given == [] or given == {}:
@@ -71,6 +75,8 @@ def read_workflow(arguments: object) -> WorkflowOrder | None:
         raise Refused(422, f"{WORKFLOW_SCRIPT}: each of the pictures is a text in base64")
     pictures = read_pictures(list(parts["pictures"].values()))
     found = {name: one.pixels for name, one in zip(parts["pictures"], pictures, strict=True)}
+    if count > 1 and not seed_places(graph):
+        raise Refused(422, "this workflow has no seed: all its pictures are equal; ask for one")
     return WorkflowOrder(graph, dict(parts["settings"]), dict(parts["set"]), found)
 
 

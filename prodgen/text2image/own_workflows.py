@@ -1,20 +1,28 @@
-"""A ComfyUI workflow of the user as a request: read from its file, with pictures and settings beside it."""
+"""A ComfyUI workflow of the user's: read from its file, made into requests, saved with its story."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from prodgen import codecs, files
+from prodgen import __version__, codecs, files, provenance
 from prodgen.errors import SettingError, UnsupportedFeatureError
-from prodgen.schema import Script, Txt2Img
-from prodgen.schema.workflow_graphs import WORKFLOW_SCRIPT, api_graph
+from prodgen.schema import Generation, Script, Txt2Img
+from prodgen.schema.workflow_graphs import WORKFLOW_SCRIPT, api_graph, seed_places
 
 if TYPE_CHECKING:
     from prodgen.client import Client
+
+Value = TypeVar("Value")
+
+WORKFLOW_KIND = "workflow"
+"""Marks the story of a picture that a workflow of the user's drew."""
 
 MAX_WORKFLOW_BYTES = 16 << 20
 """Largest file read as a workflow; real ones have some hundred kilobytes."""
@@ -35,14 +43,104 @@ _USUAL_SIDE = 512
 """Pixels that a request names where the workflow decides the size; nothing is drawn by it."""
 
 
-def workflow_arguments(
+@dataclass(frozen=True)
+class OwnWorkflow:
+    """A workflow, and what is put into it."""
+
+    name: str
+    """Its file's name, without folders."""
+    graph: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    """Values under names of `SETTINGS`."""
+    values: Mapping[str, str]
+    """Values of inputs, "node.input"."""
+    pictures: Mapping[str, bytes] = field(repr=False)
+    """PNG files by the node that loads each; "" is the only such node."""
+
+    @property
+    def has_seed(self) -> bool:
+        """Whether another seed can draw another picture, as far as its inputs tell."""
+        return bool(seed_places(api_graph(self.graph)))
+
+    def request(self, seed: int, client: Client) -> Txt2Img:
+        """Return the request that runs it with a seed.
+
+        Raises:
+            UnsupportedFeatureError: If the server runs no workflows.
+        """
+        if client.capabilities.script(WORKFLOW_SCRIPT, is_img2img=False) is None:
+            raise UnsupportedFeatureError(
+                "workflows of ComfyUI",
+                client.dialect.title,
+                "name a ComfyUI server: --backend comfy://host:8188",
+            )
+        width, height = self.settings.get("size", (_USUAL_SIDE, _USUAL_SIDE))
+        sent = {
+            "workflow": self.graph,
+            "settings": self.settings,
+            "set": self.values,
+            "pictures": {node: base64.b64encode(png).decode() for node, png in self.pictures.items()},
+        }
+        return Txt2Img(
+            prompt=self.settings.get("prompt", ""),
+            negative_prompt=self.settings.get("negative_prompt"),
+            seed=seed,
+            width=width,
+            height=height,
+            scripts=(Script(title=WORKFLOW_SCRIPT, args=(sent,)),),
+        )
+
+    def story(self, drawn: Generation, seed: int | None) -> dict[str, Any]:
+        """Return what is stored in a picture's file; of its pictures and its graph the digests alone."""
+        height, width = drawn.image.shape[:2]
+        graph = json.dumps(self.graph, sort_keys=True).encode()
+        version = drawn.info.get("version")
+        return {
+            "kind": WORKFLOW_KIND,
+            "workflow": self.name,
+            "workflow_sha256": hashlib.sha256(graph).hexdigest(),
+            "settings": dict(self.settings),
+            "set": dict(self.values),
+            "pictures": {node: hashlib.sha256(png).hexdigest() for node, png in self.pictures.items()},
+            "size": [width, height],
+            "prompt": self.settings.get("prompt", ""),
+            "negative_prompt": self.settings.get("negative_prompt", ""),
+            "seed": seed,
+            "backend": drawn.backend,
+            "notices": list(drawn.notices),
+            "versions": {
+                "prodgen": __version__,
+                "python": platform.python_version(),
+                "server": None if version is None else str(version),
+            },
+        }
+
+    def save(self, drawn: Generation, path: Path, seed: int | None) -> None:
+        """Write what it drew, with infotext, story and the IPTC source type, whole or not at all.
+
+        Raises:
+            ImageError: If the ending is unknown or the file cannot be written.
+        """
+        kind = provenance.COMPOSITE_WITH_TRAINED_MEDIA if self.pictures else provenance.TRAINED_MEDIA
+        infotext = drawn.infotexts[0] if drawn.infotexts else ""
+        text = provenance.text_chunks(self.story(drawn, seed), infotext=infotext, source_type=kind)
+        files.save(path, drawn.image, matte=drawn.mattes[0] if drawn.mattes else None, text=text)
+
+
+def took_seed(drawn: Generation) -> bool:
+    """Whether the server says that the seed went into the workflow."""
+    said = drawn.info.get("extra_generation_params")
+    return not (isinstance(said, Mapping) and "Seed" in said and said["Seed"] is None)
+
+
+def read_own_workflow(
     path: Path,
     settings: Mapping[str, Any],
     *,
     values: Sequence[str] = (),
     pictures: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Return what is sent of a workflow.
+) -> OwnWorkflow:
+    """Read a workflow from its file, with what is to be put into it.
 
     Args:
         path: Its file, in ComfyUI's API format.
@@ -51,41 +149,30 @@ def workflow_arguments(
         pictures: "NODE=FILE", or a file alone where one node loads a picture.
 
     Raises:
-        SettingError: If the file is no such workflow, or a text cannot be read.
+        SettingError: If the file is no such workflow, or a text cannot be read or names an input twice.
         ImageError: If a picture cannot be read.
     """
     graph = _read(path)
     chosen = {name: value for name, value in settings.items() if value is not None}
     if "size" in chosen:
         chosen["size"] = _sides(str(chosen["size"]))
-    return {
-        "workflow": graph,
-        "settings": chosen,
-        "set": dict(_pair("--set", text) for text in values),
-        "pictures": dict(_picture(text) for text in pictures),
-    }
-
-
-def workflow_request(arguments: Mapping[str, Any], seed: int, client: Client) -> Txt2Img:
-    """Return the request that runs a workflow with a seed.
-
-    Raises:
-        UnsupportedFeatureError: If the server runs no workflows.
-    """
-    if client.capabilities.script(WORKFLOW_SCRIPT, is_img2img=False) is None:
-        raise UnsupportedFeatureError(
-            "workflows of ComfyUI", client.dialect.title, "name a ComfyUI server: --backend comfy://host:8188"
-        )
-    settings = arguments["settings"]
-    width, height = settings.get("size", (_USUAL_SIDE, _USUAL_SIDE))
-    return Txt2Img(
-        prompt=settings.get("prompt", ""),
-        negative_prompt=settings.get("negative_prompt"),
-        seed=seed,
-        width=width,
-        height=height,
-        scripts=(Script(title=WORKFLOW_SCRIPT, args=(dict(arguments),)),),
+    return OwnWorkflow(
+        path.name,
+        graph,
+        chosen,
+        _each_once("--set", map(_pair, values)),
+        _each_once("--image", map(_picture, pictures)),
     )
+
+
+def _each_once(option: str, pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for name, value in pairs:
+        if name in found:
+            what = repr(name) if name else "the node that loads a picture"
+            raise SettingError(f"{option} gives {what} two values: leave one out, or name another node")
+        found[name] = value
+    return found
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -110,15 +197,16 @@ def _sides(text: str) -> list[int]:
     return [int(side) for side in sides]
 
 
-def _pair(option: str, text: str) -> tuple[str, str]:
+def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise SettingError(f"write {option} NODE.INPUT=VALUE, such as sampler.steps=12, not {text!r}")
+        raise SettingError(f"write --set NODE.INPUT=VALUE, such as sampler.steps=12, not {text!r}")
     return name, value
 
 
-def _picture(text: str) -> tuple[str, str]:
+def _picture(text: str) -> tuple[str, bytes]:
     node, equals, file = text.partition("=")
-    photo = files.load(Path(file if equals else text))
-    png = codecs.encode("PNG", photo.rgb, matte=photo.matte)
-    return (node if equals else ""), base64.b64encode(png).decode()
+    if not equals or (Path(text).is_file() and not Path(file).is_file()):  # a file's name may hold "="
+        node, file = "", text
+    photo = files.load(Path(file))
+    return node, codecs.encode("PNG", photo.rgb, matte=photo.matte)

@@ -16,7 +16,6 @@ from prodgen import __version__
 from prodgen.engines.comfy.comfy_inventory import ComfyModels, read_models
 from prodgen.engines.comfy.comfy_server import ComfyServer
 from prodgen.engines.comfy.control_modules import found_pose
-from prodgen.engines.comfy.graph_nodes import Graph
 from prodgen.engines.comfy.node_catalogue import NodeCatalogue
 from prodgen.engines.comfy.node_faults import missing_classes, missing_nodes
 from prodgen.engines.comfy.picture_graphs import OUTPUT, drawing_graph, mapping_graph, upscaling_graph
@@ -28,9 +27,10 @@ from prodgen.engines.comfy.undrawable import (
     refuse_beside_workflow,
     refuse_undrawable,
 )
-from prodgen.engines.comfy.user_workflow import filled_workflow, has_seed
+from prodgen.engines.comfy.user_workflow import filled_workflow
 from prodgen.engines.comfy.workflow_story import run_story
 from prodgen.errors import AnswerError, NotAppliedError, SettingError
+from prodgen.schema.workflow_graphs import Graph
 from prodgen.server.engine import (
     AcceleratorMemory,
     BatchOrder,
@@ -137,14 +137,11 @@ class ComfyEngine:
     ) -> Iterator[DrawnPicture]:
         """Run a user's own workflow once for each seed."""
         refuse_beside_workflow(order)
-        nodes = self._models.nodes
-        if len(order.seeds) > 1 and not has_seed(workflow, nodes):
-            raise Refused(422, "this workflow has no seed: all its pictures are equal; ask for one")
+        filled = filled_workflow(workflow, self._models.nodes, self._server.upload)
         for place, seed in enumerate(order.seeds):
-            graph = filled_workflow(workflow, seed, nodes, self._server.upload)
-            run = self._run(graph, progress, place, len(order.seeds))
-            first, *more = self._pictures_in_order(run, graph)
-            told = run_story(run.graph, first, has_seed=has_seed(workflow, nodes))
+            run = self._run(filled.with_seed(seed), progress, place, len(order.seeds))
+            first, *more = self._pictures_in_order(run, filled.graph)
+            told = run_story(run.graph, first, filled)
             yield DrawnPicture(first, {**told, **_notice(run)}, more=tuple(more))
 
     def _pictures_in_order(self, run: ComfyRun, graph: Graph) -> list[Pixels]:

@@ -21,7 +21,7 @@ from prodgen.engines.comfy import node_faults
 from prodgen.engines.comfy.cancelling import cancel, forget
 from prodgen.engines.comfy.comfy_connection import ComfyConnection
 from prodgen.engines.comfy.comfy_socket import ComfySocket
-from prodgen.engines.comfy.posting import Graph, Posting, post, prepared
+from prodgen.engines.comfy.posting import Posting, post, prepared
 from prodgen.engines.comfy.prompt_watch import PromptLostError, PromptWatch
 from prodgen.engines.comfy.run_results import ComfyRun, fetched
 from prodgen.engines.comfy.socket_news import News
@@ -35,6 +35,7 @@ from prodgen.errors import (
     GraphRefusedError,
     NotABackendError,
 )
+from prodgen.schema.workflow_graphs import Graph
 from prodgen.server.engine import EngineSettings, ReportProgress
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-Graph = Mapping[str, Mapping[str, Any]]
-"""A graph in the API's format."""
+from prodgen.schema.workflow_graphs import Graph, is_link
 
 Link = list[Any]
 """What a node gives, as another one's input: the giving node's id and the number of its output."""
@@ -52,15 +51,6 @@ class GraphNodes:
     def graph(self) -> Graph:
         """The nodes so far, in the API's format."""
         return self._nodes
-
-
-def is_link(value: object) -> bool:
-    """Whether an input's value is a link to another node."""
-    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and _is_number(value[1])
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def upstream(graph: Graph, node_id: str) -> set[str]:

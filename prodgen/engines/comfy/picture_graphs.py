@@ -14,11 +14,12 @@ import numpy as np
 
 from prodgen.engines.comfy.comfy_inventory import ComfyModels
 from prodgen.engines.comfy.control_modules import map_of
-from prodgen.engines.comfy.graph_nodes import Graph, GraphNodes, Link
+from prodgen.engines.comfy.graph_nodes import GraphNodes, Link
 from prodgen.engines.comfy.loading_nodes import DrawingContext, Loaded, guide, load
 from prodgen.engines.comfy.node_catalogue import NodeCatalogue
 from prodgen.engines.comfy.relight_nodes import Guided, RelightFiles, Relit, Upload, relit
 from prodgen.engines.comfy.sampling_nodes import Sampling, first_step, sample, stretched_steps
+from prodgen.schema.workflow_graphs import Graph
 from prodgen.server.engine import BatchOrder, HiresPass
 from prodgen.server.finer_settings import ControlOrder
 from prodgen.server.inpainting import LATENT_CELL_PX, Mask, RepaintPlan, filled_from_around

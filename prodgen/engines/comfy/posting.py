@@ -18,9 +18,7 @@ from prodgen.engines.comfy.cancelling import cancel
 from prodgen.engines.comfy.comfy_connection import ComfyConnection, ServerAnswer
 from prodgen.engines.comfy.standing import Standings
 from prodgen.errors import AnswerError
-
-Graph = Mapping[str, Mapping[str, Any]]
-"""A workflow in ComfyUI's API format: {"id": {"class_type": ..., "inputs": {...}}}."""
+from prodgen.schema.workflow_graphs import Graph
 
 BY_SOCKET_ALONE = frozenset({"SaveImageWebsocket", "ETN_SendImageWebSocket"})
 """Classes that send pictures over a websocket and keep none: a lost connection would lose the picture."""

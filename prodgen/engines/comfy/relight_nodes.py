@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from prodgen.engines.comfy.comfy_inventory import PACK_CLASSES, ComfyModels
-from prodgen.engines.comfy.graph_nodes import Graph, GraphNodes, Link, is_link, upstream
+from prodgen.engines.comfy.graph_nodes import GraphNodes, Link, upstream
+from prodgen.schema.workflow_graphs import Graph, is_link
 from prodgen.server.ic_light_script import GREY, IcLightUnit
 from prodgen.server.wire import Pixels, Refused, mixed
 

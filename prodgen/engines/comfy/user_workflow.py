@@ -8,24 +8,19 @@ that is refused, with the names to choose from.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from prodgen.engines.comfy.comfy_inventory import named_files
-from prodgen.engines.comfy.graph_nodes import Graph, is_link
 from prodgen.engines.comfy.node_catalogue import NodeCatalogue, NodeInput
 from prodgen.engines.comfy.sampling_names import SAMPLERS, SCHEDULERS
+from prodgen.schema.workflow_graphs import Graph, Place, is_link, seed_places, source_of
 from prodgen.server.wire import Pixels, Refused
 from prodgen.server.workflow_script import WorkflowOrder
 
-Place = tuple[str, str]
-"""Id of a node and name of one of its inputs."""
-
-SEEDS = ("seed", "noise_seed")
 _WORDS = ("text", "prompt", "text_g", "text_l", "clip_l", "t5xxl")
-_VALUES = ("value", "text", "string", "prompt", "int", "seed", "number", "float")
-"""Inputs of nodes that hold one value for others to take."""
-
 _THROUGH = ("conditioning", "conditioning_to", "conditioning_from", "conditioning_1", "conditioning_2")
 """Inputs by which words go through a node that changes what they say, such as FluxGuidance."""
 
@@ -34,14 +29,29 @@ _WORDLESS = ("ConditioningZeroOut",)
 """Classes whose result does not depend on the words that go in."""
 
 
+@dataclass(frozen=True)
+class FilledWorkflow:
+    """A workflow with everything in it but the seed, which is 0 wherever a picture's goes."""
+
+    graph: Graph
+    seeds: tuple[Place, ...]
+    """Where a picture's seed goes; not where `--set` put a value of its own."""
+
+    def with_seed(self, seed: int) -> Graph:
+        """Return the graph that draws one picture."""
+        graph = {name: {**node, "inputs": dict(node["inputs"])} for name, node in self.graph.items()}
+        for node, field in self.seeds:
+            graph[node]["inputs"][field] = seed
+        return graph
+
+
 def filled_workflow(
-    order: WorkflowOrder, seed: int, nodes: NodeCatalogue, upload: Callable[[Pixels], str]
-) -> Graph:
+    order: WorkflowOrder, nodes: NodeCatalogue, upload: Callable[[Pixels], str]
+) -> FilledWorkflow:
     """Return the workflow with everything in it that was given.
 
     Args:
         order: The workflow and what is to be put into it.
-        seed: The picture's, for every seed in it.
         nodes: The server's.
         upload: Puts a picture onto the server and returns its name there.
 
@@ -49,20 +59,15 @@ def filled_workflow(
         Refused: For what has no place, or more than one; the sentence names the places.
     """
     filling = _Filling({name: dict(node) for name, node in copy.deepcopy(dict(order.graph)).items()}, nodes)
-    for place in filling.seeds():
-        filling.put(place, seed)
+    seeds = seed_places(filling.graph)
+    for place in seeds:
+        filling.put(place, 0)
     for name, value in order.settings.items():
         filling.set(name, value)
     for name, pixels in order.pictures.items():
         filling.put(filling.picture_place(name), upload(pixels))
-    for name, value in order.values.items():
-        filling.put_typed(name, value)
-    return filling.graph
-
-
-def has_seed(order: WorkflowOrder, nodes: NodeCatalogue) -> bool:
-    """Whether a workflow draws another picture for another seed, as far as its inputs tell."""
-    return bool(_Filling({name: dict(node) for name, node in order.graph.items()}, nodes).seeds())
+    fixed = {filling.put_typed(name, value) for name, value in order.values.items()}
+    return FilledWorkflow(filling.graph, tuple(place for place in seeds if place not in fixed))
 
 
 class _Filling:
@@ -73,10 +78,6 @@ class _Filling:
 
     def put(self, place: Place, value: object) -> None:
         self.graph[place[0]]["inputs"][place[1]] = value
-
-    def seeds(self) -> list[Place]:
-        found = [self._source(place, int) for name in SEEDS for place in self._with_input(name)]
-        return [place for place in dict.fromkeys(found) if place is not None]
 
     def set(self, name: str, value: Any) -> None:
         """Put a setting where it belongs."""
@@ -138,8 +139,8 @@ class _Filling:
             raise Refused(422, f"node {self._called(found)} loads no picture; those that do: {there}")
         return found, "image"
 
-    def put_typed(self, name: str, value: Any) -> None:
-        """Put a value into an input that is named, "node.input", as the type that the input has.
+    def put_typed(self, name: str, value: Any) -> Place:
+        """Put a value into an input that is named, "node.input", as the type that it has; return where.
 
         Raises:
             Refused: If there is no such input, or it cannot be that value.
@@ -160,6 +161,7 @@ class _Filling:
                 "set the value there, or cut the link in ComfyUI",
             )
         self.put((node, field), _typed(name, value, declared.get(field), held.get(field)))
+        return node, field
 
     def _node(self, name: str) -> str:
         """Return the id of a node by its id, its title or its class."""
@@ -191,23 +193,8 @@ class _Filling:
         return [(one, field) for one, node in self.graph.items() if field in node["inputs"]]
 
     def _sources(self, places: list[Place], kind: type | tuple[type, ...]) -> list[Place]:
-        found = [self._source(place, kind) for place in places]
+        found = [source_of(self.graph, place, kind) for place in places]
         return list(dict.fromkeys(place for place in found if place is not None))
-
-    def _source(self, place: Place, kind: type | tuple[type, ...]) -> Place | None:
-        """Return where an input's value stands: there, or in the node that it is taken from."""
-        for _ in range(len(self.graph)):
-            value = self.graph[place[0]]["inputs"].get(place[1])
-            if isinstance(value, kind) and not isinstance(value, bool):
-                return place
-            if not is_link(value) or value[0] not in self.graph:
-                return None
-            inputs = self.graph[value[0]]["inputs"]
-            given = next((name for name in _VALUES if name in inputs), None)
-            if given is None:
-                return None
-            place = value[0], given
-        return None
 
     def _words(self, role: str) -> list[Place]:
         """Return where the words stand that reach samplers as positive or negative conditioning."""
@@ -248,11 +235,14 @@ def _typed(name: str, value: Any, declared: NodeInput | None, held: Any) -> Any:
             raise Refused(422, f"{name} is true or false, not {text!r}")
         return text.lower() == "true"
     if kind in ("INT", "FLOAT"):
+        wanted = "a whole number" if kind == "INT" else "a number"
         try:
-            return int(text) if kind == "INT" else float(text)
+            number = int(text) if kind == "INT" else float(text)
         except ValueError:
-            wanted = "a whole number" if kind == "INT" else "a number"
             raise Refused(422, f"{name} is {wanted}, not {text!r}") from None
+        if not math.isfinite(number):
+            raise Refused(422, f"{name} is {wanted}, not {text!r}")
+        return number
     if declared is not None and declared.choices and text not in declared.choices:
         there = ", ".join(map(str, declared.choices))
         raise Refused(422, f"{name} cannot be {text!r}; there are {there}")

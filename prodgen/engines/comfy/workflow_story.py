@@ -6,8 +6,9 @@ import hashlib
 import json
 from typing import Any
 
-from prodgen.engines.comfy.graph_nodes import Graph
 from prodgen.engines.comfy.sampling_names import scheduled_names
+from prodgen.engines.comfy.user_workflow import FilledWorkflow
+from prodgen.schema.workflow_graphs import Graph
 from prodgen.server.wire import Pixels
 
 _INPUTS = {
@@ -18,30 +19,30 @@ _INPUTS = {
 }
 
 
-def run_story(graph: Graph, picture: Pixels, *, has_seed: bool) -> dict[str, Any]:
+def run_story(graph: Graph, picture: Pixels, filled: FilledWorkflow) -> dict[str, Any]:
     """Return entries for the infotext, in the place of what the request's unused fields would say.
 
     Args:
         graph: The graph that ran.
         picture: What it drew.
-        has_seed: Whether the seed went into it.
+        filled: What the picture's seed was put into.
 
     Returns:
-        Entries under A1111's keys; None takes one away. "Workflow" is a digest of the graph's form.
+        Entries under A1111's keys; None takes one away. "Workflow" is a digest of all but the seed.
     """
     told: dict[str, Any] = {key: _first(graph, names) for key, names in _INPUTS.items()}
     sampler, scheduler = (str(_first(graph, (name,)) or "") for name in ("sampler_name", "scheduler"))
     method, schedule = scheduled_names(sampler, scheduler)
     height, width = picture.shape[:2]
-    classes = {name: node.get("class_type") for name, node in graph.items()}
-    digest = hashlib.sha256(json.dumps(classes, sort_keys=True).encode()).hexdigest()
+    nodes = {name: (node["class_type"], node["inputs"]) for name, node in filled.graph.items()}
+    digest = hashlib.sha256(json.dumps(nodes, sort_keys=True).encode()).hexdigest()
     return {
         **told,
         "Sampler": method or None,
         "Schedule type": schedule or None,
         "Size": f"{width}x{height}",
         "Model hash": None,
-        **({} if has_seed else {"Seed": None}),
+        **({} if filled.seeds else {"Seed": None}),
         "Workflow": digest[:10],
     }
 

@@ -54,7 +54,9 @@ def test_no_hash_is_told_of_files_that_nobody_has_hashed(http: httpx.Client):
 
 def test_a_lora_that_comfyui_loads_is_not_tried_out_by_further_pictures(comfy: FakeComfy):
     with Client(address_of(comfy)) as client:
-        drawn = client.txt2img(Txt2Img(prompt="a cup", seed=3, width=64, height=64, loras=(Lora(name="lora_a"),)))
+        drawn = client.txt2img(
+            Txt2Img(prompt="a cup", seed=3, width=64, height=64, loras=(Lora(name="lora_a"),))
+        )
 
     assert drawn.applied.loras == {"lora_a": ""}
     assert len(comfy.posted) == 1

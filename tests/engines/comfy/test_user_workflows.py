@@ -10,6 +10,7 @@ import pytest
 from prodgen.engines.comfy.comfy_engine import ComfyEngine
 from prodgen.engines.comfy.node_catalogue import NodeCatalogue
 from prodgen.engines.comfy.user_workflow import filled_workflow
+from prodgen.engines.comfy.workflow_story import run_story
 from prodgen.errors import MissingExtensionError, SettingError
 from prodgen.schema.workflow_graphs import api_graph
 from prodgen.server.engine import HiresPass, ModelFile
@@ -37,7 +38,8 @@ def filled(name: str, **parts: Any) -> dict[str, Any]:
 
 
 def filled_graph(graph: dict[str, Any], **parts: Any) -> dict[str, Any]:
-    return dict(filled_workflow(WorkflowOrder(graph, **parts), SEED, NodeCatalogue(INFO), Uploads()))
+    order = WorkflowOrder(graph, **parts)
+    return dict(filled_workflow(order, NodeCatalogue(INFO), Uploads()).with_seed(SEED))
 
 
 ALL = [
@@ -155,7 +157,7 @@ def test_a_checkpoint_goes_in_by_its_name_without_ending():
     info = {**INFO, "CheckpointLoaderSimple": {"input": {"required": {"ckpt_name": [["real.ckpt"]]}}}}
     order = WorkflowOrder(workflow("a-txt2img"), settings={"checkpoint": "real"})
 
-    graph = filled_workflow(order, 1, NodeCatalogue(info), Uploads())
+    graph = filled_workflow(order, NodeCatalogue(info), Uploads()).graph
 
     assert graph["ckpt"]["inputs"]["ckpt_name"] == "real.ckpt"
 
@@ -213,12 +215,38 @@ def test_all_pictures_of_a_workflow_come_back_the_saved_ones_first(comfy: FakeCo
     assert [more[0, 0, 0] for more in picture.more] == [10]
 
 
-def test_several_pictures_of_a_workflow_without_a_seed_are_refused(comfy: FakeComfy, engine: ComfyEngine):
-    order = plain_order(seeds=(1, 2), workflow=WorkflowOrder(workflow("h-upscale-model")))
+def test_several_pictures_of_a_workflow_without_a_seed_are_refused():
+    asked = [{"workflow": workflow("h-upscale-model")}]
 
     with pytest.raises(Refused, match="no seed"):
-        list(engine.draw(order, quiet))
-    assert not comfy.sent
+        read_workflow(asked, count=2)
+    assert read_workflow(asked) is not None
+
+
+def test_a_seed_that_was_set_by_name_is_not_the_picture_s():
+    order = WorkflowOrder(workflow("a-txt2img"), values={"sampler.seed": "5"})
+
+    found = filled_workflow(order, NodeCatalogue(INFO), Uploads())
+
+    assert found.seeds == ()
+    assert found.with_seed(9)["sampler"]["inputs"]["seed"] == 5
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_refused(value: str):
+    with pytest.raises(Refused, match="denoise is a number"):
+        filled("a-txt2img", values={"sampler.denoise": value})
+
+
+def test_the_digest_of_a_workflow_changes_with_its_values_and_not_with_the_seed():
+    def told(seed: int, **settings: Any) -> str:
+        order = WorkflowOrder(workflow("a-txt2img"), settings=settings)
+        found = filled_workflow(order, NodeCatalogue(INFO), Uploads())
+        return run_story(found.with_seed(seed), PHOTO, found)["Workflow"]
+
+    assert told(1) == told(2)
+    assert told(1) != told(1, prompt="a cup")
+    assert told(1, steps=5) != told(1, steps=6)
 
 
 def test_a_workflow_with_a_node_that_is_not_there_names_its_pack(comfy: FakeComfy, engine: ComfyEngine):

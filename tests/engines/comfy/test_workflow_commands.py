@@ -165,3 +165,78 @@ def test_a_fault_of_a_node_is_told_in_one_line_by_either_way(painting, either_wa
     assert "KSampler 'sampler'" in told
     assert "the tensors disagree" in told
     assert not (tmp_path / "a.png").exists()
+
+
+def test_a_picture_of_a_workflow_tells_how_it_was_made(painting, tmp_path):
+    path = kept(tmp_path, "a-txt2img")
+    words = ("generate", "--workflow", path, "--seed", 4, "--backend", address_of(painting))
+
+    well_typed(*words, "--prompt", "a cup", "--set", "sampler.steps=3", "-o", tmp_path / "a.png")
+
+    told = json.loads(well_typed("--json", "show", tmp_path / "a.png"))
+    assert (told["kind"], told["workflow"], told["seed"]) == ("workflow", "a-txt2img.json", 4)
+    assert (told["prompt"], told["set"]) == ("a cup", {"sampler.steps": "3"})
+    assert "trainedAlgorithmicMedia" in well_typed("show", tmp_path / "a.png")
+
+
+def test_a_picture_of_a_workflow_is_not_replayed_as_something_else(painting, tmp_path):
+    words = ("generate", "--workflow", kept(tmp_path, "a-txt2img"), "--backend", address_of(painting))
+    well_typed(*words, "-o", tmp_path / "a.png")
+
+    code, told = typed("replay", tmp_path / "a.png", "--backend", address_of(painting))
+
+    assert code == 1
+    assert "prodgen generate --workflow FILE" in told
+    assert len(painting.posted) == 1
+
+
+def enlarging(folder: Path, photo: Path) -> tuple[object, ...]:
+    """A workflow without a seed, and its picture."""
+    return ("generate", "--workflow", kept(folder, "h-upscale-model"), "--image", photo)
+
+
+def test_a_workflow_without_a_seed_claims_none(painting, photo, tmp_path):
+    words = (*enlarging(tmp_path, photo), "--backend", address_of(painting))
+
+    told = well_typed(*words, "-o", tmp_path / "a.png")
+
+    assert "no seed" in told
+    story = json.loads(well_typed("--json", "show", tmp_path / "a.png"))
+    assert story["seed"] is None
+    assert story["pictures"][""]
+
+
+@pytest.mark.parametrize("option", ["--seed", "--count"])
+def test_seed_and_count_are_refused_for_a_workflow_without_a_seed(painting, photo, tmp_path, option):
+    code, told = typed(*enlarging(tmp_path, photo), option, 2, "--backend", address_of(painting))
+
+    assert code == 1
+    assert "this workflow has no seed" in told
+    assert not painting.posted
+
+
+def test_pictures_whose_seed_was_set_by_name_are_not_drawn_again_and_again(painting, tmp_path):
+    words = ("generate", "--workflow", kept(tmp_path, "a-txt2img"), "--backend", address_of(painting))
+
+    told = well_typed(*words, "--set", "sampler.seed=5", "--count", 3, "-o", tmp_path / "many")
+
+    assert "none is drawn" in told
+    assert len(painting.posted) == 1
+
+
+@pytest.mark.parametrize("options", [("--set", "sampler.steps=3", "--set", "sampler.steps=4"), ("--image",)])
+def test_two_values_of_one_input_are_refused(painting, photo, tmp_path, options):
+    twice = options if len(options) > 1 else ("--image", photo, "--image", photo)
+    words = ("generate", "--workflow", kept(tmp_path, "a-img2img"), "--backend", address_of(painting))
+
+    code, told = typed(*words, *twice)
+
+    assert code == 1
+    assert "two values" in told
+
+
+def test_a_picture_s_name_may_hold_an_equals_sign(painting, photo, tmp_path):
+    odd = photo.rename(photo.with_name("a=b.png"))
+    words = ("generate", "--workflow", kept(tmp_path, "a-img2img"), "--backend", address_of(painting))
+
+    well_typed(*words, "--image", odd, "-o", tmp_path / "r.png")
