@@ -42,14 +42,21 @@ def finished(machine: Machine, call: DrawingCall, results: CallResults) -> Finis
     """Return a call with its pictures and all that its infotexts state."""
     extra = _extra_parameters(machine, call, results)
     return FinishedCall(
-        call, results, machine.version, machine.state.job_timestamp, extra, not machine.behaviour.no_hashing
+        call,
+        results,
+        machine.version,
+        machine.state.job_timestamp,
+        extra,
+        has_hashes=not machine.behaviour.no_hashing,
+        file_kind=str(machine.options["samples_format"]).lower(),
+        jpeg_quality=machine.options["jpeg_quality"],
     )
 
 
 def save(machine: Machine, done: FinishedCall) -> None:
     """Save the results as the options say, in memory."""
     options = machine.options
-    kind = str(options["samples_format"]).lower()
+    kind = done.file_kind
     if kind not in _CONTENT_TYPES:
         return
     folder = str(options[f"outdir_{done.call.route}_samples"])
@@ -62,7 +69,7 @@ def save(machine: Machine, done: FinishedCall) -> None:
         )
         if options["save_images_add_number"]:
             name = f"{machine.files.next_number():05}-{name}"
-        data = _encoded(machine, pixels, infotext(done, index))
+        data = _encoded(done, pixels, infotext(done, index))
         machine.files.add(f"{folder}/{name}.{kind}", _CONTENT_TYPES[kind], data)
 
 
@@ -95,7 +102,7 @@ def _encode_all(
     wanted = [*pictures, *((pixels, None) for pixels in [*extras, *results.details, *results.maps])]
 
     def encode(item: tuple[Pixels, str | None]) -> bytes:
-        return to_base64(_encoded(machine, *item))
+        return to_base64(_encoded(done, *item))
 
     with ThreadPoolExecutor(ENCODERS) as pool:
         images = list(pool.map(encode, wanted))
@@ -104,13 +111,13 @@ def _encode_all(
     return images
 
 
-def _encoded(machine: Machine, pixels: Pixels, text: str | None) -> bytes:
-    kind = str(machine.options["samples_format"]).lower()
+def _encoded(done: FinishedCall, pixels: Pixels, text: str | None) -> bytes:
+    kind = done.file_kind
     if kind == "png":
         return encode_png(pixels, {"parameters": text} if text else None)
     if kind in _CONTENT_TYPES:
         try:
-            quality = int(machine.options["jpeg_quality"])
+            quality = int(done.jpeg_quality)  # type: ignore[call-overload]  # anything may be set; see below
             return encode_with_exif(pixels, text, kind=kind, quality=quality)
         except (
             TypeError,

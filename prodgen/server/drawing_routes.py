@@ -160,11 +160,13 @@ def _script_arguments(machine: Machine, fields: Fields, *, is_img2img: bool) -> 
             raise Refused(422, f"Script '{title}' not found")
         if value is None or isinstance(value, (int, float)):
             raise Crashed("TypeError", f"argument of type {type(value).__name__!r} is not iterable")
-        if not isinstance(value, Mapping) or "args" not in value:
-            continue  # a list in place of the dict is ignored silently
-        if not isinstance(value["args"], (list, str, Mapping)):
-            raise Crashed("TypeError", f"object of type {type(value['args']).__name__!r} has no len()")
-        arguments[title.lower()] = value["args"]
+        given = value["args"] if isinstance(value, Mapping) and "args" in value else ()
+        if not isinstance(given, (list, tuple, str, Mapping)):
+            raise Crashed("TypeError", f"object of type {type(given).__name__!r} has no len()")
+        if machine.is_strict:
+            strictness.check_script(title, given)
+        if given != ():  # a list in place of the dict is ignored silently
+            arguments[title.lower()] = given
     return arguments
 
 

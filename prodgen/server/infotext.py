@@ -34,6 +34,10 @@ class FinishedCall:
     """extra_generation_params: what ran besides, in the order in which it is shown."""
     has_hashes: bool = True
     """Whether the server makes hashes of its models."""
+    file_kind: str = "png"
+    """What its pictures are encoded as: the call's option samples_format, in lower case."""
+    jpeg_quality: object = 80
+    """The call's option: whatever was set."""
 
 
 def quote(value: object) -> str:

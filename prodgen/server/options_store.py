@@ -61,7 +61,13 @@ class OptionsStore:
 
     @property
     def checkpoint(self) -> ModelFile:
-        """The checkpoint that is loaded."""
+        """The checkpoint that is loaded.
+
+        Raises:
+            Refused: If a refresh found none any more.
+        """
+        if not self.checkpoints:
+            raise Refused(422, "there is no checkpoint any more; put one into the models folder, and refresh")
         return self.find_checkpoint(self["sd_model_checkpoint"]) or self.checkpoints[0]
 
     def find_checkpoint(self, name: object) -> ModelFile | None:

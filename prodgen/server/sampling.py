@@ -246,8 +246,7 @@ def _run_batch(machine: Machine, parts: Sequence[_Part]) -> None:
                 results.details += one.more
                 results.maps = one.maps or results.maps
                 is_partial = one.is_partial
-                if not is_partial:
-                    progress.finish(place, one.pixels)
+                is_stopped = not is_partial and progress.finish(place, one.pixels)
                 picture = one.pixels
             except Stopped:
                 is_stopped = is_partial = True
@@ -326,11 +325,14 @@ class _Progress:
             of_picture = min(of_picture, self._of_delay())
         self._state.advance(self._step(of_picture), preview)
 
-    def finish(self, place: int, pixels: Pixels) -> None:
+    def finish(self, place: int, pixels: Pixels) -> bool:
         """Note that the picture at `place` is drawn, show its preview, and wait for the rest of the delay.
 
+        Returns:
+            Whether the call was interrupted or skipped so late that the picture is whole all the same.
+
         Raises:
-            Stopped: If the call was interrupted or skipped.
+            Stopped: If that happened within the delay, before the picture is said to be drawn.
         """
         self._done = place
         preview: Pixels | None = np.ascontiguousarray(pixels[::PREVIEW_SHRINK, ::PREVIEW_SHRINK])
@@ -340,9 +342,13 @@ class _Progress:
             self._state.stop.wait(
                 max(min(1.0 - of_picture, 1.0 / self._steps) * self._delay_s, SHORTEST_STEP_S)
             )
-        self._state.advance(self._step(1.0), preview)
+        try:
+            self._state.advance(self._step(1.0), preview)
+        except Stopped:  # it came after the last step, as while the VAE decoded
+            return True
         self._done = place + 1
         self._begun = time.monotonic()
+        return False
 
     def _of_delay(self) -> float:
         """Return the share of a picture's delay that is over; 1 without a delay."""

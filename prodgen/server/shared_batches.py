@@ -78,7 +78,8 @@ class WaitingCall:
     def kind(self) -> str:
         """What it has in common with calls that can be one batch with it, as a digest: bodies are large."""
         shared = {name: value for name, value in self.fields.items() if name not in _THEIR_OWN}
-        tags = [tag.text for tag in network_tags(without_comments(self.fields["prompt"] or ""))]
+        words = (without_comments(self.fields[name] or "") for name in ("prompt", "negative_prompt"))
+        tags = [[tag.text for tag in network_tags(text)] for text in words]
         return hashlib.sha256(repr((self.route, shared, tags)).encode("utf-8", "replace")).hexdigest()
 
 

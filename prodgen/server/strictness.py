@@ -6,10 +6,12 @@ take such a picture for the one that was asked for: the request is answered with
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prodgen.schema.prompts import NetworkTag, network_tags
+from prodgen.server.fields import without_comments
 from prodgen.server.listings import SAMPLERS, SCHEDULERS
 from prodgen.server.options_store import OptionsStore
 from prodgen.server.state import Machine
@@ -22,6 +24,10 @@ _NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "firstpass_image": (None, ""),
     "styles": (None, []),
     "hr_checkpoint_name": (None, "", "None", "Use same checkpoint"),
+    "firstphase_width": (None, 0),
+    "firstphase_height": (None, 0),
+    "image_cfg_scale": (None, 0, 1, 1.5),
+    "resize_mode": (None, 0, 1, 2),
 }
 """Fields of a request that no engine heeds, each with the values that change nothing."""
 
@@ -30,12 +36,39 @@ _OPTIONS = (
     *("s_min_uncond", "skip_early_cond", "sd_noise_schedule", "sgm_noise_multiplier", "emphasis"),
     *("always_discard_next_to_last_sigma", "use_old_emphasis_implementation", "use_old_scheduling"),
     *("use_old_karras_scheduler_sigmas", "token_merging_ratio", "token_merging_ratio_img2img"),
-    *("token_merging_ratio_hr", "refiner_switch_by_sample_steps"),
+    *("token_merging_ratio_hr", "refiner_switch_by_sample_steps", "sd_lora", "beta_dist_alpha"),
+    *("beta_dist_beta", "sdxl_crop_top", "sdxl_crop_left", "sdxl_clip_l_skip", "comma_padding_backtrack"),
+    *("img2img_color_correction", "inpainting_mask_weight", "sd_vae_encode_method", "sd_vae_decode_method"),
+    *("overlay_inpaint", "hires_fix_use_firstpass_conds", "upscaler_for_img2img"),
+    "use_downcasted_alpha_bar",
 )
 """Options that change A1111's pictures and that no engine heeds."""
 
 _NOISE_SOURCES = ("GPU", "NV")
 """Where A1111 may take its noise from, of those whose numbers an engine draws as well."""
+
+
+_SCRIPTS_OF_FIELDS = ("refiner", "sampler", "seed")
+"""A1111's scripts whose arguments stand in the request's own fields as well."""
+
+MAX_STEPS = 1000
+"""Most steps of a run: a network was trained at that many noise levels, and a longer list has some twice."""
+
+
+def check_script(title: str, arguments: object) -> None:
+    """Refuse a script's arguments that A1111 would pass over.
+
+    Args:
+        title: The script's name in "alwayson_scripts".
+        arguments: What stands there as its "args"; only a list is heeded.
+
+    Raises:
+        Refused: With the form that is heeded.
+    """
+    if not isinstance(arguments, list):
+        raise Refused(422, f'the arguments of {title} are a list, in an object: {{"args": [...]}}')
+    if arguments and title.lower() in _SCRIPTS_OF_FIELDS:
+        raise Refused(422, f"the arguments of {title} have no effect here; use the request's own fields")
 
 
 def check_sampler(fields: Mapping[str, Any], machine: Machine) -> None:
@@ -48,7 +81,7 @@ def check_sampler(fields: Mapping[str, Any], machine: Machine) -> None:
     labels = machine.inventory.schedulers or tuple(SCHEDULERS)
     words = {word: label for label, (low, _, _) in SCHEDULERS.items() for word in (label, low)}
     words |= {label: label for label in labels}
-    asked = fields["sampler_name"]
+    asked = fields["sampler_name"] or None
     if asked is None and fields["sampler_index"] != "Euler":  # its default says nothing of a wish
         asked = fields["sampler_index"]
     if asked is not None and asked not in samplers:
@@ -82,6 +115,7 @@ def check_settings(machine: Machine, fields: Mapping[str, Any], tags: Sequence[N
     Raises:
         Refused: With the reason.
     """
+    _check_numbers(fields)
     for name, neutral in _NEUTRAL.items():
         if name in fields and fields[name] not in neutral:
             raise Refused(422, f"{name} has no effect here; leave it out")
@@ -94,9 +128,46 @@ def check_settings(machine: Machine, fields: Mapping[str, Any], tags: Sequence[N
     vae = options["sd_vae"]
     if vae not in (None, "", "Automatic", "None") and vae not in [x.name for x in machine.inventory.vaes]:
         raise _unknown("VAE", vae, [model.name for model in machine.inventory.vaes])
+    refiner = fields["refiner_checkpoint"]
+    if refiner not in (None, "", "None") and not fields["refiner_switch_at"]:
+        text = "refiner_checkpoint has no effect without refiner_switch_at: the share of the steps before it"
+        raise Refused(422, text)
     if not fields["disable_extra_networks"]:
         _check_tags(machine, tags)
         _check_hires_tags(fields, tags)
+        _check_negative_tags(fields)
+
+
+def _check_numbers(fields: Mapping[str, Any]) -> None:
+    """Refuse numbers that no run can be made of, or only one that nobody waits for.
+
+    Raises:
+        Refused: With the range.
+    """
+    steps, hires_steps = fields["steps"], fields.get("hr_second_pass_steps") or 0
+    for name, value in (("steps", steps), ("hr_second_pass_steps", hires_steps)):
+        if not 0 <= value <= MAX_STEPS:
+            raise Refused(422, f"{name} is {value}; at most {MAX_STEPS} steps are made")
+    if not (fields["eta"] or 0) >= 0:
+        raise Refused(422, f"eta is {fields['eta']}; it is a share of noise, 0 or more")
+    strength = fields["denoising_strength"]
+    if strength is None:
+        return
+    if not 0 <= strength <= 1:
+        raise Refused(422, f"denoising_strength is {strength}; it goes from 0 to 1")
+    made = hires_steps or steps
+    if fields.get("enable_hr") and strength and made / strength > MAX_STEPS:
+        least = math.ceil(100 * made / MAX_STEPS) / 100
+        text = (
+            f"denoising_strength is {strength}: {made} steps at its end belong to a run of more than"
+            f" {MAX_STEPS}; ask for {least} or more, for 0, or for fewer steps"
+        )
+        raise Refused(422, text)
+
+
+def _check_negative_tags(fields: Mapping[str, Any]) -> None:
+    for tag in network_tags(without_comments(fields["negative_prompt"])):
+        raise Refused(422, f"networks are named in the prompt; take {tag.text} out of the negative prompt")
 
 
 def _check_tags(machine: Machine, tags: Sequence[NetworkTag]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,10 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+
+from prodgen.engines.ibl.ibl_engine import IblEngine
+from prodgen.server import drawing_answer
+from prodgen.server.app import ApiServer
 
 
 def in_background(work: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
@@ -310,3 +315,37 @@ def test_stopping_a_server_ends_what_it_draws_and_what_waits(call):
         thread.join(40)
     with pytest.raises(httpx.ConnectError):
         caller.get("/sdapi/v1/progress")
+
+
+def test_an_interrupt_that_comes_when_a_picture_is_drawn_leaves_it_whole(calling, images):
+    class Late(IblEngine):
+        """It is interrupted after its last report, as while a VAE decodes."""
+
+        def draw(self, order, progress):
+            for drawn in super().draw(order, progress):
+                progress(1.0, np.zeros((8, 8, 3), np.uint8))
+                server.machine.state.ask_to_stop(skip=False)
+                yield drawn
+
+    fields = {"prompt": "a mug", "seed": 3, "batch_size": 2}
+    whole = images(calling(ApiServer(IblEngine())).txt2img(**fields))
+    server = ApiServer(Late())
+    interrupted = images(calling(server).txt2img(**fields))
+
+    assert np.array_equal(interrupted[0], whole[0])
+    assert [record.outcome for record in server.render_log] == ["done", "interrupted"]
+
+
+def test_what_the_next_call_overrides_does_not_change_the_answer_before_it(calling, monkeypatch):
+    server = ApiServer(IblEngine())
+    encode_all = drawing_answer._encode_all
+
+    def overtaken(*arguments):
+        with server.machine.options.overridden({"samples_format": "bmp", "jpeg_quality": "no"}, restore=True):
+            return encode_all(*arguments)
+
+    monkeypatch.setattr(drawing_answer, "_encode_all", overtaken)
+    response = calling(server).txt2img(prompt="a mug")
+
+    assert response.status_code == 200
+    assert base64.b64decode(response.json()["images"][0]).startswith(b"\x89PNG")

@@ -77,6 +77,27 @@ CANNY = {"module": "canny", "model": "canny [12345678]"}
         (control({**CANNY, "guidance_start": 0.9, "guidance_end": 0.1}), 422, "not from 0.9 to 0.1"),
         (control({**CANNY, "weight": "much"}), 422, "weight: value is not a valid float"),
         (control(7), 422, "no object"),
+        ({"sampler_name": "", "sampler_index": "Restart"}, 404, "there is no 'Restart'"),
+        ({"alwayson_scripts": {"IC Light": [LIGHT]}}, 422, '{"args": [...]}'),
+        ({"alwayson_scripts": {"IC Light": LIGHT}}, 422, '{"args": [...]}'),
+        ({"alwayson_scripts": {"IC Light": {"args": LIGHT}}}, 422, '{"args": [...]}'),
+        ({"alwayson_scripts": {"ControlNet": {"args": "canny"}}}, 422, '{"args": [...]}'),
+        (
+            {"alwayson_scripts": {"sampler": {"args": [30, "Heun", "Karras"]}}},
+            422,
+            "the request's own fields",
+        ),
+        ({"steps": 1001}, 422, "steps is 1001; at most 1000"),
+        ({"enable_hr": True, "denoising_strength": 0.5, "hr_second_pass_steps": -3}, 422, "is -3"),
+        ({"enable_hr": True, "denoising_strength": 1e-7}, 422, "ask for 0.01 or more"),
+        ({"enable_hr": True, "denoising_strength": -1}, 422, "from 0 to 1"),
+        ({"eta": -5}, 422, "eta is -5"),
+        ({"firstphase_width": 512}, 422, "firstphase_width"),
+        ({"override_settings": {"sd_lora": "bright"}}, 422, "sd_lora"),
+        ({"override_settings": {"sdxl_crop_top": 64}}, 422, "sdxl_crop_top"),
+        ({"override_settings": {"overlay_inpaint": False}}, 422, "overlay_inpaint"),
+        ({"refiner_checkpoint": "other"}, 422, "refiner_switch_at"),
+        ({"negative_prompt": "ugly <lora:bright:1>"}, 422, "take <lora:bright:1> out of the negative prompt"),
     ],
 )
 def test_what_would_not_run_is_refused_with_the_reason(ask, engine, fields, status, words):
@@ -86,8 +107,38 @@ def test_what_would_not_run_is_refused_with_the_reason(ask, engine, fields, stat
     assert words in response.json()["detail"]
 
 
+def test_a_picture_is_not_stretched_where_latents_were_to_be_enlarged(ask, engine, encode, ramp):
+    response = ask.img2img(init_images=[encode(ramp)], resize_mode=3)
+
+    assert (response.status_code, engine.orders) == (422, [])
+    assert "resize_mode" in response.json()["detail"]
+
+
+def test_without_a_sampler_name_the_other_field_counts(ask, engine):
+    assert ask.txt2img(sampler_name="", sampler_index="Euler a").status_code == 200
+    assert engine.orders[0].sampler == "Euler a"
+
+
+def test_a_server_whose_last_checkpoint_was_taken_away_says_so(engine, calling, monkeypatch):
+    server = ApiServer(engine)
+    empty = replace(engine.inventory(), checkpoints=())
+    monkeypatch.setattr(engine, "inventory", lambda: empty)
+    ask = calling(server)
+
+    assert ask.post("/sdapi/v1/refresh-checkpoints").status_code == 200
+    response = ask.txt2img()
+
+    assert response.status_code == 422
+    assert "there is no checkpoint any more" in response.json()["detail"]
+
+
 def test_values_that_change_nothing_are_taken_as_clients_send_them(ask, engine):
     usual = {"s_churn": 0, "s_tmin": 0, "s_tmax": 0, "s_noise": 1, "styles": [], "eta": 1.0, "tiling": False}
+    usual |= {
+        "firstphase_width": 0,
+        "refiner_checkpoint": "None",
+        "alwayson_scripts": {"ControlNet": {"args": []}},
+    }
     hires = {"enable_hr": True, "denoising_strength": 0.5, "hr_checkpoint_name": "Use same checkpoint"}
     hires |= {"hr_sampler_name": "Use same sampler", "hr_scheduler": "Use same scheduler", "hr_prompt": ""}
     response = ask.txt2img(**usual, **hires, sampler_name="DPM++ 2M Karras", restore_faces=False)
