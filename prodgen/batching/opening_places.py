@@ -39,11 +39,12 @@ def open_places(
         with _hired(workplace, backends, cluster, dialect, workers, memory, photo) as opened:
             yield opened
         return
-    crew = Crew(workplace, workers=workers, memory=memory)
+    newcomers = Newcomers()
+    crew = Crew(workplace, workers=workers, memory=memory, tell=newcomers.note)
     try:
         places: list[Place] = [crew.place(address, dialect=dialect) for address in backends]
         _await_one(places)
-        yield places, Newcomers()
+        yield places, newcomers
     finally:
         crew.close()
 

@@ -97,6 +97,7 @@ class _Run:
         self.probes = ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="prodgen-probe")
         rules.stop.on_press(partial(self.inbox.put, self._on_press))
         newcomers.on_join(lambda place: self.inbox.put(partial(self._on_join, place)))
+        newcomers.on_note(lambda text: self.inbox.put(lambda: iter((Notice(text),))))
 
     # The loop.
 

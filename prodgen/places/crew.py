@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import partial
@@ -71,7 +72,12 @@ class Crew:
     """Processes for the CPU's work, shared by all places of this machine."""
 
     def __init__(
-        self, workplace: Workplace, *, workers: int | None = None, memory: int | None = None
+        self,
+        workplace: Workplace,
+        *,
+        workers: int | None = None,
+        memory: int | None = None,
+        tell: Callable[[str], None] = log.warning,
     ) -> None:
         """Make a crew; its processes are started when there is work for them.
 
@@ -80,7 +86,9 @@ class Crew:
             workers: Processes; None: one for each core that this process may use; 0: a thread of this
                 process, for few pictures.
             memory: Bytes that all may take together; None: half of what is free.
+            tell: Gets a sentence where an engine in this process is slow, before its first picture.
         """
+        self._tell = tell
         self._workplace, self._is_apart = workplace, workers != 0
         self._memory = default_memory() if memory is None else memory
         self._lock = threading.RLock()
@@ -109,13 +117,12 @@ class Crew:
         """Return the place of a backend.
 
         Raises:
-            SettingError: If it is no address, or has a place already.
-            BackendError: If an engine has another program draw, and that does not answer.
+            SettingError: If it is no address, or has a place already; if an engine has nothing to draw with.
         """
-        backend = backend_at(address, dialect, self._doors)
+        backend, door = backend_at(address, dialect, self._doors, tell=self._tell)
         if any(place.name == backend.name for place in self._places):
             raise SettingError(f"the backend {backend.name} is named twice; name each once")
-        place = LocalPlace(self, backend)
+        place = LocalPlace(self, backend, door)
         self._places.append(place)
         return place
 

@@ -12,6 +12,7 @@ from prodgen.catalogue import Order
 from prodgen.client import Client
 from prodgen.dispatch import OnStep
 from prodgen.ledger import PictureRecord
+from prodgen.places.backend_doors import Door
 from prodgen.places.job import Job
 from prodgen.places.workplace import Backend
 
@@ -30,7 +31,7 @@ that accepts connections and never answers must not keep a run from its end."""
 class LocalPlace:
     """A backend; the crew does its work and keeps its books under its lock."""
 
-    def __init__(self, crew: Crew, backend: Backend) -> None:
+    def __init__(self, crew: Crew, backend: Backend, door: Door | None = None) -> None:
         self.name = backend.name
         self.backend = backend
         self.drawing: Job | None = None
@@ -39,7 +40,7 @@ class LocalPlace:
         """Orders that wait for its backend, prepared."""
         self.jobs: set[Job] = set()
         """All its orders."""
-        self._crew = crew
+        self._crew, self._door = crew, door
         self._draws: deque[float] = deque(maxlen=REMEMBERED)
         self._leads: deque[float] = deque(maxlen=REMEMBERED)
 
@@ -60,7 +61,11 @@ class LocalPlace:
         Raises:
             BackendError: If it does not say.
         """
+        if self._door is not None:
+            self._door.open()
         with Client(self.backend.address, dialect=self.backend.dialect, timeout_s=PROBE_S) as client:
+            if self._door is not None:  # the engine has the program that draws for it say it again
+                client.service.refresh("checkpoints")
             client.refresh()
 
     def close(self, *, now: bool = False) -> None:

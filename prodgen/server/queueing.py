@@ -98,6 +98,8 @@ class JobState:
     sampling_step: int = 0
     sampling_steps: int = 0
     started: float = 0.0
+    expected_s: float | None = None
+    """Seconds that the job will take, where that is known before its first step."""
     preview: Pixels | None = None
     preview_id: int = 0
     stop: threading.Event = field(default_factory=threading.Event)
@@ -107,6 +109,7 @@ class JobState:
         self.job, self.job_count, self.job_no, self.sampling_step = job, -1, 0, 0
         self.skipped = self.interrupted = False
         self.preview, self.preview_id = None, 0
+        self.expected_s = None
         self.job_timestamp = timestamp()
         self.started = time.monotonic()
         self.stop.clear()
@@ -255,6 +258,8 @@ def progress_answer(state: JobState, picture: str | None) -> dict[str, Any]:
         progress = min(0.01 + state.fraction(), 1.0)
         elapsed = time.monotonic() - state.started
         eta = elapsed / progress - elapsed
+        if state.expected_s is not None and not state.fraction():
+            eta = max(state.expected_s - elapsed, 0.0)
     return {
         "progress": progress,
         "eta_relative": eta,

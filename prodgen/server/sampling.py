@@ -229,7 +229,10 @@ def _fail_second_iteration(call: DrawingCall) -> None:
 def _run_batch(machine: Machine, parts: Sequence[_Part]) -> None:
     order = _order(machine, parts)
     progress = _Progress(machine.state, order.steps, len(order.seeds), machine.behaviour.delay_s)
-    drawn = machine.engine.draw(order, progress.report)
+    timed = machine.pace.begins(order, machine.inventory.description)
+    if machine.state.job_no == 0 and timed.expected_s is not None:
+        machine.state.expected_s = timed.expected_s * parts[0].call.fields["n_iter"]
+    drawn = machine.engine.draw(order, timed.watched(progress.report))
     is_stopped = False
     pictures = [(part, index) for part in parts for index in part.indices]
     for place, (part, index) in enumerate(pictures):
@@ -257,6 +260,8 @@ def _run_batch(machine: Machine, parts: Sequence[_Part]) -> None:
         _keep(machine, call, final, start, results)
         record = RenderRecord(call.task, call.route, call.seeds[index], final.shape[1], final.shape[0])
         machine.note(replace(record, outcome="interrupted") if is_partial else record)
+    if not is_stopped and not is_partial:
+        machine.pace.ends(timed)
 
 
 def _order(machine: Machine, parts: Sequence[_Part]) -> BatchOrder:

@@ -156,6 +156,19 @@ def read_api_auth(text: str) -> dict[str, str]:
     return {name.strip(): password for name, _, password in pairs}
 
 
+class KeptPort:
+    """A port of this computer that nobody else gets, and at which nobody listens yet."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.number: int = self._socket.getsockname()[1]
+
+    def free(self) -> None:
+        """Let it go, to be listened at."""
+        self._socket.close()
+
+
 @contextmanager
 def listening(server: ApiServer, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve in the background for the length of a with block, and give its address.

@@ -17,6 +17,7 @@ from prodgen.server.behaviour import Behaviour
 from prodgen.server.engine import Engine, EngineInventory, ModelFile
 from prodgen.server.ic_light_script import IcLightScript
 from prodgen.server.options_store import OptionsStore
+from prodgen.server.pace import Pace
 from prodgen.server.queueing import FifoLock, JobState, Tasks
 from prodgen.server.shared_batches import Gathering
 
@@ -88,6 +89,8 @@ class Machine:
     ic_light: IcLightScript
     loaded: ModelFile
     """The checkpoint in memory; it changes when a call needs another one, or the option is posted."""
+    pace: Pace
+    """How long its pictures take."""
     state: JobState = field(default_factory=JobState)
     tasks: Tasks = field(default_factory=Tasks)
     gathering: Gathering = field(default_factory=Gathering)
@@ -117,7 +120,7 @@ class Machine:
             has_control_net=not inventory.imitates_flaws,
         )
         script = IcLightScript(behaviour.ic_light, behaviour.segment)
-        machine = cls(engine, inventory, behaviour, store, script, store.checkpoint)
+        machine = cls(engine, inventory, behaviour, store, script, store.checkpoint, Pace(engine))
         machine._fit_ic_light()
         return machine
 

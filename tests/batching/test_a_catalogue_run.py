@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from prodgen import batch, files
-from prodgen.dispatch import PictureDone, PlanMade, Rules, RunEnded, StopButton
+from prodgen.dispatch import Notice, PictureDone, PlanMade, Rules, RunEnded, StopButton
+from prodgen.engines import ENGINES
 from prodgen.errors import BackendUnreachableError, ProdgenError
 
 SMALL = {"place": "original", "megapixels": 0.1, "steps": 1}
@@ -169,3 +172,16 @@ def test_what_a_killed_run_had_fetched_is_removed_and_nothing_fetched_stays(go, 
     go(limit=1)
 
     assert not (tmp_path / "out" / ".fetched").exists()
+
+
+def test_how_long_a_slow_engine_takes_is_an_event_before_the_first_picture(go, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "engines")
+    engine = importlib.import_module("model_engine").ModelEngine
+    monkeypatch.setitem(ENGINES, "diffusers", "model_engine:ModelEngine")
+    monkeypatch.setattr(engine, "estimate", lambda self, width, height, steps: 70.0 * steps)
+
+    events = go(backends=["engine://"])
+
+    told = [i for i, event in enumerate(events) if isinstance(event, Notice) and "about 70 s" in event.text]
+    first = next(i for i, event in enumerate(events) if isinstance(event, PictureDone))
+    assert told[0] < first

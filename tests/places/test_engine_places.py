@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from prodgen.engines import ENGINES
-from prodgen.errors import SettingError
+from prodgen.errors import BackendError, BackendUnreachableError, SettingError
+from prodgen.server.engine import EngineInventory
 
 
 @pytest.fixture
@@ -54,3 +55,69 @@ def test_an_engine_is_named_once(shop, made):
     crew.place("engine://")
     with pytest.raises(SettingError, match="twice"):
         crew.place("engine://")
+
+
+@pytest.fixture
+def away(made, monkeypatch) -> set[str]:
+    """Addresses of ComfyUI at which nothing answers for now."""
+    gone: set[str] = set()
+    kind = importlib.import_module("model_engine").ModelEngine
+
+    def unless_away(work):
+        def checked(self, *given):
+            if self.settings.address in gone:
+                raise BackendUnreachableError(self.settings.address, "connection refused")
+            return work(self, *given)
+
+        return checked
+
+    monkeypatch.setattr(kind, "inventory", unless_away(kind.inventory))
+    monkeypatch.setattr(kind, "draw", unless_away(kind.draw))
+    return gone
+
+
+def test_a_comfyui_that_is_away_is_waited_for_as_any_server_is(shop, steps, away):
+    away.add("http://box:8188")
+    place = shop.crew(workers=1).place("comfy://box:8188")
+    with pytest.raises(BackendUnreachableError, match="http://box:8188: connection refused"):
+        place.probe()
+    with pytest.raises(BackendUnreachableError):
+        place.submit(shop.order(1), steps).result(60)
+
+    away.clear()
+    place.probe()
+
+    assert place.submit(shop.order(0), steps).result(60).output == "disc0.png"
+
+
+def test_a_comfyui_that_went_away_answers_no_probe_until_it_is_back(shop, away):
+    place = shop.crew().place("comfy://box:8188")
+    place.probe()
+    away.add("http://box:8188")
+    with pytest.raises(BackendError, match="http://box:8188: connection refused"):
+        place.probe()
+
+    away.clear()
+
+    place.probe()
+
+
+def test_an_engine_without_weights_ends_a_run_before_it_begins(shop, made, monkeypatch):
+    kind = importlib.import_module("model_engine").ModelEngine
+    bare = EngineInventory("none 1.0", "not at all", (), notes=("prodgen weights get sd15-photo",))
+    monkeypatch.setattr(kind, "inventory", lambda self: bare)
+
+    with pytest.raises(SettingError, match="prodgen weights get sd15-photo"):
+        shop.crew().place("engine://")
+
+
+def test_a_slow_engine_tells_the_crew_before_its_first_picture(shop, steps, made, monkeypatch):
+    kind = importlib.import_module("model_engine").ModelEngine
+    monkeypatch.setattr(kind, "estimate", lambda self, width, height, steps: 70.0 * steps)
+    told: list[str] = []
+    crew = shop.crew(workers=1, tell=told.append)
+    crew.place("engine://").submit(shop.order(0), steps).result(60)
+
+    assert len(told) == 1
+    assert "the engine draws in tests: about 70 s for this picture of" in told[0]
+    assert "in 1 steps" in told[0]
