@@ -38,6 +38,7 @@ def batch(
     background: str | None = None,
     box: str | None = None,
     points: str | None = None,
+    pose: str | None = None,
     light: str | None = None,
     loras: Sequence[str] = (),
     name: str = "",
@@ -77,6 +78,7 @@ def batch(
         background: A picture to put every product into.
         box: Every product's box in its photograph, in words, as for `shoot`.
         points: Places that are surely product or background, in words, as for `shoot`.
+        pose: How the camera looked at the products, as for `shoot`.
         light: Where the light comes from, as for `shoot`.
         loras: LoRAs by the backends' names, as NAME or NAME:WEIGHT.
         name: Pattern of the pictures' names in `out`; "": a folder for each product.

@@ -15,6 +15,7 @@ OF_A_SHOT = (
     "scene",
     "prompt",
     "negative_prompt",
+    "pose",
     "light",
     "background",
     "matte",

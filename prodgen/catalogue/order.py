@@ -31,7 +31,7 @@ class Order:
     """The picture's file, relative to the run's folder, with forward slashes."""
     asked_for: Mapping[str, Any] = field(default_factory=dict)
     """What else the row decides, by the names of `prodgen.shots.new_shot` (negative_prompt, background,
-    matte, box, points, light, loras, recipe, settings), and recipe_sha256, the digest of a recipe's file;
+    matte, box, points, pose, light, loras, recipe, settings), and recipe_sha256, the digest of its file;
     ready for JSON."""
     scene: str = ""
     """The scene's name, where a product is shown in several; "" if it has none."""

@@ -43,6 +43,7 @@ def order_shot(order: Order, *, root: Path, pictures: Mapping[str, PictureSource
         matte=picture("matte"),
         box=asked.get("box"),
         points=asked.get("points", ()),
+        pose=asked.get("pose"),
         light=asked.get("light"),
         loras=asked.get("loras", ()),
     )

@@ -53,6 +53,7 @@ def check_kind(
     recipe: str,
     digest: str,
     settings: Settings,
+    pose: str | None,
     light: str | None,
     loras: tuple[str, ...],
     *,
@@ -69,6 +70,7 @@ def check_kind(
             seed=0,
             recipe=recipe_with(recipe, settings, digest),
             background="background.png" if has_background else None,
+            pose=pose,
             light=light,
             loras=[read_lora(lora) for lora in loras],
         )

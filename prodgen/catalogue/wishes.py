@@ -15,6 +15,7 @@ from prodgen.catalogue.templates import read_template
 from prodgen.cutout import check_box, check_points
 from prodgen.errors import IdleSettingError, SettingError, WrongValueError
 from prodgen.light import Light
+from prodgen.pose import check_pose
 from prodgen.refusals import CheckedValue
 from prodgen.schema.prompts import read_lora
 from prodgen.schema.seeds import MAX_SEED
@@ -51,6 +52,9 @@ class Wishes(CheckedValue):
 
     settings: Mapping[str, Setting] = Field(default_factory=dict)
     """Parameters of the recipe, by name."""
+
+    pose: str | None = None
+    """How the camera looked at every product: auto, upright, flat or degrees, in words."""
 
     light: str | None = None
     """Where the light comes from, in words."""
@@ -120,6 +124,8 @@ class Wishes(CheckedValue):
         Wildcards(self.wildcards).names()
         for lora in self.loras:
             read_lora(lora)
+        if self.pose is not None:
+            check_pose(self.pose)
         if self.light is not None:
             Light.parse(self.light)
         if self.box is not None:

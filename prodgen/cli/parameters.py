@@ -31,6 +31,7 @@ PROFILE = OneOf("profile", "prodgen.identity:profiles")
 SIZE = Checked("size", "prodgen.placement:parse_size", (1024, 1024))
 PADDING = Checked("padding", "prodgen.placement:Padding.parse")
 UPSCALE = Checked("factor or size", "prodgen.client:target_size", 64, 64)
+POSE = Checked("pose", "prodgen.pose:check_pose")
 LIGHT = Checked("direction", "prodgen.light:Light.parse")
 BACKEND = Checked("backend", "prodgen.client:parse_address")
 
@@ -156,6 +157,13 @@ _SHOT_OPTIONS = (
     click.option("--negative-prompt", type=Text(), help="What should not be seen. Default: the recipe's."),
     click.option("--background", type=File(), help="A picture of yours to put the product into."),
     *_CUT_OUT_OPTIONS,
+    click.option(
+        "--pose",
+        type=POSE,
+        metavar="auto|upright|flat|DEG",
+        help="How the camera looked at the product: estimated, standing, a flat lay, or degrees from 0 "
+        "(head-on) to 90 (from above).",
+    ),
     click.option(
         "--light",
         type=LIGHT,

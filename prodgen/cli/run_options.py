@@ -121,6 +121,7 @@ _OF_BATCH = (
         "background",
         "box",
         "points",
+        "pose",
         "light",
         "loras",
         "recipe",

@@ -45,6 +45,7 @@ def shoot(
     matte: Path | None,
     box: str | None,
     points: str | None,
+    pose: str | None,
     light: str | None,
     recipe: str,
     loras: tuple[str, ...],
@@ -89,6 +90,7 @@ def shoot(
             matte=matte,
             box=box,
             points=points or (),
+            pose=pose,
             light=light,
             loras=loras,
         )

@@ -114,6 +114,8 @@ def tell_shot(result: Result, to: Printer, *, more: dict[str, Any] | None = None
     to.made("picture", result.path or "-", f"{width}x{height}, seed {result.seed}, {took:.1f} s")
     if result.verdict.status is not None:
         to.fact("product", result.summary)
+    if result.pose is not None:
+        to.fact("pose", result.pose)
     to.fact("backend", result.origin.backend)
     for notice in result.notices:
         to.note(notice)

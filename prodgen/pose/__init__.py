@@ -5,13 +5,11 @@
 """
 
 from prodgen.pose.pitch import LEAST_CONFIDENCE, TOLERANCE_DEG, Pose, Signs, estimate_pose
-from prodgen.pose.viewpoint import USUAL_PITCH_DEG, USUAL_VIEW, PoseHint, View, check_pose, read_words, words
+from prodgen.pose.viewpoint import PoseHint, View, check_pose, read_words, words
 
 __all__ = [
     "LEAST_CONFIDENCE",
     "TOLERANCE_DEG",
-    "USUAL_PITCH_DEG",
-    "USUAL_VIEW",
     "Pose",
     "PoseHint",
     "Signs",

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from prodgen.images import Matte, RgbImage
 from prodgen.pose.backdrop_signs import measure_backdrop
 from prodgen.pose.contour_measures import measure_contour
-from prodgen.pose.viewpoint import USUAL_VIEW, PoseHint, View
+from prodgen.pose.viewpoint import PoseHint, View
 
 TOLERANCE_DEG = 12.0
 """Error, in degrees, within which an estimate counts as right. By definition."""
@@ -91,9 +91,9 @@ class Pose:
         return self.confidence >= LEAST_CONFIDENCE
 
     @property
-    def view(self) -> View:
-        """The view to work with: the usual one where it is unknown."""
-        return View(self.pitch_deg, self.lies_flat) if self.is_known else USUAL_VIEW
+    def view(self) -> View | None:
+        """The view to work with; None where it is unknown."""
+        return View(self.pitch_deg, self.lies_flat) if self.is_known else None
 
     @property
     def reasons(self) -> tuple[str, ...]:

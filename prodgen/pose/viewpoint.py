@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-USUAL_PITCH_DEG = 18.0
-"""Angle, in degrees, by which a camera looks down where nothing shows it. Chosen: a usual tripod."""
+from prodgen.errors import WrongValueError
 
 EYE_LEVEL_BELOW_DEG, HIGH_ANGLE_FROM_DEG, FROM_ABOVE_FROM_DEG = 8.0, 35.0, 60.0
 """Pitches, in degrees, at which photographers' words for a view change.
@@ -30,15 +29,11 @@ class View(NamedTuple):
     """Whether the product is thin and lies on the floor, so that its outline is where it touches it."""
 
 
-USUAL_VIEW = View(USUAL_PITCH_DEG)
-"""The view that is taken where none is known."""
-
-
 def check_pose(value: object) -> PoseHint:
     """Return what a user says of the view, from a word, a number, or a number in words.
 
     Raises:
-        ValueError: If it is neither; says what is possible.
+        WrongValueError: If it is neither; says what is possible.
     """
     text = str(value).strip().lower().removesuffix("°").removesuffix("deg").strip()
     for word in ("auto", "upright", "flat"):
@@ -49,8 +44,10 @@ def check_pose(value: object) -> PoseHint:
     except ValueError:
         degrees = -1.0
     if isinstance(value, bool) or not 0 <= degrees <= 90:
-        raise ValueError(
-            "is auto, upright, flat, or the angle by which the camera looked down, 0 (head-on) to 90"
+        raise WrongValueError(
+            "pose",
+            str(value),
+            "is auto, upright, flat, or the angle by which the camera looked down, 0 (head-on) to 90",
         )
     return degrees
 

@@ -14,7 +14,13 @@ from prodgen.shadows.casting import (
     shadow_under,
     sky_directions,
 )
-from prodgen.shadows.pictures import apply_shadow, existing_shadow, keep_original_shadow, reflection
+from prodgen.shadows.pictures import (
+    apply_shadow,
+    existing_shadow,
+    keep_original_shadow,
+    mirror_share,
+    reflection,
+)
 from prodgen.shadows.slices import Transmission
 
 __all__ = [
@@ -27,6 +33,7 @@ __all__ = [
     "existing_shadow",
     "ground_shadow",
     "keep_original_shadow",
+    "mirror_share",
     "reflection",
     "shadow_under",
     "sky_directions",

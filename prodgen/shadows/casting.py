@@ -61,6 +61,7 @@ def ground_shadow(
     softness: float = 0.5,
     strength: float = 0.4,
     camera_pitch_deg: float = CAMERA_PITCH_DEG,
+    lies_flat: bool = False,
     floor_top: float | None = None,
 ) -> Transmission:
     """Return the whole shadow of a product under one light and an even sky.
@@ -73,6 +74,7 @@ def ground_shadow(
         strength: Share of the floor's light that comes from this light, 0 to 1; the rest is
             an even sky.
         camera_pitch_deg: How far the camera looks down.
+        lies_flat: Whether the product lies on the floor as a thin slab; its shadow falls all round it.
         floor_top: Row, in pixels of `matte`, where the floor ends (horizon, table edge);
             nothing above it is darkened.
 
@@ -82,7 +84,7 @@ def ground_shadow(
     Raises:
         PlacementError: If the matte is empty.
     """
-    slices = cut(matte, camera_pitch_deg)
+    slices = cut(matte, camera_pitch_deg, lies_flat=lies_flat)
     strength = float(np.clip(strength, 0, 1)) if elevation_deg > 0 else 0.0
     sun = _cone(azimuth_deg, elevation_deg, softness)
     sky_hidden = _sky_hidden(slices)
@@ -98,6 +100,7 @@ def cast_shadow(
     elevation_deg: float,
     softness: float = 0.3,
     camera_pitch_deg: float = CAMERA_PITCH_DEG,
+    lies_flat: bool = False,
 ) -> Transmission:
     """Return the shadow of one light: sharp at the foot, softer with distance.
 
@@ -107,6 +110,7 @@ def cast_shadow(
         elevation_deg: Elevation over the horizon; at least `MIN_ELEVATION_DEG` is used.
         softness: 0 (sun) to 1 (a light 60 degrees wide).
         camera_pitch_deg: How far the camera looks down.
+        lies_flat: Whether the product lies on the floor as a thin slab; its shadow falls all round it.
 
     Returns:
         (H, W): 0 where the light is hidden entirely, 1 where all of it is visible.
@@ -114,7 +118,7 @@ def cast_shadow(
     Raises:
         PlacementError: If the matte is empty.
     """
-    slices = cut(matte, camera_pitch_deg)
+    slices = cut(matte, camera_pitch_deg, lies_flat=lies_flat)
     lights = _cone(azimuth_deg, elevation_deg, softness)
     hidden = hidden_share(slices, lights, np.ones(len(lights), np.float32))
     return enlarge(1 - hidden, slices)
@@ -125,6 +129,7 @@ def ambient_occlusion(
     *,
     bounce: float = FLOOR_BOUNCE,
     camera_pitch_deg: float = CAMERA_PITCH_DEG,
+    lies_flat: bool = False,
 ) -> Transmission:
     """Return the share of an even sky that each floor point sees past the product.
 
@@ -132,6 +137,7 @@ def ambient_occlusion(
         matte: (H, W), 1 = product.
         bounce: Share of the hidden light that the product reflects onto the floor.
         camera_pitch_deg: How far the camera looks down.
+        lies_flat: Whether the product lies on the floor as a thin slab; its shadow falls all round it.
 
     Returns:
         (H, W) transmission; reaches about one product width around the product.
@@ -139,7 +145,7 @@ def ambient_occlusion(
     Raises:
         PlacementError: If the matte is empty.
     """
-    slices = cut(matte, camera_pitch_deg)
+    slices = cut(matte, camera_pitch_deg, lies_flat=lies_flat)
     hidden = _sky_hidden(slices)
     return enlarge(1 - (1 - bounce) * hidden, slices)
 
@@ -149,6 +155,7 @@ def contact_shadow(
     *,
     opacity: float = CONTACT_OPACITY,
     camera_pitch_deg: float = CAMERA_PITCH_DEG,
+    lies_flat: bool = False,
 ) -> Transmission:
     """Return the thin dark line where product and floor meet.
 
@@ -156,6 +163,7 @@ def contact_shadow(
         matte: (H, W), 1 = product.
         opacity: Darkness at the contact, 0 to 1.
         camera_pitch_deg: How far the camera looks down.
+        lies_flat: Whether the product lies on the floor as a thin slab; its shadow falls all round it.
 
     Returns:
         (H, W) transmission, 1 a few per cent of the product's size away from the footprint.
@@ -163,7 +171,7 @@ def contact_shadow(
     Raises:
         PlacementError: If the matte is empty.
     """
-    slices = cut(matte, camera_pitch_deg)
+    slices = cut(matte, camera_pitch_deg, lies_flat=lies_flat)
     return enlarge(_contact_line(slices, opacity), slices)
 
 
@@ -173,6 +181,7 @@ def shadow_under(
     weights: NDArray[np.float32],
     *,
     camera_pitch_deg: float = CAMERA_PITCH_DEG,
+    lies_flat: bool = False,
     floor_top: float | None = None,
 ) -> Transmission:
     """Return the shadow of a product under any set of lights, a whole sky for instance.
@@ -182,6 +191,7 @@ def shadow_under(
         directions: (N, 3) unit vectors to the lights; X right, Y up, Z to the camera.
         weights: (N,) radiance times solid angle of each; those below the floor are left out.
         camera_pitch_deg: How far the camera looks down.
+        lies_flat: Whether the product lies on the floor as a thin slab; its shadow falls all round it.
         floor_top: Row where the floor ends, as for `ground_shadow`.
 
     Returns:
@@ -190,7 +200,7 @@ def shadow_under(
     Raises:
         PlacementError: If the matte is empty.
     """
-    slices = cut(matte, camera_pitch_deg)
+    slices = cut(matte, camera_pitch_deg, lies_flat=lies_flat)
     hidden = (1 - FLOOR_BOUNCE) * hidden_share(slices, directions, weights)
     return _finish(slices, hidden, floor_top)
 

@@ -6,6 +6,8 @@ The mirror image on a glossy floor is made here too. How a product hides light i
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +39,9 @@ Chosen: a box seen from its corner stays below; the side of a round jar and the 
 
 FLOOR_FORESHORTENING = 2.5
 """Length on the floor over its height in the picture. Chosen: 1 / sin(24 degrees), a usual camera pitch."""
+
+SKIRT = 0.15
+"""Width of the floor, in product sizes, in which what lies flat has its shadow. Chosen: thrice its height."""
 
 SHADOW_WEIGHT = 0.02
 """Weight, in the fit of the backdrop, of pixels that are probably shadow. Chosen: nearly none."""
@@ -150,7 +155,16 @@ def reflection(
     return mirrored, opacity
 
 
-def existing_shadow(scene: RgbImage, matte: Matte) -> Transmission:
+def mirror_share(camera_pitch_deg: float) -> float:
+    """Return the reflectance of a polished floor that a camera sees at this pitch, [0.04, 1].
+
+    Fresnel's law by Schlick's approximation (1994), at a refractive index of 1.5: a floor seen along mirrors,
+    one seen from above hardly does.
+    """
+    return 0.04 + 0.96 * (1 - math.sin(math.radians(float(np.clip(camera_pitch_deg, 0, 90))))) ** 5
+
+
+def existing_shadow(scene: RgbImage, matte: Matte, *, lies_flat: bool = False) -> Transmission:
     """Estimate the shadow that a scene already has around the product's foot.
 
     A generated scene often has a contact shadow of its own. The floor near the foot is compared with a
@@ -159,6 +173,7 @@ def existing_shadow(scene: RgbImage, matte: Matte) -> Transmission:
     Args:
         scene: (H, W, 3), sRGB, with or without the product in it.
         matte: (H, W), 1 = product; pixels under it are ignored.
+        lies_flat: Whether the product lies on the floor: its shadow is near its outline, on all sides.
 
     Returns:
         (H, W) transmission; divide a computed shadow by it (and clip) to add what is missing.
@@ -169,18 +184,22 @@ def existing_shadow(scene: RgbImage, matte: Matte) -> Transmission:
     product = bounds(matte)
     log_light, free, scale = _small_floor(scene, matte)
     reach = max(product.width, product.height) * scale
-    away = _from_foot(product, free.shape, scale)
-    ys = np.arange(free.shape[0], dtype=np.float32)[:, None]
-    foot_y = product.bottom * scale
-    floor = free * (ys > foot_y - 0.4 * reach)
-    beside = (floor * ((away > 0.9) & (away < 2.2))).astype(np.float32)
-    if beside.sum() < 20:
+    if lies_flat:
+        away = cv2.distanceTransform((free > 0).astype(np.uint8), cv2.DIST_L2, 5) / reach
+        floor = np.ones_like(free)
+        near, beside = np.clip(2 - away / SKIRT, 0, 1), away > SKIRT
+    else:
+        away = _from_foot(product, free.shape, scale)
+        ys = np.arange(free.shape[0], dtype=np.float32)[:, None]
+        floor = np.broadcast_to(ys > product.bottom * scale - 0.4 * reach, free.shape)
+        near, beside = np.clip(1.6 - away, 0, 1), (away > 0.9) & (away < 2.2)
+    weight = (free * floor * beside).astype(np.float32)
+    if weight.sum() < 20:
         return np.ones(matte.shape, np.float32)
-    plain = _surface(log_light, beside, order=1)
-    near = floor * np.clip(1.6 - away, 0, 1)
-    darker = np.minimum(normalised_blur(log_light - plain, free, 1.2) + GRAIN, 0) * near
+    plain = _surface(log_light, weight, order=1)
+    darker = np.minimum(normalised_blur(log_light - plain, free, 1.2) + GRAIN, 0) * free * floor * near
     # The shadow continues under the outline's soft edge.
-    darker = fill(darker.astype(np.float32), 1 - free) * (ys > foot_y - 0.4 * reach)
+    darker = fill(darker.astype(np.float32), 1 - free) * floor
     return _to_size(np.exp(darker), matte)
 
 

@@ -5,6 +5,8 @@ exact for a round base and for a box seen at an angle. Every row higher up is th
 row's runs, so handles, straps and feet keep their holes. A light shifts each slice over the floor by its
 height; the union of the shifted slices is the shadow.
 
+What lies flat has no foot: its whole outline is where it touches the floor, and its body a thin slab over it.
+
 The work is done in the picture's own plane, at a small size: depth on the floor is rows times the sine of the
 camera's pitch.
 """
@@ -39,6 +41,11 @@ SLICES = 40
 MIN_DEPTH = 0.35
 """Least depth of a product over its width, where its bottom edge does not show it. Chosen by eye."""
 
+SLAB_HEIGHT, SLAB_SLICES = 0.05, 6
+"""Height of what lies flat, in its box's shorter sides, and the number of its slices.
+
+Chosen: between a shirt (0.02) and a telephone (0.1); so thin a body needs few steps."""
+
 MIN_PITCH_DEG, MAX_PITCH_DEG = 5, 60
 """Bounds of the camera's pitch, in degrees. Guard: outside, the bottom edge says nothing of the footprint."""
 
@@ -61,12 +68,13 @@ class Slices:
     """Height and width of the picture."""
 
 
-def cut(matte: Matte, camera_pitch_deg: float) -> Slices:
+def cut(matte: Matte, camera_pitch_deg: float, *, lies_flat: bool = False) -> Slices:
     """Cut the product into horizontal slices.
 
     Args:
         matte: (H, W), 1 = product.
         camera_pitch_deg: Angle by which the camera looks down; clipped to a range that can be used.
+        lies_flat: Whether the product lies on the floor as a thin slab, instead of standing on it.
 
     Returns:
         The slices, over a window of the picture that its shadow can reach.
@@ -83,6 +91,13 @@ def cut(matte: Matte, camera_pitch_deg: float) -> Slices:
     small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
     # A wire thinner than a small pixel must count as solid too.
     solid = np.asarray(small > min(0.5, 0.5 * float(small.max())), np.bool_)
+    shape = (matte.shape[0], matte.shape[1])
+    if lies_flat:
+        planes = np.repeat(np.where(solid, 255, 0).astype(np.uint8)[None], SLAB_SLICES, axis=0)
+        height = SLAB_HEIGHT * min(product.width, product.height) * scale
+        heights = np.linspace(0, height, SLAB_SLICES, dtype=np.float32)
+        sine = math.sin(math.radians(float(np.clip(camera_pitch_deg, MIN_PITCH_DEG, 90))))
+        return Slices(planes, heights, sine, long_side * scale, window, shape)
     inside = np.flatnonzero(solid.any(axis=1))
     top, bottom = int(inside[0]), int(inside[-1])
     pitch = math.radians(float(np.clip(camera_pitch_deg, MIN_PITCH_DEG, MAX_PITCH_DEG)))
@@ -97,7 +112,6 @@ def cut(matte: Matte, camera_pitch_deg: float) -> Slices:
             points = outline * half + np.array([(first + last) / 2, centre_y], np.float32)
             cv2.fillPoly(plane, [np.round(points * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
     heights = ((centre_y - rows) / math.cos(pitch)).astype(np.float32)
-    shape = (matte.shape[0], matte.shape[1])
     return Slices(planes, heights, math.sin(pitch), long_side * scale, window, shape)
 
 

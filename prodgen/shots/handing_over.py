@@ -65,7 +65,7 @@ class Steps:
 
 def preparation(shot: Shot) -> Hashable:
     """Return what decides the work before the scene: equal ones share it, whatever scene is asked for."""
-    return *shot.pictures.items(), shot.box, shot.points, Steps.of(shot.recipe.stages).before
+    return *shot.pictures.items(), shot.box, shot.points, shot.pose, Steps.of(shot.recipe.stages).before
 
 
 class PreparedShot:
@@ -142,6 +142,7 @@ def start(shot: Shot) -> Frame:
         matte=None if shot.matte is None else files.load_matte(read(shot.matte)),
         box=shot.box,
         points=shot.points,
+        pose=shot.pose,
         backdrop=None if shot.background is None else files.load(read(shot.background)).rgb,
     )
     return Frame().holding(given, _brief(shot)).noting(*photo.notices)

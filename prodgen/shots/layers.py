@@ -3,6 +3,7 @@
     Given       the photograph and the other pictures, as they were handed in
     Brief       what is asked of the scene; a look adds to it
     CutOut      the product's matte in the photograph (prodgen.cutout)
+    Pose        how the camera looked at it there (prodgen.pose)
     Placed      the product on its canvas
     Drawn       the scene as it was drawn, and the product as it was lit there
     FinalScene  the scene at the canvas' size
@@ -24,6 +25,8 @@ from prodgen.identity import Likeness, Verdict
 from prodgen.images import Matte, Photo, RgbImage
 from prodgen.light import Light
 from prodgen.placement import Placement
+from prodgen.pose import Pose as Pose
+from prodgen.pose import PoseHint
 from prodgen.refusals import CheckedValue
 from prodgen.schema import Lora, Proof
 from prodgen.shading import LightField
@@ -64,6 +67,9 @@ class Given:
     points: tuple[Point, ...] | str = ()
     """Places that are surely product or surely background, in pixels or in words."""
 
+    pose: PoseHint = "auto"
+    """What the user says of how the camera looked at the product."""
+
     found: CutOut | None = None
     """What an earlier process has found already; it is final."""
 
@@ -85,6 +91,8 @@ class Brief:
     """Tone and colour of the scene; the last stage applies it."""
     profile: str = "editorial"
     """Name of the limits that the product's likeness is judged by."""
+    camera_words: str = ""
+    """How the scene's camera looks, in words for the backend; "" leaves it to the scene."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +165,7 @@ DESCRIPTIONS: Mapping[type, str] = {
     Given: "a photograph",
     Brief: "a prompt",
     CutOut: "a cut-out product",
+    Pose: "how the camera looked at the product",
     Placed: "the product on a canvas",
     Drawn: "a scene",
     FinalScene: "the scene at its final size",

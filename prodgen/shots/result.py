@@ -18,7 +18,7 @@ from prodgen.images import RgbImage, resize
 from prodgen.judgement import Judgement
 from prodgen.schema import seeds
 from prodgen.shots.frame import Frame
-from prodgen.shots.layers import NO_BACKEND, Brief, CutOut, Drawn, Kept, Origin, Placed
+from prodgen.shots.layers import NO_BACKEND, Brief, CutOut, Drawn, Kept, Origin, Placed, Pose
 from prodgen.shots.shot import Shot
 
 KIND = "shot"
@@ -55,6 +55,11 @@ class Result:
         """The measured likeness of the product; None if the recipe does not measure it."""
         kept = self.frame.get(Kept)
         return None if kept is None else kept.likeness
+
+    @property
+    def pose(self) -> Pose | None:
+        """How the camera looked at the product; None if the recipe does not ask."""
+        return self.frame.get(Pose)
 
     @property
     def verdict(self) -> Judgement:
@@ -127,6 +132,7 @@ class Result:
             "checkpoint": origin.checkpoint,
             "checkpoint_hash": origin.checkpoint_hash,
             "proofs": {name: asdict(proof) for name, proof in origin.proofs.items()},
+            "pose": None if self.pose is None else self.pose.as_dict(),
             "product_scale": round(self.frame[Placed].placement.scale, 4),
             **self.verdict.as_dict(),
             "notices": list(self.notices),

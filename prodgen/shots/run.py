@@ -30,7 +30,7 @@ from prodgen.shots.handing_over import (
     run_stages,
     start,
 )
-from prodgen.shots.layers import Brief
+from prodgen.shots.layers import Brief, Pose
 from prodgen.shots.recipe import Recipe, Setting
 from prodgen.shots.result import Result, WriteFile
 from prodgen.shots.shot import Shot, new_shot
@@ -53,6 +53,7 @@ def shoot(
     matte: PictureSource | None = None,
     box: Rectangle | str | None = None,
     points: Sequence[Point] | str = (),
+    pose: str | float | None = None,
     light: str | Light | None = None,
     loras: Sequence[str | Lora] = (),
     dialect: str | None = None,
@@ -82,6 +83,8 @@ def shoot(
             "10%,5%,90%,95%".
         points: Places that are surely product (True) or surely background (False): x, y, which; or in words,
             such as "+320,400 -50%,9%".
+        pose: How the camera looked at the product: "auto" or None (it is estimated), "upright", "flat" (a
+            flat lay, from straight above), or degrees from 0 (head-on) to 90 (from above).
         light: Where the light comes from: "left", "top-right", "45,30" (degrees), or a `Light`.
         loras: LoRAs by the backend's names, as `Lora` or "NAME:WEIGHT".
         dialect: The kind of server, such as "forge", if it should not be found out.
@@ -105,6 +108,7 @@ def shoot(
         matte=matte,
         box=box,
         points=points,
+        pose=pose,
         light=light,
         loras=loras,
     )
@@ -267,6 +271,8 @@ def check(shot: Shot) -> None:
     idle = [name for name in wanted if getattr(shot, name)]
     if idle and not recipe.asks_backend:
         raise IdleSettingError(idle, f"recipe {recipe.name!r} draws no scene")
+    if shot.pose != "auto" and not any(Pose in stage.gives for stage in recipe.stages):
+        raise IdleSettingError(["pose"], f"recipe {recipe.name!r} has no stage 'pose'")
     if recipe.asks_backend and not shot.prompt and shot.background is None:
         raise SettingError(
             "the prompt is empty; say what the scene should be, such as 'a wooden table, sunset'"

@@ -17,6 +17,7 @@ from prodgen.errors import ImageError, SettingError
 from prodgen.files import PictureSource
 from prodgen.images import Photo
 from prodgen.light import Light
+from prodgen.pose import PoseHint, check_pose
 from prodgen.refusals import CheckedValue
 from prodgen.schema import Lora, prompts, seeds
 from prodgen.shots.recipe import Recipe, Setting
@@ -81,6 +82,10 @@ ShotLight = Annotated[
 """A light; words such as "soft left" are parsed when the shot is made."""
 
 
+ShotPose = Annotated[PoseHint, PlainValidator(check_pose), _AS_IT_IS]
+"""How the camera looked at the product: "auto", "upright", "flat", or degrees, also in words."""
+
+
 class Shot(CheckedValue):
     """One picture to be made: paths, words and numbers (and pixels only where a picture has no file)."""
 
@@ -114,6 +119,10 @@ class Shot(CheckedValue):
 
     points: ShotPoints = ()
     """Places that are surely product or surely background: x, y, which; or in words."""
+
+    pose: ShotPose = "auto"
+    """How the camera looked at the product: auto estimates it, upright says that it stands, flat that it is a
+    flat lay from straight above; or degrees, 0 (head-on) to 90 (from above)."""
 
     light: ShotLight = None
     """Where the light comes from; unset: the scene's own."""
@@ -186,6 +195,7 @@ def new_shot(
     matte: PictureSource | None = None,
     box: Rectangle | str | None = None,
     points: Sequence[Point] | str = (),
+    pose: str | float | None = None,
     light: str | Light | None = None,
     loras: Sequence[str | Lora] = (),
 ) -> Shot:
@@ -212,6 +222,7 @@ def new_shot(
         "matte": matte,
         "box": box,
         "points": points,
+        "pose": pose,
         "light": light,
         "loras": read.loras,
     }

@@ -199,6 +199,23 @@ def test_a_setting_that_the_recipe_lacks_is_told(sheet: Sheet):
     assert [(row, column) for row, column, _ in found] == [(2, "light")]
 
 
+@pytest.mark.parametrize("cells", ["packshot,flat", "relight,sideways", "relight,100"])
+def test_a_pose_that_cannot_be_is_told_with_its_column(sheet: Sheet, cells: str):
+    path = sheet(f"photo,sku,recipe,pose\nphotos/1.jpg,a,{cells}\n")
+
+    found = faults(path, prompt="" if "packshot" in cells else "on oak")
+
+    assert [(row, column) for row, column, _ in found] == [(2, "pose")]
+
+
+def test_a_pose_is_a_rows_own_before_that_of_all(sheet: Sheet):
+    path = sheet("photo,sku,pose\nphotos/1.jpg,a,flat\nphotos/2.jpg,b,\n")
+
+    own, common = orders(path, pose="35")
+
+    assert (own.asked_for["pose"], common.asked_for["pose"]) == ("flat", "35")
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -213,6 +230,7 @@ def test_a_setting_that_the_recipe_lacks_is_told(sheet: Sheet):
         ({"name": "../{sku}"}, "run's folder"),
         ({"loras": ("film:much",)}, "film:much"),
         ({"light": "sideways"}, "sideways"),
+        ({"pose": "sideways"}, "auto, upright, flat, or the angle"),
         ({"box": "1,2"}, "box"),
         ({"points": "+1"}, "points"),
     ],

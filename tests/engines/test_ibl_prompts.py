@@ -247,7 +247,7 @@ def test_a_dark_or_pale_colour_is_darker_or_paler():
         ("white background with green leaves", ("green leaves",)),
         ("minimal beige studio with leaf shadows", ("leaf shadows",)),
         ("on white marble with roses", ("roses",)),
-        ("flat lay on marble, top-down", ("flat lay", "top down")),
+        ("on marble, isometric view, fisheye", ("isometric view", "fisheye")),
         ("surrounded by seashells on a sandy beach", ("seashells",)),
         ("on a wooden table with a linen cloth", ("linen cloth",)),
         ("kitchen with a view of the sea", ("sea",)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from prodgen.errors import SettingError
 from prodgen.pose import View, check_pose, read_words, words
 
 
@@ -25,7 +26,7 @@ def test_a_pose_is_a_word_or_an_angle(said, meant):
 
 @pytest.mark.parametrize("said", ["", "sideways", "-1", "91", "nan", "inf", True, None])
 def test_another_pose_is_refused_with_what_is_possible(said):
-    with pytest.raises(ValueError, match="auto, upright, flat, or the angle"):
+    with pytest.raises(SettingError, match="auto, upright, flat, or the angle"):
         check_pose(said)
 
 

@@ -107,6 +107,7 @@ OTHER = {
     "matte": lambda photo: None,
     "box": lambda photo: (50, 50, 600, 600),
     "points": lambda photo: ((320.0, 320.0, True),),
+    "pose": lambda photo: "flat",
     "light": lambda photo: Light.parse("left"),
     "loras": lambda photo: (Lora(name="shiny"),),
 }

@@ -1,10 +1,12 @@
 """The virtual camera: where the horizon is, what stands behind the product, how far out of focus.
 
-A product photograph is taken with a long lens from a little above. The picture plane stays upright (a shift
-lens), so verticals stay vertical and the floor's geometry is one division: a pixel `rows` below the horizon
-sees the floor at a depth proportional to 1 / rows. The blur of a thin lens grows as |1/depth - 1/focus|,
-hence on the floor linearly in the rows from where the product stands. Owns projection and defocus; paints
-nothing.
+A product photograph is taken with a long lens from a little above. Verticals stay vertical (a shift lens),
+and the floor is a plane seen at the camera's pitch: a pixel `rows` below the horizon sees it at a depth
+proportional to 1 / rows, and a circle on it is as wide and sin(pitch) as high. From straight above the
+horizon is so far outside of the picture that the floor has no perspective left.
+
+The blur of a thin lens grows as |1/depth - 1/focus|, hence on the floor linearly in the rows from where the
+product stands. Owns projection and defocus; paints nothing.
 """
 
 from __future__ import annotations
@@ -61,6 +63,11 @@ class Camera:
     def focal(self) -> float:
         """Focal length, pixels."""
         return FOCAL_SHARE * self.side * (1.0 if self.width >= self.height else 1.15)
+
+    @property
+    def pitch_deg(self) -> float:
+        """Angle by which the camera looks down at the product's base."""
+        return math.degrees(math.atan2(self.drop, self.focal))
 
     @property
     def drop(self) -> float:

@@ -146,7 +146,8 @@ def make_plane(camera: Camera, rows: Array, *, turn: float, phase: tuple[float, 
     """
     below = np.maximum(rows - np.float32(camera.horizon), camera.drop / FARTHEST_DEPTH)[:, None]
     depth = np.float32(camera.drop) / below  # in depths of the product
-    unit = np.float32(camera.focal / camera.side)
+    # Seen at a pitch, a step into the depth is foreshortened by its sine where the product stands.
+    unit = np.float32(math.hypot(camera.drop, camera.focal) / camera.side)
     columns = (np.arange(camera.width, dtype=np.float32) + 0.5 - camera.width / 2)[None]
     x = columns * depth / np.float32(camera.side)
     z = np.broadcast_to(depth * unit, x.shape)

@@ -9,6 +9,8 @@ product's light, not its pixels.
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -73,7 +75,14 @@ def _soap_film(inside: Array) -> Array:
     return film
 
 
-def light_on(matte: Matte, environment: Environment, *, gain: Array, is_dramatic: bool = False) -> Array:
+def light_on(
+    matte: Matte,
+    environment: Environment,
+    *,
+    gain: Array,
+    is_dramatic: bool = False,
+    flat_pitch_deg: float | None = None,
+) -> Array:
     """The light that falls on the product, to be multiplied onto its photographed colours.
 
     Args:
@@ -81,17 +90,19 @@ def light_on(matte: Matte, environment: Environment, *, gain: Array, is_dramatic
         environment: The surroundings, floor included.
         gain: (3,) exposure and white balance.
         is_dramatic: Whether the dark side may stay dark.
+        flat_pitch_deg: Angle by which the camera looks down at a product that lies flat; None: it stands.
 
     Returns:
         (H, W, 3), linear, smooth; 1 leaves the photograph as it is. It goes on beyond the outline.
     """
     vectors, small = normals(matte, flatness=1.2 if is_dramatic else FLATNESS)
-    light = environment.irradiance(vectors) * gain
+    light = environment.irradiance(_turned(vectors, flat_pitch_deg)) * gain
     weight = np.maximum(small, 1e-4)[..., None]
     mean = (light * weight).sum(axis=(0, 1)) / weight.sum()
     fill = DRAMATIC_FILL if is_dramatic else SOFT_FILL
     light = light * (1 - fill) + mean * fill
-    light *= _near_floor(small)[..., None]
+    if flat_pitch_deg is None:
+        light *= _near_floor(small)[..., None]
     # Beyond the outline the light at the outline goes on: nothing dark leaks in from outside.
     known = (small > 0.5).astype(np.float32)
     spread = (
@@ -105,6 +116,19 @@ def light_on(matte: Matte, environment: Environment, *, gain: Array, is_dramatic
     return np.asarray(cv2.resize(light, size, interpolation=cv2.INTER_CUBIC), np.float32)
 
 
+def _turned(vectors: Array, flat_pitch_deg: float | None) -> Array:
+    """Return directions seen by a camera that looks down, in the world's axes; as they are for what stands.
+
+    What stands has upright sides whatever the camera's pitch; what lies flat faces the sky.
+    """
+    if flat_pitch_deg is None:
+        return vectors
+    pitch = np.float32(math.radians(flat_pitch_deg))
+    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
+    up, near = y * np.cos(pitch) + z * np.sin(pitch), z * np.cos(pitch) - y * np.sin(pitch)
+    return np.stack([x, up, near], axis=-1).astype(np.float32)
+
+
 def _near_floor(small: Array) -> Array:
     """(h, w): the product's foot sees less sky; 1 above, darker within the lowest seventh."""
     rows = np.flatnonzero((small > 0.5).any(axis=1))
@@ -114,8 +138,8 @@ def _near_floor(small: Array) -> Array:
     return np.broadcast_to(occlusion[:, None], small.shape).astype(np.float32)
 
 
-def rim(matte: Matte, environment: Environment, *, gain: Array) -> Array:
-    """A broad sheen where the outline turns away from the camera towards a light.
+def rim(matte: Matte, environment: Environment, *, gain: Array, flat_pitch_deg: float | None = None) -> Array:
+    """A broad sheen where the outline turns away from the camera towards a light; see `light_on`.
 
     Returns:
         (H, W, 3), linear light to be added to the product.
@@ -124,7 +148,7 @@ def rim(matte: Matte, environment: Environment, *, gain: Array) -> Array:
     facing = np.clip(vectors[..., 2], 0, 1)
     mirrored = 2 * facing[..., None] * vectors - np.array([0, 0, 1], np.float32)
     # Rough enough to be read from the same nine numbers as the matt light.
-    sheen = environment.irradiance(mirrored) * gain
+    sheen = environment.irradiance(_turned(mirrored.astype(np.float32), flat_pitch_deg)) * gain
     share = 0.012 + 0.05 * (1 - facing) ** 2
     light = cv2.GaussianBlur(
         (sheen * share[..., None] * (small > 0.5)[..., None]).astype(np.float32), (0, 0), 1.2

@@ -27,10 +27,17 @@ from prodgen.errors import ImageError
 from prodgen.images import Matte, RgbImage
 from prodgen.light.relighting import relight_on
 from prodgen.masks import bounding_box, composite
+from prodgen.pose import View, read_words
 
 LOOK_DOWN = 0.44
 """Rows from the horizon to the product's base, in picture sides: the base is seen from 17 degrees above.
 Chosen by eye."""
+
+LEAST_PITCH_DEG, MOST_PITCH_DEG = 4.0, 86.0
+"""Bounds of the camera's pitch, degrees.
+
+Guard: at 0 the floor is a line, at 90 its horizon is nowhere; at 86 the floor's scale changes by a fifteenth
+from top to bottom."""
 
 LAMPS = {"citynight": 46, "night": 10, "city": 8}
 """Distant lights in the picture, for the scenes that have the extra "lamps". Chosen by eye."""
@@ -45,6 +52,7 @@ class _Set:
 
     reading: Reading
     camera: Camera
+    lies_flat: bool
     environment: Environment
     gain: Array
     rng: np.random.Generator
@@ -65,7 +73,8 @@ def render(order: RenderOrder) -> Rendering:
     """
     _check(order)
     report = order.progress or _silent
-    reading = read(order.prompt, negative_prompt=order.negative_prompt)
+    view, words = read_words(order.prompt)
+    reading = read(words, negative_prompt=order.negative_prompt)
     report(0.05)
     product_matte = order.matte if order.foreground is not None else None
     if product_matte is not None and not (product_matte > 0.5).any():
@@ -75,7 +84,7 @@ def render(order: RenderOrder) -> Rendering:
         image = _on_background(order, order.background, product_matte)
         report(1.0)
         return Rendering(image, scene="background", floor="background")
-    stage = _set_up(order, reading, product_matte)
+    stage = _set_up(order, reading, view, product_matte)
     report(0.15)
     product = _light_product(order.foreground, product_matte, stage)
     report(0.35)
@@ -111,27 +120,34 @@ def _on_background(order: RenderOrder, background: RgbImage, matte: Matte | None
     return relight_on(order.foreground, matte, background)
 
 
-def _set_up(order: RenderOrder, reading: Reading, matte: Matte | None) -> _Set:
+def _set_up(order: RenderOrder, reading: Reading, view: View | None, matte: Matte | None) -> _Set:
     rng = np.random.default_rng(order.seed)
     light = reading.light or _light_of_map(order.light_map)
     environment = sets.surroundings(reading, rng, light)
     width, height = order.width, order.height
     base = height * 0.78
+    lies_flat = view is not None and view.lies_flat
     if matte is not None:
         box = bounding_box(matte)
         # The middle of the footprint is a little above its front edge.
         base = min(box.bottom, height) - 0.05 * box.width
+        if lies_flat:  # all of it is on the floor
+            base = (box.top + box.bottom) / 2
     is_table = FINISHES[reading.floor].is_table
     drop = LOOK_DOWN * min(width, height) * (1 + 0.05 * float(rng.uniform(-1, 1)))
+    camera = Camera(width, height, environment.heading_deg, base - drop, base, base - drop)
+    if view is not None:
+        pitch = float(np.clip(view.pitch_deg, LEAST_PITCH_DEG, MOST_PITCH_DEG))
+        drop = camera.focal * math.tan(math.radians(pitch))
     horizon = base - drop
     # A table hides the ground behind it, so the place may stand lower and show more of itself.
     behind = horizon + drop * (0.26 if is_table else 0.0) + reading.scene.tilt * height
-    camera = Camera(width, height, environment.heading_deg, horizon, base, behind)
+    camera = replace(camera, horizon=horizon, backdrop_horizon=behind)
     scene = reading.scene
     gain = tone.exposure_gain(
         environment, exposure=scene.exposure * reading.exposure, warmth=scene.warmth + reading.warmth
     )
-    return _Set(reading, camera, environment, gain, rng)
+    return _Set(reading, camera, lies_flat, environment, gain, rng)
 
 
 def _light_of_map(light_map: RgbImage | None) -> tuple[float, float] | None:
@@ -156,8 +172,11 @@ def _light_product(foreground: RgbImage | None, matte: Matte | None, stage: _Set
     bounce = _bounce(stage)
     environment = stage.environment.with_floor(bounce, 0.6)
     is_dramatic = stage.reading.quality == "hard"
-    light = product_light.light_on(matte, environment, gain=stage.gain, is_dramatic=is_dramatic)
-    sheen = product_light.rim(matte, environment, gain=stage.gain)
+    flat = stage.camera.pitch_deg if stage.lies_flat else None
+    light = product_light.light_on(
+        matte, environment, gain=stage.gain, is_dramatic=is_dramatic, flat_pitch_deg=flat
+    )
+    sheen = product_light.rim(matte, environment, gain=stage.gain, flat_pitch_deg=flat)
     box = bounding_box(matte, threshold=0.0)
     inside = (slice(box.top, box.bottom), slice(box.left, box.right))
     lit = (
@@ -166,7 +185,7 @@ def _light_product(foreground: RgbImage | None, matte: Matte | None, stage: _Set
     )
     picture = np.zeros_like(foreground)
     picture[inside] = tone.develop(np.maximum(lit, 0).astype(np.float32))
-    return Product(picture, matte)
+    return Product(picture, matte, lies_flat=stage.lies_flat)
 
 
 def _bounce(stage: _Set) -> Array:

@@ -15,6 +15,7 @@ from prodgen.shots.stages.ground import GroundStage
 from prodgen.shots.stages.identity import IdentityStage
 from prodgen.shots.stages.look import LookStage
 from prodgen.shots.stages.place import PlaceStage
+from prodgen.shots.stages.pose import PoseStage
 from prodgen.shots.stages.relight import RelightStage
 from prodgen.shots.stages.segment import SegmentStage
 from prodgen.shots.stages.sweep import SweepStage
@@ -22,6 +23,7 @@ from prodgen.shots.stages.upscale import UpscaleStage
 
 STAGES: tuple[type[Stage], ...] = (
     SegmentStage,
+    PoseStage,
     PlaceStage,
     LookStage,
     RelightStage,
@@ -49,6 +51,7 @@ __all__ = [
     "IdentityStage",
     "LookStage",
     "PlaceStage",
+    "PoseStage",
     "RelightStage",
     "SegmentStage",
     "SweepStage",

@@ -8,8 +8,10 @@ import numpy as np
 from pydantic import Field
 
 from prodgen import light, shadows
+from prodgen.pose import View
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, FinalScene, Given, Kept, Placed
+from prodgen.shots.seen_from import view_of
 from prodgen.transparency import seen
 
 
@@ -33,15 +35,24 @@ class GroundStage(Stage):
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with a scene that the product stands in."""
         placed, kept, scene = frame[Placed], frame.get(Kept), frame[FinalScene].image
-        if self.reflection > 0:
+        view = view_of(frame) or View(shadows.CAMERA_PITCH_DEG)
+        if self.reflection > 0 and not view.lies_flat:
             product = placed.original if kept is None else kept.product
-            mirrored, share = shadows.reflection(product, placed.matte, strength=self.reflection)
+            mirrored, share = shadows.reflection(product, placed.matte, strength=self._mirrored(view))
             scene = (scene * (1 - share[..., None]) + mirrored * share[..., None]).astype(np.float32)
         if self.shadow > 0:
-            scene = shadows.apply_shadow(scene, self._transmission(frame), opacity=self.shadow)
-        return frame.holding(FinalScene(scene))
+            scene = shadows.apply_shadow(scene, self._transmission(frame, view), opacity=self.shadow)
+        idle = self.reflection > 0 and view.lies_flat
+        return frame.holding(FinalScene(scene)).noting(
+            "reflection is without effect: what lies flat hides its own mirror image" if idle else None
+        )
 
-    def _transmission(self, frame: Frame) -> shadows.Transmission:
+    def _mirrored(self, view: View) -> float:
+        """Return the reflection's strength: as asked for the usual view, more head-on, less from above."""
+        usual = shadows.mirror_share(shadows.CAMERA_PITCH_DEG)
+        return min(self.reflection * shadows.mirror_share(view.pitch_deg) / usual, 1.0)
+
+    def _transmission(self, frame: Frame, view: View) -> shadows.Transmission:
         placed, scene = frame[Placed], frame[FinalScene].image
         matte = placed.matte
         if self.keep_original_shadow and placed.placement.is_original:
@@ -49,8 +60,10 @@ class GroundStage(Stage):
         if placed.backdrop is None:
             # The backend drew this scene with the product in it, and its shadow as it saw fit; a second
             # one from a guessed direction would contradict it. What is missing under the product is added.
-            wanted = shadows.contact_shadow(matte) * shadows.ambient_occlusion(matte)
-            there = shadows.existing_shadow(scene, matte)
+            pitch, flat = view.pitch_deg, view.lies_flat
+            wanted = shadows.contact_shadow(matte, camera_pitch_deg=pitch, lies_flat=flat)
+            wanted = wanted * shadows.ambient_occlusion(matte, camera_pitch_deg=pitch, lies_flat=flat)
+            there = shadows.existing_shadow(scene, matte, lies_flat=view.lies_flat)
             return np.minimum(wanted / np.maximum(there, 0.05), 1).astype(np.float32)
         place = light.estimate_surroundings(scene, matte)
         source = frame[Brief].light or place.light
@@ -60,5 +73,7 @@ class GroundStage(Stage):
             elevation_deg=source.elevation_deg,
             softness=source.softness,
             strength=source.strength,
-            floor_top=place.floor_top,
+            camera_pitch_deg=view.pitch_deg,
+            lies_flat=view.lies_flat,
+            floor_top=None if view.lies_flat else place.floor_top,
         )

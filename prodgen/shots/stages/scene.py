@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from prodgen.masks import composite
 from prodgen.schema import Generation, Img2Img, Progress, Txt2Img
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, Drawn, Origin, Placed
+from prodgen.shots.seen_from import camera_words, contradiction
 
 SMALLEST_MEGAPIXELS = 0.2
 """Below, Stable Diffusion 1.5 loses the product's shape."""
@@ -58,7 +60,10 @@ class SceneStage(Stage):
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with the backend's scene, and the product as that scene lights it."""
-        brief, client = frame[Brief], tools.client()
+        client = tools.client()
+        told = camera_words(frame, with_degrees=not client.capabilities.is_diffusion)
+        brief = replace(frame[Brief], camera_words=told)
+        frame = frame.holding(brief)
         drawn, smaller = self.drawn(frame, tools)
         origin = Origin(
             backend=drawn.backend,
@@ -73,7 +78,7 @@ class SceneStage(Stage):
         )
         image, seen_through = _opaque(drawn)
         scene, relit = self.scene_and_relit(frame, image)
-        notices = (*client.notices, smaller, *drawn.notices, seen_through)
+        notices = (*client.notices, contradiction(frame), smaller, *drawn.notices, seen_through)
         return frame.holding(Drawn(scene, relit, origin)).noting(*notices)
 
     @abstractmethod
@@ -130,8 +135,9 @@ class SceneStage(Stage):
 
 
 def full_prompt(brief: Brief) -> str:
-    """Return the prompt that is sent: what was asked for, and the words for the light."""
-    return ", ".join(filter(None, [brief.prompt, "" if brief.light is None else light.words(brief.light)]))
+    """Return the prompt that is sent: what was asked for, and the words for light and camera."""
+    lit = "" if brief.light is None else light.words(brief.light)
+    return ", ".join(filter(None, [brief.prompt, lit, brief.camera_words]))
 
 
 def _opaque(drawn: Generation) -> tuple[RgbImage, str | None]:
