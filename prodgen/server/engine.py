@@ -144,6 +144,9 @@ class EngineInventory:
     """Textual inversions, by the word that calls them in a prompt."""
 
     face_restorers: tuple[str, ...] = ()
+    face_remedy: str = ""
+    """What has to be done before faces can be restored, where nothing restores them."""
+
     has_progress: bool = True
     """Whether it reports shares and previews while a picture is drawn, or only whole pictures."""
 

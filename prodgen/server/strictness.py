@@ -201,7 +201,8 @@ def face_restorer(machine: Machine, fields: Mapping[str, Any]) -> str | None:
     if name in there:
         return name
     if not there:
-        raise Refused(422, "nothing restores faces here; leave restore_faces out")
+        remedy = machine.inventory.face_remedy or "leave restore_faces out"
+        raise Refused(422, f"nothing restores faces here: {remedy}")
     if name == machine.options.defaults["face_restoration_model"]:
         return there[0]
     raise _unknown("face restorer", name, there)

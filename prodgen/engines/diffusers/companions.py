@@ -13,6 +13,16 @@ from typing import Literal
 from prodgen.engines.diffusers.families import family_of_context
 from prodgen.engines.diffusers.header import WeightsHeader
 
+FACE_RESTORERS: Mapping[str, tuple[str, ...]] = {
+    "GFPGAN": ("toRGB.0.weight", "stylegan_decoder.style_mlp.1.weight"),
+    "RestoreFormer": (
+        "quantize.embedding.weight",
+        "quant_conv.weight",
+        "encoder.down.0.block.0.norm1.weight",
+    ),
+}
+"""Networks that restore faces, by A1111's names, and the keys that tell them: spandrel's."""
+
 IcLightKind = Literal["FC", "FBC"]
 """What IC-Light is shown beside the noisy picture: the foreground, or foreground and background."""
 
@@ -32,6 +42,11 @@ _XL_KEYS = ("clip_l", "clip_g")
 
 _FAMILY_OF_WIDTH = {768: "sd15", 1024: "sd21", 1280: "sdxl"}
 """Family by the width of the vectors for its last text encoder."""
+
+
+def face_restorer_kind(header: WeightsHeader) -> str | None:
+    """Return the name of the face restorer that a file holds; None if it holds none."""
+    return next((name for name, keys in FACE_RESTORERS.items() if set(keys) <= set(header.tensors)), None)
 
 
 def ic_light_kind(header: WeightsHeader) -> IcLightKind | None:

@@ -13,6 +13,7 @@ from prodgen import __version__
 from prodgen.engines.diffusers.control_maps import CONTROL_MODULES, detected_map
 from prodgen.engines.diffusers.device import Device, find_device, seconds_on_cpu
 from prodgen.engines.diffusers.drawing_thread import DrawingThread, StoppableProgress
+from prodgen.engines.diffusers.face_restoring import missing_for_faces
 from prodgen.engines.diffusers.model_folder import ModelFolder
 from prodgen.engines.diffusers.order_limits import check_order
 from prodgen.engines.diffusers.samplers import SAMPLERS
@@ -68,6 +69,7 @@ class DiffusersEngine:
             device = find_device()
         except EngineUnavailableError as error:
             return EngineInventory(version, "by diffusion", (), notes=(str(error),))
+        face_remedy = missing_for_faces(self.folder)
         return EngineInventory(
             version=version,
             description=f"by diffusion, on {device.title if device.is_gpu else 'the CPU'}",
@@ -81,6 +83,8 @@ class DiffusersEngine:
             controlnets=tuple(file.name for file in self.folder.controlnets),
             control_modules=CONTROL_MODULES,
             embeddings=tuple(file.name for file in self.folder.embeddings),
+            face_restorers=() if face_remedy else tuple(self.folder.face_restorers),
+            face_remedy=face_remedy,
             batches_requests=device.is_gpu,
             notes=self._notes(device),
         )

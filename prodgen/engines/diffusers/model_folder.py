@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from prodgen.engines.diffusers.companions import (
     IcLightKind,
     controlnet_family,
     embedding_family,
+    face_restorer_kind,
     ic_light_kind,
     is_controlnet,
     lora_family,
@@ -31,7 +33,12 @@ from prodgen.weights.checks import sha256
 from prodgen.weights.folders import models_folder
 from prodgen.weights.record import Record
 
+Kind = TypeVar("Kind", bound=str)
+
 _log = logging.getLogger(__name__)
+
+_FACES = "GFPGAN"
+"""Folder of what finds faces and restores them."""
 
 _SUFFIX = ".safetensors"
 
@@ -112,7 +119,13 @@ class ModelFolder:
         self._paths: dict[tuple[str, str], Path] = {}
         self._skipped: list[SkippedFile] = []
         self._found = {kind: tuple(self._list(kind)) for kind in _KINDS}
-        self.ic_light: Mapping[IcLightKind, Path] = self._ic_lights()
+        self.ic_light: Mapping[IcLightKind, Path] = self._kinds(
+            "ic-light", ic_light_kind, "it is no IC-Light, whose first layer takes 8 or 12 channels"
+        )
+        self.face_restorers: Mapping[str, Path] = self._kinds(
+            _FACES, face_restorer_kind, "it is no GFPGAN and no RestoreFormer; others restore no faces here"
+        )
+        self.face_detector: Path | None = next(iter(sorted((self.root / _FACES).glob("*.onnx"))), None)
 
     @property
     def checkpoints(self) -> tuple[ModelFile, ...]:
@@ -221,18 +234,19 @@ class ModelFolder:
     def _key(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
 
-    def _ic_lights(self) -> Mapping[IcLightKind, Path]:
-        found: dict[IcLightKind, Path] = {}
-        for path in _files(self.root / "ic-light"):
+    def _kinds(
+        self, folder: str, kind_of: Callable[[WeightsHeader], Kind | None], reason: str
+    ) -> Mapping[Kind, Path]:
+        """Return the first file of each kind below a folder; `reason` is why others are skipped."""
+        found: dict[Kind, Path] = {}
+        for path in _files(self.root / folder):
             try:
-                kind = ic_light_kind(read_header(path))
+                kind = kind_of(read_header(path))
             except ModelFileError as refusal:
                 self._skipped.append(SkippedFile(path, refusal.reason))
                 continue
             if kind is None:
-                self._skipped.append(
-                    SkippedFile(path, "it is no IC-Light, whose first layer takes 8 or 12 channels")
-                )
+                self._skipped.append(SkippedFile(path, reason))
             else:
                 found.setdefault(kind, path)
         return found

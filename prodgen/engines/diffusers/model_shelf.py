@@ -12,6 +12,11 @@ from diffusers import AutoencoderKL, ControlNetModel
 from prodgen.engines.diffusers import checkpoints, controlnets, embeddings, upscaler_networks, vaes, variants
 from prodgen.engines.diffusers.cuda_graphs import UnetCaller
 from prodgen.engines.diffusers.device import Device
+from prodgen.engines.diffusers.face_restoring import (
+    FaceRestorer,
+    load_face_restorer,
+    missing_for_faces,
+)
 from prodgen.engines.diffusers.model_folder import ModelFolder
 from prodgen.engines.diffusers.prompt_encoding import PromptEncoder
 from prodgen.engines.diffusers.tensor_files import FileState, state_of
@@ -136,6 +141,19 @@ class ModelShelf:
             path,
             lambda: upscaler_networks.load_upscaler(path, device=self.device, dtype=self.dtype),
         )
+
+    def face_restorer(self, name: str) -> FaceRestorer:
+        """Return what restores faces, by its name.
+
+        Raises:
+            Refused: If there is none of that name, or something that it needs is missing.
+            ModelFileError: If a file is damaged.
+        """
+        path, detector = self.folder.face_restorers.get(name), self.folder.face_detector
+        if path is None or detector is None:
+            missing = missing_for_faces(self.folder) or f"there is {', '.join(self.folder.face_restorers)}"
+            raise Refused(422, f"{name!r} restores no faces here: {missing}")
+        return self._extra("faces", path, lambda: load_face_restorer(path, detector, device=self.device))
 
     def make_room(self) -> None:
         """Give back all memory of the GPU but for the checkpoint's weights."""

@@ -28,8 +28,6 @@ def check_order(order: BatchOrder) -> None:
     if order.sampler in FROM_TWO_STEPS and order.steps < 2:
         text = f"{order.sampler} makes a step fewer than it is asked for, as A1111's does: ask for 2 or more"
         raise Refused(422, text)
-    if order.finer.restore_faces is not None:
-        raise Refused(422, "this engine restores no faces: draw without it, or through an A1111 server")
     _check_refiner(order)
 
 

@@ -82,8 +82,12 @@ class Painter:
     def _drawn(self, order: BatchOrder, report: ReportProgress) -> list[DrawnPicture]:
         report(0.0)
         model = self.shelf.model_for(order)
+        faces = order.finer.restore_faces
+        restorer = None if faces is None else self.shelf.face_restorer(faces)
         drawing = BatchDrawing(self.shelf, model, order, report)
         pictures, is_partial = drawing.pictures()
+        if restorer is not None:
+            pictures = [restorer.restored(picture) for picture in pictures]
         story, maps = self._story(order), drawing.shown_maps()
         return [DrawnPicture(pixels, story, is_partial=is_partial, maps=maps) for pixels in pictures]
 

@@ -5,7 +5,7 @@ Files are safetensors; spandrel is an extra of its own, because it brings torchv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -98,24 +98,36 @@ def load_upscaler(path: Path, *, device: torch.device | str, dtype: torch.dtype)
     if network is not None:
         network.to(torch.device(device), dtype)
         return UpscalerNetwork(network, network.scale, torch.device(device), dtype, network.fold)
-    return _by_spandrel(file, weights, torch.device(device), dtype)
+    return _by_spandrel(file, torch.device(device), dtype)
 
 
-def _by_spandrel(
-    file: TensorFile, weights: Mapping[str, Tensor], device: torch.device, dtype: torch.dtype
-) -> UpscalerNetwork:
-    import torch
+def read_by_spandrel(file: TensorFile, why: str) -> Any:
+    """Return what spandrel makes of a file: a `spandrel.ModelDescriptor`.
 
+    Args:
+        file: A network of a kind that spandrel knows.
+        why: The refusal's beginning where spandrel is missing.
+
+    Raises:
+        ModelFileError: If spandrel is missing, cannot be used, or does not know the network.
+    """
     try:
         import spandrel
     except ImportError:
-        file.header.refuse("it is no ESRGAN; other upscalers need spandrel: pip install 'prodgen[upscalers]'")
+        file.header.refuse(f"{why}: pip install 'prodgen[upscalers]'")
     except RuntimeError as error:  # torchvision of another build: "operator torchvision::nms does not exist"
         file.header.refuse(f"spandrel cannot be used, torchvision does not belong to this torch ({error})")
     try:
-        found: Any = spandrel.ModelLoader().load_from_state_dict(dict(weights))
+        weights = {name: file.raw(name) for name in file.header.tensors}
+        return spandrel.ModelLoader().load_from_state_dict(weights)
     except spandrel.UnsupportedModelError:
-        file.header.refuse("it is no network that enlarges, or of a kind that spandrel does not know either")
+        file.header.refuse("it is of a kind that spandrel does not know either")
+
+
+def _by_spandrel(file: TensorFile, device: torch.device, dtype: torch.dtype) -> UpscalerNetwork:
+    import torch
+
+    found = read_by_spandrel(file, "it is no ESRGAN; other upscalers need spandrel")
     if found.input_channels != 3 or found.purpose not in ("SR", "FaceSR"):
         file.header.refuse(
             f"it does not enlarge colour pictures ({found.architecture.name}, {found.purpose})"

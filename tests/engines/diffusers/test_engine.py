@@ -281,7 +281,7 @@ def test_a_network_enlarges_and_alpha_is_kept(client, photo):
         ({"sampler": "DDIM", "steps": 1}, "ask for 2 or more"),
         ({"finer": FinerSettings(refiner=ModelFile(XL, family="sdxl"))}, "Diffusion XL and 'tiny-sd15' is"),
         ({"schedule": "Turbo"}, "Schedule not found.*Karras"),
-        ({"finer": FinerSettings(restore_faces="GFPGAN")}, "restores no faces"),
+        ({"finer": FinerSettings(restore_faces="GFPGAN")}, "restores no faces here: put a GFPGAN"),
     ],
 )
 def test_what_it_cannot_draw_is_refused_with_the_remedy(engine, fields, said):
