@@ -38,6 +38,7 @@ NOT_RUN = {
     r"prodgen (batch|watch|status) (?!examples|outputs)": "needs a catalogue; those of the README are run",
     r"prodgen weights get": "downloads; tests/cli runs it against a stand-in",
     r"prodgen generate .*engine://": "draws by diffusion; tests/engines/diffusers runs it on tiny networks",
+    r"prodgen (generate|replay) .*comfy://": "needs a ComfyUI; tests/engines/comfy runs them on a stand-in",
     r"prodgen (segment|shoot) .*(isnet|u2net|birefnet)": "needs the weights of a segmenter",
 }
 """A line that matches is not run, for this reason. Of prodgen's own lines the options are still checked."""

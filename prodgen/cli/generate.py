@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,10 @@ from prodgen.cli.parameters import (
     output_pattern,
     upscaler_option,
 )
-from prodgen.cli.telling import printer, tell_picture
+from prodgen.cli.telling import printer, tell_picture, tell_workflow
 from prodgen.cli.values import File, Number, OneOf, Text, Whole
 
 if TYPE_CHECKING:
-    from prodgen.schema import Progress
     from prodgen.text2image.own_workflows import OwnWorkflow
 
 
@@ -197,7 +196,7 @@ def _run_workflow(
     from prodgen.client import Client
     from prodgen.schema import seeds
     from prodgen.text2image import new_job, seeds_of
-    from prodgen.text2image.own_workflows import took_seed
+    from prodgen.text2image.workflow_pictures import draw_workflow
 
     to = printer()
     job = new_job({name: given[name] for name in ("seed", "count") if name in given})
@@ -205,27 +204,21 @@ def _run_workflow(
     pattern = output_pattern(output, stem, job.count, folder=Path("outputs"), ending=".png")
     names = [f"picture {number + 1}" for number in range(job.count)]
     with Client(backend, dialect=dialect) as client, progress_bar(names, quiet=to.hides_progress) as report:
-        for name, drawn_with in zip(names, seeds_of(job), strict=True):
-            request = workflow.request(drawn_with, client)
-            drawn = client.txt2img(request, on_progress=_reporting(report, name))
-            seed = drawn_with if took_seed(drawn) else None
-            path = seeds.in_name(pattern, drawn_with)
-            workflow.save(drawn, path, seed)
+        for name, seed in zip(names, seeds_of(job), strict=True):
+            picture = draw_workflow(
+                workflow,
+                seed,
+                client=client,
+                output=seeds.in_name(pattern, seed),
+                on_progress=partial(report, name),
+            )
             report(name, 1.0)
-            height, width = drawn.image.shape[:2]
-            to.data({"picture": str(path), **workflow.story(drawn, seed)})
-            to.made("picture", path, f"{width}x{height}, {'no seed' if seed is None else f'seed {seed}'}")
-            for notice in drawn.notices:
-                to.note(notice)
-            if seed is None and name != names[-1]:
+            tell_workflow(picture, to)
+            if picture.seed is None and name != names[-1]:
                 to.warn(
                     "the workflow took no seed, so its other pictures would equal this one: none is drawn"
                 )
                 return
-
-
-def _reporting(report: Callable[[str, float], None], name: str) -> Callable[[Progress], None]:
-    return lambda progress: report(name, progress.fraction)
 
 
 def _is_default(name: str) -> bool:

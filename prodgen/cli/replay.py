@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from prodgen.cli.parameters import backend_option, controlnet_option, dialect_option, output_option
-from prodgen.cli.telling import printer, tell_picture, tell_shot
+from prodgen.cli.telling import printer, tell_picture, tell_shot, tell_workflow
 from prodgen.cli.values import File
 
 
@@ -46,6 +46,7 @@ def replay(
     from prodgen.cli.progress_bar import progress_bar
     from prodgen.replaying import replay as make_once_more
     from prodgen.shots import Result
+    from prodgen.text2image.workflow_pictures import WorkflowPicture
 
     to = printer()
     is_text = files.is_text(picture)
@@ -66,6 +67,8 @@ def replay(
     more = {"differences": [difference.words for difference in made.differences]}
     if isinstance(made.picture, Result):
         tell_shot(made.picture, to, more=more)
+    elif isinstance(made.picture, WorkflowPicture):
+        tell_workflow(made.picture, to, more=more)
     else:
         tell_picture(made.picture, to, more=more)
     for difference in made.differences:

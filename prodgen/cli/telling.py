@@ -14,6 +14,7 @@ import click
 if TYPE_CHECKING:
     from prodgen.shots import Result
     from prodgen.text2image import GeneratedPicture
+    from prodgen.text2image.workflow_pictures import WorkflowPicture
 
 _KEY = "prodgen.printer"
 
@@ -132,6 +133,17 @@ def tell_picture(picture: GeneratedPicture, to: Printer, *, more: dict[str, Any]
     if " > " in picture.planned.sizes.words():
         to.fact("sizes", picture.planned.sizes.words())
     for notice in picture.notices:
+        to.note(notice)
+
+
+def tell_workflow(picture: WorkflowPicture, to: Printer, *, more: dict[str, Any] | None = None) -> None:
+    """Print where a workflow's picture is and how it was made; `more` goes into the JSON."""
+    to.data({**picture.as_dict(), **(more or {})})
+    height, width = picture.image.shape[:2]
+    seed = "no seed" if picture.seed is None else f"seed {picture.seed}"
+    to.made("picture", picture.path or "-", f"{width}x{height}, {seed}, {picture.seconds:.1f} s")
+    to.fact("backend", picture.generation.backend)
+    for notice in picture.generation.notices:
         to.note(notice)
 
 

@@ -6,7 +6,15 @@ pictures, and `replays` holds the call that does it all.
 """
 
 from prodgen.replaying.differences import Difference
-from prodgen.replaying.recorded import RecordedJob, RecordedShot, read_recorded
+from prodgen.replaying.recorded import RecordedJob, RecordedShot, RecordedWorkflow, read_recorded
 from prodgen.replaying.replays import Replay, replay
 
-__all__ = ["Difference", "RecordedJob", "RecordedShot", "Replay", "read_recorded", "replay"]
+__all__ = [
+    "Difference",
+    "RecordedJob",
+    "RecordedShot",
+    "RecordedWorkflow",
+    "Replay",
+    "read_recorded",
+    "replay",
+]

@@ -18,7 +18,7 @@ from prodgen.replaying.makers import ToldSettings, told_by
 from prodgen.replaying.meanings import UNSAID, job_fields, passed_over
 from prodgen.shots.result import KIND as SHOT_KIND
 from prodgen.text2image import KIND, Control, PictureJob, new_job
-from prodgen.text2image.own_workflows import WORKFLOW_KIND
+from prodgen.text2image.own_workflows import WORKFLOW_KIND, OwnWorkflow, workflow_of_story
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,19 @@ class RecordedShot:
     """The picture."""
 
 
-def read_recorded(path: Path) -> RecordedJob | RecordedShot:
+@dataclass(frozen=True)
+class RecordedWorkflow:
+    """How a ComfyUI workflow of somebody's own drew a picture."""
+
+    workflow: OwnWorkflow
+    seed: int | None
+    infotext: Mapping[str, str]
+    """Keys and values of the infotext, to compare with the new one."""
+    path: Path
+    """The picture."""
+
+
+def read_recorded(path: Path) -> RecordedJob | RecordedShot | RecordedWorkflow:
     """Read how a picture was made.
 
     Args:
@@ -71,10 +83,10 @@ def read_recorded(path: Path) -> RecordedJob | RecordedShot:
     if story.get("kind") == SHOT_KIND:
         return RecordedShot(story, path)
     if story.get("kind") == WORKFLOW_KIND:
-        raise ImageError(
-            f"{str(path)!r} was drawn by ComfyUI's workflow {story.get('workflow')!r}, which is not in it: "
-            "draw it with prodgen generate --workflow FILE; prodgen show tells the seed and the settings"
-        )
+        seed = story.get("seed")
+        values = infotext_values(chunks.get("parameters", ""))
+        workflow = workflow_of_story(story, path.parent)
+        return RecordedWorkflow(workflow, seed if isinstance(seed, int) else None, values, path)
     try:
         return _from_told(told_by(chunks), None if files.is_text(path) else path)
     except ImageError as error:

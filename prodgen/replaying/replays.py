@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,12 @@ from prodgen.errors import IdleSettingError, SettingError
 from prodgen.images import RgbImage
 from prodgen.replaying.differences import Difference, infotext_differences, pixel_differences
 from prodgen.replaying.fitting import fit_to_server
-from prodgen.replaying.recorded import RecordedJob, infotext_values, read_recorded
+from prodgen.replaying.recorded import RecordedJob, RecordedWorkflow, infotext_values, read_recorded
 from prodgen.replaying.shots_again import shot_again
 from prodgen.shots import Result, shoot_all
 from prodgen.shots.result import without_folder
 from prodgen.text2image import Control, GeneratedPicture, draw_all, read_control
+from prodgen.text2image.workflow_pictures import WorkflowPicture, draw_workflow
 
 if TYPE_CHECKING:
     from prodgen.client import Client
@@ -33,8 +35,9 @@ OnProgress = Callable[[str, float], None]
 class Replay:
     """A picture that was made once more."""
 
-    picture: Result | GeneratedPicture
-    """The new picture: a `Result` of a product shot, a `GeneratedPicture` of one drawn from words."""
+    picture: Result | GeneratedPicture | WorkflowPicture
+    """The new picture: a `Result` of a product shot, a `GeneratedPicture` of one drawn from words, a
+    `WorkflowPicture` of a ComfyUI workflow."""
     differences: tuple[Difference, ...]
     """What is not as it was; empty: the same to the bit (or, of a text file, to the infotext)."""
 
@@ -96,8 +99,12 @@ def replay(
         given = (source, *(None if file is None else Path(file) for file in (photo, matte, background)))
         files.refuse_overwriting(target, *given)
     recorded = read_recorded(source)
+    of_a_shot = {"photo": photo, "matte": matte, "background": background}
+    if isinstance(recorded, RecordedWorkflow):
+        if idle := [name for name, file in (*of_a_shot.items(), ("controlnet", controlnet)) if file]:
+            raise IdleSettingError(idle, "a workflow drew the picture")
+        return _run_again(recorded, target, backend, dialect, on_progress)
     if isinstance(recorded, RecordedJob):
-        of_a_shot = {"photo": photo, "matte": matte, "background": background}
         if idle := [name for name, file in of_a_shot.items() if file is not None]:
             raise IdleSettingError(idle, "the picture is no product shot")
         return _draw_again(recorded, controlnet, target, backend, dialect, on_progress, strict=strict)
@@ -142,6 +149,24 @@ def _draw_again(
     after = infotext_differences(recorded.infotext, infotext_values(picture.infotext), known=differences)
     pixels = [] if recorded.path is None else pixel_differences(recorded.path, picture.image)
     return Replay(picture, (*differences, *after, *pixels))
+
+
+def _run_again(
+    recorded: RecordedWorkflow,
+    output: Path | None,
+    backend: str | Client,
+    dialect: str | None,
+    on_progress: OnProgress | None,
+) -> Replay:
+    """Run a workflow once more. What a ComfyUI lacks for it, it refuses itself: nothing is exchanged."""
+    with ExitStack() as stack:
+        client = stack.enter_context(_connected(backend, dialect)) if isinstance(backend, str) else backend
+        report = None if on_progress is None else partial(on_progress, "picture")
+        picture = draw_workflow(
+            recorded.workflow, recorded.seed or 0, client=client, output=output, on_progress=report
+        )
+    after = infotext_differences(recorded.infotext, infotext_values(picture.infotext))
+    return Replay(picture, (*after, *pixel_differences(recorded.path, picture.image)))
 
 
 def _refuse_if(strict: bool, differences: Sequence[Difference]) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from prodgen import __version__, codecs, files, provenance
-from prodgen.errors import SettingError, UnsupportedFeatureError
+from prodgen.errors import ImageError, SettingError, UnsupportedFeatureError
 from prodgen.schema import Generation, Script, Txt2Img
 from prodgen.schema.workflow_graphs import WORKFLOW_SCRIPT, api_graph, seed_places
+from prodgen.text2image.controls import digest_of
 
 if TYPE_CHECKING:
     from prodgen.client import Client
@@ -44,6 +45,18 @@ _USUAL_SIDE = 512
 
 
 @dataclass(frozen=True)
+class WorkflowInput:
+    """A picture that goes into a workflow."""
+
+    name: str
+    """Its file's name, without folders."""
+    digest: str
+    """SHA-256 of its file."""
+    png: bytes
+    """What is sent of it."""
+
+
+@dataclass(frozen=True)
 class OwnWorkflow:
     """A workflow, and what is put into it."""
 
@@ -54,8 +67,8 @@ class OwnWorkflow:
     """Values under names of `SETTINGS`."""
     values: Mapping[str, str]
     """Values of inputs, "node.input"."""
-    pictures: Mapping[str, bytes] = field(repr=False)
-    """PNG files by the node that loads each; "" is the only such node."""
+    pictures: Mapping[str, WorkflowInput] = field(repr=False)
+    """Pictures by the node that loads each; "" is the only such node."""
 
     @property
     def has_seed(self) -> bool:
@@ -79,7 +92,7 @@ class OwnWorkflow:
             "workflow": self.graph,
             "settings": self.settings,
             "set": self.values,
-            "pictures": {node: base64.b64encode(png).decode() for node, png in self.pictures.items()},
+            "pictures": {node: base64.b64encode(one.png).decode() for node, one in self.pictures.items()},
         }
         return Txt2Img(
             prompt=self.settings.get("prompt", ""),
@@ -91,7 +104,7 @@ class OwnWorkflow:
         )
 
     def story(self, drawn: Generation, seed: int | None) -> dict[str, Any]:
-        """Return what is stored in a picture's file; of its pictures and its graph the digests alone."""
+        """Return what is stored in a picture's file; of its pictures the names and digests alone."""
         height, width = drawn.image.shape[:2]
         graph = json.dumps(self.graph, sort_keys=True).encode()
         version = drawn.info.get("version")
@@ -99,9 +112,10 @@ class OwnWorkflow:
             "kind": WORKFLOW_KIND,
             "workflow": self.name,
             "workflow_sha256": hashlib.sha256(graph).hexdigest(),
+            "graph": dict(self.graph),
             "settings": dict(self.settings),
             "set": dict(self.values),
-            "pictures": {node: hashlib.sha256(png).hexdigest() for node, png in self.pictures.items()},
+            "pictures": {node: [one.name, one.digest] for node, one in self.pictures.items()},
             "size": [width, height],
             "prompt": self.settings.get("prompt", ""),
             "negative_prompt": self.settings.get("negative_prompt", ""),
@@ -165,6 +179,35 @@ def read_own_workflow(
     )
 
 
+def workflow_of_story(story: Mapping[str, Any], folder: Path) -> OwnWorkflow:
+    """Return the workflow that a picture's story keeps, with its pictures.
+
+    Args:
+        story: What `OwnWorkflow.story` returned, from a file that may come from anywhere: it names no folder.
+        folder: Where its pictures are looked for, after the current folder.
+
+    Raises:
+        ImageError: If the story is damaged, or a picture is not there or is another one.
+    """
+    try:
+        graph, settings = api_graph(story["graph"]), dict(story["settings"])
+        values = {str(name): str(value) for name, value in story["set"].items()}
+        wanted = {str(node): (Path(name).name, digest) for node, (name, digest) in story["pictures"].items()}
+    except (TypeError, KeyError, ValueError, AttributeError, SettingError) as error:
+        raise ImageError(f"its story of a workflow is damaged ({error})") from error
+    pictures = {node: _found(folder, name, digest) for node, (name, digest) in wanted.items()}
+    return OwnWorkflow(str(story.get("workflow", "")), graph, settings, values, pictures)
+
+
+def _found(folder: Path, name: str, digest: object) -> WorkflowInput:
+    there = next((path for path in (Path(name), folder / name) if path.is_file()), None)
+    if there is None:
+        raise ImageError(f"the workflow was given the picture {name!r}: put it beside this one")
+    if digest_of(there) != digest:
+        raise ImageError(f"{str(there)!r} is not the picture of that name that the workflow was given")
+    return _loaded(there)
+
+
 def _each_once(option: str, pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for name, value in pairs:
@@ -204,9 +247,13 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _picture(text: str) -> tuple[str, bytes]:
+def _picture(text: str) -> tuple[str, WorkflowInput]:
     node, equals, file = text.partition("=")
     if not equals or (Path(text).is_file() and not Path(file).is_file()):  # a file's name may hold "="
         node, file = "", text
-    photo = files.load(Path(file))
-    return node, codecs.encode("PNG", photo.rgb, matte=photo.matte)
+    return node, _loaded(Path(file))
+
+
+def _loaded(path: Path) -> WorkflowInput:
+    photo = files.load(path)
+    return WorkflowInput(path.name, digest_of(path), codecs.encode("PNG", photo.rgb, matte=photo.matte))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -179,17 +181,6 @@ def test_a_picture_of_a_workflow_tells_how_it_was_made(painting, tmp_path):
     assert "trainedAlgorithmicMedia" in well_typed("show", tmp_path / "a.png")
 
 
-def test_a_picture_of_a_workflow_is_not_replayed_as_something_else(painting, tmp_path):
-    words = ("generate", "--workflow", kept(tmp_path, "a-txt2img"), "--backend", address_of(painting))
-    well_typed(*words, "-o", tmp_path / "a.png")
-
-    code, told = typed("replay", tmp_path / "a.png", "--backend", address_of(painting))
-
-    assert code == 1
-    assert "prodgen generate --workflow FILE" in told
-    assert len(painting.posted) == 1
-
-
 def enlarging(folder: Path, photo: Path) -> tuple[object, ...]:
     """A workflow without a seed, and its picture."""
     return ("generate", "--workflow", kept(folder, "h-upscale-model"), "--image", photo)
@@ -240,3 +231,19 @@ def test_a_picture_s_name_may_hold_an_equals_sign(painting, photo, tmp_path):
     words = ("generate", "--workflow", kept(tmp_path, "a-img2img"), "--backend", address_of(painting))
 
     well_typed(*words, "--image", odd, "-o", tmp_path / "r.png")
+
+
+def test_the_lines_of_the_page_are_typed_as_they_stand(address, painting, photo, tmp_path, monkeypatch):
+    page = (EXAMPLE.parent.parent / "docs" / "comfyui.md").read_text("utf-8")
+    lines = re.findall(r"^prodgen ((?:generate|replay) .*)$", page, flags=re.MULTILINE)
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / EXAMPLE.name).write_bytes(EXAMPLE.read_bytes())
+    kept(tmp_path, "a-img2img").rename(tmp_path / "edit.json")
+    monkeypatch.chdir(tmp_path)
+
+    for line in lines:
+        well_typed(*shlex.split(line.replace("comfy://box:8188", address).replace("832x1216", "64x96")))
+
+    assert len(lines) == 3
+    assert painting.sent[0]["sampler"]["inputs"]["seed"] == 2**64 - 1
+    assert (tmp_path / "edited-replayed.png").exists()
