@@ -37,12 +37,31 @@ def _share(part: str) -> PromptShare:
 
 
 @dataclass(frozen=True)
+class _Run:
+    """The run of a sampler that a prompt is read for."""
+
+    calls: int
+    calls_before: int | None
+    """Calls of the first pass, in a hires pass."""
+
+
+@dataclass(frozen=True)
 class _Switch:
     """What "[before:after:when]" means: the first up to the call `when`, the second from then on."""
 
     before: Sequence[_Part]
     after: Sequence[_Part]
-    when: float
+    when: str
+    """A number with a point is a share of the calls, one without counts them."""
+
+    def last_call(self, run: _Run) -> int:
+        """Return the last call of a run that has the first text; below 1 there is none."""
+        number = float(self.when)
+        if "." in self.when:
+            number = (number - (run.calls_before is not None)) * run.calls
+        else:
+            number -= run.calls_before or 0
+        return int(max(-1.0, min(run.calls, number)))
 
 
 @dataclass(frozen=True)
@@ -97,12 +116,16 @@ class _StrayBar(Exception):  # noqa: N818 - internal: such a prompt has no sched
     pass
 
 
-def schedule(prompt: str, calls: int) -> tuple[tuple[int, str], ...]:
+def schedule(prompt: str, calls: int, *, calls_before: int | None = None) -> tuple[tuple[int, str], ...]:
     """Return what a prompt says when.
+
+    A `when` with a point ("0.5") is a share of a run's calls, one without counts them. A hires pass goes on
+    where the first one ended, as in A1111 since 1.6: "1.5" is half of it, "0.5" was over before it began.
 
     Args:
         prompt: The prompt, or one share of it.
-        calls: How often the network is asked in the whole run; a `when` below 1 is a share of that.
+        calls: How often the network is asked in the whole run.
+        calls_before: That of the first pass, where this is the hires pass; None in a first pass.
 
     Returns:
         The last call and the text of each span, in order. The one to take is the first whose last call is not
@@ -112,9 +135,10 @@ def schedule(prompt: str, calls: int) -> tuple[tuple[int, str], ...]:
         parts = _parsed(prompt)
     except _StrayBar:
         parts = [prompt]
+    run = _Run(calls, calls_before)
     ends: set[int] = {calls}
-    _collect(parts, calls, ends)
-    return tuple((end, _said(parts, end, calls)) for end in sorted(ends))
+    _collect(parts, run, ends)
+    return tuple((end, _said(parts, end, run)) for end in sorted(ends))
 
 
 def _parsed(prompt: str) -> list[_Part]:
@@ -152,31 +176,27 @@ def _meaning(bracket: _OpenBracket) -> _Part:
     when = _WHEN.match("".join(words)) if len(words) == len(sections[-1]) else None
     if when and separators in ([":"], [":", ":"]):
         before = sections[0] if len(separators) == 2 else []
-        return _Switch(before, sections[-2], float(when[1]))
+        return _Switch(before, sections[-2], when[1])
     if "|" in separators:
         raise _StrayBar
     return _Weighed(["[", *bracket.inside, "]"])
 
 
-def _last_call(when: float, calls: int) -> int:
-    return min(calls, int(when * calls if when < 1 else when))
-
-
-def _collect(parts: Sequence[_Part], calls: int, ends: set[int]) -> None:
+def _collect(parts: Sequence[_Part], run: _Run, ends: set[int]) -> None:
     waiting = list(parts)
     while waiting:
         part = waiting.pop()
         if isinstance(part, _Switch):
-            ends.add(_last_call(part.when, calls))
+            ends |= {part.last_call(run)} if part.last_call(run) > 0 else set()
             waiting += [*part.before, *part.after]
         elif isinstance(part, _Turns):
-            ends.update(range(1, calls + 1))
+            ends.update(range(1, run.calls + 1))
             waiting += [inner for option in part.options for inner in option]
         elif isinstance(part, _Weighed):
             waiting += part.parts
 
 
-def _said(parts: Sequence[_Part], call: int, calls: int) -> str:
+def _said(parts: Sequence[_Part], call: int, run: _Run) -> str:
     words = []
     waiting = [*reversed(parts)]
     while waiting:
@@ -184,7 +204,7 @@ def _said(parts: Sequence[_Part], call: int, calls: int) -> str:
         if isinstance(part, str):
             words.append(part)
         elif isinstance(part, _Switch):
-            chosen = part.before if call <= _last_call(part.when, calls) else part.after
+            chosen = part.before if call <= part.last_call(run) else part.after
             waiting += reversed(chosen)
         elif isinstance(part, _Turns):
             waiting += reversed(part.options[(call - 1) % len(part.options)])

@@ -7,13 +7,14 @@ ControlNet's maps.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from prodgen.server import inpainting
+from prodgen.server.engine import HiresPass
 from prodgen.server.fields import Fields
 from prodgen.server.ic_light_script import on_grey
 from prodgen.server.infotext import FinishedCall, info_json, infotext
@@ -146,7 +147,7 @@ def _extra_parameters(machine: Machine, call: DrawingCall, results: CallResults)
     if call.route == "img2img":
         extra |= _img2img_parameters(call)
     if call.hires is not None:
-        extra |= _hires_parameters(fields)
+        extra |= _hires_parameters(call, call.hires)
     if call.loras and not machine.behaviour.no_hashing:
         # Where nobody has hashed the files, the names alone say which were loaded.
         extra["Lora hashes"] = ", ".join(f"{m.name}: {m.sha256[:12]}" for m, _ in call.loras)
@@ -190,13 +191,16 @@ def _img2img_parameters(call: DrawingCall) -> dict[str, Any]:
     return extra
 
 
-def _hires_parameters(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _hires_parameters(call: DrawingCall, hires: HiresPass) -> dict[str, Any]:
+    fields = call.fields
     extra: dict[str, Any] = {
         "Denoising strength": fields["denoising_strength"],
         "Hires prompt": fields["hr_prompt"] or None,
         "Hires negative prompt": fields["hr_negative_prompt"] or None,
-        "Hires schedule type": None,
+        "Hires schedule type": hires.schedule if hires.schedule != call.schedule else None,
     }
+    if hires.sampler not in (None, call.sampler):
+        extra["Hires sampler"] = hires.sampler
     if fields["hr_resize_x"] or fields["hr_resize_y"]:
         extra["Hires resize"] = f"{fields['hr_resize_x']}x{fields['hr_resize_y']}"
     else:

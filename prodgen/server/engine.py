@@ -166,7 +166,10 @@ class EngineInventory:
 
 @dataclass(frozen=True)
 class HiresPass:
-    """A second, larger pass over what was drawn from words."""
+    """A second, larger pass over what was drawn from words.
+
+    What was drawn is enlarged to cover its size, and cropped at the centre where the proportions differ.
+    """
 
     width: int
     height: int

@@ -9,7 +9,6 @@ import html
 import threading
 from typing import Any
 
-import cv2
 import numpy as np
 
 from prodgen.server.fields import (
@@ -40,7 +39,7 @@ from prodgen.server.wire import (
     mixed,
     opened,
     read_picture,
-    resized,
+    resampled,
     to_base64,
     too_many_pixels,
 )
@@ -176,12 +175,9 @@ def upscaled(machine: Machine, pixels: Pixels, width: int, height: int, name: st
     """
     if pixels.shape[1::-1] == (width, height):
         return pixels
-    if name == "Nearest":
-        return resized(pixels, width, height, cv2.INTER_NEAREST)
-    if width <= pixels.shape[1] and height <= pixels.shape[0]:
-        return resized(pixels, width, height, cv2.INTER_AREA)
-    if name in (*PLAIN_UPSCALERS, *machine.behaviour.weightless_upscalers):
-        return resized(pixels, width, height, cv2.INTER_LANCZOS4)
+    is_smaller = width <= pixels.shape[1] and height <= pixels.shape[0]
+    if is_smaller or name in (*PLAIN_UPSCALERS, *machine.behaviour.weightless_upscalers):
+        return resampled(pixels, width, height, name)
     return machine.engine.upscale(pixels, width, height, name)
 
 

@@ -81,8 +81,10 @@ def hires_with_words(machine: Machine, fields: Mapping[str, Any], hires: HiresPa
     named = {"sampler_name": sampler, "sampler_index": "Euler", "scheduler": schedule}
     strictness.check_sampler(named, machine)
     label = None
-    if sampler is not None:
-        sampler, label = resolve_sampler(sampler, sampler, schedule, drawn_with=machine.inventory.samplers)
+    if sampler is not None:  # A1111 keeps a schedule that was asked for, and else takes the sampler's own
+        sampler, label = resolve_sampler(
+            sampler, sampler, schedule or fields["scheduler"], drawn_with=machine.inventory.samplers
+        )
     elif schedule is not None:
         label = next(name for name, (low, _, _) in SCHEDULERS.items() if schedule in (name, low))
     return replace(

@@ -22,6 +22,11 @@ EXAMPLES = {
     "[a|(b:1.1)]": [(call, "a" if call % 2 else "(b:1.1)") for call in range(1, 11)],
     "a [b::4] c": [(4, "a b c"), (10, "a  c")],
     "[b:99]": [(10, "")],
+    "[a:b:1.0]": [(10, "a")],
+    "[a:b:1]": [(1, "a"), (10, "b")],
+    "[a:b:0]": [(10, "b")],
+    "[a:b:1.e9]": [(10, "a")],
+    "[a:b:1e999]": [(10, "a")],
     r"\[b:3\]": [(10, r"\[b:3\]")],
     "a | [b:3]": [(10, "a | [b:3]")],
     "[time 12:30 pm]": [(10, "[time 12:30 pm]")],
@@ -86,3 +91,17 @@ def test_brackets_may_lie_in_each_other_as_deep_as_a_prompt_is_long():
 
 def test_many_blanks_before_a_weight_of_a_share_cost_no_time():
     assert split_shares(f"a AND {' ' * 50_000}b :1.5")[1].weight == 1.5
+
+
+@pytest.mark.parametrize(
+    ("prompt", "spans"),
+    [
+        ("[cat:dog:0.5]", [(20, "dog")]),
+        ("[cat:dog:1.5]", [(10, "cat"), (20, "dog")]),
+        ("[cat:dog:5]", [(20, "dog")]),
+        ("[cat:dog:14]", [(4, "cat"), (20, "dog")]),
+        ("[cat:dog:1.0]", [(20, "dog")]),
+    ],
+)
+def test_a_hires_pass_goes_on_where_the_first_pass_ended(prompt, spans):
+    assert list(schedule(prompt, 20, calls_before=10)) == spans

@@ -279,3 +279,20 @@ def test_the_client_draws_relights_and_controls_and_finds_its_proofs(client, ram
     assert lit.applied.proofs["IC-Light"].kind in ("picture", "bridge")
     assert (client.is_embedded, client.name) == (False, "A1111 model 1.0 at http://model")
     assert [drawn.notices, lit.notices, again.notices] == [(), (), ()]
+
+
+def test_a_hires_pass_of_its_own_sampler_and_schedule_is_told_so_that_it_can_be_made_again(ask, engine, info):
+    hires = {"enable_hr": True, "denoising_strength": 0.5, "hr_sampler_name": "Euler a"}
+    told = info(ask.txt2img(**hires, sampler_name="DPM++ 2M", hr_scheduler="uniform"))["infotexts"][0]
+
+    assert "Hires sampler: Euler a" in told
+    assert "Hires schedule type: Uniform" in told
+    same = info(ask.txt2img(enable_hr=True, denoising_strength=0.5))["infotexts"][0]
+    assert "Hires s" not in same
+
+
+def test_a_hires_sampler_of_its_own_keeps_the_schedule_that_was_asked_for(ask, engine):
+    hires = {"enable_hr": True, "denoising_strength": 0.5, "hr_sampler_name": "Euler a"}
+    ask.txt2img(**hires, sampler_name="Euler", scheduler="Uniform")
+
+    assert engine.orders[0].hires.schedule == "Uniform"

@@ -16,8 +16,8 @@ from prodgen.server.wire import Refused
 
 _LETTERS = str.maketrans({"(": r"\(", ")": r"\)"})
 
-_ANY_CALLS = 10
-"""Network calls for which a prompt's schedule is looked up; any number above 1 tells whether there is one."""
+_ANY_CALLS = 1000
+"""Network calls for which a prompt's schedule is looked up: as many as any run has."""
 
 
 def comfy_texts(prompt: str, embeddings: Sequence[str] = ()) -> tuple[str, ...]:
@@ -32,14 +32,15 @@ def comfy_texts(prompt: str, embeddings: Sequence[str] = ()) -> tuple[str, ...]:
     """
     if len(split_shares(prompt)) > 1:
         raise Refused(422, "ComfyUI cannot join prompts by AND: write one prompt")
-    if len(schedule(prompt, _ANY_CALLS)) > 1:
+    (_, said), *changes = schedule(prompt, _ANY_CALLS)
+    if changes:
         raise Refused(
             422,
             "ComfyUI cannot change a prompt on the way ([one:other:0.5], [one|other]): write one prompt, or "
             "draw with a workflow of your own (prodgen generate --workflow)",
         )
     parts = [""]
-    for piece in weighted(prompt):
+    for piece in weighted(said):
         if piece is None:
             parts.append("")
             continue

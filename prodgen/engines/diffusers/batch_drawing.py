@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 
@@ -19,7 +18,7 @@ from prodgen.engines.diffusers import starting_latents, vae_tiling
 from prodgen.engines.diffusers.active_controls import ActiveControl
 from prodgen.engines.diffusers.checkpoints import LoadedModel
 from prodgen.engines.diffusers.denoising import KeptLatents, denoise
-from prodgen.engines.diffusers.guidance import Guide, Network
+from prodgen.engines.diffusers.guidance import LATENT_CHANNELS, LATENT_PX, Guide, Network
 from prodgen.engines.diffusers.latent_previews import PREVIEW_STEPS, latent_preview
 from prodgen.engines.diffusers.model_shelf import ModelShelf
 from prodgen.engines.diffusers.noise import PictureNoise
@@ -28,12 +27,10 @@ from prodgen.engines.diffusers.seamless import edges_met
 from prodgen.engines.diffusers.sigmas import Sigmas, sigmas, sigmas_for_strength
 from prodgen.engines.diffusers.upscaler_networks import enlarged_to
 from prodgen.server.engine import BatchOrder, ReportProgress
-from prodgen.server.ic_light_script import Conditions
-from prodgen.server.listings import LATENT_MODES
-from prodgen.server.wire import Pixels, Refused, resized
-
-PLAIN_FILTERS = {"Lanczos": cv2.INTER_LANCZOS4, "Nearest": cv2.INTER_NEAREST, "None": cv2.INTER_NEAREST}
-"""Upscalers that need no network, by OpenCV's filter."""
+from prodgen.server.ic_light_script import Conditions, crop_to
+from prodgen.server.listings import LATENT_MODES, PLAIN_UPSCALERS
+from prodgen.server.listings import SAMPLERS as LISTED
+from prodgen.server.wire import Pixels, Refused, resampled
 
 
 @dataclass(frozen=True)
@@ -48,10 +45,16 @@ class _Pass:
     prompts: tuple[str, ...]
     negative_prompts: tuple[str, ...]
     whole_calls: int
-    """Calls of the network in a run from pure noise, by which prompts that change on the way are timed."""
+    """Calls of the network in a run from pure noise, by which prompts that change on the way are timed: as
+    A1111 counts, two for each step of a sampler of second order."""
 
-    is_second: bool = False
-    """Whether it is the hires pass."""
+    calls_before: int | None = None
+    """Those of the first pass, where this is the hires pass."""
+
+    @property
+    def is_second(self) -> bool:
+        """Whether it is the hires pass."""
+        return self.calls_before is not None
 
 
 class BatchDrawing:
@@ -97,7 +100,7 @@ class BatchDrawing:
         if second is None:
             return self._decoded(latents), is_partial
         if is_partial:  # A1111 leaves the second pass out as well
-            return [resized(x, *order.final_size, cv2.INTER_LINEAR) for x in self._decoded(latents)], True
+            return [crop_to(x, *order.final_size) for x in self._decoded(latents)], True
         latents = self._enlarged(latents, second)
         if len(second.sigmas) > 1:
             latents = latents + self._noise(second).first().to(latents) * second.sigmas[0]
@@ -133,7 +136,7 @@ class BatchDrawing:
             order.cfg_scale,
             order.prompts,
             order.negative_prompts,
-            method.calls(whole),
+            _calls(order.sampler, order.steps),
         )
 
     def _second_pass(self) -> _Pass | None:
@@ -160,8 +163,8 @@ class BatchDrawing:
             order.cfg_scale if hires.cfg_scale is None else hires.cfg_scale,
             order.prompts if hires.prompt is None else (hires.prompt,) * count,
             order.negative_prompts if hires.negative_prompt is None else (hires.negative_prompt,) * count,
-            SAMPLERS[sampler].calls(levels),
-            is_second=True,
+            _calls(sampler, hires.steps or order.steps),
+            calls_before=_calls(order.sampler, order.steps),
         )
 
     def _start(self, one: _Pass) -> tuple[torch.Tensor, KeptLatents | None]:
@@ -232,7 +235,12 @@ class BatchDrawing:
     def _guide(self, one: _Pass, model: LoadedModel, network: Network) -> Guide:
         """Return what tells the sampler, at each step, what the finished picture looks like to a model."""
         encoder = self._shelf.encoder_for(model, (*one.prompts, *one.negative_prompts))
-        encode = partial(encoder.encode, calls=one.whole_calls, clip_skip=self._order.clip_skip)
+        encode = partial(
+            encoder.encode,
+            calls=one.whole_calls,
+            calls_before=one.calls_before,
+            clip_skip=self._order.clip_skip,
+        )
         return Guide(
             network,
             positive=encode(one.prompts),
@@ -283,25 +291,33 @@ class BatchDrawing:
         return active
 
     def _enlarged(self, latents: torch.Tensor, one: _Pass) -> torch.Tensor:
-        """Return the first pass' latents at the second's size."""
+        """Return the first pass' latents at the second's size: enlarged to cover it, then cropped."""
+        order = self._order
+        width = max(one.width, one.height * order.width // order.height // LATENT_PX * LATENT_PX)
+        height = max(one.height, one.width * order.height // order.width // LATENT_PX * LATENT_PX)
+        left, top = (width - one.width) // LATENT_PX // 2, (height - one.height) // LATENT_PX // 2
+        whole = self._enlarged_to(latents, width, height)
+        return whole[..., top : top + one.height // LATENT_PX, left : left + one.width // LATENT_PX]
+
+    def _enlarged_to(self, latents: torch.Tensor, width: int, height: int) -> torch.Tensor:
         hires = self._order.hires
         name = LATENT_MODES[0] if hires is None or hires.upscaler is None else hires.upscaler
         if name in LATENT_MODES:
-            return vae_tiling.latents_resized(latents, one.width, one.height, name)
-        pictures = [self.enlarged(x, one.width, one.height, name) for x in self._decoded(latents)]
+            return vae_tiling.latents_resized(latents, width, height, name)
+        pictures = [self.enlarged(x, width, height, name) for x in self._decoded(latents)]
         return self._encode(starting_latents.as_pictures(pictures))
 
     def enlarged(self, pixels: Pixels, width: int, height: int, name: str) -> Pixels:
         """Return a picture, (H, W, 3), enlarged by a filter or a network of that name."""
-        if name in PLAIN_FILTERS:
-            return resized(pixels, width, height, PLAIN_FILTERS[name])
+        if name in PLAIN_UPSCALERS:
+            return resampled(pixels, width, height, name)
         return enlarged_to(pixels, width, height, self._shelf.upscaler(name))
 
     def _noise(self, one: _Pass) -> PictureNoise:
         order = self._order
         return PictureNoise(
             order.seeds,
-            (4, one.height // 8, one.width // 8),
+            (LATENT_CHANNELS, one.height // LATENT_PX, one.width // LATENT_PX),
             subseeds=order.subseeds,
             subseed_strength=order.subseed_strength,
             eta_noise_seed_delta=order.finer.eta_noise_seed_delta,
@@ -318,6 +334,11 @@ class BatchDrawing:
         scale, edges_meet = self._model.family.vae_scale, self._order.finer.tiling
         decode = partial(vae_tiling.decode, self._vae, vae_scale=scale, edges_meet=edges_meet)
         return [_pixels(decode(one[None])[0]) for one in latents]
+
+
+def _calls(sampler: str, steps: int) -> int:
+    """Return the calls of the network that A1111 counts prompts by."""
+    return steps * (2 if "second_order" in LISTED[sampler][1] else 1)
 
 
 def _floats(levels: Sigmas) -> tuple[float, ...]:

@@ -44,11 +44,15 @@ class LowRankPair:
     """Key of alpha; without it alpha is the rank."""
 
     def delta(self, strength: float, shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
-        """Return the change for a layer of this shape, in float32."""
+        """Return the change for a layer of this shape, in float32; channels that it does not know stay."""
+        from torch.nn.functional import pad
+
         down = self.file.raw(self.down).to(device).float()
         up = self.file.raw(self.up).to(device).float()
         alpha = down.shape[0] if self.alpha is None else float(self.file.raw(self.alpha))
-        return (up.flatten(1) @ down.flatten(1)).reshape(shape) * (strength * alpha / down.shape[0])
+        change = (up.flatten(1) @ down.flatten(1)) * (strength * alpha / down.shape[0])
+        missing = math.prod(shape[1:]) - change.shape[1]  # IC-Light's and inpainting's channels come last
+        return pad(change, (0, missing)).reshape(shape)
 
 
 def pairs_in(file: TensorFile) -> Mapping[str, LowRankPair]:

@@ -26,7 +26,10 @@ from prodgen.server.wire import Refused
 T = TypeVar("T")
 
 KEPT_EXTRAS = 4
-"""VAEs, ControlNets, upscalers and embeddings that stay loaded together; a call uses two or three."""
+"""VAEs, ControlNets and upscalers that stay loaded together; a call uses two or three."""
+
+KEPT_EMBEDDINGS = 100
+"""Textual inversions that stay loaded; each has some kilobytes. Guard: a prompt names a few."""
 
 
 class ModelShelf:
@@ -48,6 +51,7 @@ class ModelShelf:
         self._caller: UnetCaller | None = None
         self._refiner: tuple[checkpoints.LoadedModel, UnetCaller] | None = None
         self._extras: dict[tuple[str, FileState], object] = {}
+        self._embeddings: dict[tuple[str, FileState], object] = {}
 
     def model_for(self, order: BatchOrder) -> checkpoints.LoadedModel:
         """Return the order's checkpoint, on the device, with its LoRAs and IC-Light's weights in place.
@@ -161,6 +165,7 @@ class ModelShelf:
             self._caller.forget()
         self._refiner = None
         self._extras.clear()
+        self._embeddings.clear()
         if self._is_gpu:
             torch.cuda.empty_cache()
 
@@ -204,9 +209,11 @@ class ModelShelf:
 
     def _extra(self, kind: str, path: Path, load: Callable[[], T]) -> T:
         """Return a smaller model, loaded once while it is among those used last and its file is as it was."""
+        is_embedding = kind == "embedding"
+        kept, most = (self._embeddings, KEPT_EMBEDDINGS) if is_embedding else (self._extras, KEPT_EXTRAS)
         key = (kind, state_of(path))
-        found = self._extras.pop(key, None)
-        self._extras[key] = load() if found is None else found
-        while len(self._extras) > KEPT_EXTRAS:
-            del self._extras[next(iter(self._extras))]
-        return self._extras[key]  # type: ignore[return-value]  # the kind tells the type
+        found = kept.pop(key, None)
+        kept[key] = load() if found is None else found
+        while len(kept) > most:
+            del kept[next(iter(kept))]
+        return kept[key]  # type: ignore[return-value]  # the kind tells the type

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 
 from prodgen.engines.diffusers import upscaler_networks
@@ -14,6 +15,7 @@ from prodgen.engines.diffusers.model_shelf import ModelShelf
 from prodgen.engines.diffusers.samplers import SAMPLERS
 from prodgen.errors import WrongValueError
 from prodgen.server.engine import BatchOrder, DrawnPicture, ReportProgress
+from prodgen.server.queueing import Stopped
 from prodgen.server.wire import Crashed, Pixels
 
 
@@ -48,8 +50,17 @@ class Painter:
 
         Raises:
             Refused: If there is none of that name.
+            Crashed: If the memory does not suffice even for small tiles, as A1111 says it.
         """
-        return upscaler_networks.enlarged_to(pixels, width, height, self.shelf.upscaler(name))
+        for has_room in (False, True):
+            try:
+                return upscaler_networks.enlarged_to(pixels, width, height, self.shelf.upscaler(name))
+            except torch.OutOfMemoryError as error:
+                text = f"{error} {_remedy(width, height)}"
+            if not has_room:
+                self.shelf.make_room()
+        self.shelf.make_room()
+        raise Crashed("OutOfMemoryError", text)
 
     def _painted(self, order: BatchOrder, report: ReportProgress) -> list[DrawnPicture]:
         try:
@@ -62,7 +73,7 @@ class Painter:
         try:
             return self._drawn(order, report)
         except torch.OutOfMemoryError as error:
-            text = f"{error} {_remedy(order)}"
+            text = f"{error} {_remedy(*order.final_size)}"
         self.shelf.make_room()
         raise Crashed("OutOfMemoryError", text)
 
@@ -77,7 +88,11 @@ class Painter:
             report(share * half / count, preview)
 
         first = self._painted(part_of(order, slice(0, half)), report_first)
-        return [*first, *self._painted(part_of(order, slice(half, count)), report_second)]
+        rest = part_of(order, slice(half, count))
+        try:
+            return [*first, *self._painted(rest, report_second)]
+        except Stopped:  # before anything of the second half was drawn: the first one's pictures stay
+            return [*first, *_not_begun(rest)]
 
     def _drawn(self, order: BatchOrder, report: ReportProgress) -> list[DrawnPicture]:
         report(0.0)
@@ -102,13 +117,19 @@ class Painter:
         return story
 
 
-def _remedy(order: BatchOrder) -> str:
-    """Return what to do where one picture is too large for the GPU."""
+def _not_begun(order: BatchOrder) -> list[DrawnPicture]:
+    """Return what stands for pictures that an interrupt came before: what they start from, else grey."""
     width, height = order.final_size
+    grey = np.full((height, width, 3), 127, np.uint8)
+    starts = [plan.start for plan in order.starts] or [grey] * len(order.seeds)
+    return [DrawnPicture(pixels, is_partial=True) for pixels in starts]
+
+
+def _remedy(width: int, height: int) -> str:
+    """Return what to do where one picture is too large for the GPU."""
     return (
-        f"The picture of {width} x {height} does not fit this GPU even by itself: ask for a smaller"
-        f" one, close"
-        " what else uses the GPU, or allow more by --vram."
+        f"The picture of {width} x {height} does not fit this GPU even by itself: ask for a smaller one,"
+        " close what else uses the GPU, or allow more by --vram."
     )
 
 

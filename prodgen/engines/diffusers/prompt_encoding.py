@@ -73,13 +73,20 @@ class PromptEncoder:
         self._names = EmbeddingNames.of(embeddings, tokenizer.ids)
 
     def encode(
-        self, prompts: Sequence[str], *, calls: int, clip_skip: int = 1, is_negative: bool = False
+        self,
+        prompts: Sequence[str],
+        *,
+        calls: int,
+        calls_before: int | None = None,
+        clip_skip: int = 1,
+        is_negative: bool = False,
     ) -> PromptCourse:
         """Return what the network is asked for, picture by picture and call by call.
 
         Args:
             prompts: One for each picture, without LoRA tags.
             calls: How often the network is asked in a whole run: "[from:to:0.5]" counts by it.
+            calls_before: That of the first pass, where this is the hires pass.
             clip_skip: 1 takes the last layer, 2 the one before; SD 1.5 alone heeds it, as in A1111.
             is_negative: "AND" is a word like any other, as in A1111; and SDXL gets zeros for an empty one: so
                 it was trained.
@@ -96,7 +103,10 @@ class PromptEncoder:
             return EncodedText(made[text].context, made[text].pooled, weight)
 
         spans = [
-            [(share.weight, prompt_schedules.schedule(share.text, calls)) for share in shares]
+            [
+                (share.weight, prompt_schedules.schedule(share.text, calls, calls_before=calls_before))
+                for share in shares
+            ]
             for shares in (_shares(prompt, is_negative=is_negative) for prompt in prompts)
         ]
         ends = sorted({last for picture in spans for _, schedule in picture for last, _ in schedule})

@@ -23,6 +23,9 @@ from prodgen.engines.diffusers.lora_files import LowRankPair, fits, pairs_in
 from prodgen.engines.diffusers.original_names import Original, unet_name
 from prodgen.engines.diffusers.tensor_files import Masters, Network, TensorFile, state_of
 
+FIRST_LAYER = "conv_in.weight"
+"""The parameter whose input channels are the latents' and conditions'."""
+
 
 @dataclass
 class _Change:
@@ -167,6 +170,8 @@ def _add_lora(
             )
         network, name = layers[layer]
         shape = tuple(parameters[network][name].shape)
+        if (network, name) == (0, FIRST_LAYER):  # the module has IC-Light's channels besides
+            shape = (shape[0], model.input_channels, *shape[2:])
         if not fits(pair, shape):
             file.header.refuse(
                 f"{pair.down!r} does not fit {model.path.name!r} ({model.family.title});"

@@ -12,18 +12,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file, save_file
 
 from prodgen.client import Client
+from prodgen.engines.diffusers import batch_drawing, upscaler_networks, vaes
+from prodgen.engines.diffusers.batch_drawing import BatchDrawing
 from prodgen.engines.diffusers.diffusers_engine import DiffusersEngine
 from prodgen.engines.diffusers.noise import PictureNoise
 from prodgen.errors import ProdgenError, SettingError
 from prodgen.schema import ControlNetUnit, ICLight, Img2Img, Lora, Progress, Txt2Img
-from prodgen.server.engine import BatchOrder, EngineSettings, HiresPass, ModelFile
+from prodgen.server.engine import BatchOrder, DrawnPicture, EngineSettings, HiresPass, ModelFile
 from prodgen.server.finer_settings import FinerSettings
 from prodgen.server.inpainting import RepaintPlan
+from prodgen.server.queueing import Stopped
 from prodgen.server.wire import Crashed, Refused
 
 SD15, XL = "tiny-sd15", "tiny-sdxl"
@@ -435,10 +438,6 @@ def test_a_file_that_was_replaced_under_its_name_is_loaded_again(models_folder, 
 
 
 def test_memory_that_runs_out_is_answered_by_smaller_batches(engine, monkeypatch):
-    import torch
-
-    from prodgen.engines.diffusers import batch_drawing
-
     whole = list(engine.draw(order(engine, seeds=(1, 2, 3)), silent))
     real = batch_drawing.denoise
     sizes: list[int] = []
@@ -462,10 +461,6 @@ def test_memory_that_runs_out_is_answered_by_smaller_batches(engine, monkeypatch
 
 
 def test_a_picture_that_fits_no_memory_is_said_in_words_that_clients_know(engine, monkeypatch):
-    import torch
-
-    from prodgen.engines.diffusers import batch_drawing
-
     def no_memory(*args, **kwargs):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
@@ -520,3 +515,89 @@ def test_an_empty_folder_is_said_with_the_remedy(tmp_path):
 def test_the_address_of_another_program_is_refused():
     with pytest.raises(SettingError, match="draws on this machine"):
         DiffusersEngine(EngineSettings(address="http://box:8188"))
+
+
+@pytest.mark.parametrize("upscaler", ["Latent", "Lanczos"])
+def test_a_hires_pass_of_other_proportions_crops_what_it_enlarged(engine, monkeypatch, upscaler):
+    decoded, decode = [], BatchDrawing._decoded
+    monkeypatch.setattr(BatchDrawing, "_decoded", lambda self, x: (decoded.append(x), decode(self, x))[1])
+
+    def enlarged_to(width, height):
+        hires = HiresPass(width, height, upscaler, 0, denoising_strength=0.0)
+        list(engine.draw(order(engine, hires=hires), silent))
+        return decoded[-1]
+
+    whole, cropped = enlarged_to(128, 128), enlarged_to(64, 128)
+
+    assert torch.equal(cropped, whole[..., 4:12])
+
+
+def test_none_enlarges_by_the_filter_that_extras_take_for_it(engine):
+    drawn = [
+        next(engine.draw(order(engine, hires=HiresPass(128, 128, name, 0, denoising_strength=0.0)), silent))
+        for name in ("None", "Lanczos", "Nearest")
+    ]
+
+    assert np.array_equal(drawn[0].pixels, drawn[1].pixels)
+    assert not np.array_equal(drawn[0].pixels, drawn[2].pixels)
+
+
+def test_a_prompt_that_changed_in_the_first_pass_stays_changed_in_the_hires_pass(engine):
+    hires = HiresPass(128, 128, "Latent", 2, denoising_strength=0.9)
+    first = order(engine, prompt="[a cat:a dog:0.5]", steps=4, hires=hires)
+    dog = replace(first, hires=replace(hires, prompt="a dog"))
+
+    assert np.array_equal(*(next(engine.draw(one, silent)).pixels for one in (first, dog)))
+
+
+def test_many_embeddings_in_a_prompt_do_not_push_the_vae_out(models_folder, tmp_path, monkeypatch):
+    root = tmp_path / "models"
+    shutil.copytree(models_folder, root)
+    for letter in "abcde":
+        shutil.copy(root / "embeddings/tiny-words.safetensors", root / f"embeddings/word{letter}.safetensors")
+    engine = DiffusersEngine(EngineSettings(models=root))
+    engine.folder.refresh()
+    loads, load = [], vaes.load
+    monkeypatch.setattr(vaes, "load", lambda *args, **more: (loads.append(1), load(*args, **more))[1])
+    asked = order(engine, prompt="worda wordb wordc wordd worde", steps=1, vae=engine.folder.vaes[0])
+
+    for _ in range(2):
+        list(engine.draw(asked, silent))
+    engine.close()
+
+    assert len(loads) == 1
+
+
+def test_an_interrupt_between_two_halves_of_a_batch_keeps_the_first_ones_pictures(engine, monkeypatch):
+    painter = engine._ready()
+    drawn = np.full((64, 64, 3), 9, np.uint8)
+    is_stopped = []
+
+    def fake(asked, report):
+        if len(asked.seeds) > 1:
+            raise torch.OutOfMemoryError("too large")
+        report(0.0)
+        is_stopped.append(True)
+        return [DrawnPicture(drawn, is_partial=True)]
+
+    def report(share, preview=None):
+        if is_stopped:
+            raise Stopped
+
+    monkeypatch.setattr(painter, "_drawn", fake)
+    made = painter.paint(order(engine, seeds=(1, 2)), report)
+
+    assert [(int(one.pixels[0, 0, 0]), one.is_partial) for one in made] == [(9, True), (127, True)]
+
+
+def test_enlarging_that_runs_out_of_memory_makes_room_and_then_says_what_to_do(engine, monkeypatch):
+    def too_large(*_):
+        raise torch.OutOfMemoryError("too large")
+
+    painter, rooms = engine._ready(), []
+    monkeypatch.setattr(upscaler_networks, "enlarged_to", too_large)
+    monkeypatch.setattr(painter.shelf, "make_room", lambda: rooms.append(1))
+
+    with pytest.raises(Crashed, match="512 x 512 does not fit"):
+        painter.upscale(np.zeros((8, 8, 3), np.uint8), 512, 512, engine.folder.upscalers[0].name)
+    assert rooms

@@ -318,3 +318,18 @@ def test_metadata_of_lies_changes_nothing(model, lora, tmp_path):
     save_file(load_file(lora), path, {"ss_base_model_version": json.dumps("sdxl_base_v1-0")})
 
     variants.apply(model, loras=[(path, 1.0)])
+
+
+def test_a_lora_of_the_first_layer_changes_the_pictures_own_channels(model, tmp_path):
+    before = weights(model)
+    down, up = torch.randn(2, 4, 3, 3), torch.randn(32, 2, 1, 1)
+    path = tmp_path / "first.safetensors"
+    names = ("lora_unet_conv_in.lora_down.weight", "lora_unet_conv_in.lora_up.weight")
+    save_file(dict(zip(names, (down, up), strict=True)), path)
+
+    variants.apply(model, loras=[(path, 0.5)])
+
+    found = model.unet.conv_in.weight - before["0.conv_in.weight"]
+    expected = 0.5 * torch.einsum("or,rihw->oihw", up[..., 0, 0], down)
+    assert torch.allclose(found[:, :4], expected, atol=1e-5)
+    assert not found[:, 4:].any()
