@@ -6,10 +6,6 @@ was made is remembered by an empty file in the user's cache folder; where none c
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
-
 from prodgen.cli.telling import Printer
 
 
@@ -29,18 +25,12 @@ def offer_better_network(to: Printer) -> None:
 
 
 def _is_first_time() -> bool:
+    from prodgen.weights.folders import user_cache_folder
+
     try:
-        mark = _cache_folder() / "larger-network-offered"
+        mark = user_cache_folder() / "larger-network-offered"
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch(exist_ok=False)
     except (OSError, RuntimeError):  # it is there already, or cannot be written, or nobody is at home
         return False
     return True
-
-
-def _cache_folder() -> Path:
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "prodgen"

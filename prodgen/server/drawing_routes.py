@@ -284,6 +284,8 @@ def _finished(machine: Machine, call: DrawingCall, results: CallResults) -> Fini
 
 def _with_model_loaded(machine: Machine, call: DrawingCall) -> DrawingCall:
     """Load the call's checkpoint, and return the call as IC-Light survives that."""
+    if not machine.behaviour.no_hashing:
+        call.checkpoint.sha256  # noqa: B018 - from now on it is known, as on A1111: titles have it
     is_swap = call.checkpoint != machine.loaded
     machine.loaded = call.checkpoint
     if not is_swap or not machine.behaviour.loses_relight_in_swap or machine.bridge_checks:

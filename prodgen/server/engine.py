@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from prodgen.server.file_digests import LaterDigest
 from prodgen.server.finer_settings import NOTHING_FINER, ControlOrder, FinerSettings
 from prodgen.server.ic_light_script import IcLightUnit
 from prodgen.server.inpainting import RepaintPlan
@@ -75,7 +76,7 @@ class ModelFile:
     """A checkpoint, LoRA or VAE, by the names that the API has for it."""
 
     name: str
-    digest: str | None = ""
+    digest: str | LaterDigest | None = ""
     """SHA-256 of the file, 64 hexadecimal digits; "" has one made of the name, None tells none at all."""
 
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -86,10 +87,19 @@ class ModelFile:
 
     @property
     def sha256(self) -> str:
-        """The file's digest, or 64 digits that stand for it where there is no file; "" where none is told."""
+        """The file's digest, which may have to be read now; "" where none is told.
+
+        64 digits stand for it where there is no file.
+        """
         if self.digest is None:
             return ""
-        return self.digest or hashlib.sha256(f"prodgen embedded {self.name}".encode()).hexdigest()
+        digest = self.digest if isinstance(self.digest, str) else self.digest()
+        return digest or hashlib.sha256(f"prodgen embedded {self.name}".encode()).hexdigest()
+
+    @property
+    def known_sha256(self) -> str | None:
+        """The digest; None where it would have to be read first, or none is told."""
+        return (self.digest.known if isinstance(self.digest, LaterDigest) else self.sha256) or None
 
     @property
     def short_hash(self) -> str:
@@ -98,13 +108,17 @@ class ModelFile:
 
     @property
     def title(self) -> str:
-        """Name and hash, as lists show it; without a hash the name alone."""
-        return f"{self.name} [{self.short_hash}]" if self.short_hash else self.name
+        """Name and hash, as lists show it; the name alone without a hash, or until it is known, as A1111."""
+        known = self.known_sha256
+        return self.name if known is None else f"{self.name} [{known[:10]}]"
 
     def is_named(self, name: str) -> bool:
         """Whether `name` means this model: title, name, hash or file name alike."""
-        hashes = (self.short_hash, self.sha256) if self.short_hash else ()
-        return name in (self.title, self.name, f"{self.name}.safetensors", *hashes)
+        if name.startswith(f"{self.name} ["):
+            return name == f"{self.name} [{self.short_hash}]"
+        known = self.known_sha256
+        hashes = () if known is None else (known[:10], known)
+        return name in (self.name, f"{self.name}.safetensors", *hashes)
 
 
 @dataclass(frozen=True)

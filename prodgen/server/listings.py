@@ -118,8 +118,8 @@ def checkpoints(models: tuple[ModelFile, ...]) -> list[dict[str, Any]]:
         {
             "title": model.title,
             "model_name": model.name,
-            "hash": model.short_hash or None,
-            "sha256": model.sha256 or None,
+            "hash": model.known_sha256 and model.short_hash,
+            "sha256": model.known_sha256,
             "filename": f"{ROOT}/models/Stable-diffusion/{model.name}",
             "config": None,
         }

@@ -47,7 +47,7 @@ class OptionsStore:
         if has_control_net:
             self.defaults[NO_MAPS_OPTION] = False
         self.defaults["sd_model_checkpoint"] = checkpoints[0].title
-        self.defaults["sd_checkpoint_hash"] = checkpoints[0].sha256
+        self.defaults["sd_checkpoint_hash"] = checkpoints[0].known_sha256 or ""
         """Every option there is, with what it is at first."""
 
         self._specs = {key: spec_like(default) for key, default in self.defaults.items()}

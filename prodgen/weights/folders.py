@@ -1,4 +1,4 @@
-"""Where the model files of drawing lie on this machine. Standard library only.
+"""Where the model files of drawing lie on this machine, and what is kept about them. Standard library only.
 
 Every such folder is laid out as the models folder of AUTOMATIC1111's web UI: Stable-diffusion, VAE, Lora,
 embeddings, ControlNet, ESRGAN, ic-light.
@@ -7,6 +7,7 @@ embeddings, ControlNet, ESRGAN, ic-light.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 MODELS_VARIABLE = "PRODGEN_MODELS"
@@ -32,3 +33,16 @@ def models_folder() -> Path:
 
 def _data() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser()) / "prodgen"
+
+
+def user_cache_folder() -> Path:
+    """Return the folder for what can be found out again, which need not exist.
+
+    Raises:
+        RuntimeError: If this user has no home.
+    """
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "prodgen"

@@ -49,11 +49,16 @@ class Record:
         return entry.sha256
 
     def add(self, file: str, path: Path, *, name: str, sha256: str, source: str) -> None:
-        """Record that the file at `path` passed, and write the record to disk."""
+        """Record that the file at `path` passed, and write the record to disk, in a folder that may be new.
+
+        Raises:
+            OSError: If the folder may only be read.
+        """
         state = path.stat()
         with self._lock:
             self._files[file] = CheckedFile(name, state.st_size, state.st_mtime_ns, sha256, source)
             content = {"files": {key: asdict(value) for key, value in sorted(self._files.items())}}
-            temporary = self._path.with_name(f"{RECORD_NAME}.{os.getpid()}")
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self._path.with_name(f"{RECORD_NAME}.{os.getpid()}.{id(self)}")
             temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
             temporary.replace(self._path)

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from prodgen.cli import main, offer
+from prodgen.cli import main
 from prodgen.cutout import networks, segmenters
 from prodgen.weights import download, manifest, on_this_machine, transfer
+from prodgen.weights.folders import user_cache_folder
 
 GOOD = b"\x08\x08" + bytes(range(256)) * 64
 """Bytes that begin as an ONNX file does."""
@@ -365,4 +366,4 @@ def test_nothing_is_offered_to_who_has_a_larger_network(home, tmp_path, monkeypa
     path.write_bytes(b"x")
 
     assert on_this_machine.worth_getting() is None
-    assert not (offer._cache_folder() / "larger-network-offered").exists()
+    assert not (user_cache_folder() / "larger-network-offered").exists()

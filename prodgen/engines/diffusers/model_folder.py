@@ -1,18 +1,21 @@
 """The models folder of this engine: which files there are, what they are called, and which are left out.
 
 Laid out as A1111's models folder, and its names are A1111's: a file's name without its end; a checkpoint in a
-folder of its own has that before it ("photo/mug.safetensors" is photo_mug). Only headers are read, and each
-checkpoint, LoRA and VAE once for its hash; the record of downloads (`prodgen.weights.record`) keeps hashes
-until the file changes. Needs no torch.
+folder of its own has that before it ("photo/mug.safetensors" is photo_mug). Only headers are read; a file's
+hash once it is drawn with, as in A1111. The record of downloads (`prodgen.weights.record`) keeps hashes until
+the file changes; where the folder may only be read, another one in the user's cache does. Needs no torch.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,8 +32,9 @@ from prodgen.engines.diffusers.families import UNET_PREFIX, family_of
 from prodgen.engines.diffusers.header import PICKLE_REASON, PICKLE_SUFFIXES, WeightsHeader, read_header
 from prodgen.errors import ModelFileError
 from prodgen.server.engine import ModelFile
+from prodgen.server.file_digests import LaterDigest
 from prodgen.weights.checks import sha256
-from prodgen.weights.folders import models_folder
+from prodgen.weights.folders import models_folder, user_cache_folder
 from prodgen.weights.record import Record
 
 Kind = TypeVar("Kind", bound=str)
@@ -44,9 +48,6 @@ _SUFFIX = ".safetensors"
 
 _LATENT_CHANNELS = 4
 """Channels of a latent picture, in every family of this engine."""
-
-_HASHED_AT_ONCE = 4
-"""Files that are hashed side by side: one thread reads 0.5 to 1.5 GB/s, and disks give more."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ _KINDS = {
     "checkpoints": _Kind("Stable-diffusion", _checkpoint_family, is_hashed=True, keeps_folder=True),
     "loras": _Kind("Lora", lora_family, is_hashed=True),
     "vaes": _Kind("VAE", _vae_family, is_hashed=True),
-    "embeddings": _Kind("embeddings", embedding_family),
+    "embeddings": _Kind("embeddings", embedding_family, is_hashed=True),
     "controlnets": _Kind("ControlNet", _controlnet_family),
     "upscalers": _Kind("ESRGAN", _no_family),
 }
@@ -112,12 +113,14 @@ class ModelFolder:
     def __init__(self, root: Path | None = None) -> None:
         """Look at `root`, or at the usual folder of this machine."""
         self.root = models_folder() if root is None else root
+        self._writing = threading.Lock()
         self.refresh()
 
     def refresh(self) -> None:
         """Look again, after files came or went."""
         self._paths: dict[tuple[str, str], Path] = {}
         self._skipped: list[SkippedFile] = []
+        self._records = [Record(folder) for folder in _record_folders(self.root)]
         self._found = {kind: tuple(self._list(kind)) for kind in _KINDS}
         self.ic_light: Mapping[IcLightKind, Path] = self._kinds(
             "ic-light", ic_light_kind, "it is no IC-Light, whose first layer takes 8 or 12 channels"
@@ -198,38 +201,40 @@ class ModelFolder:
                     continue
                 headers[called] = header
                 self._paths[kind, called] = path
-        digests = (
-            self._digests({name: header.path for name, header in headers.items()}) if plan.is_hashed else {}
-        )
         ranks = {name: _rank(header, families[name]) for name, header in headers.items()}
         for name in sorted(headers, key=lambda name: (ranks[name], name.lower())):
             header = headers[name]
-            yield ModelFile(name, digests.get(name, ""), header.metadata, families[name])
+            digest = self._digest(header.path) if plan.is_hashed else ""
+            yield ModelFile(name, digest, header.metadata, families[name])
 
-    def _digests(self, paths: Mapping[str, Path]) -> Mapping[str, str]:
-        """Return the SHA-256 of each file; what is recorded and unchanged is not read again."""
-        record = Record(self.root)
-        digests: dict[str, str] = {}
-        missing: dict[str, Path] = {}
-        for name, path in paths.items():
-            if known := record.sha256_of(self._key(path), path):
-                digests[name] = known
-            else:
-                missing[name] = path
-        if missing:
-            _log.info("reading %d new model files for their hashes, once", len(missing))
-            with ThreadPoolExecutor(_HASHED_AT_ONCE) as pool:
-                digests |= zip(missing, pool.map(_sha256, missing.values()), strict=True)
-            for name, path in missing.items():
-                if digests[name]:
-                    self._record(record, path, digests[name])
-        return digests
-
-    def _record(self, record: Record, path: Path, digest: str) -> None:
+    def _digest(self, path: Path) -> LaterDigest | str:
+        """Return the SHA-256 of a file: what is recorded and unchanged is not read again."""
+        key = self._key(path)
         try:
-            record.add(self._key(path), path, name=path.stem, sha256=digest, source="found")
-        except OSError as error:  # a volume that may only be read: hashed again at the next start
-            _log.info("%s cannot keep hashes: %s", self.root, error.strerror or error)
+            state = path.stat()
+            known = next(filter(None, (record.sha256_of(key, path) for record in self._records)), "")
+        except OSError:  # it went away meanwhile
+            return ""
+        return LaterDigest((path, state.st_size, state.st_mtime_ns), partial(self._read, path), known)
+
+    def _read(self, path: Path) -> str:
+        _log.info("reading %s for its hash, once", path)
+        try:
+            digest = sha256(path)
+        except OSError:  # it went away meanwhile
+            return ""
+        self._record(path, digest)
+        return digest
+
+    def _record(self, path: Path, digest: str) -> None:
+        with self._writing:
+            for folder in _record_folders(self.root):
+                try:  # read anew: another program may have written to it
+                    Record(folder).add(self._key(path), path, name=path.stem, sha256=digest, source="found")
+                except OSError as error:  # a volume that may only be read
+                    _log.info("%s cannot keep hashes: %s", folder, error.strerror or error)
+                else:
+                    return
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
@@ -252,12 +257,12 @@ class ModelFolder:
         return found
 
 
-def _sha256(path: Path) -> str:
-    """Return a file's SHA-256, or "" where it went away meanwhile."""
-    try:
-        return sha256(path)
-    except OSError:
-        return ""
+def _record_folders(root: Path) -> Iterator[Path]:
+    """Yield where the hashes of a folder are kept: there, or in the user's cache if it may only be read."""
+    yield root
+    name = hashlib.sha256(str(root.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    with contextlib.suppress(RuntimeError):  # this user has no home
+        yield user_cache_folder() / "hashes" / name
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -122,6 +122,13 @@ class ModelShelf:
         loaded = [self._embedding(file, model) for file in named if file.family in ("", model.family.base)]
         return PromptEncoder(model.text_encoders, model.tokenizers[0], model.family, embeddings=loaded)
 
+    def embeddings_used(self, model: checkpoints.LoadedModel, prompts: tuple[str, ...]) -> list[ModelFile]:
+        """Return the embeddings that some prompts call, in their order."""
+        encoder = self.encoder_for(model, prompts)
+        names = dict.fromkeys(name for prompt in prompts for name in encoder.embeddings_in(prompt))
+        files = {file.name: file for file in self.folder.embeddings}
+        return [files[name] for name in names]
+
     def controlnet(self, name: str, model: checkpoints.LoadedModel) -> ControlNetModel:
         """Return a ControlNet by its name.
 

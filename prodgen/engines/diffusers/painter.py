@@ -9,6 +9,7 @@ import torch
 
 from prodgen.engines.diffusers import upscaler_networks
 from prodgen.engines.diffusers.batch_drawing import BatchDrawing, part_of
+from prodgen.engines.diffusers.checkpoints import LoadedModel
 from prodgen.engines.diffusers.device import Device
 from prodgen.engines.diffusers.model_folder import ModelFolder
 from prodgen.engines.diffusers.model_shelf import ModelShelf
@@ -103,15 +104,24 @@ class Painter:
         pictures, is_partial = drawing.pictures()
         if restorer is not None:
             pictures = [restorer.restored(picture) for picture in pictures]
-        story, maps = self._story(order), drawing.shown_maps()
-        return [DrawnPicture(pixels, story, is_partial=is_partial, maps=maps) for pixels in pictures]
+        maps = drawing.shown_maps()
+        return [
+            DrawnPicture(pixels, self._story(order, model, place), is_partial=is_partial, maps=maps)
+            for place, pixels in enumerate(pictures)
+        ]
 
-    def _story(self, order: BatchOrder) -> Mapping[str, object]:
+    def _story(self, order: BatchOrder, model: LoadedModel, place: int) -> Mapping[str, object]:
         """Return what a picture depends on beside its settings, down to the last bit."""
+        words = [order.prompts[place], order.negative_prompts[place]]
+        if order.hires is not None:
+            words += filter(None, (order.hires.prompt, order.hires.negative_prompt))
+        used = self.shelf.embeddings_used(model, tuple(words))
         numbers = str(self.shelf.dtype).removeprefix("torch.")
         batch = len(order.seeds)
         drawn_on = f"{self._device.title}, torch {torch.__version__}, {numbers}, batch of {batch}"
-        story: dict[str, object] = {"RNG": "NV", "Drawn on": drawn_on}
+        hashes = ", ".join(f"{file.name}: {file.sha256[:12]}" for file in used)
+        named = {"TI hashes": hashes} if used else {}
+        story: dict[str, object] = {**named, "RNG": "NV", "Drawn on": drawn_on}
         if SAMPLERS[order.sampler].has_brownian_noise:
             story["Sampler noise"] = "not A1111's"
         return story

@@ -123,6 +123,14 @@ class PromptEncoder:
             )
         )
 
+    def embeddings_in(self, prompt: str) -> tuple[str, ...]:
+        """Return the names of the embeddings that a prompt calls, each once, in its order."""
+        from prodgen.engines.diffusers.tokenizer import COMMA
+
+        laid_out = chunks(weighted(prompt), self._tokenizer.ids, comma=COMMA, names=self._names)
+        slots = (slot for chunk in laid_out for slot in chunk)
+        return tuple(dict.fromkeys(slot.embedding.name for slot in slots if slot.embedding is not None))
+
     def _encoded(self, text: str, clip_skip: int, *, is_blank: bool) -> EncodedText:
         import torch
 

@@ -3,11 +3,14 @@ back."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +26,7 @@ from prodgen.engines.diffusers.diffusers_engine import DiffusersEngine
 from prodgen.engines.diffusers.noise import PictureNoise
 from prodgen.errors import ProdgenError, SettingError
 from prodgen.schema import ControlNetUnit, ICLight, Img2Img, Lora, Progress, Txt2Img
+from prodgen.server.app import ApiServer, HttpRequest
 from prodgen.server.engine import BatchOrder, DrawnPicture, EngineSettings, HiresPass, ModelFile
 from prodgen.server.finer_settings import FinerSettings
 from prodgen.server.inpainting import RepaintPlan
@@ -415,10 +419,70 @@ def test_unloading_changes_no_picture(engine):
     np.testing.assert_array_equal(next(engine.draw(order(engine), silent)).pixels, before)
 
 
+def linked(folder: Path, copy: Path) -> None:
+    """Make a folder of links to the models of another one, without what is known of them."""
+    without = shutil.ignore_patterns(".*")
+    shutil.copytree(folder, copy, ignore=without, copy_function=lambda a, b: Path(b).symlink_to(a))
+
+
+def test_an_infotext_names_the_embeddings_and_loras_that_were_used_with_the_hashes_of_their_files(
+    client, models_folder
+):
+    def digest(path: str) -> str:
+        return hashlib.sha256((models_folder / path).read_bytes()).hexdigest()[:12]
+
+    request = asked(
+        negative_prompt="bad, (tiny-words:1.2), worse", loras=(Lora(name="tiny-lora", weight=0.5),)
+    )
+    told = client.txt2img(request).info["extra_generation_params"]
+    plain = client.txt2img(asked(prompt="words that are tiny")).info["extra_generation_params"]
+
+    assert told["TI hashes"] == f"tiny-words: {digest('embeddings/tiny-words.safetensors')}"
+    assert told["Lora hashes"] == f"tiny-lora: {digest('Lora/tiny-lora.safetensors')}"
+    assert "TI hashes" not in plain
+
+
+def test_only_pictures_whose_words_call_an_embedding_are_said_to_have_it(engine):
+    drawn = engine.draw(
+        order(engine, seeds=(1, 2), prompts=("a mug", "tiny-words"), negative_prompts=("", "")), silent
+    )
+
+    assert ["TI hashes" in picture.story for picture in drawn] == [False, True]
+
+
+def test_a_checkpoints_hash_is_null_until_it_was_drawn_with(models_folder, tmp_path):
+    linked(models_folder, tmp_path / "m")
+    server = ApiServer(DiffusersEngine(EngineSettings(models=tmp_path / "m")))
+
+    def asked_for(method: str, path: str, **fields: object) -> Any:
+        headers = {"content-type": "application/json"}
+        request = HttpRequest.of(method, f"/sdapi/v1/{path}", headers, json.dumps(fields).encode())
+        answer = server.answer(request)
+        assert answer.status == 200, answer.body
+        return json.loads(answer.body)
+
+    def listed() -> list[tuple[str, str | None, str | None]]:
+        return [(x["title"], x["hash"], x["sha256"]) for x in asked_for("GET", "sd-models")]
+
+    digest = hashlib.sha256((models_folder / f"Stable-diffusion/{SD15}.safetensors").read_bytes()).hexdigest()
+    assert listed()[0] == (SD15, None, None)
+    picture = asked_for("POST", "txt2img", prompt="a mug", width=64, height=64, steps=1)
+
+    assert json.loads(picture["info"])["sd_model_hash"] == digest[:10]
+    assert listed()[0] == (f"{SD15} [{digest[:10]}]", digest[:10], digest)
+    assert [known for _, known, _ in listed()[1:]] == [None] * 4
+    server.close()
+    (tmp_path / "m/.prodgen-weights.json").unlink()
+    again = ApiServer(DiffusersEngine(EngineSettings(models=tmp_path / "m")))
+    assert again.machine.options.find_checkpoint(f"{SD15} [{digest[:10]}]").name == SD15
+    assert again.machine.options.find_checkpoint(f"{SD15} [0123456789]") is None
+    again.close()
+
+
 @pytest.mark.parametrize("folder", ["Stable-diffusion", "VAE"])
 def test_a_file_that_was_replaced_under_its_name_is_loaded_again(models_folder, tmp_path, folder):
     models = tmp_path / "models"
-    shutil.copytree(models_folder, models, copy_function=lambda a, b: Path(b).symlink_to(a))
+    linked(models_folder, models)
     engine = DiffusersEngine(EngineSettings(models=models))
 
     def drawn() -> np.ndarray:

@@ -16,9 +16,10 @@ from prodgen.server.engine import ModelFile
 
 @pytest.fixture
 def models(models_folder, tmp_path) -> Path:
-    """A copy that may be changed; its files are links."""
-    shutil.copytree(models_folder, tmp_path / "models", copy_function=lambda a, b: Path(b).symlink_to(a))
-    return tmp_path / "models"
+    """A copy that may be changed, without what is known of its files, which are links."""
+    copy, without = tmp_path / "models", shutil.ignore_patterns(".*")
+    shutil.copytree(models_folder, copy, ignore=without, copy_function=lambda a, b: Path(b).symlink_to(a))
+    return copy
 
 
 def names(files: tuple[ModelFile, ...]) -> dict[str, str]:
@@ -68,32 +69,77 @@ def test_a_lora_shows_what_its_trainer_wrote(models):
     assert ModelFolder(models).loras[0].metadata["ss_output_name"] == "tiny-lora"
 
 
-def test_a_file_is_hashed_once_until_it_changes(models, monkeypatch):
-    read = []
+@pytest.fixture
+def read(monkeypatch) -> list[str]:
+    """The names of files that were read for their hashes."""
+    names: list[str] = []
     real = model_folder.sha256
-    monkeypatch.setattr(model_folder, "sha256", lambda path: (read.append(path.name), real(path))[1])
+    monkeypatch.setattr(model_folder, "sha256", lambda path: (names.append(path.name), real(path))[1])
+    return names
+
+
+def test_listing_reads_no_file_for_its_hash(models, read):
     folder = ModelFolder(models)
-    assert len(read) == 8
 
-    read.clear()
-    folder.refresh()
-    assert ModelFolder(models).checkpoints == folder.checkpoints
     assert read == []
+    assert [file.known_sha256 for file in folder.checkpoints] == [None] * 5
+    assert [file.title for file in folder.checkpoints] == [file.name for file in folder.checkpoints]
 
-    lora = models / "Lora/tiny-lora.safetensors"
-    lora.unlink()
-    shutil.copyfile(models / "Lora/tiny-xl-lora.safetensors", lora)
-    folder.refresh()
+
+def test_a_file_is_hashed_once_until_it_changes(models, read):
+    folder = ModelFolder(models)
+    lora = folder.loras[0]
+    assert lora.sha256 == lora.sha256
     assert read == ["tiny-lora.safetensors"]
 
+    assert ModelFolder(models).loras[0].known_sha256 == lora.sha256
+    folder.refresh()
+    assert folder.path_of(lora) == models / "Lora/tiny-lora.safetensors"
 
-def test_a_folder_that_may_only_be_read_is_listed_all_the_same(models, monkeypatch):
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied")
+    path = models / "Lora/tiny-lora.safetensors"
+    path.unlink()
+    shutil.copyfile(models / "Lora/tiny-xl-lora.safetensors", path)
+    folder.refresh()
+    assert folder.loras[0].known_sha256 is None
+    assert folder.loras[0].sha256 == ModelFolder(models).loras[1].sha256 != lora.sha256
+    with pytest.raises(ModelFileError):
+        folder.path_of(lora)
 
-    monkeypatch.setattr("prodgen.weights.record.Record.add", refuse)
 
-    assert len(ModelFolder(models).checkpoints) == 5
+def refuse_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a folder take no record, as one that may only be read."""
+    real = Path.write_text
+
+    def write(self: Path, *args: object, **kwargs: object) -> int:
+        if self.parent == folder:
+            raise PermissionError(13, "Permission denied")
+        return real(self, *args, **kwargs)  # type: ignore[arg-type]  # passed on as it came
+
+    monkeypatch.setattr(Path, "write_text", write)
+
+
+def test_hashes_of_a_folder_that_may_only_be_read_are_kept_in_the_user_s_cache(
+    models, read, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    refuse_in(models, monkeypatch)
+    first = ModelFolder(models).checkpoints[0].sha256
+
+    assert ModelFolder(models).checkpoints[0].known_sha256 == first
+    assert read == ["tiny-sd15.safetensors"]
+    assert [path.name for path in (tmp_path / "cache").rglob("*.json")] == [".prodgen-weights.json"]
+
+
+def test_without_a_home_hashes_are_read_again(models, read, monkeypatch):
+    def nobody(_: Path) -> Path:
+        raise RuntimeError("no home")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "expanduser", nobody)
+    refuse_in(models, monkeypatch)
+
+    assert ModelFolder(models).checkpoints[0].sha256 == ModelFolder(models).checkpoints[0].sha256
+    assert len(read) == 2
 
 
 @pytest.mark.parametrize("folder", ["missing", "empty"])
