@@ -134,3 +134,11 @@ def test_an_unknown_setting_makes_another_engine(made):
 
     assert first is not second
     assert np.array_equal([engine.settings.vram_bytes for engine in made], [1 << 30, 2 << 30])
+
+
+def test_an_engine_of_the_table_is_known_by_its_name_and_one_with_a_program_wants_an_address(monkeypatch):
+    monkeypatch.setitem(ENGINES, "toy", "toy_engine:ToyEngine")
+
+    assert read_engine("toy").engine == "toy"
+    with pytest.raises(SettingError, match="comfy://"):
+        read_engine("comfy")

@@ -22,8 +22,8 @@ EMBEDDED = "embedded://"
 ENGINE = "engine://"
 """The address of the engine that draws with this computer's own GPU."""
 
-_PROGRAMS = {"comfy": "http", "comfys": "https"}
-"""Schemes of addresses at which another program draws for an engine of its name, and how that is reached."""
+PROGRAMS = {"comfy": ("comfy", "http"), "comfys": ("comfy", "https")}
+"""Schemes of addresses at which another program draws: the engine that has it draw, and how it is reached."""
 
 DEFAULT_URL = "http://127.0.0.1:7860"
 """The address that A1111 listens at unless it is started with another."""
@@ -99,10 +99,11 @@ def parse(text: str) -> Address:
         return Address(EMBEDDED, engine="ibl")
     if scheme.lower() == "engine" and mark:
         return _engine(rest)
-    if scheme.lower() in _PROGRAMS and mark:
-        there = _web(f"{_PROGRAMS[scheme.lower()]}://{rest}", text)
+    if scheme.lower() in PROGRAMS and mark:
+        engine, way = PROGRAMS[scheme.lower()]
+        there = _web(f"{way}://{rest}", text)
         url = f"{scheme.lower()}://{there.url.partition('://')[2]}"
-        return Address(url, there.auth, engine="comfy", program=there.url)
+        return Address(url, there.auth, engine=engine, program=there.url)
     if written.startswith("unix://"):
         path = written.removeprefix("unix://")
         if not path.startswith("/"):
