@@ -54,9 +54,11 @@ _SPELLED = frozenset(
 )
 """Fields that are spelled in another way than ours; all others are sent as they are."""
 
+WITHOUT_IC_LIGHT = "or use --recipe inpaint, which needs none"
+"""The other way, on every kind of server."""
+
 IC_LIGHT_REMEDY = (
-    "install sd-forge-ic-light and sd-webui-model-patcher (install_backend.sh does), "
-    "or use the recipe 'inpaint', which needs neither"
+    f"install sd-forge-ic-light and sd-webui-model-patcher (install_backend.sh does), {WITHOUT_IC_LIGHT}"
 )
 
 
@@ -83,6 +85,18 @@ class A1111:
 
     names_its_errors: ClassVar[bool] = True
     """Whether an error's answer says what went wrong, rather than "Internal Server Error"."""
+
+    has_console: ClassVar[bool] = True
+    """Whether it runs in a console of its own, which says more than its answers."""
+
+    remedies: ClassVar[Mapping[str, str]] = {
+        "IC-Light": IC_LIGHT_REMEDY,
+        "ControlNet": "install the extension sd-webui-controlnet",
+        "ADetailer": "install the extension adetailer",
+        "relighting": "It needs A1111 1.10 or later, sd-webui-model-patcher, and the weight file {model!r} "
+        "in models/ic-light or models/unet; the server's console says which is missing.",
+    }
+    """How to get what such a server lacks; "relighting" is for an IC-Light that is there and does not run."""
 
     checkpoint_option: ClassVar[str] = "sd_model_checkpoint"
     clip_skip_option: ClassVar[str] = "CLIP_stop_at_last_layers"
@@ -171,7 +185,7 @@ class A1111:
             MissingExtensionError: If the server has no IC-Light, or one with a spelling unknown here.
         """
         if capabilities.ic_light is None:
-            raise MissingExtensionError("IC-Light", self.title, IC_LIGHT_REMEDY)
+            raise MissingExtensionError("IC-Light", self.title, self.remedies["IC-Light"])
         return ic_light.spell(unit, capabilities, light_map=light_map)
 
     def controlnet(self, unit: ControlNetUnit) -> dict[str, Any]:
@@ -219,13 +233,11 @@ class A1111:
             fields["override_settings_restore_afterwards"] = True
         if request.controlnet:
             if capabilities.scripts and not capabilities.controlnet:
-                raise MissingExtensionError(
-                    "ControlNet", self.title, "install the extension sd-webui-controlnet"
-                )
+                raise MissingExtensionError("ControlNet", self.title, self.remedies["ControlNet"])
             self._add_script(fields, "ControlNet", [self.controlnet(unit) for unit in request.controlnet])
         if request.adetailer:
             if capabilities.scripts and capabilities.script("adetailer", is_img2img=is_img2img) is None:
-                raise MissingExtensionError("ADetailer", self.title, "install the extension adetailer")
+                raise MissingExtensionError("ADetailer", self.title, self.remedies["ADetailer"])
             passes = [unit.sent_fields for unit in request.adetailer]
             self._add_script(fields, "ADetailer", [True, False, *passes])
         for script in request.scripts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from prodgen.dialects.a1111 import A1111
@@ -19,6 +19,7 @@ class StableDiffusionCpp(A1111):
 
     name: ClassVar[str] = "sdcpp"
     title: ClassVar[str] = "stable-diffusion.cpp"
+    remedies: ClassVar[Mapping[str, str]] = {**A1111.remedies, "IC-Light": "use --recipe inpaint there"}
     version_marks: ClassVar[tuple[str, ...]] = ("stable-diffusion.cpp",)
     # Its decoder (stb_image) reads neither TIFF nor WebP.
     picture_formats: ClassVar[frozenset[str]] = frozenset({"bmp", "png"})
@@ -70,7 +71,7 @@ class StableDiffusionCpp(A1111):
         self, unit: ICLight, capabilities: Capabilities, *, light_map: RgbImage | None
     ) -> tuple[list[Any], SentPicture | None]:
         """Refuse: this server has no extensions."""
-        raise UnsupportedFeatureError("IC-Light", self.title)
+        raise UnsupportedFeatureError("IC-Light", self.title, self.remedies["IC-Light"])
 
     def upscale(self, request: Upscale) -> Payload:
         """Refuse: this server has no such route."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from prodgen.dialects.a1111 import A1111
@@ -17,6 +17,7 @@ class SDNext(A1111):
 
     name: ClassVar[str] = "sdnext"
     title: ClassVar[str] = "SD.Next"
+    remedies: ClassVar[Mapping[str, str]] = {**A1111.remedies, "IC-Light": "use --recipe inpaint there"}
     version_marks: ClassVar[tuple[str, ...]] = ()
     missing_routes: ClassVar[frozenset[str]] = frozenset({"schedulers", "modules", "latent_upscale_modes"})
     tells_extra_parameters: ClassVar[bool] = False
@@ -30,4 +31,4 @@ class SDNext(A1111):
         self, unit: ICLight, capabilities: Capabilities, *, light_map: RgbImage | None
     ) -> tuple[list[Any], SentPicture | None]:
         """Refuse: the extension patches A1111's own sampling code."""
-        raise UnsupportedFeatureError("IC-Light", self.title)
+        raise UnsupportedFeatureError("IC-Light", self.title, self.remedies["IC-Light"])

@@ -20,8 +20,9 @@ CONTROL_NET = "controlnet"
 UNITS = 3
 """Units that ControlNet offers unless it is set otherwise."""
 
-ROOT = "/prodgen-embedded"
-"""The server's folder in answers. It is a name only: no path of this computer is shown."""
+ROOTS = {False: "/prodgen-embedded", True: "/prodgen-engine"}
+"""The server's folder in answers, of one with a model (True) and without: a name only, no path of this
+computer is shown."""
 
 _SECOND, _BROWN = {"second_order": "True"}, {"brownian_noise": "True"}
 _ENSD, _DISCARD = {"uses_ensd": "True"}, {"discard_next_to_last_sigma": "True"}
@@ -112,7 +113,7 @@ def upscalers(names: Sequence[str]) -> list[dict[str, Any]]:
     return [{"name": name, **nothing, "scale": 4.0} for name in (*PLAIN_UPSCALERS, *names)]
 
 
-def checkpoints(models: tuple[ModelFile, ...]) -> list[dict[str, Any]]:
+def checkpoints(models: tuple[ModelFile, ...], root: str) -> list[dict[str, Any]]:
     """Return the answer of /sd-models."""
     return [
         {
@@ -120,25 +121,25 @@ def checkpoints(models: tuple[ModelFile, ...]) -> list[dict[str, Any]]:
             "model_name": model.name,
             "hash": model.known_sha256 and model.short_hash,
             "sha256": model.known_sha256,
-            "filename": f"{ROOT}/models/Stable-diffusion/{model.name}",
+            "filename": f"{root}/models/Stable-diffusion/{model.name}",
             "config": None,
         }
         for model in models
     ]
 
 
-def vaes(models: Sequence[ModelFile]) -> list[dict[str, Any]]:
+def vaes(models: Sequence[ModelFile], root: str) -> list[dict[str, Any]]:
     """Return the answer of /sd-vae."""
-    return [{"model_name": model.name, "filename": f"{ROOT}/models/VAE/{model.name}"} for model in models]
+    return [{"model_name": model.name, "filename": f"{root}/models/VAE/{model.name}"} for model in models]
 
 
-def loras(models: tuple[ModelFile, ...]) -> list[dict[str, Any]]:
+def loras(models: tuple[ModelFile, ...], root: str) -> list[dict[str, Any]]:
     """Return the answer of /loras."""
     return [
         {
             "name": model.name,
             "alias": model.name,
-            "path": f"{ROOT}/models/Lora/{model.name}",
+            "path": f"{root}/models/Lora/{model.name}",
             "metadata": dict(model.metadata),
         }
         for model in models

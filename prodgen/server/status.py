@@ -152,9 +152,15 @@ LISTS: dict[str, Callable[[Machine], object]] = {
         machine.behaviour.release, drawn_with=machine.inventory.schedulers
     ),
     "/sdapi/v1/upscalers": lambda machine: listings.upscalers(machine.inventory.upscalers),
-    "/sdapi/v1/sd-models": lambda machine: listings.checkpoints(machine.inventory.checkpoints),
-    "/sdapi/v1/sd-vae": lambda machine: listings.vaes(machine.inventory.vaes),
-    "/sdapi/v1/loras": lambda machine: listings.loras(machine.inventory.loras),
+    "/sdapi/v1/sd-models": lambda machine: listings.checkpoints(
+        machine.inventory.checkpoints, listings.ROOTS[machine.is_strict]
+    ),
+    "/sdapi/v1/sd-vae": lambda machine: listings.vaes(
+        machine.inventory.vaes, listings.ROOTS[machine.is_strict]
+    ),
+    "/sdapi/v1/loras": lambda machine: listings.loras(
+        machine.inventory.loras, listings.ROOTS[machine.is_strict]
+    ),
     "/sdapi/v1/embeddings": lambda machine: listings.embeddings(machine.inventory.embeddings),
     "/sdapi/v1/face-restorers": lambda machine: listings.face_restorers(machine.inventory.face_restorers),
     "/sdapi/v1/scripts": listings.scripts,

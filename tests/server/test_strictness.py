@@ -277,7 +277,7 @@ def test_the_client_draws_relights_and_controls_and_finds_its_proofs(client, ram
 
     assert (drawn.applied.controlnet_units, drawn.seeds) == (1, (1, 2))
     assert lit.applied.proofs["IC-Light"].kind in ("picture", "bridge")
-    assert (client.is_embedded, client.name) == (False, "A1111 model 1.0 at http://model")
+    assert (client.is_embedded, client.name) == (False, "model 1.0 at http://model")
     assert [drawn.notices, lit.notices, again.notices] == [(), (), ()]
 
 

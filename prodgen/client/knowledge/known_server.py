@@ -53,8 +53,8 @@ class KnownServer:
         if self.is_embedded:
             where = "" if self.connection.address.is_embedded else f" at {self.url}"
             return f"embedded backend ({embedded.CHECKPOINT}, no diffusion){where}"
-        if self.connection.address.engine is not None:
-            return f"{self.version or f'the engine {self.connection.address.engine!r}'} at {self.url}"
+        if not self.dialect.has_console:
+            return f"{self.version or self.dialect.title} at {self.url}"
         version = f" {self.version}" if self.version else ""
         return f"{self.dialect.title}{version} at {self.url}"
 

@@ -16,6 +16,7 @@ from prodgen.client.reaching.decoding import as_object
 from prodgen.connections.deadlines import Deadline
 from prodgen.dialects import A1111, ROUTES, by_routes, embedded
 from prodgen.dialects.ic_light import TITLE, models_of, spelling_of
+from prodgen.dialects.own_engines import engine_behind
 from prodgen.errors import (
     AnswerError,
     BackendAuthError,
@@ -250,6 +251,8 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
     have = _together(answers, dialect, has_task_progress=_has_page(connection, _share_s(deadline)))
     if type(dialect) is A1111 and (have.checkpoint or "").startswith(embedded.CHECKPOINT):
         dialect = embedded.Embedded()
+    elif type(dialect) is A1111 and (engine := engine_behind(have)) is not None:
+        dialect = engine()
     return replace(have, dialect=dialect.name, unread=unread), dialect
 
 

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from prodgen.client.reaching.addresses import EMBEDDED
+from prodgen.client.reaching.addresses import EMBEDDED, ENGINE
 from prodgen.client.reaching.decoding import as_object, decode_json
 from prodgen.connections import gateways
 from prodgen.errors import (
@@ -168,11 +168,12 @@ def fault(url: str, status: int, text: str) -> BackendError:
             server_text=text,
         )
     if status == 422:
-        return BackendFaultError(url, f"it does not accept the request: {text}", server_text=text)
+        # What is wrong with it is said; a console says no more.
+        return BackendFaultError(url, f"it does not accept the request: {text}", remedy="", server_text=text)
     return BackendFaultError(
         url,
         f"it failed{f' ({status})' if status >= 400 else ''}: {text or 'it does not say why'}",
-        remedy="" if url == EMBEDDED else None,  # it has no console
+        remedy="" if url.startswith((EMBEDDED, ENGINE)) else None,  # they have no console
         server_text=text,
     )
 

@@ -28,9 +28,10 @@ from prodgen.errors import (
     BackendGatewayError,
     BackendLostError,
     BackendOutOfMemoryError,
+    NotAppliedError,
     ResultNotSentError,
 )
-from prodgen.schema import Drawing, Generation, Img2Img, Progress
+from prodgen.schema import Drawing, Generation, ICLight, Img2Img, Progress
 
 
 class Drawer:
@@ -70,13 +71,17 @@ class Drawer:
         if request.ic_light is None or relighting.failure is None:
             return generation
         if relighting.failure == "reported":
-            raise relight_proof.error(self._server.url, request.ic_light, relighting, was_redrawn=False)
+            raise self._not_relit(request.ic_light, relighting, was_redrawn=False)
         self._model_loading.load(request)
         notices = [*generation.notices, advice.REDRAWN]
         generation, relighting = self._drawn(request, spell, on_progress, notices)
         if relighting.failure is not None:
-            raise relight_proof.error(self._server.url, request.ic_light, relighting, was_redrawn=True)
+            raise self._not_relit(request.ic_light, relighting, was_redrawn=True)
         return generation
+
+    def _not_relit(self, unit: ICLight, found: Relighting, *, was_redrawn: bool) -> NotAppliedError:
+        needs = self._server.dialect.remedies["relighting"]
+        return relight_proof.error(self._server.url, unit, found, needs=needs, was_redrawn=was_redrawn)
 
     def _drawn(
         self,

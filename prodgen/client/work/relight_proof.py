@@ -39,11 +39,6 @@ IC_LIGHT = "IC-Light"
 PATCHED_KEY = "IC-Light patched"
 """Under this key the bridge extension, from 1.1.0 on, names the model that it saw drawing with IC-Light."""
 
-IC_LIGHT_NEEDS = (
-    "It needs A1111 1.10 or later, sd-webui-model-patcher, and the weight file {model!r} "
-    "in models/ic-light or models/unet; the server's console says which is missing."
-)
-
 NO_FOREGROUND = {
     "fetched": "this server cannot send it",
     "a word": "the server put 'False' in its place (a patched api.py)",
@@ -218,20 +213,21 @@ def _is_same(ours: NDArray[np.uint8], matte: Matte, theirs: RgbImage, is_lossles
     return float(on_product.mean()) <= SAME_LEVELS_LOSSY
 
 
-def error(url: str, unit: ICLight, found: Relighting, *, was_redrawn: bool) -> NotAppliedError:
+def error(url: str, unit: ICLight, found: Relighting, *, needs: str, was_redrawn: bool) -> NotAppliedError:
     """Return the error that says why a picture counts as not relit.
 
     Args:
         url: The server's address.
         unit: What was asked for.
         found: What is known; it has a failure.
+        needs: What IC-Light needs on this kind of server, with `{model!r}` for its weights.
         was_redrawn: Whether it failed a second time, with the model loaded beforehand.
     """
     model = unit.model or USUAL_MODELS[unit.mode]
     twice = (
         ", also after its checkpoint was loaded beforehand and the picture drawn again" if was_redrawn else ""
     )
-    needs = IC_LIGHT_NEEDS.format(model=model)
+    needs = needs.format(model=model)
     if found.failure == "reported":
         return NotAppliedError(url, f"IC-Light failed on the server: {found.reported}", feature=IC_LIGHT)
     if found.failure == "another's":

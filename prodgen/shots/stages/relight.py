@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from prodgen import light
-from prodgen.errors import UnsupportedFeatureError
+from prodgen.errors import MissingExtensionError
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.schema import (
     IC_LIGHT_CFG_SCALE,
@@ -52,11 +52,7 @@ class RelightStage(SceneStage):
         """Return the frame with the backend's scene and relit product."""
         client = tools.client()
         if client.capabilities.ic_light is None:
-            raise UnsupportedFeatureError(
-                "IC-Light (its extension is not installed there; install it with install_backend.sh,"
-                " or use --recipe inpaint)",
-                client.name,
-            )
+            raise MissingExtensionError("IC-Light", client.name, client.dialect.remedies["IC-Light"])
         idle = None
         if self.denoising_strength != LIGHT_MAP_DENOISING_STRENGTH and _mapped_light(frame) is None:
             idle = "denoising_strength is without effect: it acts on a light map, which --light asks for"
