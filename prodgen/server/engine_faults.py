@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from prodgen.errors import (
     BackendBusyError,
     BackendError,
@@ -9,6 +11,7 @@ from prodgen.errors import (
     BackendOutOfMemoryError,
     BackendTimeoutError,
     BackendUnreachableError,
+    ModelFileError,
     ProdgenError,
     UnsupportedFeatureError,
 )
@@ -29,6 +32,9 @@ def engine_fault(error: ProdgenError) -> HttpAnswer:
     """Return the answer to an error of the engine; what clients know from A1111 keeps its words there."""
     if isinstance(error, BackendOutOfMemoryError):
         return error_answer(Crashed("OutOfMemoryError", error.server_text or str(error)))
+    if isinstance(error, ModelFileError):  # the client chose it; where it lies is this computer's business
+        reason = f"the model file {Path(error.path).name!r} cannot be used: {error.reason}"
+        return error_answer(Refused(422, reason))
     status = next((number for kind, number in _STATUS.items() if isinstance(error, kind)), None)
     if status is not None:
         return error_answer(Refused(status, str(error)))

@@ -1,8 +1,8 @@
 """IC-Light as A1111 runs it: three spellings of the arguments, and what each swallows in silence.
 
-Owns the meaning of the arguments and the extra pictures. The light itself is the engine's. What is
-wrong in the arguments never becomes an error here, because on A1111 it does not: the extension's
-exceptions are caught and logged, and an un-relit picture comes back with 200.
+Owns the meaning of the arguments and the extra pictures. The light itself is the engine's. On A1111 what is
+wrong in the arguments never becomes an error: the extension's exceptions are caught and logged, and an
+un-relit picture comes back with 200. A server that says which models it has refuses them instead.
 """
 
 from __future__ import annotations
@@ -193,7 +193,8 @@ class IcLightScript:
             if self.models is not None:
                 raise Refused(422, f"IC-Light: {error}") from None
             return replace(self._stored, light_map=init) if self.dialect == "v1" else OFF
-        self._stored = unit
+        if self.models is None:
+            self._stored = unit
         return unit
 
     def _read_v1(self, args: Sequence[object], init: UploadedPicture | None) -> IcLightUnit:
@@ -263,6 +264,11 @@ class IcLightScript:
         subject: UploadedPicture | None,
         light_map: UploadedPicture | None,
     ) -> IcLightUnit:
+        is_heeded = model != IC_LIGHT_MODELS[0] or values["bg_source_fc"] in (None, "", "None")
+        if self.models is not None and not is_heeded:
+            raise _Swallowed(
+                "bg_source_fc has no effect over the API; send the light as img2img's init image"
+            )
         return IcLightUnit(
             enabled=True,
             model_type=model,
@@ -289,11 +295,18 @@ def _check_runs(unit: IcLightUnit, models: Sequence[str]) -> None:
         raise _Swallowed(f"model_type is one of {', '.join(IC_LIGHT_MODELS)}")
     if not unit.relights:
         raise _Swallowed("FBC needs a background: uploaded_bg, or a light as bg_source_fbc")
+    if unit.detail and not _is_blurred(unit.detail_radius_px):
+        raise _Swallowed(f"detail_transfer_blur_radius is an odd number from 1 to {MAX_DETAIL_RADIUS_PX}")
     kind = "FBC" if unit.is_fbc else "FC"
     if kind not in models:
         raise _Swallowed(
             f"the weights of {unit.model_type} are not here; there are those of {', '.join(models)}"
         )
+
+
+def _is_blurred(radius_px: int) -> bool:
+    """Whether OpenCV blurs by this radius."""
+    return radius_px % 2 == 1 and 1 <= radius_px <= MAX_DETAIL_RADIUS_PX
 
 
 def _model(name: object) -> str:
@@ -376,7 +389,7 @@ def light_gradient(source: str, width: int, height: int) -> Pixels:
 def detail_picture(unit: IcLightUnit, result: Pixels) -> Pixels | None:
     """Return a result with the foreground's fine detail added; None where OpenCV fails (an even radius)."""
     radius = unit.detail_radius_px
-    if unit.subject is None or radius % 2 == 0 or not 1 <= radius <= MAX_DETAIL_RADIUS_PX:
+    if unit.subject is None or not _is_blurred(radius):
         return None
     height, width = result.shape[:2]
     source = unit.subject.pixels[..., :3] if unit.detail_raw else on_grey(unit.subject)

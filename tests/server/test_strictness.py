@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from prodgen.client import Client
+from prodgen.errors import ModelFileError
 from prodgen.schema import ControlNetUnit, ICLight, Img2Img, Txt2Img
 from prodgen.server.app import ApiServer
 from prodgen.server.behaviour import Behaviour
+from prodgen.server.ic_light_script import OFF
 from prodgen.server.transport import ApiTransport
 
 
@@ -296,3 +298,39 @@ def test_a_hires_sampler_of_its_own_keeps_the_schedule_that_was_asked_for(ask, e
     ask.txt2img(**hires, sampler_name="Euler", scheduler="Uniform")
 
     assert engine.orders[0].hires.schedule == "Uniform"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"detail_transfer": True, "detail_transfer_blur_radius": 4}, "an odd number from 1 to 255"),
+        ({"detail_transfer": True, "detail_transfer_blur_radius": 257}, "an odd number from 1 to 255"),
+        ({"bg_source_fc": "Left Light"}, "bg_source_fc has no effect"),
+    ],
+)
+def test_what_ic_light_would_leave_out_is_refused(ask, engine, encode, ramp, values, words):
+    response = ask.txt2img(**light(input_fg=encode(ramp), **values))
+
+    assert (response.status_code, engine.orders) == (422, [])
+    assert words in response.json()["detail"]
+
+
+def test_a_server_that_refuses_keeps_no_clients_pictures_for_the_next_call(engine, calling, encode, ramp):
+    server = ApiServer(engine)
+
+    assert calling(server).txt2img(**light(input_fg=encode(ramp))).status_code == 200
+    assert server.machine.ic_light._stored == OFF
+
+
+def test_a_model_file_that_cannot_be_used_is_named_without_its_place_on_this_computer(
+    ask, engine, monkeypatch
+):
+    def broken(order, progress):
+        raise ModelFileError("/srv/secret/models/Lora/bright.safetensors", "it was made for another family")
+
+    monkeypatch.setattr(engine, "draw", broken)
+    response = ask.txt2img(prompt="a <lora:bright:1> cat")
+
+    assert response.status_code == 422
+    assert "'bright.safetensors' cannot be used: it was made for another family" in response.json()["detail"]
+    assert "secret" not in response.text

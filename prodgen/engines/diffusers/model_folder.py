@@ -177,7 +177,7 @@ class ModelFolder:
         for kind, found in self._found.items():
             if file in found:
                 return self._paths[kind, file.name]
-        raise ModelFileError(file.name, f"it is not below {str(self.root)!r}; refresh the list of models")
+        raise ModelFileError(file.name, "it is not in the models folder; refresh the list of models")
 
     def _list(self, kind: str) -> Iterator[ModelFile]:
         plan = _KINDS[kind]
@@ -191,7 +191,11 @@ class ModelFolder:
             if path.suffix.lower() in PICKLE_SUFFIXES:
                 self._skipped.append(SkippedFile(path, PICKLE_REASON))
             elif called in headers:
-                self._skipped.append(SkippedFile(path, f"{str(headers[called].path)!r} has its name already"))
+                self._skipped.append(
+                    SkippedFile(
+                        path, f"{str(headers[called].path.relative_to(self.root))!r} has its name already"
+                    )
+                )
             elif path.suffix.lower() == _SUFFIX:
                 try:
                     header = read_header(path)
