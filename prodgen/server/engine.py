@@ -204,9 +204,6 @@ class HiresPass:
     schedule: str | None = None
     """Its label; None is the first pass's."""
 
-    cfg_scale: float | None = None
-    """Guidance; None is the first pass's."""
-
 
 @dataclass(frozen=True)
 class BatchOrder:
@@ -259,7 +256,7 @@ class BatchOrder:
     """Words of each picture; left out, all have `prompt`."""
 
     negative_prompts: tuple[str, ...] = ()
-    """Likewise; left out, all have `negative_prompt`."""
+    """Negative words of each picture; left out, all have `negative_prompt`."""
 
     finer: FinerSettings = NOTHING_FINER
     """What else is set, beside words, seeds and sizes."""

@@ -173,7 +173,7 @@ def _download(missing: list[Weight], folder: Path, progress: TextIO) -> None:
     variable = "REMBG_HOME" if folder == networks.home() else MODELS_VARIABLE
     if folder.parts[:1] == ("~",):
         raise WeightsError(missing[0].name, f"this user has no home folder; name a folder with {variable}")
-    # Of a source that cannot be reached the user hears at once; a broken connection is worth another try.
+    # A source that cannot be reached is told at once; a broken connection is worth another try.
     accepted = frozenset(weight.name for weight in missing)
     options = DownloadOptions(folder, accepted=accepted, retries=2, waits_for_network=False, pause_s=0.5)
     try:

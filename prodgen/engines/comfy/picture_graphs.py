@@ -225,7 +225,7 @@ class _Drawing:
         sampling = Sampling(
             hires.sampler or order.sampler,
             hires.schedule or order.schedule,
-            order.cfg_scale if hires.cfg_scale is None else hires.cfg_scale,
+            order.cfg_scale,
             steps,
             first,
             order.finer.refiner,

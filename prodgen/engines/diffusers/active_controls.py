@@ -44,7 +44,7 @@ class ActiveControl:
         import torch
 
         self.map = control_map(order, width, height)
-        """(H, W, 3) uint8, what is steered by; A1111 hands it back beside the pictures."""
+        """(H, W, 3) uint8, what is steered by."""
 
         self._network, self._order = network, order
         self._is_softened = is_second_pass or order.control_mode != BALANCED

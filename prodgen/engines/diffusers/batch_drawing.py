@@ -18,7 +18,8 @@ from prodgen.engines.diffusers import starting_latents, vae_tiling
 from prodgen.engines.diffusers.active_controls import ActiveControl
 from prodgen.engines.diffusers.checkpoints import LoadedModel
 from prodgen.engines.diffusers.denoising import KeptLatents, denoise
-from prodgen.engines.diffusers.guidance import LATENT_CHANNELS, LATENT_PX, Guide, Network
+from prodgen.engines.diffusers.families import LATENT_CHANNELS
+from prodgen.engines.diffusers.guidance import Guide, Network
 from prodgen.engines.diffusers.latent_previews import PREVIEW_STEPS, latent_preview
 from prodgen.engines.diffusers.model_shelf import ModelShelf
 from prodgen.engines.diffusers.noise import PictureNoise
@@ -28,6 +29,7 @@ from prodgen.engines.diffusers.sigmas import Sigmas, sigmas, sigmas_for_strength
 from prodgen.engines.diffusers.upscaler_networks import enlarged_to
 from prodgen.server.engine import BatchOrder, ReportProgress
 from prodgen.server.ic_light_script import Conditions, crop_to
+from prodgen.server.inpainting import LATENT_CELL_PX
 from prodgen.server.listings import LATENT_MODES, PLAIN_UPSCALERS
 from prodgen.server.listings import SAMPLERS as LISTED
 from prodgen.server.wire import Pixels, Refused, resampled
@@ -160,7 +162,7 @@ class BatchDrawing:
             hires.height,
             levels,
             sampler,
-            order.cfg_scale if hires.cfg_scale is None else hires.cfg_scale,
+            order.cfg_scale,
             order.prompts if hires.prompt is None else (hires.prompt,) * count,
             order.negative_prompts if hires.negative_prompt is None else (hires.negative_prompt,) * count,
             _calls(sampler, hires.steps or order.steps),
@@ -293,11 +295,11 @@ class BatchDrawing:
     def _enlarged(self, latents: torch.Tensor, one: _Pass) -> torch.Tensor:
         """Return the first pass' latents at the second's size: enlarged to cover it, then cropped."""
         order = self._order
-        width = max(one.width, one.height * order.width // order.height // LATENT_PX * LATENT_PX)
-        height = max(one.height, one.width * order.height // order.width // LATENT_PX * LATENT_PX)
-        left, top = (width - one.width) // LATENT_PX // 2, (height - one.height) // LATENT_PX // 2
+        width = max(one.width, one.height * order.width // order.height // LATENT_CELL_PX * LATENT_CELL_PX)
+        height = max(one.height, one.width * order.height // order.width // LATENT_CELL_PX * LATENT_CELL_PX)
+        left, top = (width - one.width) // LATENT_CELL_PX // 2, (height - one.height) // LATENT_CELL_PX // 2
         whole = self._enlarged_to(latents, width, height)
-        return whole[..., top : top + one.height // LATENT_PX, left : left + one.width // LATENT_PX]
+        return whole[..., top : top + one.height // LATENT_CELL_PX, left : left + one.width // LATENT_CELL_PX]
 
     def _enlarged_to(self, latents: torch.Tensor, width: int, height: int) -> torch.Tensor:
         hires = self._order.hires
@@ -317,7 +319,7 @@ class BatchDrawing:
         order = self._order
         return PictureNoise(
             order.seeds,
-            (LATENT_CHANNELS, one.height // LATENT_PX, one.width // LATENT_PX),
+            (LATENT_CHANNELS, one.height // LATENT_CELL_PX, one.width // LATENT_CELL_PX),
             subseeds=order.subseeds,
             subseed_strength=order.subseed_strength,
             eta_noise_seed_delta=order.finer.eta_noise_seed_delta,

@@ -19,6 +19,9 @@ from prodgen.engines.diffusers.header import WeightsHeader
 Prediction = Literal["epsilon", "v_prediction"]
 """What a network says about a noisy picture: its noise, or the velocity between picture and noise."""
 
+LATENT_CHANNELS = 4
+"""Channels of the picture itself in latents; what more a network takes are conditions."""
+
 UNET_PREFIX = "model.diffusion_model."
 VAE_PREFIX = "first_stage_model."
 

@@ -13,17 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from prodgen.engines.diffusers.families import LATENT_CHANNELS
 from prodgen.engines.diffusers.prompt_course import EncodedText, PictureTexts, PromptCourse
+from prodgen.server.inpainting import LATENT_CELL_PX
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-LATENT_CHANNELS = 4
-"""Channels of the picture itself; what more a network takes are conditions."""
-
-LATENT_PX = 8
-"""Pixels of one latent cell, along a side."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ class NetworkInput:
         """What SDXL is told beside the words: pooled texts and sizes, as diffusers names them; else None."""
         if self.pooled is None:
             return None
-        height, width = (side * LATENT_PX for side in self.latents.shape[-2:])
+        height, width = (side * LATENT_CELL_PX for side in self.latents.shape[-2:])
         sizes = self.pooled.new_tensor([[height, width, 0, 0, height, width]])  # size, crop, size to be
         return {"text_embeds": self.pooled, "time_ids": sizes.expand(len(self.pooled), -1)}
 

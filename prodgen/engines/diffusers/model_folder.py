@@ -28,7 +28,7 @@ from prodgen.engines.diffusers.companions import (
     is_controlnet,
     lora_family,
 )
-from prodgen.engines.diffusers.families import UNET_PREFIX, family_of
+from prodgen.engines.diffusers.families import LATENT_CHANNELS, UNET_PREFIX, family_of
 from prodgen.engines.diffusers.header import PICKLE_REASON, PICKLE_SUFFIXES, WeightsHeader, read_header
 from prodgen.errors import ModelFileError
 from prodgen.server.engine import ModelFile
@@ -45,9 +45,6 @@ _FACES = "GFPGAN"
 """Folder of what finds faces and restores them."""
 
 _SUFFIX = ".safetensors"
-
-_LATENT_CHANNELS = 4
-"""Channels of a latent picture, in every family of this engine."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ def _vae_family(header: WeightsHeader) -> str:
     shapes = [
         entry.shape for name, entry in header.tensors.items() if name.endswith("decoder.conv_in.weight")
     ]
-    if not shapes or len(shapes[0]) != 4 or shapes[0][1] != _LATENT_CHANNELS:
+    if not shapes or len(shapes[0]) != 4 or shapes[0][1] != LATENT_CHANNELS:
         header.refuse("it is no VAE of Stable Diffusion 1.5, 2.1 or SDXL")
     return ""  # all three have the same shapes
 
@@ -90,7 +87,7 @@ def _rank(header: WeightsHeader, family: str) -> int:
     first = header.shape(f"{UNET_PREFIX}input_blocks.0.0.weight")
     if first is None:
         return 0
-    return 2 if first[1:2] != (_LATENT_CHANNELS,) else int(family != "sd15")
+    return 2 if first[1:2] != (LATENT_CHANNELS,) else int(family != "sd15")
 
 
 def _no_family(_: WeightsHeader) -> str:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from prodgen.server.inpainting import LATENT_CELL_PX
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -32,9 +34,6 @@ WORD = 2**32
 
 ALMOST_PARALLEL = 0.9995
 """Cosine above which A1111 mixes two noises along a straight line, where the arc's formula divides by 0."""
-
-LATENT_PX = 8
-"""Pixels of one latent cell, along a side."""
 
 
 def philox_normal(seed: int, draw: int, count: int) -> Normal:
@@ -90,7 +89,11 @@ class PictureNoise:
         self._delta = eta_noise_seed_delta
         self._own_shape = shape
         if seed_resize is not None and min(seed_resize) > 0:
-            self._own_shape = (shape[0], seed_resize[1] // LATENT_PX, seed_resize[0] // LATENT_PX)
+            self._own_shape = (
+                shape[0],
+                seed_resize[1] // LATENT_CELL_PX,
+                seed_resize[0] // LATENT_CELL_PX,
+            )
         self._draws = 0 if eta_noise_seed_delta else 1
 
     def first(self) -> Tensor:

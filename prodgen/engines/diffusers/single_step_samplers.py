@@ -106,7 +106,8 @@ _AIMS = {1: euler_aim, 2: midpoint_aim, 3: _third_order_aim}
 def dpm_fast(latents: Tensor, run: SamplingRun) -> Tensor:
     """DPM-Solver-fast: third-order steps, even in log sigma, as many as the calls of the network suffice for.
 
-    Of the levels it takes the number, the first and the last above 0. Noise is added but for the last step.
+    It takes no more from the levels than their number, the first and the last above 0. Noise is added in
+    every step but the last.
     """
     calls, ends = len(run.sigmas) - 1, [sigma for sigma in run.sigmas if sigma > 0]
     orders = [3] * (calls // 3 - 1) + [2, 1] if calls % 3 == 0 else [3] * (calls // 3) + [calls % 3]

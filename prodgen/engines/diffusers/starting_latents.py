@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from prodgen.server.ic_light_script import GREY, Conditions
-from prodgen.server.inpainting import RepaintPlan, filled_from_around
+from prodgen.server.inpainting import LATENT_CELL_PX, RepaintPlan, filled_from_around
 from prodgen.server.wire import Pixels
 
 Encode = Callable[[torch.Tensor], torch.Tensor]
@@ -62,7 +62,7 @@ def repainted(plans: Sequence[RepaintPlan]) -> torch.Tensor | None:
     """Return which cells are repainted, (n, 1, h, w), 1 = repaint; None where everything is."""
     if all(plan.cells is None for plan in plans):
         return None
-    shape = (plans[0].start.shape[0] // 8, plans[0].start.shape[1] // 8)
+    shape = (plans[0].start.shape[0] // LATENT_CELL_PX, plans[0].start.shape[1] // LATENT_CELL_PX)
     cells = [np.full(shape, 255, np.uint8) if plan.cells is None else plan.cells for plan in plans]
     return torch.from_numpy(np.stack(cells)[:, None]).float() / 255
 
@@ -80,7 +80,7 @@ def inpainting_conditions(
     repaint = repainted(plans)
     pictures = as_pictures([plan.start for plan in plans])
     if repaint is None:
-        repaint = torch.ones(len(plans), 1, height // 8, width // 8)
+        repaint = torch.ones(len(plans), 1, height // LATENT_CELL_PX, width // LATENT_CELL_PX)
     holes = torch.nn.functional.interpolate(repaint, (height, width), mode="nearest")
     masked = encode(pictures * (1 - holes))
     return torch.cat([repaint.to(masked), masked], dim=1)
@@ -95,7 +95,9 @@ def light_conditions(conditions: Conditions, encode: Encode) -> torch.Tensor:
     if conditions.background is not None:
         pictures.append(conditions.background)
     stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / GREY - 1
-    return encode(stacked).reshape(1, -1, stacked.shape[2] // 8, stacked.shape[3] // 8)
+    return encode(stacked).reshape(
+        1, -1, stacked.shape[2] // LATENT_CELL_PX, stacked.shape[3] // LATENT_CELL_PX
+    )
 
 
 def light_map(conditions: Conditions, *, reinforce: bool) -> Pixels | None:

@@ -6,12 +6,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from prodgen.engines.diffusers.tiles import by_tiles, with_memory_for
+from prodgen.server.inpainting import LATENT_CELL_PX
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-CELL_PX = 8
-"""Pixels of one latent cell, along a side."""
 
 TILES_PX = (1024, 512, 256)
 """Sides of the tiles that are tried, the largest first.
@@ -63,7 +61,7 @@ def encode(
 
     def attempt(tile: int | None) -> Tensor:
         overlap = 0 if tile is None else int(tile * OVERLAP_SHARE)
-        factor = Fraction(1, CELL_PX)
+        factor = Fraction(1, LATENT_CELL_PX)
         return by_tiles(source, run, tile=tile, overlap=overlap, factor=factor, wraps=edges_meet)
 
     with torch.no_grad():
@@ -95,14 +93,14 @@ def decode(
         return pixels
 
     def attempt(tile: int | None) -> Tensor:
-        cells = None if tile is None else tile // CELL_PX
+        cells = None if tile is None else tile // LATENT_CELL_PX
         overlap = 0 if cells is None else int(cells * OVERLAP_SHARE)
-        factor = Fraction(CELL_PX)
+        factor = Fraction(LATENT_CELL_PX)
         return by_tiles(source, run, tile=cells, overlap=overlap, factor=factor, wraps=edges_meet)
 
     with torch.no_grad():
         source = (latents / vae_scale).to(vae.device, vae.dtype)
-        pixels = with_memory_for(attempt, _sizes(source, CELL_PX, tile_px)).float()
+        pixels = with_memory_for(attempt, _sizes(source, LATENT_CELL_PX, tile_px)).float()
         if vae.dtype == torch.float16 and not torch.isfinite(pixels).all():
             vae.to(torch.float32)
             return decode(vae, latents, vae_scale=vae_scale, tile_px=tile_px, edges_meet=edges_meet)
@@ -130,6 +128,6 @@ def latents_resized(latents: Tensor, width: int, height: int, mode: str) -> Tens
     """
     from torch.nn.functional import interpolate
 
-    size = (height // CELL_PX, width // CELL_PX)
+    size = (height // LATENT_CELL_PX, width // LATENT_CELL_PX)
     kind, smooths = LATENT_MODES[mode]
     return interpolate(latents, size=size, mode=kind, antialias=smooths)

@@ -314,7 +314,12 @@ def test_metadata_of_lies_changes_nothing(model, lora, tmp_path):
     path = tmp_path / "lies.safetensors"
     save_file(load_file(lora), path, {"ss_base_model_version": json.dumps("sdxl_base_v1-0")})
 
+    variants.apply(model, loras=[(lora, 1.0)])
+    told_truly = weights(model)
+    variants.apply(model)
     variants.apply(model, loras=[(path, 1.0)])
+
+    assert same(weights(model), told_truly)
 
 
 def test_a_lora_of_the_first_layer_changes_the_pictures_own_channels(model, tmp_path):
