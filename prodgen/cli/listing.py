@@ -226,7 +226,7 @@ def list_names(
     whole = next((row for row in chosen if word and row["name"].lower() == word.lower()), None)
     if not chosen:
         named = f"{plural} with {word!r} in the name" if word and rows else plural
-        to.warn(f"there are no {named} on the {owner}" if what in _ON_SERVER else f"there are no {named}")
+        to.warn(f"there are no {named} on {owner}" if what in _ON_SERVER else f"there are no {named}")
     elif to.quiet:
         to.text("\n".join(str(row["name"]) for row in chosen))
     elif what == "scripts" and whole is not None:

@@ -8,9 +8,11 @@ ever under way at once.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import socket
 import ssl
 import threading
+import urllib.request
 from collections.abc import Iterator, Mapping
 
 import httpx
@@ -98,14 +100,17 @@ class Lines:
         Raises:
             SettingError: If address, headers or certificates cannot be used.
         """
-        certificates = certificates_for(url, verify, is_local=is_local)
+        reached = url if base_url is None else base_url
+        certificates = certificates_for(reached, verify, is_local=is_local)
+        if transport is None and not is_local and socket_path is None:
+            _check_proxies()
         if transport is None and socket_path is not None:
             transport = httpx.HTTPTransport(uds=socket_path)
 
         def open_one() -> _Line:
             return _Line(
                 httpx.Client(
-                    base_url=url if base_url is None else base_url,
+                    base_url=reached,
                     # Pre-emptively: A1111 sends no challenge that would make a client authenticate.
                     auth=httpx.BasicAuth(*auth) if auth else None,
                     headers=headers,
@@ -190,6 +195,25 @@ def certificates_for(url: str, verify: str | bool, *, is_local: bool) -> ssl.SSL
         return ssl.create_default_context(cafile=verify)
     except OSError as error:
         raise SettingError(f"the certificate file {verify!r} cannot be read: {error}") from error
+
+
+def _check_proxies() -> None:
+    """Refuse proxies of the environment that cannot be used: httpx fails at them, whatever it is to reach.
+
+    Raises:
+        SettingError: If the scheme of one is unknown, or a SOCKS proxy's package is not installed.
+    """
+    found = urllib.request.getproxies()
+    for name in ("http", "https", "all"):
+        scheme, mark, _ = found.get(name, "").partition("://")
+        variable = f"{name.upper()}_PROXY"
+        if mark and scheme in ("socks5", "socks5h") and importlib.util.find_spec("socksio") is None:
+            raise SettingError(
+                f"{variable} names a SOCKS proxy, and its package is missing: pip install 'httpx[socks]', "
+                f"or unset {variable}"
+            )
+        if mark and scheme not in ("http", "https", "socks5", "socks5h"):
+            raise SettingError(f"{variable} names a proxy of an unknown kind, {scheme}://; http:// is usual")
 
 
 def translate(url: str, error: Exception, read_s: float = 0) -> BackendError:

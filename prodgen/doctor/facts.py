@@ -157,4 +157,8 @@ class SetupFacts:
             return self.program
         if self.is_own_engine and self.trials.version:
             return self.trials.version
+        if self.comfy is not None:
+            return f"ComfyUI {self.comfy.version}".strip()
+        if self.engine is not None:
+            return "prodgen's engine"
         return f"{self.dialect.title} {self.trials.version or ''}".strip()

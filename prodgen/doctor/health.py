@@ -52,6 +52,8 @@ def reachable(facts: SetupFacts) -> Finding | None:
     if facts.is_embedded and facts.address == EMBEDDED:
         why = f"; nothing answers at {DEFAULT_URL}" if facts.was_looked_for else ""
         return Finding(name, "OK", f"{facts.address} is inside prodgen{why}")
+    if facts.engine is not None or facts.comfy is not None:  # what answers is in this process
+        return Finding(name, "OK", f"{facts.address} answers")
     return Finding(name, "OK", f"{facts.address} answers in {facts.answered_in_s * 1000:.0f} ms")
 
 
@@ -99,7 +101,7 @@ def dialect(facts: SetupFacts) -> Finding | None:
         return Finding("version", "OK", f"{version or 'prodgen-embedded'}, as dialect {facts.dialect.name!r}")
     known = by_version(version or "")
     if facts.is_own_engine:
-        return Finding("version", "OK", version or "it tells its version when it draws")
+        return Finding("version", "OK", version) if version else None  # it is told with a picture
     what = f"{facts.backend}, spoken to as dialect {facts.dialect.name!r}"
     if version is None:
         return Finding("version", "OK", f"{what}; its version shows once it draws")

@@ -145,6 +145,9 @@ class EngineInventory:
     schedulers: tuple[str, ...] | None = None
     """Labels of the schedules that make a difference here; None lists all, and none does."""
 
+    latent_modes: tuple[str, ...] | None = None
+    """A1111's enlargements of latents between two passes that it has; None lists all."""
+
     ic_light: tuple[IcLightModel, ...] = ()
     """What can relight; without any the extension is not listed."""
 

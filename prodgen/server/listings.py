@@ -113,6 +113,11 @@ def upscalers(names: Sequence[str]) -> list[dict[str, Any]]:
     return [{"name": name, **nothing, "scale": 4.0} for name in (*PLAIN_UPSCALERS, *names)]
 
 
+def latent_modes(names: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Return the answer of /latent-upscale-modes: those that the engine has (None: all)."""
+    return [{"name": name} for name in LATENT_MODES if names is None or name in names]
+
+
 def checkpoints(models: tuple[ModelFile, ...], root: str) -> list[dict[str, Any]]:
     """Return the answer of /sd-models."""
     return [

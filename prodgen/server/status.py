@@ -124,7 +124,6 @@ _GRADIO_QUEUE = {
 """Gradio's own queue, which knows nothing of API calls."""
 
 _CONSTANT: dict[str, object] = {
-    "/sdapi/v1/latent-upscale-modes": [{"name": name} for name in listings.LATENT_MODES],
     "/sdapi/v1/hypernetworks": [],
     "/sdapi/v1/realesrgan-models": [],
     "/sdapi/v1/prompt-styles": [],
@@ -152,6 +151,7 @@ LISTS: dict[str, Callable[[Machine], object]] = {
         machine.behaviour.release, drawn_with=machine.inventory.schedulers
     ),
     "/sdapi/v1/upscalers": lambda machine: listings.upscalers(machine.inventory.upscalers),
+    "/sdapi/v1/latent-upscale-modes": lambda machine: listings.latent_modes(machine.inventory.latent_modes),
     "/sdapi/v1/sd-models": lambda machine: listings.checkpoints(
         machine.inventory.checkpoints, listings.ROOTS[machine.is_strict]
     ),

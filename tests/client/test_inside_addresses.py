@@ -48,6 +48,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         ("comfys://me:secret@box/comfy/", "comfys://box/comfy", "comfy", "https://box/comfy"),
         ("COMFY://[::1]:8188", "comfy://[::1]:8188", "comfy", "http://[::1]:8188"),
         ("embedded://", "embedded://", "ibl", None),
+        ("comfy://box", "comfy://box:8188", "comfy", "http://box:8188"),
+        ("engine", "engine://", "diffusers", None),
+        ("engine:", "engine://", "diffusers", None),
         ("comfy:8188", "http://comfy:8188", None, None),
         ("engine:7860", "http://engine:7860", None, None),
     ],
@@ -76,6 +79,12 @@ def test_password_headers_and_certificate_reach_the_program_that_draws(monkeypat
     assert settings.auth == ("me", "secret")
     assert (dict(settings.headers), settings.verify) == ({"X-Team": "red"}, "/ca.pem")
     assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize("text", ["engine:/srv/models", "comfy:/127.0.0.1:8188", "comfy:127.0.0.1:8188"])
+def test_a_mistyped_engine_is_no_host_and_is_spelled_out(text):
+    with pytest.raises(SettingError, match=r"comfy://127\.0\.0\.1:8188"):
+        parse_address(text)
 
 
 @pytest.mark.parametrize("text", ["comfy://", "engine://models", "comfy://box:port"])

@@ -22,8 +22,14 @@ EMBEDDED = "embedded://"
 ENGINE = "engine://"
 """The address of the engine that draws with this computer's own GPU."""
 
-PROGRAMS = {"comfy": ("comfy", "http"), "comfys": ("comfy", "https")}
-"""Schemes of addresses at which another program draws: the engine that has it draw, and how it is reached."""
+PROGRAMS: Mapping[str, tuple[str, str, int | None]] = {
+    "comfy": ("comfy", "http", 8188),
+    "comfys": ("comfy", "https", None),
+}
+"""Schemes of addresses at which another program draws: the engine that has it draw, how it is reached, and the
+port where none is written (None: the usual one)."""
+
+_LIKE_THIS = "write it like http://127.0.0.1:7860, embedded://, engine:// or comfy://127.0.0.1:8188"
 
 DEFAULT_URL = "http://127.0.0.1:7860"
 """The address that A1111 listens at unless it is started with another."""
@@ -97,11 +103,13 @@ def parse(text: str) -> Address:
     scheme, mark, rest = written.partition("://")
     if written.rstrip("/") in ("embedded:", "embedded"):
         return Address(EMBEDDED, engine="ibl")
+    if written.rstrip("/") in ("engine:", "engine"):
+        return _engine("")
     if scheme.lower() == "engine" and mark:
         return _engine(rest)
     if scheme.lower() in PROGRAMS and mark:
-        engine, way = PROGRAMS[scheme.lower()]
-        there = _web(f"{way}://{rest}", text)
+        engine, way, port = PROGRAMS[scheme.lower()]
+        there = _web(f"{way}://{rest}", text, port=port)
         url = f"{scheme.lower()}://{there.url.partition('://')[2]}"
         return Address(url, there.auth, engine=engine, program=there.url)
     if written.startswith("unix://"):
@@ -109,6 +117,8 @@ def parse(text: str) -> Address:
         if not path.startswith("/"):
             raise SettingError("a unix socket is written unix:///path/to.sock")
         return Address(f"unix://{path}", socket=path)
+    if re.match(rf"(engine|{'|'.join(PROGRAMS)}):/", written, re.IGNORECASE):
+        raise SettingError(f"two slashes are wanted in the backend's address: {_LIKE_THIS}")
     if "://" not in written and not written.startswith(("http:", "https:")):
         written = f"http://{written}"
     return _web(written, text)
@@ -124,17 +134,23 @@ def _engine(rest: str) -> Address:
     return Address(f"{ENGINE}{folder}", engine="diffusers", models=unquote(folder) or None)
 
 
-def _web(written: str, text: str) -> Address:
-    """Return the address of a server that is reached by http or https; `text` is it as it was given."""
+def _web(written: str, text: str, *, port: int | None = None) -> Address:
+    """Return the address of a server that is reached by http or https.
+
+    Args:
+        written: The address as a URL.
+        text: The address as it was given, for messages.
+        port: The port where none is written; None: that of the scheme.
+    """
     try:
         parts = urlsplit(written)
-        host, port = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port or port
     except ValueError as error:
-        raise SettingError(f"the backend's address is no URL: {_without_secret(text)!r}") from error
+        what = f"the backend's address is no URL: {_without_secret(text)!r}; {_LIKE_THIS}"
+        raise SettingError(what) from error
     if parts.scheme not in ("http", "https") or not host:
         raise SettingError(
-            f"the backend's address is no http(s) URL: {_without_secret(text)!r}; "
-            "write it like http://127.0.0.1:7860, embedded://, engine:// or comfy://127.0.0.1:8188"
+            f"the backend's address is no http(s) URL: {_without_secret(text)!r}; {_LIKE_THIS}"
         )
     shown_host = f"[{host}]" if ":" in host else host
     path = parts.path.rstrip("/").removesuffix("/docs").removesuffix("/sdapi/v1").rstrip("/")

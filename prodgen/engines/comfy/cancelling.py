@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import time
 from collections.abc import Callable
 from urllib.parse import quote
@@ -25,6 +26,10 @@ progress is not interrupted before it ends, and nobody waits for that."""
 
 COMMAND_S = 3.0
 """Seconds for each command: whoever presses Ctrl-C does not wait for a server that is stuck."""
+
+BY_ID = (0, 3, 64)
+"""Version of ComfyUI from which on an interrupt is known to leave other prompts alone: the oldest that was
+tried (pull request 9607 of Comfy-Org/ComfyUI)."""
 
 LOOK_S = 0.1
 """Seconds between two looks whether it has ended."""
@@ -44,7 +49,7 @@ def cancel(
     try:
         if not _by_job(connection, standings, prompt_id):
             connection.post("/queue", {"delete": [prompt_id]}, within_s=COMMAND_S)
-            if standings.running() == prompt_id:
+            if _may_interrupt(connection, standings, prompt_id):
                 connection.post("/interrupt", {"prompt_id": prompt_id}, within_s=COMMAND_S)
         end = time.monotonic() + ENDING_S
         while standings.of(prompt_id).where in ("waiting", "running"):
@@ -56,6 +61,17 @@ def cancel(
         log.debug("%s: the prompt %s could not be cancelled: %s", connection.url, prompt_id, error)
         return False
     return True
+
+
+def _may_interrupt(connection: ComfyConnection, standings: Standings, prompt_id: str) -> bool:
+    """Whether an interrupt would end this prompt alone: it runs, or the server looks at the id."""
+    try:
+        return standings.running() == prompt_id
+    except BackendError:
+        stats = connection.get("/system_stats", within_s=COMMAND_S, tries=1)
+        system = stats.get("system") if isinstance(stats, dict) else None
+        told = str(system.get("comfyui_version", "")) if isinstance(system, dict) else ""
+        return tuple(int(part) for part in re.findall(r"\d+", told)[:3]) >= BY_ID
 
 
 def forget(connection: ComfyConnection, prompt_id: str) -> None:

@@ -56,6 +56,12 @@ MAX_FILE_BYTES = 512 << 20
 _SHOWN = 300
 """Characters of a server's text that a message repeats."""
 
+CHECK_ADDRESS = "Check the address: is it ComfyUI that listens there?"
+LET_IN = (
+    "Give it what lets programs in: PRODGEN_AUTH=user:password or 'Bearer TOKEN', or a header in "
+    "PRODGEN_HEADERS (Cloudflare Access, for one, takes those of a service token)."
+)
+
 _REMEDIES: dict[UnreachableCause, str] = {
     "refused": "Start ComfyUI (with --listen, if it is on another machine), or correct the port, "
     f"usually {DEFAULT_PORT}.",
@@ -100,7 +106,9 @@ class ComfyConnection:
         Raises:
             SettingError: If there is no address, or one that cannot be used.
         """
-        self.url, in_address = split_address(settings.address)
+        self.base_url, in_address = split_address(settings.address)
+        self.url = self.base_url.replace("http", "comfy", 1)
+        """The address as people write it, without a password."""
         auth = in_address or settings.auth
         self.headers = {"User-Agent": "prodgen", **settings.headers}
         """Sent with each request, and with the websocket's handshake."""
@@ -108,10 +116,11 @@ class ComfyConnection:
             self.headers["Authorization"] = f"Bearer {auth.removeprefix('Bearer ').strip()}"
         self.auth = auth if isinstance(auth, tuple) else None
         self.verify = settings.verify
-        self.is_local = is_loopback(self.url)
+        self.is_local = is_loopback(self.base_url)
         self._sleep = sleep
         self._lines = Lines(
             self.url,
+            base_url=self.base_url,
             is_local=self.is_local,
             auth=self.auth,
             headers={"Accept": "application/json, image/*;q=0.9, */*;q=0.5", **self.headers},
@@ -318,7 +327,7 @@ def _error_of(url: str, answer: ServerAnswer) -> BackendError:
         return NotABackendError(
             url,
             f"{_route(answer.path)} is not there ({status}{said})",
-            remedy="Check the address: is it ComfyUI that listens there?",
+            remedy=CHECK_ADDRESS,
         )
     # "500 Internal Server Error / Server got itself in trouble" is aiohttp's, and never tells why.
     is_mute = status == 500 and "Server got itself in trouble" in text
@@ -334,22 +343,27 @@ def _error_of(url: str, answer: ServerAnswer) -> BackendError:
 def _page_error(url: str, answer: ServerAnswer) -> BackendError:
     title = answer.text
     if re.search(r"\b(log|sign)[ -]?(in|on)\b|\bpassword\b|\bauthenticat", title, re.IGNORECASE):
-        return BackendAuthError(url, f"a login page answers in its place ({title})")
+        return BackendAuthError(url, f"a login page answers in its place ({title})", remedy=LET_IN)
     return NotABackendError(
         url,
         f"{_route(answer.path)} answered a web page, not ComfyUI ({title or 'no title'})",
-        remedy="Check the address: is it ComfyUI that listens there?",
+        remedy=CHECK_ADDRESS,
     )
 
 
 def _redirected(url: str, answer: ServerAnswer) -> BackendError:
     """Return where a redirect leads to, without a query, which may hold a secret.
 
-    Followed blindly, a POST becomes a GET, and GET /prompt has an answer of its own.
+    Followed blindly, a POST becomes a GET, and GET /prompt has an answer of its own. One that leads to
+    another route is a login's: its address is no ComfyUI, and must not be sent a password.
     """
     route = _route(answer.path)
     parts = urlsplit(urljoin(f"{url.rstrip('/')}{route}", answer.headers.get("location", "")))
-    base = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")).removesuffix(route)
+    there = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    if not parts.path.endswith(route):
+        what = f"{route} is redirected ({answer.status}) to {there}: a login stands before it"
+        return BackendAuthError(url, what, remedy=LET_IN)
+    base = there.removesuffix(route)
     ours = base.replace("https://", "comfys://", 1).replace("http://", "comfy://", 1)
     return NotABackendError(
         url, f"{route} is redirected ({answer.status}) to {base}", remedy=f"Give {ours} as its address."

@@ -18,7 +18,13 @@ from prodgen.engines.comfy.comfy_server import ComfyServer
 from prodgen.engines.comfy.control_modules import found_pose
 from prodgen.engines.comfy.node_catalogue import NodeCatalogue
 from prodgen.engines.comfy.node_faults import missing_classes, missing_nodes
-from prodgen.engines.comfy.picture_graphs import OUTPUT, drawing_graph, mapping_graph, upscaling_graph
+from prodgen.engines.comfy.picture_graphs import (
+    LATENT_METHODS,
+    OUTPUT,
+    drawing_graph,
+    mapping_graph,
+    upscaling_graph,
+)
 from prodgen.engines.comfy.relight_nodes import missing_relighting, was_relit
 from prodgen.engines.comfy.run_results import ComfyRun
 from prodgen.engines.comfy.undrawable import (
@@ -96,6 +102,7 @@ class ComfyEngine:
             upscalers=tuple(models.upscalers),
             samplers=models.samplers,
             schedulers=models.schedules,
+            latent_modes=tuple(LATENT_METHODS),
             ic_light=tuple(sorted(models.ic_light, key=len)),
             controlnets=tuple(models.controlnets),
             control_modules=models.control_modules,

@@ -6,6 +6,8 @@ a graph is queued, asked after, and its pictures are files that are fetched one 
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import threading
 import time
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 from prodgen.engines.comfy import node_faults
 from prodgen.engines.comfy.cancelling import cancel, forget
-from prodgen.engines.comfy.comfy_connection import ComfyConnection
+from prodgen.engines.comfy.comfy_connection import CHECK_ADDRESS, ComfyConnection
 from prodgen.engines.comfy.comfy_socket import ComfySocket
 from prodgen.engines.comfy.posting import Posting, post, prepared
 from prodgen.engines.comfy.prompt_watch import PromptLostError, PromptWatch
@@ -29,6 +31,7 @@ from prodgen.engines.comfy.standing import Standings, is_known
 from prodgen.engines.comfy.uploads import Uploads
 from prodgen.errors import (
     AnswerError,
+    BackendError,
     BackendLostError,
     BackendTimeoutError,
     BackendUnreachableError,
@@ -121,12 +124,13 @@ class ComfyServer:
         Raises:
             BackendError: If there is no good answer.
         """
-        stats = self._object("/system_stats")
+        try:
+            stats = self._object("/system_stats")
+        except NotABackendError as error:
+            raise self._named(error) from error
         if "system" not in stats:
             raise NotABackendError(
-                self.url,
-                "/system_stats answers something else than ComfyUI's",
-                remedy="Check the address: is it ComfyUI that listens there?",
+                self.url, "/system_stats answers something else than ComfyUI's", remedy=CHECK_ADDRESS
             )
         return stats
 
@@ -282,8 +286,22 @@ class ComfyServer:
     def _object(self, path: str) -> dict[str, Any]:
         answer = self._connection.get(path)
         if not isinstance(answer, dict):
-            raise NotABackendError(self.url, f"{path} answers something else than ComfyUI's")
+            raise NotABackendError(
+                self.url, f"{path} answers something else than ComfyUI's", remedy=CHECK_ADDRESS
+            )
         return answer
+
+    def _named(self, error: NotABackendError) -> NotABackendError:
+        """Return the error to raise in its place: an A1111 is told by its samplers."""
+        with contextlib.suppress(BackendError):
+            if "k_euler" in json.dumps(self._connection.get("/sdapi/v1/samplers", tries=1)):
+                plain = self.url.replace("comfy", "http", 1)
+                return NotABackendError(
+                    self.url,
+                    "the API of A1111 answers there, not ComfyUI's",
+                    remedy=f"Give {plain} as its address.",
+                )
+        return error
 
     def _names(self, path: str) -> tuple[str, ...]:
         answer = self._connection.get(path)

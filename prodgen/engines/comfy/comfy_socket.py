@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_quiet = log.getChild("handshake")
+_quiet.setLevel(logging.INFO)  # websockets writes all headers to its log at DEBUG, the password's among them
+
 OPEN_S = 5.0
 """Seconds for the handshake; a picture is not kept waiting longer for its preview."""
 
@@ -95,15 +98,16 @@ class ComfySocket:
         if connection.auth is not None:  # as on HTTP: a proxy asks for its password at the handshake too
             secret = base64.b64encode(":".join(connection.auth).encode()).decode()
             headers["Authorization"] = f"Basic {secret}"
-        is_tls = connection.url.startswith("https:")
+        is_tls = connection.base_url.startswith("https:")
         way = connect(
-            f"ws{connection.url.removeprefix('http')}/ws?clientId={self._client_id}",
-            ssl=certificates_for(connection.url, connection.verify, is_local=connection.is_local)
+            f"ws{connection.base_url.removeprefix('http')}/ws?clientId={self._client_id}",
+            ssl=certificates_for(connection.base_url, connection.verify, is_local=connection.is_local)
             if is_tls
             else None,
             additional_headers=headers,
             user_agent_header=agent,
             proxy=None if connection.is_local else True,
+            logger=_quiet,
             open_timeout=OPEN_S,
             close_timeout=CLOSE_S,
             # A server whose node holds Python's lock answers no ping for a while, and is well all the same.

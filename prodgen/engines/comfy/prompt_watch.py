@@ -73,7 +73,8 @@ class PromptWatch:
 
         Args:
             prompt_id: The prompt.
-            progress: Called at least every `poll_s`; whatever it raises goes on.
+            progress: Called every `poll_s`, later only while an answer is waited for, `ASKED_S` at most;
+                whatever it raises goes on.
 
         Raises:
             PromptLostError: If the server knows nothing of it.

@@ -72,8 +72,10 @@ def fetched(connection: ComfyConnection, prompt_id: str, entry: Mapping[str, Any
     except NotABackendError:  # 404: the cache remembers a file that somebody deleted
         return None
     ran = entry.get("prompt")
-    graph = ran[2] if isinstance(ran, list) and len(ran) > 2 else {}
-    return ComfyRun(prompt_id, _filled(pictures), _filled(files), _filled(texts), _object(graph))
+    graph = _object(ran[2] if isinstance(ran, list) and len(ran) > 2 else {})
+    if not all(isinstance(_object(node).get("inputs"), Mapping) for node in graph.values()):
+        raise AnswerError(connection.url, "its history holds no graph of the prompt")
+    return ComfyRun(prompt_id, _filled(pictures), _filled(files), _filled(texts), graph)
 
 
 def _items(told: Any) -> Iterator[Any]:

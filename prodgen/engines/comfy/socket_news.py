@@ -21,6 +21,10 @@ MAX_PREVIEW_PX = 4_000_000
 """Pixels of a preview; a server makes 512 on the longer side unless it is told otherwise (--preview-size)."""
 
 
+MOST_STEPS = 10**9
+"""More steps than any node has; a number of hundreds of digits is none that can be counted with."""
+
+
 class News:
     """How far one prompt is; written by the thread that listens, read by the one that waits."""
 
@@ -113,11 +117,11 @@ def _weight(node: Mapping[str, Any]) -> float:
     """Return how many units of work a node is: its steps, if it has any."""
     inputs = node.get("inputs")
     steps = inputs.get("steps") if isinstance(inputs, Mapping) else None
-    return float(steps) if isinstance(steps, int) and steps > 0 else 1.0
+    return float(min(steps, MOST_STEPS)) if isinstance(steps, int) and steps > 0 else 1.0
 
 
 def _part(told: Mapping[str, Any]) -> float:
     value, most = told.get("value"), told.get("max")
-    if isinstance(value, int | float) and isinstance(most, int | float) and most > 0:
-        return min(1.0, max(0.0, value / most))
-    return 0.0
+    if not (isinstance(value, int | float) and isinstance(most, int | float) and 0 < most <= MOST_STEPS):
+        return 0.0
+    return min(value, most) / most if value > 0 else 0.0

@@ -7,11 +7,12 @@ import time
 
 import pytest
 
-from prodgen.engines.comfy import cancelling
+from prodgen.engines.comfy import cancelling, standing
 from prodgen.engines.comfy.comfy_server import ComfyServer
+from prodgen.errors import BackendTimeoutError
 from prodgen.server.queueing import Stopped
 
-from .fake_comfy import Answer, FakeComfy
+from .fake_comfy import Answer, FakeComfy, as_json
 from .graphs_to_run import ignored, txt2img
 
 
@@ -139,3 +140,39 @@ def test_a_node_that_does_not_hear_the_interrupt_is_not_waited_for(comfy, server
         server.run(txt2img(), stopping(Stopped(), comfy))
     assert comfy.running is not None
     comfy.gate.set()
+
+
+@pytest.mark.parametrize(("version", "ends"), [("0.3.64", True), ("0.4.0", True), ("0.3.12", False)])
+def test_where_the_queue_is_not_told_an_interrupt_is_sent_if_it_looks_at_the_id(comfy, server, version, ends):
+    stats = {"system": {"comfyui_version": version}, "devices": []}
+    comfy.at["GET", "/system_stats"] = as_json(stats)
+
+    comfy.gate.clear()
+
+    def report(share, preview=None):
+        if comfy.running is not None:
+            comfy.at["GET", "/queue"] = Answer(403)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        server.run(txt2img(), report)
+    comfy.gate.set()
+
+    assert (("POST", "/interrupt") in comfy.asked) is ends
+
+
+def test_finding_out_where_a_prompt_is_takes_no_longer_than_one_limit(comfy, server, monkeypatch):
+    monkeypatch.setattr(standing, "ASKED_S", 0.6)
+    answered = comfy._routed
+
+    def slow(method, path, *more):
+        if method == "GET" and path.startswith(("/history/", "/queue")):
+            time.sleep(0.4)
+        return answered(method, path, *more)
+
+    comfy._routed = slow
+    began = time.monotonic()
+    with pytest.raises(BackendTimeoutError):
+        server._standings.of("nobody's")
+
+    assert time.monotonic() - began < 1.1

@@ -16,9 +16,9 @@ from prodgen.server.transport import ApiTransport
 from prodgen.server.wire import to_base64
 
 from .drawn_orders import PHOTO, PRODUCT
-from .fake_comfy import FakeComfy, png
+from .fake_comfy import Answer, FakeComfy, as_json, png
 from .graphs_to_run import txt2img
-from .typed_commands import address_of
+from .typed_commands import address_of, typed
 
 SMALL = {"prompt": "a cup", "steps": 2, "width": 64, "height": 64}
 
@@ -94,3 +94,54 @@ def test_a_second_argument_of_the_workflow_is_refused(http: httpx.Client):
 
     assert answer.status_code == 422
     assert "one object" in answer.json()["detail"]
+
+
+def test_only_those_enlargements_of_latents_are_listed_that_comfyui_makes(http: httpx.Client):
+    listed = [x["name"] for x in http.get("/sdapi/v1/latent-upscale-modes").json()]
+
+    assert listed == ["Latent", "Latent (bicubic)", "Latent (nearest-exact)"]
+
+
+def test_the_doctor_calls_comfyui_by_its_name(comfy: FakeComfy):
+    told = typed("doctor", "--quick", address_of(comfy))[1]
+
+    assert "ComfyUI 0.3.64 at" in told
+    assert "A1111" not in told
+    assert "when it draws" not in told
+    assert " ms" not in told
+
+
+def test_an_empty_list_names_the_server_in_plain_words(comfy: FakeComfy):
+    told = typed("list", "styles", "--backend", address_of(comfy))[1]
+
+    assert f"there are no styles on ComfyUI at {address_of(comfy)}" in told
+
+
+def test_an_error_shows_the_address_that_was_typed(comfy: FakeComfy):
+    comfy.failing["KSampler"] = ("ValueError", "no")
+
+    told = typed("generate", "--prompt", "a cup", "--backend", address_of(comfy))[1]
+
+    assert address_of(comfy) in told
+    assert "http://127" not in told
+
+
+@pytest.mark.parametrize("graph", [{"save": "x"}, {"save": {"class_type": "PreviewImage", "inputs": [1]}}])
+def test_a_history_without_a_graph_is_no_answer(comfy: FakeComfy, http: httpx.Client, graph: object):
+    finish = comfy._routed
+
+    def changed(method: str, path: str, *more: Any) -> Answer:
+        answer = finish(method, path, *more)
+        if method == "GET" and path.startswith("/history/"):
+            told = json.loads(answer.body)
+            for entry in told.values():
+                entry["prompt"][2] = graph
+            return as_json(told)
+        return answer
+
+    comfy._routed = changed  # type: ignore[method-assign]  # its answers are changed on their way
+    answer = asked(http)
+
+    assert answer.status_code >= 500
+    assert "holds no graph" in answer.text
+    assert "AttributeError" not in answer.text

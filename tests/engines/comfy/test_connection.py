@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import socket
 import threading
 import time
@@ -12,6 +13,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from prodgen.client import Client
+from prodgen.connections import lines
+from prodgen.engines import embedded_server
 from prodgen.engines.comfy import comfy_connection
 from prodgen.engines.comfy.comfy_connection import ComfyConnection, split_address
 from prodgen.engines.comfy.comfy_server import ComfyServer
@@ -28,10 +32,12 @@ from prodgen.errors import (
     NotABackendError,
     SettingError,
 )
+from prodgen.server import socket_server
 from prodgen.server.engine import EngineSettings
 
 from .fake_comfy import Answer, FakeComfy
 from .graphs_to_run import ignored, txt2img
+from .typed_commands import address_of, typed
 
 
 @pytest.fixture
@@ -142,7 +148,7 @@ def test_each_refusal_becomes_an_error_that_says_what_to_do(comfy, connection, a
     with pytest.raises(kind) as caught:
         connection.get("/system_stats")
     assert said in str(caught.value)
-    assert str(caught.value).startswith(comfy.address)
+    assert str(caught.value).startswith(address_of(comfy))
 
 
 def test_a_redirected_post_is_not_followed_and_says_the_right_address(comfy, server):
@@ -285,3 +291,65 @@ def test_no_error_of_httpx_comes_through(comfy, connection):
     ):
         with pytest.raises(BackendError):
             ask()
+
+
+# -- strangers, logins and proxies
+
+
+@pytest.mark.parametrize("code", [302, 307])
+def test_a_redirect_to_a_login_is_no_address_of_comfyui(comfy, connection, code):
+    login = "https://login.example.com/oauth2/start?rd=secret"
+    comfy.at["GET", "/system_stats"] = Answer(code, headers={"Location": login})
+
+    with pytest.raises(BackendAuthError, match="a login stands before it") as caught:
+        connection.get("/system_stats")
+    assert "PRODGEN_HEADERS" in str(caught.value)
+    assert "comfys://" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"other": 1}', b"<html><title>Sign in</title></html>"])
+def test_a_stranger_s_remedy_is_not_that_of_a1111(comfy, server, body):
+    comfy.at["GET", "/system_stats"] = Answer(200, body)
+
+    with pytest.raises(BackendError) as caught:
+        server.system_stats()
+    assert "--api" not in str(caught.value)
+
+
+def test_an_a1111_given_as_comfyui_is_named_with_its_address():
+    with socket_server.listening(embedded_server()) as url:
+        code, told = typed("generate", "--prompt", "a cup", "--backend", url.replace("http", "comfy", 1))
+
+    assert code == 1
+    assert f"Give {url} as its address" in told
+    assert url.replace("http", "comfy", 1) in told
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        ("socks5://127.0.0.1:1", r"pip install 'httpx\[socks\]'"),
+        ("gopher://x", "of an unknown kind, gopher://"),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "comfy"])
+def test_a_proxy_that_cannot_be_used_is_told_in_a_sentence(monkeypatch, proxy, said, scheme):
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    monkeypatch.setattr(lines.importlib.util, "find_spec", lambda name: None)
+
+    with pytest.raises(SettingError, match=said):
+        _ = Client(f"{scheme}://192.0.2.2:7860").capabilities
+
+
+def test_the_password_is_in_no_log_whatever_its_level(comfy, caplog):
+    caplog.set_level(logging.DEBUG)
+    settings = replace(comfy.settings, auth=("me", "hunter22"))
+    ours = ComfyServer(settings, poll_s=0.02)
+
+    ours.run(txt2img(), ignored)
+    ours.close()
+
+    assert [headers for headers in comfy.headers if headers.get("Upgrade")]
+    assert "Basic" not in caplog.text
+    assert "hunter22" not in caplog.text

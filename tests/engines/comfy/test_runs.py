@@ -393,7 +393,7 @@ def test_settings_with_comfys_own_scheme_lead_to_the_same_server(comfy):
     address = comfy.address.replace("http://", "comfy://")
     ours = ComfyServer(replace(comfy.settings, address=address))
 
-    assert ours.url == comfy.address
+    assert ours.url == address
     assert ours.system_stats()
     ours.close()
 

@@ -224,3 +224,14 @@ def test_a_frame_without_a_name_counts_only_while_our_prompt_runs():
     found.hear(told("execution_start"))
     found.hear(frame)
     assert found.preview is not None
+
+
+def test_numbers_that_nobody_counts_with_tell_nothing():
+    news = News({**txt2img(), "odd": {"class_type": "X", "inputs": {"steps": 10**400}}}, "p")
+    most = "9" * 400
+
+    for value, top in ((most, "1"), ("1", most), ("0.5", most), ("-" + most, "3"), ("NaN", "3")):
+        told = f'{{"prompt_id": "p", "node": "sampler", "value": {value}, "max": {top}}}'
+        news.hear(f'{{"type": "progress", "data": {told}}}')
+
+        assert 0 <= news.share <= 1
