@@ -78,6 +78,8 @@ def serve(
     from prodgen.engines import engine_server
     from prodgen.server import Behaviour, socket_server
 
+    if engine is not None and delay_s is not None and engine != "load-test":
+        raise click.UsageError("--delay is for load tests, which need no engine: leave out --engine")
     chosen = read_engine(engine or ("ibl" if delay_s is None else "load-test"))
     assert chosen.engine is not None  # noqa: S101 - an address of an engine has one
     settings = engine_settings(chosen, models=models, vram=vram)

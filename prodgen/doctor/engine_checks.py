@@ -11,11 +11,11 @@ from prodgen.doctor.facts import SetupFacts
 from prodgen.doctor.findings import Finding
 from prodgen.doctor.health import GIB, MIN_VRAM
 from prodgen.errors import EngineLack
-from prodgen.weights.folders import MODELS_VARIABLE
+from prodgen.weights.folders import getting
 
 INSTALL = "pip install 'prodgen[engine]'"
 
-GET_CHECKPOINT = "prodgen weights get sd15-photo"
+CHECKPOINT = "sd15-photo"
 GET_IC_LIGHT: Mapping[str, str] = {"FC": "iclight-fc", "FBC": "iclight-fbc"}
 
 SHOWN_LEFT_OUT = 5
@@ -82,7 +82,8 @@ def models(facts: SetupFacts) -> Finding | None:
         what = f"{engine.models} cannot be read"
     else:
         what = f"{engine.models / 'Stable-diffusion'} has no checkpoint that can be used"
-    return Finding("models", "broken", what, f"{GET_CHECKPOINT}, or name your folder with {MODELS_VARIABLE}")
+    get = getting(CHECKPOINT, engine.models)
+    return Finding("models", "broken", what, f"{get}, or name the folder that has one: engine:///srv/models")
 
 
 def ic_light(facts: SetupFacts) -> Finding | None:
@@ -93,11 +94,11 @@ def ic_light(facts: SetupFacts) -> Finding | None:
     missing = [kind for kind in GET_IC_LIGHT if kind not in engine.ic_light]
     if missing:
         what = f"the weights for {' and '.join(missing)} are not in {engine.models / 'ic-light'}"
-        remedy = f"prodgen weights get {' '.join(GET_IC_LIGHT[kind] for kind in missing)}"
+        remedy = getting(" ".join(GET_IC_LIGHT[kind] for kind in missing), engine.models)
         return Finding("IC-Light", "broken" if len(missing) == len(GET_IC_LIGHT) else "warning", what, remedy)
     if engine.checkpoints and "sd15" not in engine.checkpoints.values():
         what = "its weights are there, and no checkpoint of the family SD 1.5, which they belong to"
-        return Finding("IC-Light", "broken", what, GET_CHECKPOINT)
+        return Finding("IC-Light", "broken", what, getting(CHECKPOINT, engine.models))
     return Finding("IC-Light", "OK", "its weights are there: FC and FBC")
 
 

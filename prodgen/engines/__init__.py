@@ -68,7 +68,12 @@ def engine_server(
     """
     from prodgen.server.app import ApiServer
 
-    return ApiServer(load_engine(engine, settings), behaviour)
+    made = load_engine(engine, settings)
+    try:
+        return ApiServer(made, behaviour)
+    except BaseException:
+        made.close()
+        raise
 
 
 def embedded_server(behaviour: Behaviour | None = None) -> ApiServer:

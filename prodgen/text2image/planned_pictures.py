@@ -249,16 +249,18 @@ def _drawer(checkpoint: str | None, have: Capabilities) -> str | None:
     return known.model_name if known else checkpoint
 
 
+_BY_PRESET = ("steps", "first_pass", "cfg_scale", "sampler_name")
+"""Settings of a job that a preset decides where the user does not."""
+
+
 def _announced(preset: Preset, job: PictureJob, have: Capabilities) -> list[str]:
-    set_by_user = (job.steps, job.cfg_scale, job.sampler_name, job.first_pass)
-    if preset.is_free or None not in set_by_user:
+    summary = preset.summary(without=[name for name in _BY_PRESET if getattr(job, name) is not None])
+    if preset.is_free or not summary:
         return []  # the preset decides nothing
     if preset.chosen_by:
-        return [f"preset {preset.name} by the name {preset.chosen_by!r}: {preset.summary()}"]
+        return [f"preset {preset.name} by the name {preset.chosen_by!r}: {summary}"]
     drawer = _drawer(job.checkpoint, have) or "the server's checkpoint"
-    return [
-        f"no preset is known for {drawer!r}; {preset.name} is used: {preset.summary()} (--preset chooses)"
-    ]
+    return [f"no preset is known for {drawer!r}; {preset.name} is used: {summary} (--preset chooses)"]
 
 
 def _sampling(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -49,12 +49,19 @@ class Preset:
         """Whether it draws any size equally well, as the embedded backend does."""
         return self.name == "embedded"
 
-    def summary(self) -> str:
-        """Return the settings in a few words."""
-        parts = [f"{self.steps} steps", f"{self.side}x{self.side}"]
-        if self.cfg_scale is not None:
+    def summary(self, *, without: Collection[str] = ()) -> str:
+        """Return the settings in a few words.
+
+        Args:
+            without: Those that somebody else decides: "steps", "first_pass" (the side), "cfg_scale",
+                "sampler_name".
+        """
+        parts = [] if "steps" in without else [f"{self.steps} steps"]
+        if "first_pass" not in without:
+            parts.append(f"{self.side}x{self.side}")
+        if self.cfg_scale is not None and "cfg_scale" not in without:
             parts.append(f"cfg {self.cfg_scale:g}")
-        if self.sampler_name:
+        if self.sampler_name and "sampler_name" not in without:
             parts.append(" ".join(filter(None, [self.sampler_name, self.scheduler])))
         return ", ".join(parts)
 

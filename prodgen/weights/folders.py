@@ -7,6 +7,7 @@ embeddings, ControlNet, ESRGAN, ic-light.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -29,6 +30,12 @@ def models_folder() -> Path:
         return Path(named).expanduser()
     of_server = server_models()
     return of_server if of_server.is_dir() else _data() / "models"
+
+
+def getting(names: str, folder: Path) -> str:
+    """Return the command that gets models, by their names, into a folder."""
+    command = f"prodgen weights get {names}"
+    return command if folder == models_folder() else f"{MODELS_VARIABLE}={shlex.quote(str(folder))} {command}"
 
 
 def _data() -> Path:

@@ -68,7 +68,8 @@ def weight_set(name: str) -> WeightSet:
         return _network(name)
     found = next((weight for weight in read_list() if name in weight.names), None)
     if found is None:
-        raise UnknownNameError("weights", name, (*networks.MODELS, *_names_of_models()))
+        known = dict.fromkeys((*networks.MODELS, *_names_of_models()))  # some have two files of one name
+        raise UnknownNameError("set of weights", name, known)
     network = _network_of(found)
     return _network(network) if network else _model(found)
 

@@ -540,6 +540,14 @@ def test_every_command_that_cuts_out_takes_the_same_help(command, where, photo, 
     }
 
 
+@pytest.mark.parametrize("engine", ["diffusers", "comfy://box:8188", "ibl"])
+def test_serve_with_a_delay_draws_with_no_engine_that_is_named(engine):
+    result = prodgen("serve", "--engine", engine, "--delay", "1.5")
+
+    assert result.exit_code == 2
+    assert "--delay is for load tests" in result.stderr
+
+
 def test_serve_with_a_delay_draws_plainly_and_says_that_it_is_for_load_tests(monkeypatch):
     served = []
 

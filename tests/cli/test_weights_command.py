@@ -321,6 +321,14 @@ def test_a_wrong_call_is_refused_with_what_is_possible(home, words, said):
     assert said in result.stderr
 
 
+def test_an_unknown_name_lists_each_possible_one_once(home):
+    told = run("weights", "get", "nosuch").stderr
+
+    names = told.partition("possible: ")[2].strip().split(", ")
+    assert "there is no set of weights 'nosuch'" in told
+    assert len(set(names)) == len(names) > 5
+
+
 def test_an_alias_of_the_list_names_the_network(home):
     assert on_this_machine.weight_set("birefnet").name == "birefnet-general"
 

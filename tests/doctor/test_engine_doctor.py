@@ -85,7 +85,7 @@ def test_everything_that_is_missing_is_said_in_one_examination(monkeypatch, tmp_
     )
     assert broken["packages"]["remedy"] == "pip install 'prodgen[engine]'"
     assert "prodgen weights get sd15-photo" in broken["models"]["remedy"]
-    assert broken["IC-Light"]["remedy"] == "prodgen weights get iclight-fc iclight-fbc"
+    assert broken["IC-Light"]["remedy"].endswith("none prodgen weights get iclight-fc iclight-fbc")
 
 
 def test_a_torchvision_that_does_not_fit_is_named_with_two_ways_out():
@@ -135,7 +135,13 @@ def test_what_draws_is_told_with_what_would_be_better(device, status, said):
         ({"has_folder": False, "checkpoints": {}}, "models", "broken", "there is no folder /srv/models"),
         ({"checkpoints": {}}, "models", "broken", "has no checkpoint that can be used"),
         ({"checkpoints": None}, "models", "broken", "cannot be read"),
-        ({"ic_light": ("FC",)}, "IC-Light", "warning", "prodgen weights get iclight-fbc"),
+        (
+            {"checkpoints": {}},
+            "models",
+            "broken",
+            "PRODGEN_MODELS=/srv/models prodgen weights get sd15-photo",
+        ),
+        ({"ic_light": ("FC",)}, "IC-Light", "warning", "=/srv/models prodgen weights get iclight-fbc"),
         ({"ic_light": ()}, "IC-Light", "broken", "prodgen weights get iclight-fc iclight-fbc"),
         ({"checkpoints": {"xl": "sdxl"}}, "IC-Light", "broken", "no checkpoint of the family SD 1.5"),
         (

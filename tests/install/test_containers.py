@@ -320,3 +320,12 @@ def test_every_path_of_the_folder_that_is_named_somewhere_is_there():
 
     assert len(named) > 5
     assert [name for name in sorted(named) if not (ROOT / "deploy" / name).exists()] == []
+
+
+def test_no_password_or_address_with_one_is_on_a_command_line(compose: dict[str, Any]):
+    secrets = ("PRODGEN_AUTH", "PRODGEN_COMFY", "HF_TOKEN", "CIVITAI_TOKEN")
+
+    for name, service in compose["services"].items():
+        line = json.dumps([service.get("command"), service.get("entrypoint")])
+        assert not [secret for secret in secrets if secret in line], name
+    assert "PRODGEN_COMFY" in compose["services"]["comfy"]["environment"]["PRODGEN_SERVE_ENGINE"]

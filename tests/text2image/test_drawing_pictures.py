@@ -50,6 +50,16 @@ def test_a_preset_is_announced_and_one_that_nothing_speaks_for_says_so():
     assert "no preset is known" in guessed[0]
 
 
+def test_only_what_the_preset_decides_is_announced():
+    def told(**settings):
+        return planned_pictures(new_job({"prompt": "a", **settings}), [1], client_of("sd_xl"))[0].notices[:1]
+
+    assert "25 steps" not in told(steps=3)[0]
+    assert "1024x1024" in told(steps=3)[0]
+    assert "1024x1024" not in told(first_pass="768x768", size="768x768")[0]
+    assert told(steps=3, cfg_scale=4, sampler_name="Heun", first_pass="768x768", size="768x768") == ()
+
+
 def test_every_sampler_and_schedule_of_the_presets_is_one_of_a1111():
     have = client_of().capabilities
 

@@ -26,8 +26,8 @@ PROGRAMS: Mapping[str, tuple[str, str, int | None]] = {
     "comfy": ("comfy", "http", 8188),
     "comfys": ("comfy", "https", None),
 }
-"""Schemes of addresses at which another program draws: the engine that has it draw, how it is reached, and the
-port where none is written (None: the usual one)."""
+"""Schemes of addresses at which another program draws: the engine that has it draw, how it is reached, and
+the port where none is written (None: the usual one)."""
 
 _LIKE_THIS = "write it like http://127.0.0.1:7860, embedded://, engine:// or comfy://127.0.0.1:8188"
 

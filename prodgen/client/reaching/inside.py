@@ -30,7 +30,7 @@ def read_engine(text: str) -> Address:
     from prodgen.engines import ENGINES
 
     named = {"ibl": addresses.EMBEDDED, "diffusers": addresses.ENGINE}
-    of_programs = {engine for engine, _ in addresses.PROGRAMS.values()}  # these need an address
+    of_programs = {engine for engine, *_ in addresses.PROGRAMS.values()}  # these need an address
     if text in ENGINES and text not in named and text not in of_programs:
         return Address(f"{text}://", engine=text)
     address = addresses.parse(named.get(text, text)) if text in named or "://" in text else None

@@ -30,6 +30,7 @@ from prodgen.server.engine import (
 )
 from prodgen.server.finer_settings import ControlOrder
 from prodgen.server.wire import Pixels
+from prodgen.weights.folders import getting
 
 if TYPE_CHECKING:
     from prodgen.engines.diffusers.painter import Painter
@@ -163,7 +164,8 @@ class DiffusersEngine:
         """Return what whoever starts the engine should know."""
         notes = []
         if not self.folder.checkpoints:
-            notes.append(f"no checkpoint lies in {self.folder.root}: prodgen weights get sd15-photo")
+            there = "no checkpoint lies in" if self.folder.root.is_dir() else "there is no folder"
+            notes.append(f"{there} {self.folder.root}: {getting('sd15-photo', self.folder.root)}")
         if not device.is_gpu:
             seconds = seconds_on_cpu(*USUAL_SIZE, USUAL_STEPS)
             said = f"it draws on the CPU: about {seconds:.0f} s for a picture of 0.5 megapixels in 25 steps"

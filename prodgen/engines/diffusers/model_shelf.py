@@ -22,6 +22,7 @@ from prodgen.engines.diffusers.prompt_encoding import PromptEncoder
 from prodgen.engines.diffusers.tensor_files import FileState, state_of
 from prodgen.server.engine import BatchOrder, IcLightModel, ModelFile
 from prodgen.server.wire import Refused
+from prodgen.weights.folders import getting
 
 T = TypeVar("T")
 
@@ -199,8 +200,8 @@ class ModelShelf:
         kind: IcLightModel = "FBC" if order.relight.is_fbc else "FC"
         path = self.folder.ic_light.get(kind)
         if path is None:
-            key = f"iclight-{kind.lower()}"
-            raise Refused(422, f"IC-Light's {kind} weights are not there: prodgen weights get {key}")
+            remedy = getting(f"iclight-{kind.lower()}", self.folder.root)
+            raise Refused(422, f"IC-Light's {kind} weights are not there: {remedy}")
         return path
 
     def _embedding(self, file: ModelFile, model: checkpoints.LoadedModel) -> embeddings.Embedding:

@@ -589,7 +589,19 @@ def test_an_empty_folder_is_said_with_the_remedy(tmp_path):
     inventory = DiffusersEngine(EngineSettings(models=tmp_path)).inventory()
 
     assert inventory.checkpoints == ()
-    assert "prodgen weights get sd15-photo" in inventory.notes[0]
+    assert f"PRODGEN_MODELS={tmp_path} prodgen weights get sd15-photo" in inventory.notes[0]
+
+
+def test_a_folder_that_is_not_there_is_said_not_to_be(tmp_path):
+    inventory = DiffusersEngine(EngineSettings(models=tmp_path / "none")).inventory()
+
+    assert f"there is no folder {tmp_path / 'none'}" in inventory.notes[0]
+
+
+def test_the_usual_folder_is_got_into_without_naming_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRODGEN_MODELS", str(tmp_path))
+
+    assert ": prodgen weights get sd15-photo" in DiffusersEngine().inventory().notes[0]
 
 
 def test_the_address_of_another_program_is_refused():
