@@ -159,6 +159,4 @@ class SetupFacts:
             return self.trials.version
         if self.comfy is not None:
             return f"ComfyUI {self.comfy.version}".strip()
-        if self.engine is not None:
-            return "prodgen's engine"
         return f"{self.dialect.title} {self.trials.version or ''}".strip()
