@@ -16,6 +16,12 @@ from prodgen.cli.values import OneOf, Text
 if TYPE_CHECKING:
     from prodgen.client import Client, Refreshable
 
+LISTED_WITHIN_S = 30.0
+"""Seconds for each question behind a list: 300 MB over 100 Mbit/s take 24 s, and most lists are a few kB.
+
+A server that draws with all of its threads answers later; then the sentence says how long was waited.
+"""
+
 Row = Mapping[str, Any]
 """One entry; its first value is the name."""
 
@@ -239,10 +245,18 @@ def _ask(
     kind: _OnServer, backend: str, dialect: str | None, to: Printer, *, refresh: bool
 ) -> tuple[list[Row], str]:
     """Return a list of the server's, and the server's name; a kind of server without it has none of it."""
-    from prodgen.client import Client
-    from prodgen.errors import AnswerError, BackendAuthError, BackendFaultError, NotABackendError
+    from prodgen.client import TIMEOUT_S, Client
+    from prodgen.errors import (
+        AnswerError,
+        BackendAuthError,
+        BackendFaultError,
+        BackendTimeoutError,
+        NotABackendError,
+    )
 
-    with Client(backend, dialect=dialect) as client:
+    # A server that reads its folder again may have thousands of files to open.
+    timeout_s = TIMEOUT_S if refresh else LISTED_WITHIN_S
+    with Client(backend, dialect=dialect, timeout_s=timeout_s) as client:
         for notice in client.notices:
             to.warn(notice)
         try:
@@ -254,6 +268,11 @@ def _ask(
             if not isinstance(error, NotABackendError):
                 raise
             return [], client.name
+        except BackendTimeoutError as error:
+            remedy = (
+                "It may be busy with pictures: ask again later; `prodgen doctor` says what answers there."
+            )
+            raise BackendTimeoutError(error.url, error.reason, remedy=remedy) from error
 
 
 def _columns(rows: Iterable[Row]) -> list[str]:

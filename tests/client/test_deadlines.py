@@ -8,7 +8,9 @@ import threading
 import time
 
 import pytest
+from click.testing import CliRunner
 
+from prodgen.cli import listing, main
 from prodgen.client.reaching import addresses, encoding
 from prodgen.client.reaching.connection import Connection
 from prodgen.client.work import calling
@@ -151,6 +153,20 @@ def test_no_call_lasts_longer_than_its_time_though_the_answer_drips(call, drip):
 
         assert ends_in_time(call, connection)
         connection.close()
+
+
+@pytest.mark.parametrize("drip", [headers, body])
+@pytest.mark.parametrize("what", ["loras", "checkpoints"])
+def test_a_list_of_the_command_line_is_given_up_soon_with_one_sentence(what, drip, monkeypatch):
+    monkeypatch.setattr(listing, "LISTED_WITHIN_S", WITHIN_S)
+    begun = time.monotonic()
+    with serving(lambda _: drip()) as (where, _):
+        result = CliRunner().invoke(main, ["list", what, "--backend", where])
+
+    assert time.monotonic() - begun < PLENTY_S
+    assert result.exit_code == 1
+    assert "no whole answer within 0.4 s. It may be busy" in result.output
+    assert len(result.output.splitlines()) == 1
 
 
 def test_a_look_at_a_stranger_ends_though_its_headers_drip():
