@@ -155,7 +155,8 @@ def _extra_parameters(machine: Machine, call: DrawingCall, results: CallResults)
         extra["Schedule type"] = call.schedule
     refiner = machine.options.find_checkpoint(fields["refiner_checkpoint"] or "")
     if refiner is not None and fields["refiner_switch_at"]:
-        extra |= {"Refiner": refiner.title, "Refiner switch at": fields["refiner_switch_at"]}
+        title = f"{refiner.name} [{refiner.short_hash}]" if refiner.sha256 else refiner.name
+        extra |= {"Refiner": title, "Refiner switch at": fields["refiner_switch_at"]}
     return {**extra, **call.finer.told, **results.story, **_bridge_parameters(machine, call)}
 
 
