@@ -87,14 +87,24 @@ def mapping_graph(file: str, unit: ControlOrder, nodes: NodeCatalogue) -> Graph:
     return graph.graph
 
 
-def _enlarged(graph: GraphNodes, pixels: Link, model: str, width: int, height: int) -> Link:
+def _enlarged(
+    graph: GraphNodes, pixels: Link, model: str, width: int, height: int, *, crop: str = "disabled"
+) -> Link:
     network = graph.add("um", "UpscaleModelLoader", {"model_name": model})
     large = graph.add("up", "ImageUpscaleWithModel", {"upscale_model": network[0], "image": pixels})
-    return _scaled(graph, large[0], width, height)
+    return _scaled(graph, large[0], width, height, crop=crop)
 
 
-def _scaled(graph: GraphNodes, pixels: Link, width: int, height: int, *, method: str = "lanczos") -> Link:
-    inputs = {"image": pixels, "upscale_method": method, "crop": "disabled"}
+def _scaled(
+    graph: GraphNodes,
+    pixels: Link,
+    width: int,
+    height: int,
+    *,
+    method: str = "lanczos",
+    crop: str = "disabled",
+) -> Link:
+    inputs = {"image": pixels, "upscale_method": method, "crop": crop}
     return graph.add("fit", "ImageScale", {**inputs, "width": width, "height": height})[0]
 
 
@@ -236,16 +246,18 @@ class _Drawing:
 
     def _larger(self, hires: HiresPass, loaded: Loaded, latent: Link) -> Link:
         width, height, upscaler = hires.width, hires.height, hires.upscaler or "Latent"
+        is_alike = self._order.width * height == self._order.height * width
+        crop = "disabled" if is_alike else "center"  # another shape is covered and cut, as in A1111
         if upscaler in LATENT_METHODS:
-            inputs = {"samples": latent, "upscale_method": LATENT_METHODS[upscaler], "crop": "disabled"}
+            inputs = {"samples": latent, "upscale_method": LATENT_METHODS[upscaler], "crop": crop}
             return self._graph.add("lup", "LatentUpscale", {**inputs, "width": width, "height": height})[0]
         pixels = self._decoded(latent, loaded.vae)
         network = self._context.models.upscalers.get(upscaler)
         if network is not None:
-            pixels = _enlarged(self._graph, pixels, network, width, height)
+            pixels = _enlarged(self._graph, pixels, network, width, height, crop=crop)
         else:
             method = "nearest-exact" if upscaler == "Nearest" else "lanczos"
-            pixels = _scaled(self._graph, pixels, width, height, method=method)
+            pixels = _scaled(self._graph, pixels, width, height, method=method, crop=crop)
         return self._graph.add("enc", "VAEEncode", {"pixels": pixels, "vae": loaded.vae})[0]
 
     def _decoded(self, latent: Link, vae: Link) -> Link:

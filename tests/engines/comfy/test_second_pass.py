@@ -1,4 +1,4 @@
-"""The larger pass of the hires fix: what it begins with, and its own words, sampler and guidance."""
+"""The larger pass of the hires fix: what it begins with, and its own words and sampler."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def test_at_strength_0_the_enlarged_picture_is_the_picture():
     assert graph[decoded[0]]["class_type"] == "LatentUpscale"
 
 
-def test_sampler_schedule_guidance_and_words_may_be_its_own():
-    own = {"sampler": "Heun", "schedule": "Karras", "cfg_scale": 3.0}
+def test_sampler_schedule_and_words_may_be_its_own():
+    own = {"sampler": "Heun", "schedule": "Karras"}
     graph, inputs, _ = second(**own, prompt="at night", negative_prompt="people")
 
-    assert (inputs["sampler_name"], inputs["scheduler"], inputs["cfg"]) == ("heun", "karras", 3.0)
+    assert (inputs["sampler_name"], inputs["scheduler"]) == ("heun", "karras")
     words = [graph[inputs[role][0]]["inputs"]["text"] for role in ("positive", "negative")]
     assert words == ["at night", "people"]
 
@@ -90,3 +90,13 @@ def test_sdxl_is_told_the_size_of_each_pass():
 
     told = graph[inputs["positive"][0]]["inputs"]
     assert (told["width"], told["height"], told["target_width"]) == (256, 192, 256)
+
+
+@pytest.mark.parametrize("upscaler", ["Latent", "Lanczos", "4x_random"])
+@pytest.mark.parametrize(("size", "crop"), [((256, 192), "center"), ((256, 256), "disabled")])
+def test_a_second_pass_of_another_shape_covers_it_and_is_cut(upscaler: str, size: tuple[int, int], crop: str):
+    order = plain_order(hires=HiresPass(*size, upscaler, 0, 0.5))
+
+    graph = drawing_graph(order, 0, MODELS, Uploads()).graph
+
+    assert [one["inputs"]["crop"] for one in graph.values() if "crop" in one["inputs"]] == [crop]

@@ -291,3 +291,22 @@ def test_what_would_have_no_effect_beside_a_workflow_is_refused(
     with pytest.raises(Refused, match=word):
         list(engine.draw(order, quiet))
     assert not comfy.sent
+
+
+def test_a_size_goes_to_the_empty_latent_and_not_to_what_enlarges():
+    graph = filled("h-hires-model", settings={"size": [64, 96]})
+
+    before = workflow("h-hires-model")
+    for name, node in graph.items():
+        sides = [node["inputs"].get(side) for side in ("width", "height")]
+        is_latent = "Latent" in node["class_type"] and "width" in node["inputs"]
+        assert sides == (
+            [64, 96] if is_latent else [before[name]["inputs"].get(x) for x in ("width", "height")]
+        )
+
+
+def test_the_guidance_of_flux_is_told_by_forges_word(comfy: FakeComfy, engine: ComfyEngine):
+    (picture,) = engine.draw(plain_order(workflow=WorkflowOrder(workflow("i-flux-txt2img"))), quiet)
+
+    assert picture.story["Distilled CFG Scale"] == 3.5
+    assert picture.story["CFG scale"] == 1.0
