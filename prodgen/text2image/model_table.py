@@ -1,7 +1,8 @@
 """The table of models and prompt styles: a name stands for a checkpoint and how it wants to be asked.
 
-Both tables are TOML. A user's file adds to them and wins over them, so that a model of one's own needs no
-code. Which file of a server a model is, is decided by the names that the server lists.
+Both tables are TOML; how a model wants to be asked is its preset's, beside whose numbers presets.toml names
+the maker's page that they are from. A user's file adds to them and wins over them, so that a model of one's
+own needs no code. Which file of a server a model is, is decided by the names that the server lists.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from prodgen.engines.comfy.standing import Standings
 from prodgen.errors import (
     AnswerError,
     BackendAuthError,
+    BackendError,
     BackendFaultError,
     BackendLostError,
     BackendOutOfMemoryError,
@@ -190,17 +191,6 @@ def test_a_taken_graph_is_known_by_the_id_that_the_server_answers(name, comfy, c
     )
 
 
-TOO_LARGE = ("server-control/prompt-too-large", "server-control/upload-too-large")
-
-
-@pytest.mark.parametrize("name", TOO_LARGE)
-def test_a_body_over_the_limit_names_the_limit_and_the_option(name, comfy, connection):
-    _, path = arranged(comfy, name)
-
-    with pytest.raises(BackendFaultError, match=r"1048576 exceeded.*--max-upload-size"):
-        connection.post(path, {})
-
-
 ANOTHER_QUESTION = ("core/get-prompt-idle", "queue/get-prompt-busy")
 
 
@@ -235,28 +225,6 @@ def test_an_empty_answer_to_a_command_is_a_good_one(name, comfy, connection):
     _, path = arranged(comfy, name)
 
     assert connection.post(path, {}) is None
-
-
-FAILED = (
-    "queue/delete-pending-after-same-number-same-id",
-    "queue/free-bad-body",
-    "queue/history-max_items-bad",
-    "queue/interrupt-bad-type",
-    "upload/filename-empty",
-    "upload/filename-with-folder",
-    "upload/image-as-text-field",
-    "upload/mask-no-ref",
-    "upload/type-unknown",
-)
-"""Requests of a kind that we never send; whoever sends one hears that it failed."""
-
-
-@pytest.mark.parametrize("name", FAILED)
-def test_a_command_that_fails_on_the_server_fails_here(name, comfy, connection):
-    method, path = arranged(comfy, name)
-
-    with pytest.raises(BackendFaultError, match="without saying why"):
-        connection.get(path) if method == "GET" else connection.post(path, {})
 
 
 # -- questions
@@ -342,35 +310,61 @@ def test_what_is_not_there_is_told_from_what_fails(name, comfy, connection):
         connection.get(path)
 
 
-FORBIDDEN = ("core/origin-localhost", "core/origin-mismatch", "view/subfolder-up")
+# -- answers that are errors
+
+BAD: dict[str, tuple[type[BackendError], str, tuple[str, ...]]] = {
+    "a body over the limit names the limit and the option": (
+        BackendFaultError,
+        r"1048576 exceeded.*--max-upload-size",
+        ("server-control/prompt-too-large", "server-control/upload-too-large"),
+    ),
+    "a request of a kind that we never send fails without a word": (
+        BackendFaultError,
+        "without saying why",
+        (
+            "queue/delete-pending-after-same-number-same-id",
+            "queue/free-bad-body",
+            "queue/history-max_items-bad",
+            "queue/interrupt-bad-type",
+            "upload/filename-empty",
+            "upload/filename-with-folder",
+            "upload/image-as-text-field",
+            "upload/mask-no-ref",
+            "upload/type-unknown",
+        ),
+    ),
+    "a 403 without a word is no matter of passwords alone": (
+        BackendAuthError,
+        r"Origin.*--enable-cors-header",
+        ("core/origin-localhost", "core/origin-mismatch", "view/subfolder-up"),
+    ),
+    "a 400 is a failure": (
+        BackendFaultError,
+        r"failed \(400\)",
+        (
+            "upload/filename-up",
+            "upload/json-body",
+            "upload/no-image-field",
+            "upload/subfolder-absolute",
+            "upload/subfolder-up",
+            "upload/wrong-field",
+            "view/type-unknown",
+            "view/up",
+            "ws/posting-to-ws",
+        ),
+    ),
+}
+"""What an answer means that is no good one: the error, what it says, and the recordings of it."""
+
+BAD_ANSWERS = {name: (kind, said) for kind, said, names in BAD.values() for name in names}
 
 
-@pytest.mark.parametrize("name", FORBIDDEN)
-def test_a_403_without_a_word_is_no_matter_of_passwords_alone(name, comfy, connection):
-    _, path = arranged(comfy, name)
-
-    with pytest.raises(BackendAuthError, match=r"Origin.*--enable-cors-header"):
-        connection.fetch(path)
-
-
-WRONG = (
-    "upload/filename-up",
-    "upload/json-body",
-    "upload/no-image-field",
-    "upload/subfolder-absolute",
-    "upload/subfolder-up",
-    "upload/wrong-field",
-    "view/type-unknown",
-    "view/up",
-    "ws/posting-to-ws",
-)
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_a_400_is_a_failure(name, comfy, connection):
+@pytest.mark.parametrize("name", BAD_ANSWERS)
+def test_an_answer_that_is_no_good_one_is_the_error_that_says_why(name, comfy, connection):
     method, path = arranged(comfy, name)
+    kind, said = BAD_ANSWERS[name]
 
-    with pytest.raises(BackendFaultError, match=r"failed \(400\)"):
+    with pytest.raises(kind, match=said):
         connection.get(path) if method == "GET" else connection.post(path, {})
 
 
@@ -811,8 +805,20 @@ ONE_BY_ONE = {
 }
 
 REPLAYED = ONE_BY_ONE.union(
-    *(REFUSED, LACKING, MUTE, TAKEN, TOO_LARGE, ANOTHER_QUESTION, DONE, FAILED, ANSWERS, HOLDING, MISSING),
-    *(FORBIDDEN, WRONG, NAMES, FILES, PLACES, EMPTY, RAN, BROKE, INTERRUPTED, OVER, SEEN, SILENT),
+    *(REFUSED, LACKING, MUTE, TAKEN, ANOTHER_QUESTION, DONE, ANSWERS, HOLDING, MISSING),
+    *(
+        BAD_ANSWERS,
+        NAMES,
+        FILES,
+        PLACES,
+        EMPTY,
+        RAN,
+        BROKE,
+        INTERRUPTED,
+        OVER,
+        SEEN,
+        SILENT,
+    ),
 )
 
 
