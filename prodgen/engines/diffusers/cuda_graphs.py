@@ -60,6 +60,7 @@ class UnetCaller:
         self._recordings: OrderedDict[GraphKey, _Recording] = OrderedDict()
         self._unfit: set[GraphKey] = set()
         self._under_way: deque[torch.cuda.Event] = deque()
+        self._most_rows: dict[tuple[int, ...], int] = {}
 
     @property
     def recorded(self) -> tuple[GraphKey, ...]:
@@ -78,7 +79,30 @@ class UnetCaller:
         self._under_way.clear()
 
     def __call__(self, asked: NetworkInput) -> torch.Tensor:
-        """Return the network's output, (m, 4, h, w), in its own dtype."""
+        """Return the network's output, (m, 4, h, w), in its own dtype.
+
+        Where memory does not suffice for all rows at once, graphs are given up and half as many rows are
+        asked for at a time, down to one; and so for the pictures of that size that follow.
+
+        Raises:
+            torch.OutOfMemoryError: If it does not suffice for one row.
+        """
+        size = (*asked.latents.shape[2:],)
+        most = min(self._most_rows.get(size, len(asked.latents)), len(asked.latents))
+        while True:
+            try:
+                return torch.cat([self._at_once(part) for part in asked.parts(most)])
+            except torch.OutOfMemoryError:
+                if most == 1:
+                    raise
+            # Outside the handler, whose error would hold on to what the call left unfinished.
+            self._most_rows[size] = most = (most + 1) // 2
+            self._recordings.clear()
+            self._under_way.clear()
+            if asked.latents.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _at_once(self, asked: NetworkInput) -> torch.Tensor:
         if asked.latents.device.type != "cuda":
             return self._called(asked.latents, asked.timestep, asked.context, asked.added, asked)
         while len(self._under_way) >= STEPS_AHEAD:

@@ -53,6 +53,23 @@ class NetworkInput:
         sizes = self.pooled.new_tensor([[height, width, 0, 0, height, width]])  # size, crop, size to be
         return {"text_embeds": self.pooled, "time_ids": sizes.expand(len(self.pooled), -1)}
 
+    def parts(self, most_rows: int) -> list[NetworkInput]:
+        """Return the call as several of so many rows at most, in their order; itself where it is small."""
+        if len(self.latents) <= most_rows:
+            return [self]
+
+        def of(rows: slice) -> NetworkInput:
+            return NetworkInput(
+                self.latents[rows],
+                self.timestep,
+                self.context[rows],
+                None if self.pooled is None else self.pooled[rows],
+                None if self.down is None else tuple(one[rows] for one in self.down),
+                None if self.mid is None else self.mid[rows],
+            )
+
+        return [of(slice(first, first + most_rows)) for first in range(0, len(self.latents), most_rows)]
+
 
 Network = Callable[[NetworkInput], "Tensor"]
 """Returns (m, 4, h, w): the noise or the velocity."""

@@ -35,8 +35,8 @@ class Painter:
     def paint(self, order: BatchOrder, report: ReportProgress) -> list[DrawnPicture]:
         """Draw a batch.
 
-        Memory that runs out is answered step by step: other models leave the GPU, the pictures are drawn in
-        smaller batches; the VAE works in tiles by itself.
+        Memory that runs out is answered step by step: the network is asked for fewer rows at a time, the VAE
+        works in tiles, other models leave the GPU, the pictures are drawn in smaller batches.
 
         Raises:
             Refused: For what the engine or the model cannot do.

@@ -117,14 +117,15 @@ def capped(gpu):
     gpu.fresh_peak()
 
 
-def test_a_large_picture_is_drawn_under_a_limit_by_tiles(gpu, capped):
+@pytest.mark.parametrize("gigabytes", [4.5, 3.5])
+def test_a_large_picture_is_drawn_under_a_limit_by_tiles_and_rows(gpu, capped, gigabytes):
     gpu.draw(bench.relight(gpu, 576, 896, 1))
-    capped(4.5)
+    capped(gigabytes)
 
     drawn = gpu.draw(bench.relight(gpu, 1296, 2000, 2))
 
     assert drawn[0].shape == (2000, 1296, 3)
-    assert gpu.reserved_gb <= 4.5
+    assert gpu.reserved_gb <= gigabytes
 
 
 def test_a_batch_that_is_too_large_for_a_limit_is_drawn_in_parts(gpu, capped):
