@@ -124,6 +124,8 @@ class Painter:
         story: dict[str, object] = {**named, "RNG": "NV", "Drawn on": drawn_on}
         if SAMPLERS[order.sampler].has_brownian_noise:
             story["Sampler noise"] = "not A1111's"
+        if model.family.penultimate_layer:
+            story["Clip skip"] = None  # it does nothing there, so it is not told
         return story
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -32,6 +33,7 @@ from prodgen.server.engine import BatchOrder, DrawnPicture, EngineSettings, Hire
 from prodgen.server.finer_settings import FinerSettings
 from prodgen.server.inpainting import RepaintPlan
 from prodgen.server.queueing import Stopped
+from prodgen.server.transport import ApiTransport
 from prodgen.server.wire import Crashed, Refused
 
 SD15, XL = "tiny-sd15", "tiny-sdxl"
@@ -688,3 +690,14 @@ def test_enlarging_that_runs_out_of_memory_makes_room_and_then_says_what_to_do(e
     with pytest.raises(Crashed, match="512 x 512 does not fit"):
         painter.upscale(np.zeros((8, 8, 3), np.uint8), 512, 512, engine.folder.upscalers[0].name)
     assert rooms
+
+
+@pytest.mark.parametrize(("name", "is_told"), [(SD15, True), (XL, False)])
+def test_clip_skip_is_told_where_it_did_something(engine, name, is_told):
+    checkpoint = next(file for file in engine.folder.checkpoints if file.name == name)
+    fields = {"prompt": "a mug", "width": 64, "height": 64, "steps": 1}
+    fields["override_settings"] = {"CLIP_stop_at_last_layers": 2, "sd_model_checkpoint": checkpoint.name}
+    with httpx.Client(transport=ApiTransport(ApiServer(engine)), base_url="http://engine") as wire:
+        answer = wire.post("/sdapi/v1/txt2img", json=fields).json()
+
+    assert ("Clip skip: 2" in json.loads(answer["info"])["infotexts"][0]) is is_told
