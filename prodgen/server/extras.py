@@ -22,6 +22,7 @@ from prodgen.server.fields import (
 )
 from prodgen.server.infotext import read_infotext, with_invented_defaults
 from prodgen.server.listings import PLAIN_UPSCALERS
+from prodgen.server.plain_upscaling import resampled
 from prodgen.server.state import Machine
 from prodgen.server.wire import (
     MAX_REQUEST_PX,
@@ -39,7 +40,6 @@ from prodgen.server.wire import (
     mixed,
     opened,
     read_picture,
-    resampled,
     to_base64,
     too_many_pixels,
 )

@@ -133,22 +133,6 @@ def resized(pixels: Pixels, width: int, height: int, how: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
 
 
-def resampled(pixels: Pixels, width: int, height: int, name: str) -> Pixels:
-    """Return pixels, (H, W) or (H, W, C), at another size, without a network.
-
-    Args:
-        pixels: The picture.
-        width: Wanted width in pixels.
-        height: Wanted height in pixels.
-        name: "Nearest" takes the nearest pixel. With any other name what gets smaller is averaged, and what
-            gets larger is done by Lanczos' filter, as A1111's "Lanczos" and "None" do it.
-    """
-    if name == "Nearest":
-        return resized(pixels, width, height, cv2.INTER_NEAREST)
-    is_smaller = width <= pixels.shape[1] and height <= pixels.shape[0]
-    return resized(pixels, width, height, cv2.INTER_AREA if is_smaller else cv2.INTER_LANCZOS4)
-
-
 def mixed(base: NDArray[np.uint8], top: Pixels, share: NDArray[np.uint8] | float) -> Pixels:
     """Return `base` mixed with `top`, rounded; where the share is 0, it is `base` to the bit.
 

@@ -32,7 +32,8 @@ from prodgen.server.ic_light_script import Conditions, crop_to
 from prodgen.server.inpainting import LATENT_CELL_PX
 from prodgen.server.listings import LATENT_MODES, PLAIN_UPSCALERS
 from prodgen.server.listings import SAMPLERS as LISTED
-from prodgen.server.wire import Pixels, Refused, resampled
+from prodgen.server.plain_upscaling import resampled
+from prodgen.server.wire import Pixels, Refused
 
 
 @dataclass(frozen=True)
