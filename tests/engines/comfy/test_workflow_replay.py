@@ -94,3 +94,18 @@ def test_a_damaged_story_is_one_sentence(there, drawn, part):
 
     assert code == 1
     assert "damaged" in told
+
+
+def test_a_story_cannot_name_a_folder(there, drawn, tmp_path):
+    story = provenance.read_story(files.read_text(drawn))
+    ((_, digest),) = story["pictures"].values()
+    (tmp_path / "elsewhere").mkdir()
+    drawn.with_name("photo.png").rename(tmp_path / "elsewhere" / "photo.png")
+    story["pictures"] = {"": [str(tmp_path / "elsewhere" / "photo.png"), digest]}
+    text = provenance.text_chunks(story, infotext="", source_type=provenance.TRAINED_MEDIA)
+    files.save(drawn, files.load(drawn).rgb, text=text)
+
+    code, told = typed("replay", drawn, *there)
+
+    assert code == 1
+    assert "'photo.png': put it beside" in told
