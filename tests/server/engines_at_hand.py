@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -79,14 +79,23 @@ def _choices(object_info: dict[str, Any], node: str, name: str) -> list[str]:
 
 @contextmanager
 def fake_comfyui() -> Iterator[Engine]:
-    """ComfyUI as an engine, of which a fake server with recorded nodes draws noise."""
+    """ComfyUI as an engine, of which a fake server with recorded nodes draws noise.
+
+    ComfyUI tells no hashes and the recorded answers have some: its files get those that stand for a name.
+    """
     from tests.engines.comfy.fake_comfy import FakeComfy
 
     fake = FakeComfy()
     _choices(fake.object_info, "CheckpointLoaderSimple", "ckpt_name")[:] = RECORDED_CHECKPOINTS
     _choices(fake.object_info, "LoraLoader", "lora_name").append("more_details.safetensors")
     try:
-        yield load_engine("comfy", fake.settings)
+        made = load_engine("comfy", fake.settings)
+        known = made.inventory()
+        hashed = {
+            kind: tuple(replace(file, digest="") for file in getattr(known, kind))
+            for kind in ("checkpoints", "loras", "vaes")
+        }
+        yield cast("Engine", UnderRecordedNames(made, **hashed))
     finally:
         fake.stop()
 

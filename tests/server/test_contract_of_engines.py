@@ -39,7 +39,7 @@ NOT_DONE: dict[str, dict[str, str]] = {
 }
 """Likewise what one engine cannot do."""
 
-LISTS = r"core/get-(face-restorers|samplers|schedulers)"
+LISTS = r"core/get-(face-restorers|samplers|schedulers|latent-upscale-modes)"
 """Lists that are the engine's own."""
 
 

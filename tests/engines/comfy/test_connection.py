@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import websockets.sync.client
 
 from prodgen.client import Client
 from prodgen.connections import lines
@@ -29,6 +30,7 @@ from prodgen.errors import (
     BackendGatewayError,
     BackendTimeoutError,
     BackendUnreachableError,
+    GraphRefusedError,
     NotABackendError,
     SettingError,
 )
@@ -353,3 +355,33 @@ def test_the_password_is_in_no_log_whatever_its_level(comfy, caplog):
     assert [headers for headers in comfy.headers if headers.get("Upgrade")]
     assert "Basic" not in caplog.text
     assert "hunter22" not in caplog.text
+
+
+def test_an_error_that_is_no_refusal_of_the_graph_blames_the_server(comfy, server):
+    fault = {"error": {"type": "x", "message": "my pack fell over"}, "node_errors": {}}
+    comfy.at["POST", "/prompt"] = Answer(500, json.dumps(fault).encode())
+
+    with pytest.raises(BackendFaultError, match="my pack fell over") as caught:
+        server.run(txt2img(), ignored)
+    assert not isinstance(caught.value, GraphRefusedError)
+
+
+def test_an_answer_is_read_up_to_a_limit_that_memory_holds(comfy, connection):
+    comfy.at["GET", "/queue"] = Answer(body=b'"' + b"x" * (65 << 20) + b'"')
+
+    with pytest.raises(AnswerError, match="more than 64 MB"):
+        connection.get("/queue")
+
+
+def test_a_websocket_is_not_given_up_while_a_node_keeps_the_server_from_its_pings(comfy, server, monkeypatch):
+    asked = {}
+    connect = websockets.sync.client.connect
+
+    def noting(*where, **how):
+        asked.update(how)
+        return connect(*where, **how)
+
+    monkeypatch.setattr(websockets.sync.client, "connect", noting)
+    server.run(txt2img(), ignored)
+
+    assert asked["ping_timeout"] is None

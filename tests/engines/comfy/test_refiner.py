@@ -57,3 +57,11 @@ def test_relighting_does_not_go_with_a_refiner():
 
     with pytest.raises(Refused, match="refiner"):
         refuse_undrawable(order, MODELS)
+
+
+def test_a_refiner_draws_in_the_second_pass_alone_where_there_are_two():
+    graph = refined(0.75, hires=HiresPass(256, 320, "Latent", 0, 0.5))
+
+    first, *second = [graph[inputs["model"][0]]["inputs"]["ckpt_name"] for inputs in samplers(graph)]
+    assert first == "a.ckpt"
+    assert second == ["a.ckpt", "b-xl.ckpt"]

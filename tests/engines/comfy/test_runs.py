@@ -436,3 +436,17 @@ def test_a_picture_that_is_kept_no_more_and_lost_by_the_server_is_sent_by_the_ne
         server.run(graph(pictures[0]), ignored)
 
     assert server.run(graph(pictures[0]), ignored).pictures
+
+
+def test_pictures_that_the_server_lost_are_all_sent_again(comfy, server):
+    names = [server.upload(np.full((8, 8, 3), shade, np.uint8)) for shade in (9, 99)]
+    comfy.files.clear()
+    graph = {
+        f"img{place}": {"class_type": "LoadImage", "inputs": {"image": name}}
+        for place, name in enumerate(names)
+    }
+    saved = {"class_type": "PreviewImage", "inputs": {"images": ["img0", 0]}}
+    other = {"class_type": "PreviewImage", "inputs": {"images": ["img1", 0]}}
+
+    assert len(server.run({**graph, "save": saved, "other": other}, ignored).pictures) == 2
+    assert sum(folder == "input" for folder, _ in comfy.files) == 2
