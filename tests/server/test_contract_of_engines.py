@@ -29,6 +29,7 @@ REFUSED: dict[str, str] = {
     r"iclight-v1/swallowed-[13]|iclight-v2/swallowed-wrong": "model_type is one of",
     r"iclight-v1/swallowed-4|iclight-v2/swallowed-bad": "is no picture",
     r"iclight-v1/swallowed-5|iclight-v2/swallowed-v1": "there is no foreground",
+    r"iclight-v1/txt2img-fc-detail-even-radius": "detail_transfer_blur_radius is an odd number",
     r"iclight-v[12]/txt2img-fbc-no-bg": "FBC needs a background",
     r"iclight-v1/txt2img-fc-gray": "has to be RGB or RGBA",
 }
