@@ -41,7 +41,7 @@ SLICES = 40
 MIN_DEPTH = 0.35
 """Least depth of a product over its width, where its bottom edge does not show it. Chosen by eye."""
 
-SLAB_HEIGHT, SLAB_SLICES = 0.05, 6
+SLAB_HEIGHT, SLAB_SLICES = 0.04, 6
 """Height of what lies flat, in its box's shorter sides, and the number of its slices.
 
 Chosen: between a shirt (0.02) and a telephone (0.1); so thin a body needs few steps."""

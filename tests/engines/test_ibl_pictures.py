@@ -1,5 +1,7 @@
 """The pictures that the embedded backend draws."""
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from prodgen.color import LUMA, to_lab, to_linear
 from prodgen.engines import load_engine
 from prodgen.engines.ibl import floor_view, product_light
+from prodgen.engines.ibl import render as render_module
 from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_materials import FINISHES
 from prodgen.engines.ibl.panorama import (
@@ -349,6 +352,51 @@ def test_floor_patterns_finer_than_a_pixel_are_faded_out():
 
     assert grain[:10].max() == 0
     assert grain[-10:].mean() > 0.15
+
+
+@pytest.mark.parametrize("pitch", [5, 17, 45, 86])
+def test_a_circle_on_the_floor_is_as_high_as_the_sine_of_the_pitch(pitch):
+    flat = Camera(400, 300, 0.0, 0.0, 150.0, 0.0)
+    drop = flat.focal * math.tan(math.radians(pitch))
+    camera = Camera(400, 300, 0.0, 150.0 - drop, 150.0, 0.0)
+
+    plane = make_plane(camera, np.array([149.5, 150.0, 150.5], np.float32), turn=0.0, phase=(0.0, 0.0))
+
+    across = float(plane.x[1, 201] - plane.x[1, 200])
+    along = float(plane.z[0, 200] - plane.z[2, 200])
+    assert camera.pitch_deg == pytest.approx(pitch, abs=0.01)
+    assert across / along == pytest.approx(math.sin(math.radians(pitch)), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("words", "pitch"),
+    [
+        ("flat lay", 86),
+        ("seen from above, camera pitch 60 degrees", 60),
+        ("high angle view", 45),
+        ("eye level view", 5),
+        ("camera pitch 0 degrees", 4),
+        ("camera pitch 31 degrees", 31),
+    ],
+)
+def test_words_for_the_view_turn_the_camera(monkeypatch, words, pitch):
+    seen = []
+    draw = render_module._draw_scene
+    monkeypatch.setattr(
+        render_module, "_draw_scene", lambda stage, *rest: (seen.append(stage), draw(stage, *rest))[1]
+    )
+
+    done = render(RenderOrder(prompt=f"on an oak table, {words}", width=96, height=96))
+
+    assert seen[0].camera.pitch_deg == pytest.approx(pitch, abs=0.1)
+    assert done.unknown_words == ()
+
+
+def test_what_lies_flat_is_lit_from_the_sky_side_and_what_stands_from_the_front():
+    up, front = (np.full((2, 2, 3), axis, np.float32) for axis in ((0, 1, 0), (0, 0, 1)))
+
+    np.testing.assert_allclose(product_light._turned(front, 90.0), up, atol=1e-6)
+    np.testing.assert_allclose(product_light._turned(front, None), front)
 
 
 def test_the_floor_is_sharp_at_the_product_and_soft_far_from_it():

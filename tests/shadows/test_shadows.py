@@ -388,3 +388,62 @@ def test_a_reflection_of_a_product_that_ends_at_the_border_is_empty():
     _mirrored, opacity = reflection(np.ones((20, 20, 3), np.float32), matte)
 
     assert opacity.max() == 0
+
+
+def leaflet():
+    """A sheet that lies on the floor, seen from above, turned by 20 degrees, in 320 x 200."""
+    matte = np.zeros((200, 320), np.uint8)
+    cv2.fillPoly(matte, [cv2.boxPoints(((160, 100), (90, 60), 20)).astype(np.int32)], 1)
+    return matte.astype(np.float32)
+
+
+def ring(matte, *, grow=5):
+    """Where the outline's floor is just outside of it: above, below, left and right of its middle."""
+    around = (cv2.dilate(matte, np.ones((2 * grow + 1, 2 * grow + 1))) > 0) & (matte == 0)
+    ys, xs = np.mgrid[0 : matte.shape[0], 0 : matte.shape[1]]
+    middle_y, middle_x = (np.flatnonzero(matte.any(axis=axis)).mean() for axis in (1, 0))
+    across, along = np.abs(xs - middle_x), np.abs(ys - middle_y)
+    return [
+        around & side
+        for side in (
+            (ys < middle_y) & (along > across),
+            (ys > middle_y) & (along > across),
+            (xs < middle_x) & (across > along),
+            (xs > middle_x) & (across > along),
+        )
+    ]
+
+
+def test_what_lies_flat_is_dark_all_round_under_an_even_sky():
+    matte = leaflet()
+    lying = ambient_occlusion(matte, camera_pitch_deg=88, lies_flat=True)
+    standing = ambient_occlusion(matte)
+
+    assert all(lying[side].mean() < 0.93 for side in ring(matte))
+    assert (
+        standing[ring(matte)[0]].mean() > 0.99
+    )  # behind what stands no floor is hidden from the camera's side
+
+
+@pytest.mark.parametrize(("azimuth", "dark", "bright"), [(-90, 3, 2), (90, 2, 3), (180, 1, 0), (0, 0, 1)])
+def test_the_shadow_of_what_lies_flat_falls_away_from_the_light_and_stays_short(azimuth, dark, bright):
+    matte = leaflet()
+    shadow = cast_shadow(
+        matte, azimuth_deg=azimuth, elevation_deg=45, softness=0.1, camera_pitch_deg=88, lies_flat=True
+    )
+    sides = ring(matte)
+
+    assert shadow[sides[dark]].mean() < shadow[sides[bright]].mean() - 0.1
+    far = cv2.dilate(matte, np.ones((31, 31))) == 0
+    assert shadow[far].min() > 0.99
+
+
+def test_of_a_shadow_around_what_lies_flat_some_is_found_on_every_side_and_none_invented():
+    matte, floor = leaflet(), np.full((200, 320, 3), 0.6, np.float32)
+    truth = ambient_occlusion(matte, camera_pitch_deg=88, lies_flat=True)
+
+    found = existing_shadow(apply_shadow(floor, truth), matte, lies_flat=True)
+
+    assert existing_shadow(floor, matte, lies_flat=True).min() > 0.99
+    for side in ring(matte, grow=3):
+        assert truth[side].mean() < found[side].mean() < 0.93
