@@ -5,9 +5,10 @@
 """
 
 from prodgen.pose.pitch import LEAST_CONFIDENCE, TOLERANCE_DEG, Pose, Signs, estimate_pose
-from prodgen.pose.viewpoint import PoseHint, View, check_pose, read_words, words
+from prodgen.pose.viewpoint import FLOOR_BELOW_DEG, PoseHint, View, check_pose, read_words, words
 
 __all__ = [
+    "FLOOR_BELOW_DEG",
     "LEAST_CONFIDENCE",
     "TOLERANCE_DEG",
     "Pose",

@@ -15,6 +15,12 @@ EYE_LEVEL_BELOW_DEG, HIGH_ANGLE_FROM_DEG, FROM_ABOVE_FROM_DEG = 8.0, 35.0, 60.0
 
 Chosen: between the middles of the usual terms, eye level 0, table top 20, high angle 45, top down 90."""
 
+FLOOR_BELOW_DEG = 7.0
+"""How much steeper, in degrees, the floor at the foot of what stands is seen than its middle: perspective.
+
+Measured: on path-traced products in real places the computed shadow's error is least at 6 to 8 degrees; by
+geometry it is 10 degrees on the rendered set, whose lenses are short (26 to 100 mm)."""
+
 PoseHint = Literal["auto", "upright", "flat"] | float
 """What a user says of the view: nothing, "it stands", "a flat lay from straight above", or degrees from 0
 (head-on) to 90 (from above)."""
@@ -27,6 +33,11 @@ class View(NamedTuple):
     """Angle by which it looked down: 0 head-on, 90 from straight above."""
     lies_flat: bool = False
     """Whether the product is thin and lies on the floor, so that its outline is where it touches it."""
+
+    @property
+    def floor_deg(self) -> float:
+        """Angle at which the floor is seen where the product touches it."""
+        return self.pitch_deg if self.lies_flat else min(self.pitch_deg + FLOOR_BELOW_DEG, 90.0)
 
 
 def check_pose(value: object) -> PoseHint:

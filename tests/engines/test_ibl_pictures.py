@@ -372,11 +372,11 @@ def test_a_circle_on_the_floor_is_as_high_as_the_sine_of_the_pitch(pitch):
     ("words", "pitch"),
     [
         ("flat lay", 86),
-        ("seen from above, camera pitch 60 degrees", 60),
-        ("high angle view", 45),
-        ("eye level view", 5),
-        ("camera pitch 0 degrees", 4),
-        ("camera pitch 31 degrees", 31),
+        ("seen from above, camera pitch 60 degrees", 67),
+        ("high angle view", 52),
+        ("eye level view", 12),
+        ("camera pitch 0 degrees", 7),
+        ("camera pitch 31 degrees", 38),
     ],
 )
 def test_words_for_the_view_turn_the_camera(monkeypatch, words, pitch):

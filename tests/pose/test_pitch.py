@@ -133,7 +133,7 @@ def test_a_foot_that_the_frame_cuts_shows_no_arc():
 def test_a_handle_does_not_widen_the_foot():
     _, matte = can(20)
     with_handle = matte.copy()
-    cv2.ellipse(with_handle, (400, 290), (50, 60), 0, -90, 90, 1.0, 12)
+    cv2.ellipse(with_handle, (400, 345), (60, 50), 0, -90, 90, 1.0, 12)
 
     plain, handled = measure_contour(matte).foot_deg, measure_contour(with_handle).foot_deg
 
@@ -214,7 +214,7 @@ SHOP = {
 
 @pytest.mark.parametrize("name", SHOP)
 def test_k5_a_shops_usual_products_are_right_or_unknown(name):
-    """Complaint: a pose that is estimated falls back in silence where it is wrong, on flat items above all."""
+    """Complaint: an estimated pose falls back in silence where it is wrong, on flat items above all."""
     picture, pitch = SHOP[name]
 
     pose = estimate_pose(*picture())

@@ -11,7 +11,7 @@ import pytest
 
 from prodgen import files, shadows
 from prodgen.errors import IdleSettingError, SettingError
-from prodgen.pose import Pose, View
+from prodgen.pose import FLOOR_BELOW_DEG, Pose, View
 from prodgen.shots import Recipe, Shot, check, new_shot, prepare, shoot
 from prodgen.shots.frame import Frame, Tools
 from prodgen.shots.layers import Brief, FinalScene, Placed
@@ -160,14 +160,23 @@ def test_what_lies_flat_has_its_shadow_all_round_and_what_stands_at_its_foot(pho
     stage = GroundStage()
     _, lying, matte = ground_of(photos, FLAT, stage)
     _, standing, _ = ground_of(photos, Pose(18.0, 0.9), stage)
-    above = np.zeros_like(matte, bool)
-    ys, xs = np.nonzero(matte > 0.5)
-    for x in range(xs.min() + 5, xs.max() - 5):
-        top = ys[xs == x].min()
-        above[top - 4 : top - 1, x] = True
+    ys, xs = np.mgrid[0:SIDE, 0:SIDE]
+    around = (cv2.dilate(matte, np.ones((9, 9))) > 0.01) & (matte < 0.01)
+    sides = [around & side for side in (ys < 100, ys > 220, xs < 110, xs > 210)]
 
-    assert lying[above].mean() < -0.02
-    assert standing[above].mean() > lying[above].mean() + 0.02
+    assert all(lying[side].mean() < -0.05 for side in sides)
+    assert standing[sides[0]].mean() > lying[sides[0]].mean() + 0.03
+    # A slab's shadow is short: nothing lies a third of the product away.
+    far = cv2.dilate(matte, np.ones((101, 101))) < 0.01
+    assert lying[far].min() > -0.02
+    assert standing[far].min() < -0.02
+
+
+def test_the_usual_view_is_that_of_a_product_whose_view_is_unknown(photos: Path):
+    _, unknown, _ = ground_of(photos, UNKNOWN, GroundStage())
+    _, usual, _ = ground_of(photos, Pose(shadows.CAMERA_PITCH_DEG - FLOOR_BELOW_DEG, 0.9), GroundStage())
+
+    np.testing.assert_allclose(unknown, usual, atol=1e-6)
 
 
 def test_what_lies_flat_has_no_mirror_image_and_that_is_said(photos: Path):

@@ -137,7 +137,7 @@ def _set_up(order: RenderOrder, reading: Reading, view: View | None, matte: Matt
     drop = LOOK_DOWN * min(width, height) * (1 + 0.05 * float(rng.uniform(-1, 1)))
     camera = Camera(width, height, environment.heading_deg, base - drop, base, base - drop)
     if view is not None:
-        pitch = float(np.clip(view.pitch_deg, LEAST_PITCH_DEG, MOST_PITCH_DEG))
+        pitch = float(np.clip(view.floor_deg, LEAST_PITCH_DEG, MOST_PITCH_DEG))
         drop = camera.focal * math.tan(math.radians(pitch))
     horizon = base - drop
     # A table hides the ground behind it, so the place may stand lower and show more of itself.

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from prodgen import light, shadows
-from prodgen.pose import View
+from prodgen.pose import FLOOR_BELOW_DEG, View
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, FinalScene, Given, Kept, Placed
 from prodgen.shots.seen_from import view_of
@@ -35,7 +35,7 @@ class GroundStage(Stage):
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with a scene that the product stands in."""
         placed, kept, scene = frame[Placed], frame.get(Kept), frame[FinalScene].image
-        view = view_of(frame) or View(shadows.CAMERA_PITCH_DEG)
+        view = view_of(frame) or View(shadows.CAMERA_PITCH_DEG - FLOOR_BELOW_DEG)
         if self.reflection > 0 and not view.lies_flat:
             product = placed.original if kept is None else kept.product
             mirrored, share = shadows.reflection(product, placed.matte, strength=self._mirrored(view))
@@ -50,7 +50,7 @@ class GroundStage(Stage):
     def _mirrored(self, view: View) -> float:
         """Return the reflection's strength: as asked for the usual view, more head-on, less from above."""
         usual = shadows.mirror_share(shadows.CAMERA_PITCH_DEG)
-        return min(self.reflection * shadows.mirror_share(view.pitch_deg) / usual, 1.0)
+        return min(self.reflection * shadows.mirror_share(view.floor_deg) / usual, 1.0)
 
     def _transmission(self, frame: Frame, view: View) -> shadows.Transmission:
         placed, scene = frame[Placed], frame[FinalScene].image
@@ -60,7 +60,7 @@ class GroundStage(Stage):
         if placed.backdrop is None:
             # The backend drew this scene with the product in it, and its shadow as it saw fit; a second
             # one from a guessed direction would contradict it. What is missing under the product is added.
-            pitch, flat = view.pitch_deg, view.lies_flat
+            pitch, flat = view.floor_deg, view.lies_flat
             wanted = shadows.contact_shadow(matte, camera_pitch_deg=pitch, lies_flat=flat)
             wanted = wanted * shadows.ambient_occlusion(matte, camera_pitch_deg=pitch, lies_flat=flat)
             there = shadows.existing_shadow(scene, matte, lies_flat=view.lies_flat)
@@ -73,7 +73,7 @@ class GroundStage(Stage):
             elevation_deg=source.elevation_deg,
             softness=source.softness,
             strength=source.strength,
-            camera_pitch_deg=view.pitch_deg,
+            camera_pitch_deg=view.floor_deg,
             lies_flat=view.lies_flat,
             floor_top=None if view.lies_flat else place.floor_top,
         )
