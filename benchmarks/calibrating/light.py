@@ -17,6 +17,8 @@ from prodgen.light.relighting import relight_on
 
 MODULES = ("prodgen.light",)
 
+SETTINGS = ("prodgen.light.setting", "prodgen.light.light_words", "prodgen.light.light_maps")
+
 Score = dict[str, tuple[float, float]]
 
 TRUTH = Path(__file__).resolve().parents[2] / "tests" / "data" / "truth"
@@ -26,7 +28,7 @@ PRODUCTS = {"box": "tall", "jar": "small", "mug": "small", "pouch": "small"}
 
 def score(module: str | None = None) -> Score:
     """Figure -> (value, smallest change that matters); of a setting's words and map alone for that module."""
-    return _setting() if module == "prodgen.light.setting" else {**_relit(), **_setting()}
+    return _setting() if module in SETTINGS else {**_relit(), **_setting()}
 
 
 def _relit() -> Score:
@@ -58,7 +60,7 @@ def _setting() -> Score:
         for e in (-60.0, 20.0, 60.0, 80.0)
         for s, g, k in ((0.05, 0.05, 3600.0), (0.3, 0.6, 5500.0), (0.8, 0.9, 8500.0))
     ]
-    spread = np.mean([light_map(light, 16, 16).std() for light in lights])
+    spread = np.mean([light_map([light], 16, 16).std() for light in lights])
     named = ["top-left soft warm", "left hard", "back cool"]
     read = [Light.parse(text) for text in named]
     return {

@@ -1,11 +1,13 @@
 """Light: one setting for light map, prompt and shadow; its estimate from a picture; relighting by it.
 
-`setting` reads and writes a light, `estimating` finds the light of a background picture, `relighting` puts a
-product into that light without a diffusion model. Shadows are in `prodgen.shadows`.
+`setting` is a light, `light_words` reads it, `light_maps` draws several as one picture, `estimating` finds
+the light of a background picture, `relighting` puts a product into that light without a diffusion model.
+Shadows are in `prodgen.shadows`.
 """
 
 from prodgen.light.estimating import Surroundings, estimate_light, estimate_surroundings
-from prodgen.light.setting import NEUTRAL_K, Light, light_map, words
+from prodgen.light.light_maps import light_map
+from prodgen.light.setting import NEUTRAL_K, Light, words
 
 __all__ = [
     "NEUTRAL_K",

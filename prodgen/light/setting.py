@@ -1,47 +1,20 @@
-"""One light as a setting: read from words, written as words of a prompt, drawn as IC-Light's light map."""
+"""One light as a setting: read from words, and written as words of a prompt.
+
+What words mean is in `light_words`; several lights as one picture are in `light_maps`.
+"""
 
 from __future__ import annotations
 
 import math
-import re
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from prodgen.color import kelvin_to_linear, to_srgb
-from prodgen.errors import SettingError, UnknownNameError
-from prodgen.images import RgbImage
+from prodgen.color import LUMA, kelvin_to_linear, to_lab, to_linear
+from prodgen.light.light_words import GELS, read_fields
 from prodgen.refusals import CheckedValue
-
-_NAMED: dict[str, tuple[float, float]] = {
-    "front": (0, 35),
-    "left": (-80, 30),
-    "right": (80, 30),
-    "top": (0, 85),
-    "bottom": (0, -60),
-    "back": (180, 30),
-    "front-left": (-40, 35),
-    "front-right": (40, 35),
-    "back-left": (-140, 30),
-    "back-right": (140, 30),
-    "top-left": (-80, 60),
-    "top-right": (80, 60),
-    "top-front": (0, 60),
-    "top-back": (180, 60),
-    "bottom-left": (-80, -40),
-    "bottom-right": (80, -40),
-}
-"""Direction in words -> azimuth and elevation in degrees. Chosen by eye, as a photographer sets lamps."""
-
-_SOFTNESS_WORDS = {"hard": 0.05, "soft": 0.7}
-"""Word -> softness. Chosen by eye."""
-
-_TEMPERATURE_WORDS = {"warm": 3600.0, "cool": 7800.0, "cold": 9000.0, "neutral": 5500.0}
-"""Word -> colour temperature in kelvin. Chosen: halogen and shade; neutral is photographic daylight."""
-
-USUAL_ELEVATION_DEG = 30.0
-"""Elevation, in degrees, of a light whose height is not given. Chosen: a lamp or window beside a table."""
 
 NEUTRAL_K = 5500.0
 """Colour temperature, in kelvin, of a light whose colour is not given. Standard: photographic daylight."""
@@ -54,6 +27,12 @@ AMBIENT_BELOW = 0.08
 
 SOFT_FROM, HARD_TO = 0.45, 0.15
 """Softness from which a prompt says "soft", and up to which it says "hard". Chosen by eye."""
+
+LOW_TO_DEG = 15.0
+"""Elevation over the horizon up to which a prompt calls a light low. Chosen: the last hour of sun."""
+
+GREY_CHROMA = 8.0
+"""Chroma in CIE L*a*b* below which a gel counts as colourless. Chosen by eye."""
 
 ABOVE_FROM_DEG, TOP_FROM_DEG, BELOW_TO_DEG = 50.0, 70.0, -50.0
 """Elevations from which a prompt adds "and above", says "from above", and below which "from below".
@@ -79,6 +58,9 @@ class Light(CheckedValue):
     temperature_k: float = Field(default=NEUTRAL_K, ge=1500, le=20000)
     """Colour temperature; low is warm."""
 
+    color: str | None = Field(default=None, pattern=r"^#[0-9a-fA-F]{6}$")
+    """Colour of a gel before the lamp, such as "#ff8800"; it replaces the colour temperature."""
+
     intensity: float = Field(default=1.0, ge=0, le=100)
     """Brightness of the whole light; 1 shows a mid grey as a mid grey."""
 
@@ -87,22 +69,28 @@ class Light(CheckedValue):
         """Return the light that `text` asks for.
 
         Args:
-            text: A direction ("left", "top-right", "back-left", "ambient" ...) or "AZIMUTH,ELEVATION" in
-                degrees, with any of "soft", "hard", "warm", "cool", "4200K" beside it.
+            text: A direction ("left", "top-right", "from behind", "10 o'clock high", "ambient" ...) or
+                "AZIMUTH,ELEVATION" in degrees; beside it what gives the light ("window", "softbox", "bare
+                sun", "golden hour" ...), "soft", "hard", "warm", "cool", "4200K", a gel ("#ff8800", "blue"),
+                or its strength ("70%").
 
         Returns:
             The light.
 
         Raises:
-            SettingError: If a word is not known (the nearest is named) or an angle is out of range.
+            SettingError: If a word is not known (the nearest is named) or a number is out of range.
         """
-        fields: dict[str, float] = {}
-        rest = re.sub(r"\s*,\s*", ",", text.strip().lower())
-        for word in rest.split():
-            fields.update(_read_word(word, text))
-        if "azimuth_deg" not in fields and fields.get("strength") != 0:
-            raise SettingError(f"light {text!r} has no direction; add one of {', '.join(_NAMED)} or ambient")
-        return cls(**fields)
+        return cls.model_validate(read_fields(text))
+
+    @property
+    def tint(self) -> NDArray[np.float32]:
+        """Its colour in linear sRGB with luminance 1, (3,); a neutral light is white."""
+        if self.color is None:
+            balanced = kelvin_to_linear(self.temperature_k) / kelvin_to_linear(NEUTRAL_K)
+        else:
+            bytes_ = bytes.fromhex(self.color[1:])
+            balanced = to_linear(np.array([*bytes_], np.float32) / np.float32(255)) + np.float32(1e-3)
+        return np.asarray(balanced / (balanced @ LUMA), np.float32)
 
     @property
     def direction(self) -> tuple[float, float, float]:
@@ -124,75 +112,35 @@ def words(light: Light) -> str:
     Returns:
         A few words without commas.
     """
-    is_warm, is_cool = light.temperature_k < WARM_BELOW_K, light.temperature_k > COOL_ABOVE_K
-    tone = "warm " if is_warm else "cool " if is_cool else ""
+    tone = _tone(light)
     if light.strength < AMBIENT_BELOW:
         return f"soft even {tone}ambient light"
     kind = "soft " if light.softness >= SOFT_FROM else "hard " if light.softness <= HARD_TO else ""
-    return f"{kind}{tone}light {_from(light)}"
+    low = "low " if 0 <= light.elevation_deg <= LOW_TO_DEG else ""
+    return f"{low}{kind}{tone}light {_from(light)}"
 
 
-def light_map(light: Light, width: int, height: int) -> RgbImage:
-    """Return the light map from which IC-Light starts: bright where light comes from.
-
-    Source: the extension's own maps are ramps from white to black (left, right, top, bottom), and mid grey
-    for ambient light. Here the ramp follows the light's direction, is flatter the nearer the light is to the
-    camera's axis, and has the light's colour.
-
-    Args:
-        light: The light.
-        width: Pixels.
-        height: Pixels.
-
-    Returns:
-        (height, width, 3), sRGB.
-    """
-    x, _y, _z = light.direction
-    # Up to the usual elevation a light counts as level, so that "left" gives the extension's own map.
-    y = math.sin(math.radians(max(light.elevation_deg - USUAL_ELEVATION_DEG, -90)))
-    v, u = np.meshgrid(np.linspace(1, -1, height), np.linspace(-1, 1, width), indexing="ij")
-    sideways = math.hypot(x, y)
-    # An oblique ramp reaches its ends in the corners, a level one at the sides.
-    length = max(abs(x) + abs(y), 1e-6)
-    slope = min(1.0, 2 * light.strength) * min(1.0, 1.2 * sideways)
-    spread = 0.75 + 0.5 * light.softness
-    ramp = np.clip(0.5 + 0.5 * slope * (u * x + v * y) / length / spread, 0, 1).astype(np.float32)
-    tint = to_srgb((kelvin_to_linear(light.temperature_k) / kelvin_to_linear(NEUTRAL_K)).astype(np.float32))
-    return np.asarray(np.clip(ramp[..., None] * tint / max(float(tint.max()), 1e-6), 0, 1), np.float32)
+def _tone(light: Light) -> str:
+    """Return the word for a light's colour and a space; "" for a neutral one."""
+    if light.color is None:
+        is_warm, is_cool = light.temperature_k < WARM_BELOW_K, light.temperature_k > COOL_ABOVE_K
+        return "warm " if is_warm else "cool " if is_cool else ""
+    a, b = _chroma(light.color)
+    if math.hypot(a, b) < GREY_CHROMA:
+        return ""
+    return min(GELS, key=lambda name: abs(_turn(_chroma(GELS[name]), (a, b)))) + " "
 
 
-def _read_word(word: str, text: str) -> dict[str, float]:
-    """Return the fields that one word of a light sets."""
-    if word in ("ambient", "none", "even"):
-        return {"strength": 0.0, "softness": 1.0, "elevation_deg": 90.0, "azimuth_deg": 0.0}
-    if word in _SOFTNESS_WORDS:
-        return {"softness": _SOFTNESS_WORDS[word]}
-    if word in _TEMPERATURE_WORDS:
-        return {"temperature_k": _TEMPERATURE_WORDS[word]}
-    if match := re.fullmatch(r"(\d{4,5})k", word):
-        kelvin = float(match[1])
-        if not 1500 <= kelvin <= 20000:
-            raise SettingError(f"light {text!r}: the colour temperature must be 1500K to 20000K")
-        return {"temperature_k": kelvin}
-    if match := re.fullmatch(r"(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?)", word):
-        azimuth, elevation = float(match[1]), float(match[2])
-        if abs(azimuth) > 360 or abs(elevation) > 90:
-            raise SettingError(
-                f"light {text!r}: azimuth goes from -180 to 180 and elevation from -90 to 90 degrees"
-            )
-        return {"azimuth_deg": (azimuth + 180) % 360 - 180, "elevation_deg": elevation}
-    name = "-".join(sorted(word.replace("_", "-").split("-"), key=_word_order))
-    if name in _NAMED:
-        azimuth, elevation = _NAMED[name]
-        return {"azimuth_deg": float(azimuth), "elevation_deg": float(elevation)}
-    known = [*_NAMED, "ambient", *_SOFTNESS_WORDS, *_TEMPERATURE_WORDS]
-    raise UnknownNameError("light", word, known, "(or degrees, such as 45,30)", setting="light")
+def _chroma(color: str) -> tuple[float, float]:
+    """Return a* and b* of a hex colour."""
+    rgb = np.array([[[*bytes.fromhex(color[1:])]]], np.float32) / np.float32(255)
+    _lightness, a, b = to_lab(rgb)[0, 0]
+    return float(a), float(b)
 
 
-def _word_order(part: str) -> int:
-    """Order parts as the names have them: top or bottom, front or back, left or right."""
-    order = ["top", "bottom", "front", "back", "left", "right"]
-    return order.index(part) if part in order else len(order)
+def _turn(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Return the angle between two chromas in radians."""
+    return math.remainder(math.atan2(one[1], one[0]) - math.atan2(other[1], other[0]), 2 * math.pi)
 
 
 def _from(light: Light) -> str:

@@ -113,18 +113,18 @@ def test_a_prompt_says_where_light_comes_from(text, said):
     ],
 )
 def test_a_light_map_is_brightest_on_the_lights_side(text, bright, dark):
-    picture = light_map(Light.parse(text), 40, 30)
+    picture = light_map([Light.parse(text)], 40, 30)
 
     assert picture[bright].mean() > 0.9
     assert picture[dark].mean() < 0.1
 
 
 def test_the_light_map_of_ambient_light_is_flat_mid_grey():
-    np.testing.assert_allclose(light_map(Light.parse("ambient"), 16, 8), 0.5, atol=1e-6)
+    np.testing.assert_allclose(light_map([Light.parse("ambient")], 16, 8), 0.5, atol=1e-6)
 
 
 def test_a_warm_light_has_a_warm_map():
-    picture = light_map(Light.parse("warm left"), 16, 8)
+    picture = light_map([Light.parse("warm left")], 16, 8)
 
     assert picture[..., 0].mean() > 1.1 * picture[..., 2].mean()
 
@@ -247,7 +247,7 @@ def test_estimates_stand_any_picture():
 
 
 def test_neutral_light_is_the_reference_of_the_map():
-    tint = light_map(Light(azimuth_deg=-90, temperature_k=NEUTRAL_K), 8, 8)[0, 0]
+    tint = light_map([Light(azimuth_deg=-90, temperature_k=NEUTRAL_K)], 8, 8)[0, 0]
 
     assert tint.max() - tint.min() < 1e-5
     assert kelvin_to_linear(NEUTRAL_K).shape == (3,)

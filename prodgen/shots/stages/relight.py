@@ -80,7 +80,7 @@ class RelightStage(SceneStage):
         return Img2Img.model_validate(
             {
                 **given,
-                "init_image": light.light_map(mapped, width, height),
+                "init_image": light.light_map([mapped], width, height),
                 "denoising_strength": self.denoising_strength,
             }
         )
