@@ -44,6 +44,6 @@ def order_shot(order: Order, *, root: Path, pictures: Mapping[str, PictureSource
         box=asked.get("box"),
         points=asked.get("points", ()),
         pose=asked.get("pose"),
-        light=asked.get("light"),
+        light=asked.get("light", ()),
         loras=asked.get("loras", ()),
     )

@@ -71,7 +71,7 @@ def check_kind(
             recipe=recipe_with(recipe, settings, digest),
             background="background.png" if has_background else None,
             pose=pose,
-            light=light,
+            light=light or (),
             loras=[read_lora(lora) for lora in loras],
         )
         check(shot)

@@ -14,7 +14,7 @@ from prodgen.catalogue.row_rules import recipe_with
 from prodgen.catalogue.templates import read_template
 from prodgen.cutout import check_box, check_points
 from prodgen.errors import IdleSettingError, SettingError, WrongValueError
-from prodgen.light import Light
+from prodgen.light import read_lights
 from prodgen.pose import check_pose
 from prodgen.refusals import CheckedValue
 from prodgen.schema.prompts import read_lora
@@ -57,7 +57,7 @@ class Wishes(CheckedValue):
     """How the camera looked at every product: auto, upright, flat or degrees, in words."""
 
     light: str | None = None
-    """Where the light comes from, in words."""
+    """Where the light comes from, in words; several lights are parted by ";"."""
 
     background: str | None = None
     """A picture to put every product into."""
@@ -127,7 +127,7 @@ class Wishes(CheckedValue):
         if self.pose is not None:
             check_pose(self.pose)
         if self.light is not None:
-            Light.parse(self.light)
+            read_lights(self.light)
         if self.box is not None:
             check_box(self.box)
         if self.points is not None:

@@ -32,7 +32,7 @@ SIZE = Checked("size", "prodgen.placement:parse_size", (1024, 1024))
 PADDING = Checked("padding", "prodgen.placement:Padding.parse")
 UPSCALE = Checked("factor or size", "prodgen.client:target_size", 64, 64)
 POSE = Checked("pose", "prodgen.pose:check_pose")
-LIGHT = Checked("direction", "prodgen.light:Light.parse")
+LIGHT = Checked("direction", "prodgen.light:read_lights")
 BACKEND = Checked("backend", "prodgen.client:parse_address")
 
 backend_option = click.option(
@@ -166,9 +166,11 @@ _SHOT_OPTIONS = (
     ),
     click.option(
         "--light",
+        multiple=True,
         type=LIGHT,
-        metavar="DIRECTION",
-        help="left, right, top, back-left, ambient, ... or 45,30 (degrees).",
+        metavar="LIGHT",
+        help="A light, such as left, 10 o'clock high, golden hour from behind, 45,30 (degrees), with "
+        "soft, window, 4200K, #ff8800, 70%; may be repeated, up to four, the key light first.",
     ),
     click.option("--look", type=LOOK, help="A look of the scene; see `prodgen list looks`."),
     click.option(

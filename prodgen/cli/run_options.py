@@ -148,6 +148,8 @@ def arguments_of(options: Mapping[str, Any]) -> dict[str, Any]:
     scenes = [read_scene(text) for text in given.pop("scenes", ())]
     if len(dict(scenes)) < len(scenes):
         raise WrongValueError("scene", "", "has one name twice; give each scene a name of its own")
+    if "light" in arguments:
+        arguments["light"] = "; ".join(arguments["light"])
     if "background" in arguments:
         arguments["background"] = str(arguments["background"])
     if "memory" in given:

@@ -46,7 +46,7 @@ def shoot(
     box: str | None,
     points: str | None,
     pose: str | None,
-    light: str | None,
+    light: tuple[str, ...],
     recipe: str,
     loras: tuple[str, ...],
     seed: int | None,

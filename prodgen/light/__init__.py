@@ -7,14 +7,16 @@ Shadows are in `prodgen.shadows`.
 
 from prodgen.light.estimating import Surroundings, estimate_light, estimate_surroundings
 from prodgen.light.light_maps import light_map
-from prodgen.light.setting import NEUTRAL_K, Light, words
+from prodgen.light.setting import MOST_LIGHTS, NEUTRAL_K, Light, read_lights, words
 
 __all__ = [
+    "MOST_LIGHTS",
     "NEUTRAL_K",
     "Light",
     "Surroundings",
     "estimate_light",
     "estimate_surroundings",
     "light_map",
+    "read_lights",
     "words",
 ]

@@ -6,6 +6,7 @@ What words mean is in `light_words`; several lights as one picture are in `light
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -13,8 +14,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from prodgen.color import LUMA, kelvin_to_linear, to_lab, to_linear
+from prodgen.errors import SettingError
 from prodgen.light.light_words import GELS, read_fields
 from prodgen.refusals import CheckedValue
+
+MOST_LIGHTS = 4
+"""Lights of one picture. Chosen: key, fill, rim and background, the four of a photographer's set."""
 
 NEUTRAL_K = 5500.0
 """Colour temperature, in kelvin, of a light whose colour is not given. Standard: photographic daylight."""
@@ -101,6 +106,29 @@ class Light(CheckedValue):
             math.sin(elevation),
             math.cos(elevation) * math.cos(azimuth),
         )
+
+
+def read_lights(asked: str | Light | Sequence[str | Light]) -> tuple[Light, ...]:
+    """Return the lights that are asked for; the first is the key light.
+
+    Args:
+        asked: A light, its words, several in words parted by ";", or any of these one after another.
+
+    Raises:
+        SettingError: If words cannot be read, or there are more than four.
+    """
+    several = [asked] if isinstance(asked, str | Light) else asked
+    lights: list[Light] = []
+    for one in several:
+        lights += [one] if isinstance(one, Light) else map(Light.parse, _parted(one))
+    if len(lights) > MOST_LIGHTS:
+        raise SettingError(f"at most {MOST_LIGHTS} lights are possible, not {len(lights)}; leave some out")
+    return tuple(lights)
+
+
+def _parted(text: str) -> list[str]:
+    """Return the words of each light; a text of nothing but ";" is one light, which is refused."""
+    return [part for part in text.split(";") if part.strip()] or [text]
 
 
 def words(light: Light) -> str:

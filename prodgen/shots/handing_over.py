@@ -154,7 +154,7 @@ def _brief(shot: Shot) -> Brief:
         prompt=shot.prompt,
         negative_prompt=recipe.negative_prompt if shot.negative_prompt is None else shot.negative_prompt,
         seed=shot.seed,
-        light=shot.light,
+        lights=shot.lights,
         loras=shot.loras,
         profile=recipe.profile,
     )

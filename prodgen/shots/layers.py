@@ -84,8 +84,8 @@ class Brief:
     prompt: str
     negative_prompt: str = ""
     seed: int = 0
-    light: Light | None = None
-    """None leaves the light to the scene."""
+    lights: tuple[Light, ...] = ()
+    """The key light first; none leaves the light to the scene."""
     loras: tuple[Lora, ...] = ()
     grade: Grade = field(default_factory=Grade)
     """Tone and colour of the scene; the last stage applies it."""
@@ -93,6 +93,11 @@ class Brief:
     """Name of the limits that the product's likeness is judged by."""
     camera_words: str = ""
     """How the scene's camera looks, in words for the backend; "" leaves it to the scene."""
+
+    @property
+    def key_light(self) -> Light | None:
+        """The light that prompt words and shadow take; None if the scene has its own."""
+        return self.lights[0] if self.lights else None
 
 
 @dataclass(frozen=True, eq=False)

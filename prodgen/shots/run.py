@@ -54,7 +54,7 @@ def shoot(
     box: Rectangle | str | None = None,
     points: Sequence[Point] | str = (),
     pose: str | float | None = None,
-    light: str | Light | None = None,
+    light: str | Light | Sequence[str | Light] = (),
     loras: Sequence[str | Lora] = (),
     dialect: str | None = None,
     on_progress: OnProgress | None = None,
@@ -85,7 +85,8 @@ def shoot(
             such as "+320,400 -50%,9%".
         pose: How the camera looked at the product: "auto" or None (it is estimated), "upright", "flat" (a
             flat lay, from straight above), or degrees from 0 (head-on) to 90 (from above).
-        light: Where the light comes from: "left", "top-right", "45,30" (degrees), or a `Light`.
+        light: Where the light comes from: "left", "10 o'clock high", "golden hour from behind", "45,30"
+            (degrees), or a `Light`; or up to four of these, the key light first.
         loras: LoRAs by the backend's names, as `Lora` or "NAME:WEIGHT".
         dialect: The kind of server, such as "forge", if it should not be found out.
         on_progress: Called with each stage's name and how far it is, 0 to 1.
@@ -267,8 +268,8 @@ def check(shot: Shot) -> None:
         ImageError: If the output cannot be written.
     """
     recipe = shot.recipe
-    wanted = ("prompt", "negative_prompt", "light", "loras")
-    idle = [name for name in wanted if getattr(shot, name)]
+    wanted = {"prompt": "prompt", "negative_prompt": "negative_prompt", "lights": "light", "loras": "loras"}
+    idle = [setting for name, setting in wanted.items() if getattr(shot, name)]
     if idle and not recipe.asks_backend:
         raise IdleSettingError(idle, f"recipe {recipe.name!r} draws no scene")
     if shot.pose != "auto" and not any(Pose in stage.gives for stage in recipe.stages):

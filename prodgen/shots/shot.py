@@ -16,7 +16,7 @@ from prodgen.cutout import Point, Rectangle, check_box, check_points
 from prodgen.errors import ImageError, SettingError
 from prodgen.files import PictureSource
 from prodgen.images import Photo
-from prodgen.light import Light
+from prodgen.light import MOST_LIGHTS, Light, read_lights
 from prodgen.pose import PoseHint, check_pose
 from prodgen.refusals import CheckedValue
 from prodgen.schema import Lora, prompts, seeds
@@ -76,10 +76,12 @@ ShotBox = Annotated[Rectangle | str, PlainValidator(check_box), _AS_IT_IS]
 ShotPoints = Annotated[tuple[Point, ...] | str, PlainValidator(check_points), _AS_IT_IS]
 """Points in pixels, or in words, which may be shares of any photograph."""
 
-ShotLight = Annotated[
-    Light | None, BeforeValidator(lambda value: Light.parse(value) if isinstance(value, str) else value)
+ShotLights = Annotated[
+    tuple[Light, ...],
+    BeforeValidator(lambda value: read_lights(value) if isinstance(value, str | Light) else value),
+    Field(max_length=MOST_LIGHTS),
 ]
-"""A light; words such as "soft left" are parsed when the shot is made."""
+"""Lights; words such as "soft left" are parsed when the shot is made."""
 
 
 ShotPose = Annotated[PoseHint, PlainValidator(check_pose), _AS_IT_IS]
@@ -124,8 +126,8 @@ class Shot(CheckedValue):
     """How the camera looked at the product: auto estimates it, upright says that it stands, flat that it is a
     flat lay from straight above; or degrees, 0 (head-on) to 90 (from above)."""
 
-    light: ShotLight = None
-    """Where the light comes from; unset: the scene's own."""
+    lights: ShotLights = ()
+    """Up to four lights, the key light first; without one the scene has its own."""
 
     loras: tuple[Lora, ...] = ()
     """LoRAs by the backend's names."""
@@ -196,7 +198,7 @@ def new_shot(
     box: Rectangle | str | None = None,
     points: Sequence[Point] | str = (),
     pose: str | float | None = None,
-    light: str | Light | None = None,
+    light: str | Light | Sequence[str | Light] = (),
     loras: Sequence[str | Lora] = (),
 ) -> Shot:
     """Return a shot; see `prodgen.shots.shoot` for what each part means.
@@ -223,7 +225,7 @@ def new_shot(
         "box": box,
         "points": points,
         "pose": pose,
-        "light": light,
+        "lights": read_lights(light),
         "loras": read.loras,
     }
     return Shot.model_validate({name: value for name, value in fields.items() if value is not None})

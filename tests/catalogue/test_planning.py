@@ -68,7 +68,7 @@ def test_an_order_is_the_shot_that_it_asks_for(sheet: Sheet, shop: Path, tmp_pat
     assert [(lora.name, lora.weight) for lora in shot.loras] == [("detail", 0.4), ("film", 1.0)]
     assert shot.box == "10%,10%,90%,90%"
     assert any(getattr(stage, "steps", None) == 12 for stage in shot.recipe.stages)
-    assert shot.light is not None
+    assert shot.lights
     json.dumps(dict(order.asked_for))
 
 
@@ -331,3 +331,11 @@ def test_the_memory_of_a_plan_does_not_grow_with_the_sheet(sheet: Sheet, monkeyp
     few, many = peak(100), peak(1100)
 
     assert many - few < 1000 * 100, "100 bytes for each further row"
+
+
+def test_a_cell_may_name_several_lights(sheet):
+    (order,) = orders(sheet("photo,sku,light\nphotos/1.jpg,a,soft left; #0044ff back-right\n"), prompt="x")
+
+    shot = order_shot(order, root=Path("out"))
+
+    assert [(light.azimuth_deg, light.color) for light in shot.lights] == [(-80, None), (140, "#0044ff")]

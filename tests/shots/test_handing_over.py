@@ -108,12 +108,12 @@ OTHER = {
     "box": lambda photo: (50, 50, 600, 600),
     "points": lambda photo: ((320.0, 320.0, True),),
     "pose": lambda photo: "flat",
-    "light": lambda photo: Light.parse("left"),
+    "lights": lambda photo: (Light.parse("left"),),
     "loras": lambda photo: (Lora(name="shiny"),),
 }
 """Another value for each field of a shot."""
 
-OF_THE_SCENE = {"prompt", "negative_prompt", "seed", "output", "light", "loras"}
+OF_THE_SCENE = {"prompt", "negative_prompt", "seed", "output", "lights", "loras"}
 
 
 @pytest.mark.parametrize("name", sorted(set(Shot.model_fields) - OF_THE_SCENE))
@@ -148,7 +148,7 @@ def test_two_scenes_two_looks_and_two_settings_of_the_drawing_share_one_cut_out(
 
 
 def test_two_lights_that_differ_give_two_pictures(photo):
-    shots = [shot_of(photo, light=light) for light in ("left", "right")]
+    shots = [shot_of(photo, lights=light) for light in ("left", "right")]
 
     left, right = shoot_all(shots, backend="embedded://")
 

@@ -150,7 +150,7 @@ def test_the_rim_of_the_product_that_still_holds_the_old_background_is_painted_a
 def test_light_words_and_light_map_reach_the_backend(placed):
     def brightness(light: str) -> np.ndarray:
         lit = RelightStage().apply(
-            changed(placed, Brief, prompt="grey studio", light=Light.parse(light)), tools_for()
+            changed(placed, Brief, prompt="grey studio", lights=(Light.parse(light),)), tools_for()
         )
         return lit[Drawn].relit
 
@@ -331,10 +331,10 @@ def test_a_product_too_small_for_the_share_asked_for_is_told(frame):
     assert unasked.notices == ()
 
 
-@pytest.mark.parametrize(("light", "told"), [(None, True), (Light.parse("left"), False)])
-def test_a_denoising_strength_that_has_nothing_to_act_on_is_said_to_be_idle(placed, light, told):
+@pytest.mark.parametrize(("lights", "told"), [((), True), ((Light.parse("left"),), False)])
+def test_a_denoising_strength_that_has_nothing_to_act_on_is_said_to_be_idle(placed, lights, told):
     done = RelightStage(denoising_strength=0.4, steps=2).apply(
-        changed(placed, Brief, light=light), tools_for()
+        changed(placed, Brief, lights=lights), tools_for()
     )
 
     assert any("denoising_strength is without effect" in notice for notice in done.notices) is told

@@ -88,7 +88,7 @@ def test_a_shot_comes_back_from_its_story_without_anything_undone(asked, photo):
     again = Shot.from_story(story, photo=photo, matte=photo.with_name("mug-matte.png"))
 
     assert again == asked
-    assert again.light == Light.parse("soft left")
+    assert again.lights == (Light.parse("soft left"),)
 
 
 def test_a_story_of_another_version_is_refused_and_not_read_in_part(asked, photo):
@@ -193,7 +193,7 @@ def test_a_light_may_be_given_in_words_or_as_a_light(photo):
     )
 
     assert words == typed
-    assert isinstance(words.light, Light)
+    assert all(isinstance(light, Light) for light in words.lights)
     assert words.key == typed.key
     assert words.key != new_shot(photo, "x", seed=1, light="right").key
 
@@ -274,3 +274,17 @@ def test_how_the_product_was_cut_out_comes_back_from_a_story(photo):
 def test_a_box_or_points_in_wrong_words_are_refused_when_the_shot_is_made(photo, hint, words):
     with pytest.raises(SettingError, match=words):
         new_shot(photo, "a table", **hint)
+
+
+def test_several_lights_are_a_list_or_words_with_semicolons_and_the_first_is_the_key(photo):
+    listed = new_shot(photo, "x", seed=1, light=["soft left", Light.parse("#0044ff back-right 30%")])
+    said = new_shot(photo, "x", seed=1, light="soft left; #0044ff back-right 30%")
+
+    assert listed == said
+    assert [light.azimuth_deg for light in said.lights] == [-80, 140]
+    assert said.key != new_shot(photo, "x", seed=1, light="#0044ff back-right 30%; soft left").key
+
+
+def test_a_fifth_light_is_refused(photo):
+    with pytest.raises(SettingError, match="at most 4 lights are possible, not 5"):
+        new_shot(photo, "x", seed=1, light="left; right; top; back; front")

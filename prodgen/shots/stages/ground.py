@@ -66,7 +66,7 @@ class GroundStage(Stage):
             there = shadows.existing_shadow(scene, matte, lies_flat=view.lies_flat)
             return np.minimum(wanted / np.maximum(there, 0.05), 1).astype(np.float32)
         place = light.estimate_surroundings(scene, matte)
-        source = frame[Brief].light or place.light
+        source = frame[Brief].key_light or place.light
         return shadows.ground_shadow(
             matte,
             azimuth_deg=source.azimuth_deg,

@@ -38,7 +38,8 @@ class IdentityStage(Stage):
         if beside.any():
             beside = resize(beside, *cut.matte.shape[::-1])
             _, beside = placement.apply(placed.placement, cut.seen, beside)
-        asked = None if brief.light is None or brief.light.strength == 0 else brief.light
+        key = brief.key_light
+        asked = None if key is None or key.strength == 0 else key
 
         def judge(made: Frame, field: shading.LightField | None = None) -> identity.Measurement:
             return identity.measure(

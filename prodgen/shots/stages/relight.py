@@ -54,7 +54,7 @@ class RelightStage(SceneStage):
         if client.capabilities.ic_light is None:
             raise MissingExtensionError("IC-Light", client.name, client.dialect.remedies["IC-Light"])
         idle = None
-        if self.denoising_strength != LIGHT_MAP_DENOISING_STRENGTH and _mapped_light(frame) is None:
+        if self.denoising_strength != LIGHT_MAP_DENOISING_STRENGTH and not _mapped_lights(frame):
             idle = "denoising_strength is without effect: it acts on a light map, which --light asks for"
         return super().apply(frame, tools).noting(idle)
 
@@ -66,7 +66,7 @@ class RelightStage(SceneStage):
     def request(self, frame: Frame, product: RgbImage, matte: Matte) -> Txt2Img | Img2Img:
         """Return the request: from noise, or from a light map where a direction is asked for."""
         height, width = matte.shape
-        mapped, backdrop = _mapped_light(frame), frame[Placed].backdrop
+        mapped, backdrop = _mapped_lights(frame), frame[Placed].backdrop
         background = None if backdrop is None else resize(backdrop, width, height)
         unit = ICLight(
             mode="fc" if background is None else "fbc",
@@ -75,17 +75,17 @@ class RelightStage(SceneStage):
             background=background,
         )
         given = {**self.shared_fields(frame, matte), "ic_light": unit}
-        if mapped is None:
+        if not mapped:
             return Txt2Img.model_validate(given)
         return Img2Img.model_validate(
             {
                 **given,
-                "init_image": light.light_map([mapped], width, height),
+                "init_image": light.light_map(mapped, width, height),
                 "denoising_strength": self.denoising_strength,
             }
         )
 
 
-def _mapped_light(frame: Frame) -> light.Light | None:
-    """Return the light whose map the backend starts from; a background of the user's has its own light."""
-    return frame[Brief].light if frame[Placed].backdrop is None else None
+def _mapped_lights(frame: Frame) -> tuple[light.Light, ...]:
+    """Return the lights whose map the backend starts from; a background of the user's has its own light."""
+    return frame[Brief].lights if frame[Placed].backdrop is None else ()

@@ -136,7 +136,7 @@ class SceneStage(Stage):
 
 def full_prompt(brief: Brief) -> str:
     """Return the prompt that is sent: what was asked for, and the words for light and camera."""
-    lit = "" if brief.light is None else light.words(brief.light)
+    lit = "" if brief.key_light is None else light.words(brief.key_light)
     return ", ".join(filter(None, [brief.prompt, lit, brief.camera_words]))
 
 
