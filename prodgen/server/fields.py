@@ -79,7 +79,7 @@ def _as_finite(value: Any) -> float:
 PICTURE: Mapping[str, Any] = {"type": "string", "format": "picture", "contentEncoding": "base64"}
 """JSON schema of a picture file in base64, plain or as a data URI."""
 
-_COMMENT = re.compile(r"#.*$", re.MULTILINE)
+_COMMENT = re.compile(r"#(?!([0-9a-fA-F]{3}){1,2}\b).*$", re.MULTILINE)
 
 _TRUE = {"1", "on", "t", "true", "y", "yes"}
 _FALSE = {"0", "off", "f", "false", "n", "no"}
@@ -381,5 +381,8 @@ def spec_like(default: object) -> Spec:
 
 
 def without_comments(prompt: str) -> str:
-    """Return a prompt without what follows a "#" in each line, which A1111 takes out before anything else."""
+    """Return a prompt without what follows a "#" in each line, which A1111 takes out before anything else.
+
+    A colour's hexadecimal digits right after it ("#2f6f8f") are none: the embedded studio draws them.
+    """
     return _COMMENT.sub("", prompt)

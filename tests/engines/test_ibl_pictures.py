@@ -175,6 +175,37 @@ def test_a_coloured_backdrop_has_the_colour_asked_for():
     assert corner[0] > 45
 
 
+def test_a_gradient_goes_from_one_colour_above_to_the_other_below():
+    picture = draw("gradient from red to navy, studio", with_product=False).image
+
+    assert picture[2, :, 0].mean() > 1.5 * picture[2, :, 2].mean()
+    assert picture[-3, :, 2].mean() > 1.5 * picture[-3, :, 0].mean()
+
+
+@pytest.mark.parametrize("shadow", ["palm leaf shadow", "leaf shadows", "window shadow", "shadow of blinds"])
+@pytest.mark.parametrize("place", ["beige studio", "on marble, cafe", "pink podium on a pink background"])
+def test_a_shadow_pattern_darkens_part_of_what_is_behind_and_under_the_product(shadow, place):
+    lamp = "light from the right"
+    plain, cast = (
+        brightness(draw(f"{place}, {words}{lamp}", with_product=False).image) for words in ("", f"{shadow}, ")
+    )
+    share = cast / np.maximum(plain, 1e-3)
+
+    assert np.quantile(share, 0.02) < 0.75 * np.quantile(share, 0.98)
+
+
+def test_the_far_edge_of_a_table_is_straight_unless_the_table_is_round():
+    def edge(prompt):
+        rows = brightness(draw(prompt, with_product=False, size=256).image)
+        steepest = np.abs(np.diff(cv2.GaussianBlur(rows, (0, 0), 3), axis=0))[80:170]
+        return [int(steepest[:, column].argmax()) for column in (8, 128, 247)]
+
+    left, middle, right = edge("on a walnut table, white background")
+    assert max(left, middle, right) - min(left, middle, right) <= 2
+    left, middle, right = edge("on a round walnut table, white background")
+    assert min(left, right) > middle + 15
+
+
 def test_sunset_light_on_the_product_is_warmer_than_shade():
     warm = draw("wooden table, sunset, light from the front").image[45, 48]
     cold = draw("snow, winter").image[45, 48]

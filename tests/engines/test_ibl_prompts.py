@@ -1,5 +1,6 @@
 """What the embedded renderer understands of a prompt."""
 
+import numpy as np
 import pytest
 
 from prodgen.engines.ibl.floor_materials import FINISHES
@@ -203,6 +204,8 @@ def test_the_head_of_a_phrase_says_which_place_it_is(prompt, scene):
         ("white background, no people, no text", "white"),
         ("orange background with orange slices", "orange"),
         ("purple backdrop with grass", "purple"),
+        ("sky blue seamless", "sky blue"),
+        ("dusty rose studio", "dusty rose"),
     ],
 )
 def test_the_backdrop_has_the_colour_that_is_said_of_it(prompt, colour):
@@ -224,7 +227,7 @@ def test_the_backdrop_has_the_colour_that_is_said_of_it(prompt, colour):
 def test_the_floor_has_the_material_and_the_colour_that_are_said_of_it(prompt, floor, colour):
     reading = read(prompt)
 
-    assert (reading.on_podium, reading.floor) in [
+    assert (bool(reading.stand), reading.floor) in [
         (True, "sweep" if floor == "podium" else floor),
         (False, floor),
     ]
@@ -245,7 +248,10 @@ def test_a_dark_or_pale_colour_is_darker_or_paler():
         ("black background, golden particles floating in the air", ("golden particles",)),
         ("a glass of lemonade on a table, in a bowl of ice cubes", ("ice cubes",)),
         ("white background with green leaves", ("green leaves",)),
-        ("minimal beige studio with leaf shadows", ("leaf shadows",)),
+        ("minimal beige studio with chandelier shadows", ("chandelier shadows",)),
+        ("on marble, blue leaf shadow", ("blue leaf shadow",)),
+        ("an old courtyard with an arch", ("arch",)),
+        ("white studio, window light", ()),
         ("on white marble with roses", ("roses",)),
         ("on marble, isometric view, fisheye", ("isometric view", "fisheye")),
         ("surrounded by seashells on a sandy beach", ("seashells",)),
@@ -298,3 +304,51 @@ def test_a_prompt_without_a_known_word_gets_the_default_and_says_so(prompt):
 @pytest.mark.parametrize("prompt", ["white", "on oak", "soft light", "beach", "from the left", "a podium"])
 def test_one_known_word_makes_the_scene_no_default(prompt):
     assert not read(prompt).is_default
+
+
+@pytest.mark.parametrize(
+    ("prompt", "shape"),
+    [
+        ("beige studio, palm leaf shadow", "palm"),
+        ("minimal studio with shadows of leaves", "foliage"),
+        ("monstera leaf shadows on a beige wall", "foliage"),
+        ("white wall, window shadow", "window"),
+        ("white studio, window light", "window"),
+        ("on oak, sunlight through venetian blinds", "slats"),
+    ],
+)
+def test_a_shadow_of_something_known_is_drawn_and_not_told(prompt, shape):
+    reading = read(prompt)
+
+    assert (reading.gobo.shape, reading.unknown) == (shape, ())
+
+
+@pytest.mark.parametrize("prompt", ["a long shadow on white", "kitchen, window light", "a palm tree, beach"])
+def test_without_a_thing_that_casts_it_a_shadow_has_no_pattern(prompt):
+    assert read(prompt).gobo is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "colour"),
+    [
+        ("#2f6f8f studio background", (47, 111, 143)),
+        ("seamless #FFF", (255, 255, 255)),
+        ("studio, #aabbed backdrop", (170, 187, 237)),
+    ],
+)
+def test_a_backdrop_may_be_named_by_its_hexadecimal_digits(prompt, colour):
+    assert read(prompt).backdrop == pytest.approx(np.array(colour) / 255)
+
+
+def test_a_gradient_goes_from_the_first_colour_named_to_the_second():
+    colours = vocabulary().colours
+
+    assert read("gradient from pink to sky blue, studio").fade == (colours["pink"], colours["sky blue"])
+    assert read("grey studio with gradient").fade == ()
+    assert read("grey studio").fade is None
+
+
+def test_a_table_is_round_only_where_the_prompt_says_so():
+    assert read("on a round oak table, cafe").is_round
+    assert read("on a round oak table, cafe").floor == "wood"
+    assert not read("on an oak table beside a round vase, cafe").is_round

@@ -97,7 +97,7 @@ class NounPhrase:
 
 def _is_participle(term: Term) -> bool:
     """Whether it is such a word as "floating" in "particles floating"."""
-    return not term.meanings and not term.role and term.text.endswith(("ing", "ed"))
+    return term.kinds <= {"afloat"} and not term.role and term.text.endswith(("ing", "ed"))
 
 
 def parts(prompt: str) -> list[list[str]]:
@@ -155,6 +155,13 @@ def terms(words: Sequence[str], known: Vocabulary) -> list[Term]:
     return found
 
 
+def hex_digits(word: str) -> str:
+    """Return the six digits of a colour as CSS writes it, "#2f6f8f" or "#fff"; "" for any other word."""
+    if not re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", word):
+        return ""
+    return word[1:] if len(word) == 7 else "".join(digit * 2 for digit in word[1:])
+
+
 def _term_at(words: Sequence[str], at: int, known: Vocabulary) -> Term:
     for length in range(min(LONGEST_PHRASE, len(words) - at), 0, -1):
         part = tuple(words[at : at + length])
@@ -167,6 +174,8 @@ def _term_at(words: Sequence[str], at: int, known: Vocabulary) -> Term:
             }
             return Term(part, stems, meanings, "light" if is_light else "")
     word = words[at]
+    if hex_digits(word):
+        return Term((word,), (word,), (Entry("colour", ""),), "")
     role = _role(word, known)
     guess = "" if role else _forgive(stem(word), known)
     meanings = known.entries[(guess,)] if guess else ()

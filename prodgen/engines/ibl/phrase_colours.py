@@ -5,7 +5,7 @@ A word is a colour by its place: "terracotta" is one before "wall", and by itsel
 
 from __future__ import annotations
 
-from prodgen.engines.ibl.noun_phrases import NounPhrase, Term
+from prodgen.engines.ibl.noun_phrases import NounPhrase, Term, hex_digits
 from prodgen.engines.ibl.vocabulary import Rgb, Vocabulary
 
 DEEPER = 0.5
@@ -54,10 +54,18 @@ def _names_a_shade(term: Term, known: Vocabulary, *, is_sheet: bool) -> bool:
 
 def shaded(phrase: NounPhrase, at: int, known: Vocabulary) -> Rgb:
     """Return the colour of the word there, darker or paler as the word before it says."""
-    red, green, blue = known.colours[phrase.terms[at].stems[0]]
+    red, green, blue = _value(phrase.terms[at], known)
     before = set(phrase.terms[at - 1].words) if at else set()
     if before & known.groups["deeper"]:
         return red * DEEPER, green * DEEPER, blue * DEEPER
     if before & known.groups["paler"]:
         return (red + PALER * (1 - red), green + PALER * (1 - green), blue + PALER * (1 - blue))
+    return red, green, blue
+
+
+def _value(term: Term, known: Vocabulary) -> Rgb:
+    digits = hex_digits(term.text)
+    if not digits:
+        return known.colours[" ".join(term.stems)]
+    red, green, blue = (int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4))
     return red, green, blue

@@ -8,14 +8,11 @@ it cannot draw is reported, not ignored. The rules and their numbers are chosen 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
-from prodgen.engines.ibl.noun_phrases import NounPhrase, Term, noun_phrases, parts, terms
-from prodgen.engines.ibl.phrase_colours import colour_of, shaded
-from prodgen.engines.ibl.vocabulary import Entry, Mood, Rgb, Scene, Vocabulary, vocabulary
-
-Quality = Literal["", "soft", "hard"]
+from prodgen.engines.ibl.noun_phrases import NounPhrase, noun_phrases, parts, terms
+from prodgen.engines.ibl.prompt_findings import Findings, Quality
+from prodgen.engines.ibl.vocabulary import Gobo, Mood, Rgb, Scene, Vocabulary, vocabulary
 
 DARKER, BRIGHTER = 0.8, 1.06
 """Factors on the exposure for words such as "moody" and "airy". Chosen by eye."""
@@ -41,7 +38,27 @@ class Reading:
 
     quality: Quality = ""
     is_wet: bool = False
-    on_podium: bool = False
+    stand: str = ""
+    """What the product stands on instead of the floor: a row [stand.NAME] of words.toml, or ""."""
+
+    gobo: Gobo | None = None
+    """What casts its shadow on backdrop and floor."""
+
+    has_arch: bool = False
+    """Whether the studio's wall has an arched niche behind the product."""
+
+    arch: Rgb | None = None
+    """Colour of the wall around the niche; None: the backdrop's."""
+
+    is_afloat: bool = False
+    """Whether the product hovers over the floor."""
+
+    is_round: bool = False
+    """Whether the table is a round one; else its far edge is straight."""
+
+    fade: tuple[Rgb, ...] | None = None
+    """A gradient asked for the studio's backdrop: its colours from top to bottom, of one () a falling-off."""
+
     exposure: float = 1.0
     """Factor on the scene's own exposure."""
 
@@ -65,7 +82,7 @@ def read(prompt: str, *, negative_prompt: str = "") -> Reading:
     Returns:
         The reading. With no word understood it is the neutral studio and every word is in `unknown`.
     """
-    found = _Found(vocabulary())
+    found = Findings(vocabulary())
     for index, words in enumerate(parts(prompt)):
         phrases = noun_phrases(words, found.vocabulary)
         about_product = _about_product(phrases, found.vocabulary) if index == 0 else 0
@@ -93,241 +110,44 @@ def _about_product(phrases: Sequence[NounPhrase], known: Vocabulary) -> int:
     head = phrases[count - 1].terms[phrases[count - 1].head]
     if not known.groups["decor"].isdisjoint(head.stems):  # "petals on marble"
         return 0
-    sets_a_scene = {"scene", "podium", "backdrop"} | (
+    sets_a_scene = {"scene", "stand", "backdrop", "arch"} | (
         set() if phrases[count].link in support else {"floor"}  # "a towel on marble", "marble with lemons"
     )
     return 0 if head.role == "light" or head.kinds & sets_a_scene else count
 
 
-@dataclass(frozen=True)
-class _Ask:
-    """Something that a prompt asks for; told where neither this scene nor this floor is drawn."""
-
-    text: str
-    scene: str | None = None
-    floor: str | None = None
-
-
-@dataclass
-class _Found:
-    """What has been read so far, in the order of the prompt."""
-
-    vocabulary: Vocabulary
-    places: list[str] = field(default_factory=list)
-    things: list[str] = field(default_factory=list)
-    """Places that things suggest."""
-    styles: list[str] = field(default_factory=list)
-    floors: list[str] = field(default_factory=list)
-    behind: set[str] = field(default_factory=set)
-    """How a studio is named: "studio", or "sheet" or "wall", which are weaker; "colour" alone is weakest."""
-    tints: dict[str, Rgb] = field(default_factory=dict)
-    backdrop: Rgb | None = None
-    lone_colour: Rgb | None = None
-    """A colour that is said of nothing: "mug on black"."""
-    light: tuple[float, float] | None = None
-    quality: Quality = ""
-    on_podium: bool = False
-    words: set[str] = field(default_factory=set)
-    aside: list[Entry] = field(default_factory=list)
-    """Places and floors in words for the product or a thing, used if there is nothing else."""
-    asks: list[_Ask] = field(default_factory=list)
-
-    def names(self, group: str) -> bool:
-        """Whether the prompt has a word of this group."""
-        return not self.words.isdisjoint(self.vocabulary.groups[group])
-
-    def take(self, phrase: NounPhrase, *, is_product: bool) -> None:
-        """Read one phrase; `is_product` if it is about the product."""
-        known = self.vocabulary
-        if phrase.link in known.groups["negator"] or phrase.head < 0:
-            return
-        head = phrase.terms[phrase.head]
-        if is_product:
-            self._set_aside(phrase.terms)
-            self._tell_views(phrase.terms)
-            return
-        colour, spent = colour_of(phrase, known)
-        rest = [term for at, term in enumerate(phrase.terms) if at not in spent]
-        self.words.update(word for term in rest for word in term.words)
-        self._take_light(rest)
-        self._tell_views(rest)
-        if head.role == "light":
-            self._take_shadow(phrase, head, rest, colour)
-        elif head.role == "pattern":
-            self._tell(phrase.text())
-        elif "backdrop" in head.kinds:
-            self._take_backdrop(phrase, head, rest, colour, spent)
-        elif head.kinds & {"scene", "floor", "podium"}:
-            self._take_ground(phrase, head, rest, colour, spent)
-        elif "thing" in head.kinds:
-            if phrase.link != "with":  # "beside a window" is a place, "with flowers" is none
-                self._add(self.things, *head.names("thing"))
-            self._tell(phrase.text(), scene=head.names("thing")[0])
-        elif "style" in head.kinds:
-            self._add(self.styles, *(name for term in rest for name in term.names("style")))
-        elif "colour" in head.kinds:
-            self._take_colour(phrase, head)
-        elif not head.meanings:
-            self._set_aside(rest)
-            is_another = phrase.link in known.groups["company"] and phrase.terms[0].text != "the"
-            is_told = head.role != "product" or is_another  # "beside a bottle", but "smoke around the bottle"
-            if is_told and head.text not in known.groups["wet"]:
-                self._tell(phrase.text())
-
-    def _tell_views(self, held: Sequence[Term]) -> None:
-        for term in held:
-            if "view" in term.kinds:
-                self._tell(term.text)
-
-    def _take_light(self, rest: Sequence[Term]) -> None:
-        """Note where the light comes from, and how hard it is."""
-        for term in rest:
-            if "light" in term.kinds:
-                self.light = self.light or self.vocabulary.lights[term.stems]
-            for name in term.names("quality"):
-                self.quality = self.quality or ("hard" if name == "hard" else "soft")
-
-    def _take_shadow(self, phrase: NounPhrase, head: Term, rest: Sequence[Term], colour: Rgb | None) -> None:
-        """Read a phrase about light: whose shadow it is says nothing about the place."""
-        hours = [name for term in rest for name in term.names("scene") if self.vocabulary.scenes[name].hour]
-        self._add(self.places, *hours)
-        makers = [x for x in rest if not x.is_adjective and x.role == "" and not x.names("backdrop", "floor")]
-        if head.text == "lights":  # lamps: "christmas lights"
-            makers += [x for x in rest if "style" in x.kinds]
-        is_tinted = colour is not None and colour != self.vocabulary.colours["white"]
-        if (makers and not hours) or (is_tinted and not self.names("warmer")):
-            self._tell(phrase.text())
-
-    def _take_backdrop(
-        self, phrase: NounPhrase, head: Term, rest: Sequence[Term], colour: Rgb | None, spent: frozenset[int]
-    ) -> None:
-        kinds = {name for term in rest for name in term.names("backdrop")}
-        kind = "studio" if "studio" in kinds else "wall" if "wall" in kinds else "sheet"
-        floors = [name for term in rest for name in term.names("floor") if name != "sweep"]
-        places = [name for term in rest for name in term.names("scene", "thing")]
-        is_where = kind == "sheet" and phrase.link in ("in", "as", "for")  # "ocean in the background"
-        if kind == "sheet" and places:
-            self._add(self.places, *places)
-            return
-        if kind == "wall":
-            self._add(self.places, *(name for term in rest for name in term.names("scene")))
-            if floors or any("thing" in term.kinds for term in rest):
-                self._tell(phrase.text())
-            elif colour is not None:
-                self._tell(phrase.text(), scene="studio")
-        else:
-            self._add(self.floors, *floors)
-            if colour is not None:
-                self.tints = {**dict.fromkeys(floors, colour), **self.tints}
-        self._tell_unknown(phrase, spent)
-        self.backdrop = self.backdrop or colour
-        is_blurred = any(word.startswith(("blur", "bokeh")) for term in rest for word in term.words)
-        if colour is not None or (floors and kind == "sheet"):
-            self.behind.add("studio" if kind == "sheet" else kind)
-        elif not is_blurred and not is_where:
-            self.behind.add(kind if kind == "studio" else "sheet")
-        if kind != "wall" and not is_where:
-            self._add(self.floors, "sweep")
-
-    def _take_ground(
-        self, phrase: NounPhrase, head: Term, rest: Sequence[Term], colour: Rgb | None, spent: frozenset[int]
-    ) -> None:
-        """Read a phrase about a place, or what the product stands on."""
-        scenes = [term.names("scene") for term in rest if "scene" in term.kinds]
-        # Winter stays what a "snowy forest" is; else the last is the place: a "rose garden", a "beach house".
-        chosen = next((names for names in scenes if "winter" in names), scenes[-1] if scenes else ())
-        self._add(self.places, *chosen)
-        if scenes and not self.vocabulary.scenes[chosen[0]].hour:
-            self._tell(phrase.text(), scene=chosen[0])
-        else:
-            self._add(self.styles, *(name for term in rest for name in term.names("style")))
-        hours = (n for names in scenes for n in names if self.vocabulary.scenes[n].hour)
-        self._add(self.places, *hours)
-        for term in rest:
-            for name in term.names("floor"):
-                self._add(self.floors, name)
-                if colour is not None and name != "sweep":
-                    self.tints.setdefault(name, colour)
-        if "podium" in {kind for term in rest for kind in term.kinds}:
-            self.on_podium = True
-            if colour is not None:
-                self.tints.setdefault("podium", colour)
-        elif "floor" in head.kinds and not scenes and phrase.link in self.vocabulary.groups["company"]:
-            self._tell(phrase.text(), floor=head.names("floor")[0])
-        self._tell_unknown(phrase, spent)
-
-    def _take_colour(self, phrase: NounPhrase, head: Term) -> None:
-        """Read a phrase whose last word is a colour: "on black" is a backdrop, "with roses" are things."""
-        is_plural = head.words[-1] != head.stems[-1] and head.words[-1].endswith("s")
-        if is_plural or phrase.link in self.vocabulary.groups["company"]:
-            self._tell(phrase.text())
-            return
-        self.lone_colour = self.lone_colour or shaded(phrase, phrase.head, self.vocabulary)
-        self.behind.add("colour")
-
-    def _tell_unknown(self, phrase: NounPhrase, spent: frozenset[int]) -> None:
-        """Tell the words before a known head that say nothing here: "herringbone" parquet."""
-        run: list[str] = []
-        for at, term in enumerate(phrase.terms):
-            is_unknown = at not in spent and not term.meanings and not term.role
-            if is_unknown and term.text not in self.vocabulary.groups["wet"]:
-                run.append(term.text)
-            elif run:
-                self._tell(" ".join(run))
-                run = []
-        if run:
-            self._tell(" ".join(run))
-
-    def _set_aside(self, held: Sequence[Term]) -> None:
-        self.aside += [
-            Entry("floor" if x.kind == "floor" else "scene", x.name)
-            for term in held
-            for x in term.meanings
-            if x.kind in ("scene", "thing", "floor") and x.name != "sweep"
-        ]
-
-    def _tell(self, text: str, *, scene: str | None = None, floor: str | None = None) -> None:
-        self.asks.append(_Ask(text, scene, floor))
-
-    @staticmethod
-    def _add(names: list[str], *more: str) -> None:
-        names += [name for name in dict.fromkeys(more) if name not in names]
-
-    def refuse(self, refused: set[Entry]) -> None:
-        """Drop what the negative prompt names."""
-        scenes = {entry.name for entry in refused if entry.kind in ("scene", "thing", "style")}
-        floors = {entry.name for entry in refused if entry.kind == "floor"}
-        for names in (self.places, self.things, self.styles):
-            names[:] = [name for name in names if name not in scenes]
-        self.floors = [name for name in self.floors if name not in floors]
-        self.aside = [x for x in self.aside if x.name not in (floors if x.kind == "floor" else scenes)]
-
-
-def _conclude(found: _Found) -> Reading:
+def _conclude(found: Findings) -> Reading:
     scene, warmth, exposure, place = _choose_scene(found)
     floor = _choose_floor(found, scene)
+    gobo = found.gobo or (found.fall if scene.name == "studio" else "")
     exposure *= DARKER if found.names("darker") else BRIGHTER if found.names("brighter") else 1.0
     warmth += WARMER * found.names("warmer") + COOLER * found.names("cooler")
     return Reading(
         scene=scene,
         floor=floor,
-        tint=found.tints.get(floor, found.tints.get("podium")),
+        tint=found.tints.get(floor, found.tints.get("stand")),
         backdrop=_choose_backdrop(found, scene, floor),
         light=found.light,
         quality=found.quality,
         is_wet=found.names("wet"),
-        on_podium=found.on_podium,
+        stand=found.stand,
+        gobo=found.vocabulary.gobos.get(gobo),
+        has_arch=found.has_arch and scene.name == "studio",
+        arch=found.arch,
+        is_afloat=found.is_afloat,
+        is_round=found.is_round,
+        fade=_choose_fade(found),
         exposure=exposure,
         warmth=warmth,
-        unknown=_undrawn(found, {scene.name, place}, floor),
+        unknown=_undrawn(found, {scene.name, place}, floor, gobo),
         is_default=not (
-            found.places or found.things or found.styles or found.floors or found.behind or found.on_podium
+            found.places or found.things or found.styles or found.floors or found.behind or found.stand
         )
-        and not (found.light or found.quality or found.aside),
+        and not (found.light or found.quality or found.aside or found.gobo or found.is_afloat),
     )
 
 
-def _undrawn(found: _Found, drawn: set[str], floor: str) -> tuple[str, ...]:
+def _undrawn(found: Findings, drawn: set[str], floor: str, gobo: str) -> tuple[str, ...]:
     """Return what is asked for and not drawn: things without a picture, and those of another place."""
     scenes = found.vocabulary.scenes
     panoramas = {scenes[name].panorama for name in drawn}
@@ -340,12 +160,14 @@ def _undrawn(found: _Found, drawn: set[str], floor: str) -> tuple[str, ...]:
     told = [
         ask.text
         for ask in found.asks
-        if (ask.scene is None or not is_drawn(ask.scene)) and (ask.floor is None or ask.floor != floor)
+        if (ask.scene is None or not is_drawn(ask.scene))
+        and (ask.floor is None or ask.floor != floor)
+        and not (gobo and ask.gobo == gobo)
     ]
     return tuple(dict.fromkeys(filter(None, told)))
 
 
-def _choose_scene(found: _Found) -> tuple[Scene, float, float, str]:
+def _choose_scene(found: Findings) -> tuple[Scene, float, float, str]:
     """Return the scene, how its hour changes warmth and exposure, and the place that was asked for.
 
     A studio beats places, a coloured wall beats hours; then places, things, and what a floor suggests.
@@ -375,11 +197,11 @@ def _choose_scene(found: _Found) -> tuple[Scene, float, float, str]:
     return scenes[mood.scene or places[0]], mood.warmth, mood.exposure, places[0]
 
 
-def _mood_of(found: _Found, place: str, hours: frozenset[str]) -> Mood | None:
+def _mood_of(found: Findings, place: str, hours: frozenset[str]) -> Mood | None:
     return next((mood for mood in found.vocabulary.moods if mood.fits(place, hours)), None)
 
 
-def _choose_floor(found: _Found, scene: Scene) -> str:
+def _choose_floor(found: Findings, scene: Scene) -> str:
     aside = [entry.name for entry in found.aside if entry.kind == "floor"]
     floors = found.floors or (aside if not found.behind and scene.name != "studio" else [])
     named = [floor for floor in floors if floor != "sweep" or scene.name == "studio"]
@@ -390,10 +212,17 @@ def _choose_floor(found: _Found, scene: Scene) -> str:
     return "asphalt" if found.names("wet") and scene.name in ("city", "citynight") else scene.floor
 
 
-def _choose_backdrop(found: _Found, scene: Scene, floor: str) -> Rgb | None:
+def _choose_backdrop(found: Findings, scene: Scene, floor: str) -> Rgb | None:
     if scene.name != "studio":
         return None
     asked = found.backdrop or (found.lone_colour if "colour" in found.behind else None)
     if asked is None and (found.names("darker") or floor == "acrylic"):
         return found.vocabulary.colours["charcoal"]
     return asked
+
+
+def _choose_fade(found: Findings) -> tuple[Rgb, ...] | None:
+    if "gradient" not in found.words:
+        return None
+    shades = tuple(dict.fromkeys(found.shades))
+    return shades[:2] if len(shades) > 1 else ()

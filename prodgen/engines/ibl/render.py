@@ -16,7 +16,7 @@ import numpy as np
 
 from prodgen.color import luminance, to_linear
 from prodgen.engines.ibl import camera as lens
-from prodgen.engines.ibl import floor_view, podium, product_light, sets, tone
+from prodgen.engines.ibl import floor_view, podium, product_light, sets, shadow_patterns, tone
 from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_materials import FINISHES
 from prodgen.engines.ibl.floor_view import Edge, Product
@@ -39,8 +39,15 @@ LEAST_PITCH_DEG, MOST_PITCH_DEG = 4.0, 86.0
 Guard: at 0 the floor is a line, at 90 its horizon is nowhere; at 86 the floor's scale changes by a fifteenth
 from top to bottom."""
 
+ROUND_TABLE = 0.13
+"""How far a round table's edge falls from its middle to the picture's sides, in picture sides. Chosen by eye:
+a table of 90 cm."""
+
 LAMPS = {"citynight": 46, "night": 10, "city": 8}
 """Distant lights in the picture, for the scenes that have the extra "lamps". Chosen by eye."""
+
+PATTERN_SHADE = 0.12
+"""Share of the key light in the shadow of a pattern on a floor. Chosen by eye: what leaves let through."""
 
 SMALLEST_SIDE = 16
 """Pixels a side that are drawn on at least. Guard."""
@@ -56,6 +63,7 @@ class _Set:
     environment: Environment
     gain: Array
     rng: np.random.Generator
+    pattern: shadow_patterns.Shadow | None
 
 
 def render(order: RenderOrder) -> Rendering:
@@ -147,7 +155,16 @@ def _set_up(order: RenderOrder, reading: Reading, view: View | None, matte: Matt
     gain = tone.exposure_gain(
         environment, exposure=scene.exposure * reading.exposure, warmth=scene.warmth + reading.warmth
     )
-    return _Set(reading, camera, lies_flat, environment, gain, rng)
+    pattern = None
+    if reading.gobo is not None:
+        pattern = shadow_patterns.throw(
+            reading.gobo,
+            environment.key,
+            np.random.default_rng(order.seed),
+            on_wall=scene.panorama == "sweep" and not is_table,
+            unit=float(shadow_patterns.unit_of(camera)),
+        )
+    return _Set(reading, camera, lies_flat, environment, gain, rng, pattern)
 
 
 def _light_of_map(light_map: RgbImage | None) -> tuple[float, float] | None:
@@ -206,7 +223,7 @@ def _draw_scene(stage: _Set, product: Product | None, report: Callable[[float], 
     enlarged = cv2.resize(behind, (camera.width, camera.height), interpolation=cv2.INTER_CUBIC)
     picture: Array = np.maximum(enlarged, 0).astype(np.float32)
     light = floor_view.floor_light(stage.environment, stage.gain)
-    is_sweep = reading.floor == "sweep" and not reading.on_podium
+    is_sweep = reading.floor == "sweep" and not reading.stand
     edge = _edge(stage)
     first = int(
         np.clip(camera.horizon + 2 if is_sweep else edge.row - 2 * edge.softness, 0, camera.height - 2)
@@ -225,13 +242,17 @@ def _draw_scene(stage: _Set, product: Product | None, report: Callable[[float], 
         return picture
     surface = floor_view.surface_of(reading, camera, rows, stage.rng)
     report(0.75)
-    dapple = floor_view.dappled(camera, rows, stage.rng) if "dapple" in reading.scene.extras else None
+    dapple = None
+    if stage.pattern is not None:
+        dapple = PATTERN_SHADE + (1.1 - PATTERN_SHADE) * shadow_patterns.on_floor(stage.pattern, camera, rows)
+    elif "dapple" in reading.scene.extras:
+        dapple = floor_view.dappled(camera, rows, stage.rng)
     light = floor_view.held_back(light, surface)
     floor = floor_view.shade(surface, light, camera, rows, sun=sun, sky=sky, dapple=dapple)
     floor = floor + floor_view.mirror(surface, camera, rows, behind, product, sky_share=sky)
     floor = floor_view.defocus(floor.astype(np.float32), camera, first)
     report(0.9)
-    if reading.on_podium:
+    if reading.stand:
         return podium.stand(
             picture, floor, surface, _podium(camera, product), stage.environment, stage.gain, first
         )
@@ -250,7 +271,7 @@ def _podium(camera: Camera, product: Product | None) -> podium.Podium:
 def _draw_behind(stage: _Set) -> Array:
     camera, scene = stage.camera, stage.reading.scene
     if scene.panorama == "sweep":
-        return sets.paper(camera, stage.reading, stage.environment, stage.gain)
+        return sets.paper(camera, stage.reading, stage.environment, stage.gain, pattern=stage.pattern)
     lamps = None
     if "lamps" in scene.extras:
         lamps = sets.lamps(camera, stage.rng, count=LAMPS[scene.name])
@@ -261,11 +282,11 @@ def _draw_behind(stage: _Set) -> Array:
 def _edge(stage: _Set) -> Edge:
     """Where the floor ends: a table's far edge, or where open ground melts into the place."""
     camera, rng = stage.camera, stage.rng
-    depth, slope, bend = rng.uniform(2.1, 2.7), rng.uniform(-0.02, 0.02), rng.uniform(-0.01, 0.045)
+    depth, slope, _ = rng.uniform(2.1, 2.7), rng.uniform(-0.02, 0.02), rng.uniform(0, 1)
     if FINISHES[stage.reading.floor].is_table:
         row = camera.horizon + camera.drop / float(depth)
         softness = max(2.2 * camera.defocus_px(row), 1.5)
-        return Edge(row, float(slope), float(bend) * camera.side, softness)
+        return Edge(row, 0.0, ROUND_TABLE * camera.side if stage.reading.is_round else 0.0, softness)
     if stage.reading.scene.name == "beach" and stage.reading.floor == "sand":  # the waterline
         row = camera.horizon + camera.drop / 2.3
         return Edge(row, 2 * float(slope), 0.0, 4 * camera.defocus_px(row))

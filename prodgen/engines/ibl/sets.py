@@ -23,12 +23,16 @@ from prodgen.engines.ibl.panorama import (
     studio,
 )
 from prodgen.engines.ibl.prompt_reading import Reading
+from prodgen.engines.ibl.shadow_patterns import IN_SHADOW, Shadow, on_sweep
 
 PAPER = (0.86, 0.855, 0.85)
 """sRGB of the studio's paper if the prompt names no colour: a light, barely warm grey. Chosen by eye."""
 
 WINDOW = KeyLight(-52, 42, 0.55, (1.0, 1.0, 1.0), 3.0)
 """The studio's soft box: left, above, large. Chosen by eye."""
+
+PATTERN_LIGHT = (50.0, 36.0)
+"""Azimuth, to either side, and elevation of a light that throws a pattern. Chosen by eye."""
 
 DAYLIGHT = (1.04, 1.0, 0.91)
 """Linear colour of the sun when it stands high, luminance 1. Chosen by eye, near 5500 K."""
@@ -39,6 +43,9 @@ LAMP_COLOURS = np.array(
 )  # fmt: skip
 """Sodium twice, warm and neutral white, cold LED, tail light, signal: linear, luminance near 1. Chosen by
 eye."""
+
+GRADIENT = 0.34
+"""How much darker the studio's corners are if a gradient is asked for. Chosen by eye."""
 
 QUALITY_SOFTNESS = {"soft": 0.9, "hard": 0.12}
 """Size of the key light, 0 a point, 1 half the sky, for a soft and a hard light. Chosen by eye."""
@@ -56,6 +63,8 @@ def surroundings(
     """
     scene = reading.scene
     pick, shift, side = rng.integers(len(scene.headings)), rng.uniform(-1, 1), rng.uniform(-1, 1)
+    if light is None and reading.gobo is not None:
+        light = (math.copysign(PATTERN_LIGHT[0], side), PATTERN_LIGHT[1])
     if scene.panorama == "sweep":
         return _studio(reading, light, side)
     small = small_panorama(scene.panorama)
@@ -97,12 +106,33 @@ def _studio(reading: Reading, light: tuple[float, float] | None, side: float) ->
 
 
 def paper_colour(reading: Reading) -> Array:
-    """Linear colour (3,) of the studio's paper or wall."""
-    return to_linear(np.array(reading.backdrop or PAPER, np.float32))
+    """Linear colour (3,) of the studio's paper or wall, where the product stands."""
+    shades = reading.fade or (reading.backdrop or PAPER,)
+    return to_linear(np.array(shades[-1], np.float32))
 
 
-def paper(camera: Camera, reading: Reading, environment: Environment, gain: Array) -> Array:
-    """A paper sweep from floor to wall without a line: (h, w, 3), exposed, of the backdrop's reduced size."""
+def _paper_colours(reading: Reading, y: Array) -> Array:
+    """Linear colours (h, 1, 3) of the paper by height; `y` is 0 at the horizon, 1 at the product's foot."""
+    if not reading.fade or len(reading.fade) == 1:
+        return paper_colour(reading)[None, None]
+    t = np.clip((y - y[0]) / max(float(1 - y[0, 0]), 1e-3), 0, 1)[..., None]
+    high, low = np.array(reading.fade[0], np.float32), np.array(reading.fade[1], np.float32)
+    # Mixed as seen, not as lit: half way from pink to blue looks half way.
+    return to_linear((high + (low - high) * t * t * (3 - 2 * t)).astype(np.float32))
+
+
+def paper(
+    camera: Camera, reading: Reading, environment: Environment, gain: Array, *, pattern: Shadow | None = None
+) -> Array:
+    """A paper sweep from floor to wall without a line: (h, w, 3), exposed, of the backdrop's reduced size.
+
+    Args:
+        camera: Says where wall and floor meet.
+        reading: Colour, gradient and the quality of the light.
+        environment: Lights it.
+        gain: (3,) exposure and white balance.
+        pattern: What the key light passes before it arrives, or None.
+    """
     rows, columns, _ = backdrop_grid(camera)
     y = ((rows - np.float32(camera.horizon)) / np.float32(camera.drop))[:, None]
     x = ((columns - camera.width / 2) / np.float32(camera.side))[None]
@@ -115,15 +145,20 @@ def paper(camera: Camera, reading: Reading, environment: Environment, gain: Arra
     azimuth = math.radians(environment.key.azimuth_deg)
     centre = -0.22 * math.sin(azimuth)
     is_hard = reading.quality == "hard"
-    reach = 0.42 if is_hard else 0.75
+    reach = 0.42 if is_hard and pattern is None else 0.62 if reading.fade == () else 0.75
     pool = np.exp(-(np.square((x - centre) / reach) + np.square((y - 0.25) / (1.9 * reach))))
-    colour = paper_colour(reading)
+    colour = _paper_colours(reading, y)
     # White paper is lit until it is white; every other keeps its shape by falling off.
     whiteness = float(np.clip((float(colour.min()) - 0.75) / 0.15, 0, 1)) * (0.0 if is_hard else 1.0)
-    low = (0.16 if is_hard else 0.70) + 0.22 * whiteness
+    low = (0.16 if is_hard and pattern is None else 0.70) + 0.22 * whiteness
+    if reading.fade == ():
+        low -= GRADIENT
     light = light * np.float32(1 + 0.75 * whiteness)
     light = light * (low + (1.08 - low) * pool * (1 - bend[..., 0]) + (1 - low) * bend[..., 0])[..., None]
     light = light * (1 + 0.10 * x * np.float32(math.sin(azimuth)))[..., None]
+    if pattern is not None:
+        lit_share = on_sweep(pattern, camera, rows, columns)[..., None]
+        light = light * (IN_SHADOW + (1.06 - IN_SHADOW) * lit_share)
     return np.asarray(colour * light, np.float32)
 
 

@@ -57,20 +57,42 @@ class Mood:
         return self.hour in hours and is_there
 
 
-Kind = Literal["scene", "thing", "style", "floor", "podium", "backdrop", "colour", "quality", "light", "view"]
+@dataclass(frozen=True)
+class Gobo:
+    """A cut-out before the lamp, whose shadow falls on backdrop and floor."""
+
+    shape: str
+    """A drawing of shadow_patterns.py."""
+
+    scale: float
+    """Its size, 1 as drawn."""
+
+
+Kind = Literal[
+    "scene",
+    "thing",
+    "style",
+    "floor",
+    "stand",
+    "arch",
+    "afloat",
+    "backdrop",
+    "colour",
+    "quality",
+    "light",
+    "view",
+]
 """What a phrase of the table can name."""
 
 
 class Entry(NamedTuple):
     """One meaning of a phrase."""
 
-    kind: Literal[
-        "scene", "thing", "style", "floor", "podium", "backdrop", "colour", "quality", "light", "view"
-    ]
+    kind: Kind
     """A thing and a style suggest a scene, a view is asked of the camera."""
 
     name: str
-    """Name of the scene or floor; "soft" or "hard" for a quality; "studio", "sheet" or "wall"."""
+    """Name of the scene, floor or stand; "soft" or "hard" for a quality; "studio", "sheet" or "wall"."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +107,16 @@ class Vocabulary:
     entries: Mapping[tuple[str, ...], tuple[Entry, ...]]
     """What a phrase means, by the stems of its words."""
 
+    gobos: Mapping[str, Gobo]
+    casters: Mapping[tuple[str, ...], str]
+    """What casts a shadow, by the stems of its words -> name of the gobo: ("palm", "leaf")."""
+
+    falls: Mapping[tuple[str, ...], str]
+    """Words for a light that has passed a gobo, by their stems -> its name: ("window", "light")."""
+
     colours: Mapping[str, Rgb]
+    """sRGB by the stems of a colour's words, with a space between them."""
+
     lights: Mapping[tuple[str, ...], tuple[float, float]]
     """Azimuth and elevation in degrees that a phrase asks of the main light."""
 
@@ -110,6 +141,8 @@ class Vocabulary:
 
 def stem(word: str) -> str:
     """Return a word without accents and its plural or tense ending, crudely; only compared with stems."""
+    if word.startswith("#"):  # a colour in hexadecimal digits has no ending
+        return word
     plain = "".join(x for x in unicodedata.normalize("NFKD", word) if not unicodedata.combining(x))
     word = plain if plain.isascii() else word
     for ending, rest in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("es", "e"), ("s", "")):
@@ -134,7 +167,7 @@ def _class_of(character: str) -> str:
     category = unicodedata.category(character)
     if character in _JOINERS or (category in ("So", "Sk") and not character.isascii()):
         return "symbol"
-    return "word" if category[0] in "LNM" or character == "'" else ""
+    return "word" if category[0] in "LNM" or character in "'#" else ""
 
 
 _JOINERS = "\u200d\ufe0f"
@@ -153,7 +186,10 @@ def vocabulary() -> Vocabulary:
         moods=tuple(_mood(row) for row in table["mood"]),
         implied=table["implied"],
         entries=entries,
-        colours={stem(name): (r / 255, g / 255, b / 255) for name, (r, g, b) in colours.items()},
+        gobos={name: Gobo(row["shape"], row.get("scale", 1.0)) for name, row in table["gobo"].items()},
+        casters=_gobo_words(table, "words"),
+        falls=_gobo_words(table, "lights"),
+        colours={" ".join(_stems(name)): (r / 255, g / 255, b / 255) for name, (r, g, b) in colours.items()},
         lights={_stems(phrase): (angles[0], angles[1]) for phrase, angles in table["light"].items()},
         groups={name: frozenset(words) for name, words in table["group"].items()},
         ignored=frozenset().union(*(_each_stem(row) for row in table["ignored"].values())),
@@ -180,6 +216,10 @@ def _scene(name: str, row: Mapping[str, Any]) -> Scene:
     return Scene(name=name, **fields)
 
 
+def _gobo_words(table: Mapping[str, Any], field: str) -> dict[tuple[str, ...], str]:
+    return {_stems(phrase): name for name, row in table["gobo"].items() for phrase in row.get(field, ())}
+
+
 def _mood(row: Mapping[str, Any]) -> Mood:
     sets = {key: frozenset(row.get(key, ())) for key in ("places", "other_than")}
     return Mood(**{**row, **sets})
@@ -204,7 +244,10 @@ def _entries(table: Mapping[str, Any]) -> dict[tuple[str, ...], tuple[Entry, ...
     for name, phrases in table["backdrop"].items():
         learn(phrases, Entry("backdrop", name))
     learn(table["view"]["words"], Entry("view", ""))
-    learn(table["podium"]["words"], Entry("podium", "podium"))
+    for name, row in table["stand"].items():
+        learn(row["words"], Entry("stand", name))
+    learn(table["arch"]["words"], Entry("arch", ""))
+    learn(table["afloat"]["words"], Entry("afloat", ""))
     learn(table["colour"], Entry("colour", ""))
     for phrase, quality in table["quality"].items():
         learn([phrase], Entry("quality", quality))
