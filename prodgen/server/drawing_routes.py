@@ -238,7 +238,7 @@ def _draw(machine: Machine, one: WaitingCall) -> FinishedCall:
     restore = fields["override_settings_restore_afterwards"] is not False
     with machine.options.overridden(fields["override_settings"], restore=restore):
         call = _with_model_loaded(machine, one.read(lambda: _begin(machine, one.route, one.task)))
-        others = machine.gathering.companions(one, call) if batches else []
+        others = _companions(machine, one, call) if batches else []
         done = _drawn_together(machine, call, others) if others else None
         if done is None and others:
             machine.gathering.was_too_much([other for other, _ in others], fields["batch_size"])
@@ -254,12 +254,24 @@ def _draw(machine: Machine, one: WaitingCall) -> FinishedCall:
         return done
 
 
+def _companions(
+    machine: Machine, one: WaitingCall, call: DrawingCall
+) -> list[tuple[WaitingCall, DrawingCall]]:
+    """Begin those that are drawn with a call: none where it was interrupted, which is not meant for them."""
+    others = machine.gathering.companions(one, call)
+    have_begun = machine.tasks.start_beside(other.task for other, _ in others)
+    if have_begun and not machine.state.stop.is_set():
+        return others
+    machine.tasks.finish_beside(are_done=False)
+    machine.gathering.put_back([other for other, _ in others])
+    return []
+
+
 def _drawn_together(
     machine: Machine, call: DrawingCall, others: Sequence[tuple[WaitingCall, DrawingCall]]
 ) -> FinishedCall | None:
-    """Draw a call with others that wait, and note what comes of those; None where it fails."""
+    """Draw a call with others that were begun, and note what comes of those; None where it fails."""
     are_done = False
-    machine.tasks.start_beside(other.task for other, _ in others)
     try:
         results = sampling.run(machine, [call, *(its for _, its in others)])
         done = _finished(machine, call, results[0])

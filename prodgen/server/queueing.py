@@ -186,13 +186,15 @@ class Tasks:
             self._given_up = set()
             self._pending.pop(task, None)
 
-    def start_beside(self, tasks: Iterable[str]) -> None:
-        """Take calls out of the queue that are drawn with the running one."""
+    def start_beside(self, tasks: Iterable[str]) -> bool:
+        """Take calls that are drawn with the running one out of the queue; False if that is given up."""
         with self._lock:
+            if self.current in self._given_up:
+                return False
             self._beside = set(tasks)
-            self._given_up = set()
             for task in self._beside:
                 self._pending.pop(task, None)
+            return True
 
     def finish_beside(self, *, are_done: bool) -> None:
         """End what was drawn with the running call, or put it back into the queue."""

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from prodgen.schema.prompts import network_tags, without_tags
 from prodgen.server.fields import Fields, without_comments
-from prodgen.server.wire import Crashed, Invalid, Refused
+from prodgen.server.wire import Crashed
 
 if TYPE_CHECKING:
     from prodgen.server.infotext import FinishedCall
@@ -46,7 +46,8 @@ A wait below that costs less than it saves where they come, and no more than a s
 """
 
 MOST_VAIN = 6
-"""Waits in vain in a row that are counted: then one drawing in 32 still tries. Guard."""
+"""What failed so often in a row is tried no more rarely: a wait at one drawing in 32, a batch of
+`MOST_PICTURES` at one in 64. Guard."""
 
 DRAWN_SEEDS = 2**32 - 2
 """A seed that is drawn is below this."""
@@ -74,6 +75,9 @@ class WaitingCall:
     done: FinishedCall | None = None
     """What came of that."""
 
+    is_awaited: bool = True
+    """Whether its caller is still there."""
+
     @cached_property
     def kind(self) -> str:
         """What it has in common with calls that can be one batch with it, as a digest: bodies are large."""
@@ -90,6 +94,8 @@ class Gathering:
         self._waiting: list[WaitingCall] = []
         self._changed = threading.Condition()
         self._most = MOST_PICTURES
+        self._too_much = 0  # batches in a row that failed, of those that were as large as may be
+        self._smaller = 0  # drawings until one of MOST_PICTURES is tried again
         self._last = ""  # kind of the last drawing
         self._expected = 0  # calls of that kind, once all that were answered have asked again
         self._until = 0.0  # when they are waited for no longer, in monotonic seconds
@@ -105,6 +111,8 @@ class Gathering:
         try:
             yield
         finally:
+            with self._changed:
+                one.is_awaited = False
             self._take([one])
 
     def _take(self, calls: Sequence[WaitingCall]) -> None:
@@ -113,8 +121,13 @@ class Gathering:
 
     def drawn(self, one: WaitingCall, others: int, seconds: float) -> None:
         """Note that a call was drawn with so many others in so many seconds: they may soon ask again."""
-        if one.fields["n_iter"] == 1:
-            with self._changed:
+        with self._changed:
+            if (1 + others) * one.fields["batch_size"] >= MOST_PICTURES:
+                self._too_much = 0
+            self._smaller = max(0, self._smaller - 1)
+            if self._smaller == 0:
+                self._most = MOST_PICTURES
+            if one.fields["n_iter"] == 1:
                 self._last = one.kind
                 self._expected = 1 + others + self._count(one.kind)
                 self._until = time.monotonic() + WAIT_SHARE * seconds
@@ -157,16 +170,27 @@ class Gathering:
         for other in others[: max(0, self._most // one.fields["batch_size"] - 1)]:
             try:
                 found.append((other, other.beside(call)))
-            except (Refused, Crashed, Invalid) as error:
+            except Exception as error:  # noqa: BLE001 - it fails in its own turn, for its own caller
                 _log.debug("a call that waits cannot be drawn: %s", error)
         self._take([other for other, _ in found])
         return found
 
-    def was_too_much(self, others: Sequence[WaitingCall], batch_size: int) -> None:
-        """Put calls back whose batch failed; later batches have half as many pictures."""
-        self._most = max(1, (1 + len(others)) * batch_size // 2)
+    def put_back(self, others: Sequence[WaitingCall]) -> None:
+        """Have calls wait for their own turn again; those whose callers left meanwhile are forgotten."""
         with self._changed:
-            self._waiting[:0] = others
+            self._waiting[:0] = [other for other in others if other.is_awaited]
+
+    def was_too_much(self, others: Sequence[WaitingCall], batch_size: int) -> None:
+        """Put calls back whose batch failed; the next batches have half as many pictures.
+
+        Whether memory was short or one of the calls cannot be drawn is not known, so the full size is tried
+        again, after two drawings, then four, eight...
+        """
+        self.put_back(others)
+        with self._changed:
+            self._most = max(1, (1 + len(others)) * batch_size // 2)
+            self._too_much = min(self._too_much + 1, MOST_VAIN)
+            self._smaller = 2**self._too_much
 
 
 def check_words(fields: Fields) -> None:

@@ -308,3 +308,59 @@ def test_an_interrupt_of_all_or_of_nobody_by_name_stops_the_batch(go_on, togethe
     together.finish()
 
     assert outcomes(together) == ["interrupted"] * 3
+
+
+@pytest.mark.parametrize("body", [{"id_task": "a"}, {}])
+def test_an_interrupt_before_others_have_joined_stops_none_of_them(crowd, toy, calling, monkeypatch, body):
+    gather = crowd.server.machine.gathering.companions
+
+    def companions(one: WaitingCall, call: Any) -> Any:
+        if one.task == "a":
+            calling(crowd.server).post("/sdapi/v1/interrupt", body)
+        return gather(one, call)
+
+    monkeypatch.setattr(crowd.server.machine.gathering, "companions", companions)
+    for name in ("a", "b", "c"):
+        crowd.ask(name, seed=ord(name))
+    toy.may_go_on.set()
+    crowd.finish()
+
+    assert [len(crowd.answers[name].json()["images"]) for name in ("a", "b", "c")] == [0, 1, 1]
+    assert [order.seeds for order in toy.orders][-1] == (98, 99)
+
+
+def test_a_call_whose_caller_left_while_its_batch_failed_is_forgotten():
+    gathering, first, second = Gathering(), a_call(prompt="a"), a_call(prompt="b")
+    gone = replace(a_call(prompt="c"), beside=lambda call: call)
+    with gathering.waits(first), gathering.waits(gone):
+        others = [other for other, _ in gathering.companions(first, None)]
+    gathering.was_too_much(others, batch_size=1)
+
+    with gathering.waits(second):
+        assert others == [gone]
+        assert gathering.companions(second, None) == []
+
+
+def test_batches_grow_again_after_one_that_failed(monkeypatch):
+    gathering = Gathering()
+    alike = [replace(a_call(prompt=str(number)), beside=lambda call: call) for number in range(8)]
+    sizes = []
+    for _ in range(9):
+        gathering.put_back(alike)
+        others = [other for other, _ in gathering.companions(alike[0], None)]
+        sizes.append(1 + len(others))
+        if len(sizes) in (1, 4):
+            gathering.was_too_much(others, batch_size=1)
+        gathering._take(alike)
+        gathering.drawn(alike[0], 0, seconds=0)
+
+    assert sizes == [4, 2, 4, 4, 2, 2, 2, 4, 4]
+
+
+def test_a_call_that_cannot_be_read_for_a_reason_of_its_own_fails_alone():
+    def broken(_: object) -> Any:
+        raise RecursionError
+
+    gathering, first = Gathering(), a_call(prompt="a")
+    with gathering.waits(first), gathering.waits(replace(a_call(prompt="b"), beside=broken)):
+        assert gathering.companions(first, None) == []
