@@ -183,7 +183,7 @@ def read_print(measured: Measurement, reader: Reader | None) -> Measurement:
 def _compare(original: RgbImage, result: RgbImage, matte: Matte, *, is_registered: bool) -> Comparison:
     """Put the light of `result` on `original`, both reduced to the size they are compared at."""
     pair = pair_pictures(original, result, matte, is_refusing=False, is_registered=is_registered)
-    field = read_field(pair)
+    field = read_field(pair, is_mirroring=False)
     window = field.region.pixels(*matte.shape)
     height, width = matte[window].shape
     scale = min(1.0, MEASURED_SIDE_PX / max(height, width))

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from prodgen.color import LUMA, brightest, to_linear, to_srgb
 from prodgen.errors import ImageError
 from prodgen.images import Matte, Plane, RgbImage
-from prodgen.masks import across, blur, normalised_blur
+from prodgen.masks import blur, normalised_blur
 from prodgen.shading.illuminant import Illuminant, fit_illuminant
-from prodgen.shading.materials import material_offset
-from prodgen.shading.register import EDGE_FLOOR
-from prodgen.shading.veil_model import PHOTO_WHITE
+from prodgen.shading.materials import material_offset, memberships
+from prodgen.shading.reflections import reflections
+from prodgen.shading.smoothing import CLIPPED_FROM, GAIN_FLOOR, WHITE_FROM, plainness, ramp, smoothed
+from prodgen.shading.veil_model import PHOTO_WHITE, has_colour
 from prodgen.shading.working_pair import Region, WorkingPair, pair_pictures, soften
 
 SCALES = (0.15, 0.10, 0.05, 0.03, 0.02, 0.013, 0.008)
@@ -46,15 +47,6 @@ COLOR_WEIGHT = 0.1
 COLOR_OFFSET = 0.15
 """Added to colours of luminance 1 before their logarithm. Guard: stabilises the log of small values."""
 
-PRINT_EDGE = 0.12
-"""Change of log luminance within 1 % of the product's extent at which a pixel has half its weight as plain.
-
-Chosen: less is texture in raking light, more is print.
-"""
-
-GAIN_FLOOR = 0.004
-"""Linear light added before dividing. Chosen: sensor and model noise, half of the darkest printed black."""
-
 LOWEST, HIGHEST = 1 / 16, 6.0
 """Bounds of the luminance gain: four stops down is night, 2.6 up is sun on a packshot's shadow. Chosen."""
 
@@ -62,15 +54,6 @@ MOST_TINT = 0.5
 """Largest natural log of a channel's ratio to the light's mean colour.
 
 Source: the Planckian locus; a 2700 K lamp beside daylight.
-"""
-
-WHITE_FROM = 0.65
-"""Luminance from which on the relit product tends to white, and its tint to nothing. Chosen."""
-
-CLIPPED_FROM = 0.93
-"""Linear light of the brightest channel from which on a pixel counts as more and more clipped.
-
-Chosen below 1: a relit picture is soft, and its clipped values are spread.
 """
 
 MOST_UNCLIPPED = 1.4
@@ -149,16 +132,26 @@ def light_field(
     return read_field(pair_pictures(original, relit, matte), strength=strength, ambience=ambience)
 
 
-def read_field(pair: WorkingPair, *, strength: float = 1.0, ambience: float = 1.0) -> LightField:
-    """Estimate the light field of a working pair; `strength` and `ambience` are those of `light_field`."""
+def read_field(
+    pair: WorkingPair, *, strength: float = 1.0, ambience: float = 1.0, is_mirroring: bool = True
+) -> LightField:
+    """Estimate the light field of a working pair; `strength` and `ambience` are those of `light_field`.
+
+    `is_mirroring` says whether the product may take the scene's reflections from the relit picture. False
+    leaves smooth light alone, which hides nothing that was done to a product: for measuring it.
+    """
     illuminant = fit_illuminant(pair)
     if strength == 0:
         flat = np.ones((2, 2, 3), np.float32)
         return LightField(flat, pair.region, illuminant, 0.0)
+    members = memberships(pair)
     log_gain = np.zeros((*pair.weight.shape, 3), np.float32)
     total = np.zeros_like(pair.weight)
     for piece in pair.pieces:
-        part = _log_gain(pair, piece, illuminant, ambience)
+        part = _log_gain(pair, piece, members, illuminant, ambience)
+        if is_mirroring and ambience > 0:
+            full = part if ambience == 1 else _log_gain(pair, piece, members, illuminant, 1.0)
+            part = _bounded(part + ambience * _mirrored(pair, piece, members, illuminant, full))
         # Each product's light also holds nearest to it, so that soft edges have a light too.
         nearness = blur(piece, PIECE_BLUR_PX) + 1e-6
         log_gain += part * nearness[..., None]
@@ -196,7 +189,32 @@ def apply(original: RgbImage, field: LightField, matte: Matte) -> RgbImage:
     return result
 
 
-def _log_gain(pair: WorkingPair, piece: Matte, illuminant: Illuminant, ambience: float) -> Plane:
+def _bounded(log_gain: Plane) -> Plane:
+    """A log gain, (h, w, 3), with its luminance within `LOWEST` and `HIGHEST`."""
+    luminance = np.exp(log_gain) @ LUMA
+    return np.asarray(log_gain + np.log(np.clip(luminance, LOWEST, HIGHEST) / luminance)[..., None])
+
+
+def _mirrored(
+    pair: WorkingPair, piece: Matte, members: Plane, illuminant: Illuminant, log_gain: Plane
+) -> Plane:
+    """(h, w, 3), natural log: what one product mirrors beyond the smooth light of `log_gain`."""
+    photo = soften(pair.photo_linear, piece)
+    return reflections(
+        photo,
+        soften(pair.relit_linear, piece),
+        log_gain,
+        piece * plainness(photo @ LUMA, piece, float(np.sqrt(piece.sum()))),
+        members,
+        illuminant,
+        has_colour=has_colour(pair.photo_linear, pair.relit_linear, piece),
+        is_turned=pair.turn.angle_deg != 0,
+    )
+
+
+def _log_gain(
+    pair: WorkingPair, piece: Matte, members: Plane, illuminant: Illuminant, ambience: float
+) -> Plane:
     """(h, w, 3), natural log of the gain, for one product of the frame."""
     extent = float(np.sqrt(piece.sum()))
     photo: Plane = soften(pair.photo_linear, piece)
@@ -206,16 +224,16 @@ def _log_gain(pair: WorkingPair, piece: Matte, illuminant: Illuminant, ambience:
     relit_luminance = _unclipped_luminance(relit, lit, clipped, illuminant)
     observed = np.log(relit_luminance + GAIN_FLOOR) - np.log(lit @ LUMA + GAIN_FLOOR)
     observed -= material_offset(
-        observed, piece * (1 - clipped), pair, extent_px=extent, trust=_redrawn(illuminant)
+        observed, piece * (1 - clipped), members, extent_px=extent, trust=_redrawn(illuminant)
     )
-    plain = piece * _plainness(lit @ LUMA, piece, extent)
+    plain = piece * plainness(lit @ LUMA, piece, extent)
     # Clipped light is at least as bright as observed; its surroundings may show that it is brighter.
     around = _coarse_to_fine(observed, plain * (1 - clipped), piece, extent)
     observed = observed + clipped * np.maximum(around - observed, 0)
     luminance = np.clip(_coarse_to_fine(observed, plain, piece, extent), np.log(LOWEST), np.log(HIGHEST))
     tint = np.log(illuminant.light) + _local_tint(pair, relit, relit_luminance, lit, piece, illuminant)
     # An over-exposed highlight is white in a photograph, whatever the light's colour.
-    white = _ramp((pair.relit_linear @ LUMA - WHITE_FROM) / (1 - WHITE_FROM))
+    white = ramp((pair.relit_linear @ LUMA - WHITE_FROM) / (1 - WHITE_FROM))
     tint *= ambience * (1 - normalised_blur(white, piece, max(1.0, 0.01 * extent)))[..., None]
     tinted = photo * np.exp(tint)
     tint -= (
@@ -232,14 +250,8 @@ def _redrawn(illuminant: Illuminant) -> float:
 
 def _clipped(relit_linear: Plane, piece: Matte) -> Plane:
     """(h, w), 0 to 1: how far the relit picture is over-exposed there."""
-    clipped = _ramp((brightest(relit_linear) - CLIPPED_FROM) / (1 - CLIPPED_FROM))
+    clipped = ramp((brightest(relit_linear) - CLIPPED_FROM) / (1 - CLIPPED_FROM))
     return normalised_blur(clipped, piece, 1.0) * piece
-
-
-def _ramp(x: Plane) -> Plane:
-    """Smoothstep: from 0 to 1 as x goes from 0 to 1."""
-    x = np.clip(x, 0, 1)
-    return np.asarray(x * x * (3 - 2 * x), np.float32)
 
 
 def _unclipped_luminance(relit: Plane, lit: Plane, clipped: Plane, illuminant: Illuminant) -> Plane:
@@ -253,29 +265,12 @@ def _unclipped_luminance(relit: Plane, lit: Plane, clipped: Plane, illuminant: I
     return np.asarray(np.maximum(observed, raised), np.float32)
 
 
-def _plainness(luminance: Plane, piece: Matte, extent: float) -> Plane:
-    """(h, w), 1 where the photograph is plain, towards 0 where it has print or texture."""
-    log = np.log(luminance + EDGE_FLOOR)
-    edges = np.hypot(cv2.Sobel(log, -1, 1, 0, ksize=3), cv2.Sobel(log, -1, 0, 1, ksize=3)) / 8
-    busy = cv2.GaussianBlur(edges * piece, (0, 0), 2.0) * (extent / 100)
-    return np.asarray(1 / (1 + (busy / PRINT_EDGE) ** 2), np.float32)
-
-
 def _coarse_to_fine(values: Plane, weight: Plane, piece: Matte, extent: float) -> Plane:
     """Smooth `values` as finely as their weight allows: each scale refines the one before."""
     result = normalised_blur(values, weight + 1e-3 * piece, SCALES[0] * extent)
     for scale in SCALES[1:]:
-        result = _smoothed(values, weight, scale * extent, prior=result, prior_weight=LEAST_WEIGHT)
+        result = smoothed(values, weight, scale * extent, prior=result, prior_weight=LEAST_WEIGHT)
     return result
-
-
-def _smoothed(
-    values: Plane, weight: Plane, sigma_px: float, *, prior: Plane | float, prior_weight: float
-) -> Plane:
-    """Gaussian mean of `values` by `weight`, with a prior mean where there is little of it."""
-    total = blur(weight, sigma_px) + np.float32(prior_weight)
-    weighted = blur(values * across(weight, values), sigma_px)
-    return np.asarray((weighted + prior_weight * prior) / across(total, values), np.float32)
 
 
 def _local_tint(
@@ -291,8 +286,8 @@ def _local_tint(
     ratio = np.log(unveiled + COLOR_OFFSET) - np.log(expected + COLOR_OFFSET)
     # By luminance, which a turn of the hues leaves alone; the largest channel would change with it.
     dim, bright = DIM_BELOW
-    weight = piece * (1 - _ramp((pair.relit_linear @ LUMA - dim) / (bright - dim)))
+    weight = piece * (1 - ramp((pair.relit_linear @ LUMA - dim) / (bright - dim)))
     weight *= brightest(pair.photo_linear) < PHOTO_WHITE
     sigma = COLOR_SCALE * float(np.sqrt(piece.sum()))
-    tint = _smoothed(ratio, weight, sigma, prior=0.0, prior_weight=COLOR_WEIGHT)
+    tint = smoothed(ratio, weight, sigma, prior=0.0, prior_weight=COLOR_WEIGHT)
     return np.asarray(np.clip(tint * np.float32(illuminant.local_confidence), -MOST_TINT, MOST_TINT))

@@ -63,7 +63,7 @@ LARGEST = 0.6
 """Largest factor taken out, natural log, 0.87 stops. Guard against a misread material."""
 
 
-def _memberships(pair: WorkingPair) -> Plane:
+def memberships(pair: WorkingPair) -> Plane:
     """(h, w, n), how much each pixel of the photograph is of each hue, 0 to 1."""
     lab = linear_to_lab(blur(pair.photo_linear, 0.7))
     chroma = np.hypot(lab[..., 1], lab[..., 2])
@@ -99,21 +99,20 @@ def degrees_apart(hue_deg: NDArray[np.float32], other: float) -> NDArray[np.floa
 
 
 def material_offset(
-    log_gain: Plane, weight: Matte, pair: WorkingPair, *, extent_px: float, trust: float = 1.0
+    log_gain: Plane, weight: Matte, members: Plane, *, extent_px: float, trust: float = 1.0
 ) -> Plane:
     """The part of a log gain that follows the photograph's colours instead of its surfaces.
 
     Args:
         log_gain: (h, w), natural log of relit over photographed luminance.
         weight: (h, w), 1 where `log_gain` is reliable.
-        pair: The reduced pictures that it was taken from.
+        members: (h, w, n), how much each pixel is of each material, from `memberships`.
         extent_px: Size of the product, the square root of its area.
         trust: 0 where the model kept the product's colours, so that its luminance is likely kept too.
 
     Returns:
         (h, w), to be subtracted from `log_gain`; 0 on neutral colours.
     """
-    members = _memberships(pair)
     factor = _log_factors(log_gain, weight, members, extent_px)
     if not len(factor):
         return np.zeros_like(log_gain)
@@ -137,7 +136,7 @@ def material_shift(pair: WorkingPair) -> float | None:
     if not is_usable.any():
         return None
     log_gain = np.log(relit @ LUMA + RELIT_BLACK) - np.log(photo @ LUMA + RELIT_BLACK)
-    members = _memberships(pair)
+    members = memberships(pair)
     extent_px = float(np.sqrt(pair.weight.sum()))
     factor = _log_factors(log_gain, is_usable.astype(np.float32), members, extent_px)
     neutral = float((1 - np.minimum(members.sum(axis=-1), 1))[is_usable].mean())
