@@ -30,6 +30,8 @@ SEGMENTER = OneOf("segmenter", "prodgen.cutout:NAMES", joined="+")
 PROFILE = OneOf("profile", "prodgen.identity:profiles")
 SIZE = Checked("size", "prodgen.placement:parse_size", (1024, 1024))
 PADDING = Checked("padding", "prodgen.placement:Padding.parse")
+RATIO = Checked("ratio", "prodgen.outpainting:check_ratio")
+EXPANSION = Checked("room", "prodgen.outpainting:check_sides")
 UPSCALE = Checked("factor or size", "prodgen.client:target_size", 64, 64)
 POSE = Checked("pose", "prodgen.pose:check_pose")
 LIGHT = Checked("direction", "prodgen.light:read_lights")
@@ -219,7 +221,21 @@ _SHOT_OPTIONS = (
     ),
     upscaler_option,
     click.option(
-        "--recipe", type=RECIPE, default="relight", show_default=True, help="See `prodgen list recipes`."
+        "--outpaint",
+        type=RATIO,
+        metavar="16:9",
+        help="Continue the photograph's own surroundings to this ratio.",
+    ),
+    click.option(
+        "--expand",
+        type=EXPANSION,
+        metavar="20%|PX|SIDE=...",
+        help="Continue the photograph's own surroundings: 20%, 100 (pixels), or left=20%,top=100.",
+    ),
+    click.option(
+        "--recipe",
+        type=RECIPE,
+        help="See `prodgen list recipes`. Default: relight; outpaint, where the surroundings are continued.",
     ),
     click.option("--steps", type=Whole(), help="Sampling steps."),
     click.option("--cfg-scale", type=Number(), help="Weight of the prompt."),
@@ -251,6 +267,12 @@ def shot_options(command: F) -> F:
     for option in reversed(_SHOT_OPTIONS):
         command = option(command)
     return command
+
+
+def recipe_for(recipe: str | None, settings: Mapping[str, Any]) -> str:
+    """Return the recipe that was named, or else the usual one for these settings."""
+    is_wider = settings.get("outpaint") is not None or settings.get("expand") is not None
+    return recipe or ("outpaint" if is_wider else "relight")
 
 
 def row_options(command: F) -> F:

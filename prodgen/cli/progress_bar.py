@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-WEIGHT = {"relight": 12.0, "background": 12.0, "segment": 3.0, "identity": 3.0, "upscale": 3.0}
+WEIGHT = {
+    "relight": 12.0,
+    "background": 12.0,
+    "outpaint": 12.0,
+    "segment": 3.0,
+    "identity": 3.0,
+    "upscale": 3.0,
+}
 """How long a stage takes beside the others, for one even bar; the rest weigh 1."""
 
 

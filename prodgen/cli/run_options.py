@@ -11,6 +11,7 @@ from prodgen.cli.parameters import (
     BACKEND,
     dialect_option,
     output_option,
+    recipe_for,
     row_options,
 )
 from prodgen.cli.values import Checked, File, Location, Text, Whole
@@ -154,6 +155,7 @@ def arguments_of(options: Mapping[str, Any]) -> dict[str, Any]:
         arguments["background"] = str(arguments["background"])
     if "memory" in given:
         arguments["memory"] = read_bytes(given.pop("memory"))
+    arguments["recipe"] = recipe_for(arguments.get("recipe"), given)
     return {**arguments, "scenes": dict(scenes), "settings": given}
 
 

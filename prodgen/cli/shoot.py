@@ -14,6 +14,7 @@ from prodgen.cli.parameters import (
     dialect_option,
     output_option,
     output_pattern,
+    recipe_for,
     shot_options,
 )
 from prodgen.cli.telling import printer, tell_shot
@@ -47,7 +48,7 @@ def shoot(
     points: str | None,
     pose: str | None,
     light: tuple[str, ...],
-    recipe: str,
+    recipe: str | None,
     loras: tuple[str, ...],
     seed: int | None,
     count: int,
@@ -76,7 +77,7 @@ def shoot(
     given = {name: value for name, value in settings.items() if value is not None}
     asked_of_cut_out({**given, "matte": matte})
     pattern = output_pattern(output, photo, count, folder=Path("outputs"), ending=".png")
-    chosen = Recipe.load(recipe).with_settings(given)
+    chosen = Recipe.load(recipe_for(recipe, given)).with_settings(given)
     recipes = {pattern: chosen} if variants is None else _variants(chosen, pattern, variants)
     shots = [
         new_shot(

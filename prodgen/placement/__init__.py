@@ -5,9 +5,9 @@ asked for, `deciding` decides the product's place, `canvas` puts it there. Nothi
 """
 
 from prodgen.placement.canvas import Placement, apply, product_crop
-from prodgen.placement.canvas_sizes import LEAST_SIDE, MOST_SIDE, Size, parse_size, working_size
-from prodgen.placement.deciding import DEFAULT_FILL, place, sides_in_mid_air
-from prodgen.placement.paddings import Padding
+from prodgen.placement.canvas_sizes import LEAST_SIDE, MOST_SIDE, Size, parse_ratio, parse_size, working_size
+from prodgen.placement.deciding import DEFAULT_FILL, cut_sides, extended, place, sides_in_mid_air
+from prodgen.placement.paddings import Padding, read_sides
 from prodgen.placement.spots import PLACES, VARIANTS, read_spot
 
 __all__ = [
@@ -20,9 +20,13 @@ __all__ = [
     "Placement",
     "Size",
     "apply",
+    "cut_sides",
+    "extended",
+    "parse_ratio",
     "parse_size",
     "place",
     "product_crop",
+    "read_sides",
     "read_spot",
     "sides_in_mid_air",
     "working_size",

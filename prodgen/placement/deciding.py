@@ -120,6 +120,17 @@ def place(
     return _at(photo, product, size, scale, left, bottom, rotation_deg)
 
 
+def extended(matte: Matte, left: int, top: int, right: int, bottom: int) -> Placement:
+    """Return the placement that adds so many pixels on each side; the product stays where it is.
+
+    Raises:
+        PlacementError: If the matte is empty.
+    """
+    height, width = matte.shape
+    size = (width + left + right, height + top + bottom)
+    return _placement((width, height), _extent(matte, 0), size, 1.0, float(left), float(top))
+
+
 def cut_sides(matte: Matte) -> frozenset[str]:
     """Return the sides at which the photograph cut the product off: "left", "top", "right", "bottom"."""
     edges = {"left": matte[:, 0], "top": matte[0], "right": matte[:, -1], "bottom": matte[-1]}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from prodgen.errors import WrongValueError
+from prodgen.placement.canvas_sizes import MOST_SIDE
 
 MOST_SHARE = 0.49
 """Largest padding of one side, as a share of the canvas: two of them still leave room. Guard."""
@@ -75,16 +76,7 @@ class Padding:
         Raises:
             WrongValueError: If it cannot be read, or leaves no room.
         """
-        word = text.strip().lower().replace(" ", "")
-        if "=" not in word:
-            return cls(*(_amount(word, text),) * 4)
-        found: dict[str, Amount] = {}
-        for part in word.split(","):
-            side, _, amount = part.partition("=")
-            if side not in SIDES or side in found:
-                raise WrongValueError("padding", text, _EXAMPLES)
-            found[side] = _amount(amount, text)
-        return cls(*(found.get(side, Amount()) for side in SIDES))
+        return cls(*read_sides(text, setting="padding", most_share=MOST_SHARE))
 
     def without(self, sides: frozenset[str]) -> Padding:
         """Return the padding with none on these sides."""
@@ -115,15 +107,40 @@ class Padding:
         )
 
 
-def _amount(word: str, text: str) -> Amount:
+def read_sides(text: str, *, setting: str, most_share: float) -> tuple[Amount, Amount, Amount, Amount]:
+    """Return an amount for each side: left, top, right, bottom.
+
+    Args:
+        text: One amount for all, or amounts by side; see `Padding.parse`.
+        setting: What it is the value of, for the error.
+        most_share: The largest share of a side that is possible.
+
+    Raises:
+        WrongValueError: If it cannot be read, or an amount is too large.
+    """
+    word = text.strip().lower().replace(" ", "")
+    if "=" not in word:
+        every = _amount(word, text, setting, most_share)
+        return every, every, every, every
+    found: dict[str, Amount] = {}
+    for part in word.split(","):
+        side, _, amount = part.partition("=")
+        if side not in SIDES or side in found:
+            raise WrongValueError(setting, text, _EXAMPLES)
+        found[side] = _amount(amount, text, setting, most_share)
+    left, top, right, bottom = (found.get(side, Amount()) for side in SIDES)
+    return left, top, right, bottom
+
+
+def _amount(word: str, text: str, setting: str, most_share: float) -> Amount:
     match = _AMOUNT.fullmatch(word)
     if match is None:
-        raise WrongValueError("padding", text, _EXAMPLES)
+        raise WrongValueError(setting, text, _EXAMPLES)
     number = float(match[1])
     if match[2] != "%":
-        if number > 8192:
-            raise WrongValueError("padding", text, "must be at most 8192 pixels a side")
+        if number > MOST_SIDE:
+            raise WrongValueError(setting, text, f"must be at most {MOST_SIDE} pixels a side")
         return Amount(pixels=number)
-    if number / 100 > MOST_SHARE:
-        raise WrongValueError("padding", text, f"must be at most {MOST_SHARE:.0%} a side")
+    if number / 100 > most_share:
+        raise WrongValueError(setting, text, f"must be at most {most_share:.0%} a side")
     return Amount(share=number / 100)

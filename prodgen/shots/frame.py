@@ -87,6 +87,9 @@ class Stage(CheckedValue):
     asks_backend: ClassVar[bool] = False
     """Whether it has a backend draw, so that prompt, seed, light and LoRAs have an effect."""
 
+    needs_prompt: ClassVar[bool] = True
+    """Whether a backend that it asks needs words for what to draw."""
+
     takes_background: ClassVar[bool] = False
     """Whether it can put the product into a background of the user's."""
 

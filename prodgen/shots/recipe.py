@@ -120,6 +120,11 @@ class Recipe(CheckedValue):
         return any(stage.asks_backend for stage in self.stages)
 
     @property
+    def needs_prompt(self) -> bool:
+        """Whether a stage asks a backend for what only words can tell."""
+        return any(stage.asks_backend and stage.needs_prompt for stage in self.stages)
+
+    @property
     def takes_background(self) -> bool:
         """Whether a stage can put the product into a background of the user's."""
         return any(stage.takes_background for stage in self.stages)

@@ -274,7 +274,7 @@ def check(shot: Shot) -> None:
         raise IdleSettingError(idle, f"recipe {recipe.name!r} draws no scene")
     if shot.pose != "auto" and not any(Pose in stage.gives for stage in recipe.stages):
         raise IdleSettingError(["pose"], f"recipe {recipe.name!r} has no stage 'pose'")
-    if recipe.asks_backend and not shot.prompt and shot.background is None:
+    if recipe.needs_prompt and not shot.prompt and shot.background is None:
         raise SettingError(
             "the prompt is empty; say what the scene should be, such as 'a wooden table, sunset'"
         )

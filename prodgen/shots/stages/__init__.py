@@ -10,10 +10,12 @@ from pydantic import Field
 
 from prodgen.shots.frame import Stage
 from prodgen.shots.stages.background import BackgroundStage
+from prodgen.shots.stages.extend import ExtendStage
 from prodgen.shots.stages.finish import FinishStage
 from prodgen.shots.stages.ground import GroundStage
 from prodgen.shots.stages.identity import IdentityStage
 from prodgen.shots.stages.look import LookStage
+from prodgen.shots.stages.outpaint import OutpaintStage
 from prodgen.shots.stages.place import PlaceStage
 from prodgen.shots.stages.pose import PoseStage
 from prodgen.shots.stages.relight import RelightStage
@@ -25,10 +27,12 @@ STAGES: tuple[type[Stage], ...] = (
     SegmentStage,
     PoseStage,
     PlaceStage,
+    ExtendStage,
     LookStage,
     RelightStage,
     BackgroundStage,
     SweepStage,
+    OutpaintStage,
     UpscaleStage,
     IdentityStage,
     GroundStage,
@@ -46,10 +50,12 @@ __all__ = [
     "STAGES",
     "AnyStage",
     "BackgroundStage",
+    "ExtendStage",
     "FinishStage",
     "GroundStage",
     "IdentityStage",
     "LookStage",
+    "OutpaintStage",
     "PlaceStage",
     "PoseStage",
     "RelightStage",

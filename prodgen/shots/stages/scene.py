@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from prodgen import light, placement
+from prodgen.client import Client
 from prodgen.errors import BackendOutOfMemoryError
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.masks import composite
@@ -65,17 +66,7 @@ class SceneStage(Stage):
         brief = replace(frame[Brief], camera_words=told)
         frame = frame.holding(brief)
         drawn, smaller = self.drawn(frame, tools)
-        origin = Origin(
-            backend=drawn.backend,
-            checkpoint=drawn.checkpoint,
-            checkpoint_hash=drawn.checkpoint_hash,
-            proofs=drawn.applied.proofs,
-            infotext=drawn.infotexts[0] if drawn.infotexts else "",
-            is_generated=client.capabilities.is_diffusion,
-            prompt=full_prompt(brief),
-            negative_prompt=brief.negative_prompt,
-            loras={lora.name: lora.weight for lora in brief.loras},
-        )
+        origin = origin_of(drawn, brief, client)
         image, seen_through = _opaque(drawn)
         scene, relit = self.scene_and_relit(frame, image)
         notices = (*client.notices, contradiction(frame), smaller, *drawn.notices, seen_through)
@@ -138,6 +129,21 @@ def full_prompt(brief: Brief) -> str:
     """Return the prompt that is sent: what was asked for, and the words for light and camera."""
     lit = "" if brief.key_light is None else light.words(brief.key_light)
     return ", ".join(filter(None, [brief.prompt, lit, brief.camera_words]))
+
+
+def origin_of(drawn: Generation, brief: Brief, client: Client) -> Origin:
+    """Return who drew a scene, and what was sent for it."""
+    return Origin(
+        backend=drawn.backend,
+        checkpoint=drawn.checkpoint,
+        checkpoint_hash=drawn.checkpoint_hash,
+        proofs=drawn.applied.proofs,
+        infotext=drawn.infotexts[0] if drawn.infotexts else "",
+        is_generated=client.capabilities.is_diffusion,
+        prompt=full_prompt(brief),
+        negative_prompt=brief.negative_prompt,
+        loras={lora.name: lora.weight for lora in brief.loras},
+    )
 
 
 def _opaque(drawn: Generation) -> tuple[RgbImage, str | None]:
