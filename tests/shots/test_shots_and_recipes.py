@@ -195,7 +195,7 @@ def test_a_fault_in_a_long_text_is_told_in_a_short_sentence(photo):
     ("stages", "sentence"),
     [
         (["place"], "place needs a cut-out product: put the stage 'segment' before it"),
-        (["segment", "sweep"], "sweep needs the product on a canvas: put the stage 'place' before it"),
+        (["segment", "sweep"], "sweep needs the product on a canvas: put 'place' or 'extend' before it"),
         (
             ["segment", "place", "upscale"],
             "upscale needs a scene: put 'relight', 'background' or 'sweep' before it",
@@ -216,7 +216,7 @@ def test_a_fault_in_a_long_text_is_told_in_a_short_sentence(photo):
             ["segment", "place", "relight", "upscale", "look"],
             "look comes too late: put it before 'relight'",
         ),
-        (["segment"], "the picture needs the product on a canvas: put the stage 'place' into the recipe"),
+        (["segment"], "the picture needs the product on a canvas: put 'place' or 'extend' into the recipe"),
         (
             ["segment", "place", "relight"],
             "the picture needs the scene at its final size: put the stage 'upscale' into the recipe",
