@@ -643,7 +643,8 @@ def test_many_embeddings_in_a_prompt_do_not_push_the_vae_out(models_folder, tmp_
     root = tmp_path / "models"
     shutil.copytree(models_folder, root)
     for letter in "abcde":
-        shutil.copy(root / "embeddings/tiny-words.safetensors", root / f"embeddings/word{letter}.safetensors")
+        words = Path(root, "embeddings")
+        shutil.copy(words / "tiny-words.safetensors", words / f"word{letter}.safetensors")
     engine = DiffusersEngine(EngineSettings(models=root))
     engine.folder.refresh()
     loads, load = [], vaes.load
