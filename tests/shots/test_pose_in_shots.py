@@ -179,6 +179,17 @@ def test_the_usual_view_is_that_of_a_product_whose_view_is_unknown(photos: Path)
     np.testing.assert_allclose(unknown, usual, atol=1e-6)
 
 
+def test_an_estimate_moves_the_shadow_only_beyond_its_tolerance_and_what_is_said_always(photos: Path):
+    _, usual, _ = ground_of(photos, UNKNOWN, GroundStage())
+    _, near, _ = ground_of(photos, Pose(20.0, 0.9), GroundStage())
+    _, far, _ = ground_of(photos, Pose(35.0, 0.9), GroundStage())
+    _, said, _ = ground_of(photos, Pose(20.0, 1.0, is_said=True), GroundStage())
+
+    np.testing.assert_array_equal(near, usual)
+    assert np.abs(far - usual).max() > 0.02
+    assert np.abs(said - usual).max() > 0.02
+
+
 def test_what_lies_flat_has_no_mirror_image_and_that_is_said(photos: Path):
     done, _, _ = ground_of(photos, FLAT, GroundStage(shadow=0, reflection=0.5))
     plain, change, _ = ground_of(photos, Pose(18.0, 0.9), GroundStage(shadow=0, reflection=0.5))
