@@ -99,11 +99,12 @@ class Client(Session):
         """
         given = asking.given_fields(locals())
         asked = names.as_listed(asking.txt2img(request, given, self.capabilities), self.capabilities)
-        return self._drawer.draw(
-            asked,
-            lambda task_id: self.dialect.txt2img(asked, self.capabilities, task_id=task_id),
-            on_progress,
-        )
+        with self._server.in_its_words():
+            return self._drawer.draw(
+                asked,
+                lambda task_id: self.dialect.txt2img(asked, self.capabilities, task_id=task_id),
+                on_progress,
+            )
 
     def img2img(
         self,
@@ -162,11 +163,12 @@ class Client(Session):
         """
         given = asking.given_fields(locals())
         asked = names.as_listed(asking.img2img(request, given, self.capabilities), self.capabilities)
-        return self._drawer.draw(
-            asked,
-            lambda task_id: self.dialect.img2img(asked, self.capabilities, task_id=task_id),
-            on_progress,
-        )
+        with self._server.in_its_words():
+            return self._drawer.draw(
+                asked,
+                lambda task_id: self.dialect.img2img(asked, self.capabilities, task_id=task_id),
+                on_progress,
+            )
 
     def upscale(
         self,
@@ -214,7 +216,8 @@ class Client(Session):
         )
         names.check_upscale(asked, self.capabilities)
         is_named = request is not None or upscaler_1 is not None
-        picture, ran, proof, notices = self._enlarged(asked, is_named=is_named, on_progress=on_progress)
+        with self._server.in_its_words():
+            picture, ran, proof, notices = self._enlarged(asked, is_named=is_named, on_progress=on_progress)
         alpha = asked.matte if photo is None else photo.matte
         matte = None if alpha is None else resize(alpha, picture.shape[1], picture.shape[0])
         return Enlargement(picture, ran, self.name, matte, proof, notices)

@@ -11,7 +11,14 @@ from typing import Any, ClassVar
 
 from prodgen.dialects import ic_light
 from prodgen.dialects.payload import Payload, SentPicture
-from prodgen.errors import MissingExtensionError, SettingError, UnknownNameError, UnsupportedFeatureError
+from prodgen.errors import (
+    AnswerError,
+    MissingExtensionError,
+    NotAppliedError,
+    SettingError,
+    UnknownNameError,
+    UnsupportedFeatureError,
+)
 from prodgen.images import RgbImage
 from prodgen.schema import (
     Capabilities,
@@ -95,11 +102,18 @@ class A1111:
         "ADetailer": "install the extension adetailer",
         "relighting": "It needs A1111 1.10 or later, sd-webui-model-patcher, and the weight file {model!r} "
         "in models/ic-light or models/unet; the server's console says which is missing.",
+        "something idle": NotAppliedError.remedy,
+        "a bad answer": AnswerError.remedy,
     }
-    """How to get what such a server lacks; "relighting" is for an IC-Light that is there and does not run."""
+    """How to get what such a server lacks. "relighting" is for an IC-Light that is there and does not run,
+    "something idle" for what was asked for and did not run, "a bad answer" for one that cannot be read."""
 
     checkpoint_option: ClassVar[str] = "sd_model_checkpoint"
     clip_skip_option: ClassVar[str] = "CLIP_stop_at_last_layers"
+
+    def remedy(self, lack: str) -> str:
+        """Return what to do about one of `remedies`."""
+        return self.remedies[lack]
 
     @classmethod
     def has_these_routes(cls, routes: Collection[str]) -> bool:
@@ -185,7 +199,7 @@ class A1111:
             MissingExtensionError: If the server has no IC-Light, or one with a spelling unknown here.
         """
         if capabilities.ic_light is None:
-            raise MissingExtensionError("IC-Light", self.title, self.remedies["IC-Light"])
+            raise MissingExtensionError("IC-Light", self.title, self.remedy("IC-Light"))
         return ic_light.spell(unit, capabilities, light_map=light_map)
 
     def controlnet(self, unit: ControlNetUnit) -> dict[str, Any]:
@@ -233,11 +247,11 @@ class A1111:
             fields["override_settings_restore_afterwards"] = True
         if request.controlnet:
             if capabilities.scripts and not capabilities.controlnet:
-                raise MissingExtensionError("ControlNet", self.title, self.remedies["ControlNet"])
+                raise MissingExtensionError("ControlNet", self.title, self.remedy("ControlNet"))
             self._add_script(fields, "ControlNet", [self.controlnet(unit) for unit in request.controlnet])
         if request.adetailer:
             if capabilities.scripts and capabilities.script("adetailer", is_img2img=is_img2img) is None:
-                raise MissingExtensionError("ADetailer", self.title, self.remedies["ADetailer"])
+                raise MissingExtensionError("ADetailer", self.title, self.remedy("ADetailer"))
             passes = [unit.sent_fields for unit in request.adetailer]
             self._add_script(fields, "ADetailer", [True, False, *passes])
         for script in request.scripts:

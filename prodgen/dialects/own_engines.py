@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 from prodgen.dialects.a1111 import A1111, WITHOUT_IC_LIGHT
 from prodgen.schema import Capabilities
 from prodgen.schema.workflow_graphs import WORKFLOW_SCRIPT
+from prodgen.weights.folders import getting, models_folder
 
 SERVED_FOLDER = "/prodgen-engine/"
 """The folder that a server of prodgen with a model names for its files, in place of a path of theirs."""
+
+
+_GET = "prodgen weights get"
 
 
 class OwnEngine(A1111):
@@ -21,13 +26,25 @@ class OwnEngine(A1111):
     version_marks: ClassVar[tuple[str, ...]] = ("prodgen-engine",)
     has_console: ClassVar[bool] = False
     remedies: ClassVar[Mapping[str, str]] = {
-        "IC-Light": f"`prodgen weights get iclight-fc iclight-fbc` fetches it, {WITHOUT_IC_LIGHT}",
-        "ControlNet": "`prodgen weights get controlnet-canny controlnet-openpose --accept-unverified` "
+        "IC-Light": f"`{_GET} iclight-fc iclight-fbc` fetches it, {WITHOUT_IC_LIGHT}",
+        "ControlNet": f"`{_GET} controlnet-canny controlnet-openpose --accept-unverified` "
         "fetches models of it; others go into the folder ControlNet of its models",
         "ADetailer": "it finds no faces; repaint them behind a mask, by img2img",
-        "relighting": "`prodgen weights get iclight-fc iclight-fbc` fetches its weights, and "
-        "`prodgen doctor engine://` says what else is missing.",
+        "relighting": f"`{_GET} iclight-fc iclight-fbc` fetches its weights, and "
+        "`prodgen doctor` with its address says what else is missing.",
+        "something idle": "`prodgen doctor` with its address says what it has; if that is there, please "
+        "report it, for this engine refuses what it cannot do.",
+        "a bad answer": "Try again; if it stays so, look for a proxy that cuts answers short.",
     }
+
+    def __init__(self, models: str | None = None) -> None:
+        self._models = models
+        """The folder of its files, where that is known and this computer's."""
+
+    def remedy(self, lack: str) -> str:
+        """Return what to do about one of `remedies`, for the folder that this engine reads."""
+        folder = models_folder() if self._models is None else Path(self._models)
+        return self.remedies[lack].replace(_GET, getting("", folder).strip())
 
 
 class ThroughComfy(A1111):
@@ -48,12 +65,20 @@ class ThroughComfy(A1111):
         "(--workflow)",
         "relighting": "The node pack ComfyUI-IC-Light has to be in its custom_nodes, and the weights in "
         "models/unet; `prodgen doctor` with its address says which is missing.",
+        "something idle": "ComfyUI's console says why.",
+        "a bad answer": "Try again; if it stays so, look at ComfyUI's console, or for a proxy that cuts "
+        "answers short.",
     }
 
 
-def engine_behind(have: Capabilities) -> type[A1111] | None:
-    """Return the dialect of the engine whose lists a server gives; None if it is none of prodgen's."""
+def engine_behind(have: Capabilities, models: str | None = None) -> A1111 | None:
+    """Return the dialect of the engine whose lists a server gives; None if it is none of prodgen's.
+
+    Args:
+        have: What the server has.
+        models: The folder of its files, where its address names one.
+    """
     if not any((file.filename or "").startswith(SERVED_FOLDER) for file in have.checkpoints):
         return None
     runs_workflows = have.script(WORKFLOW_SCRIPT, is_img2img=False) is not None
-    return ThroughComfy if runs_workflows else OwnEngine
+    return ThroughComfy() if runs_workflows else OwnEngine(models)

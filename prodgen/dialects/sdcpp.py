@@ -71,7 +71,7 @@ class StableDiffusionCpp(A1111):
         self, unit: ICLight, capabilities: Capabilities, *, light_map: RgbImage | None
     ) -> tuple[list[Any], SentPicture | None]:
         """Refuse: this server has no extensions."""
-        raise UnsupportedFeatureError("IC-Light", self.title, self.remedies["IC-Light"])
+        raise UnsupportedFeatureError("IC-Light", self.title, self.remedy("IC-Light"))
 
     def upscale(self, request: Upscale) -> Payload:
         """Refuse: this server has no such route."""

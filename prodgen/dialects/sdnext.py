@@ -31,4 +31,4 @@ class SDNext(A1111):
         self, unit: ICLight, capabilities: Capabilities, *, light_map: RgbImage | None
     ) -> tuple[list[Any], SentPicture | None]:
         """Refuse: the extension patches A1111's own sampling code."""
-        raise UnsupportedFeatureError("IC-Light", self.title, self.remedies["IC-Light"])
+        raise UnsupportedFeatureError("IC-Light", self.title, self.remedy("IC-Light"))

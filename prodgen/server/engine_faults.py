@@ -11,6 +11,7 @@ from prodgen.errors import (
     BackendOutOfMemoryError,
     BackendTimeoutError,
     BackendUnreachableError,
+    GraphRefusedError,
     ModelFileError,
     ProdgenError,
     UnsupportedFeatureError,
@@ -22,10 +23,12 @@ _STATUS: dict[type[ProdgenError], int] = {
     BackendUnreachableError: 502,
     BackendLostError: 502,
     BackendTimeoutError: 504,
+    GraphRefusedError: 422,
     UnsupportedFeatureError: 422,
 }
 """What is said as a gateway says it (RFC 9110, 15.6): the program behind the engine is busy, not there, or
-silent. And 422 for what the engine cannot do."""
+silent. And 422 for what the engine cannot do, or the program
+behind it does not take."""
 
 
 def engine_fault(error: ProdgenError) -> HttpAnswer:

@@ -7,15 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
 from prodgen import shoot
 from prodgen.client import Client
+from prodgen.client.knowledge.known_server import KnownServer
+from prodgen.client.reaching.addresses import parse
+from prodgen.client.reaching.connection import Connection
+from prodgen.client.work import upscaler_proof
 from prodgen.dialects import A1111, SDNext, StableDiffusionCpp
 from prodgen.dialects.own_engines import OwnEngine, ThroughComfy
 from prodgen.engines import ENGINES
-from prodgen.errors import MissingExtensionError
+from prodgen.errors import AnswerError, GraphRefusedError, MissingExtensionError, NotAppliedError
 from prodgen.schema import ADetailer, ControlNetUnit, ICLight, Script, ScriptInfo, Txt2Img
 from prodgen.schema.answers import Capabilities
 from prodgen.server.app import ApiServer
@@ -60,6 +65,57 @@ def test_what_is_missing_is_got_as_that_kind_of_server_gets_it(kind, feature, re
     assert said.startswith(f"the {kind.title} backend has no {feature}: ")
     assert remedy in said
     assert not [word for word in WORDS_OF_OTHERS[kind] if word in said]
+
+
+def test_weights_are_fetched_into_the_folder_that_the_engine_reads(tmp_path):
+    asked = OwnEngine(str(tmp_path)).remedy("IC-Light")
+
+    assert f"PRODGEN_MODELS={tmp_path} prodgen weights get iclight-fc" in asked
+
+
+IDLE = [NotAppliedError("engine://", "it did not run"), AnswerError("engine://", "it cannot be read")]
+KINDS = [(A1111, "the server's console"), (ThroughComfy, "ComfyUI's console"), (OwnEngine, "; if ")]
+
+
+@pytest.mark.parametrize("error", IDLE, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(("kind", "says"), KINDS)
+def test_an_error_without_a_remedy_of_its_own_gets_that_servers(kind, says, error):
+    server = KnownServer(Connection(parse("http://box"), timeout_s=1), kind())
+    raised = type(error)(error.url, error.reason)
+    with pytest.raises(type(error)), server.in_its_words():
+        raise raised
+
+    assert says.lower() in raised.remedy.lower()
+    assert not [word for word in WORDS_OF_OTHERS[kind] if word in raised.remedy]
+
+
+def test_a_remedy_of_its_own_stays():
+    server = KnownServer(Connection(parse("http://box"), timeout_s=1), ThroughComfy())
+    raised = NotAppliedError("comfy://box", "it did not run", remedy="Ask again.")
+    with pytest.raises(NotAppliedError), server.in_its_words():
+        raise raised
+
+    assert raised.remedy == "Ask again."
+
+
+def test_a_picture_that_an_engine_did_not_draw_as_asked_is_refused_in_its_words(engine, monkeypatch):
+    monkeypatch.setattr(upscaler_proof, "wanted_size", lambda _: (999.0, 999.0))
+    with Client("engine:///srv/none") as client, pytest.raises(NotAppliedError) as refused:
+        client.upscale(image=GREY, upscaler_1="Lanczos", upscaling_resize=2)
+
+    assert "console" not in str(refused.value)
+
+
+def test_a_graph_that_comfyui_does_not_take_is_the_clients_to_change(engine, monkeypatch):
+    def refuses(self: Any, order: Any, progress: Any) -> Any:
+        raise GraphRefusedError("http://box:8188", "it refuses the graph: KSampler '3': cfg is above 100")
+
+    monkeypatch.setattr(engine, "draw", refuses)
+    body = {"prompt": "a", "width": 64, "height": 64, "steps": 1}
+    with httpx.Client(transport=ApiTransport(ApiServer(engine())), base_url="http://box") as client:
+        answer = client.post("/sdapi/v1/txt2img", json=body)
+
+    assert (answer.status_code, "cfg is above 100" in answer.text) == (422, True)
 
 
 @pytest.mark.parametrize("kind", list(WORDS_OF_OTHERS))

@@ -6,12 +6,14 @@ Sends questions only; draws nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from prodgen.client.knowledge import lists, names
 from prodgen.client.knowledge.service import ControlNet
 from prodgen.client.reaching.connection import Connection
 from prodgen.dialects import A1111, ReadGeneration, by_version, embedded
+from prodgen.errors import AnswerError, NotAppliedError
 from prodgen.schema import Capabilities, ControlNetUnit
 
 
@@ -97,6 +99,17 @@ class KnownServer:
         if self._controlnet_names is None:
             self._controlnet_names = (self.controlnet.models(), self.controlnet.modules())
         names.check_controlnet(asked, *self._controlnet_names)
+
+    @contextmanager
+    def in_its_words(self) -> Iterator[None]:
+        """Have errors without a remedy of their own name one that fits this kind of server."""
+        try:
+            yield
+        except (NotAppliedError, AnswerError) as error:
+            if error.remedy == type(error).remedy and self.known_dialect is not None:
+                lack = "something idle" if isinstance(error, NotAppliedError) else "a bad answer"
+                error.remedy = self.known_dialect.remedy(lack)
+            raise
 
     def learn_version(self, read: ReadGeneration) -> None:
         """Take the version from the first answer to a drawing; no list holds it."""

@@ -251,8 +251,8 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
     have = _together(answers, dialect, has_task_progress=_has_page(connection, _share_s(deadline)))
     if type(dialect) is A1111 and (have.checkpoint or "").startswith(embedded.CHECKPOINT):
         dialect = embedded.Embedded()
-    elif type(dialect) is A1111 and (engine := engine_behind(have)) is not None:
-        dialect = engine()
+    elif type(dialect) is A1111 and (engine := engine_behind(have, connection.address.models)):
+        dialect = engine
     return replace(have, dialect=dialect.name, unread=unread), dialect
 
 

@@ -82,6 +82,11 @@ class Address:
         return is_this_machine(urlsplit(self.url).hostname or "")
 
 
+def is_inside(url: str) -> bool:
+    """Whether an address as it is shown, without a password, is that of an engine in this process."""
+    return url.startswith((EMBEDDED, ENGINE)) or url.partition("://")[0] in PROGRAMS
+
+
 def is_this_machine(host: str) -> bool:
     """Whether a host is the machine that names it: loopback or 0.0.0.0; `host` in lower case."""
     if host in _LOCAL_NAMES:

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from prodgen.client.reaching.addresses import EMBEDDED, ENGINE
+from prodgen.client.reaching.addresses import EMBEDDED, is_inside
 from prodgen.client.reaching.decoding import as_object, decode_json
 from prodgen.connections import gateways
 from prodgen.errors import (
@@ -173,7 +173,8 @@ def fault(url: str, status: int, text: str) -> BackendError:
     return BackendFaultError(
         url,
         f"it failed{f' ({status})' if status >= 400 else ''}: {text or 'it does not say why'}",
-        remedy="" if url.startswith((EMBEDDED, ENGINE)) else None,  # they have no console
+        # An engine in this process has no console, and says itself what to do about the program that draws.
+        remedy="" if is_inside(url) else None,
         server_text=text,
     )
 

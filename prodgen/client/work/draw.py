@@ -80,7 +80,7 @@ class Drawer:
         return generation
 
     def _not_relit(self, unit: ICLight, found: Relighting, *, was_redrawn: bool) -> NotAppliedError:
-        needs = self._server.dialect.remedies["relighting"]
+        needs = self._server.dialect.remedy("relighting")
         return relight_proof.error(self._server.url, unit, found, needs=needs, was_redrawn=was_redrawn)
 
     def _drawn(

@@ -52,7 +52,7 @@ class RelightStage(SceneStage):
         """Return the frame with the backend's scene and relit product."""
         client = tools.client()
         if client.capabilities.ic_light is None:
-            raise MissingExtensionError("IC-Light", client.name, client.dialect.remedies["IC-Light"])
+            raise MissingExtensionError("IC-Light", client.name, client.dialect.remedy("IC-Light"))
         idle = None
         if self.denoising_strength != LIGHT_MAP_DENOISING_STRENGTH and not _mapped_lights(frame):
             idle = "denoising_strength is without effect: it acts on a light map, which --light asks for"
