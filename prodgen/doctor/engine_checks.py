@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from prodgen.doctor.facts import SetupFacts
 from prodgen.doctor.findings import Finding
 from prodgen.doctor.health import GIB, MIN_VRAM
+from prodgen.engines.diffusers.device import FIT_TORCHVISION, INSTALL
 from prodgen.errors import EngineLack
 from prodgen.weights.folders import getting
-
-INSTALL = "pip install 'prodgen[engine]'"
 
 CHECKPOINT = "sd15-photo"
 GET_IC_LIGHT: Mapping[str, str] = {"FC": "iclight-fc", "FBC": "iclight-fbc"}
@@ -24,7 +23,7 @@ SHOWN_LEFT_OUT = 5
 FAULTS: Mapping[EngineLack, tuple[str, str]] = {
     "torchvision mismatch": (
         "the torchvision that is installed does not fit this PyTorch, so that no network loads",
-        "pip install --upgrade torch torchvision, or pip uninstall torchvision: prodgen does not need it",
+        FIT_TORCHVISION,
     ),
     "library broken": ("a package is installed, but does not load", f"{INSTALL} --force-reinstall"),
     "library missing": ("a package is missing", INSTALL),

@@ -101,11 +101,10 @@ def _fits(name: str) -> bool:
 
 
 def _device() -> tuple[Device, float | None]:
-    from prodgen.engines.diffusers.device import find_device, seconds_on_cpu
+    from prodgen.engines.diffusers.device import USUAL_SIZE, USUAL_STEPS, find_device, seconds_on_cpu
 
     device = find_device()
-    # The size of a relit picture by the recipes, in as many steps.
-    return device, None if device.is_gpu else seconds_on_cpu(576, 896, 25)
+    return device, None if device.is_gpu else seconds_on_cpu(*USUAL_SIZE, USUAL_STEPS)
 
 
 def _with_models(known: EngineFacts) -> EngineFacts:

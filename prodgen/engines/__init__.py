@@ -88,7 +88,23 @@ def embedded_transport(behaviour: Behaviour | None = None) -> ApiTransport:
     return ApiTransport(embedded_server(behaviour))
 
 
-_shared: list[tuple[str, EngineSettings, ApiServer]] = []
+class _Shared:
+    """One server that is made when it is first asked for; who waits for another one does not wait for it."""
+
+    def __init__(self, engine: str, settings: EngineSettings) -> None:
+        self.engine, self.settings = engine, settings
+        self._server: ApiServer | None = None
+        self._making = threading.Lock()
+
+    def server(self) -> ApiServer:
+        """Return it, made anew if it is dead."""
+        with self._making:
+            if self._server is None or self._server.is_dead:
+                self._server = engine_server(self.engine, self.settings)
+            return self._server
+
+
+_shared: list[_Shared] = []
 _sharing = threading.Lock()
 
 
@@ -102,11 +118,11 @@ def shared_transport(engine: str, settings: EngineSettings) -> ApiTransport:
 
     def server() -> ApiServer:
         with _sharing:
-            for name, known, there in _shared:
-                if (name, known) == (engine, settings) and not there.is_dead:
-                    return there
-            made = engine_server(engine, settings)
-            _shared.append((engine, settings, made))
-            return made
+            alike = (one for one in _shared if (one.engine, one.settings) == (engine, settings))
+            place = next(alike, None)
+            if place is None:
+                place = _Shared(engine, settings)
+                _shared.append(place)
+        return place.server()
 
     return ApiTransport(server, raises_errors=True)

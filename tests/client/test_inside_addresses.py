@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from prodgen import engines
 from prodgen.client import Client, engine_settings, parse_address, read_engine
 from prodgen.engines import ENGINES, shared_transport
 from prodgen.errors import BackendUnreachableError, SettingError
@@ -151,3 +153,37 @@ def test_an_engine_of_the_table_is_known_by_its_name_and_one_with_a_program_want
     assert read_engine("toy").engine == "toy"
     with pytest.raises(SettingError, match="comfy://"):
         read_engine("comfy")
+
+
+def test_who_asks_one_engine_does_not_wait_until_another_is_made(made, monkeypatch):
+    is_making, may_go_on = threading.Event(), threading.Event()
+    make = importlib.import_module("toy_engine").Noted
+
+    def slowly(settings: EngineSettings) -> Any:
+        if settings.models == "/srv/slow":
+            is_making.set()
+            assert may_go_on.wait(20)
+        return make(settings)
+
+    monkeypatch.setattr(importlib.import_module("toy_engine"), "Noted", slowly)
+    slow = shared_transport("diffusers", EngineSettings(models="/srv/slow"))
+    first = threading.Thread(target=lambda: slow.server)
+    first.start()
+    assert is_making.wait(20)
+    quick = threading.Thread(target=lambda: shared_transport("diffusers", EngineSettings()).server)
+    quick.start()
+    quick.join(20)
+    was_served = not quick.is_alive()
+    may_go_on.set()
+    first.join(20)
+
+    assert was_served
+
+
+def test_a_server_that_is_dead_is_not_kept(made):
+    first = shared_transport("diffusers", EngineSettings()).server
+    first.stop()
+    second = shared_transport("diffusers", EngineSettings()).server
+
+    assert second is not first
+    assert len(engines._shared) == 1

@@ -19,6 +19,17 @@ from prodgen.errors import EngineUnavailableError
 
 INSTALL = "pip install 'prodgen[engine]'"
 
+FIT_TORCHVISION = (
+    "pip install --upgrade torch torchvision, or pip uninstall torchvision: prodgen does not need it"
+)
+"""What to do about a torchvision of another PyTorch."""
+
+USUAL_SIZE = (576, 896)
+"""Pixels of a relit picture, by the recipes."""
+
+USUAL_STEPS = 25
+"""Steps of a relit picture, by the recipes."""
+
 PYTORCH_PAGE = "https://pytorch.org/get-started/locally"
 """Where PyTorch says which of its builds fits which driver and system."""
 
@@ -139,9 +150,7 @@ def _not_loading(name: str, error: Exception) -> EngineUnavailableError:
         except (ImportError, OSError, RuntimeError):
             text = (
                 "the torchvision that is installed does not fit this PyTorch, so that no network"
-                " loads: install"
-                " the pair that belongs together (pip install --upgrade torch torchvision), or remove it"
-                " (pip uninstall torchvision): prodgen does not need it"
+                f" loads: {FIT_TORCHVISION}"
             )
             return EngineUnavailableError("torchvision mismatch", text)
     said = str(error).partition("\n")[0]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from prodgen import __version__
 from prodgen.engines.diffusers.control_maps import CONTROL_MODULES, detected_map
-from prodgen.engines.diffusers.device import Device, find_device, seconds_on_cpu
+from prodgen.engines.diffusers.device import USUAL_SIZE, USUAL_STEPS, Device, find_device, seconds_on_cpu
 from prodgen.engines.diffusers.drawing_thread import DrawingThread, StoppableProgress
 from prodgen.engines.diffusers.face_restoring import missing_for_faces
 from prodgen.engines.diffusers.model_folder import ModelFolder
@@ -34,12 +34,6 @@ from prodgen.weights.folders import getting
 
 if TYPE_CHECKING:
     from prodgen.engines.diffusers.painter import Painter
-
-USUAL_SIZE = (576, 896)
-"""Pixels of a relit picture of 0.5 megapixels, for the estimate in the notes."""
-
-USUAL_STEPS = 25
-"""Steps of a relit picture as prodgen asks for it."""
 
 
 class DiffusersEngine:
