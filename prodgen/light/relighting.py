@@ -6,13 +6,15 @@ photograph's colours. Outside the product the background stays as it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen.color import to_linear, to_srgb
+from prodgen.color import luminance, to_linear, to_srgb
 from prodgen.images import Matte, RgbImage
-from prodgen.light import Surroundings, estimate_surroundings
+from prodgen.light import Light, Surroundings, estimate_surroundings
 from prodgen.masks import composite
 
 NORMALS_SIDE_PX = 160
@@ -45,12 +47,23 @@ FOOT_CLEARANCE = 0.15
 
 Chosen by eye."""
 
+DARKEST_FRONT = 0.25
+"""Mean light of lamps on the product that is still brought to the place's level. Chosen: two stops."""
+
+MOST_FROM_LAMPS = 0.9
+"""Share of the light that lamps give at most. Chosen: no place is without any light of its own."""
+
 HIGHLIGHT_KNEE = 0.85
 """Linear light above which highlights are compressed smoothly to stay under 1. Chosen by eye."""
 
 
 def relight_on(
-    foreground: RgbImage, matte: Matte, background: RgbImage, *, holds_product: bool = False
+    foreground: RgbImage,
+    matte: Matte,
+    background: RgbImage,
+    *,
+    holds_product: bool = False,
+    lights: Sequence[Light] = (),
 ) -> RgbImage:
     """Return the product in the given background, lit as that place lights it.
 
@@ -59,6 +72,7 @@ def relight_on(
         matte: (H, W), 1 = product.
         background: The place, (H, W, 3), sRGB.
         holds_product: Whether the product is in that picture already; it is then filled from around it.
+        lights: Lights that are asked for beside what the place gives, each by its strength.
 
     Returns:
         (H, W, 3), sRGB: the background, with the relit product over it.
@@ -67,16 +81,20 @@ def relight_on(
         ImageError: If the sizes differ.
     """
     surroundings = estimate_surroundings(background, matte, holds_product=holds_product)
-    return composite(relight(foreground, matte, surroundings), background, matte)
+    return composite(relight(foreground, matte, surroundings, lights=lights), background, matte)
 
 
-def relight(foreground: RgbImage, matte: Matte, surroundings: Surroundings) -> RgbImage:
+def relight(
+    foreground: RgbImage, matte: Matte, surroundings: Surroundings, *, lights: Sequence[Light] = ()
+) -> RgbImage:
     """Return the product alone under this light; pixels outside the matte are undefined.
 
     Args:
         foreground: (H, W, 3), sRGB, photographed in an even white light.
         matte: (H, W), 1 = product.
-        surroundings: The light.
+        surroundings: The place's own light.
+        lights: Lights beside it: their shares of all light are taken from the place's, so that the product
+            stays as bright as the place shows it.
 
     Returns:
         (H, W, 3), sRGB.
@@ -85,12 +103,38 @@ def relight(foreground: RgbImage, matte: Matte, surroundings: Surroundings) -> R
     scale = min(1.0, NORMALS_SIDE_PX / max(height, width))
     size = (max(round(width * scale), 8), max(round(height * scale), 8))
     small = np.asarray(cv2.resize(matte, size, interpolation=cv2.INTER_AREA), np.float32)
-    gain = surroundings.irradiance(normals_from_matte(small)) * _foot_shade(small)[..., None]
+    normals = normals_from_matte(small)
+    gain = _with_lamps(surroundings.irradiance(normals), lights, normals, small)
+    gain = gain * _foot_shade(small)[..., None]
     field = np.asarray(cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     linear = to_linear(foreground)
     veil = _studio_gloss(linear, matte)
     lit = field * (np.maximum(linear - veil, 0) + MIRRORED_SHARE * np.minimum(linear, veil))
     return to_srgb(_roll_off(lit))
+
+
+def _with_lamps(
+    even: NDArray[np.float32], lights: Sequence[Light], normals: NDArray[np.float32], matte: Matte
+) -> NDArray[np.float32]:
+    """Return irradiance (h, w, 3) in which lamps give their shares of the light.
+
+    Source: Lambert's cosine, wrapped around the body as far as the lamp is wide (Green, "Real-Time
+    Approximations to Subsurface Scattering", GPU Gems, 2004, section 16.2).
+    """
+    asked = sum(light.strength for light in lights)
+    if not asked:
+        return even
+    lit = np.zeros_like(even)
+    for light in lights:
+        facing = normals @ np.array(light.direction, np.float32)
+        wrapped = np.clip((facing + light.softness) / (1 + light.softness), 0, 1)
+        lit += np.float32(light.strength / asked) * wrapped[..., None] * light.tint
+    weight = matte / max(float(matte.sum()), 1e-6)
+    level = float((luminance(even) * weight).sum())
+    # Lights behind the product leave its front dark: that much is not exposed away.
+    mean = max(float((luminance(lit) * weight).sum()), DARKEST_FRONT)
+    share = min(asked, MOST_FROM_LAMPS)
+    return np.asarray((1 - share) * even + share * level * lit / mean, np.float32)
 
 
 def normals_from_matte(matte: Matte) -> NDArray[np.float32]:

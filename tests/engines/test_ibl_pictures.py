@@ -10,6 +10,7 @@ from prodgen.color import LUMA, to_lab, to_linear
 from prodgen.engines import load_engine
 from prodgen.engines.ibl import floor_view, product_light
 from prodgen.engines.ibl import render as render_module
+from prodgen.engines.ibl.asked_lights import asked_lights
 from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_materials import FINISHES
 from prodgen.engines.ibl.panorama import (
@@ -128,7 +129,7 @@ def test_light_from_the_left_lights_the_left_and_throws_the_shadow_to_the_right(
 def test_a_panorama_is_turned_until_its_sun_stands_where_the_prompt_wants_it():
     reading = read("wooden table, sunset, light from the right")
 
-    turned = surroundings(reading, np.random.default_rng(1), reading.light)
+    turned = surroundings(reading, np.random.default_rng(1), asked_lights(reading, None))
 
     sun = make_environment(small_panorama("sunset"), turned.heading_deg).key
     assert sun.azimuth_deg == pytest.approx(72, abs=6)

@@ -137,3 +137,29 @@ def test_sizes_that_differ_are_refused(product):
 
     with pytest.raises(ImageError, match="sizes differ"):
         relight_on(photo, matte, np.zeros((60, 60, 3), np.float32))
+
+
+def test_a_lamp_lights_the_side_that_faces_it_in_its_colour():
+    matte = np.zeros((64, 64), np.float32)
+    matte[12:56, 16:48] = 1
+    grey, place = np.full((64, 64, 3), 0.5, np.float32), np.full((64, 64, 3), 0.4, np.float32)
+
+    plain = relight_on(grey, matte, place)
+    lit = relight_on(
+        grey, matte, place, lights=[Light.parse("bare sun left #ff4400"), Light.parse("right #0044ff 40%")]
+    )
+
+    west, east = lit[30, 18] - plain[30, 18], lit[30, 45] - plain[30, 45]
+    assert west[0] > 0.1 > west[2]
+    assert east[2] > 0.1 > east[0]
+    np.testing.assert_array_equal(lit[matte == 0], plain[matte == 0])
+
+
+def test_without_lamps_and_under_an_even_light_the_place_alone_lights():
+    matte = np.zeros((64, 64), np.float32)
+    matte[12:56, 16:48] = 1
+    grey, place = np.full((64, 64, 3), 0.5, np.float32), np.full((64, 64, 3), 0.4, np.float32)
+
+    np.testing.assert_array_equal(
+        relight_on(grey, matte, place, lights=[Light.parse("ambient")]), relight_on(grey, matte, place)
+    )

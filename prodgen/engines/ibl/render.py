@@ -8,15 +8,16 @@ no network. Owns the order of the steps; each step is a module beside this one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from prodgen.color import luminance, to_linear
+from prodgen.color import to_linear
 from prodgen.engines.ibl import camera as lens
 from prodgen.engines.ibl import floor_view, podium, product_light, sets, shadow_patterns, tone
+from prodgen.engines.ibl.asked_lights import asked_lights
 from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_materials import FINISHES
 from prodgen.engines.ibl.floor_view import Edge, Product
@@ -25,6 +26,7 @@ from prodgen.engines.ibl.prompt_reading import Reading, read
 from prodgen.engines.ibl.render_order import Rendering, RenderOrder
 from prodgen.errors import ImageError
 from prodgen.images import Matte, RgbImage
+from prodgen.light import Light
 from prodgen.light.relighting import relight_on
 from prodgen.masks import bounding_box, composite
 from prodgen.pose import View, read_words
@@ -89,7 +91,7 @@ def render(order: RenderOrder) -> Rendering:
         product_matte = None
     if order.background is not None:
         report(0.3)
-        image = _on_background(order, order.background, product_matte)
+        image = _on_background(order, order.background, product_matte, asked_lights(reading, None))
         report(1.0)
         return Rendering(image, scene="background", floor="background")
     stage = _set_up(order, reading, view, product_matte)
@@ -122,16 +124,17 @@ def _check(order: RenderOrder) -> None:
         raise ImageError("a foreground needs its matte; send the cut-out with alpha")
 
 
-def _on_background(order: RenderOrder, background: RgbImage, matte: Matte | None) -> RgbImage:
+def _on_background(
+    order: RenderOrder, background: RgbImage, matte: Matte | None, lights: Sequence[Light]
+) -> RgbImage:
     if order.foreground is None or matte is None:
         return background.copy()
-    return relight_on(order.foreground, matte, background)
+    return relight_on(order.foreground, matte, background, lights=lights)
 
 
 def _set_up(order: RenderOrder, reading: Reading, view: View | None, matte: Matte | None) -> _Set:
     rng = np.random.default_rng(order.seed)
-    light = reading.light or _light_of_map(order.light_map)
-    environment = sets.surroundings(reading, rng, light)
+    environment = sets.surroundings(reading, rng, asked_lights(reading, order.light_map))
     width, height = order.width, order.height
     base = height * 0.78
     lies_flat = view is not None and view.lies_flat
@@ -165,22 +168,6 @@ def _set_up(order: RenderOrder, reading: Reading, view: View | None, matte: Matt
             unit=float(shadow_patterns.unit_of(camera)),
         )
     return _Set(reading, camera, lies_flat, environment, gain, rng, pattern)
-
-
-def _light_of_map(light_map: RgbImage | None) -> tuple[float, float] | None:
-    """Azimuth and elevation of the light that a light map (a gradient) stands for; None if it is even."""
-    if light_map is None:
-        return None
-    small = luminance(
-        to_linear(cv2.resize(light_map, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32))
-    )
-    ramp = np.linspace(-1, 1, 32, dtype=np.float32)
-    total = max(float(small.sum()), 1e-6)
-    right, up = float((small * ramp[None]).sum()) / total, -float((small * ramp[:, None]).sum()) / total
-    if math.hypot(right, up) < 0.06:
-        return None
-    azimuth = math.degrees(math.atan2(right, 0.22))
-    return azimuth, float(np.clip(38 + 110 * up, 6, 80))
 
 
 def _light_product(foreground: RgbImage | None, matte: Matte | None, stage: _Set) -> Product | None:

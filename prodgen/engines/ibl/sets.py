@@ -6,6 +6,7 @@ Owns the choice of view and the studio's light; the panoramas themselves are `pa
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -24,6 +25,7 @@ from prodgen.engines.ibl.panorama import (
 )
 from prodgen.engines.ibl.prompt_reading import Reading
 from prodgen.engines.ibl.shadow_patterns import IN_SHADOW, Shadow, on_sweep
+from prodgen.light import Light
 
 PAPER = (0.86, 0.855, 0.85)
 """sRGB of the studio's paper if the prompt names no colour: a light, barely warm grey. Chosen by eye."""
@@ -51,22 +53,41 @@ QUALITY_SOFTNESS = {"soft": 0.9, "hard": 0.12}
 """Size of the key light, 0 a point, 1 half the sky, for a soft and a hard light. Chosen by eye."""
 
 
-def surroundings(
-    reading: Reading, rng: np.random.Generator, light: tuple[float, float] | None
-) -> Environment:
+def surroundings(reading: Reading, rng: np.random.Generator, lights: Sequence[Light]) -> Environment:
     """The light of the scene that was read, with the camera turned so that it comes from where it should.
 
     Args:
         reading: Scene, colours and the quality of the light.
         rng: Picks one of the scene's good views.
-        light: Azimuth and elevation wanted for the key light, or None.
+        lights: The lights that are asked for, the key light first; none leaves the light to the scene.
     """
+    environment = _under_key(reading, rng, lights[0] if lights else None)
+    key = environment.key
+    for lamp in lights[1:]:
+        share = lamp.strength / max(lights[0].strength, lamp.strength)
+        red, green, blue = lamp.tint.tolist()
+        added = replace(
+            key,
+            azimuth_deg=lamp.azimuth_deg,
+            elevation_deg=lamp.elevation_deg,
+            softness=lamp.softness,
+            colour=(red, green, blue),
+            irradiance=key.irradiance * share,
+        )
+        environment = replace(add_light(environment, added), key=key)
+    return environment
+
+
+def _under_key(reading: Reading, rng: np.random.Generator, asked: Light | None) -> Environment:
+    """Return the light of the scene with its key light where, and in the colour that, it is asked for."""
+    light = None if asked is None else (asked.azimuth_deg, asked.elevation_deg)
+    gel = np.ones(3, np.float32) if asked is None else asked.tint
     scene = reading.scene
     pick, shift, side = rng.integers(len(scene.headings)), rng.uniform(-1, 1), rng.uniform(-1, 1)
     if light is None and reading.gobo is not None:
         light = (math.copysign(PATTERN_LIGHT[0], side), PATTERN_LIGHT[1])
     if scene.panorama == "sweep":
-        return _studio(reading, light, side)
+        return _studio(reading, light, side, gel)
     small = small_panorama(scene.panorama)
     heading = scene.headings[int(pick)] + float(shift) * scene.spread
     environment = make_environment(small, heading)
@@ -89,20 +110,27 @@ def surroundings(
     if scene.sun is not None:  # beside a sky of its own brightness: more would leave that in the dark
         strength *= 0.4
     key = replace(key, azimuth_deg=azimuth, elevation_deg=elevation, softness=softness)
-    return add_light(environment, replace(key, irradiance=ambient * strength))
+    return add_light(environment, _coloured(replace(key, irradiance=ambient * strength), gel))
+
+
+def _coloured(key: KeyLight, gel: Array) -> KeyLight:
+    """Return a light behind a gel (3,), linear and of luminance 1, as bright as without it."""
+    colour = np.array(key.colour, np.float32) * gel
+    red, green, blue = (colour / max(float(colour @ LUMA), 1e-6)).tolist()
+    return replace(key, colour=(red, green, blue))
 
 
 def _wrap(degrees: float) -> float:
     return (degrees + 180) % 360 - 180
 
 
-def _studio(reading: Reading, light: tuple[float, float] | None, side: float) -> Environment:
+def _studio(reading: Reading, light: tuple[float, float] | None, side: float, gel: Array) -> Environment:
     softness = QUALITY_SOFTNESS.get(reading.quality, WINDOW.softness)
     azimuth, elevation = light or (math.copysign(44 + 16 * abs(side), side), 40 + 8 * side)
     is_hard = reading.quality == "hard"
     key = replace(WINDOW, azimuth_deg=azimuth, elevation_deg=elevation, softness=softness)
     key = replace(key, irradiance=3.6) if is_hard else key
-    return studio(key, backdrop=paper_colour(reading), fill=0.12 if is_hard else 0.55)
+    return studio(_coloured(key, gel), backdrop=paper_colour(reading), fill=0.12 if is_hard else 0.55)
 
 
 def paper_colour(reading: Reading) -> Array:

@@ -12,7 +12,7 @@ from prodgen.light import relighting
 from prodgen.masks import composite, erode
 from prodgen.schema import Img2Img
 from prodgen.shots.frame import Frame
-from prodgen.shots.layers import Placed
+from prodgen.shots.layers import Brief, Placed
 from prodgen.shots.stages.scene import SceneStage
 
 EDGE_PX = 1.5
@@ -49,7 +49,8 @@ class BackgroundStage(SceneStage):
         """Return the inpainted scene, and the product lit as in it, which the model did not do."""
         placed, size = frame[Placed], (image.shape[1], image.shape[0])
         original, matte = resize(placed.original, *size), resize(placed.matte, *size)
-        return image, relighting.relight_on(original, matte, image, holds_product=True)
+        lights = frame[Brief].lights
+        return image, relighting.relight_on(original, matte, image, holds_product=True, lights=lights)
 
     def request(self, frame: Frame, product: RgbImage, matte: Matte) -> Img2Img:
         """Return the request: grey noise to be painted around the product."""

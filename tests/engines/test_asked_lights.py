@@ -1,0 +1,106 @@
+"""Lights that are asked of the embedded engine by words and light map are the lights of its picture."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from prodgen.client import Client
+from prodgen.color import luminance, to_linear
+from prodgen.engines import embedded_server
+from prodgen.engines.ibl.asked_lights import asked_lights
+from prodgen.engines.ibl.prompt_reading import read
+from prodgen.light import Light, light_map, words
+from prodgen.light.light_maps import lights_of_map
+from prodgen.schema import ICLight, Img2Img
+from prodgen.server import ApiTransport, Behaviour
+
+SIDE = 192
+PITCH = math.radians(17)
+"""How far the engine's camera looks down unless it is told."""
+
+FOOT = round(0.66 * SIDE)
+
+
+def drawn(*lights: Light) -> np.ndarray:
+    """A grey block on concrete under these lights, as a client asks for it over the wire."""
+    photo = np.full((SIDE, SIDE, 3), 0.55, np.float32)
+    request = Img2Img(
+        prompt=f"concrete floor, studio, {words(lights[0])}",
+        seed=5,
+        width=SIDE,
+        height=SIDE,
+        init_image=light_map(lights, SIDE, SIDE),
+        denoising_strength=0.9,
+        steps=2,
+        ic_light=ICLight(mode="fc", foreground=photo, matte=block()),
+    )
+    with Client("http://127.0.0.1:7860", transport=ApiTransport(embedded_server(Behaviour()))) as client:
+        return client.img2img(request).image
+
+
+def block() -> np.ndarray:
+    matte = np.zeros((SIDE, SIDE), np.float32)
+    matte[SIDE // 2 : FOOT, round(0.42 * SIDE) : round(0.58 * SIDE)] = 1
+    return matte
+
+
+def test_the_shadow_falls_away_from_each_light():
+    # At 0, the camera's side, the block hides its own shadow.
+    asked = [-135, -90, -45, 45, 90, 135, 180]
+    pictures = [drawn(Light(azimuth_deg=a, elevation_deg=10, softness=0.05, strength=0.8)) for a in asked]
+
+    v, u = np.mgrid[:SIDE, :SIDE]
+    floor = (v > 0.45 * SIDE) & (cv2.dilate(block(), np.ones((7, 7))) < 0.5)
+    levels = np.stack([cv2.GaussianBlur(luminance(to_linear(picture)), (0, 0), 2) for picture in pictures])
+    levels /= np.median(levels[:, floor], axis=1)[:, None, None]
+    found = []
+    for darkness in 1 - levels / np.median(levels, axis=0):
+        weight = np.where(floor & (darkness > 0.3), darkness, 0)
+        x = float((weight * (u - SIDE / 2)).sum() / weight.sum())
+        y = float((weight * (v - FOOT)).sum() / weight.sum())
+        found.append(math.degrees(math.atan2(-x, -y / math.sin(PITCH))))
+
+    away = [abs(math.remainder(one - other, 360)) for one, other in zip(found, asked, strict=True)]
+    assert max(away) < 15, list(zip(asked, found, strict=True))
+
+
+def test_two_gels_light_their_own_sides():
+    picture = drawn(Light.parse("bare sun left #ff0000"), Light.parse("bare sun right #0000ff"))
+
+    inside = picture[SIDE // 2 + 4 : FOOT - 8]
+    west, east = inside[:, round(0.43 * SIDE)].mean(axis=0), inside[:, round(0.57 * SIDE)].mean(axis=0)
+    assert west[0] - west[2] > 0.1
+    assert east[2] - east[0] > 0.1
+
+
+@pytest.mark.parametrize("azimuth", [-180, -135, -90, -45, 0, 45, 90, 135])
+@pytest.mark.parametrize("elevation", [12, 30, 50])
+def test_words_tell_front_from_behind_and_the_map_the_rest(azimuth, elevation):
+    light = Light(azimuth_deg=azimuth, elevation_deg=elevation, strength=0.6)
+
+    key, *others = asked_lights(read(f"oak table, {words(light)}"), light_map([light], 96, 96))
+
+    assert abs(math.remainder(key.azimuth_deg - azimuth, 360)) <= 15
+    assert abs(key.elevation_deg - elevation) <= 12
+    assert others == []
+
+
+def test_an_even_map_asks_for_no_light():
+    assert lights_of_map(np.full((32, 48, 3), 0.5, np.float32)) == ()
+    assert asked_lights(read("oak table"), np.full((32, 48, 3), 0.5, np.float32)) == ()
+
+
+def test_a_map_of_two_lamps_is_read_as_two_with_their_colours():
+    lamps = [Light.parse("left #ff8800"), Light.parse("right #0044ff")]
+
+    found = lights_of_map(light_map(lamps, 64, 48))
+
+    west, east = sorted(found, key=lambda light: light.azimuth_deg)
+    assert west.azimuth_deg < -60
+    assert east.azimuth_deg > 60
+    assert west.tint[0] > 5 * west.tint[2]
+    assert east.tint[2] > 5 * east.tint[0]
