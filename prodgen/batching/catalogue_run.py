@@ -40,6 +40,8 @@ def batch(
     points: str | None = None,
     pose: str | None = None,
     light: str | None = None,
+    light_map: str | None = None,
+    light_from: str | None = None,
     loras: Sequence[str] = (),
     name: str = "",
     wildcards: str | Path | None = None,
@@ -80,6 +82,8 @@ def batch(
         points: Places that are surely product or background, in words, as for `shoot`.
         pose: How the camera looked at the products, as for `shoot`.
         light: Where the light comes from, as for `shoot`.
+        light_map: A picture that is bright where light comes from, as for `shoot`.
+        light_from: A reference picture in whose light every product is to stand.
         loras: LoRAs by the backends' names, as NAME or NAME:WEIGHT.
         name: Pattern of the pictures' names in `out`; "": a folder for each product.
         wildcards: Folder of NAME.txt for `__NAME__` in the templates.

@@ -17,6 +17,8 @@ OF_A_SHOT = (
     "negative_prompt",
     "pose",
     "light",
+    "light_map",
+    "light_from",
     "background",
     "matte",
     "box",
@@ -27,7 +29,7 @@ OF_A_SHOT = (
 )
 """Columns that say what is asked of one picture, beside the settings of its recipe."""
 
-PICTURES = ("photo", "matte", "background")
+PICTURES = ("photo", "matte", "background", "light_map", "light_from")
 """Columns whose cells are picture files, or URLs."""
 
 REASON = "reason"

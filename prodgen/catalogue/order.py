@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+BESIDE_PHOTO = ("matte", "background", "light_map", "light_from")
+"""Names in `Order.asked_for` of pictures, which are files or URLs."""
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -31,15 +34,15 @@ class Order:
     """The picture's file, relative to the run's folder, with forward slashes."""
     asked_for: Mapping[str, Any] = field(default_factory=dict)
     """What else the row decides, by the names of `prodgen.shots.new_shot` (negative_prompt, background,
-    matte, box, points, pose, light, loras, recipe, settings), and recipe_sha256, the digest of its file;
-    ready for JSON."""
+    matte, box, points, pose, light, light_map, light_from, loras, recipe, settings), and recipe_sha256,
+    the digest of its file; ready for JSON."""
     scene: str = ""
     """The scene's name, where a product is shown in several; "" if it has none."""
 
     @property
     def pictures(self) -> tuple[str, ...]:
         """The files or URLs that it is made of, the photograph first."""
-        others = (self.asked_for.get(name) for name in ("matte", "background"))
+        others = (self.asked_for.get(name) for name in BESIDE_PHOTO)
         return (self.photo, *(str(other) for other in others if other is not None))
 
     @property
@@ -49,7 +52,7 @@ class Order:
         Pictures are compared by their content; of a recipe's file the digest is in `asked_for`.
         """
         asked = {"prompt": self.prompt, "seed": self.seed, **self.asked_for}
-        files = ("matte", "background", *(["recipe"] if "recipe_sha256" in asked else []))
+        files = (*BESIDE_PHOTO, *(["recipe"] if "recipe_sha256" in asked else []))
         asked |= {name: True for name in files if name in asked}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 

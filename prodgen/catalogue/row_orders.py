@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from prodgen.catalogue.cells import OddCell
-from prodgen.catalogue.columns import OF_A_SHOT, REASON, meant_by, setting_columns
+from prodgen.catalogue.columns import OF_A_SHOT, PICTURES, REASON, meant_by, setting_columns
 from prodgen.catalogue.fault_list import FaultList
 from prodgen.catalogue.file_names import safe_name
 from prodgen.catalogue.order import Order
@@ -36,7 +36,7 @@ MOST_KNOWN = 4096
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """Halves of characters, by which Python also stands for bytes of a file's name that are not UTF-8."""
 
-_PICTURES = ("photo", "matte", "background", "sku")
+_PICTURES = (*PICTURES, "sku")
 """Columns that name files; a folder's photographs have their sku from theirs."""
 
 
@@ -289,9 +289,6 @@ class RowPlanner:
         given = {key: text for key in self.setting_keys if (text := self._text(row, key))}
         settings = {**wishes.settings, **given}
         loras = self._text(row, "loras").replace(";", ",")
-        background = self._picture(row, "background")
-        if not background and wishes.background is not None:
-            background = wishes.background if "://" in wishes.background else _absolute(wishes.background)
         if recipe not in self._digests:
             self._digests[recipe] = recipe_digest(recipe)
         found = {
@@ -302,12 +299,19 @@ class RowPlanner:
             "pose": self._text(row, "pose") or wishes.pose,
             "light": self._text(row, "light") or wishes.light,
             "loras": [lora.strip() for lora in loras.split(",") if lora.strip()] or list(wishes.loras),
-            "background": background,
+            "light_map": self._picture_of_all(row, "light_map", wishes.light_map),
+            "light_from": self._picture_of_all(row, "light_from", wishes.light_from),
+            "background": self._picture_of_all(row, "background", wishes.background),
             "matte": self._picture(row, "matte"),
             "box": self._checked(row, "box") or wishes.box,
             "points": self._checked(row, "points") or wishes.points,
         }
         return {name: value for name, value in found.items() if value}, tuple(settings.items())
+
+    def _picture_of_all(self, row: Row, key: str, wished: str | None) -> str:
+        """Return the place of a row's own picture, else of the one that is asked of every row."""
+        own = self._picture(row, key)
+        return own or (wished if wished is None or "://" in wished else _absolute(wished)) or ""
 
     def _checked(self, row: Row, key: str) -> str:
         if text := self._text(row, key):
@@ -329,6 +333,8 @@ class RowPlanner:
             has_prompt=bool(prompt.strip()),
             has_negative_prompt="negative_prompt" in asked,
             has_background="background" in asked,
+            has_light_map="light_map" in asked,
+            has_light_from="light_from" in asked,
         )
         if error is None:
             return

@@ -60,6 +60,8 @@ def check_kind(
     has_prompt: bool,
     has_negative_prompt: bool,
     has_background: bool,
+    has_light_map: bool,
+    has_light_from: bool,
 ) -> SettingError | None:
     """Return why no shot of this kind can be made, whatever its photograph and words are; None: it can."""
     try:
@@ -72,6 +74,8 @@ def check_kind(
             background="background.png" if has_background else None,
             pose=pose,
             light=light or (),
+            light_map="map.png" if has_light_map else None,
+            light_from="reference.png" if has_light_from else None,
             loras=[read_lora(lora) for lora in loras],
         )
         check(shot)

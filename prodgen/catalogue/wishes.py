@@ -59,6 +59,12 @@ class Wishes(CheckedValue):
     light: str | None = None
     """Where the light comes from, in words; several lights are parted by ";"."""
 
+    light_map: str | None = None
+    """A picture that is bright where light comes from."""
+
+    light_from: str | None = None
+    """A reference picture in whose light every product is to stand."""
+
     background: str | None = None
     """A picture to put every product into."""
 

@@ -174,6 +174,14 @@ _SHOT_OPTIONS = (
         help="A light, such as left, 10 o'clock high, golden hour from behind, 45,30 (degrees), with "
         "soft, window, 4200K, #ff8800, 70%; may be repeated, up to four, the key light first.",
     ),
+    click.option(
+        "--light-map", type=File(), help="A picture that is bright where light comes from, to start from."
+    ),
+    click.option(
+        "--light-from",
+        type=File(),
+        help="A reference picture: the light found in it is told and asked for, in place of --light.",
+    ),
     click.option("--look", type=LOOK, help="A look of the scene; see `prodgen list looks`."),
     click.option(
         "--place",

@@ -16,6 +16,8 @@ from prodgen.cli.values import File
 @click.option("--photo", type=File(), help="The product's photograph, for a picture of `prodgen shoot`.")
 @click.option("--matte", type=File(), help="Its cut-out mask, where such a shot had one.")
 @click.option("--background", type=File(), help="The background picture, where such a shot had one.")
+@click.option("--light-map", type=File(), help="The light map, where such a shot had one.")
+@click.option("--light-from", type=File(), help="The reference of its light, where such a shot had one.")
 @controlnet_option
 @click.option("--strict", is_flag=True, help="Refuse (exit 1) if anything would have to differ.")
 @backend_option
@@ -26,6 +28,8 @@ def replay(
     photo: Path | None,
     matte: Path | None,
     background: Path | None,
+    light_map: Path | None,
+    light_from: Path | None,
     controlnet: tuple[str, ...],
     strict: bool,
     backend: str,
@@ -57,6 +61,8 @@ def replay(
             photo=photo,
             matte=matte,
             background=background,
+            light_map=light_map,
+            light_from=light_from,
             controlnet=controlnet,
             strict=strict,
             output=output or picture.with_name(f"{picture.stem}-replayed{ending}"),

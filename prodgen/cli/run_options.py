@@ -124,6 +124,8 @@ _OF_BATCH = (
         "points",
         "pose",
         "light",
+        "light_map",
+        "light_from",
         "loras",
         "recipe",
         "seed",
@@ -151,8 +153,9 @@ def arguments_of(options: Mapping[str, Any]) -> dict[str, Any]:
         raise WrongValueError("scene", "", "has one name twice; give each scene a name of its own")
     if "light" in arguments:
         arguments["light"] = "; ".join(arguments["light"])
-    if "background" in arguments:
-        arguments["background"] = str(arguments["background"])
+    for name in ("background", "light_map", "light_from"):
+        if name in arguments:
+            arguments[name] = str(arguments[name])
     if "memory" in given:
         arguments["memory"] = read_bytes(given.pop("memory"))
     arguments["recipe"] = recipe_for(arguments.get("recipe"), given)

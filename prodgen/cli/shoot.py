@@ -48,6 +48,8 @@ def shoot(
     points: str | None,
     pose: str | None,
     light: tuple[str, ...],
+    light_map: Path | None,
+    light_from: Path | None,
     recipe: str | None,
     loras: tuple[str, ...],
     seed: int | None,
@@ -93,6 +95,8 @@ def shoot(
             points=points or (),
             pose=pose,
             light=light,
+            light_map=light_map,
+            light_from=light_from,
             loras=loras,
         )
         for number in seeds.siblings(seed, count)

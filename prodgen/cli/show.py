@@ -15,6 +15,8 @@ SHOWN = (
     "photo",
     "matte",
     "background",
+    "light_map",
+    "light_from",
     "workflow",
     "prompt",
     "negative_prompt",

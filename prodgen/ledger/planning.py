@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from prodgen.catalogue import Order
+from prodgen.catalogue.order import BESIDE_PHOTO
 from prodgen.errors import StorageError
 from prodgen.ledger.records import PictureRecord, State
 from prodgen.ledger.sidecars import Sidecar, read_sidecar, sidecar_name
@@ -253,7 +254,7 @@ def kept_picture(
 
 def _roles(order: Order) -> list[str]:
     """Return what each of `order.pictures` is for."""
-    return ["photo", *(name for name in ("matte", "background") if order.asked_for.get(name) is not None)]
+    return ["photo", *(name for name in BESIDE_PHOTO if order.asked_for.get(name) is not None)]
 
 
 def _difference(order: Order, asked: str) -> str:

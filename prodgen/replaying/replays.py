@@ -18,6 +18,7 @@ from prodgen.replaying.recorded import RecordedJob, RecordedWorkflow, infotext_v
 from prodgen.replaying.shots_again import shot_again
 from prodgen.shots import Result, shoot_all
 from prodgen.shots.result import without_folder
+from prodgen.shots.shot import PICTURES
 from prodgen.text2image import Control, GeneratedPicture, draw_all, read_control
 from prodgen.text2image.workflow_pictures import WorkflowPicture, draw_workflow
 
@@ -62,6 +63,8 @@ def replay(
     photo: str | Path | None = None,
     matte: str | Path | None = None,
     background: str | Path | None = None,
+    light_map: str | Path | None = None,
+    light_from: str | Path | None = None,
     controlnet: Sequence[str | Control] = (),
     strict: bool = False,
     output: str | Path | None = None,
@@ -79,6 +82,8 @@ def replay(
         photo: The product's photograph, for a product shot; its file holds the name only.
         matte: The cut-out mask of the photograph, if the shot was given one.
         background: The background picture, if the shot was given one.
+        light_map: The light map, if the shot was given one.
+        light_from: The reference picture of its light, if the shot was given one.
         controlnet: Control pictures, for a picture drawn from words: `Control` objects or
             "MODEL[+MODULE]:FILE[:WEIGHT]". An infotext names them but does not hold them.
         strict: Refuse if anything is known to differ before drawing.
@@ -95,11 +100,12 @@ def replay(
     """
     source = Path(path)
     target = None if output is None else Path(output)
+    given_files = (photo, matte, background, light_map, light_from)
     if target is not None:
-        given = (source, *(None if file is None else Path(file) for file in (photo, matte, background)))
+        given = (source, *(None if file is None else Path(file) for file in given_files))
         files.refuse_overwriting(target, *given)
     recorded = read_recorded(source)
-    of_a_shot = {"photo": photo, "matte": matte, "background": background}
+    of_a_shot = dict(zip(PICTURES, given_files, strict=True))
     if isinstance(recorded, RecordedWorkflow):
         if idle := [name for name, file in (*of_a_shot.items(), ("controlnet", controlnet)) if file]:
             raise IdleSettingError(idle, "a workflow drew the picture")
@@ -110,7 +116,7 @@ def replay(
         return _draw_again(recorded, controlnet, target, backend, dialect, on_progress, strict=strict)
     if controlnet:
         raise IdleSettingError(["controlnet"], "a product shot has no control pictures")
-    shot, differences = shot_again(recorded, photo=photo, matte=matte, background=background, output=target)
+    shot, differences = shot_again(recorded, of_a_shot, output=target)
     with ExitStack() as stack:
         before = recorded.story.get("backend")
         server: str | Client = backend

@@ -15,13 +15,16 @@ from prodgen.shots import Shot
 
 def shot_again(
     recorded: RecordedShot,
+    files: Mapping[str, str | Path | None],
     *,
-    photo: str | Path | None,
-    matte: str | Path | None,
-    background: str | Path | None,
     output: Path | None,
 ) -> tuple[Shot, list[Difference]]:
     """Return the shot, and a difference for each of its files that has another name than before.
+
+    Args:
+        recorded: What the picture tells.
+        files: The pictures of the shot that are given, by the names of its fields; the photograph among them.
+        output: Where the new picture goes.
 
     Raises:
         SettingError: If a file that the picture was made of is not given.
@@ -30,15 +33,25 @@ def shot_again(
     asked = recorded.story.get("asked")
     if not isinstance(asked, dict):
         raise ImageError(f"the prodgen story in {str(recorded.path)!r} is damaged")
+    photo = files["photo"]
     if photo is None:
         raise SettingError(
             f"this is a product shot of {asked.get('photo')!r}; give that photograph: --photo FILE"
         )
-    for name, given in (("background", background), ("matte", matte)):
+    for name, given in files.items():
         if asked.get(name) and given is None:
-            raise SettingError(f"its {name} was {asked[name]!r}; give that picture: --{name} FILE")
+            option, words = name.replace("_", "-"), name.replace("_", " ")
+            raise SettingError(f"its {words} was {asked[name]!r}; give that picture: --{option} FILE")
     try:
-        shot = Shot.from_story(asked, photo=photo, background=background, matte=matte, output=output)
+        shot = Shot.from_story(
+            asked,
+            photo=photo,
+            background=files.get("background"),
+            matte=files.get("matte"),
+            light_map=files.get("light_map"),
+            light_from=files.get("light_from"),
+            output=output,
+        )
     except SettingError as error:
         raise ImageError(
             f"the story in {str(recorded.path)!r} is damaged or of another version: {error}"

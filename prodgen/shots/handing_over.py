@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from prodgen import files
 from prodgen.errors import SettingError
 from prodgen.images import Photo, from_uint8, to_uint8
+from prodgen.shots import lights_in_pictures
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, CutOut, Drawn, Given, Placed
 from prodgen.shots.shot import HeldPicture, Shot
@@ -95,7 +96,7 @@ class PreparedShot:
             raise SettingError(
                 "only shots of one photograph, cut out and placed alike, share their preparation"
             )
-        return PreparedShot(shot, self.frame.holding(_brief(shot)), self.seconds)
+        return PreparedShot(shot, self.frame.holding(_brief(shot, self.frame[Given])), self.seconds)
 
     def __getstate__(self) -> dict[str, Any]:
         packed = self._packed if self._frame is None else _PackedCutOut.of(self._frame)
@@ -144,17 +145,20 @@ def start(shot: Shot) -> Frame:
         points=shot.points,
         pose=shot.pose,
         backdrop=None if shot.background is None else files.load(read(shot.background)).rgb,
+        light_map=None if shot.light_map is None else files.load(read(shot.light_map)).rgb,
+        light_from=None if shot.light_from is None else files.load(read(shot.light_from)).rgb,
     )
-    return Frame().holding(given, _brief(shot)).noting(*photo.notices)
+    told = lights_in_pictures.told(shot.lights, given)
+    return Frame().holding(given, _brief(shot, given)).noting(*photo.notices, told)
 
 
-def _brief(shot: Shot) -> Brief:
+def _brief(shot: Shot, given: Given) -> Brief:
     recipe = shot.recipe
     return Brief(
         prompt=shot.prompt,
         negative_prompt=recipe.negative_prompt if shot.negative_prompt is None else shot.negative_prompt,
         seed=shot.seed,
-        lights=shot.lights,
+        lights=shot.lights or lights_in_pictures.lights_of(given),
         loras=shot.loras,
         profile=recipe.profile,
     )

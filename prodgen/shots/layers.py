@@ -76,6 +76,12 @@ class Given:
     backdrop: RgbImage | None = None
     """The user's own background picture, of any size."""
 
+    light_map: RgbImage | None = None
+    """The user's own light map, of any size."""
+
+    light_from: RgbImage | None = None
+    """A reference picture in whose light the product is to stand, of any size."""
+
 
 @dataclass(frozen=True)
 class Brief:

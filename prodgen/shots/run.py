@@ -34,6 +34,7 @@ from prodgen.shots.layers import Brief, Pose
 from prodgen.shots.recipe import Recipe, Setting
 from prodgen.shots.result import Result, WriteFile
 from prodgen.shots.shot import Shot, new_shot
+from prodgen.shots.stages import RelightStage
 
 OnProgress = Callable[[str, float], None]
 """Called with a stage's name and how far it is, 0 to 1."""
@@ -55,6 +56,8 @@ def shoot(
     points: Sequence[Point] | str = (),
     pose: str | float | None = None,
     light: str | Light | Sequence[str | Light] = (),
+    light_map: PictureSource | None = None,
+    light_from: PictureSource | None = None,
     loras: Sequence[str | Lora] = (),
     dialect: str | None = None,
     on_progress: OnProgress | None = None,
@@ -87,6 +90,9 @@ def shoot(
             flat lay, from straight above), or degrees from 0 (head-on) to 90 (from above).
         light: Where the light comes from: "left", "10 o'clock high", "golden hour from behind", "45,30"
             (degrees), or a `Light`; or up to four of these, the key light first.
+        light_map: A picture that is bright where light comes from; relighting starts from it. Without `light`
+            its light is read from it for prompt words and shadow.
+        light_from: A reference picture: the light in it is estimated, told, and asked for.
         loras: LoRAs by the backend's names, as `Lora` or "NAME:WEIGHT".
         dialect: The kind of server, such as "forge", if it should not be found out.
         on_progress: Called with each stage's name and how far it is, 0 to 1.
@@ -111,6 +117,8 @@ def shoot(
         points=points,
         pose=pose,
         light=light,
+        light_map=light_map,
+        light_from=light_from,
         loras=loras,
     )
     return next(shoot_all([shot], backend=backend, dialect=dialect, on_progress=on_progress))
@@ -268,10 +276,16 @@ def check(shot: Shot) -> None:
         ImageError: If the output cannot be written.
     """
     recipe = shot.recipe
-    wanted = {"prompt": "prompt", "negative_prompt": "negative_prompt", "lights": "light", "loras": "loras"}
+    wanted = {"lights": "light", **{name: name for name in _OF_A_SCENE}}
     idle = [setting for name, setting in wanted.items() if getattr(shot, name)]
     if idle and not recipe.asks_backend:
         raise IdleSettingError(idle, f"recipe {recipe.name!r} draws no scene")
+    if shot.light_from is not None and (shot.lights or shot.light_map is not None):
+        raise IdleSettingError(["light_from"], "the light is given already, by light or light_map")
+    if shot.light_map is not None and shot.background is not None:
+        raise IdleSettingError(["light_map"], "a background has its own light")
+    if shot.light_map is not None and not any(isinstance(x, RelightStage) for x in recipe.stages):
+        raise IdleSettingError(["light_map"], f"recipe {recipe.name!r} has no stage 'relight'")
     if shot.pose != "auto" and not any(Pose in stage.gives for stage in recipe.stages):
         raise IdleSettingError(["pose"], f"recipe {recipe.name!r} has no stage 'pose'")
     if recipe.needs_prompt and not shot.prompt and shot.background is None:
@@ -282,6 +296,10 @@ def check(shot: Shot) -> None:
         raise IdleSettingError(["background"], f"recipe {recipe.name!r} draws its own background")
     if shot.output is not None:
         _check_output(shot, shot.output)
+
+
+_OF_A_SCENE = ("prompt", "negative_prompt", "light_map", "light_from", "loras")
+"""Fields of a shot that only a drawn scene can follow, beside its lights."""
 
 
 def _check_output(shot: Shot, output: Path) -> None:

@@ -88,6 +88,10 @@ ShotPose = Annotated[PoseHint, PlainValidator(check_pose), _AS_IT_IS]
 """How the camera looked at the product: "auto", "upright", "flat", or degrees, also in words."""
 
 
+PICTURES = ("photo", "matte", "background", "light_map", "light_from")
+"""Fields of a shot that are pictures."""
+
+
 class Shot(CheckedValue):
     """One picture to be made: paths, words and numbers (and pixels only where a picture has no file)."""
 
@@ -129,6 +133,12 @@ class Shot(CheckedValue):
     lights: ShotLights = ()
     """Up to four lights, the key light first; without one the scene has its own."""
 
+    light_map: ShotPicture | None = None
+    """A picture that is bright where light comes from; relighting starts from it."""
+
+    light_from: ShotPicture | None = None
+    """A reference picture in whose light the product is to stand; its light is estimated."""
+
     loras: tuple[Lora, ...] = ()
     """LoRAs by the backend's names."""
 
@@ -140,7 +150,7 @@ class Shot(CheckedValue):
     @property
     def pictures(self) -> Mapping[str, Path | HeldPicture | None]:
         """The pictures that it is made of, by the names of their fields."""
-        return {"photo": self.photo, "matte": self.matte, "background": self.background}
+        return {name: getattr(self, name) for name in PICTURES}
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -173,6 +183,8 @@ class Shot(CheckedValue):
         photo: PictureSource,
         background: PictureSource | None = None,
         matte: PictureSource | None = None,
+        light_map: PictureSource | None = None,
+        light_from: PictureSource | None = None,
         output: str | Path | None = None,
     ) -> Self:
         """Return the shot that a story tells of, made of these pictures.
@@ -180,8 +192,9 @@ class Shot(CheckedValue):
         Raises:
             SettingError: If the story is damaged, or of another version.
         """
-        pictures = {"photo": photo, "background": background, "matte": matte, "output": output}
-        return cls.model_validate({**story, **pictures})
+        given = (photo, matte, background, light_map, light_from)
+        pictures = dict(zip(PICTURES, given, strict=True))
+        return cls.model_validate({**story, **pictures, "output": output})
 
 
 def new_shot(
@@ -199,6 +212,8 @@ def new_shot(
     points: Sequence[Point] | str = (),
     pose: str | float | None = None,
     light: str | Light | Sequence[str | Light] = (),
+    light_map: PictureSource | None = None,
+    light_from: PictureSource | None = None,
     loras: Sequence[str | Lora] = (),
 ) -> Shot:
     """Return a shot; see `prodgen.shots.shoot` for what each part means.
@@ -226,6 +241,8 @@ def new_shot(
         "points": points,
         "pose": pose,
         "lights": read_lights(light),
+        "light_map": light_map,
+        "light_from": light_from,
         "loras": read.loras,
     }
     return Shot.model_validate({name: value for name, value in fields.items() if value is not None})

@@ -159,15 +159,16 @@ def test_what_many_kinds_of_rows_decide_is_not_remembered_for_ever(
 
 
 def test_pictures_that_were_fetched_stand_for_their_urls_in_the_shot(sheet: Sheet, tmp_path: Path):
-    row = 'https://x/1.jpg,a,https://x/2.png,https://x/3.png,glare,"+9,9"\n'
-    path = sheet("photo,sku,matte,background,negative_prompt,points\n" + row)
+    row = 'https://x/1.jpg,a,https://x/2.png,https://x/3.png,https://x/4.png,glare,"+9,9"\n'
+    path = sheet("photo,sku,matte,background,light_from,negative_prompt,points\n" + row)
     (order,) = orders(path, allow_urls=True)
     put = {url: tmp_path / url[-5:] for url in order.pictures}
 
     shot = order_shot(order, root=tmp_path, pictures=put)
 
-    assert order.pictures == ("https://x/1.jpg", "https://x/2.png", "https://x/3.png")
-    assert (shot.photo, shot.matte, shot.background) == tuple(put.values())
+    assert order.pictures == tuple(put)
+    assert [shot.photo, shot.matte, shot.background, shot.light_from] == list(put.values())
+    assert len(put) == 4
     assert shot.negative_prompt == "glare"
     assert shot.points == "+9,9"
 

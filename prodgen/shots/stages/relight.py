@@ -19,7 +19,7 @@ from prodgen.schema import (
     Txt2Img,
 )
 from prodgen.shots.frame import Frame, Tools
-from prodgen.shots.layers import Brief, Placed
+from prodgen.shots.layers import Brief, Given, Placed
 from prodgen.shots.stages.scene import SceneStage
 
 LIGHT_MAP_DENOISING_STRENGTH = 0.9
@@ -54,7 +54,7 @@ class RelightStage(SceneStage):
         if client.capabilities.ic_light is None:
             raise MissingExtensionError("IC-Light", client.name, client.dialect.remedy("IC-Light"))
         idle = None
-        if self.denoising_strength != LIGHT_MAP_DENOISING_STRENGTH and not _mapped_lights(frame):
+        if self.denoising_strength != LIGHT_MAP_DENOISING_STRENGTH and not _is_mapped(frame):
             idle = "denoising_strength is without effect: it acts on a light map, which --light asks for"
         return super().apply(frame, tools).noting(idle)
 
@@ -75,15 +75,22 @@ class RelightStage(SceneStage):
             background=background,
         )
         given = {**self.shared_fields(frame, matte), "ic_light": unit}
-        if not mapped:
+        own = frame[Given].light_map
+        if not mapped and own is None:
             return Txt2Img.model_validate(given)
         return Img2Img.model_validate(
             {
                 **given,
-                "init_image": light.light_map(mapped, width, height),
+                "init_image": (
+                    light.light_map(mapped, width, height) if own is None else resize(own, width, height)
+                ),
                 "denoising_strength": self.denoising_strength,
             }
         )
+
+
+def _is_mapped(frame: Frame) -> bool:
+    return bool(_mapped_lights(frame)) or frame[Given].light_map is not None
 
 
 def _mapped_lights(frame: Frame) -> tuple[light.Light, ...]:
