@@ -7,7 +7,7 @@ Shadows are in `prodgen.shadows`.
 
 from prodgen.light.estimating import Surroundings, estimate_light, estimate_surroundings
 from prodgen.light.light_maps import light_map
-from prodgen.light.setting import MOST_LIGHTS, NEUTRAL_K, Light, read_lights, words
+from prodgen.light.setting import MOST_LIGHTS, NEUTRAL_K, Light, from_where, read_lights, words
 
 __all__ = [
     "MOST_LIGHTS",
@@ -16,6 +16,7 @@ __all__ = [
     "Surroundings",
     "estimate_light",
     "estimate_surroundings",
+    "from_where",
     "light_map",
     "read_lights",
     "words",

@@ -145,7 +145,7 @@ def words(light: Light) -> str:
         return f"soft even {tone}ambient light"
     kind = "soft " if light.softness >= SOFT_FROM else "hard " if light.softness <= HARD_TO else ""
     low = "low " if 0 <= light.elevation_deg <= LOW_TO_DEG else ""
-    return f"{low}{kind}{tone}light {_from(light)}"
+    return f"{low}{kind}{tone}light {from_where(light)}"
 
 
 def _tone(light: Light) -> str:
@@ -171,8 +171,8 @@ def _turn(one: tuple[float, float], other: tuple[float, float]) -> float:
     return math.remainder(math.atan2(one[1], one[0]) - math.atan2(other[1], other[0]), 2 * math.pi)
 
 
-def _from(light: Light) -> str:
-    """Return "from the left", "from above" and so on."""
+def from_where(light: Light) -> str:
+    """Return words for a light's direction: "from the left", "from above" and so on."""
     if light.elevation_deg >= TOP_FROM_DEG:
         return "from above"
     if light.elevation_deg <= BELOW_TO_DEG:

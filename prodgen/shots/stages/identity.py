@@ -10,6 +10,7 @@ from pydantic import Field
 from prodgen import identity, ocr, placement, shading
 from prodgen.cutout import left_out
 from prodgen.images import resize
+from prodgen.shots import light_found
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, CutOut, Drawn, FinalScene, Kept, Placed
 
@@ -76,4 +77,5 @@ def _judged(frame: Frame, measured: identity.Measurement) -> Frame:
     """Return the frame with its numbers and verdict; print is read here, once, on what is delivered."""
     likeness = identity.read_print(measured, ocr.tesseract()).likeness
     verdict = likeness.verdict(frame[Brief].profile)
-    return frame.holding(replace(frame[Kept], likeness=likeness, verdict=verdict))
+    judged = frame.holding(replace(frame[Kept], likeness=likeness, verdict=verdict))
+    return judged.noting(light_found.difference(judged))
