@@ -21,6 +21,7 @@ from prodgen.server.engine import Engine
 from prodgen.server.transport import ApiTransport
 
 from .engines_at_hand import engine_at_hand
+from .replayed_recordings import ANSWERED_S
 
 SMALL = {"prompt": "a cat", "steps": 2, "width": 64, "height": 64, "seed": 42}
 
@@ -53,6 +54,7 @@ class Caller:
 
     def __init__(self, server: ApiServer, **more: Any) -> None:
         self.server = server
+        more = {"timeout": ANSWERED_S, **more}
         self.http = httpx.Client(transport=ApiTransport(server), base_url="http://embedded", **more)
 
     def get(self, path: str, **more: Any) -> httpx.Response:

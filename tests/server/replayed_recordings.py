@@ -22,6 +22,10 @@ from prodgen.server.engine import Engine
 from prodgen.server.transport import ApiTransport
 
 CAPTURES = Path(__file__).resolve().parent.parent / "captures"
+
+ANSWERED_S = 60
+"""Seconds for an answer: an engine with a tiny model takes its time on a processor that others use too."""
+
 FOLDERS = ("core", "errors", "auth", "iclight-v1", "iclight-v2", "nowebui", "v1.9.4", "progress-queue")
 
 DIFFERS_BY_DESIGN = {
@@ -109,7 +113,8 @@ def send(server: ApiServer, request: dict[str, Any]) -> httpx.Response:
     body = request.get("raw")
     if body is None and request.get("json") is not None:
         body = json.dumps(request["json"])
-    with httpx.Client(transport=ApiTransport(server), base_url="http://embedded") as client:
+    transport = ApiTransport(server)
+    with httpx.Client(transport=transport, base_url="http://embedded", timeout=ANSWERED_S) as client:
         return client.request(
             request["method"], request["path"], headers=request.get("headers") or {}, content=body
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -250,6 +251,48 @@ def test_each_picture_of_a_batch_has_its_own_seed_and_its_own_words():
     assert [x["sampler"]["inputs"]["seed"] for x in graphs] == [7, 2**64 - 1]
     assert [x["pos"]["inputs"]["text"] for x in graphs] == ["one", "two"]
     assert [x["latent"]["inputs"]["batch_size"] for x in graphs] == [1, 1]
+
+
+def facts(name: str) -> dict[str, Any]:
+    return json.loads((WORKFLOWS.parent / f"{name}.json").read_text("utf-8"))["facts"]
+
+
+def test_no_graph_draws_a_batch_whose_second_picture_would_not_be_the_next_seeds():
+    told = facts("queue/determinism")
+    assert told["batch image 0 equals single seed 11, max diff"] <= 1
+    assert told["batch image 1 equals single seed 12, max diff"] > 100
+
+    sizes = [
+        node["inputs"]["batch_size"]
+        for order, without in EQUAL.values()
+        for node in drawn(replace(order, seeds=(11, 12), prompts=()), *without).values()
+        if "batch_size" in node["inputs"]
+    ]
+
+    assert set(sizes) == {1}
+
+
+def test_a_graph_that_begins_late_runs_as_many_steps_as_were_recorded():
+    told = facts("queue/determinism-2")["KSamplerAdvanced steps 8, start_at_step 3: progress max"]
+
+    sampler = drawn(plain_order(steps=8, starts=STARTS, denoising_strength=0.5))["sampler"]["inputs"]
+
+    assert (sampler["steps"], sampler["start_at_step"]) == (8, 3)
+    assert told == [sampler["steps"] - sampler["start_at_step"]]
+
+
+def test_a_mask_is_read_where_white_stays_white():
+    told = facts("core/alpha-and-picture-formats")
+    assert told["LoadImage mask at alpha 255, 64, 0"] == [0, 191, 255]  # upside down
+    assert told["LoadImageMask channel red: centre, corner"] == [255, 0]  # the picture's own values
+
+    graph = drawn(plain_order(starts=MASKED, denoising_strength=0.7, inpainting_fill=1))
+
+    (mask,) = [node for node in graph.values() if node["class_type"] == "LoadImageMask"]
+    assert mask["inputs"]["channel"] == "red"
+    pictures = [name for name, node in graph.items() if node["class_type"] == "LoadImage"]
+    used = [value for node in graph.values() for value in node["inputs"].values() if is_link(value)]
+    assert not [link for link in used if link[0] in pictures and link[1] == 1]
 
 
 @pytest.mark.parametrize(

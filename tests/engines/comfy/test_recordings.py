@@ -775,29 +775,29 @@ def test_plain_http_to_a_tls_port_says_what_to_write(comfy):
 
 
 WITHOUT_AN_ANSWER = {
-    "core/alpha-and-picture-formats": "facts about pixels: they hold for graphs, not for the wire",
     "core/timing-1024": "times of one machine",
     "core/options": "an OPTIONS request, which browsers send",
-    "iclight/comparisons": "differences between pictures",
+    "iclight/comparisons": "both packs and both layouts give equal pictures: none is better than the other",
     "iclight/grey-composite": "values of pixels",
-    "queue/determinism": "differences between pictures",
-    "queue/determinism-2": "differences between pictures, and steps run",
     "queue/prompt_id-reused": "an id is never used twice here",
     "queue/various": "facts in one line each, each of which has a recording of its own",
     "server-control/cache-none": "a server option; two runs as any other",
     "server-control/cors-preflight": "an OPTIONS request, which browsers send",
     "server-control/temp-folder": "counts of files",
     "upload/overwrite-and-cache": "never overwritten here: names are made of the content",
-    "workflows/inpaint-exactness": "differences between pictures",
-    "workflows/lora-facts": "differences between pictures",
-    "workflows/steps-and-denoise": "steps run, which graphs need to know",
+    "workflows/inpaint-exactness": "all change what is not masked: the server of the API pastes it back",
+    "workflows/lora-facts": "a LoRA changes the picture; a tag in the words does nothing, and is never sent",
+    "workflows/steps-and-denoise": "KSampler runs all steps at any strength: img2img begins late instead",
     "ws/origin": "a handshake with an Origin header, which is never sent here",
 }
 """Recordings that hold no answer which this package could read, and why."""
 
 ONE_BY_ONE = {
+    "core/alpha-and-picture-formats",
     "core/get-root",
     "iclight/misuse",
+    "queue/determinism",
+    "queue/determinism-2",
     "server-control/http-to-tls-port",
     "server-control/process-dies-in-node",
     "server-control/restart-mid-run",
