@@ -195,6 +195,46 @@ def test_a_shadow_pattern_darkens_part_of_what_is_behind_and_under_the_product(s
     assert np.quantile(share, 0.02) < 0.75 * np.quantile(share, 0.98)
 
 
+@pytest.mark.parametrize("stand", ["podium", "plinth", "steps"])
+@pytest.mark.parametrize("place", ["blue background", "city"])
+def test_a_stand_carries_the_product_and_leaves_the_place_beside_it(stand, place):
+    image = draw(f"on a red {stand}, {place}", size=192).image
+
+    under, beside = image[-6:, 90:102].mean(axis=(0, 1)), image[20:40, :20].mean(axis=(0, 1))
+    assert under[0] > 2 * under[2]
+    assert beside[0] < 1.5 * beside[2]
+
+
+def test_treads_are_brighter_than_the_fronts_of_steps():
+    image = brightness(draw("on white steps, blue background", with_product=False, size=192).image)
+
+    column = image[:, 96]
+    assert column[154:162].mean() > 1.15 * column[184:].mean()
+
+
+def test_an_arch_is_as_high_as_the_picture_has_room_for_and_stands_behind_the_product():
+    plain, arched = (
+        brightness(draw(f"{word}white studio", with_product=False, size=192).image) for word in ("", "arch, ")
+    )
+    changed = np.abs(arched - plain) > 0.05 * plain
+
+    assert changed[20:90, 40:150].mean() > 0.1
+    np.testing.assert_array_equal(changed[160:], False)
+
+
+def test_a_levitating_product_has_its_shadow_apart_from_it_and_keeps_its_place():
+    standing, hovering = (
+        brightness(draw(f"mug {word} in a grey studio, light from above", size=192).image)
+        for word in ("standing", "levitating")
+    )
+    foot = int(0.78 * 192)
+
+    assert hovering[foot + 1 : foot + 4, 70:120].mean() > 1.05 * standing[foot + 1 : foot + 4, 70:120].mean()
+    assert (
+        hovering[foot + 12 : foot + 24, 70:120].mean() < 0.98 * standing[foot + 12 : foot + 24, 70:120].mean()
+    )
+
+
 def test_the_far_edge_of_a_table_is_straight_unless_the_table_is_round():
     def edge(prompt):
         rows = brightness(draw(prompt, with_product=False, size=256).image)

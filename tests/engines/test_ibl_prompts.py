@@ -352,3 +352,43 @@ def test_a_table_is_round_only_where_the_prompt_says_so():
     assert read("on a round oak table, cafe").is_round
     assert read("on a round oak table, cafe").floor == "wood"
     assert not read("on an oak table beside a round vase, cafe").is_round
+
+
+@pytest.mark.parametrize(
+    ("prompt", "shape", "unknown"),
+    [
+        ("pink podium, white studio", "round", ()),
+        ("on a marble pedestal", "round", ()),
+        ("on a white plinth, blue background", "block", ()),
+        ("stone steps in a garden", "steps", ()),
+        ("on oak", "", ()),
+        ("in a bowl of ice cubes", "", ("ice cubes",)),
+    ],
+)
+def test_a_stand_has_the_shape_that_its_word_names(prompt, shape, unknown):
+    reading = read(prompt)
+
+    assert (reading.stand, reading.unknown) == (shape, unknown)
+
+
+def test_an_arch_stands_in_the_studio_and_is_told_anywhere_else_or_of_a_material():
+    assert read("in front of a white arch, pink background").has_arch
+    assert read("in front of a white arch, pink background").unknown == ()
+    assert not read("arch in a garden").has_arch
+    assert read("arch in a garden").unknown == ("arch",)
+    assert read("stone arch, white studio").unknown == ("stone arch",)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "floats"),
+    [
+        ("mug levitating over a pink background", True),
+        ("levitation, mint studio", True),
+        ("a bottle floating in the air, black background", True),
+        ("mug on marble, golden particles floating in the air", False),
+        ("rose petals floating, white studio", False),
+        ("on marble", False),
+    ],
+)
+def test_the_product_hovers_only_where_that_is_said_of_it(prompt, floats):
+    assert read(prompt).is_afloat == floats

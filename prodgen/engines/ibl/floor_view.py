@@ -47,6 +47,8 @@ class Product:
     matte: Matte
     lies_flat: bool = False
     """Whether it lies on the floor instead of standing there."""
+    lift: float = 0.0
+    """How far it hovers over the floor, picture sides."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,7 @@ def mirror(
         soft, columns, np.ascontiguousarray(source), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
     ).astype(np.float32)
     if product is not None and not product.lies_flat:  # which hides its own mirror image
+        product = _sunk_twice(product, camera)
         picture, opacity = reflection(
             product.picture,
             product.matte,
@@ -226,8 +229,11 @@ def product_shadow(
         empty = np.ones((camera.height - first, camera.width), np.float32)
         return empty, empty
     pitch, flat = camera.pitch_deg, product.lies_flat
+    under, beside = product.matte, product.matte
+    if product.lift:
+        under, beside = (_sunk(product.matte, camera, product.lift, light, by) for by in (0.0, 1.0))
     sun = cast_shadow(
-        product.matte,
+        beside,
         azimuth_deg=light.azimuth_deg,
         elevation_deg=light.elevation_deg,
         softness=max(light.softness, 0.06),
@@ -235,11 +241,45 @@ def product_shadow(
         lies_flat=flat,
     )
     directions, weights = _other_lights(environment)
-    sky = shadow_under(product.matte, directions, weights, camera_pitch_deg=pitch, lies_flat=flat)
+    sky = shadow_under(under, directions, weights, camera_pitch_deg=pitch, lies_flat=flat)
     # A hundred lights stand for a whole sky: what is left of their single shadows is smoothed away.
     sky = blur(sky[first:], 0.010 * camera.side)
+    if product.lift:  # nothing touches the floor, and the half-shadow is wide everywhere
+        spread = product.lift * camera.side
+        return 1 - 0.75 * blur(1 - sun[first:], 0.16 * spread), blur(sky, 0.12 * spread)
     touch = _touch(product.matte, camera, lies_flat=flat)[first:]
     return sun[first:] * touch, sky * touch
+
+
+def _sunk_twice(product: Product, camera: Camera) -> Product:
+    """A hovering product as far below as its mirror image begins; any other as it is."""
+    if not product.lift:
+        return product
+    size, down = product.matte.shape[::-1], 2 * product.lift * camera.side
+    turned = np.array([[1, 0, 0], [0, 1, down]], np.float32)
+    matte = np.asarray(cv2.warpAffine(product.matte, turned, size), np.float32)
+    if not (matte > 0.5).any():
+        return product
+    picture = np.asarray(cv2.warpAffine(product.picture, turned, size), np.float32)
+    return replace(product, picture=picture, matte=matte)
+
+
+def _sunk(matte: Matte, camera: Camera, lift: float, light: FloorLight, share: float) -> Matte:
+    """The matte of a hovering product, put on the floor: right under it, or where its shadow begins.
+
+    Args:
+        matte: (H, W), where it hovers.
+        camera: The camera.
+        lift: How high, picture sides.
+        light: The key light.
+        share: 0 right under it, 1 as far away as the key light throws its shadow.
+    """
+    away = share * lift * camera.side / math.tan(math.radians(light.elevation_deg))
+    turn, sine = math.radians(light.azimuth_deg), math.sin(math.radians(camera.pitch_deg))
+    right = -away * math.sin(turn)
+    down = lift * camera.side - away * math.cos(turn) * sine
+    moved = cv2.warpAffine(matte, np.array([[1, 0, right], [0, 1, down]], np.float32), matte.shape[::-1])
+    return np.asarray(moved if (moved > 0.5).any() else matte, np.float32)
 
 
 def _other_lights(environment: Environment) -> tuple[Array, Array]:

@@ -39,7 +39,7 @@ class Reading:
     quality: Quality = ""
     is_wet: bool = False
     stand: str = ""
-    """What the product stands on instead of the floor: a row [stand.NAME] of words.toml, or ""."""
+    """Shape of what the product stands on instead of the floor: "round", "block", "steps", or "" for none."""
 
     gobo: Gobo | None = None
     """What casts its shadow on backdrop and floor."""
@@ -130,7 +130,7 @@ def _conclude(found: Findings) -> Reading:
         light=found.light,
         quality=found.quality,
         is_wet=found.names("wet"),
-        stand=found.stand,
+        stand=found.vocabulary.stands.get(found.stand, ""),
         gobo=found.vocabulary.gobos.get(gobo),
         has_arch=found.has_arch and scene.name == "studio",
         arch=found.arch,

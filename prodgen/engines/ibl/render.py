@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 
 from prodgen.color import to_linear
+from prodgen.engines.ibl import blocks, floor_view, podium, product_light, sets, shadow_patterns, tone
 from prodgen.engines.ibl import camera as lens
-from prodgen.engines.ibl import floor_view, podium, product_light, sets, shadow_patterns, tone
 from prodgen.engines.ibl.asked_lights import asked_lights
 from prodgen.engines.ibl.camera import Camera
-from prodgen.engines.ibl.floor_materials import FINISHES
+from prodgen.engines.ibl.floor_materials import FINISHES, Surface
 from prodgen.engines.ibl.floor_view import Edge, Product
 from prodgen.engines.ibl.panorama import Array, Environment
 from prodgen.engines.ibl.prompt_reading import Reading, read
@@ -45,6 +45,10 @@ ROUND_TABLE = 0.13
 """How far a round table's edge falls from its middle to the picture's sides, in picture sides. Chosen by eye:
 a table of 90 cm."""
 
+AFLOAT, LOWEST_FLOOR = 0.12, 0.95
+"""How high a levitating product hovers, in picture sides, and the lowest row of the floor under it, as a
+share of the height. Chosen by eye."""
+
 LAMPS = {"citynight": 46, "night": 10, "city": 8}
 """Distant lights in the picture, for the scenes that have the extra "lamps". Chosen by eye."""
 
@@ -66,6 +70,8 @@ class _Set:
     gain: Array
     rng: np.random.Generator
     pattern: shadow_patterns.Shadow | None
+    product_half: float
+    """Half the product's width, picture sides."""
 
 
 def render(order: RenderOrder) -> Rendering:
@@ -136,12 +142,14 @@ def _set_up(order: RenderOrder, reading: Reading, view: View | None, matte: Matt
     rng = np.random.default_rng(order.seed)
     environment = sets.surroundings(reading, rng, asked_lights(reading, order.light_map))
     width, height = order.width, order.height
-    base = height * 0.78
+    base, half = height * 0.78, 0.2
     lies_flat = view is not None and view.lies_flat
     if matte is not None:
         box = bounding_box(matte)
         # The middle of the footprint is a little above its front edge.
-        base = min(box.bottom, height) - 0.05 * box.width
+        base, half = min(box.bottom, height) - 0.05 * box.width, box.width / 2 / min(width, height)
+        if reading.is_afloat and not lies_flat:
+            base = max(base, min(base + AFLOAT * min(width, height), LOWEST_FLOOR * height))
         if lies_flat:  # all of it is on the floor
             base = (box.top + box.bottom) / 2
     is_table = FINISHES[reading.floor].is_table
@@ -167,7 +175,7 @@ def _set_up(order: RenderOrder, reading: Reading, view: View | None, matte: Matt
             on_wall=scene.panorama == "sweep" and not is_table,
             unit=float(shadow_patterns.unit_of(camera)),
         )
-    return _Set(reading, camera, lies_flat, environment, gain, rng, pattern)
+    return _Set(reading, camera, lies_flat, environment, gain, rng, pattern, half)
 
 
 def _light_product(foreground: RgbImage | None, matte: Matte | None, stage: _Set) -> Product | None:
@@ -189,7 +197,11 @@ def _light_product(foreground: RgbImage | None, matte: Matte | None, stage: _Set
     )
     picture = np.zeros_like(foreground)
     picture[inside] = tone.develop(np.maximum(lit, 0).astype(np.float32))
-    return Product(picture, matte, lies_flat=stage.lies_flat)
+    lift = 0.0
+    if stage.reading.is_afloat and not stage.lies_flat:
+        foot = min(box.bottom, matte.shape[0]) - 0.05 * box.width
+        lift = max(stage.camera.base - foot, 0) / stage.camera.side
+    return Product(picture, matte, lies_flat=stage.lies_flat, lift=lift)
 
 
 def _bounce(stage: _Set) -> Array:
@@ -234,31 +246,51 @@ def _draw_scene(stage: _Set, product: Product | None, report: Callable[[float], 
         dapple = PATTERN_SHADE + (1.1 - PATTERN_SHADE) * shadow_patterns.on_floor(stage.pattern, camera, rows)
     elif "dapple" in reading.scene.extras:
         dapple = floor_view.dappled(camera, rows, stage.rng)
-    light = floor_view.held_back(light, surface)
+    if reading.floor != "sweep":  # painted wood or paper: white is to be white
+        light = floor_view.held_back(light, surface)
     floor = floor_view.shade(surface, light, camera, rows, sun=sun, sky=sky, dapple=dapple)
     floor = floor + floor_view.mirror(surface, camera, rows, behind, product, sky_share=sky)
     floor = floor_view.defocus(floor.astype(np.float32), camera, first)
     report(0.9)
     if reading.stand:
-        return podium.stand(
-            picture, floor, surface, _podium(camera, product), stage.environment, stage.gain, first
-        )
+        return _draw_stand(stage, picture, floor, surface, light, product, first)
     alpha = floor_view.edge_alpha(camera, edge, first)[..., None]
     picture[first:] = picture[first:] * (1 - alpha) + floor * alpha
     return picture
 
 
-def _podium(camera: Camera, product: Product | None) -> podium.Podium:
-    if product is None:
-        return podium.podium_for(camera, 0.3 * camera.width, 0.7 * camera.width)
-    box = bounding_box(product.matte)
-    return podium.podium_for(camera, box.left, box.right)
+def _draw_stand(
+    stage: _Set,
+    picture: Array,
+    floor: Array,
+    surface: Surface,
+    light: floor_view.FloorLight,
+    product: Product | None,
+    first: int,
+) -> Array:
+    camera, environment, shape = stage.camera, stage.environment, stage.reading.stand
+    left, right = 0.3 * camera.width, 0.7 * camera.width
+    if product is not None:
+        box = bounding_box(product.matte)
+        left, right = box.left, box.right
+    if shape == "round":
+        top = podium.podium_for(camera, left, right)
+        return podium.stand(picture, floor, surface, top, environment, stage.gain, first)
+    boxes = blocks.boxes_for(shape, camera, left, right)
+    return blocks.stand(picture, floor, surface, boxes, camera, environment, light.key + light.rest, first)
 
 
 def _draw_behind(stage: _Set) -> Array:
     camera, scene = stage.camera, stage.reading.scene
     if scene.panorama == "sweep":
-        return sets.paper(camera, stage.reading, stage.environment, stage.gain, pattern=stage.pattern)
+        return sets.paper(
+            camera,
+            stage.reading,
+            stage.environment,
+            stage.gain,
+            pattern=stage.pattern,
+            product_half=stage.product_half,
+        )
     lamps = None
     if "lamps" in scene.extras:
         lamps = sets.lamps(camera, stage.rng, count=LAMPS[scene.name])

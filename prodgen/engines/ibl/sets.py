@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from prodgen.color import LUMA, to_linear
+from prodgen.engines.ibl import niche
 from prodgen.engines.ibl.camera import Camera, backdrop_grid
 from prodgen.engines.ibl.panorama import (
     Array,
@@ -150,7 +151,13 @@ def _paper_colours(reading: Reading, y: Array) -> Array:
 
 
 def paper(
-    camera: Camera, reading: Reading, environment: Environment, gain: Array, *, pattern: Shadow | None = None
+    camera: Camera,
+    reading: Reading,
+    environment: Environment,
+    gain: Array,
+    *,
+    pattern: Shadow | None = None,
+    product_half: float = 0.2,
 ) -> Array:
     """A paper sweep from floor to wall without a line: (h, w, 3), exposed, of the backdrop's reduced size.
 
@@ -160,6 +167,7 @@ def paper(
         environment: Lights it.
         gain: (3,) exposure and white balance.
         pattern: What the key light passes before it arrives, or None.
+        product_half: Half the product's width in picture sides; an arch behind it is wider.
     """
     rows, columns, _ = backdrop_grid(camera)
     y = ((rows - np.float32(camera.horizon)) / np.float32(camera.drop))[:, None]
@@ -187,6 +195,19 @@ def paper(
     if pattern is not None:
         lit_share = on_sweep(pattern, camera, rows, columns)[..., None]
         light = light * (IN_SHADOW + (1.06 - IN_SHADOW) * lit_share)
+    if reading.has_arch:
+        around = colour if reading.arch is None else to_linear(np.array(reading.arch, np.float32))
+        return niche.carve(
+            camera,
+            rows,
+            columns,
+            environment,
+            gain=gain,
+            light=np.asarray(light, np.float32),
+            outside=around,
+            inside=colour,
+            product_half=product_half,
+        )
     return np.asarray(colour * light, np.float32)
 
 

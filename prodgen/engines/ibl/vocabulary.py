@@ -107,6 +107,9 @@ class Vocabulary:
     entries: Mapping[tuple[str, ...], tuple[Entry, ...]]
     """What a phrase means, by the stems of its words."""
 
+    stands: Mapping[str, str]
+    """Shape of each stand."""
+
     gobos: Mapping[str, Gobo]
     casters: Mapping[tuple[str, ...], str]
     """What casts a shadow, by the stems of its words -> name of the gobo: ("palm", "leaf")."""
@@ -186,6 +189,7 @@ def vocabulary() -> Vocabulary:
         moods=tuple(_mood(row) for row in table["mood"]),
         implied=table["implied"],
         entries=entries,
+        stands={name: row["shape"] for name, row in table["stand"].items()},
         gobos={name: Gobo(row["shape"], row.get("scale", 1.0)) for name, row in table["gobo"].items()},
         casters=_gobo_words(table, "words"),
         falls=_gobo_words(table, "lights"),
