@@ -35,7 +35,7 @@ FACES = np.array([[0, 0, 1], [0, 1, 0]], np.float32)
 
 
 @dataclass(frozen=True)
-class Box:
+class Block:
     """A box seen from the front; columns and heights in picture sides from the product's foot."""
 
     left: float
@@ -46,7 +46,7 @@ class Box:
     top: float
 
 
-def boxes_for(shape: str, camera: Camera, left: float, right: float) -> list[Box]:
+def boxes_for(shape: str, camera: Camera, left: float, right: float) -> list[Block]:
     """The boxes of a stand, the farthest first.
 
     Args:
@@ -61,13 +61,13 @@ def boxes_for(shape: str, camera: Camera, left: float, right: float) -> list[Box
     if shape == "block":
         half = max(half * OVERHANG, 0.2)
         reach = half / unit
-        return [Box(middle - half, middle + half, max(1 - reach, nearest), 1 + reach, 0.0)]
+        return [Block(middle - half, middle + half, max(1 - reach, nearest), 1 + reach, 0.0)]
     half = max(half * 2.0, 0.40)
     front = max(1 - TREAD, nearest)
     backs = [1 + TREAD * (1 + step) for step in range(3)]
     fronts = [front, *backs[:-1]]
     steps = [
-        Box(middle - half, middle + half, near, far, RISE * at)
+        Block(middle - half, middle + half, near, far, RISE * at)
         for at, (near, far) in enumerate(zip(fronts, backs, strict=True))
     ]
     return steps[::-1]
@@ -77,7 +77,7 @@ def stand(
     picture: Array,
     top: Array,
     surface: Surface,
-    boxes: list[Box],
+    boxes: list[Block],
     camera: Camera,
     environment: Environment,
     light: Array,
@@ -129,7 +129,7 @@ def stand(
     return result.astype(np.float32)
 
 
-def _between(columns: Array, box: Box, camera: Camera, depth: Array | np.float32) -> Array:
+def _between(columns: Array, box: Block, camera: Camera, depth: Array | np.float32) -> Array:
     """(h, W): share of each pixel between the left and right sides at a depth."""
     at = np.maximum(depth, np.float32(1e-3))
     left, right = box.left * camera.side / at, box.right * camera.side / at
