@@ -30,7 +30,7 @@ def batch(
     cluster: str | None = None,
     dialect: str | None = None,
     scenes: Mapping[str, str] | None = None,
-    recipe: str = "relight",
+    recipe: str = "auto",
     settings: Mapping[str, Setting] | None = None,
     count: int = 1,
     seed: int | None = None,

@@ -38,7 +38,13 @@ REASON = "reason"
 FAILED_ROWS = "failed.csv"
 """Name of the sheet of rows that failed, in the folder of a run."""
 
-_OTHER_WORDS = {"lora": "loras", "sampler": "sampler_name", "feather": "feather_px", "rotate": "rotation_deg"}
+_OTHER_WORDS = {
+    "lora": "loras",
+    "sampler": "sampler_name",
+    "feather": "feather_px",
+    "route": "recipe",
+    "rotate": "rotation_deg",
+}
 """Options of the command line that have another name than what they set."""
 
 _NEAR = 0.8

@@ -35,7 +35,7 @@ def order_shot(order: Order, *, root: Path, pictures: Mapping[str, PictureSource
         seed=order.seed,
         output=root / order.output,
         recipe=recipe_with(
-            asked.get("recipe", "relight"),
+            asked.get("recipe", "auto"),
             tuple(asked.get("settings", {}).items()),
             asked.get("recipe_sha256", ""),
         ),

@@ -47,7 +47,7 @@ class Wishes(CheckedValue):
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
     """The first seed of every product; unset: made of its sku and scene, so the same in each run."""
 
-    recipe: str = "relight"
+    recipe: str = "auto"
     """Name of a recipe, or its TOML file."""
 
     settings: Mapping[str, Setting] = Field(default_factory=dict)

@@ -25,6 +25,7 @@ class MadeFile(click.Option):
 
 
 LOOK = OneOf("look", "prodgen.shots.stages.look:looks")
+ROUTE = OneOf("route", "prodgen.shots:ROUTES")
 RECIPE = OneOf("recipe", "prodgen.shots:builtin_recipes", or_file=".toml")
 SEGMENTER = OneOf("segmenter", "prodgen.cutout:NAMES", joined="+")
 PROFILE = OneOf("profile", "prodgen.identity:profiles")
@@ -241,9 +242,15 @@ _SHOT_OPTIONS = (
         help="Continue the photograph's own surroundings: 20%, 100 (pixels), or left=20%,top=100.",
     ),
     click.option(
+        "--route",
+        type=ROUTE,
+        metavar="auto|relight|background|inpaint|packshot",
+        help="Which way it is made. Default: auto, which tells what it chose and why.",
+    ),
+    click.option(
         "--recipe",
         type=RECIPE,
-        help="See `prodgen list recipes`. Default: relight; outpaint, where the surroundings are continued.",
+        help="In place of --route, see `prodgen list recipes`. With --outpaint and --expand: outpaint.",
     ),
     click.option("--steps", type=Whole(), help="Sampling steps."),
     click.option("--cfg-scale", type=Number(), help="Weight of the prompt."),
@@ -277,10 +284,16 @@ def shot_options(command: F) -> F:
     return command
 
 
-def recipe_for(recipe: str | None, settings: Mapping[str, Any]) -> str:
-    """Return the recipe that was named, or else the usual one for these settings."""
+def recipe_for(recipe: str | None, route: str | None, settings: Mapping[str, Any]) -> str:
+    """Return the recipe or route that was named, or else the usual one for these settings.
+
+    Raises:
+        click.UsageError: If both were named.
+    """
+    if recipe is not None and route is not None:
+        raise click.UsageError("--route and --recipe exclude each other: a recipe is a way of its own")
     is_wider = settings.get("outpaint") is not None or settings.get("expand") is not None
-    return recipe or ("outpaint" if is_wider else "relight")
+    return recipe or route or ("outpaint" if is_wider else "auto")
 
 
 def row_options(command: F) -> F:

@@ -141,6 +141,7 @@ def arguments_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments for `batching.batch` that options ask for.
 
     Raises:
+        click.UsageError: If route and recipe are given.
         WrongValueError: If two scenes have one name.
     """
     from prodgen.batching.reading_options import read_bytes, read_scene
@@ -158,7 +159,7 @@ def arguments_of(options: Mapping[str, Any]) -> dict[str, Any]:
             arguments[name] = str(arguments[name])
     if "memory" in given:
         arguments["memory"] = read_bytes(given.pop("memory"))
-    arguments["recipe"] = recipe_for(arguments.get("recipe"), given)
+    arguments["recipe"] = recipe_for(arguments.get("recipe"), given.pop("route", None), given)
     return {**arguments, "scenes": dict(scenes), "settings": given}
 
 

@@ -51,6 +51,7 @@ def shoot(
     light_map: Path | None,
     light_from: Path | None,
     recipe: str | None,
+    route: str | None,
     loras: tuple[str, ...],
     seed: int | None,
     count: int,
@@ -79,7 +80,7 @@ def shoot(
     given = {name: value for name, value in settings.items() if value is not None}
     asked_of_cut_out({**given, "matte": matte})
     pattern = output_pattern(output, photo, count, folder=Path("outputs"), ending=".png")
-    chosen = Recipe.load(recipe_for(recipe, given)).with_settings(given)
+    chosen = Recipe.load(recipe_for(recipe, route, given)).with_settings(given)
     recipes = {pattern: chosen} if variants is None else _variants(chosen, pattern, variants)
     shots = [
         new_shot(

@@ -117,6 +117,8 @@ def tell_shot(result: Result, to: Printer, *, more: dict[str, Any] | None = None
         to.fact("product", result.summary)
     if result.pose is not None:
         to.fact("pose", result.pose)
+    if result.route is not None:
+        to.fact("route", result.route)
     to.fact("backend", result.origin.backend)
     for notice in result.notices:
         to.note(notice)

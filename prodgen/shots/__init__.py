@@ -5,13 +5,16 @@ from __future__ import annotations
 from prodgen.shots.handing_over import preparation
 from prodgen.shots.recipe import Delivery, Recipe, builtin_recipes
 from prodgen.shots.result import Result
+from prodgen.shots.routes import ROUTES, Route
 from prodgen.shots.run import Tries, check, complete, deliver, draw, open_tools, prepare, shoot, shoot_all
 from prodgen.shots.shot import Shot, new_shot
 
 __all__ = [
+    "ROUTES",
     "Delivery",
     "Recipe",
     "Result",
+    "Route",
     "Shot",
     "Tries",
     "builtin_recipes",

@@ -60,6 +60,10 @@ class Recipe(CheckedValue):
     delivery: Delivery = Field(default_factory=Delivery)
     """How the file is written."""
 
+    is_open: bool = False
+    """Whether another route may be taken where the backend cannot go this one (`prodgen.shots.routes`): a
+    scene that is relit becomes one that is painted around the product, instead of being refused."""
+
     stages: tuple[AnyStage, ...] = Field(min_length=1)
     """In the order in which they are applied."""
 

@@ -19,6 +19,7 @@ from prodgen.judgement import Judgement
 from prodgen.schema import seeds
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import NO_BACKEND, Brief, CutOut, Drawn, Kept, Origin, Placed, Pose
+from prodgen.shots.routes import Route
 from prodgen.shots.shot import Shot
 
 KIND = "shot"
@@ -60,6 +61,11 @@ class Result:
     def pose(self) -> Pose | None:
         """How the camera looked at the product; None if the recipe does not ask."""
         return self.frame.get(Pose)
+
+    @property
+    def route(self) -> Route | None:
+        """Which way it was made, and why; None where its recipe left no choice."""
+        return self.frame.get(Route)
 
     @property
     def verdict(self) -> Judgement:
@@ -132,6 +138,7 @@ class Result:
             "checkpoint": origin.checkpoint,
             "checkpoint_hash": origin.checkpoint_hash,
             "proofs": {name: asdict(proof) for name, proof in origin.proofs.items()},
+            "route": None if self.route is None else self.route.as_dict(),
             "pose": None if self.pose is None else self.pose.as_dict(),
             "product_scale": round(self.frame[Placed].placement.scale, 4),
             **self.verdict.as_dict(),

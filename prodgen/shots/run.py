@@ -33,6 +33,7 @@ from prodgen.shots.handing_over import (
 from prodgen.shots.layers import Brief, Pose
 from prodgen.shots.recipe import Recipe, Setting
 from prodgen.shots.result import Result, WriteFile
+from prodgen.shots.routes import choose
 from prodgen.shots.shot import Shot, new_shot
 from prodgen.shots.stages import RelightStage
 
@@ -46,7 +47,7 @@ def shoot(
     *,
     output: str | Path | None = None,
     backend: str | Client = "auto",
-    recipe: str | Path | Recipe = "relight",
+    recipe: str | Path | Recipe = "auto",
     settings: Mapping[str, Setting] | None = None,
     seed: int | None = None,
     negative_prompt: str | None = None,
@@ -76,7 +77,8 @@ def shoot(
             `Result.image`.
         backend: "auto" (the server at PRODGEN_BACKEND or 127.0.0.1:7860 if one answers, else the
             embedded one), "embedded://", a URL, or an open `Client`.
-        recipe: A built-in recipe's name, a TOML file, or a `Recipe`.
+        recipe: A built-in recipe's name, a TOML file, or a `Recipe`. "auto" takes the way that is open:
+            `relight`, or on a backend without IC-Light `inpaint` or `background`, and tells why.
         settings: Parameters of the recipe, by name, such as {"steps": 20, "size": "4:5", "tries": 3}.
         seed: Decides the scene; None draws one, which `Result.seed` tells.
         negative_prompt: What should not be seen; None takes the recipe's.
@@ -167,7 +169,13 @@ def draw(prepared: PreparedShot, tools: Tools, *, seed: int | None = None) -> Dr
     Raises:
         BackendError: If the backend cannot do it.
     """
+    route = None
+    if prepared.shot.recipe.is_open:
+        shot, route = choose(prepared.shot, tools.client().capabilities)
+        prepared = prepared.for_shot(shot)
     seconds, frame = dict(prepared.seconds), prepared.frame
+    if route is not None:
+        frame = frame.holding(route).noting(route.notice)
     frame = frame.holding(replace(frame[Brief], seed=prepared.shot.seed if seed is None else seed))
     frame = run_stages(Steps.of(prepared.shot.recipe.stages).drawing, frame, tools, seconds)
     return DrawnShot(prepared, frame, seconds)
@@ -276,8 +284,7 @@ def check(shot: Shot) -> None:
         ImageError: If the output cannot be written.
     """
     recipe = shot.recipe
-    wanted = {"lights": "light", **{name: name for name in _OF_A_SCENE}}
-    idle = [setting for name, setting in wanted.items() if getattr(shot, name)]
+    idle = shot.asked_of_scene
     if idle and not recipe.asks_backend:
         raise IdleSettingError(idle, f"recipe {recipe.name!r} draws no scene")
     if shot.light_from is not None and (shot.lights or shot.light_map is not None):
@@ -290,16 +297,15 @@ def check(shot: Shot) -> None:
         raise IdleSettingError(["pose"], f"recipe {recipe.name!r} has no stage 'pose'")
     if recipe.needs_prompt and not shot.prompt and shot.background is None:
         raise SettingError(
-            "the prompt is empty; say what the scene should be, such as 'a wooden table, sunset'"
+            "the prompt is empty; say what the scene should be, such as 'a wooden table, sunset', or take the"
+            " route that needs no words: --route packshot"
         )
+    if shot.background is None and recipe.takes_background and not recipe.asks_backend:
+        raise SettingError("there is no background to put the product into; give one: --background FILE")
     if shot.background is not None and not recipe.takes_background:
         raise IdleSettingError(["background"], f"recipe {recipe.name!r} draws its own background")
     if shot.output is not None:
         _check_output(shot, shot.output)
-
-
-_OF_A_SCENE = ("prompt", "negative_prompt", "light_map", "light_from", "loras")
-"""Fields of a shot that only a drawn scene can follow, beside its lights."""
 
 
 def _check_output(shot: Shot, output: Path) -> None:

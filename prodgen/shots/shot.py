@@ -110,7 +110,7 @@ class Shot(CheckedValue):
     output: Path | None = None
     """Where the picture goes, with "{seed}" for the seed that was used; unset: it stays in memory."""
 
-    recipe: SerializeAsAny[Recipe] = Field(default_factory=lambda: Recipe.load("relight"))
+    recipe: SerializeAsAny[Recipe] = Field(default_factory=lambda: Recipe.load("auto"))
     """How it is made."""
 
     background: ShotPicture | None = None
@@ -151,6 +151,19 @@ class Shot(CheckedValue):
     def pictures(self) -> Mapping[str, Path | HeldPicture | None]:
         """The pictures that it is made of, by the names of their fields."""
         return {name: getattr(self, name) for name in PICTURES}
+
+    @property
+    def asked_of_scene(self) -> tuple[str, ...]:
+        """What of it only a drawn scene has a use for, by the options' names."""
+        wanted = {
+            "prompt": self.prompt,
+            "negative_prompt": self.negative_prompt,
+            "light": self.lights,
+            "light_map": self.light_map,
+            "light_from": self.light_from,
+            "loras": self.loras,
+        }
+        return tuple(name for name, value in wanted.items() if value)
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -204,7 +217,7 @@ def new_shot(
     negative_prompt: str | None = None,
     seed: int | None = None,
     output: str | Path | None = None,
-    recipe: str | Path | Recipe = "relight",
+    recipe: str | Path | Recipe = "auto",
     settings: Mapping[str, Setting] | None = None,
     background: PictureSource | None = None,
     matte: PictureSource | None = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from prodgen.shots.frame import Stage
+from prodgen.shots.stages.backdrop import BackdropStage
 from prodgen.shots.stages.background import BackgroundStage
 from prodgen.shots.stages.extend import ExtendStage
 from prodgen.shots.stages.finish import FinishStage
@@ -31,6 +32,7 @@ STAGES: tuple[type[Stage], ...] = (
     LookStage,
     RelightStage,
     BackgroundStage,
+    BackdropStage,
     SweepStage,
     OutpaintStage,
     UpscaleStage,
@@ -49,6 +51,7 @@ else:
 __all__ = [
     "STAGES",
     "AnyStage",
+    "BackdropStage",
     "BackgroundStage",
     "ExtendStage",
     "FinishStage",

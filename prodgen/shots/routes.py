@@ -1,0 +1,118 @@
+"""Which way a picture is made: chosen by what the backend can do and what the shot brings, and why.
+
+A route has the name of the recipe that goes that way. The recipe `auto` leaves the choice between them open;
+it is made when the backend is known, before it draws, and told on the terminal, in the JSON and in the story.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from prodgen.errors import IdleSettingError
+from prodgen.schema import Capabilities
+from prodgen.shots.frame import Stage
+from prodgen.shots.layers import Drawn
+from prodgen.shots.recipe import Recipe
+from prodgen.shots.shot import Shot
+
+ROUTES = ("auto", "relight", "background", "inpaint", "packshot")
+"""Names of all routes; each is a built-in recipe's too."""
+
+Reason = Literal["relights", "cannot relight", "cannot relight, own background"]
+
+_WORDS: Mapping[Reason, str] = {
+    "relights": "the backend has IC-Light",
+    "cannot relight": "the backend has no IC-Light, so the scene was painted around the product, and the"
+    " product's light is computed",
+    "cannot relight, own background": "the backend has no IC-Light, so the product's light was computed from"
+    " the background, without a model",
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """Which way a picture was made where the choice was left open."""
+
+    taken: str
+    """Name of the route, which is its recipe's."""
+
+    reason: Reason
+    """What decided."""
+
+    idle: tuple[str, ...] = ()
+    """What the shot asks for and that route has no use for."""
+
+    @property
+    def notice(self) -> str | None:
+        """What has to be told because the usual route was not open; None if it was."""
+        if self.reason == "relights":
+            return None
+        without = f"; without effect then: {', '.join(self.idle)}" if self.idle else ""
+        return f"route {self.taken}: {_WORDS[self.reason]}{without}"
+
+    def __str__(self) -> str:
+        """Say the route and why."""
+        return f"{self.taken}: {_WORDS[self.reason]}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the route, ready for JSON."""
+        return {"asked": "auto", "taken": self.taken, "reason": self.reason, "why": _WORDS[self.reason]}
+
+
+def choose(shot: Shot, capabilities: Capabilities) -> tuple[Shot, Route]:
+    """Return the shot with the recipe of the route that is open to it, and which that is.
+
+    What was changed in the recipe stays changed on every route: `size`, `steps`, a shadow. A model's own
+    defaults (steps, sampler) are each route's own.
+
+    Args:
+        shot: Its recipe leaves the route open.
+        capabilities: What the backend can do.
+
+    Raises:
+        IdleSettingError: If the recipe has a changed setting that the only open route has no use for.
+    """
+    if capabilities.ic_light is not None:
+        route = Route("relight", "relights")
+    elif shot.background is None:
+        idle = () if shot.light_map is None else ("light_map",)
+        route = Route("inpaint", "cannot relight", idle)
+    else:
+        route = Route("background", "cannot relight, own background", shot.asked_of_scene)
+    return shot.model_copy(update={"recipe": _along(shot.recipe, Recipe.load(route.taken))}), route
+
+
+def _along(asked: Recipe, way: Recipe) -> Recipe:
+    """Return `asked` with the stages of `way` where those draw, and its words for negative prompts.
+
+    Raises:
+        IdleSettingError: If a stage that is left out has a changed setting that its substitute has not.
+    """
+    usual = {Drawn in stage.gives: stage for stage in way.stages}[True]
+    drawing = next(stage for stage in asked.stages if Drawn in stage.gives)
+    has_own_words = asked.negative_prompt != Recipe.load(asked.name).negative_prompt
+    taken = drawing if type(drawing) is type(usual) else _with_changes(usual, drawing, way.name)
+    stages = tuple(taken if stage is drawing else stage for stage in asked.stages)
+    return asked.model_copy(
+        update={
+            "name": way.name,
+            "description": way.description,
+            "is_open": False,
+            "negative_prompt": asked.negative_prompt if has_own_words else way.negative_prompt,
+            "stages": stages,
+        }
+    )
+
+
+def _with_changes(usual: Stage, asked: Stage, way: str) -> Stage:
+    changed = {
+        name: getattr(asked, name)
+        for name, field in type(asked).model_fields.items()
+        if name != "stage" and getattr(asked, name) != field.default
+    }
+    absent = sorted(set(changed) - set(type(usual).model_fields))
+    if absent:
+        raise IdleSettingError(absent, f"the backend has no IC-Light, and route {way!r} does not have that")
+    return type(usual).model_validate({**dict(usual), **changed})

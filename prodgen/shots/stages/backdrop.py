@@ -1,0 +1,28 @@
+"""A picture of the user's is the scene, and the product is lit from it without a model. Needs no backend."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from prodgen.errors import SettingError
+from prodgen.light import relighting
+from prodgen.shots.frame import Frame, Stage, Tools
+from prodgen.shots.layers import NO_BACKEND, Drawn, Origin, Placed
+
+
+class BackdropStage(Stage):
+    """Light the product as the background's own colours and brightness light it (image-based lighting)."""
+
+    takes = (Placed,)
+    gives = (Drawn,)
+    takes_background = True
+
+    stage: Literal["backdrop"] = "backdrop"
+
+    def apply(self, frame: Frame, tools: Tools) -> Frame:
+        """Return the frame with the background as its scene, and the product relit in it."""
+        placed = frame[Placed]
+        if placed.backdrop is None:
+            raise SettingError("there is no background to put the product into; give one: --background FILE")
+        relit = relighting.relight_on(placed.original, placed.matte, placed.backdrop)
+        return frame.holding(Drawn(placed.backdrop, relit, Origin(NO_BACKEND, is_generated=False)))
