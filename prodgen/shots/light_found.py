@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from prodgen.light import Light, from_where
+from prodgen.light import AMBIENT_BELOW, Light, from_where
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import Brief, Kept
 
@@ -53,4 +53,7 @@ def _far_angle(frame: Frame) -> float | None:
     likeness = None if kept is None else kept.likeness
     if likeness is None or likeness.light_angle_deg is None or likeness.light_angle_error_deg is None:
         return None
-    return math.radians(likeness.light_angle_deg) if likeness.light_angle_error_deg > FAR_DEG else None
+    key = frame[Brief].key_light
+    is_seen = key is not None and key.strength >= AMBIENT_BELOW
+    is_far = is_seen and likeness.light_angle_error_deg > FAR_DEG
+    return math.radians(likeness.light_angle_deg) if is_far else None

@@ -104,3 +104,15 @@ def test_a_map_of_two_lamps_is_read_as_two_with_their_colours():
     assert east.azimuth_deg > 60
     assert west.tint[0] > 5 * west.tint[2]
     assert east.tint[2] > 5 * east.tint[0]
+
+
+def test_a_colour_that_the_prompt_gives_its_light_is_drawn_and_not_told_as_left_out():
+    reading = read("oak table, soft orange light from the left")
+
+    (key,) = asked_lights(reading, None)
+    assert reading.unknown == ()
+    assert key.tint[0] > 3 * key.tint[2]
+
+
+def test_a_coloured_light_from_nowhere_is_told_as_not_drawn():
+    assert read("oak table, soft orange light").unknown == ("soft orange light",)

@@ -69,3 +69,7 @@ def test_without_an_asked_light_there_is_nothing_to_compare(ball):
 
     assert found_light(frame) is None
     assert difference(frame) is None
+
+
+def test_a_light_that_is_next_to_even_has_no_direction_to_miss(ball):
+    assert difference(lit(ball, from_right=1.0, asked="left 5%")) is None

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from prodgen.engines.ibl.prompt_reading import Reading
-from prodgen.images import RgbImage
+from prodgen.images import RgbImage, to_uint8
 from prodgen.light import MOST_LIGHTS, Light
 from prodgen.light.light_maps import lights_of_map
 
@@ -32,7 +32,13 @@ def asked_lights(reading: Reading, light_map: RgbImage | None) -> tuple[Light, .
     found = () if light_map is None else lights_of_map(light_map)
     if reading.light is None:
         return found
-    named = Light(azimuth_deg=reading.light[0], elevation_deg=reading.light[1])
+    named = Light(
+        azimuth_deg=reading.light[0],
+        elevation_deg=reading.light[1],
+        color=None
+        if reading.gel is None
+        else "#" + to_uint8(np.array(reading.gel, np.float32)).tobytes().hex(),
+    )
     if light_map is None:
         return (named,)
     seen = min(found, key=lambda light: _apart(light, named), default=None)

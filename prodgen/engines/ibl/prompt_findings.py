@@ -44,6 +44,8 @@ class Findings:
     lone_colour: Rgb | None = None
     """A colour that is said of nothing: "mug on black"."""
     light: tuple[float, float] | None = None
+    gel: tuple[Rgb, str] | None = None
+    """Colour of a coloured light, and the words for it."""
     quality: Quality = ""
     stand: str = ""
     gobo: str = ""
@@ -133,7 +135,9 @@ class Findings:
         if head.text == "lights":  # lamps: "christmas lights"
             makers += [x for x in rest if "style" in x.kinds]
         is_tinted = colour is not None and colour != self.vocabulary.colours["white"]
-        if makers and not is_tinted and (name := self._caster(makers)):
+        if colour is not None and is_tinted and not makers and head.text in ("light", "lighting"):
+            self.gel = self.gel or (colour, phrase.text())
+        elif makers and not is_tinted and (name := self._caster(makers)):
             self.gobo = self.gobo or name
         elif (makers and not hours) or (is_tinted and not self.names("warmer")):
             self._tell(phrase.text())

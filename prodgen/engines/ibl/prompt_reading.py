@@ -36,6 +36,9 @@ class Reading:
     light: tuple[float, float] | None = None
     """Azimuth and elevation asked for the main light, degrees."""
 
+    gel: Rgb | None = None
+    """Colour asked for the main light, sRGB; only beside its direction."""
+
     quality: Quality = ""
     is_wet: bool = False
     stand: str = ""
@@ -128,6 +131,7 @@ def _conclude(found: Findings) -> Reading:
         tint=found.tints.get(floor, found.tints.get("stand")),
         backdrop=_choose_backdrop(found, scene, floor),
         light=found.light,
+        gel=None if found.light is None or found.gel is None else found.gel[0],
         quality=found.quality,
         is_wet=found.names("wet"),
         stand=found.vocabulary.stands.get(found.stand, ""),
@@ -164,6 +168,8 @@ def _undrawn(found: Findings, drawn: set[str], floor: str, gobo: str) -> tuple[s
         and (ask.floor is None or ask.floor != floor)
         and not (gobo and ask.gobo == gobo)
     ]
+    if found.gel is not None and found.light is None:  # a colour acts on a light from somewhere
+        told.append(found.gel[1])
     return tuple(dict.fromkeys(filter(None, told)))
 
 
