@@ -14,25 +14,28 @@ from prodgen.doctor.findings import Finding
 from prodgen.doctor.listed_things import OPTIONAL_LORAS
 from prodgen.errors import NotAppliedError
 from prodgen.shots import Recipe, builtin_recipes
+from prodgen.weights.folders import getting, models_folder
 
 GET_UPSCALER = "put RealESRGAN_x4plus.pth into models/RealESRGAN (download_weights.sh does)"
-GET_UPSCALER_FOR_ENGINE = "prodgen weights get realesrgan-x4plus-safe"
+GET_UPSCALER_FOR_ENGINE = "realesrgan-x4plus-safe"
 GET_UPSCALER_FOR_COMFY = "put RealESRGAN_x4plus.pth into ComfyUI's models/upscale_models, and restart it"
 
 GET_LORAS = "fetch them with download_weights.sh, or put the files into models/Lora; they are optional"
-GET_LORAS_FOR_ENGINE = "prodgen weights get more-details sdxlrender --accept-unverified; they are optional"
+GET_LORAS_FOR_ENGINE = "more-details sdxlrender --accept-unverified; they are optional"
 GET_LORAS_FOR_COMFY = "put the files into ComfyUI's models/loras, and restart it; they are optional"
 
 GET_INPAINTING = "fetch one with download_weights.sh, or go on without; it is optional"
-GET_INPAINTING_FOR_ENGINE = "prodgen weights get sd15-inpainting-safe, or go on without; it is optional"
+GET_INPAINTING_FOR_ENGINE = "sd15-inpainting-safe, or go on without; it is optional"
 GET_INPAINTING_FOR_COMFY = "put one into ComfyUI's models/checkpoints, or go on without; it is optional"
 
 
 def _for(facts: SetupFacts, a1111: str, engine: str, comfy: str) -> str:
-    """Return which of three remedies fits the server."""
+    """Return which of three remedies fits the server; the engine's are what `prodgen weights get` is told."""
     if facts.comfy is not None:
         return comfy
-    return engine if facts.is_own_engine else a1111
+    if not facts.is_own_engine:
+        return a1111
+    return getting(engine, models_folder() if facts.engine is None else facts.engine.models)
 
 
 def _asked_for(field: str) -> dict[str, list[str]]:
