@@ -29,9 +29,17 @@ def generating(comfy: FakeComfy, folder: Path) -> subprocess.Popen[str]:
         "--output",
         str(folder / "lamp.png"),
     ]
-    return subprocess.Popen(
-        [sys.executable, "-m", "prodgen", *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    # A program that a shell starts with "&" ignores SIGINT, and so would what it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "prodgen", *words],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
