@@ -160,3 +160,26 @@ def test_print_in_the_backdrops_colour_of_which_the_looks_are_certain_is_weighed
     photo = photo_of(disc(), (0.2, 0.3, 0.5))
     assert fusion.fuse(photo, certain, certain, "crop").min() > 0.5
     assert fusion.fuse(photo, likely, likely, "crop").max() < 0.5
+
+
+def test_a_few_strokes_of_print_are_not_opened_against_looks_that_are_certain(monkeypatch):
+    strokes = np.zeros((HEIGHT, WIDTH), np.float32)
+    cv2.rectangle(strokes, (150, 140), (153, 154), 1, -1)
+    photo = photo_of(disc(), (0.1, 0.1, 0.4))
+    photo[strokes > 0] = backdrop()[strokes > 0]
+    certain = cv2.GaussianBlur(disc(), (0, 0), 2)
+    opened = {"share": strokes}
+
+    def decided(parts, *_models):
+        def inside(mask):
+            return parts.mean(mask) > 0.5
+
+        return np.where(inside(certain) & ~inside(opened["share"]), 0.99, 0.01)
+
+    monkeypatch.setattr(fusion, "decide", decided)
+    closed = fusion.fuse(photo, certain, certain, "crop")
+    assert closed[strokes > 0].min() > 0.9
+
+    photo = photo_of(wheel(), (0.1, 0.1, 0.12))
+    opened["share"] = disc() * (1 - wheel())
+    assert overlap(fusion.fuse(photo, certain, certain, "crop"), wheel()) > 0.7
