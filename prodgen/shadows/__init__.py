@@ -1,10 +1,11 @@
 """The shadow of a product on the floor: computed, found in a picture, kept from a photograph.
 
 A shadow is given as transmission: (H, W), 1 = no shadow, to be multiplied in linear light. `slices` makes a
-rough body of the outline, `casting` computes what it hides, `pictures` reads and writes pictures. The light
-comes from the caller.
+rough body of the outline, `casting` computes what it hides, `pictures` reads and writes pictures,
+`beyond_canvas` measures what falls outside the canvas. The light comes from the caller.
 """
 
+from prodgen.shadows.beyond_canvas import Overhang, Room, overhang
 from prodgen.shadows.casting import (
     CAMERA_PITCH_DEG,
     ambient_occlusion,
@@ -21,10 +22,13 @@ from prodgen.shadows.pictures import (
     mirror_share,
     reflection,
 )
-from prodgen.shadows.slices import Transmission
+from prodgen.shadows.slices import REACH, Transmission
 
 __all__ = [
     "CAMERA_PITCH_DEG",
+    "REACH",
+    "Overhang",
+    "Room",
     "Transmission",
     "ambient_occlusion",
     "apply_shadow",
@@ -34,6 +38,7 @@ __all__ = [
     "ground_shadow",
     "keep_original_shadow",
     "mirror_share",
+    "overhang",
     "reflection",
     "shadow_under",
     "sky_directions",

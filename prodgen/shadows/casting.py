@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from prodgen.images import Matte
 from prodgen.masks import blur
-from prodgen.shadows.slices import Slices, Transmission, cut, enlarge, hidden_share
+from prodgen.shadows.slices import (
+    REACH,
+    Slices,
+    Transmission,
+    bounds,
+    cut,
+    enlarge,
+    hidden_share,
+    lifted,
+)
 
 CAMERA_PITCH_DEG = 18.0
 """Angle, in degrees, by which the camera looks down, where the picture does not show it.
@@ -36,6 +45,9 @@ given should stay as it is."""
 CONTACT_OPACITY, CONTACT_WIDTH = 0.5, 0.012
 """Opacity of the thin dark line at the contact, and its sigma in product sizes. Chosen by eye."""
 
+RAYS = 24
+"""Number of directions in which one light is taken. Speed; a shadow on which all depends takes more."""
+
 MIN_ELEVATION_DEG = 8.0
 """Lowest elevation of a light, in degrees. Guard: a shadow grows without bound towards the horizon."""
 
@@ -48,6 +60,11 @@ HORIZON_GLOW = 0.3
 """Sine of elevation added in 1 / (sine + glow), the radiance of a usual surrounding over elevation.
 
 Chosen: on path-traced tables it fits better than an even dome; windows, lit walls and low sky are bright."""
+
+FLOAT_BLUR = 0.08
+"""Sigma of the blur under a floating product, in its gap.
+
+Chosen: the 24 directions of a wide light lie so far apart on the floor."""
 
 FLOOR_FADE = 0.03
 """Rows, as a share of the picture's height, over which a shadow ends at the floor's end. Chosen by eye."""
@@ -63,6 +80,9 @@ def ground_shadow(
     camera_pitch_deg: float = CAMERA_PITCH_DEG,
     lies_flat: bool = False,
     floor_top: float | None = None,
+    gap: float = 0.0,
+    reach: float = REACH,
+    rays: int = RAYS,
 ) -> Transmission:
     """Return the whole shadow of a product under one light and an even sky.
 
@@ -77,6 +97,10 @@ def ground_shadow(
         lies_flat: Whether the product lies on the floor as a thin slab; its shadow falls all round it.
         floor_top: Row, in pixels of `matte`, where the floor ends (horizon, table edge);
             nothing above it is darkened.
+        gap: Height of the product's foot over the floor, in its long sides; above 0 it floats: the floor
+            under it lies lower in the picture, penumbras are wider, and there is no line of contact.
+        reach: How far the shadow may fall, in the product's long sides.
+        rays: Number of directions that the light is taken in; a wide light far from the floor needs more.
 
     Returns:
         (H, W) transmission, to be multiplied onto the scene in linear light.
@@ -84,13 +108,23 @@ def ground_shadow(
     Raises:
         PlacementError: If the matte is empty.
     """
-    slices = cut(matte, camera_pitch_deg, lies_flat=lies_flat)
+    rows = matte.shape[0]
+    if gap > 0:  # the floor under it may lie below the picture, and its shadow still reach into it
+        product = bounds(matte)
+        room = math.ceil(gap * max(product.width, product.height))
+        matte = np.pad(matte, ((0, room), (0, 0)))
+    slices = cut(matte, camera_pitch_deg, lies_flat=lies_flat, reach=reach)
+    if gap > 0:
+        slices = lifted(slices, gap)
     strength = float(np.clip(strength, 0, 1)) if elevation_deg > 0 else 0.0
-    sun = _cone(azimuth_deg, elevation_deg, softness)
+    sun = _cone(azimuth_deg, elevation_deg, softness, rays)
     sky_hidden = _sky_hidden(slices)
     sun_hidden = hidden_share(slices, sun, np.ones(len(sun), np.float32))
     hidden = strength * sun_hidden + (1 - strength) * (1 - FLOOR_BOUNCE) * sky_hidden
-    return _finish(slices, hidden, floor_top)
+    if gap > 0:
+        # The single directions of a light leave steps, which grow with the distance to the floor.
+        hidden = blur(hidden, FLOAT_BLUR * gap * slices.long_side)
+    return _finish(slices, hidden, floor_top, contact=0.0 if gap > 0 else CONTACT_OPACITY)[:rows]
 
 
 def cast_shadow(
@@ -238,7 +272,9 @@ def _sky_weights(directions: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(1 / (directions[:, 1] + HORIZON_GLOW), np.float32)
 
 
-def _cone(azimuth_deg: float, elevation_deg: float, softness: float, count: int = 24) -> NDArray[np.float32]:
+def _cone(
+    azimuth_deg: float, elevation_deg: float, softness: float, count: int = RAYS
+) -> NDArray[np.float32]:
     """Return directions filling the disc of one light, (count, 3)."""
     azimuth = math.radians(azimuth_deg)
     elevation = math.radians(float(np.clip(elevation_deg, MIN_ELEVATION_DEG, 90)))
@@ -268,10 +304,16 @@ def _contact_line(slices: Slices, opacity: float) -> NDArray[np.float32]:
     return np.asarray(1 - opacity * tight, np.float32)
 
 
-def _finish(slices: Slices, hidden: NDArray[np.float32], floor_top: float | None) -> Transmission:
+def _finish(
+    slices: Slices,
+    hidden: NDArray[np.float32],
+    floor_top: float | None,
+    *,
+    contact: float = CONTACT_OPACITY,
+) -> Transmission:
     """Fade out faint shadow, add the contact line, end at the floor's end, and enlarge."""
     hidden = hidden * hidden**3 / (hidden**3 + FADE_OUT**3)
-    small = (1 - hidden) * _contact_line(slices, CONTACT_OPACITY)
+    small = (1 - hidden) * _contact_line(slices, contact)
     small = 1 - np.maximum(1 - small - INVISIBLE, 0) / (1 - INVISIBLE)
     if floor_top is not None:
         window = slices.window

@@ -32,6 +32,11 @@ MAX_BACKDROP_DEVIATION = 0.06
 
 Measured: a studio sweep stays under 0.02."""
 
+MAX_DARK_ELSEWHERE = 0.25
+"""Share of the backdrop farther away than any shadow that may be as dark as one, or it counts as patterned.
+
+Chosen: half of a pattern of two tones is dark, and next to nothing of a studio's backdrop."""
+
 MAX_FOOT_SLOPE = 0.5
 """Slope of a product's lower outline, in rows per column, above which it has left the floor.
 
@@ -66,6 +71,7 @@ def apply_shadow(
     *,
     opacity: float = 1.0,
     tint: NDArray[np.float32] | None = None,
+    color: NDArray[np.float32] | None = None,
 ) -> RgbImage:
     """Multiply a shadow onto a scene in linear light.
 
@@ -74,6 +80,7 @@ def apply_shadow(
         transmission: (H, W), 1 = untouched; where it is 1 the scene stays to the bit.
         opacity: 0 (no shadow) to 1 (as computed).
         tint: (3,) linear colour of the light that fills the shadow, any scale; None is neutral.
+        color: (3,) linear colour that white has in a full shadow; None is black.
 
     Returns:
         A new picture, sRGB.
@@ -97,6 +104,8 @@ def apply_shadow(
         balance = tint / max(float(luminance(tint.reshape(1, 3))[0]), 1e-6)
         # A power keeps the lit end white and gives the dark end the colour of the light that fills it.
         factor = factor ** (1 / np.clip(balance, 0.5, 2.0))
+    if color is not None:
+        factor = factor + (1 - factor) * color
     dark = to_srgb((to_linear(scene[part]) * factor).astype(np.float32))
     result[part] = cv2.copyTo(dark, shaded[part].astype(np.uint8), result[part])
     return result
@@ -240,7 +249,10 @@ def keep_original_shadow(photo: RgbImage, matte: Matte) -> Transmission:
         spread = max(float(np.median(np.abs(residual[trusted]))) if trusted.any() else 1.0, 0.004)
         weight = (prior * np.where(residual < -SHADOW_Z_SCORE * spread, SHADOW_WEIGHT, 1)).astype(np.float32)
     far_off = float((free * (np.abs(residual) > 4 * MAX_BACKDROP_DEVIATION)).sum() / free.sum())
-    if spread > MAX_BACKDROP_DEVIATION or far_off > 1 - MIN_PLAIN_SHARE:
+    elsewhere = free * (away > FADE_END)
+    dark_elsewhere = float((elsewhere * (residual < -2 * MAX_BACKDROP_DEVIATION)).sum())
+    is_patterned = dark_elsewhere > MAX_DARK_ELSEWHERE * max(float(elsewhere.sum()), 1.0)
+    if spread > MAX_BACKDROP_DEVIATION or far_off > 1 - MIN_PLAIN_SHARE or is_patterned:
         raise PlacementError(
             "the photograph's backdrop is not plain, so shadow and pattern look alike; use a computed shadow"
         )

@@ -14,7 +14,7 @@ camera's pitch.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -68,13 +68,14 @@ class Slices:
     """Height and width of the picture."""
 
 
-def cut(matte: Matte, camera_pitch_deg: float, *, lies_flat: bool = False) -> Slices:
+def cut(matte: Matte, camera_pitch_deg: float, *, lies_flat: bool = False, reach: float = REACH) -> Slices:
     """Cut the product into horizontal slices.
 
     Args:
         matte: (H, W), 1 = product.
         camera_pitch_deg: Angle by which the camera looks down; clipped to a range that can be used.
         lies_flat: Whether the product lies on the floor as a thin slab, instead of standing on it.
+        reach: How far its shadow may fall, in its long sides.
 
     Returns:
         The slices, over a window of the picture that its shadow can reach.
@@ -84,7 +85,7 @@ def cut(matte: Matte, camera_pitch_deg: float, *, lies_flat: bool = False) -> Sl
     """
     product = bounds(matte)
     long_side = max(product.width, product.height)
-    window = _window(product, long_side, (matte.shape[0], matte.shape[1]))
+    window = _window(product, round(reach * long_side), (matte.shape[0], matte.shape[1]))
     scale = min(1.0, SHADOW_SIDE_PX / long_side)
     size = (max(round(window.width * scale), 2), max(round(window.height * scale), 2))
     part = matte[window.top : window.bottom, window.left : window.right]
@@ -113,6 +114,23 @@ def cut(matte: Matte, camera_pitch_deg: float, *, lies_flat: bool = False) -> Sl
             cv2.fillPoly(plane, [np.round(points * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
     heights = ((centre_y - rows) / math.cos(pitch)).astype(np.float32)
     return Slices(planes, heights, math.sin(pitch), long_side * scale, window, shape)
+
+
+def lifted(slices: Slices, gap: float) -> Slices:
+    """Return the slices of a product that floats over the floor.
+
+    The product keeps its place in the picture; the floor under it is farther away, so lower in the picture.
+
+    Args:
+        slices: The product as it would stand.
+        gap: Height of its foot over the floor, in its long sides.
+    """
+    height = gap * slices.long_side
+    down = round(height * math.sqrt(1 - slices.sin_pitch**2))
+    planes = np.zeros_like(slices.planes)
+    for target, plane in zip(planes, slices.planes, strict=True):
+        _lay(target, plane, 0, down)
+    return replace(slices, planes=planes, heights=(slices.heights + height).astype(np.float32))
 
 
 def hidden_share(
@@ -161,9 +179,8 @@ def bounds(matte: Matte) -> Box:
         raise PlacementError(message) from error
 
 
-def _window(product: Box, long_side: int, shape: tuple[int, int]) -> Box:
+def _window(product: Box, reach: int, shape: tuple[int, int]) -> Box:
     """Return the part of the picture that a shadow can reach, so that small products cost little time."""
-    reach = round(REACH * long_side)
     return Box(
         max(product.left - reach, 0),
         max(product.top - reach // 4, 0),

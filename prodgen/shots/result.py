@@ -141,6 +141,7 @@ class Result:
             "route": None if self.route is None else self.route.as_dict(),
             "pose": None if self.pose is None else self.pose.as_dict(),
             "product_scale": round(self.frame[Placed].placement.scale, 4),
+            "product_box": list(self.frame[Placed].placement.box),
             **self.verdict.as_dict(),
             "notices": list(self.notices),
             "versions": {"prodgen": __version__, "python": platform.python_version()},

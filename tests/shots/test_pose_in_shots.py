@@ -191,8 +191,8 @@ def test_an_estimate_moves_the_shadow_only_beyond_its_tolerance_and_what_is_said
 
 
 def test_what_lies_flat_has_no_mirror_image_and_that_is_said(photos: Path):
-    done, _, _ = ground_of(photos, FLAT, GroundStage(shadow=0, reflection=0.5))
-    plain, change, _ = ground_of(photos, Pose(18.0, 0.9), GroundStage(shadow=0, reflection=0.5))
+    done, _, _ = ground_of(photos, FLAT, GroundStage(shadow="none", reflection=0.5))
+    plain, change, _ = ground_of(photos, Pose(18.0, 0.9), GroundStage(shadow="none", reflection=0.5))
 
     assert any("reflection is without effect" in notice for notice in done.notices)
     assert np.abs(done[FinalScene].image - 0.7).max() < 1e-6

@@ -54,7 +54,7 @@ def photo(tmp_path):
 
 
 def settings(photo, **more: object) -> dict[str, object]:
-    return {"place": "original", "shadow": 0, **more}
+    return {"place": "original", "shadow": "none", **more}
 
 
 def test_a_picture_of_a_grown_product_is_delivered_with_a_warning(photo, client, tmp_path):

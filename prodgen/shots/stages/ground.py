@@ -2,91 +2,142 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from numpy.typing import NDArray
+from PIL import ImageColor
+from pydantic import BeforeValidator, Field, field_validator
 
-from prodgen import light, shadows
-from prodgen.pose import FLOOR_BELOW_DEG, TOLERANCE_DEG, View
+from prodgen import shadows
+from prodgen.color import to_linear
+from prodgen.errors import IdleSettingError, SettingError
+from prodgen.images import Matte, RgbImage, from_uint8
+from prodgen.pose import View
+from prodgen.shots.floor_shadow import (
+    GAP,
+    Cast,
+    FloorShadow,
+    Kind,
+    cut_off,
+    grown,
+    is_plain,
+    read_direction,
+    view_of_floor,
+)
 from prodgen.shots.frame import Frame, Stage, Tools
-from prodgen.shots.layers import Brief, FinalScene, Given, Kept, Placed, Pose
-from prodgen.shots.seen_from import view_of
-from prodgen.transparency import seen
+from prodgen.shots.layers import Brief, CutOut, FinalScene, Kept, Placed
+
+CAST_ONLY = ("shadow_softness", "shadow_azimuth_deg", "shadow_length")
+"""Settings of a shadow that a light throws."""
 
 
 class GroundStage(Stage):
     """Add the shadow that is missing: contact, sky and directional, by the same light as the picture's."""
 
-    takes = (Brief, Placed, FinalScene)
+    takes = (Brief, CutOut, Placed, FinalScene)
     gives = (FinalScene,)
 
     stage: Literal["ground"] = "ground"
 
-    shadow: float = Field(default=1.0, ge=0, le=1)
-    """Strength; 0 adds none."""
+    shadow: Kind = "auto"
+    """auto (what the scene does not have yet), none, contact (the darkness at its foot), cast (thrown by a
+    light), float (the product hovers), keep (the photograph's own, lifted from its backdrop)."""
 
-    keep_original_shadow: bool = False
-    """Use the real shadow of the photograph instead of a computed one; needs a plain backdrop."""
+    shadow_opacity: float = Field(default=1.0, ge=0, le=1)
+    """How dark: 0 is none, 1 as light and product make it."""
+
+    shadow_softness: float | None = Field(default=None, ge=0, le=1)
+    """0 is as sharp as the sun's, 1 as soft as a window wall's; unset: the light's own."""
+
+    shadow_azimuth_deg: Annotated[float | None, BeforeValidator(read_direction)] = Field(
+        default=None, ge=-180, le=180
+    )
+    """Where on the floor the shadow falls: 0 to the camera, 90 right, -90 left, 180 away; or a word such as
+    "left" or "back-right"; unset: away from the picture's light."""
+
+    shadow_length: float | None = Field(default=None, ge=0.05, le=7)
+    """Length on the floor in heights of the product; unset: by the light's height."""
+
+    shadow_gap: float | None = Field(default=None, gt=0, le=1)
+    """How high a floating product hovers, in its longer sides; unset: 0.12."""
+
+    shadow_color: str | None = None
+    """Colour that white has in a full shadow, "#rrggbb"; unset: black."""
 
     reflection: float = Field(default=0.0, ge=0, le=1)
     """Strength of a mirror image on the floor, for glossy floors that the backend drew without one."""
 
+    roughness: float = Field(default=0.3, ge=0, le=1)
+    """How blurred the mirror image is with distance: 0 is polished, 1 is satin."""
+
+    canvas: Literal["fixed", "grow"] = "fixed"
+    """Whether a plain ground grows where a shadow or a mirror image would be cut off at its edge."""
+
+    @field_validator("shadow_color")
+    @classmethod
+    def _is_color(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            ImageColor.getrgb(value)
+        except ValueError as error:
+            raise ValueError(f"{value!r} is no colour; give a CSS name or #rrggbb") from error
+        return value
+
+    def check(self) -> None:
+        """Refuse settings that this kind of shadow does not have."""
+        idle = [name for name in CAST_ONLY if getattr(self, name) is not None]
+        if idle and self.shadow not in ("cast", "float"):
+            raise IdleSettingError(idle, f"shadow {self.shadow} is thrown by no light of its own, cast is")
+        if self.shadow_gap is not None and self.shadow != "float":
+            raise IdleSettingError(["shadow_gap"], f"with shadow {self.shadow} the product does not hover")
+        if self.shadow == "none" and self.shadow_color is not None:
+            raise IdleSettingError(["shadow_color"], "there is no shadow to colour")
+
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with a scene that the product stands in."""
+        view = view_of_floor(frame)
+        is_mirrored = self.reflection > 0 and not view.lies_flat
+        plain = is_plain(frame)
+        if self.canvas == "grow" and not plain:
+            raise SettingError("a scene ends at its frame, so its canvas cannot grow; leave out canvas grow")
+        gap = GAP if self.shadow_gap is None else self.shadow_gap
+        cast = Cast(self.shadow_softness, self.shadow_azimuth_deg, self.shadow_length, gap)
+        shadow = FloorShadow(frame, self.shadow, cast, view)
+
+        def mirror_opacity(matte: Matte) -> Matte:
+            return self._mirror_image(np.zeros((*matte.shape, 3), np.float32), matte, view)[1]
+
+        beyond = shadow.beyond(mirror_opacity if is_mirrored else None)
+        if self.canvas == "grow":
+            frame = grown(frame, beyond.room)
         placed, kept, scene = frame[Placed], frame.get(Kept), frame[FinalScene].image
-        view = _view(frame)
-        if self.reflection > 0 and not view.lies_flat:
+        if is_mirrored:
             product = placed.original if kept is None else kept.product
-            mirrored, share = shadows.reflection(product, placed.matte, strength=self._mirrored(view))
+            mirrored, share = self._mirror_image(product, placed.matte, view)
             scene = (scene * (1 - share[..., None]) + mirrored * share[..., None]).astype(np.float32)
-        if self.shadow > 0:
-            scene = shadows.apply_shadow(scene, self._transmission(frame, view), opacity=self.shadow)
+        if self.shadow != "none" and self.shadow_opacity > 0:
+            fallen, color = shadow.on(placed), self.shadow_color
+            scene = shadows.apply_shadow(
+                scene, fallen, opacity=self.shadow_opacity, color=None if color is None else _linear(color)
+            )
+        parts = {"shadow": self.shadow != "none", "mirror image": is_mirrored}
+        cast_off = " and ".join(part for part, is_there in parts.items() if is_there)
         idle = self.reflection > 0 and view.lies_flat
         return frame.holding(FinalScene(scene)).noting(
-            "reflection is without effect: what lies flat hides its own mirror image" if idle else None
+            "reflection is without effect: what lies flat hides its own mirror image" if idle else None,
+            *shadow.notices,
+            None if self.canvas == "grow" else cut_off(beyond, cast_off, plain=plain),
         )
 
-    def _mirrored(self, view: View) -> float:
-        """Return the reflection's strength: as asked for the usual view, more head-on, less from above."""
+    def _mirror_image(self, product: RgbImage, matte: Matte, view: View) -> tuple[RgbImage, Matte]:
+        """Return the mirror image on the floor: as strong as asked for the usual view, more head-on."""
         usual = shadows.mirror_share(shadows.CAMERA_PITCH_DEG)
-        return min(self.reflection * shadows.mirror_share(view.floor_deg) / usual, 1.0)
-
-    def _transmission(self, frame: Frame, view: View) -> shadows.Transmission:
-        placed, scene = frame[Placed], frame[FinalScene].image
-        matte = placed.matte
-        if self.keep_original_shadow and placed.placement.is_original:
-            return shadows.keep_original_shadow(seen(frame[Given].photo), matte)
-        if placed.backdrop is None:
-            # The backend drew this scene with the product in it, and its shadow as it saw fit; a second
-            # one from a guessed direction would contradict it. What is missing under the product is added.
-            pitch, flat = view.floor_deg, view.lies_flat
-            wanted = shadows.contact_shadow(matte, camera_pitch_deg=pitch, lies_flat=flat)
-            wanted = wanted * shadows.ambient_occlusion(matte, camera_pitch_deg=pitch, lies_flat=flat)
-            there = shadows.existing_shadow(scene, matte, lies_flat=view.lies_flat)
-            return np.minimum(wanted / np.maximum(there, 0.05), 1).astype(np.float32)
-        place = light.estimate_surroundings(scene, matte)
-        source = frame[Brief].key_light or place.light
-        return shadows.ground_shadow(
-            matte,
-            azimuth_deg=source.azimuth_deg,
-            elevation_deg=source.elevation_deg,
-            softness=source.softness,
-            strength=source.strength,
-            camera_pitch_deg=view.floor_deg,
-            lies_flat=view.lies_flat,
-            floor_top=None if view.lies_flat else place.floor_top,
-        )
+        strength = min(self.reflection * shadows.mirror_share(view.floor_deg) / usual, 1.0)
+        return shadows.reflection(product, matte, strength=strength, roughness=self.roughness)
 
 
-def _view(frame: Frame) -> View:
-    """Return the view for shadow and reflection: the usual one unless an estimate surely differs from it.
-
-    Measured: within an estimate's tolerance the usual pitch gives the smaller error on path-traced products.
-    """
-    usual = View(shadows.CAMERA_PITCH_DEG - FLOOR_BELOW_DEG)
-    view, pose = view_of(frame), frame.get(Pose)
-    if view is None:
-        return usual
-    is_near = not view.lies_flat and abs(view.floor_deg - usual.floor_deg) <= TOLERANCE_DEG
-    return usual if is_near and (pose is None or not pose.is_said) else view
+def _linear(color: str) -> NDArray[np.float32]:
+    """Return a colour in linear light, (3,)."""
+    return to_linear(from_uint8(np.array(ImageColor.getrgb(color)[:3], np.uint8)))
