@@ -184,6 +184,18 @@ _GROUND_OPTIONS = (
     click.option("--reflection", type=Number(), help="Strength of a mirror image on the floor, 0 to 1."),
     click.option("--roughness", type=Number(), help="How blurred the mirror image is, 0 to 1. Default: 0.3"),
     click.option(
+        "--transparent",
+        is_flag=True,
+        default=None,
+        help="Product and shadow on transparency, in place of a packshot's ground.",
+    ),
+    click.option(
+        "--shadow-layer",
+        is_flag=True,
+        default=None,
+        help="With --transparent: the shadow in a file of its own, NAME-shadow.png.",
+    ),
+    click.option(
         "--canvas",
         type=OneOf("canvas", ("fixed", "grow")),
         metavar="fixed|grow",

@@ -48,7 +48,9 @@ def file_away(
             store.put(name, data)
         aside = next(iter(written), None)
         raise ProductNotKeptError(error.numbers, error.reasons, aside) from error
-    ((output, picture),) = written.items()
+    *beside, (output, picture) = written.items()
+    for name, data in beside:  # a shadow of its own
+        store.put(name, data)
     before, after = thumbnail_names(order.slot)
     store.put(before, _jpeg(photo_as_placed(result.frame, BEFORE_PX)))
     store.put(after, _jpeg(_small(result.image)))

@@ -128,7 +128,7 @@ def replay(
                 differences.append(Difference("backend", f"backend: {before} then, {now} now"))
         _refuse_if(strict, differences)
         (result,) = shoot_all([shot], backend=server, on_progress=on_progress)
-    return Replay(result, (*differences, *pixel_differences(recorded.path, result.image)))
+    return Replay(result, (*differences, *pixel_differences(recorded.path, result.delivered[0])))
 
 
 def _draw_again(

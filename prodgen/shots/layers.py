@@ -7,9 +7,10 @@
     Placed      the product on its canvas
     Drawn       the scene as it was drawn, and the product as it was lit there
     FinalScene  the scene at the canvas' size
+    Shade       the shadow that was laid on it
     Kept        the product's own pixels in the scene's light, measured and judged
 
-Layers are immutable. Those of the canvas' size are `Placed`, `FinalScene` and `Kept`.
+Layers are immutable. Those of the canvas' size are `Placed`, `FinalScene`, `Shade` and `Kept`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from prodgen.pose import PoseHint
 from prodgen.refusals import CheckedValue
 from prodgen.schema import Lora, Proof
 from prodgen.shading import LightField
+from prodgen.shadows import Transmission
 
 NO_BACKEND = "none"
 """`Origin.backend` of a scene that no backend drew."""
@@ -160,6 +162,16 @@ class FinalScene:
 
 
 @dataclass(frozen=True, eq=False)
+class Shade:
+    """The shadow that was laid on the scene, at the canvas' size."""
+
+    transmission: Transmission
+    """(H, W): the share of linear light that it leaves, its opacity included."""
+    color: str = "black"
+    """Colour that white has in a full shadow."""
+
+
+@dataclass(frozen=True, eq=False)
 class Kept:
     """The product's own pixels in the scene's light, on the canvas."""
 
@@ -181,5 +193,6 @@ DESCRIPTIONS: Mapping[type, str] = {
     Drawn: "a scene",
     FinalScene: "the scene at its final size",
     Kept: "the measured product",
+    Shade: "the product's shadow",
 }
 """What each layer is, for sentences."""

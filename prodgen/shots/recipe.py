@@ -32,6 +32,12 @@ class Delivery(CheckedValue):
     quality: int = Field(default=95, ge=1, le=100)
     """Quality of JPEG and WebP files; a WebP of 100 is lossless."""
 
+    transparent: bool = False
+    """Whether product and shadow are on transparency, in place of the recipe's plain ground."""
+
+    shadow_layer: bool = False
+    """Whether the shadow is a picture of its own beside it, NAME-shadow.png, and the other one has none."""
+
     metadata: bool = True
     """Whether the picture carries its story: recipe, seed, backend, measured likeness, AI marking."""
 

@@ -14,12 +14,13 @@ from typing import Any
 from prodgen import __version__, codecs, files, provenance
 from prodgen import identity as likenesses
 from prodgen.identity import Likeness
-from prodgen.images import RgbImage, resize
+from prodgen.images import Matte, RgbImage, resize
 from prodgen.judgement import Judgement
 from prodgen.schema import seeds
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import NO_BACKEND, Brief, CutOut, Drawn, Kept, Origin, Placed, Pose
 from prodgen.shots.routes import Route
+from prodgen.shots.see_through import on_transparency, shadow_alone
 from prodgen.shots.shot import Shot
 
 KIND = "shot"
@@ -45,6 +46,14 @@ class Result:
     """Where it was written, if it was."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """How long each stage took."""
+
+    @property
+    def delivered(self) -> tuple[RgbImage, Matte | None]:
+        """The pixels of the file, and their alpha where the product stands on transparency."""
+        delivery = self.shot.recipe.delivery
+        if not delivery.transparent:
+            return self.image, None
+        return on_transparency(self.frame, with_shadow=not delivery.shadow_layer)
 
     @property
     def seed(self) -> int:
@@ -117,7 +126,11 @@ class Result:
         files.refuse_overwriting(target, *self.shot.paths)
         text = self.text() if delivery.metadata else None
         kind = files.format_of(target)
-        write(target, codecs.encode(kind, self.image, text=text, quality=delivery.quality))
+        rgb, alpha = self.delivered
+        if delivery.shadow_layer:
+            color, darkness = shadow_alone(self.frame)
+            write(shadow_file(target), codecs.encode("PNG", color, matte=darkness))
+        write(target, codecs.encode(kind, rgb, matte=alpha, text=text, quality=delivery.quality))
         return replace(self, path=target)
 
     def as_dict(self) -> dict[str, Any]:
@@ -170,6 +183,11 @@ class Result:
         lines = [self.summary, *self.notices]
         text = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
         return f'<img src="data:image/jpeg;base64,{picture}" alt="{html.escape(self.summary)}">{text}'
+
+
+def shadow_file(picture: Path) -> Path:
+    """Return the file beside a picture that has its shadow alone."""
+    return picture.with_name(f"{picture.stem}-shadow.png")
 
 
 def without_folder(backend: str) -> str:

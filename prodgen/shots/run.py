@@ -16,7 +16,7 @@ from pathlib import Path
 from prodgen import files
 from prodgen.client import Client
 from prodgen.cutout import Point, Rectangle
-from prodgen.errors import IdleSettingError, ProductNotKeptError, SettingError
+from prodgen.errors import IdleSettingError, ImageError, ProductNotKeptError, SettingError
 from prodgen.files import PictureSource
 from prodgen.light import Light
 from prodgen.schema import Lora, seeds
@@ -32,7 +32,7 @@ from prodgen.shots.handing_over import (
 )
 from prodgen.shots.layers import Brief, Pose
 from prodgen.shots.recipe import Recipe, Setting
-from prodgen.shots.result import Result, WriteFile
+from prodgen.shots.result import Result, WriteFile, shadow_file
 from prodgen.shots.routes import choose
 from prodgen.shots.shot import Shot, new_shot
 from prodgen.shots.stages import RelightStage
@@ -304,15 +304,31 @@ def check(shot: Shot) -> None:
         raise SettingError("there is no background to put the product into; give one: --background FILE")
     if shot.background is not None and not recipe.takes_background:
         raise IdleSettingError(["background"], f"recipe {recipe.name!r} draws its own background")
+    _check_transparency(recipe)
     if shot.output is not None:
         _check_output(shot, shot.output)
 
 
+def _check_transparency(recipe: Recipe) -> None:
+    delivery = recipe.delivery
+    if delivery.shadow_layer and not delivery.transparent:
+        raise IdleSettingError(["shadow_layer"], "only a product on transparency has its shadow apart")
+    if delivery.transparent and (recipe.asks_backend or recipe.takes_background):
+        reason = f"recipe {recipe.name!r} makes a scene, which transparency would throw away"
+        raise IdleSettingError(["transparent"], f"{reason}; use recipe 'packshot'")
+    if delivery.transparent and any(getattr(stage, "reflection", 0) for stage in recipe.stages):
+        raise IdleSettingError(["reflection"], "a mirror image needs a floor, and transparency has none")
+
+
 def _check_output(shot: Shot, output: Path) -> None:
-    files.format_of(output)
+    is_opaque = files.format_of(output) == "JPEG"
+    if is_opaque and shot.recipe.delivery.transparent:
+        raise ImageError(f"{output.name!r}: JPEG has no transparency; choose .png, .webp or .tif")
     for seed in seeds.tries(shot.seed, shot.recipe.tries):
         target = seeds.in_name(output, seed)
         files.refuse_overwriting(target, *shot.paths)
+        if shot.recipe.delivery.shadow_layer:
+            files.refuse_overwriting(shadow_file(target), *shot.paths)
         if shot.recipe.on_failure == "fail":
             files.refuse_overwriting(_aside(target), *shot.paths)
 

@@ -26,7 +26,7 @@ from prodgen.shots.floor_shadow import (
     view_of_floor,
 )
 from prodgen.shots.frame import Frame, Stage, Tools
-from prodgen.shots.layers import Brief, CutOut, FinalScene, Kept, Placed
+from prodgen.shots.layers import Brief, CutOut, FinalScene, Kept, Placed, Shade
 
 CAST_ONLY = ("shadow_softness", "shadow_azimuth_deg", "shadow_length")
 """Settings of a shadow that a light throws."""
@@ -36,7 +36,7 @@ class GroundStage(Stage):
     """Add the shadow that is missing: contact, sky and directional, by the same light as the picture's."""
 
     takes = (Brief, CutOut, Placed, FinalScene)
-    gives = (FinalScene,)
+    gives = (FinalScene, Shade)
 
     stage: Literal["ground"] = "ground"
 
@@ -119,6 +119,8 @@ class GroundStage(Stage):
             scene = (scene * (1 - share[..., None]) + mirrored * share[..., None]).astype(np.float32)
         if self.shadow != "none" and self.shadow_opacity > 0:
             fallen, color = shadow.on(placed), self.shadow_color
+            left = (1 - self.shadow_opacity * (1 - fallen)).astype(np.float32)
+            frame = frame.holding(Shade(left, color or "black"))
             scene = shadows.apply_shadow(
                 scene, fallen, opacity=self.shadow_opacity, color=None if color is None else _linear(color)
             )
