@@ -5,7 +5,7 @@ rough body of the outline, `casting` computes what it hides, `pictures` reads an
 `beyond_canvas` measures what falls outside the canvas. The light comes from the caller.
 """
 
-from prodgen.shadows.beyond_canvas import Overhang, Room, overhang
+from prodgen.shadows.beyond_canvas import CanvasRoom, Overhang, overhang
 from prodgen.shadows.casting import (
     CAMERA_PITCH_DEG,
     ambient_occlusion,
@@ -27,8 +27,8 @@ from prodgen.shadows.slices import REACH, Transmission
 __all__ = [
     "CAMERA_PITCH_DEG",
     "REACH",
+    "CanvasRoom",
     "Overhang",
-    "Room",
     "Transmission",
     "ambient_occlusion",
     "apply_shadow",

@@ -13,7 +13,7 @@ VISIBLE = 0.03
 
 
 @dataclass(frozen=True)
-class Room:
+class CanvasRoom:
     """Free space added on each side of a canvas, in pixels."""
 
     left: int = 0
@@ -26,9 +26,11 @@ class Room:
         """The sides at which there is any."""
         return tuple(side for side in ("left", "top", "right", "bottom") if getattr(self, side) > 0)
 
-    def times(self, factor: float) -> Room:
+    def times(self, factor: float) -> CanvasRoom:
         """Return the room on a canvas so many times as large, rounded up."""
-        return Room(*(math.ceil(side * factor) for side in (self.left, self.top, self.right, self.bottom)))
+        return CanvasRoom(
+            *(math.ceil(side * factor) for side in (self.left, self.top, self.right, self.bottom))
+        )
 
     def around(self, array: NDArray[np.float32], *, by_edge: bool = False) -> NDArray[np.float32]:
         """Return a picture with this room around it: zeros, or the colours of its edge."""
@@ -42,11 +44,11 @@ class Overhang:
 
     share: float
     """Share of the visible darkness that falls outside, 0 to 1."""
-    room: Room
+    room: CanvasRoom
     """How much larger the canvas would have to be to hold all that is visible."""
 
 
-def overhang(darkness: NDArray[np.float32], room: Room) -> Overhang:
+def overhang(darkness: NDArray[np.float32], room: CanvasRoom) -> Overhang:
     """Measure what falls outside a canvas.
 
     Args:
@@ -60,11 +62,11 @@ def overhang(darkness: NDArray[np.float32], room: Room) -> Overhang:
     seen = np.where(darkness > VISIBLE, darkness, 0)
     total = float(seen.sum())
     if total <= 0:
-        return Overhang(0.0, Room())
+        return Overhang(0.0, CanvasRoom())
     bottom, right = height - room.bottom, width - room.right
     inside = float(seen[room.top : bottom, room.left : right].sum())
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
-    needed = Room(
+    needed = CanvasRoom(
         max(room.left - int(columns[0]), 0),
         max(room.top - int(rows[0]), 0),
         max(int(columns[-1]) + 1 - right, 0),

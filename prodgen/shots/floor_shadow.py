@@ -118,7 +118,7 @@ class FloorShadow:
         self._source, self._floor_top = Light(), None
         self._in_photo = np.empty((0, 0), np.float32)
         placed = frame[Placed]
-        self._is_drawn = placed.backdrop is None and not is_plain(frame)
+        self._is_drawn = placed.backdrop is None and (kind == "auto" or not is_plain(frame))
         if kind == "keep":
             self._in_photo, notice = _lifted_from(frame[CutOut], placed.placement, view)
             self.notices = (notice,) if notice else ()
@@ -155,13 +155,13 @@ class FloorShadow:
             return self._kept_beyond(placed.placement)
         is_cast = self.kind in ("contact", "cast", "float") or (self.kind == "auto" and not self._is_drawn)
         if mirror is None and not is_cast:
-            return shadows.Overhang(0.0, shadows.Room())
+            return shadows.Overhang(0.0, shadows.CanvasRoom())
         box = placed.placement.box
         scale = min(1.0, SMALL_SIDE_PX / max(box.width, box.height))
         height, width = placed.matte.shape
         small = resize(placed.matte, max(round(width * scale), 1), max(round(height * scale), 1))
         side = math.ceil(self._reach * max(box.width, box.height) * scale)
-        room = shadows.Room(side, side, side, side)
+        room = shadows.CanvasRoom(side, side, side, side)
         matte = room.around(small)
         dark = np.zeros_like(matte)
         if is_cast:
@@ -214,7 +214,7 @@ class FloorShadow:
         turn = math.radians(where.rotation_deg)
         xs = [where.scale * (x * math.cos(turn) - y * math.sin(turn)) + where.offset_x for x, y in corners]
         ys = [where.scale * (x * math.sin(turn) + y * math.cos(turn)) + where.offset_y for x, y in corners]
-        room = shadows.Room(
+        room = shadows.CanvasRoom(
             max(math.ceil(-min(xs)), 0),
             max(math.ceil(-min(ys)), 0),
             max(math.ceil(max(xs)) - where.width, 0),
@@ -223,7 +223,7 @@ class FloorShadow:
         return shadows.overhang(self._kept(with_room(where, room)), room)
 
 
-def with_room(where: placement.Placement, room: shadows.Room) -> placement.Placement:
+def with_room(where: placement.Placement, room: shadows.CanvasRoom) -> placement.Placement:
     """Return the placement on a canvas with more room around it."""
     moved = {"offset_x": room.left, "left": room.left, "right": room.left}
     moved |= {"offset_y": room.top, "top": room.top, "bottom": room.top}
@@ -235,7 +235,7 @@ def with_room(where: placement.Placement, room: shadows.Room) -> placement.Place
     return where.model_copy(update=larger)
 
 
-def grown(frame: Frame, room: shadows.Room) -> Frame:
+def grown(frame: Frame, room: shadows.CanvasRoom) -> Frame:
     """Return the frame on a larger canvas; its plain ground goes on."""
     if not room.sides:
         return frame
