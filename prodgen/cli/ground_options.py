@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from prodgen.cli.values import Checked, Number, OneOf, Text
+from prodgen.cli.values import Checked, Number, OneOf
 
 GROUND_OPTIONS = (
     click.option(
@@ -20,7 +20,7 @@ GROUND_OPTIONS = (
     click.option(
         "--shadow-direction",
         "shadow_azimuth_deg",
-        type=Checked("direction", "prodgen.shots.floor_shadow:read_direction"),
+        type=Checked("direction", "prodgen.shots.shadow_words:read_direction"),
         metavar="WORD|DEG",
         help="Where it falls: left, front-right, back, ... or degrees (0 to the camera, 90 right).",
     ),
@@ -30,7 +30,12 @@ GROUND_OPTIONS = (
     click.option(
         "--shadow-gap", type=Number(), help="How high the product hovers, in its longer sides, to 1."
     ),
-    click.option("--shadow-color", type=Text(), metavar="#RRGGBB", help="Default: black."),
+    click.option(
+        "--shadow-color",
+        type=Checked("colour", "prodgen.shots.shadow_words:read_hex"),
+        metavar="#RRGGBB",
+        help="Default: black.",
+    ),
     click.option("--reflection", type=Number(), help="Strength of a mirror image on the floor, 0 to 1."),
     click.option("--roughness", type=Number(), help="How blurred the mirror image is, 0 to 1. Default: 0.3"),
     click.option(

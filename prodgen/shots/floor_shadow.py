@@ -22,18 +22,6 @@ from prodgen.shots.seen_from import view_of
 Kind = Literal["auto", "none", "contact", "cast", "float", "keep"]
 """Which shadow falls on the floor."""
 
-DIRECTIONS = {
-    "front": 0.0,
-    "front-right": 45.0,
-    "right": 90.0,
-    "back-right": 135.0,
-    "back": 180.0,
-    "back-left": -135.0,
-    "left": -90.0,
-    "front-left": -45.0,
-}
-"""Where on the floor a shadow falls, in degrees from the way to the camera."""
-
 STUDIO_LIGHT = Light(azimuth_deg=-135, elevation_deg=45, softness=0.4, strength=0.6)
 """The light over a plain ground, which shows none of its own.
 
@@ -58,25 +46,6 @@ FRAME_FADE = 0.04
 
 NOISE = 0.012
 """Darkening below which a kept shadow is taken for noise of the photograph. Measured: three 8-bit steps."""
-
-
-def read_direction(value: object) -> object:
-    """Return the degrees of a direction in words; anything else as it is.
-
-    Raises:
-        ValueError: If it is a text that is neither.
-    """
-    if not isinstance(value, str):
-        return value
-    word = value.strip().lower()
-    if word in DIRECTIONS:
-        return DIRECTIONS[word]
-    try:
-        return float(word)
-    except ValueError as error:
-        raise ValueError(
-            f"{value!r} is no direction; give one of {', '.join(DIRECTIONS)} or degrees"
-        ) from error
 
 
 @dataclass(frozen=True)

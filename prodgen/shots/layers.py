@@ -167,7 +167,7 @@ class Shade:
 
     transmission: Transmission
     """(H, W): the share of linear light that it leaves, its opacity included."""
-    color: str = "black"
+    color: str = "#000000"
     """Colour that white has in a full shadow."""
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import ImageColor
 
 from prodgen.color import to_srgb
-from prodgen.images import Matte, RgbImage, from_uint8
+from prodgen.images import Matte, RgbImage
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import Kept, Placed, Shade
+from prodgen.shots.shadow_words import read_hex
 
 
 def shadow_alone(frame: Frame) -> tuple[RgbImage, Matte]:
@@ -20,7 +20,7 @@ def shadow_alone(frame: Frame) -> tuple[RgbImage, Matte]:
     shade, shape = frame.get(Shade), frame[Placed].matte.shape
     color, alpha = np.zeros(3, np.float32), np.zeros(shape, np.float32)
     if shade is not None:
-        color = from_uint8(np.array(ImageColor.getrgb(shade.color)[:3], np.uint8))
+        color = read_hex(shade.color)
         alpha = np.asarray(1 - to_srgb(shade.transmission), np.float32)
     return np.asarray(np.broadcast_to(color, (*shape, 3)), np.float32), alpha
 

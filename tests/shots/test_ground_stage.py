@@ -281,7 +281,7 @@ def test_a_rough_floor_blurs_the_mirror_image(photos: Path) -> None:
         ({"shadow": "contact", "shadow_length": 1.0}, "shadow_length"),
         ({"shadow": "keep", "shadow_softness": 0.5}, "shadow_softness"),
         ({"shadow": "cast", "shadow_gap": 0.2}, "shadow_gap"),
-        ({"shadow": "none", "shadow_color": "red"}, "shadow_color"),
+        ({"shadow": "none", "shadow_color": "#f00"}, "shadow_color"),
     ],
 )
 def test_settings_that_a_kind_of_shadow_does_not_have_are_refused(

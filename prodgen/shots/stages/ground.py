@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import ImageColor
 from pydantic import BeforeValidator, Field, field_validator
 
 from prodgen import shadows
 from prodgen.color import to_linear
 from prodgen.errors import IdleSettingError, SettingError
-from prodgen.images import Matte, RgbImage, from_uint8
+from prodgen.images import Matte, RgbImage
 from prodgen.pose import View
 from prodgen.shots.floor_shadow import (
     GAP,
@@ -22,11 +20,11 @@ from prodgen.shots.floor_shadow import (
     cut_off,
     grown,
     is_plain,
-    read_direction,
     view_of_floor,
 )
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, CutOut, FinalScene, Kept, Placed, Shade
+from prodgen.shots.shadow_words import read_direction, read_hex
 
 CAST_ONLY = ("shadow_softness", "shadow_azimuth_deg", "shadow_length")
 """Settings of a shadow that a light throws."""
@@ -79,10 +77,7 @@ class GroundStage(Stage):
     def _is_color(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        try:
-            ImageColor.getrgb(value)
-        except ValueError as error:
-            raise ValueError(f"{value!r} is no colour; give a CSS name or #rrggbb") from error
+        read_hex(value)
         return value
 
     def check(self) -> None:
@@ -120,9 +115,12 @@ class GroundStage(Stage):
         if self.shadow != "none" and self.shadow_opacity > 0:
             fallen, color = shadow.on(placed), self.shadow_color
             left = (1 - self.shadow_opacity * (1 - fallen)).astype(np.float32)
-            frame = frame.holding(Shade(left, color or "black"))
+            frame = frame.holding(Shade(left, color or "#000000"))
             scene = shadows.apply_shadow(
-                scene, fallen, opacity=self.shadow_opacity, color=None if color is None else _linear(color)
+                scene,
+                fallen,
+                opacity=self.shadow_opacity,
+                color=None if color is None else to_linear(read_hex(color)),
             )
         parts = {"shadow": self.shadow != "none", "mirror image": is_mirrored}
         cast_off = " and ".join(part for part, is_there in parts.items() if is_there)
@@ -138,8 +136,3 @@ class GroundStage(Stage):
         usual = shadows.mirror_share(shadows.CAMERA_PITCH_DEG)
         strength = min(self.reflection * shadows.mirror_share(view.floor_deg) / usual, 1.0)
         return shadows.reflection(product, matte, strength=strength, roughness=self.roughness)
-
-
-def _linear(color: str) -> NDArray[np.float32]:
-    """Return a colour in linear light, (3,)."""
-    return to_linear(from_uint8(np.array(ImageColor.getrgb(color)[:3], np.uint8)))
