@@ -235,6 +235,39 @@ def test_a_levitating_product_has_its_shadow_apart_from_it_and_keeps_its_place()
     )
 
 
+def test_ripples_break_a_mirror_image_but_not_at_the_product_s_foot():
+    def edge(floor):
+        image = draw(f"mug on {floor}, cafe", size=256, colour=(1, 0, 0)).image
+        red = image[..., 0] - image[..., 2]
+        below = red[204:250, 60:110]
+        return np.argmax(np.diff(below, axis=1), axis=1)
+
+    assert np.std(edge("water")) > np.std(edge("glossy black acrylic")) + 0.5
+
+
+def test_a_light_from_behind_shines_along_the_outline():
+    even = make_environment(np.full((MAP_ROWS, MAP_COLUMNS, 3), 0.2, np.float32), 0.0)
+    matte = product(size=192)[1]
+    behind, before = (
+        product_light.rim(
+            matte,
+            add_light(even, KeyLight(azimuth, 30, 0.3, (1.0, 1.0, 1.0), 2.0)),
+            gain=np.ones(3, np.float32),
+        )
+        for azimuth in (170, 10)
+    )
+
+    assert behind[100, 67:70].mean() > 3 * before[100, 67:70].mean()
+    assert behind[100, 90:100].mean() < 0.2 * behind[100, 67:70].mean()
+
+
+def test_linen_from_above_has_no_edge_of_light_and_dark():
+    beside = brightness(draw("flat lay on linen, soft daylight", seed=4, size=256).image)[:, :80]
+    broad = cv2.GaussianBlur(beside, (0, 0), 3)
+
+    assert np.abs(np.diff(broad, axis=1)).max() < 0.03 * broad.mean()
+
+
 def test_the_far_edge_of_a_table_is_straight_unless_the_table_is_round():
     def edge(prompt):
         rows = brightness(draw(prompt, with_product=False, size=256).image)

@@ -270,15 +270,16 @@ def soil(plane: Plane, wet: float) -> Surface:
 
 def linen(plane: Plane, wet: float) -> Surface:
     """Washed linen with gentle folds."""
-    weave_x = plane.noise(150, 12, seed=111) + 0.6 * plane.noise(60, 5, seed=112)
-    weave_z = plane.noise(12, 150, seed=113) + 0.6 * plane.noise(5, 60, seed=114)
-    slub = plane.noise(2.0, 70, seed=116) + plane.noise(70, 2.0, seed=118)
+    weave_x = plane.noise(190, 16, seed=111) + 0.6 * plane.noise(90, 7, seed=112)
+    weave_z = plane.noise(16, 190, seed=113) + 0.6 * plane.noise(7, 90, seed=114)
+    slub = plane.noise(3.0, 110, seed=116) + plane.noise(110, 3.0, seed=118)
     sway = plane.layers(0.6, 2, seed=119)
     fold = plane.noise(0.55, 1.5, seed=115, warp=1.3 * sway)
-    crease = 1 - np.abs(plane.noise(0.8, 1.0, seed=117, warp=1.0 * sway))
-    share = 0.60 + 0.15 * (weave_x + weave_z) + 0.07 * slub
+    # Rounded where it turns: a ridge with an edge would be paper, lit on one side and dark on the other.
+    crease = 1 - np.sqrt(np.square(plane.noise(0.8, 1.0, seed=117, warp=1.0 * sway)) + 0.06)
+    share = 0.60 + 0.11 * (weave_x + weave_z) + 0.045 * slub
     albedo = _mix(_srgb(196, 184, 166), _srgb(240, 233, 220), share)
-    return Surface(albedo, 0.060 * fold + 0.020 * crease**3 + 0.0007 * (weave_x + weave_z), 0.0, 0.8)
+    return Surface(albedo, 0.030 * fold + 0.012 * crease**3 + 0.0005 * (weave_x + weave_z), 0.0, 0.8)
 
 
 def silk(plane: Plane, wet: float) -> Surface:
@@ -298,7 +299,7 @@ def silk(plane: Plane, wet: float) -> Surface:
 
 def water(plane: Plane, wet: float) -> Surface:
     """A skin of still water over dark ground."""
-    ripple = plane.noise(1.6, 2.2, seed=131) + 0.5 * plane.noise(3.5, 5.0, seed=133)
+    ripple = plane.noise(2.6, 4.6, seed=131) + 0.45 * plane.noise(6.0, 11.0, seed=133)
     albedo = _mix(_srgb(24, 38, 44), _srgb(40, 60, 66), 0.5 + 0.3 * plane.layers(0.7, 2, seed=135))
     return Surface(albedo, 0.004 * ripple, 1.0, 0.10)
 

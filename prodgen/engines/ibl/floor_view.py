@@ -200,9 +200,8 @@ def mirror(
         source.shape,
     ).astype(np.float32)
     if surface.relief is not None and surface.roughness < 0.2:
-        # Water: the mirror wobbles with the slope.
-        slope = cv2.Sobel(surface.relief, -1, 0, 1, ksize=3)
-        source = (source + slope * np.float32(behind.shape[0] * 8)).astype(np.float32)
+        waves = _waves(surface.relief, camera)
+        source = (source + waves * np.float32(1.5 * scale)).astype(np.float32)
     image = cv2.remap(
         soft, columns, np.ascontiguousarray(source), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
     ).astype(np.float32)
@@ -216,9 +215,34 @@ def mirror(
             roughness=min(0.9, surface.roughness * 1.6),
         )
         first = camera.height - len(rows)
-        opacity = opacity[first:, :, None]
-        image = image * sky_share[..., None] * (1 - opacity) + to_linear(picture[first:]) * opacity
+        mirrored, opacity = to_linear(picture[first:]), opacity[first:]
+        if surface.relief is not None and surface.roughness < 0.2:
+            mirrored, opacity = (_on_waves(x, waves, camera, rows) for x in (mirrored, opacity))
+        opacity = opacity[..., None]
+        image = image * sky_share[..., None] * (1 - opacity) + mirrored * opacity
     return np.asarray(image * share[..., None], np.float32)
+
+
+WAVE_HEIGHT, HIGHEST_WAVE = 3.0, 0.014
+"""Pixels that a mirror image moves for each unit of relief, and at most, in picture sides. Chosen by eye:
+ripples that leave the product to be known again."""
+
+
+def _waves(relief: Array, camera: Camera) -> Array:
+    """(h, W): how far waves move a mirror image, pixels."""
+    reach = HIGHEST_WAVE * camera.side
+    return np.asarray(np.clip(relief * (WAVE_HEIGHT * camera.side), -reach, reach), np.float32)
+
+
+def _on_waves(picture: Array, waves: Array, camera: Camera, rows: Array) -> Array:
+    """A mirror image on moving water: still where the product stands, more broken towards the camera."""
+    away = np.clip((rows - np.float32(camera.base)) / np.float32(0.06 * camera.side), 0, 1)[:, None]
+    moved = waves * away
+    columns = np.arange(camera.width, dtype=np.float32)[None] + 0.7 * moved
+    down = np.arange(len(rows), dtype=np.float32)[:, None] + moved
+    return np.asarray(
+        cv2.remap(picture, columns, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
 
 
 def product_shadow(

@@ -31,6 +31,10 @@ SOFT_FILL, DRAMATIC_FILL = 0.22, 0.04
 """Share of the light that a photographer's reflector evens out. Chosen by eye: a black side sells nothing."""
 
 
+GRAZING = 0.30
+"""How much more of a light straight behind the product its outline mirrors. Chosen by eye."""
+
+
 def normals(matte: Matte, *, flatness: float = FLATNESS) -> tuple[Array, Array]:
     """Estimate the product's shape.
 
@@ -149,7 +153,9 @@ def rim(matte: Matte, environment: Environment, *, gain: Array, flat_pitch_deg: 
     mirrored = 2 * facing[..., None] * vectors - np.array([0, 0, 1], np.float32)
     # Rough enough to be read from the same nine numbers as the matt light.
     sheen = environment.irradiance(_turned(mirrored.astype(np.float32), flat_pitch_deg)) * gain
-    share = 0.012 + 0.05 * (1 - facing) ** 2
+    # A light from behind grazes the outline, where every surface mirrors (Schlick's fifth power, broadened).
+    behind = -np.float32(min(float(environment.key.direction[2]), 0.0))
+    share = 0.012 + (0.05 + GRAZING * behind) * (1 - facing) ** 2
     light = cv2.GaussianBlur(
         (sheen * share[..., None] * (small > 0.5)[..., None]).astype(np.float32), (0, 0), 1.2
     )
