@@ -7,7 +7,7 @@ a second against 1.15.
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable
@@ -19,6 +19,8 @@ from prodgen.server.queueing import Stopped
 from prodgen.server.wire import Pixels
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 IDLE_S = 600.0
 """Seconds without work after which models leave the GPU. They come back within 0.3 s (measured on an H100),
@@ -68,8 +70,10 @@ class DrawingThread:
                 order = self._orders.get(timeout=None if is_idle else self._idle_s)
             except queue.Empty:
                 is_idle = True
-                with contextlib.suppress(RuntimeError):  # a GPU that fails tells whoever draws next
+                try:
                     self._when_idle()
+                except Exception as error:  # noqa: BLE001 - a GPU that fails tells whoever draws next
+                    _log.warning("models were not put away: %s: %s", type(error).__name__, error)
                 continue
             if order is None:
                 return

@@ -75,3 +75,23 @@ def test_progress_goes_to_the_caller_until_the_caller_has_left():
     with pytest.raises(Stopped):
         report(0.6)
     assert told == [(0.5, None)]
+
+
+def test_models_that_cannot_be_put_away_end_no_drawing(caplog):
+    has_failed = threading.Event()
+
+    def fails() -> None:
+        has_failed.set()
+        raise MemoryError("no room to copy")
+
+    thread = DrawingThread(fails, idle_s=0.01)
+    thread.run(lambda: None)
+    assert has_failed.wait(5)
+    found: list[int] = []
+    caller = threading.Thread(target=lambda: found.append(thread.run(lambda: 7)), daemon=True)
+    caller.start()
+    caller.join(5)
+
+    assert found == [7]
+    assert "no room to copy" in caplog.text
+    thread.close()
