@@ -6,6 +6,7 @@ import pytest
 from prodgen.engines.ibl.floor_materials import FINISHES
 from prodgen.engines.ibl.panorama import load
 from prodgen.engines.ibl.prompt_reading import read
+from prodgen.engines.ibl.shadow_patterns import STENCILS
 from prodgen.engines.ibl.vocabulary import vocabulary
 
 
@@ -392,3 +393,10 @@ def test_an_arch_stands_in_the_studio_and_is_told_anywhere_else_or_of_a_material
 )
 def test_the_product_hovers_only_where_that_is_said_of_it(prompt, floats):
     assert read(prompt).is_afloat == floats
+
+
+def test_every_shape_of_the_table_has_a_drawing():
+    known = vocabulary()
+
+    assert {gobo.shape for gobo in known.gobos.values()} == set(STENCILS)
+    assert set(known.stands.values()) == {"round", "block", "steps"}
