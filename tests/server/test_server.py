@@ -19,6 +19,7 @@ from prodgen.engines import embedded_server
 from prodgen.engines.ibl.ibl_engine import IblEngine
 from prodgen.errors import SettingError
 from prodgen.server import ApiServer, ApiTransport, Behaviour, transport
+from prodgen.server.fields import without_comments
 from prodgen.server.wire import decode_picture, encode_png
 
 FILES = {"samples_filename_pattern": "token", "save_images_add_number": False, "save_to_dirs": False}
@@ -199,6 +200,10 @@ def test_the_renderer_never_sees_tags_or_comments(call, draw):
 
     assert orders[0].prompt == "a cat \nat home"
     assert orders[0].negative_prompt == "dog"
+
+
+def test_a_colour_in_hexadecimal_digits_is_no_comment():
+    assert without_comments("#2f6f8f studio, #FFF arch #note\n#fade") == "#2f6f8f studio, #FFF arch \n"
 
 
 def test_a_picture_too_large_to_decode_is_refused_unread(call):
