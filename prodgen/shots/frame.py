@@ -90,6 +90,9 @@ class Stage(CheckedValue):
     needs_prompt: ClassVar[bool] = True
     """Whether a backend that it asks needs words for what to draw."""
 
+    takes_light: ClassVar[bool] = False
+    """Whether it lights the product by the lights that are asked for, without a drawn scene."""
+
     takes_background: ClassVar[bool] = False
     """Whether it can put the product into a background of the user's."""
 

@@ -135,6 +135,11 @@ class Recipe(CheckedValue):
         return any(stage.asks_backend and stage.needs_prompt for stage in self.stages)
 
     @property
+    def takes_light(self) -> bool:
+        """Whether the lights that are asked for light the product without a drawn scene."""
+        return any(stage.takes_light for stage in self.stages)
+
+    @property
     def takes_background(self) -> bool:
         """Whether a stage can put the product into a background of the user's."""
         return any(stage.takes_background for stage in self.stages)

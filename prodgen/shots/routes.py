@@ -77,10 +77,10 @@ def choose(shot: Shot, capabilities: Capabilities) -> tuple[Shot, Route]:
     if capabilities.ic_light is not None:
         route = Route("relight", "relights")
     elif shot.background is None:
-        idle = () if shot.light_map is None else ("light_map",)
-        route = Route("inpaint", "cannot relight", idle)
+        route = Route("inpaint", "cannot relight", () if shot.light_map is None else ("light_map",))
     else:
-        route = Route("background", "cannot relight, own background", shot.asked_of_scene)
+        idle = shot.asked_of_scene(takes_light=Recipe.load("background").takes_light)
+        route = Route("background", "cannot relight, own background", idle)
     return shot.model_copy(update={"recipe": _along(shot.recipe, Recipe.load(route.taken))}), route
 
 

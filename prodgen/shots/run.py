@@ -284,7 +284,7 @@ def check(shot: Shot) -> None:
         ImageError: If the output cannot be written.
     """
     recipe = shot.recipe
-    idle = shot.asked_of_scene
+    idle = shot.asked_of_scene(takes_light=recipe.takes_light)
     if idle and not recipe.asks_backend:
         raise IdleSettingError(idle, f"recipe {recipe.name!r} draws no scene")
     if shot.light_from is not None and (shot.lights or shot.light_map is not None):

@@ -152,15 +152,18 @@ class Shot(CheckedValue):
         """The pictures that it is made of, by the names of their fields."""
         return {name: getattr(self, name) for name in PICTURES}
 
-    @property
-    def asked_of_scene(self) -> tuple[str, ...]:
-        """What of it only a drawn scene has a use for, by the options' names."""
+    def asked_of_scene(self, *, takes_light: bool) -> tuple[str, ...]:
+        """Return what of it only a drawn scene has a use for, by the options' names.
+
+        Args:
+            takes_light: Whether lights have a use without a drawn scene.
+        """
         wanted = {
             "prompt": self.prompt,
             "negative_prompt": self.negative_prompt,
-            "light": self.lights,
+            "light": () if takes_light else self.lights,
             "light_map": self.light_map,
-            "light_from": self.light_from,
+            "light_from": None if takes_light else self.light_from,
             "loras": self.loras,
         }
         return tuple(name for name, value in wanted.items() if value)

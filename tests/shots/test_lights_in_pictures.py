@@ -119,3 +119,21 @@ def test_a_picture_made_with_such_a_light_is_made_again_with_that_file(photo, tm
         replay(tmp_path / "made.png", photo=photo, matte=matte, backend="embedded://")
     again = replay(tmp_path / "made.png", photo=photo, matte=matte, backend="embedded://", **{name: light})
     np.testing.assert_array_equal(again.picture.image, made.image)
+
+
+def test_a_light_lights_a_product_in_a_background_without_any_backend(photo):
+    files.save(photo.with_name("room.png"), np.full((SIDE, SIDE, 3), 0.4, np.float32))
+
+    def tilt(light: str) -> float:
+        made = shoot(
+            photo,
+            matte=photo.with_name("matte.png"),
+            background=photo.with_name("room.png"),
+            recipe="background",
+            settings={"place": "original"},
+            light=light,
+            seed=3,
+        )
+        return float(made.image[40:60, 26:40].mean() - made.image[40:60, 56:70].mean())
+
+    assert tilt("soft left 60%") > tilt("soft right 60%") + 0.03

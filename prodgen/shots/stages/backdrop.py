@@ -7,15 +7,16 @@ from typing import Literal
 from prodgen.errors import SettingError
 from prodgen.light import relighting
 from prodgen.shots.frame import Frame, Stage, Tools
-from prodgen.shots.layers import NO_BACKEND, Drawn, Origin, Placed
+from prodgen.shots.layers import NO_BACKEND, Brief, Drawn, Origin, Placed
 
 
 class BackdropStage(Stage):
-    """Light the product as the background's own colours and brightness light it (image-based lighting)."""
+    """Light the product as the background's own colours and brightness do, and lights that are asked for."""
 
-    takes = (Placed,)
+    takes = (Brief, Placed)
     gives = (Drawn,)
     takes_background = True
+    takes_light = True
 
     stage: Literal["backdrop"] = "backdrop"
 
@@ -24,5 +25,7 @@ class BackdropStage(Stage):
         placed = frame[Placed]
         if placed.backdrop is None:
             raise SettingError("there is no background to put the product into; give one: --background FILE")
-        relit = relighting.relight_on(placed.original, placed.matte, placed.backdrop)
+        relit = relighting.relight_on(
+            placed.original, placed.matte, placed.backdrop, lights=frame[Brief].lights
+        )
         return frame.holding(Drawn(placed.backdrop, relit, Origin(NO_BACKEND, is_generated=False)))
