@@ -53,7 +53,9 @@ def _far_angle(frame: Frame) -> float | None:
     likeness = None if kept is None else kept.likeness
     if likeness is None or likeness.light_angle_deg is None or likeness.light_angle_error_deg is None:
         return None
-    key = frame[Brief].key_light
-    is_seen = key is not None and key.strength >= AMBIENT_BELOW
+    lights = frame[Brief].lights
+    # What is measured is the sum of all: it is the key light's where that gives most of it.
+    others = sum(light.strength for light in lights[1:])
+    is_seen = bool(lights) and lights[0].strength >= max(AMBIENT_BELOW, others)
     is_far = is_seen and likeness.light_angle_error_deg > FAR_DEG
     return math.radians(likeness.light_angle_deg) if is_far else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,3 +74,11 @@ def test_without_an_asked_light_there_is_nothing_to_compare(ball):
 
 def test_a_light_that_is_next_to_even_has_no_direction_to_miss(ball):
     assert difference(lit(ball, from_right=1.0, asked="left 5%")) is None
+
+
+def test_the_sum_of_stronger_lights_is_not_held_against_the_key_light(ball):
+    frame = lit(ball, from_right=1.0, asked="left 30%")
+    both = replace(frame[Brief], lights=(Light.parse("left 30%"), Light.parse("right 60%")))
+
+    assert difference(frame) is not None
+    assert difference(frame.holding(both)) is None
