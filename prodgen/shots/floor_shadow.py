@@ -16,7 +16,8 @@ from prodgen.images import Matte, resize
 from prodgen.light import Light
 from prodgen.pose import FLOOR_BELOW_DEG, TOLERANCE_DEG, View
 from prodgen.shots.frame import Frame
-from prodgen.shots.layers import NO_BACKEND, Brief, CutOut, Drawn, FinalScene, Kept, Placed, Pose
+from prodgen.shots.layers import NO_BACKEND, CutOut, Drawn, FinalScene, Kept, Placed, Pose
+from prodgen.shots.light_found import found_light
 from prodgen.shots.seen_from import view_of
 
 Kind = Literal["auto", "none", "contact", "cast", "float", "keep"]
@@ -245,7 +246,7 @@ def view_of_floor(frame: Frame) -> View:
 
 def _light_of(frame: Frame) -> tuple[Light, float | None]:
     """Return the light that throws the shadow, asked for or found in the scene, and where the floor ends."""
-    asked, placed = frame[Brief].key_light, frame[Placed]
+    asked, placed = found_light(frame), frame[Placed]
     if is_plain(frame):
         return asked or STUDIO_LIGHT, None
     found = light.estimate_surroundings(frame[FinalScene].image, placed.matte)

@@ -19,7 +19,7 @@ from prodgen.replaying import replay
 from prodgen.server import ApiTransport, Behaviour
 from prodgen.shots import ROUTES, Recipe, Result, builtin_recipes, shoot
 
-QUICK = {"place": "original", "shadow": 0}
+QUICK = {"place": "original", "shadow": "none"}
 
 
 @pytest.fixture
