@@ -153,11 +153,7 @@ def test_a_shot_is_replayed_with_the_seed_that_was_used_and_without_retries(tmp_
     story = {"kind": "shot", "asked": asked.story(), "sent": {"seed": 99}}
 
     shot, changed = shot_again(
-        RecordedShot(story, tmp_path / "a.png"),
-        photo=tmp_path / "mug.jpg",
-        matte=None,
-        background=None,
-        output=None,
+        RecordedShot(story, tmp_path / "a.png"), {"photo": tmp_path / "mug.jpg"}, output=None
     )
 
     assert (shot.seed, shot.recipe.tries, changed) == (99, 1, [])
