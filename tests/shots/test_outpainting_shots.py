@@ -259,5 +259,5 @@ def test_a_catalogue_takes_the_recipe_too():
     from prodgen.cli.run_options import arguments_of
 
     assert arguments_of({"outpaint": "16:9"})["recipe"] == "outpaint"
-    assert arguments_of({})["recipe"] == "relight"
+    assert arguments_of({})["recipe"] == "auto"
     assert arguments_of({"outpaint": "16:9", "recipe": "mine.toml"})["recipe"] == "mine.toml"
