@@ -16,6 +16,7 @@ from prodgen import identity as likenesses
 from prodgen.identity import Likeness
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.judgement import Judgement
+from prodgen.presence import Duplicate
 from prodgen.schema import seeds
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import NO_BACKEND, Brief, CutOut, Drawn, Kept, Origin, Placed, Pose
@@ -70,6 +71,11 @@ class Result:
     def pose(self) -> Pose | None:
         """How the camera looked at the product; None if the recipe does not ask."""
         return self.frame.get(Pose)
+
+    @property
+    def duplicate(self) -> Duplicate | None:
+        """A second or larger product that was drawn into the scene; None where none was found."""
+        return self.frame.get(Duplicate)
 
     @property
     def route(self) -> Route | None:
@@ -153,6 +159,7 @@ class Result:
             "proofs": {name: asdict(proof) for name, proof in origin.proofs.items()},
             "route": None if self.route is None else self.route.as_dict(),
             "pose": None if self.pose is None else self.pose.as_dict(),
+            "scene": {"duplicate": None if self.duplicate is None else self.duplicate.as_dict()},
             "product_scale": round(self.frame[Placed].placement.scale, 4),
             "product_box": list(self.frame[Placed].placement.box),
             **self.verdict.as_dict(),

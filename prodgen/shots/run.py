@@ -19,8 +19,9 @@ from prodgen.cutout import Point, Rectangle
 from prodgen.errors import IdleSettingError, ImageError, ProductNotKeptError, SettingError
 from prodgen.files import PictureSource
 from prodgen.light import Light
+from prodgen.presence import find_duplicate
 from prodgen.schema import Lora, seeds
-from prodgen.shots.frame import Tools
+from prodgen.shots.frame import Frame, Tools
 from prodgen.shots.handing_over import (
     OFFLINE,
     DrawnShot,
@@ -30,7 +31,7 @@ from prodgen.shots.handing_over import (
     run_stages,
     start,
 )
-from prodgen.shots.layers import Brief, Pose
+from prodgen.shots.layers import Brief, Drawn, Placed, Pose
 from prodgen.shots.recipe import Recipe, Setting
 from prodgen.shots.result import Result, WriteFile, shadow_file
 from prodgen.shots.routes import choose
@@ -189,7 +190,20 @@ def complete(drawing: DrawnShot, tools: Tools) -> Result:
     """
     shot, seconds = drawing.prepared.shot, dict(drawing.seconds)
     frame = run_stages(Steps.of(shot.recipe.stages).after, drawing.frame, tools, seconds)
+    frame = _looked_over(frame)
     return Result(shot=shot, frame=frame, image=frame.picture, seconds=seconds)
+
+
+def _looked_over(frame: Frame) -> Frame:
+    """Return the frame with what a backend drew into its scene that nobody asked for, and a notice of it.
+
+    A background of the user's is the scene as it is, whatever was drawn to light the product.
+    """
+    drawn, placed = frame.get(Drawn), frame.get(Placed)
+    if drawn is None or placed is None or drawn.relit is None or placed.backdrop is not None:
+        return frame
+    duplicate = find_duplicate(drawn.relit, placed.matte)
+    return frame if duplicate is None else frame.holding(duplicate).noting(str(duplicate))
 
 
 def deliver(result: Result, write: WriteFile = files.write_bytes) -> Result:
@@ -231,14 +245,20 @@ class Tries:
     def settle(self, result: Result) -> Result | None:
         """Return what is to be delivered, with a notice of further tries; None: draw the next seed.
 
-        A cut-out that failed ends it at once: it is the same one with every seed.
+        A second product in the scene is a reason for another seed as well. A cut-out that failed ends it at
+        once: it is the same one with every seed.
         """
         is_beyond_seeds = result.verdict.is_beyond_seeds
-        if result.is_failed and not is_beyond_seeds and self._number < len(self._seeds):
+        is_refused = result.is_failed or result.duplicate is not None
+        if is_refused and not is_beyond_seeds and self._number < len(self._seeds):
             self._number += 1
             return None
         if self._number > 1:
-            end = ", and the product was kept in none" if result.is_failed else " until the product was kept"
+            end = " until the product was kept"
+            if result.is_failed:
+                end = ", and the product was kept in none"
+            elif is_refused:
+                end = ", and the last still has one product too many"
             notice = f"seeds tried{end}: {', '.join(map(str, self._seeds[: self._number]))}"
         elif result.is_failed and is_beyond_seeds and len(self._seeds) > 1:
             notice = "no other seed was tried, since none mends the cut-out"

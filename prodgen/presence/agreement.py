@@ -102,7 +102,7 @@ class Presence:
 UNTOLD = Presence("untold", 0.0, 0.0)
 
 
-class _Edges(NamedTuple):
+class ProductEdges(NamedTuple):
     """Where edges run, and how much each counts."""
 
     direction: NDArray[np.complex64]
@@ -129,7 +129,7 @@ def find(product: RgbImage, matte: Matte, picture: RgbImage) -> Presence:
     product, matte, picture = (resize(plane, *size) for plane in (product, matte, picture))
     if np.count_nonzero(matte > 0.5) < FEWEST_PX:
         return UNTOLD
-    edges, directions = _edges_of_product(product, matte), _directions(picture)
+    edges, directions = edges_of_product(product, matte), edge_directions(picture)
     visible = float((edges.weight * np.abs(directions)).sum() / max(1e-6, float(edges.weight.sum())))
     found = _judged(*_agreements(edges, directions), extent * scale, visible)
     if found.verdict == "absent" and extent * fine <= LEAST_SEEN_PX:
@@ -158,7 +158,7 @@ def _judged(agreement: Plane, distance: Plane, extent_px: float, visible: float)
     return Presence(verdict, found, found / deviation, visible)
 
 
-def _agreements(product: _Edges, picture: NDArray[np.complex64]) -> tuple[Plane, Plane]:
+def _agreements(product: ProductEdges, picture: NDArray[np.complex64]) -> tuple[Plane, Plane]:
     """Return the agreement for each displacement of the product, and how far each displacement is."""
     height, width = product.weight.shape
     shape = cv2.getOptimalDFTSize(2 * height), cv2.getOptimalDFTSize(2 * width)
@@ -176,7 +176,7 @@ def _agreements(product: _Edges, picture: NDArray[np.complex64]) -> tuple[Plane,
     return agreement, np.hypot(down[:, None], right[None, :]).astype(np.float32)
 
 
-def _edges_of_product(product: RgbImage, matte: Matte) -> _Edges:
+def edges_of_product(product: RgbImage, matte: Matte) -> ProductEdges:
     """Return the edges inside the product, and its outline, which counts whatever stands behind it.
 
     All inside together counts as much as the outline at most: smooth shading is new in new light, and there
@@ -191,10 +191,10 @@ def _edges_of_product(product: RgbImage, matte: Matte) -> _Edges:
     of_inside *= min(1.0, float(of_outline.sum()) / max(1e-6, float(of_inside.sum())))
     tensor, energy = np.where(inside, own, outline), np.where(inside, own_energy, outline_energy)
     direction = (tensor / np.maximum(energy, 1e-12)).astype(np.complex64)
-    return _Edges(direction, (of_inside + of_outline).astype(np.float32))
+    return ProductEdges(direction, (of_inside + of_outline).astype(np.float32))
 
 
-def _directions(picture: RgbImage) -> NDArray[np.complex64]:
+def edge_directions(picture: RgbImage) -> NDArray[np.complex64]:
     """Return the double angle of each edge, of length 1, and less where there is hardly an edge."""
     tensor, energy = _tensor(picture)
     return tensor / (energy + NOISE**2)

@@ -1,0 +1,67 @@
+"""A product too many in the scene is told with the picture, and where allowed another seed is tried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from prodgen import files
+from prodgen.client import Client
+from prodgen.engines.ibl.ibl_engine import IblEngine
+from prodgen.engines.ibl.render_order import Rendering, RenderOrder
+from prodgen.masks import composite
+from prodgen.server import ApiServer, ApiTransport
+from prodgen.shots import shoot
+
+
+def draw(order: RenderOrder) -> Rendering:
+    """A backend that paints the product a second time, to the left, but for every third seed."""
+    scene = np.full((order.height, order.width, 3), 0.75, np.float32)
+    scene[2 * order.height // 3 :] = (0.5, 0.4, 0.3)
+    if order.foreground is None or order.matte is None:
+        return Rendering(image=scene, scene="test", floor="test")
+    if order.seed % 3:
+        across = -order.width // 3
+        scene = composite(np.roll(order.foreground, across, 1), scene, np.roll(order.matte, across, 1))
+    return Rendering(image=composite(order.foreground, scene, order.matte), scene="test", floor="test")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    y, x = np.mgrid[:256, :256].astype(np.float32)
+    matte = ((np.abs(x - 185) < 30 - 12 * (y < 120)) & (np.abs(y - 140) < 60)).astype(np.float32)
+    red = np.full((256, 256, 3), (0.7, 0.1, 0.1), np.float32)
+    red[150:175] = (0.95, 0.95, 0.9)
+    files.save(tmp_path / "photo.png", composite(red, np.full_like(red, 0.92), matte))
+    files.save_matte(tmp_path / "matte.png", matte)
+    return tmp_path / "photo.png"
+
+
+def made(photo: Path, seed: int, tries: int):
+    transport = ApiTransport(ApiServer(IblEngine(renderer=draw)))
+    with Client("http://127.0.0.1:1", transport=transport) as client:
+        return shoot(
+            photo,
+            "a table",
+            matte=photo.with_name("matte.png"),
+            backend=client,
+            seed=seed,
+            settings={"place": "original", "shadow": "none", "tries": tries},
+        )
+
+
+def test_a_second_product_is_told_in_words_and_in_the_story(photo):
+    result = made(photo, seed=1, tries=1)
+
+    assert result.story()["scene"]["duplicate"]["kind"] == "second"
+    assert any("second product" in notice for notice in result.notices)
+
+
+def test_another_seed_is_tried_until_there_is_one_product(photo):
+    result = made(photo, seed=1, tries=6)
+
+    assert result.seed % 3 == 0
+    assert result.story()["scene"] == {"duplicate": None}
+    assert any("seeds tried" in notice for notice in result.notices)
