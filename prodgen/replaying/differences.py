@@ -14,6 +14,7 @@ from prodgen.replaying.makers.told_settings import size_of
 from prodgen.replaying.numbers_told import number_of, whole_number_of
 from prodgen.replaying.sampler_names import sampler_key, with_schedule_split
 from prodgen.schema import model_names
+from prodgen.transparency import on_white
 
 LOSSY_FILE_PSNR_DB = 35.0
 """PSNR, in decibel, above which a difference may be the loss of JPEG or WebP alone.
@@ -63,17 +64,25 @@ def _schedule_apart(values: Mapping[str, str]) -> Mapping[str, str]:
     return values if schedule is None else {**values, "Sampler": sampler, "Schedule type": schedule}
 
 
-def pixel_differences(path: Path, after: images.RgbImage) -> list[Difference]:
+def pixel_differences(
+    path: Path, after: images.RgbImage, *, alpha: images.Matte | None = None
+) -> list[Difference]:
     """Return how far a new picture is from the one in a file; nothing if both are the same in 8 bit.
 
     Args:
         path: The old picture, whose ending tells whether it was stored with a loss.
         after: The new picture, (H, W, 3), sRGB, [0, 1].
+        alpha: Its alpha, (H, W); both are then compared on white, as nobody sees colours under alpha 0.
 
     Raises:
         ImageError: If the file cannot be read.
     """
-    before = files.load(path).rgb
+    photo = files.load(path)
+    before = photo.rgb
+    if alpha is not None and photo.matte is not None:
+        before = on_white(before, photo.matte)
+    if alpha is not None:
+        after = on_white(images.from_uint8(images.to_uint8(after)), images.from_uint8(images.to_uint8(alpha)))
     if before.shape != after.shape:
         sizes = f"{before.shape[1]}x{before.shape[0]} then, {after.shape[1]}x{after.shape[0]} now"
         return [Difference("pixels", f"size: {sizes}; it may have been enlarged or cut afterwards")]

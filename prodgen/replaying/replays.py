@@ -128,7 +128,7 @@ def replay(
                 differences.append(Difference("backend", f"backend: {before} then, {now} now"))
         _refuse_if(strict, differences)
         (result,) = shoot_all([shot], backend=server, on_progress=on_progress)
-    return Replay(result, (*differences, *pixel_differences(recorded.path, result.delivered[0])))
+    return Replay(result, (*differences, *_pixels_of_shot(recorded.path, result)))
 
 
 def _draw_again(
@@ -184,3 +184,8 @@ def _connected(backend: str, dialect: str | None) -> Client:
     from prodgen.client import Client as Connection  # HTTP is loaded when it is needed
 
     return Connection(backend, dialect=dialect)
+
+
+def _pixels_of_shot(path: Path, result: Result) -> list[Difference]:
+    rgb, alpha = result.delivered
+    return pixel_differences(path, rgb, alpha=alpha)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from prodgen import files
 from prodgen.errors import IdleSettingError, ImageError
+from prodgen.replaying import replay
 from prodgen.shots import shoot
 
 SIDE = 240
@@ -94,6 +95,14 @@ def test_what_transparency_does_not_have_is_refused(
 ) -> None:
     with pytest.raises(IdleSettingError, match=idle):
         packshot(photos, **settings)
+
+
+def test_a_transparent_picture_is_replayed_the_same(photos: Path, tmp_path: Path) -> None:
+    packshot(photos, tmp_path / "cut.png", transparent=True)
+
+    again = replay(tmp_path / "cut.png", photo=photos / "box.png", matte=photos / "matte.png")
+
+    assert not again.differences
 
 
 def test_a_scene_and_a_jpeg_cannot_be_transparent(photos: Path, tmp_path: Path) -> None:
