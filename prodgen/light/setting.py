@@ -108,16 +108,16 @@ class Light(CheckedValue):
         )
 
 
-def read_lights(asked: str | Light | Sequence[str | Light]) -> tuple[Light, ...]:
+def read_lights(asked: str | Light | Sequence[str | Light] | None) -> tuple[Light, ...]:
     """Return the lights that are asked for; the first is the key light.
 
     Args:
-        asked: A light, its words, several in words parted by ";", or any of these one after another.
+        asked: A light, its words, several in words parted by ";", any of these one after another, or None.
 
     Raises:
         SettingError: If words cannot be read, or there are more than four.
     """
-    several = [asked] if isinstance(asked, str | Light) else asked
+    several = [asked] if isinstance(asked, str | Light) else asked or ()
     lights: list[Light] = []
     for one in several:
         lights += [one] if isinstance(one, Light) else map(Light.parse, _parted(one))

@@ -57,7 +57,7 @@ def shoot(
     box: Rectangle | str | None = None,
     points: Sequence[Point] | str = (),
     pose: str | float | None = None,
-    light: str | Light | Sequence[str | Light] = (),
+    light: str | Light | Sequence[str | Light] | None = None,
     light_map: PictureSource | None = None,
     light_from: PictureSource | None = None,
     loras: Sequence[str | Lora] = (),

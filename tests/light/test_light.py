@@ -252,3 +252,9 @@ def test_neutral_light_is_the_reference_of_the_map():
     assert tint.max() - tint.min() < 1e-5
     assert kelvin_to_linear(NEUTRAL_K).shape == (3,)
     assert to_linear(tint).shape == (3,)
+
+
+def test_no_light_asked_for_is_no_light():
+    from prodgen.light import read_lights
+
+    assert read_lights(None) == read_lights(()) == ()
