@@ -46,7 +46,7 @@ def file_away(
     except ProductNotKeptError as error:
         for name, data in written.items():
             store.put(name, data)
-        aside = next(iter(written), None)
+        aside = next(reversed(written), None)  # the picture comes last, after a shadow of its own
         raise ProductNotKeptError(error.numbers, error.reasons, aside) from error
     *beside, (output, picture) = written.items()
     for name, data in beside:  # a shadow of its own

@@ -23,6 +23,15 @@ from prodgen.shots.seen_from import view_of
 Kind = Literal["auto", "none", "contact", "cast", "float", "keep"]
 """Which shadow falls on the floor."""
 
+BESIDE_DRAWN: tuple[Kind, ...] = ("none", "float", "keep")
+"""Kinds of shadow that look otherwise than the one that stands in a drawn scene."""
+
+DRAWN_STAYS = (
+    "a shadow that was drawn with the scene stays, as it cannot be taken out of it: the one asked for does"
+    " not replace it; --background or --recipe packshot has none before"
+)
+"""Told of a drawn scene where another shadow was asked for than a drawn product throws."""
+
 STUDIO_LIGHT = Light(azimuth_deg=-135, elevation_deg=45, softness=0.4, strength=0.6)
 """The light over a plain ground, which shows none of its own.
 
@@ -58,6 +67,11 @@ class Cast:
     length: float | None = None
     gap: float = GAP
 
+    @property
+    def is_turned(self) -> bool:
+        """Whether the shadow is to fall elsewhere than the picture's light throws it."""
+        return self.azimuth_deg is not None
+
     def by(self, source: Light) -> Light:
         """Return the light that throws such a shadow, as like `source` as that allows."""
         changed: dict[str, float] = {"strength": max(source.strength, Light().strength)}
@@ -73,9 +87,10 @@ class Cast:
 
 
 def is_plain(frame: Frame) -> bool:
-    """Whether the ground is one plain colour that nobody drew, so that it can be made larger."""
+    """Whether the ground is one plain colour: nobody drew it, and it is no picture of the user's."""
     drawn = frame.get(Drawn)
-    return drawn is not None and drawn.origin.backend == NO_BACKEND
+    is_undrawn = drawn is not None and drawn.origin.backend == NO_BACKEND
+    return is_undrawn and frame[Placed].backdrop is None
 
 
 class FloorShadow:
@@ -88,10 +103,12 @@ class FloorShadow:
         self._source, self._floor_top = Light(), None
         self._in_photo = np.empty((0, 0), np.float32)
         placed = frame[Placed]
+        if placed.backdrop is None and not is_plain(frame) and (kind in BESIDE_DRAWN or cast.is_turned):
+            self.notices = (DRAWN_STAYS,)
         self._is_drawn = placed.backdrop is None and (kind == "auto" or not is_plain(frame))
         if kind == "keep":
             self._in_photo, notice = _lifted_from(frame[CutOut], placed.placement, view)
-            self.notices = (notice,) if notice else ()
+            self.notices += (notice,) if notice else ()
         elif kind in ("cast", "float") or (kind == "auto" and placed.backdrop is not None):
             self._source, self._floor_top = _light_of(frame)
             if kind != "auto":

@@ -13,6 +13,7 @@ from typing import Any
 
 from prodgen import __version__, codecs, files, provenance
 from prodgen import identity as likenesses
+from prodgen.errors import ImageError
 from prodgen.identity import Likeness
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.judgement import Judgement
@@ -125,11 +126,11 @@ class Result:
             write: Writes a file whole or not at all, given its path and content.
 
         Raises:
-            ImageError: If the ending is unknown, the file cannot be written, or is one that the shot was
-                made of.
+            ImageError: If the ending is unknown or has no transparency that was asked for, the file cannot
+                be written, or it or its shadow's file is one that the shot was made of.
         """
         target, delivery = seeds.in_name(Path(path), self.seed), self.shot.recipe.delivery
-        files.refuse_overwriting(target, *self.shot.paths)
+        refuse_output(self.shot, target)
         text = self.text() if delivery.metadata else None
         kind = files.format_of(target)
         rgb, alpha = self.delivered
@@ -190,6 +191,21 @@ class Result:
         lines = [self.summary, *self.notices]
         text = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
         return f'<img src="data:image/jpeg;base64,{picture}" alt="{html.escape(self.summary)}">{text}'
+
+
+def refuse_output(shot: Shot, target: Path) -> None:
+    """Refuse a file that a shot cannot be written to as it was asked, before anything is written.
+
+    Raises:
+        ImageError: If its ending is unknown or has no transparency that was asked for, or it or the file of
+            its shadow is one that the shot is made of.
+    """
+    delivery = shot.recipe.delivery
+    if files.format_of(target) == "JPEG" and delivery.transparent:
+        raise ImageError(f"{target.name!r}: JPEG has no transparency; choose .png, .webp or .tif")
+    files.refuse_overwriting(target, *shot.paths)
+    if delivery.shadow_layer:
+        files.refuse_overwriting(shadow_file(target), *shot.paths)
 
 
 def shadow_file(picture: Path) -> Path:

@@ -16,7 +16,7 @@ from pathlib import Path
 from prodgen import files
 from prodgen.client import Client
 from prodgen.cutout import Point, Rectangle
-from prodgen.errors import IdleSettingError, ImageError, ProductNotKeptError, SettingError
+from prodgen.errors import IdleSettingError, ProductNotKeptError, SettingError
 from prodgen.files import PictureSource
 from prodgen.light import Light
 from prodgen.presence import find_duplicate
@@ -33,7 +33,7 @@ from prodgen.shots.handing_over import (
 )
 from prodgen.shots.layers import Brief, Drawn, Placed, Pose
 from prodgen.shots.recipe import Recipe, Setting
-from prodgen.shots.result import Result, WriteFile, shadow_file
+from prodgen.shots.result import Result, WriteFile, refuse_output
 from prodgen.shots.routes import choose
 from prodgen.shots.shot import Shot, new_shot
 from prodgen.shots.stages import RelightStage
@@ -336,21 +336,18 @@ def _check_transparency(recipe: Recipe) -> None:
     if delivery.transparent and (recipe.asks_backend or recipe.takes_background):
         reason = f"recipe {recipe.name!r} makes a scene, which transparency would throw away"
         raise IdleSettingError(["transparent"], f"{reason}; use recipe 'packshot'")
+    if delivery.shadow_layer and any(getattr(stage, "shadow", None) == "none" for stage in recipe.stages):
+        raise IdleSettingError(["shadow_layer"], "there is no shadow; shadow contact or cast makes one")
     if delivery.transparent and any(getattr(stage, "reflection", 0) for stage in recipe.stages):
         raise IdleSettingError(["reflection"], "a mirror image needs a floor, and transparency has none")
 
 
 def _check_output(shot: Shot, output: Path) -> None:
-    is_opaque = files.format_of(output) == "JPEG"
-    if is_opaque and shot.recipe.delivery.transparent:
-        raise ImageError(f"{output.name!r}: JPEG has no transparency; choose .png, .webp or .tif")
     for seed in seeds.tries(shot.seed, shot.recipe.tries):
         target = seeds.in_name(output, seed)
-        files.refuse_overwriting(target, *shot.paths)
-        if shot.recipe.delivery.shadow_layer:
-            files.refuse_overwriting(shadow_file(target), *shot.paths)
+        refuse_output(shot, target)
         if shot.recipe.on_failure == "fail":
-            files.refuse_overwriting(_aside(target), *shot.paths)
+            refuse_output(shot, _aside(target))
 
 
 def _aside(output: Path) -> Path:

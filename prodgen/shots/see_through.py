@@ -1,10 +1,10 @@
-"""The product on transparency, with its shadow as black of some alpha, for whoever lays out the page."""
+"""The product on transparency, with its shadow as a colour of some alpha, for whoever lays out the page."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from prodgen.color import to_srgb
+from prodgen.color import to_linear, to_srgb
 from prodgen.images import Matte, RgbImage
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import Kept, Placed, Shade
@@ -12,17 +12,19 @@ from prodgen.shots.shadow_words import read_hex
 
 
 def shadow_alone(frame: Frame) -> tuple[RgbImage, Matte]:
-    """Return the shadow as one colour, (H, W, 3), and its alpha, (H, W), under the product too.
+    """Return the shadow as colour, (H, W, 3), and its alpha, (H, W), under the product too.
 
-    Page programs mix in sRGB: there an alpha of 1 - sRGB(transmission) makes white as dark as the shadow in
-    linear light does, and any other colour nearly so, as sRGB is nearly a power.
+    Page programs mix in sRGB: colour and alpha are those that make white there what the shadow makes of it in
+    linear light, with the least alpha (GIMP's "colour to alpha"). A black shadow is black, of an alpha of
+    1 - sRGB(transmission), which darkens any other colour nearly as it should, as sRGB is nearly a power.
     """
     shade, shape = frame.get(Shade), frame[Placed].matte.shape
-    color, alpha = np.zeros(3, np.float32), np.zeros(shape, np.float32)
-    if shade is not None:
-        color = read_hex(shade.color)
-        alpha = np.asarray(1 - to_srgb(shade.transmission), np.float32)
-    return np.asarray(np.broadcast_to(color, (*shape, 3)), np.float32), alpha
+    if shade is None:
+        return np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
+    taken = (1 - shade.transmission)[..., None] * (1 - to_linear(read_hex(shade.color)))
+    darker = np.asarray(1 - to_srgb(np.asarray(1 - taken, np.float32)), np.float32)
+    alpha = darker.max(axis=2)
+    return np.asarray(1 - darker / np.maximum(alpha, 1e-6)[..., None], np.float32), alpha
 
 
 def on_transparency(frame: Frame, *, with_shadow: bool = True) -> tuple[RgbImage, Matte]:

@@ -81,6 +81,7 @@ def test_another_seed_is_drawn_until_the_product_is_kept(shop, steps, monkeypatc
 
 def test_a_picture_that_is_not_to_be_delivered_is_kept_aside_without_a_sidecar(shop, steps, monkeypatch):
     def refuse(result, write):
+        write(shop.out / "disc1.rejected-shadow.png", b"shadow")
         write(shop.out / "disc1.rejected.png", b"picture")
         raise ProductNotKeptError(["outline_growth_percent"], ["it grew"], "somewhere")
 
@@ -90,7 +91,8 @@ def test_a_picture_that_is_not_to_be_delivered_is_kept_aside_without_a_sidecar(s
 
     with pytest.raises(ProductNotKeptError, match=r"'disc1\.rejected\.png'"):
         future.result(60)
-    assert [path.name for path in shop.out.iterdir()] == ["disc1.rejected.png"]
+    names = {path.name for path in shop.out.iterdir()}
+    assert names == {"disc1.rejected-shadow.png", "disc1.rejected.png"}
 
 
 def test_a_full_disk_is_told_apart_from_a_fault_of_the_row(shop, steps, monkeypatch):

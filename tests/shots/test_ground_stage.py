@@ -14,9 +14,9 @@ from prodgen.color import to_linear
 from prodgen.errors import IdleSettingError, PlacementError, SettingError
 from prodgen.masks import dilate
 from prodgen.pose import View
-from prodgen.shots import Recipe, prepare, shoot
+from prodgen.shots import Recipe, Result, prepare, shoot
 from prodgen.shots.frame import Frame, Tools
-from prodgen.shots.layers import NO_BACKEND, Brief, Drawn, FinalScene, Origin, Placed
+from prodgen.shots.layers import NO_BACKEND, Brief, Drawn, FinalScene, Origin, Placed, Shade
 from prodgen.shots.shot import new_shot
 from prodgen.shots.stages import GroundStage
 
@@ -263,6 +263,71 @@ def test_a_scene_cannot_grow(photos: Path) -> None:
         ground_of(photos, GroundStage(canvas="grow"))
 
 
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two grey tables, brighter at the left and at the right."""
+    folder = tmp_path_factory.mktemp("tables")
+    ramp = np.broadcast_to(np.linspace(0.2, 0.9, SIDE)[None, :, None], (SIDE, SIDE, 3)).astype(np.float32)
+    files.save(folder / "right.png", ramp)
+    files.save(folder / "left.png", ramp[:, ::-1])
+    return folder
+
+
+def on_table(photos: Path, table: Path, **settings: object) -> Result:
+    given = {"size": f"{SIDE}x{SIDE}", "place": "original"} | settings
+    return shoot(
+        photos / "can.png",
+        matte=photos / "matte.png",
+        background=table,
+        recipe="background",
+        settings=given,
+        seed=1,
+    )
+
+
+@pytest.mark.parametrize("kind", ["auto", "cast"])
+def test_on_a_background_without_a_model_the_shadow_falls_away_from_its_own_light(
+    photos: Path, tables: Path, kind: str
+) -> None:
+    for bright, is_to_the_left in (("right", True), ("left", False)):
+        shade = on_table(photos, tables / f"{bright}.png", shadow=kind).frame[Shade]
+        dark = np.where(can() < 0.02, 1 - shade.transmission, 0)[180:]
+
+        assert (dark[:, :125].sum() > dark[:, 196:].sum()) == is_to_the_left
+
+
+def test_a_background_of_the_users_does_not_grow(photos: Path, tables: Path) -> None:
+    with pytest.raises(SettingError, match="a scene ends at its frame"):
+        on_table(photos, tables / "left.png", shadow="cast", shadow_length=3.0, canvas="grow")
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_told"),
+    [
+        ({"shadow": "none"}, True),
+        ({"shadow": "float"}, True),
+        ({"shadow": "cast", "shadow_azimuth_deg": "left"}, True),
+        ({"shadow": "cast"}, False),
+        ({}, False),
+    ],
+)
+def test_a_shadow_that_stays_in_a_drawn_scene_is_told(
+    photos: Path, settings: dict[str, object], is_told: bool
+) -> None:
+    stage = GroundStage(**settings)
+    drawn, own = ground_of(photos, stage, drawn=True), ground_of(photos, stage)
+
+    assert any("drawn with the scene stays" in notice for notice in drawn.notices) == is_told
+    assert not any("drawn with the scene" in notice for notice in own.notices)
+
+
+def test_a_shadow_of_no_opacity_needs_no_room(photos: Path) -> None:
+    asked = {"shadow": "cast", "shadow_length": 3.0, "shadow_opacity": 0.0, "place": "middle"}
+
+    assert not [x for x in packshot(photos, **asked).notices if "outside the canvas" in x]
+    assert packshot(photos, **asked, canvas="grow").image.shape == (600, 600, 3)
+
+
 def test_a_rough_floor_blurs_the_mirror_image(photos: Path) -> None:
     given = {"shadow": "none", "reflection": 0.8}
     polished, satin = (
@@ -282,6 +347,9 @@ def test_a_rough_floor_blurs_the_mirror_image(photos: Path) -> None:
         ({"shadow": "keep", "shadow_softness": 0.5}, "shadow_softness"),
         ({"shadow": "cast", "shadow_gap": 0.2}, "shadow_gap"),
         ({"shadow": "none", "shadow_color": "#f00"}, "shadow_color"),
+        ({"shadow": "none", "shadow_opacity": 0.7}, "shadow_opacity"),
+        ({"shadow": "none", "canvas": "grow"}, "canvas"),
+        ({"roughness": 0.7}, "roughness"),
     ],
 )
 def test_settings_that_a_kind_of_shadow_does_not_have_are_refused(

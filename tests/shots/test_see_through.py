@@ -7,12 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from prodgen import files
+from prodgen.cli import main
 from prodgen.errors import IdleSettingError, ImageError
 from prodgen.replaying import replay
-from prodgen.shots import shoot
+from prodgen.shots import Result, shoot
 
 SIDE = 240
 
@@ -49,11 +51,16 @@ def laid_on(path: Path, ground: tuple[float, float, float]) -> np.ndarray:
     return pixels[..., :3] * pixels[..., 3:] + np.float32(ground) * (1 - pixels[..., 3:])
 
 
-@pytest.mark.parametrize("ending", ["png", "webp", "tif"])
-def test_laid_on_white_it_is_the_packshot(photos: Path, tmp_path: Path, ending: str) -> None:
+@pytest.mark.parametrize(
+    ("ending", "color"),
+    [("png", None), ("webp", None), ("tif", None), ("png", "#3050ff"), ("png", "#806010")],
+)
+def test_laid_on_white_it_is_the_packshot(
+    photos: Path, tmp_path: Path, ending: str, color: str | None
+) -> None:
     """LayerStyle 395: a transparent PNG whose shadow came out wrong."""
-    packshot(photos, tmp_path / f"cut.{ending}", transparent=True, quality=100)
-    expected = packshot(photos).image
+    packshot(photos, tmp_path / f"cut.{ending}", transparent=True, quality=100, shadow_color=color)
+    expected = packshot(photos, shadow_color=color).image
 
     assert np.abs(laid_on(tmp_path / f"cut.{ending}", (1, 1, 1)) - expected).max() < 2.5 / 255
 
@@ -88,7 +95,11 @@ def test_the_shadow_is_a_file_of_its_own_and_both_make_the_whole(photos: Path, t
 
 @pytest.mark.parametrize(
     ("settings", "idle"),
-    [({"shadow_layer": True}, "shadow_layer"), ({"transparent": True, "reflection": 0.4}, "reflection")],
+    [
+        ({"shadow_layer": True}, "shadow_layer"),
+        ({"shadow_layer": True, "transparent": True, "shadow": "none"}, "shadow_layer"),
+        ({"transparent": True, "reflection": 0.4}, "reflection"),
+    ],
 )
 def test_what_transparency_does_not_have_is_refused(
     photos: Path, settings: dict[str, object], idle: str
@@ -108,6 +119,8 @@ def test_a_transparent_picture_is_replayed_the_same(photos: Path, tmp_path: Path
 def test_a_scene_and_a_jpeg_cannot_be_transparent(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="JPEG has no transparency"):
         packshot(photos, tmp_path / "cut.jpg", transparent=True)
+    with pytest.raises(ImageError, match="JPEG has no transparency"):
+        packshot(photos, transparent=True).save(tmp_path / "cut.jpg")
     with pytest.raises(IdleSettingError, match="makes a scene"):
         shoot(photos / "box.png", "a table", settings={"transparent": True})
     assert not list(tmp_path.iterdir())
@@ -126,4 +139,43 @@ def test_a_shadow_layer_does_not_overwrite_the_photograph(photos: Path, tmp_path
             settings={"transparent": True, "shadow_layer": True, "shadow": "contact"},
             output=tmp_path / "box.png",
         )
+    assert photo.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["box", "box.rejected"])
+def test_no_way_of_saving_writes_a_shadow_over_the_photograph(
+    photos: Path, tmp_path: Path, name: str
+) -> None:
+    photo = tmp_path / f"{name}-shadow.png"
+    photo.write_bytes((photos / "box.png").read_bytes())
+    before = photo.read_bytes()
+    given = {"transparent": True, "shadow_layer": True, "shadow": "contact", "on_failure": "fail"}
+
+    def shot(output: Path | None) -> Result:
+        return shoot(
+            photo, matte=photos / "matte.png", recipe="packshot", settings=given, seed=1, output=output
+        )
+
+    with pytest.raises(ImageError, match="would be lost"):
+        shot(None).save(tmp_path / f"{name}.png")
+    with pytest.raises(ImageError, match="would be lost"):
+        shot(tmp_path / "box.png")
+    assert photo.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [photo]
+
+
+@pytest.mark.parametrize("more", [["--variants", "2"], ["--count", "2", "--seed", "4"]])
+def test_a_shadow_of_several_pictures_is_not_written_over_the_photograph(
+    photos: Path, tmp_path: Path, more: list[str]
+) -> None:
+    photo = tmp_path / ("out-left-third-shadow.png" if "--variants" in more else "out-5-shadow.png")
+    photo.write_bytes((photos / "box.png").read_bytes())
+    before = photo.read_bytes()
+    asked = ["--matte", str(photos / "matte.png"), "--recipe", "packshot", "--shadow", "contact"]
+    asked += ["--transparent", "--shadow-layer", "-o", str(tmp_path / "out.png")]
+
+    done = CliRunner().invoke(main, ["shoot", str(photo), *asked, *more])
+
+    assert done.exit_code == 1, done.output
+    assert "would be lost" in done.output
     assert photo.read_bytes() == before

@@ -29,6 +29,9 @@ from prodgen.shots.shadow_words import read_direction, read_hex
 CAST_ONLY = ("shadow_softness", "shadow_azimuth_deg", "shadow_length")
 """Settings of a shadow that a light throws."""
 
+ROUGHNESS = 0.3
+"""How blurred a mirror image is with distance if unsaid. Chosen by eye: between polished and satin."""
+
 
 class GroundStage(Stage):
     """Add the shadow that is missing: contact, sky and directional, by the same light as the picture's."""
@@ -66,7 +69,7 @@ class GroundStage(Stage):
     reflection: float = Field(default=0.0, ge=0, le=1)
     """Strength of a mirror image on the floor, for glossy floors that the backend drew without one."""
 
-    roughness: float = Field(default=0.3, ge=0, le=1)
+    roughness: float = Field(default=ROUGHNESS, ge=0, le=1)
     """How blurred the mirror image is with distance: 0 is polished, 1 is satin."""
 
     canvas: Literal["fixed", "grow"] = "fixed"
@@ -87,8 +90,16 @@ class GroundStage(Stage):
             raise IdleSettingError(idle, f"shadow {self.shadow} is thrown by no light of its own, cast is")
         if self.shadow_gap is not None and self.shadow != "float":
             raise IdleSettingError(["shadow_gap"], f"with shadow {self.shadow} the product does not hover")
-        if self.shadow == "none" and self.shadow_color is not None:
-            raise IdleSettingError(["shadow_color"], "there is no shadow to colour")
+        if self.shadow == "none":
+            of_shadow = {
+                "shadow_color": self.shadow_color is not None,
+                "shadow_opacity": self.shadow_opacity not in (0, 1),
+                "canvas": self.canvas == "grow" and not self.reflection,
+            }
+            if idle := [name for name, is_asked in of_shadow.items() if is_asked]:
+                raise IdleSettingError(idle, "there is no shadow; shadow contact or cast makes one")
+        if self.roughness != ROUGHNESS and not self.reflection:
+            raise IdleSettingError(["roughness"], "there is no mirror image; reflection makes one")
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with a scene that the product stands in."""
@@ -99,7 +110,8 @@ class GroundStage(Stage):
             raise SettingError("a scene ends at its frame, so its canvas cannot grow; leave out canvas grow")
         gap = GAP if self.shadow_gap is None else self.shadow_gap
         cast = Cast(self.shadow_softness, self.shadow_azimuth_deg, self.shadow_length, gap)
-        shadow = FloorShadow(frame, self.shadow, cast, view)
+        kind: Kind = self.shadow if self.shadow_opacity > 0 else "none"
+        shadow = FloorShadow(frame, kind, cast, view)
 
         def mirror_opacity(matte: Matte) -> Matte:
             return self._mirror_image(np.zeros((*matte.shape, 3), np.float32), matte, view)[1]
@@ -112,7 +124,7 @@ class GroundStage(Stage):
             product = placed.original if kept is None else kept.product
             mirrored, share = self._mirror_image(product, placed.matte, view)
             scene = (scene * (1 - share[..., None]) + mirrored * share[..., None]).astype(np.float32)
-        if self.shadow != "none" and self.shadow_opacity > 0:
+        if kind != "none":
             fallen, color = shadow.on(placed), self.shadow_color
             left = (1 - self.shadow_opacity * (1 - fallen)).astype(np.float32)
             frame = frame.holding(Shade(left, color or "#000000"))
@@ -122,7 +134,7 @@ class GroundStage(Stage):
                 opacity=self.shadow_opacity,
                 color=None if color is None else to_linear(read_hex(color)),
             )
-        parts = {"shadow": self.shadow != "none", "mirror image": is_mirrored}
+        parts = {"shadow": kind != "none", "mirror image": is_mirrored}
         cast_off = " and ".join(part for part, is_there in parts.items() if is_there)
         idle = self.reflection > 0 and view.lies_flat
         return frame.holding(FinalScene(scene)).noting(
