@@ -108,16 +108,35 @@ def place(
             what = "padding" if padding is not None else "rotation_deg"
             raise WrongValueError(what, "", "cannot be chosen where place is original: the product stays")
         return _original(photo, product, parse_size(canvas, photo) if isinstance(canvas, str) else canvas)
-    is_free = where.strip().lower() in ("auto", "middle")
-    if padding is not None and spot == PLACES["auto"]:
+    word = where.strip().lower()
+    if padding is not None and word == "auto" and ground_line is None:
         spot = PLACES["bottom"]
-    cut = cut_sides(matte) if not rotation_deg and (is_free if snap is None else snap) else frozenset()
+    cut = _snapped(matte, word, rotation_deg, ground_line, snap)
     free = (Padding.even(MARGIN) if padding is None else Padding.parse(padding)).without(cut)
     share = DEFAULT_FILL if fill is None and padding is None else fill
     size = _canvas_size(canvas, photo, product, share, free, cut)
-    scale = _scale(size, product, spot, share, free, cut, enlarge=enlarge)
-    left, bottom = _corner(size, product, scale, spot, free, cut)
+    lowest = size[1] if padding is None else free.room(*size).bottom
+    scale = _scale(size, product, spot, share, free, cut, lowest, enlarge=enlarge)
+    left, bottom = _corner(size, product, scale, spot, free, cut, lowest)
     return _at(photo, product, size, scale, left, bottom, rotation_deg)
+
+
+def _snapped(
+    matte: Matte, word: str, rotation_deg: float, ground_line: float | None, snap: bool | None
+) -> frozenset[str]:
+    """Return the sides at which the product is to reach the canvas' edge.
+
+    Raises:
+        WrongValueError: If it is asked for of a product that is turned.
+    """
+    if snap and rotation_deg:
+        raise WrongValueError(
+            "snap", "", "works for a product that is not turned: leave out the one or the other"
+        )
+    if rotation_deg or not (word in ("auto", "middle") if snap is None else snap):
+        return frozenset()
+    # A line that was asked for is where the product stands, sawn off or not.
+    return cut_sides(matte) - (frozenset() if ground_line is None else {"bottom"})
 
 
 def extended(matte: Matte, left: int, top: int, right: int, bottom: int) -> Placement:
@@ -203,6 +222,7 @@ def _scale(
     share: float | None,
     free: Padding,
     cut: frozenset[str],
+    lowest: float,
     *,
     enlarge: bool,
 ) -> float:
@@ -210,7 +230,7 @@ def _scale(
     room = free.room(*size)
     tall = room.height
     if isinstance(spot, OnGround) and "bottom" not in cut:
-        tall = spot.ground_line * size[1] - room.top
+        tall = min(spot.ground_line * size[1], lowest) - room.top
     most = min(room.width / product.width, tall / product.height)
     wanted = most
     if share is not None:
@@ -227,9 +247,15 @@ def _scale(
 
 
 def _corner(
-    size: Size, product: Extent, scale: float, spot: Spot, free: Padding, cut: frozenset[str]
+    size: Size,
+    product: Extent,
+    scale: float,
+    spot: Spot,
+    free: Padding,
+    cut: frozenset[str],
+    lowest: float,
 ) -> tuple[float, float]:
-    """Return the left and the bottom edge of the product on the canvas."""
+    """Return the left and the bottom edge of the product on the canvas; a foot stands on `lowest` at most."""
     width, height = product.width * scale, product.height * scale
     room = free.room(*size)
     if isinstance(spot, Anchored):
@@ -237,7 +263,7 @@ def _corner(
         bottom = room.top + spot.down * (room.height - height) + height
     else:
         left = min(max(spot.across * size[0] - width / 2, room.left), room.right - width)
-        bottom = min(max(spot.ground_line * size[1], height), float(size[1]))
+        bottom = min(max(spot.ground_line * size[1], height), float(lowest))
     if "left" in cut:
         left = 0.0
     elif "right" in cut:

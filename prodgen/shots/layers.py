@@ -119,6 +119,8 @@ class Placed:
     """The product, 1 = product."""
     backdrop: RgbImage | None = None
     """The user's own background, cut to the canvas."""
+    keeps_surroundings: bool = False
+    """Whether `original` has the photograph's own surroundings at the product's edge, because they stay."""
 
 
 @dataclass(frozen=True)

@@ -102,3 +102,20 @@ def test_a_spot_that_there_is_not_is_refused_before_anything_is_cut_out(tmp_path
     done = packshot(tmp_path / "plain.png", tmp_path / "out.png", "--place", "botom")
     assert done.exit_code == 1
     assert "bottom" in done.output
+
+
+def test_less_than_the_asked_share_is_told_with_what_leaves_no_more_room(photo, tmp_path):
+    done = packshot(photo, tmp_path / "a.png", "--size", "64x64", "--fill", "0.9", "--padding", "30%")
+
+    assert "padding and ground line leave no more room" in " ".join(done.output.split())
+
+
+def test_a_turned_product_that_was_cut_off_is_told_without_a_remedy_that_is_none(tmp_path):
+    matte = np.zeros((120, 120), np.float32)
+    matte[60:, 40:80] = 1
+    files.save(tmp_path / "cut.png", np.full((120, 120, 3), 0.3, np.float32), matte=matte)
+
+    done = packshot(tmp_path / "cut.png", tmp_path / "a.png", "--rotate", "20")
+
+    assert "turned it ends in mid-air" in " ".join(done.output.split())
+    assert "--snap" not in done.output

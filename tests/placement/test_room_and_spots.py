@@ -248,3 +248,21 @@ def test_a_wide_product_decides_a_free_canvas_by_its_width():
     placed = place(matte_of((200, 1400, 1800, 1500), 2000, 3000), canvas="1:1", padding="10%")
 
     assert (placed.left, placed.width) == (200, 2000)
+
+
+def test_an_asked_ground_line_holds_beside_a_padding_and_for_a_product_cut_off_below():
+    assert place(matte_of(), canvas=(400, 400), ground_line=0.7, padding="10%").bottom == 280
+    assert place(matte_of(), canvas=(400, 400), where="0.5,0.7", padding="10%").bottom == 280
+    assert place(matte_of((70, 120, 130, 300)), canvas=(400, 400), ground_line=0.6).bottom == 240
+
+
+def test_a_padding_below_holds_for_a_foot_too():
+    placed = place(matte_of(), canvas=(400, 400), where="left-third", padding="bottom=45%")
+
+    assert placed.bottom == pytest.approx(220)
+    assert placed.top >= 0
+
+
+def test_what_is_turned_cannot_be_brought_to_an_edge():
+    with pytest.raises(WrongValueError, match="not turned"):
+        place(matte_of((0, 120, 60, 220)), rotation_deg=10, snap=True)

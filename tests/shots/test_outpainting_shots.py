@@ -261,3 +261,29 @@ def test_a_catalogue_takes_the_recipe_too():
     assert arguments_of({"outpaint": "16:9"})["recipe"] == "outpaint"
     assert arguments_of({})["recipe"] == "auto"
     assert arguments_of({"outpaint": "16:9", "recipe": "mine.toml"})["recipe"] == "mine.toml"
+
+
+def test_enlarged_as_well_the_picture_is_the_photograph_without_a_second_edge(world):
+    matte = np.zeros((240, 200), np.float32)
+    matte[60:200, 70:140] = 1
+    matte = blur(matte, 1)
+    photo = np.full((240, 200, 3), 0.8, np.float32)
+    photo = (photo * (1 - matte[..., None]) + np.array([0.6, 0.1, 0.1]) * matte[..., None]).astype(np.float32)
+    settings = {"expand": "left=40", "upscale": "2"}
+
+    made = shoot(photo, recipe="outpaint", settings=settings, matte=matte, backend="embedded://")
+
+    assert abs(made.identity.outline_growth_percent) < 0.5
+    assert made.verdict.product.status == "pass"
+
+
+def test_a_photographs_transparency_that_becomes_a_ground_is_told(world):
+    matte = np.zeros((240, 200), np.float32)
+    matte[60:200, 70:140] = 1
+    frame = framed(world, matte, 0)
+    clear = Frame().holding(Given(Photo(frame[CutOut].seen, matte)), Brief("x"))
+    tools = Tools(client=lambda: None)
+
+    made = ExtendStage(expand="left=20").apply(SegmentStage().apply(clear, tools), tools)
+
+    assert any("transparent" in notice for notice in made.notices)

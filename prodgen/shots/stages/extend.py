@@ -50,4 +50,7 @@ class ExtendStage(Stage):
         chosen = placement.extended(cut.matte, *room)
         # Not the foreground: at its soft edge the photograph has its own backdrop, and that stays.
         original, matte = placement.apply(chosen, cut.seen, cut.matte)
-        return frame.holding(Placed(chosen, original, matte))
+        filled = None
+        if frame[Given].photo.matte is not None:
+            filled = "what is transparent in the photograph became a flat ground, which was continued"
+        return frame.holding(Placed(chosen, original, matte, keeps_surroundings=True)).noting(filled)

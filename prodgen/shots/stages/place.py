@@ -76,16 +76,28 @@ class PlaceStage(Stage):
         )
         original, matte = placement.apply(chosen, cut.foreground, cut.matte)
         backdrop = None if given is None else _cover(given, chosen.width, chosen.height)
-        told = (self._small(chosen), _sawn_off(cut.matte, chosen))
+        told = (self._small(chosen), self._sawn_off(cut.matte, chosen))
         return frame.holding(Placed(chosen, original, matte, backdrop)).noting(*told)
 
     def _small(self, chosen: placement.Placement) -> str | None:
-        """Say that the product is smaller than asked, if its pixels did not suffice."""
-        is_alone = self.fill is None and self.padding is not None
-        if self.enlarge or self.place == "original" or chosen.scale != 1 or is_alone:
+        """Say that the product is smaller than asked: its pixels did not suffice, or the room did not."""
+        if self.place == "original":
             return None
+        wide, tall = chosen.right - chosen.left, chosen.bottom - chosen.top
+        fills = max(wide / chosen.width, tall / chosen.height)
         wanted = placement.DEFAULT_FILL if self.fill is None else self.fill
-        fills = max((chosen.right - chosen.left) / chosen.width, (chosen.bottom - chosen.top) / chosen.height)
+        if self.fill is None and self.padding is not None:
+            room = placement.Padding.parse(self.padding).room(chosen.width, chosen.height)
+            wanted = fills * min(room.width / wide, room.height / tall)
+        if chosen.scale != 1:
+            if self.fill is None or fills > 0.9 * wanted:
+                return None
+            return (
+                f"the product fills {fills:.0%} of the canvas, not {wanted:.0%}: padding and ground line"
+                " leave no more room"
+            )
+        if self.enlarge:
+            return None
         # What nobody asked for may be missed by more before it is worth a word.
         if fills > (0.5 if self.fill is None else 0.9) * wanted:
             return None
@@ -94,16 +106,29 @@ class PlaceStage(Stage):
             " pixels of it (--enlarge interpolates)"
         )
 
+    def _sawn_off(self, matte: Matte, chosen: placement.Placement) -> str | None:
+        """Say where the product ends in mid-air because the photograph cut it off there."""
+        if chosen.rotation_deg:
+            sides = tuple(sorted(placement.cut_sides(matte)))
+            return (
+                f"the photograph cuts the product off at its {_listed(sides)}, and turned it ends in mid-air"
+                if sides
+                else None
+            )
+        sides = placement.sides_in_mid_air(matte, chosen)
+        if not sides:
+            return None
+        remedy = (
+            ""
+            if self.ground_line is not None and sides == ("bottom",)
+            else "; --snap brings it to the canvas' edge"
+        )
+        where = _listed(sides)
+        return f"the photograph cuts the product off at the {where}, and here it ends in mid-air{remedy}"
 
-def _sawn_off(matte: Matte, chosen: placement.Placement) -> str | None:
-    """Say where the product ends in mid-air because the photograph cut it off there."""
-    sides = placement.sides_in_mid_air(matte, chosen)
-    if not sides:
-        return None
-    return (
-        f"the photograph cuts the product off at the {' and '.join(sides)}, and here it ends in mid-air;"
-        " --snap brings it to the canvas' edge"
-    )
+
+def _listed(sides: tuple[str, ...]) -> str:
+    return " and ".join(sides)
 
 
 def _cover(picture: RgbImage, width: int, height: int) -> RgbImage:

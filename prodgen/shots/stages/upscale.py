@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
@@ -55,7 +56,9 @@ class UpscaleStage(Stage):
         if (height, width) == placed.matte.shape:
             return frame
         larger = placed.placement.at_size(width, height)
-        original, matte = placement.apply(larger, cut.foreground, cut.matte)
+        original, matte = placement.apply(
+            larger, cut.seen if placed.keeps_surroundings else cut.foreground, cut.matte
+        )
         notice = None
         if larger.scale > 1.02:
             notice = (
@@ -63,4 +66,5 @@ class UpscaleStage(Stage):
                 " interpolated, no detail was invented"
             )
         # The backdrop keeps its size: it is a scene to enlarge, as a drawn one is.
-        return frame.holding(Placed(larger, original, matte, placed.backdrop)).noting(notice)
+        made = replace(placed, placement=larger, original=original, matte=matte)
+        return frame.holding(made).noting(notice)
