@@ -4,7 +4,7 @@
 asked for, `deciding` decides the product's place, `canvas` puts it there. Nothing here knows light or scenes.
 """
 
-from prodgen.placement.canvas import Placement, apply, product_crop
+from prodgen.placement.canvas import Placement, apply
 from prodgen.placement.canvas_sizes import LEAST_SIDE, MOST_SIDE, Size, parse_ratio, parse_size, working_size
 from prodgen.placement.deciding import DEFAULT_FILL, cut_sides, extended, place, sides_in_mid_air
 from prodgen.placement.paddings import Padding, read_sides
@@ -25,7 +25,6 @@ __all__ = [
     "parse_ratio",
     "parse_size",
     "place",
-    "product_crop",
     "read_sides",
     "read_spot",
     "sides_in_mid_air",

@@ -145,36 +145,6 @@ def apply(
     return _warp(placement, rgb, edge), _warp(placement, matte, (0.0, 0.0, 0.0))
 
 
-def product_crop(placement: Placement, picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the part of a canvas-sized picture that lies under the photograph, at the photograph's size.
-
-    This is the inverse of `apply`: the canvas's pixel under photograph pixel (x, y) comes to (x, y).
-
-    Args:
-        placement: From `place`.
-        picture: (H, W) or (H, W, 3) of the canvas's size; outside, its edge is repeated.
-
-    Returns:
-        (photo_height, photo_width) or (photo_height, photo_width, 3).
-
-    Raises:
-        PlacementError: If the picture is not of the canvas's size.
-    """
-    if picture.shape[:2] != (placement.height, placement.width):
-        raise PlacementError(
-            f"the picture is {picture.shape[1]}x{picture.shape[0]}, the canvas"
-            f" {placement.width}x{placement.height}; resize the picture first"
-        )
-    if placement.is_original:
-        return picture
-    grid = _matrix(placement)
-    size = (placement.photo_width, placement.photo_height)
-    # WARP_INVERSE_MAP takes the matrix in the direction photograph -> canvas.
-    flags = (cv2.INTER_LINEAR if placement.scale <= 2 else cv2.INTER_AREA) | cv2.WARP_INVERSE_MAP
-    back = cv2.warpAffine(picture, grid, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.clip(back, 0, 1).astype(np.float32)
-
-
 def _matrix(placement: Placement) -> NDArray[np.float64]:
     """Return the 2x3 matrix photograph -> canvas, for pixel centres."""
     angle = math.radians(placement.rotation_deg)

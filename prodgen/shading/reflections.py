@@ -182,12 +182,6 @@ def _slope(x: Plane, y: Plane, weight: Plane, extent_px: float) -> float:
     return float((weight * x * y).sum() / ((weight * x * x).sum() + FLAT**2 * weight.sum()))
 
 
-def _log_ratio(now: Plane, before: Plane) -> Plane:
-    """Natural log of the ratio of two linear lights of any one shape."""
-    floor = np.float32(GAIN_FLOOR)
-    return np.asarray(np.log(now + floor) - np.log(before + floor))
-
-
 def _common(log_ratio: Plane, weight: Matte, members: Plane) -> Plane:
     """(h, w, 3), the part of a log ratio that each material, and all that has no colour, has in common."""
     neutral = 1 - np.minimum(members.sum(axis=-1, keepdims=True), 1)

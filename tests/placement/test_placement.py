@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prodgen.errors import PlacementError, SettingError, UnknownNameError
-from prodgen.placement import apply, parse_size, place, product_crop, working_size
+from prodgen.placement import apply, parse_size, place, working_size
 
 
 def photo(width=200, height=300):
@@ -146,18 +146,6 @@ def test_a_photograph_of_another_size_is_refused():
 
     with pytest.raises(PlacementError, match="200x300"):
         apply(placed, rgb[:100], matte[:100])
-
-
-@pytest.mark.parametrize("canvas", [(400, 400), (150, 150)])
-def test_the_crop_is_the_inverse_of_the_placing(canvas):
-    _rgb, matte = photo()
-    y, x = np.mgrid[0:300, 0:200].astype(np.float32)
-    smooth = np.stack([x / 200, y / 300, 0.5 + 0 * x], axis=-1)
-    placed = place(matte, canvas=canvas)
-
-    back = product_crop(placed, apply(placed, smooth, matte)[0])
-
-    np.testing.assert_allclose(back[matte > 0], smooth[matte > 0], atol=0.01)
 
 
 @pytest.mark.parametrize("canvas", [(400, 400), (120, 120)])

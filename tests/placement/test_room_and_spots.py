@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from prodgen.errors import PlacementError, SettingError, UnknownNameError, WrongValueError
-from prodgen.placement import VARIANTS, Padding, apply, place, product_crop, read_spot, sides_in_mid_air
+from prodgen.placement import VARIANTS, Padding, apply, place, read_spot, sides_in_mid_air
 
 
 def matte_of(box=(70, 120, 130, 220), width=200, height=300):
@@ -135,18 +135,6 @@ def test_turning_is_clockwise():
     top = there[: there.shape[0] // 2].sum(axis=0)
     bottom = there[there.shape[0] // 2 :].sum(axis=0)
     assert np.count_nonzero(top > 1) > np.count_nonzero(bottom > 1)  # the left end has come to the top
-
-
-def test_a_turned_placement_is_undone_by_the_crop():
-    matte = matte_of()
-    yy, xx = np.mgrid[0:300, 0:200].astype(np.float32)
-    smooth = np.stack([xx / 200, yy / 300, (xx + yy) / 500], -1)
-    placed = place(matte, canvas=(500, 500), where="middle", rotation_deg=25)
-
-    there, _ = apply(placed, smooth, matte)
-    back = product_crop(placed, there)
-
-    assert np.abs(back - smooth)[matte > 0].max() < 0.01
 
 
 def test_a_turned_composition_is_the_same_on_a_larger_canvas():
