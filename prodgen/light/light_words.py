@@ -1,8 +1,10 @@
 """A light in a photographer's words, read into the settings it stands for.
 
-Words come in four kinds, and stronger ones win whatever their order: what gives the light (window, golden
-hour), where it comes from (left, 10 o'clock, 45,30), how high it stands (high, low), and single qualities
-(soft, warm, 4200K, #ff8800, 70%). Owns the tables; the type `Light` is in `setting`.
+Words come in four kinds: what gives the light (window, golden hour), where it comes from (left, 10 o'clock,
+45,30), how high it stands (high, low), and single qualities (soft, warm, 4200K, #ff8800, 70%). Whatever their
+order, a word of its own wins over what is usual for the source, a clock position over a side, and numbers
+over words; two equally exact ones that contradict each other are refused. Owns the tables; the type `Light`
+is in `setting`.
 """
 
 from __future__ import annotations
@@ -116,6 +118,17 @@ _HEIGHTS = {"high": 60.0, "low": 12.0}
 _FILLERS = frozenset({"a", "an", "and", "at", "from", "gel", "in", "light", "lit", "of", "on", "the", "with"})
 """Words that a light is described with and that decide nothing."""
 
+_GENERAL_SOURCES = frozenset({"sun", "daylight"})
+"""Sources that another one beside them makes more exact, as in "golden hour sun"."""
+
+_CALLED: Mapping[str, str] = {
+    "azimuth_deg": "direction",
+    "elevation_deg": "height",
+    "temperature_k": "colour",
+    "color": "gel",
+}
+"""Field of a light -> what a sentence calls it, where that is not its own name."""
+
 _SPELLINGS = {"sunlight": "sun", "soft box": "softbox", "goldenhour": "golden hour", "candlelight": "candle"}
 
 _DAYLIGHT_HOURS = {"morning": "morning sun", "evening": "evening sun", "noon": "noon sun", "bare": "bare sun"}
@@ -146,38 +159,65 @@ def read_fields(text: str) -> Fields:
     rest = re.sub(r",", " ", re.sub(r"(?<=\d)\s*,\s*(?=[-\d])", "\0", rest)).replace("\0", ",")
     for spelling, word in _SPELLINGS.items():
         rest = re.sub(rf"\b{spelling}\b", word, rest)
-    source: Fields = {}
+    sources: dict[str, Fields] = {}
     for name in sorted(SOURCES, key=len, reverse=True):
         if re.search(rf"(?<![\w-]){name}(?![\w-])", rest):
             rest = re.sub(rf"(?<![\w-]){name}(?![\w-])", " ", rest, count=1)
-            source = source or SOURCES[name]
-    rest, direction = _clock(rest, text)
+            sources[name] = SOURCES[name]
+    rest, clock = _clock(rest, text)
     parts: list[str] = []
-    firm: Fields = {}
+    degrees: Fields = {}
     qualities: Fields = {}
+    numbers: Fields = {}
     for word in rest.split():
         if word in _FILLERS:
             continue
         if word in _HEIGHTS:
-            qualities["elevation_deg"] = _HEIGHTS[word]
+            _add(qualities, {"elevation_deg": _HEIGHTS[word]}, text)
         elif match := _DEGREES.fullmatch(word):
-            firm = _degrees(float(match[1]), float(match[2]), text)
+            _add(degrees, _degrees(float(match[1]), float(match[2]), text), text)
         elif (found := _quality(word, text)) is not None:
-            qualities.update(found)
+            is_word = word in _QUALITIES or word in GELS
+            _add(qualities if is_word else numbers, found, text)
         elif word in _DAYLIGHT_HOURS:
-            source = SOURCES[_DAYLIGHT_HOURS[word]]
+            sources[_DAYLIGHT_HOURS[word]] = SOURCES[_DAYLIGHT_HOURS[word]]
         else:
             parts += _direction_parts(word)
-    if parts:
-        direction = _named(parts, text)
-    if direction:
-        # A direction that says how high the light stands is stronger than the source's usual height.
-        is_upright = bool(_UPRIGHT_PARTS & set(parts))
-        firm = {**(direction if is_upright else {"azimuth_deg": direction["azimuth_deg"]}), **firm}
-    fields = {**direction, **source, **firm, **qualities}
+    named = _named(parts, text) if parts else {}
+    # A direction that says how high the light stands is stronger than the source's usual height.
+    is_upright = bool(_UPRIGHT_PARTS & set(parts))
+    firm = named if is_upright else {name: named[name] for name in named if name == "azimuth_deg"}
+    at_hour = {name: clock[name] for name in clock if name == "azimuth_deg"}
+    source = _source(sources, text)
+    fields = {**clock, **named, **source, **firm, **at_hour, **qualities, **degrees, **numbers}
     if "azimuth_deg" not in fields and fields.get("strength") != 0:
         raise SettingError(f"light {text!r} has no direction; add one of {', '.join(NAMED)} or ambient")
     return fields
+
+
+def _add(fields: Fields, found: Fields, text: str) -> None:
+    """Add what a word says to what words as exact as it have said.
+
+    Raises:
+        SettingError: If they say something else of the same.
+    """
+    for name, value in found.items():
+        if fields.setdefault(name, value) != value:
+            what = _CALLED.get(name, name)
+            raise SettingError(f"light {text!r}: two words for its {what} contradict each other; name one")
+
+
+def _source(named: Mapping[str, Fields], text: str) -> Fields:
+    """Return what is usual for the sources that are named; a mere sun or daylight beside another says less.
+
+    Raises:
+        SettingError: If two sources contradict each other.
+    """
+    exact = {name: fields for name, fields in named.items() if name not in _GENERAL_SOURCES}
+    source: Fields = {}
+    for fields in (exact or named).values():
+        _add(source, fields, text)
+    return source
 
 
 def _clock(rest: str, text: str) -> tuple[str, Fields]:

@@ -24,6 +24,10 @@ from prodgen.light import Light, light_map, words
         ("top window", 0, 85),
         ("golden hour 45,30", 45, 30),
         ("high window, left", -80, 60),
+        ("10 o'clock right", -120, 30),
+        ("10 o'clock from above", -120, 85),
+        ("45,30 high left", 45, 30),
+        ("golden hour sun from behind", 180, 10),
     ],
 )
 def test_clock_positions_and_sentences_say_where_light_comes_from(text, azimuth, elevation):
@@ -89,6 +93,14 @@ def test_a_misspelt_word_names_the_near_one(text, near):
         ("left right", "contradict"),
         ("window", "no direction"),
         ("100K left", "1500K"),
+        ("left low high", "height"),
+        ("left 50% 20%", "strength"),
+        ("left red blue", "gel"),
+        ("left warm cool", "colour"),
+        ("left soft hard", "softness"),
+        ("45,30 90,30", "direction"),
+        ("window sunset left", "contradict"),
+        ("evening window left", "contradict"),
     ],
 )
 def test_what_no_lamp_can_do_is_refused_in_one_sentence(text, said):
@@ -112,3 +124,16 @@ def test_a_weaker_lamp_lights_less():
 
     assert picture[:, 0].mean() > picture[:, -1].mean() + 0.2
     assert picture[:, -1].mean() > light_map([key], 40, 30)[:, -1].mean() + 0.1
+
+
+@pytest.mark.parametrize(
+    "text", ["left warm 4200K strong 60% blue #ff8800", "#ff8800 60% 4200K left strong warm blue"]
+)
+def test_a_number_wins_over_a_word_wherever_it_stands(text):
+    light = Light.parse(text)
+
+    assert (light.temperature_k, light.strength, light.color) == (4200, 0.6, "#ff8800")
+
+
+def test_daylight_through_a_window_is_a_windows():
+    assert Light.parse("daylight window left") == Light.parse("window left")
