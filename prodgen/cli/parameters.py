@@ -285,16 +285,15 @@ def shot_options(command: F) -> F:
     return command
 
 
-def recipe_for(recipe: str | None, route: str | None, settings: Mapping[str, Any]) -> str:
-    """Return the recipe or route that was named, or else the usual one for these settings.
+def recipe_for(recipe: str | None, route: str | None) -> str:
+    """Return the recipe or route that was named, or else `auto`.
 
     Raises:
         click.UsageError: If both were named.
     """
     if recipe is not None and route is not None:
         raise click.UsageError("--route and --recipe exclude each other: a recipe is a way of its own")
-    is_wider = settings.get("outpaint") is not None or settings.get("expand") is not None
-    return recipe or route or ("outpaint" if is_wider else "auto")
+    return recipe or route or "auto"
 
 
 def row_options(command: F) -> F:

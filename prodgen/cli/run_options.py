@@ -159,7 +159,7 @@ def arguments_of(options: Mapping[str, Any]) -> dict[str, Any]:
             arguments[name] = str(arguments[name])
     if "memory" in given:
         arguments["memory"] = read_bytes(given.pop("memory"))
-    arguments["recipe"] = recipe_for(arguments.get("recipe"), given.pop("route", None), given)
+    arguments["recipe"] = recipe_for(arguments.get("recipe"), given.pop("route", None))
     return {**arguments, "scenes": dict(scenes), "settings": given}
 
 

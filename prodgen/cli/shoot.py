@@ -80,7 +80,7 @@ def shoot(
     given = {name: value for name, value in settings.items() if value is not None}
     asked_of_cut_out({**given, "matte": matte})
     pattern = output_pattern(output, photo, count, folder=Path("outputs"), ending=".png")
-    chosen = Recipe.load(recipe_for(recipe, route, given)).with_settings(given)
+    chosen = Recipe.load(recipe_for(recipe, route)).with_settings(given)
     recipes = {pattern: chosen} if variants is None else _variants(chosen, pattern, variants)
     shots = [
         new_shot(

@@ -148,8 +148,7 @@ def start(shot: Shot) -> Frame:
         light_map=None if shot.light_map is None else files.load(read(shot.light_map)).rgb,
         light_from=None if shot.light_from is None else files.load(read(shot.light_from)).rgb,
     )
-    told = lights_in_pictures.told(shot.lights, given)
-    return Frame().holding(given, _brief(shot, given)).noting(*photo.notices, told)
+    return Frame().holding(given, _brief(shot, given)).noting(*photo.notices)
 
 
 def _brief(shot: Shot, given: Given) -> Brief:
@@ -161,6 +160,7 @@ def _brief(shot: Shot, given: Given) -> Brief:
         lights=shot.lights or lights_in_pictures.lights_of(given),
         loras=shot.loras,
         profile=recipe.profile,
+        asked=shot.asked_of_scene(takes_light=False),
     )
 
 

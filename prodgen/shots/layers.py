@@ -101,6 +101,8 @@ class Brief:
     """Name of the limits that the product's likeness is judged by."""
     camera_words: str = ""
     """How the scene's camera looks, in words for the backend; "" leaves it to the scene."""
+    asked: tuple[str, ...] = ()
+    """What the shot itself asks of a drawn scene, by the options' names; idle where none is drawn."""
 
     @property
     def key_light(self) -> Light | None:

@@ -74,8 +74,12 @@ class Recipe(CheckedValue):
     """In the order in which they are applied."""
 
     def check(self) -> None:
-        """Refuse stages that stand in an order in which they cannot work."""
+        """Refuse stages that stand in an order in which they cannot work, and an open way that is none."""
         check_order(self.stages)
+        if self.is_open and not any(stage.stage == "relight" for stage in self.stages):
+            raise SettingError(
+                "is_open needs the stage 'relight', in whose place another is taken; leave out is_open"
+            )
 
     @classmethod
     def load(cls, name: str | Path) -> Self:
@@ -109,16 +113,23 @@ class Recipe(CheckedValue):
     def with_settings(self, settings: Mapping[str, Setting]) -> Self:
         """Return the recipe with these parameters changed: its own, and those of every stage that has them.
 
+        The built-in `auto` leaves the way open, so what asks it for more room (`outpaint`, `expand`)
+        takes the recipe `outpaint`.
+
         Raises:
             SettingError: If no stage has one of them, or a value is out of range.
         """
+        asks_room = any(settings.get(name) is not None for name in _MORE_ROOM)
+        if asks_room and self == type(self).load("auto"):
+            return type(self).load("outpaint").with_settings(settings)
         absent = [name for name in settings if name not in self.settings]
         anywhere = {name for kind in STAGES for name in kind.model_fields}
         for name in absent:
             if name not in anywhere:
                 raise UnknownNameError(f"setting of recipe {self.name!r}", name, self.settings)
         if absent:
-            raise IdleSettingError(absent, f"recipe {self.name!r} has no stage for that")
+            other = ", the recipe 'outpaint' has" if set(_MORE_ROOM) & set(absent) else ""
+            raise IdleSettingError(absent, f"recipe {self.name!r} has no stage for that{other}")
         fields = {**dict(self), "delivery": _changed(self.delivery, settings)}
         fields |= {name: value for name, value in settings.items() if name in _POLICIES}
         fields["stages"] = tuple(_changed(stage, settings) for stage in self.stages)
@@ -147,6 +158,9 @@ class Recipe(CheckedValue):
 
 _POLICIES = ("negative_prompt", "profile", "tries", "on_failure")
 """Fields of a recipe itself that are settings as well."""
+
+_MORE_ROOM = ("outpaint", "expand")
+"""Settings that ask for more room around the photograph, which the recipe `outpaint` makes."""
 
 
 def _changed(part: CheckedValue, settings: Mapping[str, Setting]) -> CheckedValue:

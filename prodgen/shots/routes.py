@@ -16,6 +16,7 @@ from prodgen.shots.frame import Stage
 from prodgen.shots.layers import Drawn
 from prodgen.shots.recipe import Recipe
 from prodgen.shots.shot import Shot
+from prodgen.shots.stages import RelightStage
 
 ROUTES = ("auto", "relight", "background", "inpaint", "packshot")
 """Names of all routes; each is a built-in recipe's too."""
@@ -23,7 +24,7 @@ ROUTES = ("auto", "relight", "background", "inpaint", "packshot")
 Reason = Literal["relights", "cannot relight", "cannot relight, own background"]
 
 _WORDS: Mapping[Reason, str] = {
-    "relights": "the backend has IC-Light",
+    "relights": "the backend can relight",
     "cannot relight": "the backend has no IC-Light, so the scene was painted around the product, and the"
     " product's light is computed",
     "cannot relight, own background": "the backend has no IC-Light, so the product's light was computed from"
@@ -85,14 +86,16 @@ def choose(shot: Shot, capabilities: Capabilities) -> tuple[Shot, Route]:
 
 
 def _along(asked: Recipe, way: Recipe) -> Recipe:
-    """Return `asked` with the stages of `way` where those draw, and its words for negative prompts.
+    """Return `asked` with the stage of `way` that draws in place of `relight`.
+
+    Its negative prompt stays if it is one of its own; the one of the built-in `auto` becomes that of `way`.
 
     Raises:
         IdleSettingError: If a stage that is left out has a changed setting that its substitute has not.
     """
     usual = {Drawn in stage.gives: stage for stage in way.stages}[True]
-    drawing = next(stage for stage in asked.stages if Drawn in stage.gives)
-    has_own_words = asked.negative_prompt != Recipe.load(asked.name).negative_prompt
+    drawing = next(stage for stage in asked.stages if isinstance(stage, RelightStage))
+    has_own_words = asked.negative_prompt != Recipe.load("auto").negative_prompt
     taken = drawing if type(drawing) is type(usual) else _with_changes(usual, drawing, way.name)
     stages = tuple(taken if stage is drawing else stage for stage in asked.stages)
     return asked.model_copy(

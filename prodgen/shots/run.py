@@ -21,6 +21,7 @@ from prodgen.files import PictureSource
 from prodgen.light import Light
 from prodgen.presence import find_duplicate
 from prodgen.schema import Lora, seeds
+from prodgen.shots import lights_in_pictures
 from prodgen.shots.frame import Frame, Tools
 from prodgen.shots.handing_over import (
     OFFLINE,
@@ -31,7 +32,7 @@ from prodgen.shots.handing_over import (
     run_stages,
     start,
 )
-from prodgen.shots.layers import Brief, Drawn, Placed, Pose
+from prodgen.shots.layers import Brief, Drawn, Given, Placed, Pose
 from prodgen.shots.recipe import Recipe, Setting
 from prodgen.shots.result import Result, WriteFile, refuse_output
 from prodgen.shots.routes import choose
@@ -175,6 +176,8 @@ def draw(prepared: PreparedShot, tools: Tools, *, seed: int | None = None) -> Dr
         shot, route = choose(prepared.shot, tools.client().capabilities)
         prepared = prepared.for_shot(shot)
     seconds, frame = dict(prepared.seconds), prepared.frame
+    # Not told earlier: shots that share their preparation may ask for light of their own, or for none.
+    frame = frame.noting(lights_in_pictures.told(prepared.shot.lights, frame[Given]))
     if route is not None:
         frame = frame.holding(route).noting(route.notice)
     frame = frame.holding(replace(frame[Brief], seed=prepared.shot.seed if seed is None else seed))

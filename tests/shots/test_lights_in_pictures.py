@@ -12,9 +12,10 @@ from prodgen import files
 from prodgen.errors import IdleSettingError
 from prodgen.light import Light, light_map
 from prodgen.replaying import replay
-from prodgen.shots import Shot, new_shot, shoot
+from prodgen.shots import Shot, new_shot, shoot, shoot_all
 from prodgen.shots.handing_over import start
-from prodgen.shots.layers import Brief
+from prodgen.shots.layers import Brief, Given
+from prodgen.shots.lights_in_pictures import told
 from prodgen.shots.run import check
 
 SIDE = 96
@@ -52,7 +53,7 @@ def test_the_light_of_a_reference_picture_is_estimated_told_and_asked_for(photo)
     (key,) = frame[Brief].lights
     assert abs(key.azimuth_deg) > 150
     assert key.temperature_k < 5500
-    assert any("light of the reference picture: azimuth" in notice for notice in frame.notices)
+    assert "light of the reference picture: azimuth" in str(told((), frame[Given]))
 
 
 def test_a_light_map_without_words_gives_the_light_that_is_read_in_it(photo):
@@ -60,7 +61,7 @@ def test_a_light_map_without_words_gives_the_light_that_is_read_in_it(photo):
 
     (key,) = frame[Brief].lights
     assert key.azimuth_deg < -60
-    assert any("light of the light map: azimuth -" in notice for notice in frame.notices)
+    assert "light of the light map: azimuth -" in str(told((), frame[Given]))
 
 
 def test_words_beside_a_light_map_are_the_light(photo):
@@ -75,7 +76,18 @@ def test_an_even_picture_is_said_to_have_no_direction(photo):
     frame = start(asked(photo, light_map=photo.with_name("even.png")))
 
     assert frame[Brief].lights == ()
-    assert any("no direction" in notice for notice in frame.notices)
+    assert "no direction" in str(told((), frame[Given]))
+
+
+@pytest.mark.parametrize("order", [(None, "left"), ("left", None)])
+def test_of_shots_that_share_a_preparation_each_is_told_of_the_light_that_it_takes(photo, order):
+    map_file = photo.with_name("map.png")
+    shots = [asked(photo, light_map=map_file, light=light, recipe="relight") for light in order]
+
+    made = list(shoot_all(shots, backend="embedded://"))
+
+    of_map = [sum("light of the light map" in notice for notice in one.notices) for one in made]
+    assert of_map == [int(light is None) for light in order]
 
 
 @pytest.mark.parametrize(
@@ -90,10 +102,10 @@ def test_an_even_picture_is_said_to_have_no_direction(photo):
 def test_pictures_of_light_that_would_do_nothing_are_refused(photo, fields, said):
     pictures = {name: photo.with_name(file) for name, file in fields.items() if str(file).endswith(".png")}
 
-    with pytest.raises(IdleSettingError) as told:
+    with pytest.raises(IdleSettingError) as refused:
         check(asked(photo, **{**fields, **pictures}))
 
-    assert told.value.settings == (said,)
+    assert refused.value.settings == (said,)
 
 
 @pytest.mark.parametrize(

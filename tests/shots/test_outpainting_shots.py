@@ -10,13 +10,16 @@ import pytest
 from click.testing import CliRunner
 
 from prodgen import files, images
+from prodgen.catalogue import Wishes, check_catalogue, order_shot, plan_orders, read_catalogue
 from prodgen.cli import main
-from prodgen.errors import PlacementError, SettingError
+from prodgen.cli.parameters import recipe_for
+from prodgen.errors import IdleSettingError, PlacementError, SettingError
 from prodgen.images import Photo, resize
+from prodgen.light import Light
 from prodgen.masks import blur
 from prodgen.outpainting import Expansion, measure_seam
 from prodgen.schema import Applied, Generation
-from prodgen.shots import Recipe, shoot
+from prodgen.shots import Recipe, new_shot, shoot
 from prodgen.shots.frame import Frame, Tools
 from prodgen.shots.layers import Brief, CutOut, Drawn, Given, Placed
 from prodgen.shots.stages import ExtendStage, OutpaintStage, SegmentStage
@@ -255,12 +258,72 @@ def test_the_soft_edge_of_the_product_stays_as_photographed(world):
     np.testing.assert_array_equal(placed.original[:, 20:], soft[CutOut].seen)
 
 
-def test_a_catalogue_takes_the_recipe_too():
-    from prodgen.cli.run_options import arguments_of
+def test_who_asks_the_usual_way_for_more_room_gets_the_recipe_that_makes_it():
+    asked = new_shot("mug.png", settings={"outpaint": "16:9", "quality": 90})
 
-    assert arguments_of({"outpaint": "16:9"})["recipe"] == "outpaint"
-    assert arguments_of({})["recipe"] == "auto"
-    assert arguments_of({"outpaint": "16:9", "recipe": "mine.toml"})["recipe"] == "mine.toml"
+    assert asked.recipe == Recipe.load("outpaint").with_settings({"outpaint": "16:9", "quality": 90})
+    with pytest.raises(IdleSettingError, match="recipe 'outpaint' has"):
+        Recipe.load("relight").with_settings({"expand": "5%"})
+
+
+def test_the_route_auto_and_a_sheet_take_more_room_too(tmp_path):
+    sheet = tmp_path / "sheet.csv"
+    files.save(tmp_path / "mug.png", np.full((40, 40, 3), 0.5, np.float32))
+    sheet.write_text("photo,expand\nmug.png,5%\n", "utf-8")
+    catalogue, wishes = read_catalogue(sheet), Wishes(recipe=recipe_for(None, "auto"))
+
+    check_catalogue(catalogue, wishes)
+    (order,) = plan_orders(catalogue, wishes)
+
+    assert order_shot(order, root=tmp_path).recipe.name == "outpaint"
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ({"prompt": "a room"}, "prompt"),
+        ({"light": "left"}, "light"),
+        ({"negative_prompt": "people"}, "negative_prompt"),
+        ({"loras": ["shiny:0.5"]}, "loras"),
+    ],
+)
+def test_what_only_a_model_can_do_is_told_where_none_draws(world, asked, named):
+    matte = np.zeros((240, 200), np.float32)
+    matte[60:200, 70:140] = 1
+
+    made = shoot(
+        world[:, :200],
+        recipe="outpaint",
+        settings={"expand": "left=40"},
+        matte=matte,
+        backend="embedded://",
+        **asked,
+    )
+
+    assert any(f"without effect then: {named};" in notice for notice in made.notices)
+
+
+def test_a_light_alone_does_not_take_the_place_of_the_background_in_the_words(world):
+    matte = np.zeros((240, 200), np.float32)
+    matte[60:200, 70:140] = 1
+    painter = Painter(world)
+    frame = framed(world, matte, 0).holding(Brief("", lights=(Light.parse("left"),)))
+    tools = Tools(client=lambda: painter)
+
+    OutpaintStage().apply(ExtendStage(expand="left=90").apply(frame, tools), tools)
+
+    assert all("background" in request.prompt and "left" in request.prompt for request in painter.requests)
+
+
+def test_each_step_is_drawn_of_a_seed_of_its_own(world):
+    matte = np.zeros((240, 120), np.float32)
+    matte[60:200, 6:60] = 1
+    painter = Painter(world)
+    tools = Tools(client=lambda: painter)
+
+    OutpaintStage().apply(ExtendStage(expand="right=100").apply(framed(world, matte, 0), tools), tools)
+
+    assert [request.seed for request in painter.requests] == [4, 4, 5, 5]
 
 
 def test_enlarged_as_well_the_picture_is_the_photograph_without_a_second_edge(world):

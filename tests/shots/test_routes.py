@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files as files_of_recipes
 from pathlib import Path
 
 import numpy as np
@@ -146,4 +147,29 @@ def test_a_route_of_the_command_line_is_taken_and_auto_is_told(photos):
 
     assert plain.exit_code == 0, plain.output
     assert files.load(photos / "p.png").rgb[0, 0].min() == 1
-    assert "route     relight: the backend has IC-Light" in told.output
+    assert "route     relight: the backend can relight" in told.output
+
+
+@pytest.mark.parametrize(("ic_light", "taken"), [("v2", "relight"), (None, "inpaint")])
+@pytest.mark.parametrize("words", ["", "people"])
+def test_an_open_recipe_of_ones_own_goes_the_way_that_is_open_with_its_own_words(
+    photos, ic_light, taken, words
+):
+    text = (files_of_recipes("prodgen.shots") / "recipes" / "auto.toml").read_text("utf-8")
+    own = [line for line in text.splitlines() if not line.startswith(("name", "negative_prompt"))]
+    (photos / "mine.toml").write_text("\n".join([f'negative_prompt = "{words}"', *own]), "utf-8")
+
+    made = shot(photos, ic_light, recipe=photos / "mine.toml")
+
+    assert made.route.taken == taken
+    assert made.shot.recipe.negative_prompt == words
+
+
+def test_an_open_recipe_without_the_stage_that_another_may_stand_for_is_refused(tmp_path):
+    stages = "".join(
+        f'[[stages]]\nstage = "{name}"\n' for name in ("segment", "place", "sweep", "upscale", "identity")
+    )
+    (tmp_path / "mine.toml").write_text(f"is_open = true\n{stages}", "utf-8")
+
+    with pytest.raises(SettingError, match="leave out is_open"):
+        Recipe.load(tmp_path / "mine.toml")

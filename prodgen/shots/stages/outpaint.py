@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ from pydantic import Field
 from prodgen import outpainting
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.outpainting import Expansion
-from prodgen.schema import Generation, Img2Img, Progress
+from prodgen.schema import Generation, Img2Img, Progress, seeds
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, Drawn, Origin, Placed
 from prodgen.shots.stages.scene import draw_within_memory, full_prompt, origin_of
@@ -88,9 +89,10 @@ class OutpaintStage(Stage):
                     "the surroundings are no plain backdrop, and were only smeared outwards; a Stable"
                     " Diffusion server draws what is beyond the edges (--backend URL)"
                 )
-            elif brief.prompt:
+            if brief.asked:
                 notices.append(
-                    "the backdrop was continued without the prompt; a Stable Diffusion server reads it"
+                    "the surroundings were continued without a model; without effect then:"
+                    f" {', '.join(brief.asked)}; a Stable Diffusion server takes that"
                 )
         seam = outpainting.measure_seam(scene, room)
         if seam.is_seen:
@@ -107,9 +109,10 @@ class OutpaintStage(Stage):
         brief, client = frame[Brief], tools.client()
         steps = list(room.steps(matte.shape[1], matte.shape[0]))
         done, notices, origin = 0, list[str | None](), None
-        for number, step in enumerate(steps):
+        # A step that had the noise of the one before would repeat its pattern.
+        for step, seed in zip(steps, seeds.siblings(brief.seed, len(steps)), strict=True):
             joint = outpainting.Joint.of(matte, step)
-            old = outpainting.start_picture(photo, matte, step, seed=brief.seed + number)
+            old = outpainting.start_picture(photo, matte, step, seed=seed)
             grown = np.zeros(joint.share.shape, np.float32)
             grown[joint.inner] = matte
             wide = outpainting.Joint.of(matte, step, band_share=SECOND_BAND * outpainting.BAND_SHARE)
@@ -119,7 +122,7 @@ class OutpaintStage(Stage):
             )
             picture = old
             for mask, strength, fill in passes:
-                fields = {"denoising_strength": strength, "inpainting_fill": fill}
+                fields = {"seed": seed, "denoising_strength": strength, "inpainting_fill": fill}
 
                 def report(progress: Progress, done: int = done) -> None:
                     tools.progress(self.stage, (done + progress.fraction) / (2 * len(steps)))
@@ -148,9 +151,8 @@ class OutpaintStage(Stage):
 
         def draw(width: int, height: int) -> Generation:
             given = {
-                "prompt": full_prompt(brief) or PLAIN_WORDS,
+                "prompt": full_prompt(replace(brief, prompt=brief.prompt or PLAIN_WORDS)),
                 "negative_prompt": brief.negative_prompt or None,
-                "seed": brief.seed,
                 "steps": self.steps,
                 "cfg_scale": self.cfg_scale,
                 "sampler_name": self.sampler_name,
