@@ -56,6 +56,7 @@ _UPRIGHT_PARTS = frozenset({"top", "bottom"})
 """Parts of a direction that say how high the light stands, which then is not the source's usual height."""
 
 _EVEN: Fields = {"strength": 0.0, "softness": 1.0, "elevation_deg": 90.0, "azimuth_deg": 0.0}
+"""Light that comes evenly from all around. By definition: no share of it has a direction."""
 
 SOURCES: Mapping[str, Fields] = {
     "ambient": _EVEN,

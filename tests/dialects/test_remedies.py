@@ -153,7 +153,7 @@ def test_an_engine_is_told_by_its_lists_also_behind_a_socket(engine, monkeypatch
 
 def test_a_shot_on_an_engine_without_ic_light_says_what_to_fetch(engine, tmp_path):
     with pytest.raises(MissingExtensionError, match="prodgen weights get iclight-fc") as refused:
-        shoot(GREY, prompt="a table", backend="engine:///srv/none", matte=SQUARE)
+        shoot(GREY, prompt="a table", recipe="relight", backend="engine:///srv/none", matte=SQUARE)
 
     assert "recipe inpaint" in str(refused.value)
 

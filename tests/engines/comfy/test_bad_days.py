@@ -34,6 +34,8 @@ def test_a_shot_without_the_node_pack_names_it_and_its_address(comfy, tmp_path):
         tmp_path / "mug.png",
         "--prompt",
         "on a table",
+        "--recipe",
+        "relight",
         "--backend",
         address_of(comfy),
         "-o",
