@@ -80,8 +80,8 @@ def align(photo_linear: Plane, relit_linear: Plane, weight: Matte, *, is_refusin
     extent = float(np.sqrt(max(float(small.sum()), 1.0)))
     still = np.eye(2, 3, dtype=np.float32)
     at_rest = _correlation(before, after, mask)
-    # A product without edges inside cannot be aligned, and need not be: nothing on it is displaced. Its outline
-    # alone would be taken for moved where the new light is strong on one side.
+    # A product without edges inside cannot be aligned, and need not be: nothing on it is displaced. Its
+    # outline alone would be taken for moved where the new light is strong on one side.
     inside = cv2.erode((small > 0.5).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     if not inside.any() or before[inside].std() < LEAST_EDGES:
         return Alignment(still, 0.0, 1.0)
