@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -49,9 +50,15 @@ def finished(machine: Machine, call: DrawingCall, results: CallResults) -> Finis
         machine.state.job_timestamp,
         extra,
         has_hashes=not machine.behaviour.no_hashing,
-        file_kind=str(machine.options["samples_format"]).lower(),
+        file_kind=str(machine.options["samples_format"]).lower(),  # what is saved while the call is drawn
         jpeg_quality=machine.options["jpeg_quality"],
     )
+
+
+def encoded_as_now(machine: Machine, done: FinishedCall) -> FinishedCall:
+    """Return a call whose answer is encoded as the options say now; the next client may change them."""
+    kind = str(machine.options["samples_format"]).lower()
+    return replace(done, file_kind=kind, jpeg_quality=machine.options["jpeg_quality"])
 
 
 def save(machine: Machine, done: FinishedCall) -> None:

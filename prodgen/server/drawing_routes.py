@@ -19,7 +19,7 @@ from typing import Any
 from prodgen.schema.prompts import NetworkTag, network_tags
 from prodgen.schema.workflow_graphs import WORKFLOW_SCRIPT
 from prodgen.server import inpainting, listings, sampling, strictness
-from prodgen.server.drawing_answer import answer_of, finished, save
+from prodgen.server.drawing_answer import answer_of, encoded_as_now, finished, save
 from prodgen.server.engine import EngineInventory, ModelFile
 from prodgen.server.fields import IMG2IMG, TXT2IMG, Fields, read_fields
 from prodgen.server.finer_reading import hires_with_words, read_finer
@@ -248,10 +248,13 @@ def _draw(machine: Machine, one: WaitingCall) -> FinishedCall:
             done = _finished(machine, call, sampling.run(machine, [call])[0])
         if batches:
             machine.gathering.drawn(one, len(others), time.monotonic() - machine.state.started)
-        for other, _ in others:
-            other.served.set()
-        machine.lock.recheck()
-        return done
+    # As on A1111 an answer is encoded as the server's options say once the call's own are taken back.
+    done = encoded_as_now(machine, done)
+    for other, _ in others:
+        other.done = other.done and encoded_as_now(machine, other.done)
+        other.served.set()
+    machine.lock.recheck()
+    return done
 
 
 def _companions(

@@ -35,9 +35,9 @@ class FinishedCall:
     has_hashes: bool = True
     """Whether the server makes hashes of its models."""
     file_kind: str = "png"
-    """What its pictures are encoded as: the call's option samples_format, in lower case."""
+    """What its pictures are encoded as: the option samples_format, in lower case."""
     jpeg_quality: object = 80
-    """The call's option: whatever was set."""
+    """The option: whatever was set."""
 
 
 def quote(value: object) -> str:
