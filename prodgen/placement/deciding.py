@@ -7,7 +7,6 @@ in mid-air.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from prodgen.images import Matte
 from prodgen.masks import bounding_box
 from prodgen.placement.canvas import Placement
 from prodgen.placement.canvas_sizes import DEFAULT_MOST_SIDE, Size, of_ratio, parse_ratio, parse_size
-from prodgen.placement.paddings import SIDES, Padding
+from prodgen.placement.paddings import SIDES, Edges, Padding
 from prodgen.placement.spots import PLACES, Anchored, OnGround, Spot, read_spot
 
 DEFAULT_FILL = 0.58
@@ -39,25 +38,6 @@ CUT_SHARE = 0.02
 """Share of a photograph's side along which a product must touch it to count as cut off there.
 
 Chosen: a product that just reaches the frame with a corner is whole."""
-
-
-class Extent(NamedTuple):
-    """The product's edges in the photograph's pixels, after the photograph was turned about its corner."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    @property
-    def width(self) -> float:
-        """Pixels from left to right."""
-        return self.right - self.left
-
-    @property
-    def height(self) -> float:
-        """Pixels from top to bottom."""
-        return self.bottom - self.top
 
 
 def place(
@@ -168,7 +148,7 @@ def sides_in_mid_air(matte: Matte, placement: Placement) -> tuple[str, ...]:
     return tuple(side for side in SIDES if side in cut and room[side] > 1)
 
 
-def _extent(matte: Matte, rotation_deg: float) -> Extent:
+def _extent(matte: Matte, rotation_deg: float) -> Edges:
     """Return the product's extent, turned about the photograph's corner.
 
     Raises:
@@ -180,7 +160,7 @@ def _extent(matte: Matte, rotation_deg: float) -> Extent:
         message = "the matte is empty, so there is no product to place; check the matte or try another model"
         raise PlacementError(message) from error
     if not rotation_deg:
-        return Extent(*map(float, box))
+        return Edges(*map(float, box))
     inside = matte[box.top : box.bottom, box.left : box.right] > 0.5
     rows = np.flatnonzero(inside.any(axis=1))
     first = box.left + np.argmax(inside[rows], axis=1)
@@ -189,13 +169,13 @@ def _extent(matte: Matte, rotation_deg: float) -> Extent:
     angle = math.radians(rotation_deg)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     turned = corners @ turn.T
-    return Extent(*(float(v) for v in (*turned.min(axis=0), *turned.max(axis=0))))
+    return Edges(*(float(v) for v in (*turned.min(axis=0), *turned.max(axis=0))))
 
 
 def _canvas_size(
     canvas: Size | str | None,
     photo: Size,
-    product: Extent,
+    product: Edges,
     share: float | None,
     free: Padding,
     cut: frozenset[str],
@@ -217,7 +197,7 @@ def _canvas_size(
 
 def _scale(
     size: Size,
-    product: Extent,
+    product: Edges,
     spot: Spot,
     share: float | None,
     free: Padding,
@@ -248,7 +228,7 @@ def _scale(
 
 def _corner(
     size: Size,
-    product: Extent,
+    product: Edges,
     scale: float,
     spot: Spot,
     free: Padding,
@@ -276,7 +256,7 @@ def _corner(
 
 
 def _at(
-    photo: Size, product: Extent, size: Size, scale: float, left: float, bottom: float, rotation_deg: float
+    photo: Size, product: Edges, size: Size, scale: float, left: float, bottom: float, rotation_deg: float
 ) -> Placement:
     """Return the placement with the product's left and bottom edge there."""
     width, height = product.width * scale, product.height * scale
@@ -292,7 +272,7 @@ def _at(
     return _placement(photo, product, size, scale, offset_x, offset_y, rotation_deg)
 
 
-def _original(photo: Size, product: Extent, size: Size | None) -> Placement:
+def _original(photo: Size, product: Edges, size: Size | None) -> Placement:
     """Return the placement that leaves the photograph as it is and fills another canvas about its middle."""
     if size is None or size == photo:
         return _placement(photo, product, photo, 1.0, 0.0, 0.0)
@@ -310,7 +290,7 @@ def _original(photo: Size, product: Extent, size: Size | None) -> Placement:
 
 def _placement(
     photo: Size,
-    product: Extent,
+    product: Edges,
     size: Size,
     scale: float,
     offset_x: float,

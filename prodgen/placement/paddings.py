@@ -32,8 +32,8 @@ class Amount:
         return self.pixels + self.share * side_px
 
 
-class Room(NamedTuple):
-    """What the padding leaves of a canvas: edges in pixels from its top left corner."""
+class Edges(NamedTuple):
+    """A rectangle, its edges between pixels: a product's extent, or the room that a padding leaves."""
 
     left: float
     top: float
@@ -82,13 +82,13 @@ class Padding:
         """Return the padding with none on these sides."""
         return Padding(*(Amount() if side in sides else getattr(self, side) for side in SIDES))
 
-    def room(self, width: int, height: int) -> Room:
+    def room(self, width: int, height: int) -> Edges:
         """Return what is left of a canvas.
 
         Raises:
             WrongValueError: If nothing is.
         """
-        room = Room(
+        room = Edges(
             self.left.on(width),
             self.top.on(height),
             width - self.right.on(width),
