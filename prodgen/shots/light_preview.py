@@ -23,6 +23,10 @@ from prodgen.shadows import CAMERA_PITCH_DEG
 PREVIEW_SIDE_PX = 512
 """Long side of a preview in pixels. Speed: larger pictures are reduced to it."""
 
+SHADOW_SHARE = 0.5
+"""Side of the pictures that shadows are computed in, as a share of the preview's. Speed: four lights take
+a seventh less time, and a shadow's edge is softer than the pixel that this loses."""
+
 PAPER = 0.6
 """Linear luminance of the grey sweep that the product stands on without a background. Chosen by eye."""
 
@@ -66,7 +70,9 @@ def preview(
     size = (max(round(matte.shape[1] * scale), 1), max(round(matte.shape[0] * scale), 1))
     photo, matte = resize(photo, *size), resize(matte, *size)
     floor = PAPER if background is None else to_linear(resize(background, *size))
-    share = _floor_light(matte, lights, camera_pitch_deg=camera_pitch_deg, lies_flat=lies_flat)
+    coarse = resize(matte, *(max(round(side * SHADOW_SHARE), 1) for side in size))
+    share = _floor_light(coarse, lights, camera_pitch_deg=camera_pitch_deg, lies_flat=lies_flat)
+    share = cv2.resize(share, size, interpolation=cv2.INTER_LINEAR)
     lit = relight(photo, matte, _EVEN_LIGHT, lights=lights)
     return composite(lit, to_srgb(np.asarray(floor * share, np.float32)), matte)
 
