@@ -71,8 +71,9 @@ def preview(
     photo, matte = resize(photo, *size), resize(matte, *size)
     floor = PAPER if background is None else to_linear(resize(background, *size))
     coarse = resize(matte, *(max(round(side * SHADOW_SHARE), 1) for side in size))
-    share = _floor_light(coarse, lights, camera_pitch_deg=camera_pitch_deg, lies_flat=lies_flat)
-    share = cv2.resize(share, size, interpolation=cv2.INTER_LINEAR)
+    share = cv2.resize(
+        _floor_light(coarse, lights, camera_pitch_deg=camera_pitch_deg, lies_flat=lies_flat), size
+    )
     lit = relight(photo, matte, _EVEN_LIGHT, lights=lights)
     return composite(lit, to_srgb(np.asarray(floor * share, np.float32)), matte)
 

@@ -52,7 +52,8 @@ def made(photo: Path, seed: int, tries: int):
         )
 
 
-def test_a_second_product_is_told_in_words_and_in_the_story(photo):
+def test_k14_a_second_product_is_told_in_words_and_in_the_story(photo):
+    """imaginAIry 361, Inpaint-Anything 80: a second, larger shoe was painted under the shoe."""
     result = made(photo, seed=1, tries=1)
 
     assert result.story()["scene"]["duplicate"]["kind"] == "second"

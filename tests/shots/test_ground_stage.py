@@ -112,7 +112,8 @@ def test_auto_on_a_drawn_scene_adds_what_is_missing_to_the_bit(photos: Path) -> 
 
 @pytest.mark.parametrize("kind", ["contact", "cast", "float", "keep"])
 @pytest.mark.parametrize("where", ["own table", "drawn", "plain"])
-def test_a_shadow_exists_whatever_the_backend_drew(photos: Path, kind: str, where: str) -> None:
+def test_k16_a_shadow_exists_whatever_the_backend_drew(photos: Path, kind: str, where: str) -> None:
+    """IC-Light 144, DiLightNet 15: whether a relighting model draws a shadow is luck."""
     frame = ground_of(photos, GroundStage(shadow=kind), drawn=where == "drawn", plain=where == "plain")
 
     assert darkness(frame).max() > 0.15
@@ -235,7 +236,7 @@ def test_a_shadow_cannot_be_kept_of_a_cut_out_or_of_a_pattern(photos: Path, tmp_
             )
 
 
-def test_a_long_shadow_that_leaves_the_canvas_is_told_with_how_much(photos: Path) -> None:
+def test_k7_a_long_shadow_that_leaves_the_canvas_is_told_with_how_much(photos: Path) -> None:
     """imgix, Simpler.Asia, carbon 416, polacode 27: shadows were cut off at the canvas unsaid."""
     low = {"shadow": "cast", "shadow_azimuth_deg": "right", "shadow_length": 3.0, "place": "middle-right"}
     fixed = packshot(photos, **low)

@@ -55,7 +55,7 @@ def laid_on(path: Path, ground: tuple[float, float, float]) -> np.ndarray:
     ("ending", "color"),
     [("png", None), ("webp", None), ("tif", None), ("png", "#3050ff"), ("png", "#806010")],
 )
-def test_laid_on_white_it_is_the_packshot(
+def test_k8_laid_on_white_it_is_the_packshot(
     photos: Path, tmp_path: Path, ending: str, color: str | None
 ) -> None:
     """LayerStyle 395: a transparent PNG whose shadow came out wrong."""
