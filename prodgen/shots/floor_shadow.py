@@ -107,7 +107,7 @@ class FloorShadow:
             self.notices = (DRAWN_STAYS,)
         self._is_drawn = placed.backdrop is None and (kind == "auto" or not is_plain(frame))
         if kind == "keep":
-            self._in_photo, notice = _lifted_from(frame[CutOut], placed.placement, view)
+            self._in_photo, notice = lift_shadow(frame[CutOut], placed.placement, view)
             self.notices += (notice,) if notice else ()
         elif kind in ("cast", "float") or (kind == "auto" and placed.backdrop is not None):
             self._source, self._floor_top = _light_of(frame)
@@ -270,7 +270,7 @@ def _light_of(frame: Frame) -> tuple[Light, float | None]:
     return asked or found.light, found.floor_top
 
 
-def _lifted_from(
+def lift_shadow(
     cut: CutOut, where: placement.Placement, view: View
 ) -> tuple[NDArray[np.float32], str | None]:
     """Return the photograph's own shadow as darkness, (H, W), and a sentence if its frame cuts it off.

@@ -96,8 +96,26 @@ class Stage(CheckedValue):
     takes_background: ClassVar[bool] = False
     """Whether it can put the product into a background of the user's."""
 
+    is_for_others: ClassVar[bool] = False
+    """Whether its layers are of no use but to later stages, so that it is left out where none uses them."""
+
     stage: str
     """The name by which recipes, progress and times call it."""
+
+    @property
+    def uses(self) -> tuple[type, ...]:
+        """Layers that it looks at if they are there."""
+        return ()
+
+    def foresee(self, frame: Frame) -> None:
+        """Refuse, before a backend draws for minutes, what cannot be done with what is there by then.
+
+        Args:
+            frame: The product on its canvas; of a recipe whose scene a backend draws or a user gives.
+
+        Raises:
+            ProdgenError: If this stage would refuse it after the drawing.
+        """
 
     @abstractmethod
     def apply(self, frame: Frame, tools: Tools) -> Frame:

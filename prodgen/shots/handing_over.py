@@ -48,8 +48,15 @@ class Steps:
     def of(cls, stages: Sequence[Stage]) -> Self:
         """Part stages before the first and after the last that makes a scene.
 
-        Those before it that need the brief, or something that was made with it, go to the drawing.
+        Those before it that need the brief, or something that was made with it, go to the drawing. What works
+        for others alone, and is used by none, is left out.
         """
+        used = [{*stage.takes, *stage.uses} for stage in stages]
+        stages = [
+            stage
+            for number, stage in enumerate(stages)
+            if not stage.is_for_others or not set().union(*used[number + 1 :]).isdisjoint(stage.gives)
+        ]
         making = [number for number, stage in enumerate(stages) if Drawn in stage.gives]
         first, last = (making[0], making[-1] + 1) if making else (len(stages), len(stages))
         briefed: set[type] = {Brief}

@@ -176,6 +176,10 @@ def draw(prepared: PreparedShot, tools: Tools, *, seed: int | None = None) -> Dr
         shot, route = choose(prepared.shot, tools.client().capabilities)
         prepared = prepared.for_shot(shot)
     seconds, frame = dict(prepared.seconds), prepared.frame
+    recipe = prepared.shot.recipe
+    if recipe.asks_backend or recipe.takes_background:
+        for stage in recipe.stages:
+            stage.foresee(frame)
     # Not told earlier: shots that share their preparation may ask for light of their own, or for none.
     frame = frame.noting(lights_in_pictures.told(prepared.shot.lights, frame[Given]))
     if route is not None:
@@ -318,6 +322,8 @@ def check(shot: Shot) -> None:
         raise IdleSettingError(["light_map"], f"recipe {recipe.name!r} has no stage 'relight'")
     if shot.pose != "auto" and not any(Pose in stage.gives for stage in recipe.stages):
         raise IdleSettingError(["pose"], f"recipe {recipe.name!r} has no stage 'pose'")
+    if shot.pose != "auto" and not any(Pose in stage.uses for stage in recipe.stages):
+        raise IdleSettingError(["pose"], "there is no shadow to take it; shadow contact or cast makes one")
     if recipe.needs_prompt and not shot.prompt and shot.background is None:
         raise SettingError(
             "the prompt is empty; say what the scene should be, such as 'a wooden table, sunset', or take the"

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from prodgen import files, light, shadows
+from prodgen.client import Client
 from prodgen.color import to_linear
 from prodgen.errors import IdleSettingError, PlacementError, SettingError
 from prodgen.masks import dilate
 from prodgen.pose import View
-from prodgen.shots import Recipe, Result, prepare, shoot
+from prodgen.shots import Recipe, Result, draw, prepare, shoot
 from prodgen.shots.frame import Frame, Tools
 from prodgen.shots.layers import NO_BACKEND, Brief, Drawn, FinalScene, Origin, Placed, Shade
 from prodgen.shots.shot import new_shot
@@ -262,6 +263,25 @@ def test_a_canvas_that_holds_the_shadow_does_not_grow(photos: Path) -> None:
 def test_a_scene_cannot_grow(photos: Path) -> None:
     with pytest.raises(SettingError, match="a scene ends at its frame"):
         ground_of(photos, GroundStage(canvas="grow"))
+
+
+@pytest.mark.parametrize("settings", [{"canvas": "grow"}, {"shadow": "keep"}])
+def test_what_the_ground_refuses_is_refused_before_a_backend_draws(
+    photos: Path, tmp_path: Path, settings: dict[str, object]
+) -> None:
+    """A drawing takes minutes; a cut-out has no shadow of its own, and a scene does not grow."""
+    files.save(
+        tmp_path / "cut.png", files.load(photos / "can.png").rgb, matte=files.load_matte(photos / "matte.png")
+    )
+
+    def client() -> Client:
+        raise AssertionError("asked for a backend")
+
+    recipe = Recipe.load("relight").with_settings({"size": "256x256", **settings})
+    prepared = prepare(new_shot(tmp_path / "cut.png", "on a table", seed=1, recipe=recipe))
+
+    with pytest.raises((SettingError, PlacementError), match=r"cannot grow|no shadow to keep"):
+        draw(prepared, Tools(client=client))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from prodgen import files, shadows
 from prodgen.errors import IdleSettingError, SettingError
 from prodgen.pose import FLOOR_BELOW_DEG, Pose, View
-from prodgen.shots import Recipe, Shot, check, new_shot, prepare, shoot
+from prodgen.shots import Recipe, Result, Shot, check, new_shot, prepare, shoot
 from prodgen.shots.frame import Frame, Tools
 from prodgen.shots.layers import Brief, FinalScene, Placed
 from prodgen.shots.seen_from import camera_words, contradiction, view_of
@@ -140,10 +140,43 @@ def test_a_pose_that_is_none_is_refused_when_the_shot_is_made(photos: Path, pose
         shot_of(photos, pose=pose)
 
 
-def test_a_pose_is_refused_where_no_stage_takes_it(photos: Path):
-    shot = new_shot(photos / "notebook.png", matte=photos / "matte.png", recipe="packshot", pose="flat")
+def flat_packshot(photos: Path, *, pose: str = "flat", **settings: object) -> Result:
+    given = {"size": "300x300", "fill": 0.4, **settings}
+    return shoot(
+        photos / "notebook.png",
+        matte=photos / "matte.png",
+        recipe="packshot",
+        pose=pose,
+        settings=given,
+        seed=1,
+    )
 
-    with pytest.raises(IdleSettingError, match="'packshot' has no stage 'pose'"):
+
+def test_what_lies_flat_has_its_shadow_all_round_it_in_a_packshot_too(photos: Path) -> None:
+    def dark_above(result: Result) -> float:
+        placed = result.frame[Placed]
+        box = placed.placement.box
+        dark = 1 - result.frame[FinalScene].image.mean(axis=2)
+        return float(dark[box.top - 12 : box.top, box.left : box.right].max())
+
+    assert dark_above(flat_packshot(photos, shadow="contact")) > 0.05
+    assert dark_above(flat_packshot(photos, pose="upright", shadow="contact")) < 0.02
+
+
+def test_a_packshot_without_a_shadow_does_not_ask_for_the_pose(photos: Path) -> None:
+    plain = shoot(photos / "notebook.png", matte=photos / "matte.png", recipe="packshot", seed=1)
+
+    assert plain.pose is None
+    assert "pose" not in plain.seconds
+    assert flat_packshot(photos, shadow="contact").pose is not None
+    with pytest.raises(IdleSettingError, match="no shadow to take it"):
+        flat_packshot(photos)
+
+
+def test_a_recipe_without_the_stage_has_no_pose(photos: Path) -> None:
+    shot = new_shot(photos / "notebook.png", matte=photos / "matte.png", recipe="cutout", pose="flat")
+
+    with pytest.raises(IdleSettingError, match="'cutout' has no stage 'pose'"):
         check(shot)
 
 

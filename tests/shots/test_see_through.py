@@ -179,3 +179,16 @@ def test_a_shadow_of_several_pictures_is_not_written_over_the_photograph(
     assert done.exit_code == 1, done.output
     assert "would be lost" in done.output
     assert photo.read_bytes() == before
+
+
+def test_the_recipe_cutout_is_the_product_alone_where_it_was(photos: Path, tmp_path: Path) -> None:
+    made = shoot(photos / "box.png", matte=photos / "matte.png", recipe="cutout", output=tmp_path / "box.png")
+    pixels = np.asarray(Image.open(tmp_path / "box.png"))
+    photo, matte = np.asarray(Image.open(photos / "box.png")), np.asarray(Image.open(photos / "matte.png"))
+
+    assert pixels.shape == (SIDE, SIDE, 4)
+    assert np.array_equal(pixels[..., 3], matte)
+    assert np.array_equal(pixels[..., :3][matte == 255], photo[matte == 255])
+    assert made.origin.backend == "none"
+    with pytest.raises(ImageError, match="JPEG has no transparency"):
+        shoot(photos / "box.png", matte=photos / "matte.png", recipe="cutout", output=tmp_path / "box.jpg")

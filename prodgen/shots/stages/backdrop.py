@@ -7,7 +7,7 @@ from typing import Literal
 from prodgen.errors import SettingError
 from prodgen.light import relighting
 from prodgen.shots.frame import Frame, Stage, Tools
-from prodgen.shots.layers import NO_BACKEND, Brief, Drawn, Origin, Placed
+from prodgen.shots.layers import NO_BACKEND, Brief, Drawn, Origin, Placed, Pose
 
 
 class BackdropStage(Stage):
@@ -19,6 +19,11 @@ class BackdropStage(Stage):
     takes_light = True
 
     stage: Literal["backdrop"] = "backdrop"
+
+    @property
+    def uses(self) -> tuple[type, ...]:
+        """The pose, for it shares its preparation with the stages in whose place a route takes it."""
+        return (Pose,)
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with the background as its scene, and the product relit in it."""

@@ -20,10 +20,11 @@ from prodgen.shots.floor_shadow import (
     cut_off,
     grown,
     is_plain,
+    lift_shadow,
     view_of_floor,
 )
 from prodgen.shots.frame import Frame, Stage, Tools
-from prodgen.shots.layers import Brief, CutOut, FinalScene, Kept, Placed, Shade
+from prodgen.shots.layers import Brief, CutOut, FinalScene, Kept, Placed, Pose, Shade
 from prodgen.shots.shadow_words import read_direction, read_hex
 
 CAST_ONLY = ("shadow_softness", "shadow_azimuth_deg", "shadow_length")
@@ -31,6 +32,10 @@ CAST_ONLY = ("shadow_softness", "shadow_azimuth_deg", "shadow_length")
 
 ROUGHNESS = 0.3
 """How blurred a mirror image is with distance if unsaid. Chosen by eye: between polished and satin."""
+
+
+SCENE_ENDS = "a scene ends at its frame, so its canvas cannot grow; leave out --canvas grow"
+"""Told of a canvas that is to grow under a scene."""
 
 
 class GroundStage(Stage):
@@ -101,13 +106,25 @@ class GroundStage(Stage):
         if self.roughness != ROUGHNESS and not self.reflection:
             raise IdleSettingError(["roughness"], "there is no mirror image; reflection makes one")
 
+    @property
+    def uses(self) -> tuple[type, ...]:
+        """The pose, where anything falls on the floor."""
+        return (Pose,) if self.shadow != "none" or self.reflection else ()
+
+    def foresee(self, frame: Frame) -> None:
+        """Refuse a canvas that grows under a scene, and keeping a shadow that the photograph has not."""
+        if self.canvas == "grow":
+            raise SettingError(SCENE_ENDS)
+        if self.shadow == "keep" and self.shadow_opacity > 0:
+            lift_shadow(frame[CutOut], frame[Placed].placement, view_of_floor(frame))
+
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with a scene that the product stands in."""
         view = view_of_floor(frame)
         is_mirrored = self.reflection > 0 and not view.lies_flat
         plain = is_plain(frame)
         if self.canvas == "grow" and not plain:
-            raise SettingError("a scene ends at its frame, so its canvas cannot grow; leave out canvas grow")
+            raise SettingError(SCENE_ENDS)
         gap = GAP if self.shadow_gap is None else self.shadow_gap
         cast = Cast(self.shadow_softness, self.shadow_azimuth_deg, self.shadow_length, gap)
         kind: Kind = self.shadow if self.shadow_opacity > 0 else "none"

@@ -16,6 +16,7 @@ class PoseStage(Stage):
     takes = (Given, CutOut)
     gives = (Pose,)
     precedes = (Drawn,)
+    is_for_others = True
 
     stage: Literal["pose"] = "pose"
 

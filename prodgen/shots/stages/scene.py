@@ -21,7 +21,7 @@ from prodgen.images import Matte, RgbImage, resize
 from prodgen.masks import composite
 from prodgen.schema import Generation, Img2Img, Progress, Txt2Img
 from prodgen.shots.frame import Frame, Stage, Tools
-from prodgen.shots.layers import Brief, Drawn, Origin, Placed
+from prodgen.shots.layers import Brief, Drawn, Origin, Placed, Pose
 from prodgen.shots.seen_from import camera_words, contradiction
 
 SMALLEST_MEGAPIXELS = 0.2
@@ -71,6 +71,11 @@ class SceneStage(Stage):
         scene, relit = self.scene_and_relit(frame, image)
         notices = (*client.notices, contradiction(frame), smaller, *drawn.notices, seen_through)
         return frame.holding(Drawn(scene, relit, origin)).noting(*notices)
+
+    @property
+    def uses(self) -> tuple[type, ...]:
+        """The pose, in words for the scene's camera."""
+        return (Pose,)
 
     @abstractmethod
     def scene_and_relit(self, frame: Frame, image: RgbImage) -> tuple[RgbImage, RgbImage]:
