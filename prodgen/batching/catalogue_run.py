@@ -33,6 +33,7 @@ def batch(
     recipe: str = "auto",
     settings: Mapping[str, Setting] | None = None,
     count: int = 1,
+    variants: int | None = None,
     seed: int | None = None,
     negative_prompt: str | None = None,
     background: str | None = None,
@@ -75,6 +76,7 @@ def batch(
         recipe: A built-in recipe's name, or a TOML file.
         settings: Parameters of the recipe, by name.
         count: Pictures of each product and scene.
+        variants: Show every product at so many places in its scene, 2 to 7; None: at one.
         seed: The first of every product; None takes one that is made of its sku and scene.
         negative_prompt: What should not be seen, a template; None takes the recipe's.
         background: A picture to put every product into.

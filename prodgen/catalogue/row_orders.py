@@ -8,7 +8,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 from prodgen.catalogue.cells import OddCell
@@ -25,6 +25,7 @@ from prodgen.catalogue.templates import Template, read_template
 from prodgen.catalogue.wishes import Wishes
 from prodgen.cutout import check_box, check_points
 from prodgen.errors import IdleSettingError, SettingError, SheetFault, UnknownNameError, WrongValueError
+from prodgen.placement import VARIANTS
 from prodgen.schema.prompts import read_prompt
 from prodgen.schema.seeds import MAX_SEED, SEEDS, siblings
 from prodgen.text2image.wildcards import MAX_PROMPT, Wildcards
@@ -56,6 +57,7 @@ class RowPlanner:
         self.wildcards = Wildcards(wishes.wildcards)
         self.setting_keys = [key for key in catalogue.keys if key in setting_columns()]
         self.deciding = [key for key in catalogue.keys if key in {*self.setting_keys, *_DECIDING}]
+        self.spots = VARIANTS[: wishes.variants] if wishes.variants else ("",)
         self._known: dict[tuple[str, ...], tuple[dict[str, Any], Settings]] = {}
         self._empty: Counter[str] = Counter()
         self._ignored: Counter[str] = Counter()
@@ -169,16 +171,17 @@ class RowPlanner:
         asked, settings = self._decided(row)
         first = self._seed(row)
         own_scene = self._text(row, "scene")
-        for scene, prompt, key in self._prompts(row):
-            names = [name for name in (own_scene, scene) if name]
+        for (scene, prompt, key), spot in product(self._prompts(row), self.spots):
+            scenes = [name for name in (own_scene, scene) if name]
+            names = [*scenes, spot] if spot else scenes
             template = self._template(row, key, prompt)
             self._check_kind(row, asked, settings, prompt)
             if template is None or (photo == ""):
                 continue
             path = safe_path(sku)
-            slot = "/".join([path, *map(safe_name, names)]) if names else path
-            start = _seed_of(slot) if first is None else first
-            cells = {**row.cells, "sku": sku, "scene": " ".join(names)}
+            start = _seed_of("/".join([path, *map(safe_name, scenes)])) if first is None else first
+            slot = "/".join([path, *map(safe_name, names)])
+            cells = {**row.cells, "sku": sku, "scene": " ".join(scenes)}
             for number, seed in enumerate(siblings(start, self.wishes.count), start=1):
                 words = self._words(row, key, template, cells, seed)
                 if words is None:
@@ -191,7 +194,7 @@ class RowPlanner:
                     prompt=words,
                     seed=seed,
                     output=self._output(row, cells, path, "-".join(names), seed, number, photo),
-                    asked_for=self._with_negative(row, asked, cells, seed),
+                    asked_for=self._with_negative(row, _at(spot, asked), cells, seed),
                     scene="/".join(names),
                 )
 
@@ -287,6 +290,10 @@ class RowPlanner:
         elif not recipe:
             recipe = _absolute(wishes.recipe) if wishes.recipe.endswith(".toml") else wishes.recipe
         given = {key: text for key in self.setting_keys if (text := self._text(row, key))}
+        if self.wishes.variants and "place" in given:
+            self._fault(
+                row, "place", "variants choose the places themselves", "empty it, or ask for no variants"
+            )
         settings = {**wishes.settings, **given}
         loras = self._text(row, "loras").replace(";", ",")
         if recipe not in self._digests:
@@ -363,6 +370,11 @@ _DECIDING = frozenset(OF_A_SHOT) - {"photo", "sku", "scene", "prompt", "seed"}
 def _seed_of(slot: str) -> int:
     """Return the seed of a slot, which is the same in each run and on each machine."""
     return int.from_bytes(hashlib.sha256(slot.encode("utf-8", "surrogatepass")).digest()) % SEEDS
+
+
+def _at(spot: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what is asked with the place of a variant in it, if there is one."""
+    return {**asked, "settings": {**asked.get("settings", {}), "place": spot}} if spot else asked
 
 
 def _absolute(path: str) -> str:

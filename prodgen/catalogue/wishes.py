@@ -15,6 +15,7 @@ from prodgen.catalogue.templates import read_template
 from prodgen.cutout import check_box, check_points
 from prodgen.errors import IdleSettingError, SettingError, WrongValueError
 from prodgen.light import read_lights
+from prodgen.placement import VARIANTS
 from prodgen.pose import check_pose
 from prodgen.refusals import CheckedValue
 from prodgen.schema.prompts import read_lora
@@ -43,6 +44,9 @@ class Wishes(CheckedValue):
 
     count: int = Field(default=1, ge=1, le=MAX_COUNT)
     """Pictures of each product and scene, of seeds one after another."""
+
+    variants: int | None = Field(default=None, ge=2, le=len(VARIANTS))
+    """Places in the scene that every product is shown at; unset: one, which the recipe or `place` decides."""
 
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
     """The first seed of every product; unset: made of its sku and scene, so the same in each run."""
@@ -125,7 +129,11 @@ class Wishes(CheckedValue):
             raise WrongValueError("scenes", again[0], "must have a name of its own each")
         if self.scenes and self.prompt:
             raise IdleSettingError(["prompt"], "each scene brings its own prompt")
-        recipe_with(self.recipe, tuple(self.settings.items()))
+        if self.variants and "place" in self.settings:
+            raise IdleSettingError(["place"], "variants choose the places themselves")
+        recipe_with(
+            self.recipe, (*self.settings.items(), *([("place", VARIANTS[0])] if self.variants else []))
+        )
         OutputPattern(self.name, self.ending)
         Wildcards(self.wildcards).names()
         for lora in self.loras:

@@ -44,6 +44,12 @@ _RUN_OPTIONS = (
     row_options,
     click.option("--count", type=Whole(1, 64), default=1, show_default=True, help="Pictures of each scene."),
     click.option(
+        "--variants",
+        type=Whole(2, 7),
+        metavar="2..7",
+        help="Every product at so many places in its scene, a picture each; the names say which.",
+    ),
+    click.option(
         "--name",
         type=Text(),
         metavar="PATTERN",
@@ -130,6 +136,7 @@ _OF_BATCH = (
         "recipe",
         "seed",
         "count",
+        "variants",
     ),
     *("name", "sheet", "only", "limit", "backends", "dialect", "cluster", "workers", "verify"),
     *("allow_outside", "allow_urls", "wildcards"),

@@ -89,6 +89,30 @@ def test_every_product_is_shown_in_every_scene_as_often_as_asked(sheet: Sheet):
     assert len({order.output for order in made}) == 8
 
 
+def test_every_product_is_shown_at_so_many_places_of_each_scene_from_one_seed(sheet: Sheet):
+    path = sheet("photo,sku,fill\nphotos/1.jpg,a,0.4\n")
+    one, three = orders(path, prompt="{scene}oak"), orders(path, prompt="{scene}oak", variants=3)
+    scenes = orders(path, prompt="", scenes=(("k", "kitchen"), ("b", "beach")), variants=2, count=2)
+
+    assert [order.slot for order in three] == ["a/auto", "a/left-third", "a/right-third"]
+    assert {order.seed for order in three} == {one[0].seed}
+    assert {order.prompt for order in three} == {"oak"}
+    assert [order.asked_for["settings"] for order in three][1] == {"fill": "0.4", "place": "left-third"}
+    assert three[1].output == f"a/left-third-{one[0].seed}.png"
+    assert len({order.output for order in scenes}) == len({order.digest for order in scenes}) == 8
+    assert scenes[4].slot == "a/b/auto"
+
+
+def test_variants_choose_the_places_themselves(sheet: Sheet):
+    found = faults(sheet("photo,sku,place\nphotos/1.jpg,a,low\nphotos/2.jpg,b,\n"), variants=2)
+
+    assert [(row, column) for row, column, _ in found] == [(2, "place")]
+    with pytest.raises(IdleSettingError, match="place"):
+        Wishes(prompt="x", variants=2, settings={"place": "low"})
+    with pytest.raises(IdleSettingError, match="place"):
+        Wishes(recipe="outpaint", variants=2)
+
+
 def test_a_seed_is_made_of_the_slot_alone_and_stays_when_the_sheet_grows(sheet: Sheet):
     before = orders(sheet("photo,sku\nphotos/1.jpg,a\n"))
     after = orders(sheet("sku,photo\nb,photos/2.jpg\na,photos/1.jpg\n"), count=3)
