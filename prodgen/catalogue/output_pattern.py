@@ -11,7 +11,7 @@ from prodgen.catalogue.file_names import beside_the_run, is_of_the_run, safe_nam
 from prodgen.catalogue.templates import read_template
 from prodgen.errors import SettingError, WrongValueError
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".psd")
 """Endings of the pictures that can be written."""
 
 LONGEST_PART = 240

@@ -8,21 +8,26 @@ Only the formats in `READABLE` are ever handed to Pillow, whatever a file's name
 from prodgen.codecs.decoding_files import decode, from_pillow
 from prodgen.codecs.exif_texts import plain_text
 from prodgen.codecs.formats import FORMATS, MAX_PIXELS, MAX_SIDE_PX, READABLE, PillowPicture, check_size
+from prodgen.codecs.layered_files import LAYERED, PageLayer, check_layered, encode_layers
 from prodgen.codecs.picture_texts import decode_text
 from prodgen.codecs.resampling import distance_from_formulas
 from prodgen.codecs.writing import encode, encode_matte, encode_pixels, to_pillow
 
 __all__ = [
     "FORMATS",
+    "LAYERED",
     "MAX_PIXELS",
     "MAX_SIDE_PX",
     "READABLE",
+    "PageLayer",
     "PillowPicture",
+    "check_layered",
     "check_size",
     "decode",
     "decode_text",
     "distance_from_formulas",
     "encode",
+    "encode_layers",
     "encode_matte",
     "encode_pixels",
     "from_pillow",

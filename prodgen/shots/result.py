@@ -21,9 +21,11 @@ from prodgen.presence import Duplicate
 from prodgen.schema import seeds
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import NO_BACKEND, Brief, CutOut, Drawn, Kept, Origin, Placed, Pose
+from prodgen.shots.page_layers import page_layers
 from prodgen.shots.routes import Route
 from prodgen.shots.see_through import on_transparency, shadow_alone
 from prodgen.shots.shot import Shot
+from prodgen.transparency import on_white
 
 KIND = "shot"
 """What tells the stories of product shots from those of other pictures."""
@@ -121,8 +123,8 @@ class Result:
         """Write the picture, with its story if the recipe says so, and return the result that knows its file.
 
         Args:
-            path: Its ending decides the format: PNG, JPEG, WebP or TIFF. "{seed}" in its name stands for
-                the seed that was used.
+            path: Its ending decides the format: PNG, JPEG, WebP or TIFF; or PSD, which has scene, shadow and
+                product as layers. "{seed}" in its name stands for the seed that was used.
             write: Writes a file whole or not at all, given its path and content.
 
         Raises:
@@ -131,7 +133,10 @@ class Result:
         """
         target, delivery = seeds.in_name(Path(path), self.seed), self.shot.recipe.delivery
         refuse_output(self.shot, target)
-        text = self.text() if delivery.metadata else None
+        text = self.text() if delivery.metadata else {}
+        if _is_layered(target):
+            write(target, self._in_layers(target.name, text))
+            return replace(self, path=target)
         kind = files.format_of(target)
         rgb, alpha = self.delivered
         if delivery.shadow_layer:
@@ -139,6 +144,12 @@ class Result:
             write(shadow_file(target), codecs.encode("PNG", color, matte=darkness))
         write(target, codecs.encode(kind, rgb, matte=alpha, text=text, quality=delivery.quality))
         return replace(self, path=target)
+
+    def _in_layers(self, name: str, text: Mapping[str, str]) -> bytes:
+        rgb, alpha = self.delivered
+        flat = rgb if alpha is None else on_white(rgb, alpha)
+        layers = page_layers(self.frame, transparent=alpha is not None)
+        return codecs.encode_layers(flat, layers, name=name, xmp=text.get(provenance.XMP_KEY, ""))
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything about the picture but its pixels, ready for JSON."""
@@ -201,11 +212,19 @@ def refuse_output(shot: Shot, target: Path) -> None:
             its shadow is one that the shot is made of.
     """
     delivery = shot.recipe.delivery
-    if files.format_of(target) == "JPEG" and delivery.transparent:
-        raise ImageError(f"{target.name!r}: JPEG has no transparency; choose .png, .webp or .tif")
+    if _is_layered(target):
+        codecs.check_layered(target.name)
+        if delivery.shadow_layer:
+            raise ImageError(f"{target.name!r} has the shadow as a layer already; leave out --shadow-layer")
+    elif files.format_of(target) == "JPEG" and delivery.transparent:
+        raise ImageError(f"{target.name!r}: JPEG has no transparency; choose .png, .webp, .tif or .psd")
     files.refuse_overwriting(target, *shot.paths)
     if delivery.shadow_layer:
         files.refuse_overwriting(shadow_file(target), *shot.paths)
+
+
+def _is_layered(target: Path) -> bool:
+    return target.suffix.lower() in codecs.LAYERED
 
 
 def shadow_file(picture: Path) -> Path:
