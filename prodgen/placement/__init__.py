@@ -8,7 +8,7 @@ from prodgen.placement.canvas import Placement, apply
 from prodgen.placement.canvas_sizes import LEAST_SIDE, MOST_SIDE, Size, parse_ratio, parse_size, working_size
 from prodgen.placement.deciding import DEFAULT_FILL, cut_sides, extended, place, sides_in_mid_air
 from prodgen.placement.paddings import Padding, read_sides
-from prodgen.placement.spots import PLACES, VARIANTS, read_spot
+from prodgen.placement.spots import PLACES, VARIANTS, OnGround, read_spot
 
 __all__ = [
     "DEFAULT_FILL",
@@ -16,6 +16,7 @@ __all__ = [
     "MOST_SIDE",
     "PLACES",
     "VARIANTS",
+    "OnGround",
     "Padding",
     "Placement",
     "Size",

@@ -110,6 +110,21 @@ def test_less_than_the_asked_share_is_told_with_what_leaves_no_more_room(photo, 
     assert "padding and ground line leave no more room" in " ".join(done.output.split())
 
 
+def test_a_product_too_wide_for_its_place_is_told_where_it_stands(tmp_path):
+    matte = np.zeros((120, 120), np.float32)
+    matte[50:80, 10:110] = 1
+    photo = tmp_path / "bar.png"
+    files.save(photo, np.full((120, 120, 3), 0.3, np.float32), matte=matte)
+
+    wide, small = (
+        packshot(photo, tmp_path / f"{fill}.png", "--place", "left-third", "--size", "64x64", "--fill", fill)
+        for fill in ("0.9", "0.3")
+    )
+
+    assert "too wide for place 'left-third'" in " ".join(wide.output.split())
+    assert "too wide" not in small.output
+
+
 def test_a_turned_product_that_was_cut_off_is_told_without_a_remedy_that_is_none(tmp_path):
     matte = np.zeros((120, 120), np.float32)
     matte[60:, 40:80] = 1

@@ -12,6 +12,9 @@ from prodgen.images import Matte, RgbImage, resize
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import CutOut, Drawn, FinalScene, Given, Placed
 
+TOLD_ASIDE = 0.02
+"""Share of the canvas' width by which a product may miss its place unsaid. Chosen: it is hardly seen."""
+
 
 class PlaceStage(Stage):
     """Decide the canvas and the product's place on it; a background of the user's is cut to the canvas."""
@@ -76,7 +79,7 @@ class PlaceStage(Stage):
         )
         original, matte = placement.apply(chosen, cut.foreground, cut.matte)
         backdrop = None if given is None else _cover(given, chosen.width, chosen.height)
-        told = (self._small(chosen), self._sawn_off(cut.matte, chosen))
+        told = (self._small(chosen), self._beside(chosen), self._sawn_off(cut.matte, chosen))
         return frame.holding(Placed(chosen, original, matte, backdrop)).noting(*told)
 
     def _small(self, chosen: placement.Placement) -> str | None:
@@ -104,6 +107,19 @@ class PlaceStage(Stage):
         return (
             f"the product fills {fills:.0%} of the canvas, not {wanted:.0%}: the photograph has no more"
             " pixels of it (--enlarge interpolates)"
+        )
+
+    def _beside(self, chosen: placement.Placement) -> str | None:
+        """Say that a wide product does not stand where it was asked to, so that all of it is seen."""
+        spot = placement.read_spot(self.place, ground_line=self.ground_line)
+        if not isinstance(spot, placement.OnGround) or self.place == "auto" or self.snap:
+            return None
+        middle = (chosen.left + chosen.right) / 2 / chosen.width
+        if abs(middle - spot.across) < TOLD_ASIDE:
+            return None
+        return (
+            f"the product is too wide for place {self.place!r}: its middle is at {middle:.0%} of the canvas,"
+            f" not at {spot.across:.0%}; a smaller --fill or --padding makes room"
         )
 
     def _sawn_off(self, matte: Matte, chosen: placement.Placement) -> str | None:
