@@ -13,6 +13,7 @@ from prodgen.engines.ibl import render as render_module
 from prodgen.engines.ibl.asked_lights import asked_lights
 from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_materials import FINISHES
+from prodgen.engines.ibl.painted_places import DRAWINGS
 from prodgen.engines.ibl.panorama import (
     MAP_COLUMNS,
     MAP_ROWS,
@@ -74,8 +75,8 @@ def test_another_seed_gives_another_view():
 
 @pytest.mark.parametrize("scene", sorted(vocabulary().scenes))
 def test_every_place_can_be_drawn(scene):
-    said = {"studio": "seamless", "citynight": "neon", "stage": "theatre", "day": "noon"}
-    said |= {"beachday": "beach at noon", "desertday": "desert at noon"}
+    said = {"studio": "seamless", "citynight": "night street", "stage": "theatre", "day": "noon"}
+    said |= {"beachevening": "beach at sunset", "desertday": "desert at noon", "brightroom": "bright room"}
     word = said.get(scene, scene)
 
     result = draw(word)
@@ -85,6 +86,32 @@ def test_every_place_can_be_drawn(scene):
     assert result.image.dtype == np.float32
     assert 0 <= result.image.min() <= result.image.max() <= 1
     assert result.image.std() > 0.02
+
+
+@pytest.mark.parametrize("drawing", sorted(DRAWINGS))
+def test_every_drawing_is_some_place_s_and_differs_by_seed(drawing):
+    names = [name for name, scene in vocabulary().scenes.items() if scene.drawing == drawing]
+    word = {"neon": "neon", "citynight": "night street"}.get(names[0], names[0])
+
+    one, two = (draw(word, seed=seed, with_product=False).image[: SIZE // 3] for seed in (1, 2))
+
+    assert np.abs(one - two).mean() > 0.01
+
+
+def test_neon_lights_the_product_in_two_colours():
+    image = to_lab(draw("neon city at night").image)[36:66]
+
+    left, right = image[:, 34:38].mean(axis=(0, 1)), image[:, 58:62].mean(axis=(0, 1))
+
+    assert np.hypot(*(left - right)[1:]) > 4
+
+
+def test_autumn_turns_green_leaves_and_strews_them_on_the_floor():
+    summer, autumn = (draw(f"on oak, {word}", with_product=False).image for word in ("forest", "autumn"))
+
+    redder = [float((image[:30, :, 0] - image[:30, :, 1]).mean()) for image in (summer, autumn)]
+    assert redder[1] > redder[0] + 0.05
+    assert autumn[60:, :, 1].std() > 1.2 * draw("on oak, park", with_product=False).image[60:, :, 1].std()
 
 
 @pytest.mark.parametrize("floor", sorted(FINISHES))

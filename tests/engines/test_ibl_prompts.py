@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from prodgen.engines.ibl.floor_materials import FINISHES
+from prodgen.engines.ibl.painted_places import DRAWINGS
 from prodgen.engines.ibl.panorama import load
 from prodgen.engines.ibl.prompt_reading import read
 from prodgen.engines.ibl.shadow_patterns import STENCILS
@@ -17,7 +18,7 @@ from prodgen.engines.ibl.vocabulary import vocabulary
         ("on white marble, bright kitchen", "kitchen", "marble"),
         ("night city street, wet asphalt", "citynight", "asphalt"),
         ("forest floor with moss, morning light", "forest", "moss"),
-        ("sandy beach at golden hour", "beach", "sand"),
+        ("sandy beach at golden hour", "beachevening", "sand"),
         ("black glossy acrylic, dramatic light from right", "studio", "acrylic"),
         ("cozy interior, linen cloth", "interior", "linen"),
         ("a jar in a garden", "garden", "wood"),
@@ -37,14 +38,14 @@ def test_a_prompt_names_a_place_and_a_floor(prompt, scene, floor):
 @pytest.mark.parametrize(
     ("prompt", "scene"),
     [
-        ("on sand, beach, noon", "beachday"),
-        ("beach in the morning", "beachday"),
-        ("on sand at midday", "beachday"),
+        ("on sand, beach, noon", "beach"),
+        ("beach in the morning", "beach"),
+        ("on sand at midday", "beach"),
         ("desert, midday", "desertday"),
         ("noon", "day"),
         ("beach", "beach"),
-        ("beach at sunset, a sunny day ends", "beach"),
-        ("beach at dawn", "beach"),
+        ("beach at sunset, a sunny day ends", "beachevening"),
+        ("beach at dawn", "beachevening"),
         ("beach at night after a day", "night"),
         ("forest, noon", "forest"),
         ("kitchen, noon", "kitchen"),
@@ -67,7 +68,7 @@ def test_an_hour_of_the_day_never_gets_an_evening(prompt, scene):
         ("forest, sunset", "forest", True),
         ("night city, sunset", "citynight", True),
         ("on grass, night", "night", False),
-        ("on sand, noonday", "beachday", False),
+        ("on sand, noonday", "beach", False),
         ("white background, sand", "studio", False),
     ],
 )
@@ -166,14 +167,20 @@ def test_natural_light_is_no_forest():
         ("ocean in the background, on sand", "beach"),
         ("studio lighting, in a kitchen", "kitchen"),
         ("on a bedside night stand", "interior"),
-        ("in a spa bathroom, white tiles", "kitchen"),
+        ("in a spa bathroom, white tiles", "bathroom"),
+        ("on a white marble counter, bright bathroom", "bathroom"),
+        ("neon city at night", "neon"),
+        ("forest in autumn", "autumn"),
+        ("snowy forest at christmas", "winter"),
         ("rustic kitchen", "kitchen"),
         ("rose garden", "garden"),
         ("a beach house", "interior"),
         ("in a snowy forest", "winter"),
-        ("neon lights, city street", "citynight"),
+        ("neon lights, city street", "neon"),
         ("on a wooden table with a candle", "studio"),
         ("beside a window", "interior"),
+        ("on a dark wooden table, christmas evening, fairy lights", "christmas"),
+        ("on sand, beach, sunny day, sea in the background", "beach"),
         ("trees", "forest"),
     ],
 )
@@ -398,5 +405,6 @@ def test_the_product_hovers_only_where_that_is_said_of_it(prompt, floats):
 def test_every_shape_of_the_table_has_a_drawing():
     known = vocabulary()
 
+    assert {scene.drawing for scene in known.scenes.values()} - {""} == set(DRAWINGS)
     assert {gobo.shape for gobo in known.gobos.values()} == set(STENCILS)
     assert set(known.stands.values()) == {"round", "block", "steps"}

@@ -195,8 +195,10 @@ class Findings:
     ) -> None:
         """Read a phrase about a place, or what the product stands on."""
         scenes = [term.names("scene") for term in rest if "scene" in term.kinds]
-        # Winter stays what a "snowy forest" is; else the last is the place: a "rose garden", a "beach house".
-        chosen = next((names for names in scenes if "winter" in names), scenes[-1] if scenes else ())
+        # A "snowy forest" is winter; else the last is the place: a "rose garden", a "beach house".
+        known = self.vocabulary.scenes
+        prevailing = (names for names in scenes if any(known[name].prevails for name in names))
+        chosen = next(prevailing, scenes[-1] if scenes else ())
         self._add(self.places, *chosen)
         if scenes and not self.vocabulary.scenes[chosen[0]].hour:
             self._tell(phrase.text(), scene=chosen[0])

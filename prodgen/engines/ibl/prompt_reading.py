@@ -194,6 +194,7 @@ def _choose_scene(found: Findings) -> tuple[Scene, float, float, str]:
             places = [x.name for x in found.aside if x.kind == "scene"][:1]
     elif not places and hours == ["day"]:
         places = [place for place in implied if _mood_of(found, place, named) is not None][:1]
+    places.sort(key=lambda name: not scenes[name].prevails)
     if not places:
         name = (hours or ["studio"])[0]
         return scenes[name], 0.0, 1.0, name

@@ -15,12 +15,24 @@ import cv2
 import numpy as np
 
 from prodgen.color import to_linear
-from prodgen.engines.ibl import blocks, floor_view, podium, product_light, sets, shadow_patterns, tone
+from prodgen.engines.ibl import (
+    blocks,
+    fallen_leaves,
+    floor_view,
+    podium,
+    product_light,
+    sets,
+    shadow_patterns,
+    tone,
+)
 from prodgen.engines.ibl import camera as lens
 from prodgen.engines.ibl.asked_lights import asked_lights
+from prodgen.engines.ibl.backdrop_canvas import canvas_for
 from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_materials import FINISHES, Surface
 from prodgen.engines.ibl.floor_view import Edge, Product
+from prodgen.engines.ibl.painted_places import DRAWINGS
+from prodgen.engines.ibl.painted_rooms import Setting
 from prodgen.engines.ibl.panorama import Array, Environment
 from prodgen.engines.ibl.prompt_reading import Reading, read
 from prodgen.engines.ibl.render_order import Rendering, RenderOrder
@@ -49,8 +61,8 @@ AFLOAT, LOWEST_FLOOR = 0.12, 0.95
 """How high a levitating product hovers, in picture sides, and the lowest row of the floor under it, as a
 share of the height. Chosen by eye."""
 
-LAMPS = {"citynight": 46, "night": 10, "city": 8}
-"""Distant lights in the picture, for the scenes that have the extra "lamps". Chosen by eye."""
+FLOOR_END = 2.3
+"""Depth at which floors end before what is drawn behind them, in depths of the product. Chosen by eye."""
 
 PATTERN_SHADE = 0.12
 """Share of the key light in the shadow of a pattern on a floor. Chosen by eye: what leaves let through."""
@@ -240,6 +252,8 @@ def _draw_scene(stage: _Set, product: Product | None, report: Callable[[float], 
         picture[first:] *= 1 - (1 - share) * reach
         return picture
     surface = floor_view.surface_of(reading, camera, rows, stage.rng)
+    if reading.scene.strewn and not reading.stand:
+        surface = fallen_leaves.strewn(surface, reading.scene, camera, rows, stage.environment.key, stage.rng)
     report(0.75)
     dapple = None
     if stage.pattern is not None:
@@ -291,11 +305,23 @@ def _draw_behind(stage: _Set) -> Array:
             pattern=stage.pattern,
             product_half=stage.product_half,
         )
-    lamps = None
-    if "lamps" in scene.extras:
-        lamps = sets.lamps(camera, stage.rng, count=LAMPS[scene.name])
+    if scene.drawing:
+        return _draw_place(stage)
+    lamps = sets.lamps(camera, scene, stage.rng) if scene.lamps else None
     behind = lens.backdrop(camera, scene.panorama, gain=stage.gain, lamps=lamps)
+    if "autumn" in scene.extras:
+        behind = sets.turned_leaves(behind)
     return tone.hold_back(behind, scene.sky, target=scene.level)
+
+
+def _draw_place(stage: _Set) -> Array:
+    """A place that is drawn instead of photographed, out of focus as it is."""
+    camera, reading = stage.camera, stage.reading
+    canvas = canvas_for(camera, camera.horizon + camera.drop / FLOOR_END)
+    lamp_side = 1.0 if stage.environment.key.direction[0] > 0 else -1.0
+    setting = Setting(canvas, stage.rng, lamp_side, stage.product_half, reading.scene.palette)
+    DRAWINGS[reading.scene.drawing](setting)
+    return np.asarray(canvas.picture * (tone.cast(reading.warmth) * reading.exposure), np.float32)
 
 
 def _edge(stage: _Set) -> Edge:
@@ -306,8 +332,8 @@ def _edge(stage: _Set) -> Edge:
         row = camera.horizon + camera.drop / float(depth)
         softness = max(2.2 * camera.defocus_px(row), 1.5)
         return Edge(row, 0.0, ROUND_TABLE * camera.side if stage.reading.is_round else 0.0, softness)
-    if stage.reading.scene.name == "beach" and stage.reading.floor == "sand":  # the waterline
-        row = camera.horizon + camera.drop / 2.3
+    if stage.reading.scene.name.startswith("beach") and stage.reading.floor == "sand":  # the waterline
+        row = camera.horizon + camera.drop / FLOOR_END
         return Edge(row, 2 * float(slope), 0.0, 4 * camera.defocus_px(row))
     row = camera.horizon + camera.drop / 4.2
     return Edge(row, 0.0, 0.0, camera.drop * 0.30)

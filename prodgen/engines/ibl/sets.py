@@ -26,6 +26,7 @@ from prodgen.engines.ibl.panorama import (
 )
 from prodgen.engines.ibl.prompt_reading import Reading
 from prodgen.engines.ibl.shadow_patterns import IN_SHADOW, Shadow, on_sweep
+from prodgen.engines.ibl.vocabulary import Scene
 from prodgen.light import Light
 
 PAPER = (0.86, 0.855, 0.85)
@@ -40,9 +41,9 @@ PATTERN_LIGHT = (50.0, 36.0)
 DAYLIGHT = (1.04, 1.0, 0.91)
 """Linear colour of the sun when it stands high, luminance 1. Chosen by eye, near 5500 K."""
 
-LAMP_COLOURS = np.array(
-    [[1.5, 0.85, 0.32], [1.5, 0.85, 0.32], [1.35, 1.0, 0.62], [1.2, 1.02, 0.8], [0.8, 1.05, 1.35],
-     [1.9, 0.30, 0.22], [0.45, 1.15, 0.95]], np.float32,
+LAMP_COLOURS = (
+    (1.5, 0.85, 0.32), (1.5, 0.85, 0.32), (1.35, 1.0, 0.62), (1.2, 1.02, 0.8), (0.8, 1.05, 1.35),
+    (1.9, 0.30, 0.22), (0.45, 1.15, 0.95),
 )  # fmt: skip
 """Sodium twice, warm and neutral white, cold LED, tail light, signal: linear, luminance near 1. Chosen by
 eye."""
@@ -91,7 +92,7 @@ def _under_key(reading: Reading, rng: np.random.Generator, asked: Light | None) 
         return _studio(reading, light, side, gel)
     small = small_panorama(scene.panorama)
     heading = scene.headings[int(pick)] + float(shift) * scene.spread
-    environment = make_environment(small, heading)
+    environment = _with_lamps(make_environment(small, heading), scene, math.copysign(1, side))
     if scene.sun is not None and light is None:
         light = (math.copysign(scene.sun[0], side), scene.sun[1])
     if light is None:
@@ -108,10 +109,27 @@ def _under_key(reading: Reading, rng: np.random.Generator, asked: Light | None) 
     softness = QUALITY_SOFTNESS.get(reading.quality, min(key.softness, 0.22))
     ambient = float(environment.irradiance(np.array([[0, 1, 0], [0, 0, 1]], np.float32)).mean(axis=0) @ LUMA)
     strength = 11.0 if reading.quality == "hard" else 5.5
-    if scene.sun is not None:  # beside a sky of its own brightness: more would leave that in the dark
+    if (
+        scene.sun is not None and not scene.drawing
+    ):  # beside a sky of its own brightness, which it must not dim
         strength *= 0.4
     key = replace(key, azimuth_deg=azimuth, elevation_deg=elevation, softness=softness)
     return add_light(environment, _coloured(replace(key, irradiance=ambient * strength), gel))
+
+
+def _with_lamps(environment: Environment, scene: Scene, side: float) -> Environment:
+    """The place's own lamps added, mirrored for `side` -1; the first of them is its key light."""
+    ambient = float(environment.irradiance(np.array([[0, 1, 0], [0, 0, 1]], np.float32)).mean(axis=0) @ LUMA)
+    for lamp in reversed(scene.lit_by):
+        key = KeyLight(
+            side * lamp.azimuth_deg,
+            lamp.elevation_deg,
+            lamp.softness,
+            (1.0, 1.0, 1.0),
+            ambient * lamp.strength,
+        )
+        environment = add_light(environment, _coloured(key, np.array(lamp.colour, np.float32)))
+    return environment
 
 
 def _coloured(key: KeyLight, gel: Array) -> KeyLight:
@@ -211,16 +229,34 @@ def paper(
     return np.asarray(colour * light, np.float32)
 
 
-def lamps(camera: Camera, rng: np.random.Generator, *, count: int) -> Array:
+def turned_leaves(picture: Array) -> Array:
+    """Green leaves turned yellow and red, as in autumn; what is not green stays. (h, w, 3), linear."""
+    red, green, blue = picture[..., 0], picture[..., 1], picture[..., 2]
+    leafy = np.clip((green - 0.5 * (red + blue)) / np.maximum(0.22 * green, 1e-4), 0, 1)[..., None]
+    # Some trees are yellow, some red: broad blots, the same in every picture.
+    down, across = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]].astype(np.float32) / np.float32(
+        len(picture)
+    )
+    blots = (
+        0.5
+        + 0.25 * np.sin(9 * across + 4 * np.sin(5 * down))
+        + 0.25 * np.sin(13 * down + 3 * np.sin(7 * across))
+    )
+    turned = np.stack([1.5 * green + 0.3 * red, (0.42 + 0.62 * blots) * green, 0.3 * blue], axis=-1)
+    return np.asarray(picture + leafy * (turned - picture), np.float32)
+
+
+def lamps(camera: Camera, scene: Scene, rng: np.random.Generator) -> Array:
     """Distant lights along the horizon: points on the reduced backdrop, (h, w, 3), exposed, to be blurred."""
     rows, columns, scale = backdrop_grid(camera)
     points = np.zeros((len(rows), len(columns), 3), np.float32)
+    colours = np.array(scene.palette or LAMP_COLOURS, np.float32)
     spot = math.pi * (0.021 * camera.side * scale) ** 2  # area that the lens will smear a point over
-    for _ in range(count):
+    for _ in range(scene.lamps):
         x = int(rng.uniform(0, len(columns)))
         rise = abs(rng.normal(0, 0.075)) * camera.side - 0.02 * camera.side
         y = round((camera.backdrop_horizon - rise) * scale)
-        colour = LAMP_COLOURS[int(rng.integers(len(LAMP_COLOURS)))]
+        colour = colours[int(rng.integers(len(colours)))]
         strength = float(np.exp(rng.uniform(math.log(0.08), math.log(1.1))))
         if 0 <= y < len(rows):
             points[y, x] += colour * (strength * spot)

@@ -45,9 +45,13 @@ def exposure_gain(environment: Environment, *, exposure: float, warmth: float) -
     hues = lights / np.maximum(lights @ LUMA, 1e-6)[:, None]
     hue = 0.5 * hues[:-1].mean(axis=0) + 0.5 * hues[-1]
     balance = np.power(np.maximum(hue, 0.05), -NEUTRALISED)
-    bias = np.array([1 + 0.16 * warmth, 1 + 0.015 * warmth, 1 - 0.20 * warmth], np.float32)
-    balance = balance * bias
+    balance = balance * cast(warmth)
     return np.asarray(balance * (exposure / level / float(balance @ LUMA)), np.float32)
+
+
+def cast(warmth: float) -> Array:
+    """Factors (3,) of a white balance that is set too warm by `warmth`, below 0 too cold."""
+    return np.array([1 + 0.16 * warmth, 1 + 0.015 * warmth, 1 - 0.20 * warmth], np.float32)
 
 
 def hold_back(backdrop: Array, strength: float, *, target: float) -> Array:

@@ -15,6 +15,10 @@ from importlib import resources
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
+from prodgen.color import to_linear
+
 Rgb = tuple[float, float, float]
 """A colour, sRGB, [0, 1]."""
 
@@ -36,6 +40,35 @@ class Scene:
     level: float = 0.34
     sun: tuple[float, float] | None = None
     hour: bool = False
+    drawing: str = ""
+    """What is behind the floor instead of the panorama, which then only lights."""
+
+    palette: tuple[Rgb, ...] = ()
+    """Colours of the place's lamps, linear light."""
+
+    lamps: int = 0
+    """How many distant lights are put along the panorama's horizon."""
+
+    lit_by: tuple[PlaceLamp, ...] = ()
+    """Lamps that light the product beside the panorama, the key light first."""
+
+    strewn: float = 0.0
+    """Fallen leaves on the floor, per square of a picture side; their colours are the palette's."""
+
+    prevails: bool = False
+    """Whether it is drawn whatever place is named beside it: a "snowy forest" is winter."""
+
+
+class PlaceLamp(NamedTuple):
+    """A lamp of a place."""
+
+    azimuth_deg: float
+    elevation_deg: float
+    softness: float
+    colour: Rgb
+    """Linear light."""
+    strength: float
+    """What it lays on a surface that faces it, compared with the panorama."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +250,19 @@ def _scene(name: str, row: Mapping[str, Any]) -> Scene:
     fields["headings"] = tuple(row["headings"])
     fields["extras"] = frozenset(row.get("extras", ()))
     fields["sun"] = tuple(row["sun"]) if "sun" in row else None
+    fields["palette"] = tuple(_linear(digits) for digits in row.get("palette", ()))
+    fields["lit_by"] = tuple(
+        PlaceLamp(azimuth, elevation, softness, _linear(digits), strength)
+        for azimuth, elevation, softness, digits, strength in row.get("lit_by", ())
+    )
     return Scene(name=name, **fields)
+
+
+def _linear(digits: str) -> Rgb:
+    """Linear light of a colour written "#ff8800"."""
+    shades = np.array([int(digits[at : at + 2], 16) / 255 for at in (1, 3, 5)], np.float32)
+    red, green, blue = (float(x) for x in to_linear(shades))
+    return red, green, blue
 
 
 def _gobo_words(table: Mapping[str, Any], field: str) -> dict[tuple[str, ...], str]:
