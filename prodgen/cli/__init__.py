@@ -37,7 +37,7 @@ COMMANDS = {
     "upscale": "prodgen.cli.upscale:upscale",
     "cancel": "prodgen.cli.cancel:cancel",
     "list": "prodgen.cli.listing:list_names",
-    "recipe": "prodgen.cli.recipe:recipe",
+    "recipes": "prodgen.cli.recipes:recipes",
     "weights": "prodgen.cli.weights:weights",
     "licences": "prodgen.cli.licences:licences",
     "doctor": "prodgen.cli.doctor:doctor",

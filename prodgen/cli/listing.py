@@ -118,19 +118,6 @@ def _looks() -> list[Row]:
     return [{"name": name, "adds": look.prompt} for name, look in looks().items()]
 
 
-def _recipes() -> list[Row]:
-    from prodgen.shots import builtin_recipes
-
-    return [
-        {
-            "name": name,
-            "stages": " > ".join(stage["stage"] for stage in fields["stages"]),
-            "description": fields["description"],
-        }
-        for name, fields in builtin_recipes().items()
-    ]
-
-
 def _profiles() -> list[Row]:
     from prodgen.identity import profiles
 
@@ -185,7 +172,6 @@ _OURS = {
     "models": _models,
     "prompt-styles": _prompt_styles,
     "looks": _looks,
-    "recipes": _recipes,
     "profiles": _profiles,
     "segmenters": _segmenters,
 }
@@ -210,7 +196,7 @@ def list_names(
     of the server   checkpoints, loras, samplers, schedulers, upscalers, vaes,
                     embeddings, styles (for --server-style), scripts
     of prodgen      models, prompt-styles (for generate's --model and --style),
-                    looks, recipes, profiles, segmenters
+                    looks, profiles, segmenters
 
     `prodgen list scripts NAME`, with a script's whole name, prints its arguments.
 

@@ -251,7 +251,7 @@ _SHOT_OPTIONS = (
     click.option(
         "--recipe",
         type=RECIPE,
-        help="In place of --route, see `prodgen list recipes`. With --outpaint and --expand: outpaint.",
+        help="In place of --route, see `prodgen recipes list`. With --outpaint and --expand: outpaint.",
     ),
     click.option("--steps", type=Whole(), help="Sampling steps."),
     click.option("--cfg-scale", type=Number(), help="Weight of the prompt."),

@@ -73,7 +73,7 @@ class Steps:
 
 def preparation(shot: Shot) -> Hashable:
     """Return what decides the work before the scene: equal ones share it, whatever scene is asked for."""
-    return *shot.pictures.items(), shot.box, shot.points, shot.pose, Steps.of(shot.recipe.stages).before
+    return *shot.pictures.items(), shot.box, shot.points, shot.asked_pose, Steps.of(shot.recipe.stages).before
 
 
 class PreparedShot:
@@ -150,7 +150,7 @@ def start(shot: Shot) -> Frame:
         matte=None if shot.matte is None else files.load_matte(read(shot.matte)),
         box=shot.box,
         points=shot.points,
-        pose=shot.pose,
+        pose=shot.asked_pose,
         backdrop=None if shot.background is None else files.load(read(shot.background)).rgb,
         light_map=None if shot.light_map is None else files.load(read(shot.light_map)).rgb,
         light_from=None if shot.light_from is None else files.load(read(shot.light_from)).rgb,
@@ -161,10 +161,10 @@ def start(shot: Shot) -> Frame:
 def _brief(shot: Shot, given: Given) -> Brief:
     recipe = shot.recipe
     return Brief(
-        prompt=shot.prompt,
+        prompt=shot.whole_prompt,
         negative_prompt=recipe.negative_prompt if shot.negative_prompt is None else shot.negative_prompt,
         seed=shot.seed,
-        lights=shot.lights or lights_in_pictures.lights_of(given),
+        lights=shot.asked_lights or lights_in_pictures.lights_of(given),
         loras=shot.loras,
         profile=recipe.profile,
         asked=shot.asked_of_scene(takes_light=False),

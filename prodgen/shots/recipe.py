@@ -17,9 +17,11 @@ from pydantic import Field
 from prodgen.errors import IdleSettingError, SettingError, UnknownNameError
 from prodgen.files import read_toml, reason_of
 from prodgen.refusals import CheckedValue
+from prodgen.schema import prompts
 from prodgen.schema.seeds import MAX_TRIES
 from prodgen.shots.frame import Stage
-from prodgen.shots.layers import DESCRIPTIONS, Brief, Drawn, FinalScene, Given, Placed
+from prodgen.shots.layers import DESCRIPTIONS, Brief, Drawn, FinalScene, Given, Placed, Pose
+from prodgen.shots.read_from_words import PoseField, SeveralLights
 from prodgen.shots.stages import STAGES, AnyStage
 
 Setting = str | int | float | bool | None
@@ -49,10 +51,19 @@ class Recipe(CheckedValue):
     """What `--recipe` calls it."""
 
     description: str = ""
-    """One line for `prodgen list recipes`."""
+    """One line for `prodgen recipes list`."""
+
+    prompt: str = Field(default="", max_length=8000)
+    """The scene, in words, for recipes of one kind of scene; a shot's own words are put before it."""
 
     negative_prompt: str = Field(default="", max_length=8000)
     """Used where none is given with the shot."""
+
+    light: SeveralLights = ()
+    """Used where the shot has none, nor a picture that gives the light."""
+
+    pose: PoseField = "auto"
+    """Used where the shot says nothing: "flat" for a recipe of what lies on the floor."""
 
     profile: Literal["editorial", "catalogue"] = "editorial"
     """Limits that the product's likeness is judged by; catalogue is strict."""
@@ -76,10 +87,23 @@ class Recipe(CheckedValue):
     def check(self) -> None:
         """Refuse stages that stand in an order in which they cannot work, and an open way that is none."""
         check_order(self.stages)
+        self._check_scene()
         if self.is_open and not any(stage.stage == "relight" for stage in self.stages):
             raise SettingError(
                 "is_open needs the stage 'relight', in whose place another is taken; leave out is_open"
             )
+
+    def _check_scene(self) -> None:
+        """Refuse words, lights and a pose that no stage has a use for, and LoRAs among the words."""
+        read = prompts.read_prompt(self.prompt)
+        if read.loras or read.kept_names:
+            raise SettingError("prompt: LoRAs cannot be named in a recipe; give them with the shot: --lora")
+        if self.prompt and not self.asks_backend:
+            raise IdleSettingError(["prompt"], "no stage draws a scene")
+        if self.light and not (self.asks_backend or self.takes_light):
+            raise IdleSettingError(["light"], "no stage draws a scene, or lights the product")
+        if self.pose != "auto" and not self.takes_pose:
+            raise IdleSettingError(["pose"], "there is no stage 'pose'")
 
     @classmethod
     def load(cls, name: str | Path) -> Self:
@@ -90,7 +114,7 @@ class Recipe(CheckedValue):
         """
         known = builtin_recipes()
         if str(name) in known:
-            return cls.model_validate(known[str(name)])
+            return cls._of(known[str(name)])
         path = Path(name)
         try:
             is_name = path.suffix != ".toml" and not path.is_file()
@@ -100,9 +124,27 @@ class Recipe(CheckedValue):
             raise UnknownNameError("recipe", str(name), known, "(or give the path of a .toml file)")
         fields = read_toml(path, called="recipe")
         try:
-            return cls.model_validate({"name": path.stem, **fields})
+            return cls._of({"name": path.stem, **fields})
         except SettingError as error:
             raise SettingError(f"recipe {str(path)!r}: {error}") from error
+
+    @classmethod
+    def _of(cls, fields: Mapping[str, Any]) -> Self:
+        """Return the recipe that a TOML file holds: all its stages, or a built-in one and what is changed.
+
+        Raises:
+            SettingError: If it is none; says which field is wrong.
+        """
+        if "based_on" not in fields:
+            return cls.model_validate(fields)
+        base, changed = fields["based_on"], fields.get("settings", {})
+        if base not in builtin_recipes():
+            raise UnknownNameError("recipe", str(base), builtin_recipes(), "(in based_on)")
+        if not isinstance(changed, Mapping):
+            raise SettingError("settings must be a table of settings, such as fill = 0.5 below [settings]")
+        whole = dict(cls.load(base).with_settings(changed))
+        own = {name: value for name, value in fields.items() if name not in ("based_on", "settings")}
+        return cls.model_validate({**whole, **own})
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -149,6 +191,11 @@ class Recipe(CheckedValue):
     def takes_light(self) -> bool:
         """Whether the lights that are asked for light the product without a drawn scene."""
         return any(stage.takes_light for stage in self.stages)
+
+    @property
+    def takes_pose(self) -> bool:
+        """Whether a stage takes how the camera looked at the product."""
+        return any(Pose in stage.gives for stage in self.stages)
 
     @property
     def takes_background(self) -> bool:

@@ -88,7 +88,8 @@ def choose(shot: Shot, capabilities: Capabilities) -> tuple[Shot, Route]:
 def _along(asked: Recipe, way: Recipe) -> Recipe:
     """Return `asked` with the stage of `way` that draws in place of `relight`.
 
-    Its negative prompt stays if it is one of its own; the one of the built-in `auto` becomes that of `way`.
+    Its negative prompt stays if it is one of its own; the one of the built-in `auto` becomes that of `way`,
+    and so do name and description: a recipe with a name of its own keeps it.
 
     Raises:
         IdleSettingError: If a stage that is left out has a changed setting that its substitute has not.
@@ -98,10 +99,11 @@ def _along(asked: Recipe, way: Recipe) -> Recipe:
     has_own_words = asked.negative_prompt != Recipe.load("auto").negative_prompt
     taken = drawing if type(drawing) is type(usual) else _with_changes(usual, drawing, way.name)
     stages = tuple(taken if stage is drawing else stage for stage in asked.stages)
+    named = way if asked.name == Recipe.load("auto").name else asked
     return asked.model_copy(
         update={
-            "name": way.name,
-            "description": way.description,
+            "name": named.name,
+            "description": named.description,
             "is_open": False,
             "negative_prompt": asked.negative_prompt if has_own_words else way.negative_prompt,
             "stages": stages,

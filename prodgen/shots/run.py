@@ -181,7 +181,7 @@ def draw(prepared: PreparedShot, tools: Tools, *, seed: int | None = None) -> Dr
         for stage in recipe.stages:
             stage.foresee(frame)
     # Not told earlier: shots that share their preparation may ask for light of their own, or for none.
-    frame = frame.noting(lights_in_pictures.told(prepared.shot.lights, frame[Given]))
+    frame = frame.noting(lights_in_pictures.told(prepared.shot.asked_lights, frame[Given]))
     if route is not None:
         frame = frame.holding(route).noting(route.notice)
     frame = frame.holding(replace(frame[Brief], seed=prepared.shot.seed if seed is None else seed))
@@ -320,18 +320,19 @@ def check(shot: Shot) -> None:
         raise IdleSettingError(["light_map"], "a background has its own light")
     if shot.light_map is not None and not any(isinstance(x, RelightStage) for x in recipe.stages):
         raise IdleSettingError(["light_map"], f"recipe {recipe.name!r} has no stage 'relight'")
-    if shot.pose != "auto" and not any(Pose in stage.gives for stage in recipe.stages):
+    if shot.pose != "auto" and not recipe.takes_pose:
         raise IdleSettingError(["pose"], f"recipe {recipe.name!r} has no stage 'pose'")
     if shot.pose != "auto" and not any(Pose in stage.uses for stage in recipe.stages):
         raise IdleSettingError(["pose"], "there is no shadow to take it; shadow contact or cast makes one")
-    if recipe.needs_prompt and not shot.prompt and shot.background is None:
+    if recipe.needs_prompt and not shot.whole_prompt and shot.background is None:
         raise SettingError(
             "the prompt is empty; say what the scene should be, such as 'a wooden table, sunset', or take the"
-            " route that needs no words: --route packshot"
+            " route that needs no words, --route packshot, or a recipe that brings its scene, such as"
+            " --recipe wood-table"
         )
     if shot.background is None and recipe.takes_background and not recipe.asks_backend:
         raise SettingError("there is no background to put the product into; give one: --background FILE")
-    if shot.background is not None and not recipe.takes_background:
+    if shot.background is not None and (recipe.prompt or not recipe.takes_background):
         raise IdleSettingError(["background"], f"recipe {recipe.name!r} draws its own background")
     _check_transparency(recipe)
     if shot.output is not None:

@@ -9,17 +9,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, SerializeAsAny, field_validator
+from pydantic import Field, PlainSerializer, PlainValidator, SerializeAsAny, field_validator
 
 from prodgen import files
 from prodgen.cutout import Point, Rectangle, check_box, check_points
 from prodgen.errors import ImageError, SettingError
 from prodgen.files import PictureSource
 from prodgen.images import Photo
-from prodgen.light import MOST_LIGHTS, Light, read_lights
-from prodgen.pose import PoseHint, check_pose
+from prodgen.light import Light, read_lights
+from prodgen.pose import PoseHint
 from prodgen.refusals import CheckedValue
 from prodgen.schema import Lora, prompts, seeds
+from prodgen.shots.read_from_words import AS_IT_IS, PoseField, SeveralLights
 from prodgen.shots.recipe import Recipe, Setting
 
 IN_MEMORY = "picture in memory"
@@ -67,26 +68,11 @@ ShotPicture = Annotated[
 ]
 """A picture of a shot: a path stays a path; whatever else is a picture is read when the shot is made."""
 
-_AS_IT_IS = PlainSerializer(lambda value: value, return_type=Any)
-"""Pydantic would take the list that JSON makes of a tuple for a wrong value."""
-
-ShotBox = Annotated[Rectangle | str, PlainValidator(check_box), _AS_IT_IS]
+ShotBox = Annotated[Rectangle | str, PlainValidator(check_box), AS_IT_IS]
 """A box in pixels, or in words, which may be shares of any photograph."""
 
-ShotPoints = Annotated[tuple[Point, ...] | str, PlainValidator(check_points), _AS_IT_IS]
+ShotPoints = Annotated[tuple[Point, ...] | str, PlainValidator(check_points), AS_IT_IS]
 """Points in pixels, or in words, which may be shares of any photograph."""
-
-ShotLights = Annotated[
-    tuple[Light, ...],
-    BeforeValidator(lambda value: read_lights(value) if isinstance(value, str | Light) else value),
-    Field(max_length=MOST_LIGHTS),
-]
-"""Lights; words such as "soft left" are parsed when the shot is made."""
-
-
-ShotPose = Annotated[PoseHint, PlainValidator(check_pose), _AS_IT_IS]
-"""How the camera looked at the product: "auto", "upright", "flat", or degrees, also in words."""
-
 
 PICTURES = ("photo", "matte", "background", "light_map", "light_from")
 """Fields of a shot that are pictures."""
@@ -99,7 +85,7 @@ class Shot(CheckedValue):
     """The product's photograph."""
 
     prompt: str = Field(default="", max_length=8000)
-    """The scene, in words."""
+    """The scene, in words; or words for the product, where the recipe brings the scene."""
 
     negative_prompt: str | None = Field(default=None, max_length=8000)
     """What should not be seen; unset: the recipe's."""
@@ -126,12 +112,13 @@ class Shot(CheckedValue):
     points: ShotPoints = ()
     """Places that are surely product or surely background: x, y, which; or in words."""
 
-    pose: ShotPose = "auto"
-    """How the camera looked at the product: auto estimates it, upright says that it stands, flat that it is a
-    flat lay from straight above; or degrees, 0 (head-on) to 90 (from above)."""
+    pose: PoseField = "auto"
+    """How the camera looked at the product: auto leaves it to the recipe, which estimates it unless it says
+    otherwise; upright says that it stands, flat that it is a flat lay from straight above; or degrees, 0
+    (head-on) to 90 (from above)."""
 
-    lights: ShotLights = ()
-    """Up to four lights, the key light first; without one the scene has its own."""
+    lights: SeveralLights = ()
+    """Up to four lights, the key light first; without one the recipe's, or the scene has its own."""
 
     light_map: ShotPicture | None = None
     """A picture that is bright where light comes from; relighting starts from it."""
@@ -146,6 +133,22 @@ class Shot(CheckedValue):
     @classmethod
     def _clean(cls, value: str | None) -> str | None:
         return None if value is None else value.replace("\0", "").strip()
+
+    @property
+    def whole_prompt(self) -> str:
+        """The shot's own words, and behind them the recipe's."""
+        return ", ".join(filter(None, [self.prompt, self.recipe.prompt]))
+
+    @property
+    def asked_lights(self) -> tuple[Light, ...]:
+        """The shot's own lights, else the recipe's, unless a picture of the user's gives the light."""
+        has_lit_picture = any((self.light_map, self.light_from, self.background))
+        return self.lights or (() if has_lit_picture else self.recipe.light)
+
+    @property
+    def asked_pose(self) -> PoseHint:
+        """What the shot says of the pose, else the recipe."""
+        return self.recipe.pose if self.pose == "auto" else self.pose
 
     @property
     def pictures(self) -> Mapping[str, Path | HeldPicture | None]:

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from prodgen import files, images
 from prodgen.cli import COMMANDS, main
 from prodgen.errors import SegmentationError
+from prodgen.shots import Recipe, builtin_recipes
 
 SCENE = ["--prompt", "on a wooden table, sunset", "--backend", "embedded://", "--seed", "5"]
 
@@ -151,8 +152,49 @@ def test_upscaling_doubles_the_sides(photo, tmp_path):
     assert files.load(tmp_path / "out.png").rgb.shape == (320, 320, 3)
 
 
-def test_a_recipe_is_printed_as_toml():
-    assert '[[stages]]\nstage = "sweep"' in prodgen("recipe", "packshot").output
+@pytest.mark.parametrize("name", ["packshot", "marble-bathroom"])
+def test_a_recipe_is_printed_as_a_file_that_is_the_same_recipe(name, tmp_path):
+    told = prodgen("recipes", "show", name, "--toml")
+
+    (tmp_path / "mine.toml").write_text(told.output, "utf-8")
+    assert Recipe.load(tmp_path / "mine.toml") == Recipe.load(name)
+
+
+def test_every_recipe_is_listed_with_what_it_is_for():
+    told = prodgen("recipes", "list").output
+    as_json = json.loads(prodgen("recipes", "--json").output)
+
+    assert [row["name"] for row in as_json] == sorted(builtin_recipes())
+    assert all(row["description"] in told for row in as_json)
+    assert prodgen("recipes", "-q").output.split() == sorted(builtin_recipes())
+
+
+@pytest.mark.parametrize("name", ["marble-bathroom", "packshot"])
+def test_all_that_can_be_set_in_a_recipe_is_shown_with_value_and_meaning(name):
+    told = " ".join(prodgen("recipes", "show", name).output.split())
+    as_json = json.loads(prodgen("recipes", "show", name, "--json").output)
+
+    shown = [*as_json["parameters"], *as_json["delivery"]]
+    shown += [one for stage in as_json["stages"] for one in stage["parameters"]]
+    assert set(Recipe.load(name).settings) <= {one["name"] for one in shown}
+    assert [one["name"] for one in shown if not one["meaning"]] == []
+    assert [one["meaning"] for one in shown if one["meaning"] not in told] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["show"], "show: name a recipe"),
+        (["list", "packshot"], "list takes no name; did you mean show"),
+        (["list", "--toml"], "--toml prints one recipe"),
+        (["show", "packshoot"], "did you mean 'packshot'"),
+    ],
+)
+def test_a_wrong_question_for_recipes_is_answered_in_a_sentence(arguments, words):
+    done = prodgen("recipes", *arguments)
+
+    assert done.exit_code == 2
+    assert words in done.stderr
 
 
 WRONG = {
@@ -316,7 +358,7 @@ def test_a_full_disk_behind_stdout_is_one_sentence():
         pytest.skip("there is no /dev/full here")
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "prodgen", "list", "recipes"],
+            [sys.executable, "-m", "prodgen", "recipes", "list"],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

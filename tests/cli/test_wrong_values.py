@@ -49,7 +49,7 @@ BASE = {
     "blend": (["{photo}", "{photo}"], ["--matte", "{matte}", "-o", "{out}.png"]),
     "upscale": (["{photo}"], ["--backend", "embedded://", "-o", "{out}.png"]),
     "list": (["loras"], ["--backend", "embedded://"]),
-    "recipe": (["relight"], []),
+    "recipes": (["show", "relight"], []),
     "licences": (["relight"], []),
     "doctor": (["embedded://"], ["--quick"]),
     "serve": ([], ["--port", "0"]),
