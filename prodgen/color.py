@@ -200,3 +200,45 @@ def kelvin_to_linear(temperature_k: float) -> NDArray[np.float32]:
     rgb = np.clip(np.linalg.inv(_XYZ) @ xyz, 1e-4, None)
     result: NDArray[np.float32] = (rgb / (rgb @ LUMA)).astype(np.float32)
     return result
+
+
+_MOST_CONTRAST = 1.5
+"""Largest factor by which `in_colors_of` may stretch colours, and the inverse of the smallest.
+
+Guard: a plain wall stretched to the contrast of a night city would be nothing but its own grain.
+"""
+
+
+def in_colors_of(
+    picture: NDArray[np.float32], reference: NDArray[np.float32], weight: NDArray[np.float32]
+) -> RgbImage:
+    """Return a picture with the mean and the covariance of another one's colours.
+
+    Monge-Kantorovich's linear map in CIE L*a*b* (Pitié and Kokaram 2007): of all linear maps that do this it
+    moves colours least.
+
+    Args:
+        picture: (H, W, 3), sRGB, [0, 1].
+        reference: (h, w, 3) of any size, sRGB, [0, 1].
+        weight: (H, W), how much each pixel of `picture` counts, not all 0.
+
+    Returns:
+        (H, W, 3), sRGB, [0, 1].
+    """
+    own, wanted = to_lab(picture), to_lab(reference).reshape(-1, 3)
+    shares = (weight / weight.sum(dtype=np.float64)).reshape(-1)
+    mean, aim = shares @ own.reshape(-1, 3), wanted.mean(0, dtype=np.float64)
+    apart = own.reshape(-1, 3) - mean
+    # One unit of L*a*b* is a difference that is just seen: less is no contrast to be stretched.
+    a = (apart * shares[:, None]).T @ apart + np.eye(3)
+    b = np.cov(wanted, rowvar=False, dtype=np.float64) + np.eye(3)
+    root = _power(a, 0.5)
+    back = _power(a, -0.5)
+    factors, axes = np.linalg.eigh(back @ _power(root @ b @ root, 0.5) @ back)
+    bounded = axes * np.clip(factors, 1 / _MOST_CONTRAST, _MOST_CONTRAST) @ axes.T
+    return from_lab(((own - mean) @ bounded + aim).astype(np.float32))
+
+
+def _power(symmetric: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
+    values, axes = np.linalg.eigh(symmetric)
+    return np.asarray(axes * values**exponent @ axes.T)

@@ -167,3 +167,11 @@ def resize(picture: NDArray[np.float32], width: int, height: int) -> NDArray[np.
         picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     ).astype(np.float32, copy=False)
     return result if shrinks else np.clip(result, 0, 1, out=result)
+
+
+def cut_to(picture: RgbImage, width: int, height: int) -> RgbImage:
+    """Return the middle of a picture that has these proportions, (H, W, 3), at this size in pixels."""
+    scale = max(width / picture.shape[1], height / picture.shape[0])
+    across, down = round(width / scale), round(height / scale)
+    left, top = (picture.shape[1] - across) // 2, (picture.shape[0] - down) // 2
+    return resize(picture[top : top + down, left : left + across], width, height)

@@ -41,6 +41,7 @@ def batch(
     points: str | None = None,
     pose: str | None = None,
     light: str | None = None,
+    reference: str | None = None,
     light_map: str | None = None,
     light_from: str | None = None,
     loras: Sequence[str] = (),
@@ -84,6 +85,7 @@ def batch(
         points: Places that are surely product or background, in words, as for `shoot`.
         pose: How the camera looked at the products, as for `shoot`.
         light: Where the light comes from, as for `shoot`.
+        reference: A picture whose look and set every scene takes over, as for `shoot`.
         light_map: A picture that is bright where light comes from, as for `shoot`.
         light_from: A reference picture in whose light every product is to stand.
         loras: LoRAs by the backends' names, as NAME or NAME:WEIGHT.

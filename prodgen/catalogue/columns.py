@@ -20,6 +20,7 @@ OF_A_SHOT = (
     "light_map",
     "light_from",
     "background",
+    "reference",
     "matte",
     "box",
     "points",
@@ -29,7 +30,7 @@ OF_A_SHOT = (
 )
 """Columns that say what is asked of one picture, beside the settings of its recipe."""
 
-PICTURES = ("photo", "matte", "background", "light_map", "light_from")
+PICTURES = ("photo", "matte", "background", "reference", "light_map", "light_from")
 """Columns whose cells are picture files, or URLs."""
 
 REASON = "reason"

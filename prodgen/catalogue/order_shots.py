@@ -45,6 +45,7 @@ def order_shot(order: Order, *, root: Path, pictures: Mapping[str, PictureSource
         points=asked.get("points", ()),
         pose=asked.get("pose"),
         light=asked.get("light", ()),
+        reference=picture("reference"),
         light_map=picture("light_map"),
         light_from=picture("light_from"),
         loras=asked.get("loras", ()),

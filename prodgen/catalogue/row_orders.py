@@ -309,6 +309,7 @@ class RowPlanner:
             "light_map": self._picture_of_all(row, "light_map", wishes.light_map),
             "light_from": self._picture_of_all(row, "light_from", wishes.light_from),
             "background": self._picture_of_all(row, "background", wishes.background),
+            "reference": self._picture_of_all(row, "reference", wishes.reference),
             "matte": self._picture(row, "matte"),
             "box": self._checked(row, "box") or wishes.box,
             "points": self._checked(row, "points") or wishes.points,
@@ -340,6 +341,7 @@ class RowPlanner:
             has_prompt=bool(prompt.strip()),
             has_negative_prompt="negative_prompt" in asked,
             has_background="background" in asked,
+            has_reference="reference" in asked,
             has_light_map="light_map" in asked,
             has_light_from="light_from" in asked,
         )

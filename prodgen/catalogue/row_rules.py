@@ -60,6 +60,7 @@ def check_kind(
     has_prompt: bool,
     has_negative_prompt: bool,
     has_background: bool,
+    has_reference: bool,
     has_light_map: bool,
     has_light_from: bool,
 ) -> SettingError | None:
@@ -72,6 +73,7 @@ def check_kind(
             seed=0,
             recipe=recipe_with(recipe, settings, digest),
             background="background.png" if has_background else None,
+            reference="scene.png" if has_reference else None,
             pose=pose,
             light=light or (),
             light_map="map.png" if has_light_map else None,

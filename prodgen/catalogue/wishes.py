@@ -63,6 +63,9 @@ class Wishes(CheckedValue):
     light: str | None = None
     """Where the light comes from, in words; several lights are parted by ";"."""
 
+    reference: str | None = None
+    """A picture whose look and set every scene takes over."""
+
     light_map: str | None = None
     """A picture that is bright where light comes from."""
 

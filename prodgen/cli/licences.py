@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prodgen.cli.parameters import RECIPE
+from prodgen.cli.route_options import RECIPE
 from prodgen.cli.telling import Printer, printer
 from prodgen.cli.values import File
 

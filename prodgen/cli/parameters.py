@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from prodgen.cli.ground_options import GROUND_OPTIONS
+from prodgen.cli.route_options import ROUTE_OPTIONS
 from prodgen.cli.telling import printer
 from prodgen.cli.values import Checked, File, Number, OneOf, Text, Whole
 
@@ -26,8 +27,6 @@ class MadeFile(click.Option):
 
 
 LOOK = OneOf("look", "prodgen.shots.stages.look:looks")
-ROUTE = OneOf("route", "prodgen.shots:ROUTES")
-RECIPE = OneOf("recipe", "prodgen.shots:builtin_recipes", or_file=".toml")
 SEGMENTER = OneOf("segmenter", "prodgen.cutout:NAMES", joined="+")
 PROFILE = OneOf("profile", "prodgen.identity:profiles")
 SIZE = Checked("size", "prodgen.placement:parse_size", (1024, 1024))
@@ -242,17 +241,7 @@ _SHOT_OPTIONS = (
         metavar="20%|PX|SIDE=...",
         help="Continue the photograph's own surroundings: 20%, 100 (pixels), or left=20%,top=100.",
     ),
-    click.option(
-        "--route",
-        type=ROUTE,
-        metavar="auto|relight|background|inpaint|packshot",
-        help="Which way it is made. Default: auto, which tells what it chose and why.",
-    ),
-    click.option(
-        "--recipe",
-        type=RECIPE,
-        help="In place of --route, see `prodgen recipes list`. With --outpaint and --expand: outpaint.",
-    ),
+    *ROUTE_OPTIONS,
     click.option("--steps", type=Whole(), help="Sampling steps."),
     click.option("--cfg-scale", type=Number(), help="Weight of the prompt."),
     click.option("--denoising-strength", type=Number(), help="How much may be redrawn, 0 to 1."),

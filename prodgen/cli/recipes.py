@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prodgen.cli.parameters import RECIPE
+from prodgen.cli.route_options import RECIPE
 from prodgen.cli.telling import Printer, printer
 from prodgen.cli.values import OneOf
 

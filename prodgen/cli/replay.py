@@ -16,6 +16,7 @@ from prodgen.cli.values import File
 @click.option("--photo", type=File(), help="The product's photograph, for a picture of `prodgen shoot`.")
 @click.option("--matte", type=File(), help="Its cut-out mask, where such a shot had one.")
 @click.option("--background", type=File(), help="The background picture, where such a shot had one.")
+@click.option("--reference", type=File(), help="The picture whose look it took over, where it had one.")
 @click.option("--light-map", type=File(), help="The light map, where such a shot had one.")
 @click.option("--light-from", type=File(), help="The reference of its light, where such a shot had one.")
 @controlnet_option
@@ -28,6 +29,7 @@ def replay(
     photo: Path | None,
     matte: Path | None,
     background: Path | None,
+    reference: Path | None,
     light_map: Path | None,
     light_from: Path | None,
     controlnet: tuple[str, ...],
@@ -61,6 +63,7 @@ def replay(
             photo=photo,
             matte=matte,
             background=background,
+            reference=reference,
             light_map=light_map,
             light_from=light_from,
             controlnet=controlnet,

@@ -130,6 +130,7 @@ _OF_BATCH = (
         "points",
         "pose",
         "light",
+        "reference",
         "light_map",
         "light_from",
         "loras",
@@ -161,7 +162,7 @@ def arguments_of(options: Mapping[str, Any]) -> dict[str, Any]:
         raise WrongValueError("scene", "", "has one name twice; give each scene a name of its own")
     if "light" in arguments:
         arguments["light"] = "; ".join(arguments["light"])
-    for name in ("background", "light_map", "light_from"):
+    for name in ("background", "reference", "light_map", "light_from"):
         if name in arguments:
             arguments[name] = str(arguments[name])
     if "memory" in given:

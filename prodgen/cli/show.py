@@ -15,6 +15,7 @@ SHOWN = (
     "photo",
     "matte",
     "background",
+    "reference",
     "light_map",
     "light_from",
     "workflow",

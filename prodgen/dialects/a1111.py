@@ -64,6 +64,9 @@ _SPELLED = frozenset(
 WITHOUT_IC_LIGHT = "or use --recipe inpaint, which needs none"
 """The other way, on every kind of server."""
 
+WITHOUT_REFERENCE_UNIT = "leave out --reference-by, and the scene is drawn over the reference picture itself"
+"""The other way to a picture's look, on every server with a diffusion model."""
+
 IC_LIGHT_REMEDY = (
     f"install sd-forge-ic-light and sd-webui-model-patcher (install_backend.sh does), {WITHOUT_IC_LIGHT}"
 )
@@ -100,6 +103,8 @@ class A1111:
         "IC-Light": IC_LIGHT_REMEDY,
         "ControlNet": "install the extension sd-webui-controlnet",
         "ADetailer": "install the extension adetailer",
+        "reference pictures": "install or update the extension sd-webui-controlnet (its reference_only needs "
+        f"no model), and put an IP-Adapter into models/ControlNet; or {WITHOUT_REFERENCE_UNIT}",
         "relighting": "It needs A1111 1.10 or later, sd-webui-model-patcher, and the weight file {model!r} "
         "in models/ic-light or models/unet; the server's console says which is missing.",
         "something idle": NotAppliedError.remedy,

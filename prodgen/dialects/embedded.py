@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from prodgen.dialects.a1111 import A1111
@@ -21,6 +22,11 @@ class Embedded(A1111):
 
     name: ClassVar[str] = "embedded"
     title: ClassVar[str] = "embedded"
+    remedies: ClassVar[Mapping[str, str]] = {
+        **A1111.remedies,
+        "reference pictures": "leave out --reference-by, and the scene has the light and the colours of the "
+        "picture; a Stable Diffusion server takes its set as well (--backend URL)",
+    }
 
     def upscale(self, request: Upscale) -> Payload:
         """Spell a request to enlarge a picture; it restores no faces.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from prodgen.dialects.a1111 import A1111, WITHOUT_IC_LIGHT
+from prodgen.dialects.a1111 import A1111, WITHOUT_IC_LIGHT, WITHOUT_REFERENCE_UNIT
 from prodgen.schema import Capabilities
 from prodgen.schema.workflow_graphs import WORKFLOW_SCRIPT
 from prodgen.weights.folders import getting, models_folder
@@ -30,6 +30,7 @@ class OwnEngine(A1111):
         "ControlNet": f"`{_GET} controlnet-canny controlnet-openpose --accept-unverified` "
         "fetches models of it; others go into the folder ControlNet of its models",
         "ADetailer": "it finds no faces; repaint them behind a mask, by img2img",
+        "reference pictures": f"it has no such unit; {WITHOUT_REFERENCE_UNIT}",
         "relighting": f"`{_GET} iclight-fc iclight-fbc` fetches its weights, and "
         "`prodgen doctor` with its address says what else is missing.",
         "something idle": "`prodgen doctor` with its address says what it has; if that is there, please "
@@ -61,6 +62,8 @@ class ThroughComfy(A1111):
         "ControlNet": "put a ControlNet model into its folder models/controlnet; its preprocessors come "
         "with the node pack comfyui_controlnet_aux (https://github.com/Fannovel16/comfyui_controlnet_aux), "
         "which goes into custom_nodes",
+        "reference pictures": "`prodgen generate --workflow` draws a workflow of your own with an "
+        f"IP-Adapter's nodes; here {WITHOUT_REFERENCE_UNIT}",
         "ADetailer": "it finds no faces; a workflow of your own with the node pack ComfyUI-Impact-Pack does "
         "(--workflow)",
         "relighting": "The node pack ComfyUI-IC-Light has to be in its custom_nodes, and the weights in "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
-from prodgen.dialects.a1111 import A1111
+from prodgen.dialects.a1111 import A1111, WITHOUT_REFERENCE_UNIT
 from prodgen.dialects.payload import Payload, SentPicture
 from prodgen.errors import SettingError, UnsupportedFeatureError
 from prodgen.images import RgbImage
@@ -19,7 +19,11 @@ class StableDiffusionCpp(A1111):
 
     name: ClassVar[str] = "sdcpp"
     title: ClassVar[str] = "stable-diffusion.cpp"
-    remedies: ClassVar[Mapping[str, str]] = {**A1111.remedies, "IC-Light": "use --recipe inpaint there"}
+    remedies: ClassVar[Mapping[str, str]] = {
+        **A1111.remedies,
+        "IC-Light": "use --recipe inpaint there",
+        "reference pictures": WITHOUT_REFERENCE_UNIT,
+    }
     version_marks: ClassVar[tuple[str, ...]] = ("stable-diffusion.cpp",)
     # Its decoder (stb_image) reads neither TIFF nor WebP.
     picture_formats: ClassVar[frozenset[str]] = frozenset({"bmp", "png"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
-from prodgen.dialects.a1111 import A1111
+from prodgen.dialects.a1111 import A1111, WITHOUT_REFERENCE_UNIT
 from prodgen.dialects.payload import SentPicture
 from prodgen.errors import UnsupportedFeatureError
 from prodgen.images import RgbImage
@@ -17,7 +17,11 @@ class SDNext(A1111):
 
     name: ClassVar[str] = "sdnext"
     title: ClassVar[str] = "SD.Next"
-    remedies: ClassVar[Mapping[str, str]] = {**A1111.remedies, "IC-Light": "use --recipe inpaint there"}
+    remedies: ClassVar[Mapping[str, str]] = {
+        **A1111.remedies,
+        "IC-Light": "use --recipe inpaint there",
+        "reference pictures": WITHOUT_REFERENCE_UNIT,
+    }
     version_marks: ClassVar[tuple[str, ...]] = ()
     missing_routes: ClassVar[frozenset[str]] = frozenset({"schedulers", "modules", "latent_upscale_modes"})
     tells_extra_parameters: ClassVar[bool] = False

@@ -74,6 +74,20 @@ class Placement(BaseModel):
         )
 
     @property
+    def photographed(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of an unturned photograph, as shares of the canvas."""
+        right, bottom = (
+            self.offset_x + self.scale * self.photo_width,
+            self.offset_y + self.scale * self.photo_height,
+        )
+        return (
+            self.offset_x / self.width,
+            self.offset_y / self.height,
+            right / self.width,
+            bottom / self.height,
+        )
+
+    @property
     def keeps_pixels(self) -> bool:
         """Whether the product's pixels are the photograph's own, moved by whole pixels."""
         return self.scale == 1 and self.rotation_deg == 0

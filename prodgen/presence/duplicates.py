@@ -110,18 +110,24 @@ class _Scene(NamedTuple):
     """1 where it is not product."""
 
 
-def find_duplicate(picture: RgbImage, matte: Matte) -> Duplicate | None:
+Shares = tuple[float, float, float, float]
+"""Left, top, right, bottom of a rectangle, as shares of a picture's width and height."""
+
+
+def find_duplicate(picture: RgbImage, matte: Matte, *, known: Shares | None = None) -> Duplicate | None:
     """Return the second or larger product that shows most clearly; None where none does.
 
     Args:
         picture: The whole picture as it was drawn, product and scene, (h, w, 3), sRGB, [0, 1].
         matte: The product in it, (H, W), 1 = product, of the same field of view in any resolution.
+        known: A rectangle that nobody drew, such as the photograph in an outpainted picture: a second
+            product that was photographed is none too many.
     """
-    found = [one for one in _candidates(picture, matte) if one.score > LIMITS[one.kind]]
+    found = [one for one in _candidates(picture, matte, known) if one.score > LIMITS[one.kind]]
     return max(found, key=lambda one: one.score / LIMITS[one.kind], default=None)
 
 
-def _candidates(picture: RgbImage, matte: Matte) -> Iterator[Duplicate]:
+def _candidates(picture: RgbImage, matte: Matte, known: Shares | None = None) -> Iterator[Duplicate]:
     """Yield the best place for each kind and size."""
     height, width = picture.shape[:2]
     scale = min(1.0, PICTURE_PX / max(height, width))
@@ -133,6 +139,11 @@ def _candidates(picture: RgbImage, matte: Matte) -> Iterator[Duplicate]:
     top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
     grown = cv2.dilate((cover > 0.1).astype(np.uint8), np.ones((7, 7), np.uint8))
     free = (grown == 0).astype(np.float32)
+    if known is not None:
+        xs, ys = (
+            [round(share * side) for share in known[at::2]] for at, side in ((0, size[0]), (1, size[1]))
+        )
+        free[max(ys[0], 0) : ys[1], max(xs[0], 0) : xs[1]] = 0
     scene = _Scene(_lab(view), (edge_directions(view) * free).astype(np.complex64), free)
     cut, own = view[top:bottom, left:right], cover[top:bottom, left:right]
     for kind, factors in SIZES.items():

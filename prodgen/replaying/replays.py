@@ -63,6 +63,7 @@ def replay(
     photo: str | Path | None = None,
     matte: str | Path | None = None,
     background: str | Path | None = None,
+    reference: str | Path | None = None,
     light_map: str | Path | None = None,
     light_from: str | Path | None = None,
     controlnet: Sequence[str | Control] = (),
@@ -82,6 +83,7 @@ def replay(
         photo: The product's photograph, for a product shot; its file holds the name only.
         matte: The cut-out mask of the photograph, if the shot was given one.
         background: The background picture, if the shot was given one.
+        reference: The picture whose look its scene took over, if the shot was given one.
         light_map: The light map, if the shot was given one.
         light_from: The reference picture of its light, if the shot was given one.
         controlnet: Control pictures, for a picture drawn from words: `Control` objects or
@@ -100,7 +102,7 @@ def replay(
     """
     source = Path(path)
     target = None if output is None else Path(output)
-    given_files = (photo, matte, background, light_map, light_from)
+    given_files = (photo, matte, background, reference, light_map, light_from)
     if target is not None:
         given = (source, *(None if file is None else Path(file) for file in given_files))
         files.refuse_overwriting(target, *given)

@@ -48,6 +48,7 @@ def shot_again(
             photo=photo,
             background=files.get("background"),
             matte=files.get("matte"),
+            reference=files.get("reference"),
             light_map=files.get("light_map"),
             light_from=files.get("light_from"),
             output=output,

@@ -99,6 +99,9 @@ class Stage(CheckedValue):
     is_for_others: ClassVar[bool] = False
     """Whether its layers are of no use but to later stages, so that it is left out where none uses them."""
 
+    takes_reference: ClassVar[bool] = False
+    """Whether it takes the look and the set of a reference picture over."""
+
     stage: str
     """The name by which recipes, progress and times call it."""
 

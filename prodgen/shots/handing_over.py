@@ -152,6 +152,7 @@ def start(shot: Shot) -> Frame:
         points=shot.points,
         pose=shot.asked_pose,
         backdrop=None if shot.background is None else files.load(read(shot.background)).rgb,
+        reference=None if shot.reference is None else files.load(read(shot.reference)).rgb,
         light_map=None if shot.light_map is None else files.load(read(shot.light_map)).rgb,
         light_from=None if shot.light_from is None else files.load(read(shot.light_from)).rgb,
     )

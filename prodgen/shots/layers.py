@@ -78,6 +78,9 @@ class Given:
     backdrop: RgbImage | None = None
     """The user's own background picture, of any size."""
 
+    reference: RgbImage | None = None
+    """A picture whose look and set the scene takes over, of any size."""
+
     light_map: RgbImage | None = None
     """The user's own light map, of any size."""
 

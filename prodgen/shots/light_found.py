@@ -6,7 +6,7 @@ import math
 
 from prodgen.light import AMBIENT_BELOW, Light, from_where
 from prodgen.shots.frame import Frame
-from prodgen.shots.layers import Brief, Kept
+from prodgen.shots.layers import Brief, Drawn, Kept
 
 FAR_DEG = 30.0
 """Degrees in the picture plane from which the light found is another one than that asked for.
@@ -39,11 +39,12 @@ def difference(frame: Frame) -> str | None:
     asked, found = frame[Brief].key_light, found_light(frame)
     if asked is None or found is None or _far_angle(frame) is None:
         return None
-    likeness = frame[Kept].likeness
+    likeness, drawn = frame[Kept].likeness, frame.get(Drawn)
+    is_drawn_by_seed = drawn is not None and drawn.origin.is_generated
     off = 0.0 if likeness is None else likeness.light_angle_error_deg or 0.0
     return (
         f"light was asked {from_where(asked)}, and the product is lit {from_where(found)}: {off:.0f} degrees"
-        " off in the picture; another seed may follow it better"
+        f" off in the picture{'; another seed may follow it better' if is_drawn_by_seed else ''}"
     )
 
 

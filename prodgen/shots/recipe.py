@@ -155,22 +155,23 @@ class Recipe(CheckedValue):
     def with_settings(self, settings: Mapping[str, Setting]) -> Self:
         """Return the recipe with these parameters changed: its own, and those of every stage that has them.
 
-        The built-in `auto` leaves the way open, so what asks it for more room (`outpaint`, `expand`)
-        takes the recipe `outpaint`.
+        The built-in `auto` leaves the way open, so what only the recipe `outpaint` or `reference` has
+        takes that one.
 
         Raises:
             SettingError: If no stage has one of them, or a value is out of range.
         """
-        asks_room = any(settings.get(name) is not None for name in _MORE_ROOM)
-        if asks_room and self == type(self).load("auto"):
-            return type(self).load("outpaint").with_settings(settings)
+        only = {_OF_ONE_RECIPE[name] for name in _OF_ONE_RECIPE if settings.get(name) is not None}
+        if len(only) == 1 and self == type(self).load("auto"):
+            return type(self).load(*only).with_settings(settings)
         absent = [name for name in settings if name not in self.settings]
         anywhere = {name for kind in STAGES for name in kind.model_fields}
         for name in absent:
             if name not in anywhere:
                 raise UnknownNameError(f"setting of recipe {self.name!r}", name, self.settings)
         if absent:
-            other = ", the recipe 'outpaint' has" if set(_MORE_ROOM) & set(absent) else ""
+            names = {_OF_ONE_RECIPE[name] for name in absent if name in _OF_ONE_RECIPE}
+            other = f", the recipe {min(names)!r} has" if names else ""
             raise IdleSettingError(absent, f"recipe {self.name!r} has no stage for that{other}")
         fields = {**dict(self), "delivery": _changed(self.delivery, settings)}
         fields |= {name: value for name, value in settings.items() if name in _POLICIES}
@@ -202,12 +203,22 @@ class Recipe(CheckedValue):
         """Whether a stage can put the product into a background of the user's."""
         return any(stage.takes_background for stage in self.stages)
 
+    @property
+    def takes_reference(self) -> bool:
+        """Whether a stage takes the look and the set of a reference picture over."""
+        return any(stage.takes_reference for stage in self.stages)
+
 
 _POLICIES = ("negative_prompt", "profile", "tries", "on_failure")
 """Fields of a recipe itself that are settings as well."""
 
-_MORE_ROOM = ("outpaint", "expand")
-"""Settings that ask for more room around the photograph, which the recipe `outpaint` makes."""
+_OF_ONE_RECIPE = {
+    "outpaint": "outpaint",
+    "expand": "outpaint",
+    "reference_by": "reference",
+    "reference_weight": "reference",
+}
+"""Settings that one built-in recipe has and no other."""
 
 
 def _changed(part: CheckedValue, settings: Mapping[str, Setting]) -> CheckedValue:

@@ -22,6 +22,7 @@ from prodgen.schema import seeds
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import NO_BACKEND, Brief, CutOut, Drawn, Kept, Origin, Placed, Pose
 from prodgen.shots.page_layers import page_layers
+from prodgen.shots.reference_units import ReferenceWay
 from prodgen.shots.routes import Route
 from prodgen.shots.see_through import on_transparency, shadow_alone
 from prodgen.shots.shot import Shot
@@ -160,6 +161,7 @@ class Result:
         """Return what the file tells: the shot as it was asked, what was sent for it, and what came of it."""
         origin = self.origin
         sent = {"prompt": origin.prompt, "negative_prompt": origin.negative_prompt, "loras": origin.loras}
+        way = self.frame.get(ReferenceWay)
         return {
             "kind": KIND,
             "size": [self.image.shape[1], self.image.shape[0]],
@@ -171,6 +173,7 @@ class Result:
             "proofs": {name: asdict(proof) for name, proof in origin.proofs.items()},
             "route": None if self.route is None else self.route.as_dict(),
             "pose": None if self.pose is None else self.pose.as_dict(),
+            "reference": None if way is None else asdict(way),
             "scene": {"duplicate": None if self.duplicate is None else self.duplicate.as_dict()},
             "product_scale": round(self.frame[Placed].placement.scale, 4),
             "product_box": list(self.frame[Placed].placement.box),

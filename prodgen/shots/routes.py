@@ -18,10 +18,10 @@ from prodgen.shots.recipe import Recipe
 from prodgen.shots.shot import Shot
 from prodgen.shots.stages import RelightStage
 
-ROUTES = ("auto", "relight", "background", "inpaint", "packshot")
+ROUTES = ("auto", "relight", "background", "inpaint", "packshot", "reference")
 """Names of all routes; each is a built-in recipe's too."""
 
-Reason = Literal["relights", "cannot relight", "cannot relight, own background"]
+Reason = Literal["relights", "cannot relight", "cannot relight, own background", "reference"]
 
 _WORDS: Mapping[Reason, str] = {
     "relights": "the backend can relight",
@@ -29,6 +29,7 @@ _WORDS: Mapping[Reason, str] = {
     " product's light is computed",
     "cannot relight, own background": "the backend has no IC-Light, so the product's light was computed from"
     " the background, without a model",
+    "reference": "a reference picture is given, whose look and set the scene takes over",
 }
 
 
@@ -48,7 +49,7 @@ class Route:
     @property
     def notice(self) -> str | None:
         """What has to be told because the usual route was not open; None if it was."""
-        if self.reason == "relights":
+        if self.reason in ("relights", "reference"):
             return None
         without = f"; without effect then: {', '.join(self.idle)}" if self.idle else ""
         return f"route {self.taken}: {_WORDS[self.reason]}{without}"
@@ -75,29 +76,32 @@ def choose(shot: Shot, capabilities: Capabilities) -> tuple[Shot, Route]:
     Raises:
         IdleSettingError: If the recipe has a changed setting that the only open route has no use for.
     """
-    if capabilities.ic_light is not None:
+    if shot.reference is not None:
+        route = Route("reference", "reference")
+    elif capabilities.ic_light is not None:
         route = Route("relight", "relights")
     elif shot.background is None:
         route = Route("inpaint", "cannot relight", () if shot.light_map is None else ("light_map",))
     else:
         idle = shot.asked_of_scene(takes_light=Recipe.load("background").takes_light)
         route = Route("background", "cannot relight, own background", idle)
-    return shot.model_copy(update={"recipe": _along(shot.recipe, Recipe.load(route.taken))}), route
+    return shot.model_copy(update={"recipe": _along(shot.recipe, route)}), route
 
 
-def _along(asked: Recipe, way: Recipe) -> Recipe:
-    """Return `asked` with the stage of `way` that draws in place of `relight`.
+def _along(asked: Recipe, route: Route) -> Recipe:
+    """Return `asked` with the stage of a route that draws in place of `relight`.
 
-    Its negative prompt stays if it is one of its own; the one of the built-in `auto` becomes that of `way`,
+    Its negative prompt stays if it is one of its own; the one of the built-in `auto` becomes the route's,
     and so do name and description: a recipe with a name of its own keeps it.
 
     Raises:
         IdleSettingError: If a stage that is left out has a changed setting that its substitute has not.
     """
+    way = Recipe.load(route.taken)
     usual = {Drawn in stage.gives: stage for stage in way.stages}[True]
     drawing = next(stage for stage in asked.stages if isinstance(stage, RelightStage))
     has_own_words = asked.negative_prompt != Recipe.load("auto").negative_prompt
-    taken = drawing if type(drawing) is type(usual) else _with_changes(usual, drawing, way.name)
+    taken = drawing if type(drawing) is type(usual) else _with_changes(usual, drawing, route)
     stages = tuple(taken if stage is drawing else stage for stage in asked.stages)
     named = way if asked.name == Recipe.load("auto").name else asked
     return asked.model_copy(
@@ -111,7 +115,7 @@ def _along(asked: Recipe, way: Recipe) -> Recipe:
     )
 
 
-def _with_changes(usual: Stage, asked: Stage, way: str) -> Stage:
+def _with_changes(usual: Stage, asked: Stage, route: Route) -> Stage:
     changed = {
         name: getattr(asked, name)
         for name, field in type(asked).model_fields.items()
@@ -119,5 +123,8 @@ def _with_changes(usual: Stage, asked: Stage, way: str) -> Stage:
     }
     absent = sorted(set(changed) - set(type(usual).model_fields))
     if absent:
-        raise IdleSettingError(absent, f"the backend has no IC-Light, and route {way!r} does not have that")
+        because = (
+            "a reference picture is given" if route.reason == "reference" else "the backend has no IC-Light"
+        )
+        raise IdleSettingError(absent, f"{because}, and route {route.taken!r} does not have that")
     return type(usual).model_validate({**dict(usual), **changed})

@@ -54,6 +54,7 @@ def shoot(
     seed: int | None = None,
     negative_prompt: str | None = None,
     background: PictureSource | None = None,
+    reference: PictureSource | None = None,
     matte: PictureSource | None = None,
     box: Rectangle | str | None = None,
     points: Sequence[Point] | str = (),
@@ -80,11 +81,13 @@ def shoot(
         backend: "auto" (the server at PRODGEN_BACKEND or 127.0.0.1:7860 if one answers, else the
             embedded one), "embedded://", a URL, or an open `Client`.
         recipe: A built-in recipe's name, a TOML file, or a `Recipe`. "auto" takes the way that is open:
-            `relight`, or on a backend without IC-Light `inpaint` or `background`, and tells why.
+            `relight`, on a backend without IC-Light `inpaint` or `background`, with a reference picture
+            `reference`; and tells why.
         settings: Parameters of the recipe, by name, such as {"steps": 20, "size": "4:5", "tries": 3}.
         seed: Decides the scene; None draws one, which `Result.seed` tells.
         negative_prompt: What should not be seen; None takes the recipe's.
         background: A picture of your own to put the product into.
+        reference: A picture whose look and set the scene takes over; nothing of the product changes.
         matte: Your own cut-out mask, white = product, of the photograph's size.
         box: The product's box in the photograph: left, top, right, bottom in pixels, or in words, such as
             "10%,5%,90%,95%".
@@ -116,6 +119,7 @@ def shoot(
         recipe=recipe,
         settings=settings,
         background=background,
+        reference=reference,
         matte=matte,
         box=box,
         points=points,
@@ -204,12 +208,18 @@ def complete(drawing: DrawnShot, tools: Tools) -> Result:
 def _looked_over(frame: Frame) -> Frame:
     """Return the frame with what a backend drew into its scene that nobody asked for, and a notice of it.
 
-    A background of the user's is the scene as it is, whatever was drawn to light the product.
+    A background of the user's is the scene as it is, whatever was drawn to light the product; and so are the
+    surroundings of a photograph that were continued.
     """
     drawn, placed = frame.get(Drawn), frame.get(Placed)
-    if drawn is None or placed is None or drawn.relit is None or placed.backdrop is not None:
+    if drawn is None or placed is None or placed.backdrop is not None:
         return frame
-    duplicate = find_duplicate(drawn.relit, placed.matte)
+    if drawn.relit is not None:
+        duplicate = find_duplicate(drawn.relit, placed.matte)
+    elif drawn.origin.is_generated:
+        duplicate = find_duplicate(drawn.scene, placed.matte, known=placed.placement.photographed)
+    else:
+        return frame
     return frame if duplicate is None else frame.holding(duplicate).noting(str(duplicate))
 
 
@@ -324,7 +334,8 @@ def check(shot: Shot) -> None:
         raise IdleSettingError(["pose"], f"recipe {recipe.name!r} has no stage 'pose'")
     if shot.pose != "auto" and not any(Pose in stage.uses for stage in recipe.stages):
         raise IdleSettingError(["pose"], "there is no shadow to take it; shadow contact or cast makes one")
-    if recipe.needs_prompt and not shot.whole_prompt and shot.background is None:
+    _check_reference(shot)
+    if recipe.needs_prompt and not (shot.whole_prompt or shot.background or shot.reference):
         raise SettingError(
             "the prompt is empty; say what the scene should be, such as 'a wooden table, sunset', or take the"
             " route that needs no words, --route packshot, or a recipe that brings its scene, such as"
@@ -337,6 +348,20 @@ def check(shot: Shot) -> None:
     _check_transparency(recipe)
     if shot.output is not None:
         _check_output(shot, shot.output)
+
+
+def _check_reference(shot: Shot) -> None:
+    recipe = shot.recipe
+    if shot.reference is None:
+        if recipe.takes_reference:
+            raise SettingError("there is no picture whose look to take over; give one: --reference FILE")
+        return
+    if not (recipe.takes_reference or recipe.is_open):
+        raise IdleSettingError(["reference"], f"recipe {recipe.name!r} takes no look from a picture")
+    if shot.background is not None:
+        raise IdleSettingError(["reference"], "a background is the scene already")
+    if shot.light_map is not None:
+        raise IdleSettingError(["light_map"], "the scene takes its look from a reference picture")
 
 
 def _check_transparency(recipe: Recipe) -> None:

@@ -74,7 +74,7 @@ ShotBox = Annotated[Rectangle | str, PlainValidator(check_box), AS_IT_IS]
 ShotPoints = Annotated[tuple[Point, ...] | str, PlainValidator(check_points), AS_IT_IS]
 """Points in pixels, or in words, which may be shares of any photograph."""
 
-PICTURES = ("photo", "matte", "background", "light_map", "light_from")
+PICTURES = ("photo", "matte", "background", "reference", "light_map", "light_from")
 """Fields of a shot that are pictures."""
 
 
@@ -101,6 +101,9 @@ class Shot(CheckedValue):
 
     background: ShotPicture | None = None
     """A picture of the user's to put the product into."""
+
+    reference: ShotPicture | None = None
+    """A picture whose look and set the scene takes over; the product in it is none of ours."""
 
     matte: ShotPicture | None = None
     """A matte of the user's, white = product, of the photograph's size; spares the segmenter."""
@@ -142,7 +145,7 @@ class Shot(CheckedValue):
     @property
     def asked_lights(self) -> tuple[Light, ...]:
         """The shot's own lights, else the recipe's, unless a picture of the user's gives the light."""
-        has_lit_picture = any((self.light_map, self.light_from, self.background))
+        has_lit_picture = any((self.light_map, self.light_from, self.background, self.reference))
         return self.lights or (() if has_lit_picture else self.recipe.light)
 
     @property
@@ -201,6 +204,7 @@ class Shot(CheckedValue):
         *,
         photo: PictureSource,
         background: PictureSource | None = None,
+        reference: PictureSource | None = None,
         matte: PictureSource | None = None,
         light_map: PictureSource | None = None,
         light_from: PictureSource | None = None,
@@ -211,7 +215,7 @@ class Shot(CheckedValue):
         Raises:
             SettingError: If the story is damaged, or of another version.
         """
-        given = (photo, matte, background, light_map, light_from)
+        given = (photo, matte, background, reference, light_map, light_from)
         pictures = dict(zip(PICTURES, given, strict=True))
         return cls.model_validate({**story, **pictures, "output": output})
 
@@ -226,6 +230,7 @@ def new_shot(
     recipe: str | Path | Recipe = "auto",
     settings: Mapping[str, Setting] | None = None,
     background: PictureSource | None = None,
+    reference: PictureSource | None = None,
     matte: PictureSource | None = None,
     box: Rectangle | str | None = None,
     points: Sequence[Point] | str = (),
@@ -255,6 +260,7 @@ def new_shot(
         "output": output,
         "recipe": chosen.with_settings(settings) if settings else chosen,
         "background": background,
+        "reference": reference,
         "matte": matte,
         "box": box,
         "points": points,

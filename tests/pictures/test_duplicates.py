@@ -73,3 +73,13 @@ def test_the_same_outline_in_another_colour_is_no_second_product():
 
 def test_a_picture_without_a_product_has_no_second_one():
     assert find_duplicate(room(), np.zeros((SIDE, SIDE), np.float32)) is None
+
+
+@pytest.mark.parametrize("right", [1.0, 0.5])
+def test_in_an_outpainted_picture_only_what_is_new_is_searched(right):
+    kept = shoe(x=150, y=130)
+    picture = composite(RED, composite(RED * 0.9, room(), shoe(1.0, 20, 235)), kept)
+
+    found = find_duplicate(picture, kept, known=(0, 0, right, 1) if right == 1 else (right, 0, 1, 1))
+
+    assert (found is None) is (right == 1)

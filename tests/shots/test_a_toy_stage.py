@@ -112,6 +112,6 @@ def test_a_stage_is_added_by_one_file_and_one_line_of_the_table(tmp_path):
         "tells its progress": True,
         "took time": True,
         "wrong value": "redness must be from 0 to 1, not 3",
-        "wrong order": "tint needs a scene: put 'relight', 'background', 'backdrop', 'sweep' or 'outpaint'"
-        " before it",
+        "wrong order": "tint needs a scene: put 'relight', 'background', 'reference', 'backdrop',"
+        " 'sweep' or 'outpaint' before it",
     }

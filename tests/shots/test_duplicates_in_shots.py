@@ -66,3 +66,35 @@ def test_another_seed_is_tried_until_there_is_one_product(photo):
     assert result.seed % 3 == 0
     assert result.story()["scene"] == {"duplicate": None}
     assert any("seeds tried" in notice for notice in result.notices)
+
+
+def test_a_second_product_that_was_painted_beyond_the_photographs_edges_is_told(photo):
+    def paint(order: RenderOrder) -> Rendering:
+        scene = np.full((order.height, order.width, 3), 0.92, np.float32)
+        if order.foreground is None or order.matte is None:
+            return Rendering(image=scene, scene="test", floor="test")
+        red, stripe = np.abs(order.foreground - (0.7, 0.1, 0.1)), np.abs(order.foreground - (0.95, 0.95, 0.9))
+        product = ((red.sum(2) < 0.15) | (stripe.sum(2) < 0.02)).astype(np.float32)
+        across = order.width // 2
+        scene = composite(np.roll(order.foreground, across, 1), scene, np.roll(product, across, 1))
+        return Rendering(image=scene, scene="test", floor="test")
+
+    def outpainted(renderer) -> dict:
+        engine = IblEngine(checkpoints=("photon",), renderer=renderer)
+        with Client("http://127.0.0.1:1", transport=ApiTransport(ApiServer(engine))) as client:
+            made = shoot(
+                photo,
+                matte=photo.with_name("matte.png"),
+                backend=client,
+                seed=1,
+                recipe="outpaint",
+                settings={"expand": "right=100%"},
+            )
+        return made.story()["scene"]["duplicate"]
+
+    def leave_empty(order: RenderOrder) -> Rendering:
+        wall = np.full((order.height, order.width, 3), 0.92, np.float32)
+        return Rendering(image=wall, scene="test", floor="test")
+
+    assert outpainted(paint)["kind"] == "second"
+    assert outpainted(leave_empty) is None

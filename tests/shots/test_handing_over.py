@@ -109,6 +109,7 @@ OTHER = {
     "points": lambda photo: ((320.0, 320.0, True),),
     "pose": lambda photo: "flat",
     "lights": lambda photo: (Light.parse("left"),),
+    "reference": lambda photo: photo.with_name("room.jpg"),
     "light_map": lambda photo: photo.with_name("room.jpg"),
     "light_from": lambda photo: photo.with_name("room.jpg"),
     "loras": lambda photo: (Lora(name="shiny"),),

@@ -11,7 +11,7 @@ import pytest
 from prodgen import identity
 from prodgen.light import Light
 from prodgen.shots.frame import Frame
-from prodgen.shots.layers import Brief, Kept
+from prodgen.shots.layers import Brief, Drawn, Kept, Origin
 from prodgen.shots.light_found import difference, found_light
 
 
@@ -82,3 +82,13 @@ def test_the_sum_of_stronger_lights_is_not_held_against_the_key_light(ball):
 
     assert difference(frame) is not None
     assert difference(frame.holding(both)) is None
+
+
+@pytest.mark.parametrize("is_generated", [True, False])
+def test_another_seed_is_recommended_only_where_one_acts(ball, is_generated):
+    frame = lit(ball, from_right=1.0, asked="left")
+    drawn = Drawn(frame[Kept].product, None, Origin("test", is_generated=is_generated))
+
+    said = difference(frame.holding(drawn))
+
+    assert ("another seed" in said) is is_generated

@@ -18,6 +18,7 @@ from prodgen.images import Photo, resize
 from prodgen.light import Light
 from prodgen.masks import blur
 from prodgen.outpainting import Expansion, measure_seam
+from prodgen.outpainting.seams import Seam
 from prodgen.schema import Applied, Generation
 from prodgen.shots import Recipe, new_shot, shoot
 from prodgen.shots.frame import Frame, Tools
@@ -350,3 +351,17 @@ def test_a_photographs_transparency_that_becomes_a_ground_is_told(world):
     made = ExtendStage(expand="left=20").apply(SegmentStage().apply(clear, tools), tools)
 
     assert any("transparent" in notice for notice in made.notices)
+
+
+def test_a_line_is_called_what_it_is_and_no_seed_is_named_where_none_acts(world, monkeypatch):
+    matte = np.zeros((240, 200), np.float32)
+    matte[60:200, 70:140] = 1
+    embedded = SimpleNamespace(name="embedded", notices=(), capabilities=SimpleNamespace(is_diffusion=False))
+    monkeypatch.setattr("prodgen.outpainting.measure_seam", lambda scene, room: Seam(0.15, 1.0))
+    tools = Tools(client=lambda: embedded)
+
+    made = OutpaintStage().apply(ExtendStage(expand="left=90").apply(framed(world, matte, 0), tools), tools)
+
+    (said,) = [notice for notice in made.notices if "old edge" in notice]
+    assert "a line without grain (0.15 times" in said
+    assert "seed" not in said

@@ -198,7 +198,8 @@ def test_a_fault_in_a_long_text_is_told_in_a_short_sentence(photo):
         (["segment", "sweep"], "sweep needs the product on a canvas: put 'place' or 'extend' before it"),
         (
             ["segment", "place", "upscale"],
-            "upscale needs a scene: put 'relight', 'background', 'backdrop', 'sweep' or 'outpaint' before it",
+            "upscale needs a scene: put 'relight', 'background', 'reference', 'backdrop', 'sweep' or"
+            " 'outpaint' before it",
         ),
         (
             ["segment", "place", "relight", "ground"],

@@ -19,6 +19,7 @@ from prodgen.shots.stages.look import LookStage
 from prodgen.shots.stages.outpaint import OutpaintStage
 from prodgen.shots.stages.place import PlaceStage
 from prodgen.shots.stages.pose import PoseStage
+from prodgen.shots.stages.reference import ReferenceStage
 from prodgen.shots.stages.relight import RelightStage
 from prodgen.shots.stages.segment import SegmentStage
 from prodgen.shots.stages.sweep import SweepStage
@@ -32,6 +33,7 @@ STAGES: tuple[type[Stage], ...] = (
     LookStage,
     RelightStage,
     BackgroundStage,
+    ReferenceStage,
     BackdropStage,
     SweepStage,
     OutpaintStage,
@@ -61,6 +63,7 @@ __all__ = [
     "OutpaintStage",
     "PlaceStage",
     "PoseStage",
+    "ReferenceStage",
     "RelightStage",
     "SegmentStage",
     "SweepStage",

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.light import relighting
-from prodgen.masks import composite, erode
 from prodgen.schema import Img2Img
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import Brief, Placed
-from prodgen.shots.stages.scene import SceneStage
-
-EDGE_PX = 1.5
-"""Working pixels of the product's edge that are repainted too: they still hold the old background."""
+from prodgen.shots.stages.scene import SceneStage, around_product
 
 
 class BackgroundStage(SceneStage):
@@ -57,11 +52,7 @@ class BackgroundStage(SceneStage):
         return Img2Img.model_validate(
             {
                 **self.shared_fields(frame, matte),
-                "init_image": composite(product, np.full_like(product, 0.5), matte),
-                "inpaint_mask": 1 - erode(matte, EDGE_PX),
-                "inpainting_fill": "latent_noise",
-                "inpaint_full_res": False,
-                "mask_blur": self.mask_blur,
+                **around_product(product, matte, None, mask_blur=self.mask_blur),
                 "denoising_strength": self.denoising_strength,
             }
         )

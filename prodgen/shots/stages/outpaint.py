@@ -96,9 +96,11 @@ class OutpaintStage(Stage):
                 )
         seam = outpainting.measure_seam(scene, room)
         if seam.is_seen:
+            remedy = "; another seed may hide it" if origin.is_generated else ""
+            looks = "a line" if seam.ratio > 1 else "a line without grain"
             notices.append(
-                f"the photograph's old edge shows as a line ({seam.ratio:.2f} times the gradient beside it);"
-                " another seed may hide it"
+                f"the photograph's old edge shows as {looks} ({seam.ratio:.2f} times the gradient beside it)"
+                f"{remedy}"
             )
         return frame.holding(Drawn(scene, None, origin)).noting(*notices)
 

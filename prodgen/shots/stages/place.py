@@ -8,7 +8,7 @@ from pydantic import Field
 
 from prodgen import placement
 from prodgen.errors import ImageError
-from prodgen.images import Matte, RgbImage, resize
+from prodgen.images import Matte, RgbImage, cut_to
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import CutOut, Drawn, FinalScene, Given, Placed
 
@@ -154,7 +154,4 @@ def _cover(picture: RgbImage, width: int, height: int) -> RgbImage:
             f"the background is {picture.shape[1]}x{picture.shape[0]}, smaller than the canvas"
             f" {width}x{height}; give a larger one, or --size {picture.shape[1]}x{picture.shape[0]}"
         )
-    scale = max(width / picture.shape[1], height / picture.shape[0])
-    cut_width, cut_height = round(width / scale), round(height / scale)
-    left, top = (picture.shape[1] - cut_width) // 2, (picture.shape[0] - cut_height) // 2
-    return resize(picture[top : top + cut_height, left : left + cut_width], width, height)
+    return cut_to(picture, width, height)

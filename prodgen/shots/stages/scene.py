@@ -18,7 +18,7 @@ from prodgen import light, placement
 from prodgen.client import Client
 from prodgen.errors import BackendOutOfMemoryError
 from prodgen.images import Matte, RgbImage, resize
-from prodgen.masks import composite
+from prodgen.masks import composite, erode
 from prodgen.schema import Generation, Img2Img, Progress, Txt2Img
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, Drawn, Origin, Placed, Pose
@@ -29,6 +29,10 @@ SMALLEST_MEGAPIXELS = 0.2
 
 SHRINK = 0.6
 """Area of the next try; attention's memory grows with the square of the area, so this frees two thirds."""
+
+
+OnProgress = Callable[[Progress], None]
+"""Called while the backend draws."""
 
 
 class SceneStage(Stage):
@@ -109,17 +113,13 @@ class SceneStage(Stage):
         Raises:
             BackendError: If the backend cannot do it.
         """
-        original, matte = frame[Placed].original, frame[Placed].matte
-        client = tools.client()
+        matte, client = frame[Placed].matte, tools.client()
 
         def report(progress: Progress) -> None:
             tools.progress(self.stage, progress.fraction)
 
         def draw(width: int, height: int) -> Generation:
-            request = self.request(frame, resize(original, width, height), resize(matte, width, height))
-            if isinstance(request, Img2Img):
-                return client.img2img(request, on_progress=report)
-            return client.txt2img(request, on_progress=report)
+            return self.drawn_at(frame, client, width, height, report)
 
         native_megapixels = client.capabilities.with_checkpoint(self.checkpoint).native_megapixels
         return draw_within_memory(
@@ -129,11 +129,50 @@ class SceneStage(Stage):
             may_shrink=self.may_shrink,
         )
 
+    def drawn_at(
+        self, frame: Frame, client: Client, width: int, height: int, report: OnProgress
+    ) -> Generation:
+        """Have the scene drawn at one size in pixels.
+
+        Raises:
+            BackendError: If the backend cannot do it.
+        """
+        original, matte = frame[Placed].original, frame[Placed].matte
+        request = self.request(frame, resize(original, width, height), resize(matte, width, height))
+        if isinstance(request, Img2Img):
+            return client.img2img(request, on_progress=report)
+        return client.txt2img(request, on_progress=report)
+
 
 def full_prompt(brief: Brief) -> str:
     """Return the prompt that is sent: what was asked for, and the words for light and camera."""
     lit = "" if brief.key_light is None else light.words(brief.key_light)
     return ", ".join(filter(None, [brief.prompt, lit, brief.camera_words]))
+
+
+EDGE_PX = 1.5
+"""Working pixels of the product's edge that are repainted too: they still hold the old background."""
+
+
+def around_product(
+    product: RgbImage, matte: Matte, start: RgbImage | None, *, mask_blur: int
+) -> dict[str, Any]:
+    """Return what a request says to have everything but the product repainted, by inpainting.
+
+    Args:
+        product: The photograph on its canvas, (H, W, 3).
+        matte: (H, W), 1 = product.
+        start: What the drawing starts from around the product; None: from noise.
+        mask_blur: Pixels over which repainted and kept mix.
+    """
+    around = np.full_like(product, 0.5) if start is None else start
+    return {
+        "init_image": composite(product, around, matte),
+        "inpaint_mask": 1 - erode(matte, EDGE_PX),
+        "inpainting_fill": "latent_noise" if start is None else "original",
+        "inpaint_full_res": False,
+        "mask_blur": mask_blur,
+    }
 
 
 def origin_of(drawn: Generation, brief: Brief, client: Client) -> Origin:
