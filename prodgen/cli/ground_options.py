@@ -39,6 +39,12 @@ GROUND_OPTIONS = (
     click.option("--reflection", type=Number(), help="Strength of a mirror image on the floor, 0 to 1."),
     click.option("--roughness", type=Number(), help="How blurred the mirror image is, 0 to 1. Default: 0.3"),
     click.option(
+        "--ground",
+        type=OneOf("ground", ("auto", "none", "inpaint")),
+        metavar="auto|none|inpaint",
+        help="inpaint: the floor at the product's foot is painted into --background first.",
+    ),
+    click.option(
         "--transparent",
         is_flag=True,
         default=None,

@@ -2,7 +2,8 @@
 
 A shadow is given as transmission: (H, W), 1 = no shadow, to be multiplied in linear light. `slices` makes a
 rough body of the outline, `casting` computes what it hides, `pictures` reads and writes pictures,
-`beyond_canvas` measures what falls outside the canvas. The light comes from the caller.
+`beyond_canvas` measures what falls outside the canvas, `floor_strip` is the floor next to the foot. The light
+comes from the caller.
 """
 
 from prodgen.shadows.beyond_canvas import CanvasRoom, Overhang, overhang
@@ -15,6 +16,7 @@ from prodgen.shadows.casting import (
     shadow_under,
     sky_directions,
 )
+from prodgen.shadows.floor_strip import floor_strip
 from prodgen.shadows.pictures import (
     apply_shadow,
     existing_shadow,
@@ -35,6 +37,7 @@ __all__ = [
     "cast_shadow",
     "contact_shadow",
     "existing_shadow",
+    "floor_strip",
     "ground_shadow",
     "keep_original_shadow",
     "mirror_share",

@@ -16,7 +16,7 @@ from prodgen.images import Matte, resize
 from prodgen.light import Light
 from prodgen.pose import FLOOR_BELOW_DEG, TOLERANCE_DEG, View
 from prodgen.shots.frame import Frame
-from prodgen.shots.layers import NO_BACKEND, CutOut, Drawn, FinalScene, Kept, Placed, Pose
+from prodgen.shots.layers import NO_BACKEND, CutOut, Drawn, FinalScene, Kept, PaintedFloor, Placed, Pose
 from prodgen.shots.light_found import found_light
 from prodgen.shots.seen_from import view_of
 
@@ -105,7 +105,8 @@ class FloorShadow:
         placed = frame[Placed]
         if placed.backdrop is None and not is_plain(frame) and (kind in BESIDE_DRAWN or cast.is_turned):
             self.notices = (DRAWN_STAYS,)
-        self._is_drawn = placed.backdrop is None and (kind == "auto" or not is_plain(frame))
+        has_own = frame.get(PaintedFloor) is not None and kind == "auto"
+        self._is_drawn = has_own or (placed.backdrop is None and (kind == "auto" or not is_plain(frame)))
         if kind == "keep":
             self._in_photo, notice = lift_shadow(frame[CutOut], placed.placement, view)
             self.notices += (notice,) if notice else ()

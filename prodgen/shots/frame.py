@@ -16,7 +16,7 @@ from prodgen.errors import SettingError
 from prodgen.images import RgbImage
 from prodgen.masks import composite
 from prodgen.refusals import CheckedValue
-from prodgen.shots.layers import DESCRIPTIONS, FinalScene, Kept, Placed
+from prodgen.shots.layers import DESCRIPTIONS, FinalScene, Kept, PaintedFloor, Placed
 
 L = TypeVar("L")
 
@@ -53,6 +53,12 @@ class Frame:
         """Return a new frame with these notices added, each only once."""
         new = [notice for notice in notices if notice and notice not in self.notices]
         return replace(self, notices=(*self.notices, *dict.fromkeys(new))) if new else self
+
+    @property
+    def backdrop(self) -> RgbImage | None:
+        """The user's background, at the canvas' size, with its floor painted if it was."""
+        floor = self.get(PaintedFloor)
+        return self[Placed].backdrop if floor is None else floor.backdrop
 
     @property
     def picture(self) -> RgbImage:

@@ -26,7 +26,7 @@ from prodgen.errors import SettingError
 from prodgen.images import Photo, from_uint8, to_uint8
 from prodgen.shots import lights_in_pictures
 from prodgen.shots.frame import Frame, Stage, Tools
-from prodgen.shots.layers import Brief, CutOut, Drawn, Given, Placed
+from prodgen.shots.layers import Brief, CutOut, Drawn, Given, PaintedFloor, Placed
 from prodgen.shots.shot import HeldPicture, Shot
 
 PACKING_LEVEL = 1
@@ -127,7 +127,7 @@ class DrawnShot:
             "prepared": self.prepared,
             "seconds": self.seconds,
             "notices": self.frame.notices,
-            "layers": [_PackedDrawn.of(x, backdrop) if isinstance(x, Drawn) else x for x in new],
+            "layers": [_packed(layer, backdrop) for layer in new],
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -198,6 +198,13 @@ def _prepared_again(shot: Shot, packed: _PackedCutOut | None) -> Frame:
         first = first.holding(replace(given, found=packed.unpacked(given.photo)))
     frame = run_stages(Steps.of(shot.recipe.stages).before, first, OFFLINE, {})
     return frame if packed is None else replace(frame, notices=packed.notices)
+
+
+def _packed(layer: object, backdrop: NDArray[np.float32] | None) -> object:
+    """Return a layer as it travels: its pictures packed, and none that another layer holds as well."""
+    if isinstance(layer, Drawn):
+        return _PackedDrawn.of(layer, backdrop)
+    return replace(layer, backdrop=None) if isinstance(layer, PaintedFloor) else layer
 
 
 @dataclass(frozen=True)

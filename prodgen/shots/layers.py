@@ -5,6 +5,7 @@
     CutOut      the product's matte in the photograph (prodgen.cutout)
     Pose        how the camera looked at it there (prodgen.pose)
     Placed      the product on its canvas
+    PaintedFloor  a background with the floor painted at the product's foot
     Drawn       the scene as it was drawn, and the product as it was lit there
     FinalScene  the scene at the canvas' size
     Shade       the shadow that was laid on it
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pydantic import Field
 
@@ -32,6 +34,9 @@ from prodgen.refusals import CheckedValue
 from prodgen.schema import Lora, Proof
 from prodgen.shading import LightField
 from prodgen.shadows import Transmission
+
+Ground = Literal["auto", "none", "inpaint"]
+"""What is done about the floor under the product."""
 
 NO_BACKEND = "none"
 """`Origin.backend` of a scene that no backend drew."""
@@ -162,6 +167,16 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False)
+class PaintedFloor:
+    """A background of the user's, with the floor at the product's foot painted by a model."""
+
+    backdrop: RgbImage | None
+    """(H, W, 3), of the canvas' size, the user's to the bit outside a narrow strip; None in a hand-over."""
+    origin: Origin
+    """Who painted it."""
+
+
+@dataclass(frozen=True, eq=False)
 class FinalScene:
     """The scene at the canvas' size. Inside the matte it holds whatever was there."""
 
@@ -197,6 +212,7 @@ DESCRIPTIONS: Mapping[type, str] = {
     CutOut: "a cut-out product",
     Pose: "how the camera looked at the product",
     Placed: "the product on a canvas",
+    PaintedFloor: "a painted floor",
     Drawn: "a scene",
     FinalScene: "the scene at its final size",
     Kept: "the measured product",

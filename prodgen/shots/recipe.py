@@ -22,7 +22,7 @@ from prodgen.schema.seeds import MAX_TRIES
 from prodgen.shots.frame import Stage
 from prodgen.shots.layers import DESCRIPTIONS, Brief, Drawn, FinalScene, Given, Placed, Pose
 from prodgen.shots.read_from_words import PoseField, SeveralLights
-from prodgen.shots.stages import STAGES, AnyStage
+from prodgen.shots.stages import STAGES, AnyStage, FloorStage
 
 Setting = str | int | float | bool | None
 """A parameter's value."""
@@ -181,7 +181,12 @@ class Recipe(CheckedValue):
     @property
     def asks_backend(self) -> bool:
         """Whether a stage has a backend draw, so that prompt, seed, light and LoRAs have an effect."""
-        return any(stage.asks_backend for stage in self.stages)
+        return self.paints_floor or any(stage.asks_backend for stage in self.stages)
+
+    @property
+    def paints_floor(self) -> bool:
+        """Whether a backend paints the floor at the product's foot into a background of the user's."""
+        return any(isinstance(stage, FloorStage) and stage.ground == "inpaint" for stage in self.stages)
 
     @property
     def needs_prompt(self) -> bool:

@@ -20,7 +20,7 @@ from prodgen.judgement import Judgement
 from prodgen.presence import Duplicate
 from prodgen.schema import seeds
 from prodgen.shots.frame import Frame
-from prodgen.shots.layers import NO_BACKEND, Brief, CutOut, Drawn, Kept, Origin, Placed, Pose
+from prodgen.shots.layers import NO_BACKEND, Brief, CutOut, Drawn, Kept, Origin, PaintedFloor, Placed, Pose
 from prodgen.shots.page_layers import page_layers
 from prodgen.shots.reference_units import ReferenceWay
 from prodgen.shots.routes import Route
@@ -174,7 +174,10 @@ class Result:
             "route": None if self.route is None else self.route.as_dict(),
             "pose": None if self.pose is None else self.pose.as_dict(),
             "reference": None if way is None else asdict(way),
-            "scene": {"duplicate": None if self.duplicate is None else self.duplicate.as_dict()},
+            "scene": {
+                "duplicate": None if self.duplicate is None else self.duplicate.as_dict(),
+                "floor": None if self.frame.get(PaintedFloor) is None else "painted",
+            },
             "product_scale": round(self.frame[Placed].placement.scale, 4),
             "product_box": list(self.frame[Placed].placement.box),
             **self.verdict.as_dict(),

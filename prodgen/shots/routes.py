@@ -83,7 +83,8 @@ def choose(shot: Shot, capabilities: Capabilities) -> tuple[Shot, Route]:
     elif shot.background is None:
         route = Route("inpaint", "cannot relight", () if shot.light_map is None else ("light_map",))
     else:
-        idle = shot.asked_of_scene(takes_light=Recipe.load("background").takes_light)
+        takes_light = Recipe.load("background").takes_light
+        idle = () if shot.recipe.paints_floor else shot.asked_of_scene(takes_light=takes_light)
         route = Route("background", "cannot relight, own background", idle)
     return shot.model_copy(update={"recipe": _along(shot.recipe, route)}), route
 

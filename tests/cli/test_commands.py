@@ -222,7 +222,7 @@ WRONG = {
     ),
     "an unknown light": (["shoot", "{photo}", *SCENE, "--matte", "{matte}", "--light", "lft"], "left"),
     "a bad size": (["shoot", "{photo}", *SCENE, "--matte", "{matte}", "--size", "huge"], "size"),
-    "a bad output": (["shoot", "{photo}", *SCENE, "-o", "{tmp}/out.psd"], r"\.png"),
+    "a bad output": (["shoot", "{photo}", *SCENE, "-o", "{tmp}/out.gif"], r"\.png"),
     "the photograph as output": (["shoot", "{photo}", *SCENE, "-o", "{photo}"], "would be lost"),
     "the matte as output": (["shoot", "{photo}", *SCENE, "--matte", "{matte}", "-o", "{matte}"], "be lost"),
     "the background as output": (

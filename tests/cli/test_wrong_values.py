@@ -102,7 +102,7 @@ def wrong_values(param: click.Parameter) -> tuple[str, ...]:
         return (
             NO_FILES
             if param.name not in ("output", "html", "preview")
-            else ("", HUGE + ".png", *(["out.psd"] if param.name == "output" else []))
+            else ("", HUGE + ".png", *(["out.gif"] if param.name == "output" else []))
         )
     if isinstance(kind, Text):
         return ("nan", "ünï", HUGE, *NO_TEXTS)

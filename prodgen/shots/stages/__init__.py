@@ -13,6 +13,7 @@ from prodgen.shots.stages.backdrop import BackdropStage
 from prodgen.shots.stages.background import BackgroundStage
 from prodgen.shots.stages.extend import ExtendStage
 from prodgen.shots.stages.finish import FinishStage
+from prodgen.shots.stages.floor import FloorStage
 from prodgen.shots.stages.ground import GroundStage
 from prodgen.shots.stages.identity import IdentityStage
 from prodgen.shots.stages.look import LookStage
@@ -31,6 +32,7 @@ STAGES: tuple[type[Stage], ...] = (
     PlaceStage,
     ExtendStage,
     LookStage,
+    FloorStage,
     RelightStage,
     BackgroundStage,
     ReferenceStage,
@@ -57,6 +59,7 @@ __all__ = [
     "BackgroundStage",
     "ExtendStage",
     "FinishStage",
+    "FloorStage",
     "GroundStage",
     "IdentityStage",
     "LookStage",

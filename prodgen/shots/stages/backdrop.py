@@ -7,7 +7,7 @@ from typing import Literal
 from prodgen.errors import SettingError
 from prodgen.light import relighting
 from prodgen.shots.frame import Frame, Stage, Tools
-from prodgen.shots.layers import NO_BACKEND, Brief, Drawn, Origin, Placed, Pose
+from prodgen.shots.layers import NO_BACKEND, Brief, Drawn, Origin, PaintedFloor, Placed, Pose
 
 
 class BackdropStage(Stage):
@@ -27,10 +27,9 @@ class BackdropStage(Stage):
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with the background as its scene, and the product relit in it."""
-        placed = frame[Placed]
-        if placed.backdrop is None:
+        placed, backdrop, floor = frame[Placed], frame.backdrop, frame.get(PaintedFloor)
+        if backdrop is None:
             raise SettingError("there is no background to put the product into; give one: --background FILE")
-        relit = relighting.relight_on(
-            placed.original, placed.matte, placed.backdrop, lights=frame[Brief].lights
-        )
-        return frame.holding(Drawn(placed.backdrop, relit, Origin(NO_BACKEND, is_generated=False)))
+        relit = relighting.relight_on(placed.original, placed.matte, backdrop, lights=frame[Brief].lights)
+        origin = Origin(NO_BACKEND, is_generated=False) if floor is None else floor.origin
+        return frame.holding(Drawn(backdrop, relit, origin))

@@ -155,7 +155,7 @@ class RelightStage(SceneStage):
 
     def scene_and_relit(self, frame: Frame, image: RgbImage) -> tuple[RgbImage, RgbImage]:
         """Return the user's own background if there is one, and the product as IC-Light lit it."""
-        backdrop = frame[Placed].backdrop
+        backdrop = frame.backdrop
         return image if backdrop is None else backdrop, image
 
     def request(self, frame: Frame, product: RgbImage, matte: Matte) -> Txt2Img | Img2Img:
@@ -178,7 +178,7 @@ class RelightStage(SceneStage):
     def _given(self, frame: Frame, product: RgbImage, matte: Matte) -> dict[str, Any]:
         """Return what every request says, with the product and its background at the size of the matte."""
         height, width = matte.shape
-        backdrop = frame[Placed].backdrop
+        backdrop = frame.backdrop
         background = None if backdrop is None else resize(backdrop, width, height)
         unit = ICLight(
             mode="fc" if background is None else "fbc",
