@@ -17,6 +17,7 @@ from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_materials import Surface
 from prodgen.engines.ibl.panorama import Array, Environment
 from prodgen.engines.ibl.shadow_patterns import unit_of
+from prodgen.engines.ibl.standing_shadow import Caster
 
 OVERHANG = 1.35
 """Width of a plinth in widths of what stands on it."""
@@ -82,6 +83,8 @@ def stand(
     environment: Environment,
     light: Array,
     first: int,
+    *,
+    caster: Caster | None = None,
 ) -> Array:
     """Draw the boxes over `picture`.
 
@@ -94,11 +97,12 @@ def stand(
         environment: Says how much less light the fronts get than the treads.
         light: (3,) light on the treads, exposed.
         first: First row of `top`.
+        caster: The product, whose shadow falls on the boxes behind it.
 
     Returns:
         A new picture, (H, W, 3), linear.
     """
-    result = picture.copy()
+    result, side, unit = picture.copy(), np.float32(camera.side), unit_of(camera)
     toward, above = environment.irradiance(FACES)
     share = min(float(toward @ LUMA) / max(float(above @ LUMA), 1e-6), BRIGHTEST_FRONT)
     front_light = toward * (share * float(light @ LUMA) / max(float(toward @ LUMA), 1e-6))
@@ -114,6 +118,9 @@ def stand(
         if box.top:
             source = camera.horizon + camera.drop / np.clip(depth, box.front, box.back) - first
             tread = _looked_up(surface.albedo, source) * light
+            if caster is not None:
+                far = np.clip(depth, box.front, box.back)
+                tread = tread * caster.light_left(columns * far / side, box.top, (1 - far) * unit)[..., None]
         else:
             tread = np.zeros_like(result)
             tread[first:] = top
@@ -125,6 +132,10 @@ def stand(
         bevel = np.exp(-np.square((below - 0.004 * camera.side) / (0.003 * camera.side)))
         fall = 0.86 - 0.25 * np.clip(below / (0.45 * camera.side), 0, 1) + 0.20 * bevel
         front = _looked_up(surface.albedo, source) * front_light * fall[..., None]
+        if caster is not None and box.front > 1:
+            height_above = (camera.drop - (rows - np.float32(camera.horizon)) * box.front) / side
+            behind = np.float32((1 - box.front) * unit)
+            front = front * caster.light_left(columns * box.front / side, height_above, behind)[..., None]
         result += (front - result) * on_front[..., None]
     return result.astype(np.float32)
 

@@ -224,10 +224,10 @@ def snow(plane: Plane, wet: float) -> Surface:
     grain = plane.layers(45.0, 3, seed=73, gain=0.8, stretch=0.5)
     spark = np.clip(plane.noise(120, 120, seed=75) - 0.95, 0, 1)
     albedo = (
-        _mix(_srgb(226, 232, 240), _srgb(252, 252, 252), 0.6 + 0.12 * soft + 0.2 * grain)
+        _mix(_srgb(230, 235, 242), _srgb(252, 252, 252), 0.6 + 0.12 * soft + 0.12 * grain)
         * (1 + spark)[..., None]
     )
-    return Surface(np.clip(albedo, 0, 1).astype(np.float32), 0.05 * soft + 0.0016 * grain, 0.02, 0.6)
+    return Surface(np.clip(albedo, 0, 1).astype(np.float32), 0.034 * soft + 0.0006 * grain, 0.02, 0.6)
 
 
 UPRIGHT = 0.34
@@ -277,9 +277,9 @@ def linen(plane: Plane, wet: float) -> Surface:
     fold = plane.noise(0.55, 1.5, seed=115, warp=1.3 * sway)
     # Rounded where it turns: a ridge with an edge would be paper, lit on one side and dark on the other.
     crease = 1 - np.sqrt(np.square(plane.noise(0.8, 1.0, seed=117, warp=1.0 * sway)) + 0.06)
-    share = 0.60 + 0.11 * (weave_x + weave_z) + 0.045 * slub
-    albedo = _mix(_srgb(196, 184, 166), _srgb(240, 233, 220), share)
-    return Surface(albedo, 0.030 * fold + 0.012 * crease**3 + 0.0005 * (weave_x + weave_z), 0.0, 0.8)
+    share = 0.62 + 0.07 * (weave_x + weave_z) + 0.022 * slub
+    albedo = _mix(_srgb(204, 193, 176), _srgb(244, 238, 228), share)
+    return Surface(albedo, 0.034 * fold + 0.016 * crease**3 + 0.0003 * (weave_x + weave_z), 0.0, 0.8)
 
 
 def silk(plane: Plane, wet: float) -> Surface:
@@ -301,7 +301,7 @@ def water(plane: Plane, wet: float) -> Surface:
     """A skin of still water over dark ground."""
     ripple = plane.noise(2.6, 4.6, seed=131) + 0.45 * plane.noise(6.0, 11.0, seed=133)
     albedo = _mix(_srgb(24, 38, 44), _srgb(40, 60, 66), 0.5 + 0.3 * plane.layers(0.7, 2, seed=135))
-    return Surface(albedo, 0.004 * ripple, 1.0, 0.10)
+    return Surface(albedo, 0.004 * ripple, 1.5, 0.10)
 
 
 def acrylic(plane: Plane, wet: float) -> Surface:

@@ -27,7 +27,7 @@ from prodgen.shadows import cast_shadow, contact_shadow, reflection, shadow_unde
 LOWEST_SHADOW_DEG = 16.0
 """Elevation below which a sun throws no longer shadow. Chosen by eye: the table would seem to float."""
 
-FLAT_TOUCH = 0.3
+FLAT_TOUCH = 0.2
 """How dark the seam is around what lies flat, compared with that under what stands.
 
 Chosen by eye: under a thin edge hardly any floor is hidden."""
@@ -101,7 +101,7 @@ def floor_light(environment: Environment, gain: Array) -> FloorLight:
     )
 
 
-BRIGHTEST_FLOOR = 0.50
+BRIGHTEST_FLOOR = 0.60
 """Linear level above which a pale floor is held back. Chosen by eye: marble and linen keep their pattern."""
 
 
@@ -201,7 +201,7 @@ def mirror(
     ).astype(np.float32)
     if surface.relief is not None and surface.roughness < 0.2:
         waves = _waves(surface.relief, camera)
-        source = (source + waves * np.float32(1.5 * scale)).astype(np.float32)
+        source = (source + waves * np.float32(SKY_SWAY * scale)).astype(np.float32)
     image = cv2.remap(
         soft, columns, np.ascontiguousarray(source), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
     ).astype(np.float32)
@@ -222,6 +222,10 @@ def mirror(
         image = image * sky_share[..., None] * (1 - opacity) + mirrored * opacity
     return np.asarray(image * share[..., None], np.float32)
 
+
+SKY_SWAY = 9.0
+"""How much farther waves move the image of what is far behind than that of the product. Chosen by eye; by
+optics it grows with the distance of what is mirrored."""
 
 WAVE_HEIGHT, HIGHEST_WAVE = 3.0, 0.014
 """Pixels that a mirror image moves for each unit of relief, and at most, in picture sides. Chosen by eye:

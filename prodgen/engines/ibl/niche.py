@@ -8,11 +8,13 @@ chosen by eye.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from prodgen.engines.ibl.camera import Camera
-from prodgen.engines.ibl.panorama import Array, Environment
+from prodgen.engines.ibl.panorama import Array, Environment, KeyLight
+from prodgen.engines.ibl.plane import Pattern
 from prodgen.engines.ibl.shadow_patterns import WALL_DEPTH, unit_of
 
 BACK_DEPTH = WALL_DEPTH + 0.16
@@ -34,79 +36,116 @@ CORNER = 0.20
 """How much darker the wall is where it meets the floor."""
 
 
+@dataclass(frozen=True)
+class Opening:
+    """Where wall, niche and its parts are in a picture."""
+
+    camera: Camera
+    below: Array
+    """(h, 1): rows under the horizon."""
+    across: Array
+    """(1, w): picture sides from the middle."""
+    half: float
+    """Half the opening's width, sides on the wall."""
+    straight: float
+    """Height from which the sides bend into the arch, sides on the wall."""
+    row_step: float
+    """Canvas rows of a row of this picture."""
+
+    def outline(self, x: Pattern, y: Pattern) -> Pattern:
+        """Distance from the opening's outline at points of a wall, below 0 inside."""
+        y = y - np.float32(self.straight)
+        return np.asarray(np.where(y < 0, np.abs(x), np.hypot(x, y)) - np.float32(self.half))
+
+    def on(self, depth: float) -> tuple[Array, Array]:
+        """(1, w) and (h, 1): coordinates on a wall at a depth, sides."""
+        height = (np.float32(self.foot(depth)) - self.below) * np.float32(depth / self.camera.side)
+        return self.across * np.float32(depth), height
+
+    def foot(self, depth: float) -> float:
+        """Rows from the horizon down to the foot of a wall at a depth."""
+        return self.camera.drop / depth
+
+    def within(self, distance: Pattern) -> Array:
+        """(h, w, 1): share of each pixel on the inner side of an outline, by the distance from it."""
+        pixel = self.row_step * WALL_DEPTH / self.camera.side
+        return np.asarray(np.clip(0.5 - distance / pixel, 0, 1), np.float32)[..., None]
+
+    def shares(self) -> tuple[Array, Array, Array]:
+        """(h, w, 1) each: share of a pixel in the opening, and there on the niche's back and on its floor."""
+        below, far_foot = self.below[..., None], np.float32(self.foot(BACK_DEPTH))
+        opening = self.within(self.outline(*self.on(WALL_DEPTH))) * (below < self.foot(WALL_DEPTH))
+        on_back = self.within(self.outline(*self.on(BACK_DEPTH))) * (below < far_foot)
+        depth = np.float32(self.camera.drop) / np.maximum(self.below, far_foot)
+        on_ground = self.within(np.abs(self.across * depth) - self.half) * (below >= far_foot)
+        return opening, on_back, on_ground
+
+    def facing(self) -> Array:
+        """(h, w, 3): where the inner side of the arch faces, next to each point of the wall."""
+        x, y = self.on(WALL_DEPTH)
+        y = y - np.float32(self.straight)
+        radius = np.maximum(np.hypot(x, y), 1e-3)
+        aside = np.where(y < 0, -np.sign(x), -x / radius)
+        return np.stack([aside, np.where(y < 0, 0, -y / radius), np.zeros_like(radius)], -1).astype(
+            np.float32
+        )
+
+    def reached(self, key: KeyLight) -> Array:
+        """(h, w, 1): share of the key light that comes through the opening to the niche's back."""
+        turn = math.radians(float(np.clip(key.azimuth_deg, -75, 75)))
+        thickness = (BACK_DEPTH - WALL_DEPTH) * float(unit_of(self.camera))
+        x, y = self.on(BACK_DEPTH)
+        rise = thickness * math.tan(math.radians(min(key.elevation_deg, 60))) / math.cos(turn)
+        edge = self.outline(x + np.float32(thickness * math.tan(turn)), y + np.float32(rise))
+        return np.asarray(np.clip(0.5 - edge / (0.05 + 0.25 * key.softness), 0, 1), np.float32)[..., None]
+
+    def corner(self, depth: float, reach: float) -> Array:
+        """(h, 1, 1): the darkness where a wall at a depth meets the floor; `reach` in picture sides."""
+        away = np.abs(np.float32(self.foot(depth)) - self.below) / np.float32(self.camera.side)
+        return np.asarray(1 - CORNER * np.exp(-away / np.float32(reach)), np.float32)[..., None]
+
+
+def opening_for(camera: Camera, rows: Array, columns: Array, product_half: float) -> Opening:
+    """An opening wider than the product, as high as the picture has room for.
+
+    Args:
+        camera: Where it is seen from.
+        rows: (h,) rows of the picture.
+        columns: (w,) its columns.
+        product_half: Half the product's width, picture sides.
+    """
+    below = rows[:, None] - np.float32(camera.horizon)
+    across = (columns[None] - np.float32(camera.width / 2)) / np.float32(camera.side)
+    half = float(np.clip(1.25 * product_half * WALL_DEPTH, NARROWEST, WIDEST))
+    foot = camera.horizon + camera.drop / WALL_DEPTH
+    room = (foot - HEADROOM * camera.height) * WALL_DEPTH / camera.side
+    return Opening(camera, below, across, half, max(room - half, 0.25), float(rows[1] - rows[0]))
+
+
 def carve(
-    camera: Camera,
-    rows: Array,
-    columns: Array,
-    environment: Environment,
-    *,
-    gain: Array,
-    light: Array,
-    outside: Array,
-    inside: Array,
-    product_half: float,
+    opening: Opening, environment: Environment, *, gain: Array, light: Array, outside: Array, inside: Array
 ) -> Array:
     """Draw wall, niche and floor.
 
     Args:
-        camera: Where they are seen from.
-        rows: (h,) rows of the picture.
-        columns: (w,) its columns.
+        opening: Where they are.
         environment: Lights the rim of the opening.
         gain: (3,) exposure.
         light: (h, w, 3) light on wall and floor.
         outside: (3,) or (h, 1, 3), linear colour of wall and floor.
         inside: Linear colour of the niche's back, of the same shape.
-        product_half: Half the product's width, picture sides; the opening is wider.
 
     Returns:
         (h, w, 3), linear.
     """
-    side, unit = np.float32(camera.side), float(unit_of(camera))
-    below = rows[:, None] - np.float32(camera.horizon)
-    across = (columns[None] - np.float32(camera.width / 2)) / side
-    half = float(np.clip(1.25 * product_half * WALL_DEPTH, NARROWEST, WIDEST))
-    foot, far_foot = camera.drop / WALL_DEPTH, camera.drop / BACK_DEPTH
-    room = (camera.horizon + foot - HEADROOM * camera.height) * WALL_DEPTH / camera.side
-    straight = max(room - half, 0.25)
-    pixel = float(rows[1] - rows[0]) * WALL_DEPTH / camera.side
-
-    def outline(x: Array, y: Array) -> Array:
-        """Distance from the opening's outline, below 0 inside."""
-        return np.where(y < straight, np.abs(x), np.hypot(x, y - straight)) - np.float32(half)
-
-    x, y = across * np.float32(WALL_DEPTH), (foot - below) * np.float32(WALL_DEPTH) / side
-    opening = np.clip(0.5 - outline(x, y) / pixel, 0, 1)[..., None] * (below < foot)[..., None]
-    back_x, back_y = across * np.float32(BACK_DEPTH), (far_foot - below) * np.float32(BACK_DEPTH) / side
-    on_back = np.clip(0.5 - outline(back_x, back_y) / pixel, 0, 1)[..., None] * (below < far_foot)[..., None]
-    depth = np.float32(camera.drop) / np.maximum(below, np.float32(far_foot))
-    on_ground = (np.clip(0.5 - (np.abs(across * depth) - half) / pixel, 0, 1) * (below >= far_foot))[
-        ..., None
-    ]
-
-    key = environment.key
-    turn = math.radians(float(np.clip(key.azimuth_deg, -75, 75)))
-    thickness = (BACK_DEPTH - WALL_DEPTH) * unit
-    shift_x = thickness * math.tan(turn)
-    shift_y = thickness * math.tan(math.radians(min(key.elevation_deg, 60))) / math.cos(turn)
-    edge = outline(back_x + np.float32(shift_x), back_y + np.float32(shift_y))
-    reached = np.clip(0.5 - edge / (0.05 + 0.25 * key.softness), 0, 1)[..., None]
-    radius = np.maximum(np.hypot(x, y - straight), 1e-3)
-    facing = np.stack(
-        [
-            np.where(y < straight, -np.sign(x), -x / radius),
-            np.where(y < straight, 0, -(y - straight) / radius),
-            np.zeros_like(radius),
-        ],
-        axis=-1,
-    ).astype(np.float32)
-    rim = environment.irradiance(facing) * gain * np.float32(0.9) * outside
-    corner = 1 - CORNER * np.exp(-np.abs(foot - below) * np.float32(WALL_DEPTH) / side / 0.06)[..., None]
-    far_corner = 1 - CORNER * np.exp(-np.abs(far_foot - below) / side / 0.03)[..., None]
-    back = inside * light * (IN_SHADE + (1 - IN_SHADE) * reached) * far_corner
-    ground = outside * light * FLOOR
-    niche = rim + (back - rim) * on_back
+    within, on_back, on_ground = opening.shares()
+    far_corner = opening.corner(BACK_DEPTH, 0.03)
+    lit = IN_SHADE + (1 - IN_SHADE) * opening.reached(environment.key)
+    back, ground = inside * light * lit * far_corner, outside * light * FLOOR
+    niche = environment.irradiance(opening.facing()) * gain * np.float32(0.9) * outside
+    niche = niche + (back - niche) * on_back
     niche = niche + (ground * np.float32(0.85) * far_corner - niche) * on_ground
-    seam = np.clip((below - foot) / float(rows[1] - rows[0]) + 0.5, 0, 1)[..., None]
-    plain = (outside * light * (1 - seam) + ground * seam) * corner
-    return np.asarray(plain + (niche - plain) * opening, np.float32)
+    past = (opening.below - np.float32(opening.foot(WALL_DEPTH))) / np.float32(opening.row_step)
+    seam = np.clip(past + 0.5, 0, 1)[..., None]
+    plain = (outside * light * (1 - seam) + ground * seam) * opening.corner(WALL_DEPTH, 0.06 / WALL_DEPTH)
+    return np.asarray(plain + (niche - plain) * within, np.float32)

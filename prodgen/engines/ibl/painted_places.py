@@ -101,7 +101,8 @@ def sea(scene: Setting) -> None:
     """The sea from a beach on a clear day: sky, a straight horizon, deep and shallow water, foam."""
     c, rng, horizon = scene.canvas, scene.rng, scene.canvas.horizon
     up = np.clip((c.y - horizon) / 0.55, 0, 1)[..., None]
-    low, high = np.array((0.66, 0.80, 0.90), np.float32), np.array((0.16, 0.38, 0.72), np.float32)
+    clear = float(rng.uniform(0.85, 1.1))
+    low, high = np.array((0.66, 0.80, 0.90), np.float32), np.array((0.17, 0.40, 0.73), np.float32) * clear
     c.picture[:] = low + (high - low) * up**0.75
     streaks = cv2.GaussianBlur(c.noise(rng, 0.05), (0, 0), 0.16 * c.px, sigmaY=0.016 * c.px)
     cloud = np.clip(streaks / max(float(streaks.std()), 1e-3) * 0.5 - 0.15, 0, 1)

@@ -7,20 +7,20 @@ no network. Owns the order of the steps; each step is a module beside this one.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from prodgen.color import to_linear
+from prodgen.color import LUMA, to_linear
 from prodgen.engines.ibl import (
     blocks,
     fallen_leaves,
     floor_view,
     podium,
     product_light,
+    ripples,
     sets,
     shadow_patterns,
     tone,
@@ -28,62 +28,31 @@ from prodgen.engines.ibl import (
 from prodgen.engines.ibl import camera as lens
 from prodgen.engines.ibl.asked_lights import asked_lights
 from prodgen.engines.ibl.backdrop_canvas import canvas_for
-from prodgen.engines.ibl.camera import Camera
-from prodgen.engines.ibl.floor_materials import FINISHES, Surface
-from prodgen.engines.ibl.floor_view import Edge, Product
+from prodgen.engines.ibl.composition import PictureSet, edge_of, set_up
+from prodgen.engines.ibl.floor_materials import Surface
+from prodgen.engines.ibl.floor_view import Product
 from prodgen.engines.ibl.painted_places import DRAWINGS
 from prodgen.engines.ibl.painted_rooms import Setting
-from prodgen.engines.ibl.panorama import Array, Environment
-from prodgen.engines.ibl.prompt_reading import Reading, read
+from prodgen.engines.ibl.panorama import Array
+from prodgen.engines.ibl.prompt_reading import read
 from prodgen.engines.ibl.render_order import Rendering, RenderOrder
+from prodgen.engines.ibl.standing_shadow import caster_of
 from prodgen.errors import ImageError
 from prodgen.images import Matte, RgbImage
 from prodgen.light import Light
 from prodgen.light.relighting import relight_on
 from prodgen.masks import bounding_box, composite
-from prodgen.pose import View, read_words
+from prodgen.pose import read_words
 
-LOOK_DOWN = 0.44
-"""Rows from the horizon to the product's base, in picture sides: the base is seen from 17 degrees above.
-Chosen by eye."""
-
-LEAST_PITCH_DEG, MOST_PITCH_DEG = 4.0, 86.0
-"""Bounds of the camera's pitch, degrees.
-
-Guard: at 0 the floor is a line, at 90 its horizon is nowhere; at 86 the floor's scale changes by a fifteenth
-from top to bottom."""
-
-ROUND_TABLE = 0.13
-"""How far a round table's edge falls from its middle to the picture's sides, in picture sides. Chosen by eye:
-a table of 90 cm."""
-
-AFLOAT, LOWEST_FLOOR = 0.12, 0.95
-"""How high a levitating product hovers, in picture sides, and the lowest row of the floor under it, as a
-share of the height. Chosen by eye."""
-
-FLOOR_END = 2.3
-"""Depth at which floors end before what is drawn behind them, in depths of the product. Chosen by eye."""
+METER, DRAMATIC_METER = (0.78, 1.06), (0.55, 1.06)
+"""Bounds of a product's mean light, compared with the exposure that is asked for; the second for hard light.
+Chosen by eye: against the sun a reflector lifts it, under a skylight it is not burnt out."""
 
 PATTERN_SHADE = 0.12
 """Share of the key light in the shadow of a pattern on a floor. Chosen by eye: what leaves let through."""
 
 SMALLEST_SIDE = 16
 """Pixels a side that are drawn on at least. Guard."""
-
-
-@dataclass(frozen=True)
-class _Set:
-    """Everything decided before the first pixel."""
-
-    reading: Reading
-    camera: Camera
-    lies_flat: bool
-    environment: Environment
-    gain: Array
-    rng: np.random.Generator
-    pattern: shadow_patterns.Shadow | None
-    product_half: float
-    """Half the product's width, picture sides."""
 
 
 def render(order: RenderOrder) -> Rendering:
@@ -112,7 +81,7 @@ def render(order: RenderOrder) -> Rendering:
         image = _on_background(order, order.background, product_matte, asked_lights(reading, None))
         report(1.0)
         return Rendering(image, scene="background", floor="background")
-    stage = _set_up(order, reading, view, product_matte)
+    stage = set_up(order, reading, view, product_matte)
     report(0.15)
     product = _light_product(order.foreground, product_matte, stage)
     report(0.35)
@@ -150,47 +119,7 @@ def _on_background(
     return relight_on(order.foreground, matte, background, lights=lights)
 
 
-def _set_up(order: RenderOrder, reading: Reading, view: View | None, matte: Matte | None) -> _Set:
-    rng = np.random.default_rng(order.seed)
-    environment = sets.surroundings(reading, rng, asked_lights(reading, order.light_map))
-    width, height = order.width, order.height
-    base, half = height * 0.78, 0.2
-    lies_flat = view is not None and view.lies_flat
-    if matte is not None:
-        box = bounding_box(matte)
-        # The middle of the footprint is a little above its front edge.
-        base, half = min(box.bottom, height) - 0.05 * box.width, box.width / 2 / min(width, height)
-        if reading.is_afloat and not lies_flat:
-            base = max(base, min(base + AFLOAT * min(width, height), LOWEST_FLOOR * height))
-        if lies_flat:  # all of it is on the floor
-            base = (box.top + box.bottom) / 2
-    is_table = FINISHES[reading.floor].is_table
-    drop = LOOK_DOWN * min(width, height) * (1 + 0.05 * float(rng.uniform(-1, 1)))
-    camera = Camera(width, height, environment.heading_deg, base - drop, base, base - drop)
-    if view is not None:
-        pitch = float(np.clip(view.floor_deg, LEAST_PITCH_DEG, MOST_PITCH_DEG))
-        drop = camera.focal * math.tan(math.radians(pitch))
-    horizon = base - drop
-    # A table hides the ground behind it, so the place may stand lower and show more of itself.
-    behind = horizon + drop * (0.26 if is_table else 0.0) + reading.scene.tilt * height
-    camera = replace(camera, horizon=horizon, backdrop_horizon=behind)
-    scene = reading.scene
-    gain = tone.exposure_gain(
-        environment, exposure=scene.exposure * reading.exposure, warmth=scene.warmth + reading.warmth
-    )
-    pattern = None
-    if reading.gobo is not None:
-        pattern = shadow_patterns.throw(
-            reading.gobo,
-            environment.key,
-            np.random.default_rng(order.seed),
-            on_wall=scene.panorama == "sweep" and not is_table,
-            unit=float(shadow_patterns.unit_of(camera)),
-        )
-    return _Set(reading, camera, lies_flat, environment, gain, rng, pattern, half)
-
-
-def _light_product(foreground: RgbImage | None, matte: Matte | None, stage: _Set) -> Product | None:
+def _light_product(foreground: RgbImage | None, matte: Matte | None, stage: PictureSet) -> Product | None:
     if foreground is None or matte is None:
         return None
     bounce = _bounce(stage)
@@ -200,6 +129,9 @@ def _light_product(foreground: RgbImage | None, matte: Matte | None, stage: _Set
     light = product_light.light_on(
         matte, environment, gain=stage.gain, is_dramatic=is_dramatic, flat_pitch_deg=flat
     )
+    light *= _metered(light, matte, stage)
+    if stage.pattern is not None and not stage.lies_flat:
+        light *= shadow_patterns.on_product(stage.pattern, stage.camera, stage.foot)[..., None]
     sheen = product_light.rim(matte, environment, gain=stage.gain, flat_pitch_deg=flat)
     box = bounding_box(matte, threshold=0.0)
     inside = (slice(box.top, box.bottom), slice(box.left, box.right))
@@ -216,7 +148,15 @@ def _light_product(foreground: RgbImage | None, matte: Matte | None, stage: _Set
     return Product(picture, matte, lies_flat=stage.lies_flat, lift=lift)
 
 
-def _bounce(stage: _Set) -> Array:
+def _metered(light: Array, matte: Matte, stage: PictureSet) -> np.float32:
+    """Factor that brings a product's mean light within what a photographer would let it be."""
+    asked = stage.reading.scene.exposure * stage.reading.exposure
+    mean = float((light @ LUMA * matte).sum() / matte.sum()) / asked
+    low, high = DRAMATIC_METER if stage.reading.quality == "hard" else METER
+    return np.float32(np.clip(mean, low, high) / max(mean, 1e-6))
+
+
+def _bounce(stage: PictureSet) -> Array:
     """Radiance (3,) that the floor sends up, not exposed."""
     camera = replace(stage.camera, width=24, height=24, horizon=-2.0, base=16.0)
     rows = np.arange(8, 24, dtype=np.float32)
@@ -227,15 +167,15 @@ def _bounce(stage: _Set) -> Array:
     return np.asarray(albedo * stage.environment.irradiance(floor_view.UP[None])[0], np.float32)
 
 
-def _draw_scene(stage: _Set, product: Product | None, report: Callable[[float], None]) -> Array:
+def _draw_scene(stage: PictureSet, product: Product | None, report: Callable[[float], None]) -> Array:
     camera, reading = stage.camera, stage.reading
-    behind = _draw_behind(stage)
+    behind = _draw_behind(stage, product)
     report(0.5)
     enlarged = cv2.resize(behind, (camera.width, camera.height), interpolation=cv2.INTER_CUBIC)
     picture: Array = np.maximum(enlarged, 0).astype(np.float32)
     light = floor_view.floor_light(stage.environment, stage.gain)
     is_sweep = reading.floor == "sweep" and not reading.stand
-    edge = _edge(stage)
+    edge = edge_of(stage)
     first = int(
         np.clip(camera.horizon + 2 if is_sweep else edge.row - 2 * edge.softness, 0, camera.height - 2)
     )
@@ -254,6 +194,10 @@ def _draw_scene(stage: _Set, product: Product | None, report: Callable[[float], 
     surface = floor_view.surface_of(reading, camera, rows, stage.rng)
     if reading.scene.strewn and not reading.stand:
         surface = fallen_leaves.strewn(surface, reading.scene, camera, rows, stage.environment.key, stage.rng)
+    if reading.floor == "water" and product is not None and not product.lift:
+        box = bounding_box(product.matte)
+        middle = ((box.left + box.right) / 2 - camera.width / 2) / camera.side
+        surface = ripples.around(surface, camera, rows, middle=middle, half=stage.product_half)
     report(0.75)
     dapple = None
     if stage.pattern is not None:
@@ -274,7 +218,7 @@ def _draw_scene(stage: _Set, product: Product | None, report: Callable[[float], 
 
 
 def _draw_stand(
-    stage: _Set,
+    stage: PictureSet,
     picture: Array,
     floor: Array,
     surface: Surface,
@@ -291,12 +235,17 @@ def _draw_stand(
         top = podium.podium_for(camera, left, right)
         return podium.stand(picture, floor, surface, top, environment, stage.gain, first)
     boxes = blocks.boxes_for(shape, camera, left, right)
-    return blocks.stand(picture, floor, surface, boxes, camera, environment, light.key + light.rest, first)
+    total = light.key + light.rest
+    caster = None if product is None else caster_of(product.matte, camera, stage.foot, environment)
+    return blocks.stand(picture, floor, surface, boxes, camera, environment, total, first, caster=caster)
 
 
-def _draw_behind(stage: _Set) -> Array:
+def _draw_behind(stage: PictureSet, product: Product | None) -> Array:
     camera, scene = stage.camera, stage.reading.scene
     if scene.panorama == "sweep":
+        caster = None
+        if product is not None and not product.lies_flat:
+            caster = caster_of(product.matte, camera, stage.foot, stage.environment)
         return sets.paper(
             camera,
             stage.reading,
@@ -304,6 +253,7 @@ def _draw_behind(stage: _Set) -> Array:
             stage.gain,
             pattern=stage.pattern,
             product_half=stage.product_half,
+            caster=caster,
         )
     if scene.drawing:
         return _draw_place(stage)
@@ -314,32 +264,17 @@ def _draw_behind(stage: _Set) -> Array:
     return tone.hold_back(behind, scene.sky, target=scene.level)
 
 
-def _draw_place(stage: _Set) -> Array:
+def _draw_place(stage: PictureSet) -> Array:
     """A place that is drawn instead of photographed, out of focus as it is."""
     camera, reading = stage.camera, stage.reading
-    canvas = canvas_for(camera, camera.horizon + camera.drop / FLOOR_END)
+    canvas = canvas_for(camera, stage.floor_end)
     lamp_side = 1.0 if stage.environment.key.direction[0] > 0 else -1.0
     setting = Setting(canvas, stage.rng, lamp_side, stage.product_half, reading.scene.palette)
     DRAWINGS[reading.scene.drawing](setting)
     return np.asarray(canvas.picture * (tone.cast(reading.warmth) * reading.exposure), np.float32)
 
 
-def _edge(stage: _Set) -> Edge:
-    """Where the floor ends: a table's far edge, or where open ground melts into the place."""
-    camera, rng = stage.camera, stage.rng
-    depth, slope, _ = rng.uniform(2.1, 2.7), rng.uniform(-0.02, 0.02), rng.uniform(0, 1)
-    if FINISHES[stage.reading.floor].is_table:
-        row = camera.horizon + camera.drop / float(depth)
-        softness = max(2.2 * camera.defocus_px(row), 1.5)
-        return Edge(row, 0.0, ROUND_TABLE * camera.side if stage.reading.is_round else 0.0, softness)
-    if stage.reading.scene.name.startswith("beach") and stage.reading.floor == "sand":  # the waterline
-        row = camera.horizon + camera.drop / FLOOR_END
-        return Edge(row, 2 * float(slope), 0.0, 4 * camera.defocus_px(row))
-    row = camera.horizon + camera.drop / 4.2
-    return Edge(row, 0.0, 0.0, camera.drop * 0.30)
-
-
-def _develop(scene: Array, product: Product | None, stage: _Set, order: RenderOrder) -> RgbImage:
+def _develop(scene: Array, product: Product | None, stage: PictureSet, order: RenderOrder) -> RgbImage:
     scene = tone.glow(scene, 0.09) * tone.vignette(order.width, order.height, 0.13)
     noise = np.random.default_rng(order.seed ^ 0x9E3779B9).random((order.height, order.width, 1), np.float32)
     image = tone.develop(scene.astype(np.float32), dither=(noise - np.float32(0.5)) * np.float32(1.2 / 255))

@@ -25,7 +25,8 @@ from prodgen.engines.ibl.panorama import (
     studio,
 )
 from prodgen.engines.ibl.prompt_reading import Reading
-from prodgen.engines.ibl.shadow_patterns import IN_SHADOW, Shadow, on_sweep
+from prodgen.engines.ibl.shadow_patterns import IN_SHADOW, WALL_DEPTH, Shadow, on_sweep, unit_of
+from prodgen.engines.ibl.standing_shadow import Caster
 from prodgen.engines.ibl.vocabulary import Scene
 from prodgen.light import Light
 
@@ -37,6 +38,17 @@ WINDOW = KeyLight(-52, 42, 0.55, (1.0, 1.0, 1.0), 3.0)
 
 PATTERN_LIGHT = (50.0, 36.0)
 """Azimuth, to either side, and elevation of a light that throws a pattern. Chosen by eye."""
+
+AFLOAT_LIGHT = (34.0, 68.0)
+"""Azimuth, to either side, and elevation of the light on a hovering product. Chosen by eye: its shadow stays
+under it."""
+
+OVER_TABLE = (128.0, 46.0)
+"""Azimuth, to either side, and elevation of the light on a flat lay. Chosen by eye: a window at the table's
+far corner, as the shadow then falls towards the viewer."""
+
+SOFTEST_OVER_TABLE = 0.45
+"""Softness of the light on a flat lay at most. Chosen by eye: a softer one leaves no shadow to see."""
 
 DAYLIGHT = (1.04, 1.0, 0.91)
 """Linear colour of the sun when it stands high, luminance 1. Chosen by eye, near 5500 K."""
@@ -55,15 +67,18 @@ QUALITY_SOFTNESS = {"soft": 0.9, "hard": 0.12}
 """Size of the key light, 0 a point, 1 half the sky, for a soft and a hard light. Chosen by eye."""
 
 
-def surroundings(reading: Reading, rng: np.random.Generator, lights: Sequence[Light]) -> Environment:
+def surroundings(
+    reading: Reading, rng: np.random.Generator, lights: Sequence[Light], *, lies_flat: bool = False
+) -> Environment:
     """The light of the scene that was read, with the camera turned so that it comes from where it should.
 
     Args:
         reading: Scene, colours and the quality of the light.
         rng: Picks one of the scene's good views.
         lights: The lights that are asked for, the key light first; none leaves the light to the scene.
+        lies_flat: Whether the product is seen from above; it is then lit as over a table, from high up.
     """
-    environment = _under_key(reading, rng, lights[0] if lights else None)
+    environment = _under_key(reading, rng, lights[0] if lights else None, lies_flat=lies_flat)
     key = environment.key
     for lamp in lights[1:]:
         share = lamp.strength / max(lights[0].strength, lamp.strength)
@@ -80,7 +95,9 @@ def surroundings(reading: Reading, rng: np.random.Generator, lights: Sequence[Li
     return environment
 
 
-def _under_key(reading: Reading, rng: np.random.Generator, asked: Light | None) -> Environment:
+def _under_key(
+    reading: Reading, rng: np.random.Generator, asked: Light | None, *, lies_flat: bool
+) -> Environment:
     """Return the light of the scene with its key light where, and in the colour that, it is asked for."""
     light = None if asked is None else (asked.azimuth_deg, asked.elevation_deg)
     gel = np.ones(3, np.float32) if asked is None else asked.tint
@@ -88,6 +105,10 @@ def _under_key(reading: Reading, rng: np.random.Generator, asked: Light | None) 
     pick, shift, side = rng.integers(len(scene.headings)), rng.uniform(-1, 1), rng.uniform(-1, 1)
     if light is None and reading.gobo is not None:
         light = (math.copysign(PATTERN_LIGHT[0], side), PATTERN_LIGHT[1])
+    if light is None and reading.is_afloat:
+        light = (math.copysign(AFLOAT_LIGHT[0], side), AFLOAT_LIGHT[1])
+    if light is None and lies_flat:
+        light = (math.copysign(OVER_TABLE[0], side), OVER_TABLE[1])
     if scene.panorama == "sweep":
         return _studio(reading, light, side, gel)
     small = small_panorama(scene.panorama)
@@ -107,6 +128,8 @@ def _under_key(reading: Reading, rng: np.random.Generator, asked: Light | None) 
         environment = make_environment(small, _wrap(heading))
         key = environment.key
     softness = QUALITY_SOFTNESS.get(reading.quality, min(key.softness, 0.22))
+    if lies_flat:
+        softness = min(softness, SOFTEST_OVER_TABLE)
     ambient = float(environment.irradiance(np.array([[0, 1, 0], [0, 0, 1]], np.float32)).mean(axis=0) @ LUMA)
     strength = 11.0 if reading.quality == "hard" else 5.5
     if (
@@ -176,6 +199,7 @@ def paper(
     *,
     pattern: Shadow | None = None,
     product_half: float = 0.2,
+    caster: Caster | None = None,
 ) -> Array:
     """A paper sweep from floor to wall without a line: (h, w, 3), exposed, of the backdrop's reduced size.
 
@@ -186,6 +210,7 @@ def paper(
         gain: (3,) exposure and white balance.
         pattern: What the key light passes before it arrives, or None.
         product_half: Half the product's width in picture sides; an arch behind it is wider.
+        caster: The product, whose shadow falls on a wall with an arch.
     """
     rows, columns, _ = backdrop_grid(camera)
     y = ((rows - np.float32(camera.horizon)) / np.float32(camera.drop))[:, None]
@@ -214,19 +239,22 @@ def paper(
         lit_share = on_sweep(pattern, camera, rows, columns)[..., None]
         light = light * (IN_SHADOW + (1.06 - IN_SHADOW) * lit_share)
     if reading.has_arch:
+        if caster is not None:
+            light = light * _on_wall(caster, camera, rows, columns)[..., None]
         around = colour if reading.arch is None else to_linear(np.array(reading.arch, np.float32))
-        return niche.carve(
-            camera,
-            rows,
-            columns,
-            environment,
-            gain=gain,
-            light=np.asarray(light, np.float32),
-            outside=around,
-            inside=colour,
-            product_half=product_half,
-        )
+        opening = niche.opening_for(camera, rows, columns, product_half)
+        lit = np.asarray(light, np.float32)
+        return niche.carve(opening, environment, gain=gain, light=lit, outside=around, inside=colour)
     return np.asarray(colour * light, np.float32)
+
+
+def _on_wall(caster: Caster, camera: Camera, rows: Array, columns: Array) -> Array:
+    """(h, w): light that the product leaves on the wall; all of it on the floor, which has its own shadow."""
+    below = rows[:, None] - np.float32(camera.horizon)
+    height = (np.float32(camera.drop) - below * np.float32(WALL_DEPTH)) / np.float32(camera.side)
+    x = (columns[None] - np.float32(camera.width / 2)) * np.float32(WALL_DEPTH / camera.side)
+    left = caster.light_left(x, height, (1 - WALL_DEPTH) * float(unit_of(camera)))
+    return np.asarray(np.where(height > 0, left, 1), np.float32)
 
 
 def turned_leaves(picture: Array) -> Array:

@@ -17,6 +17,7 @@ import numpy as np
 from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.panorama import Array, KeyLight
 from prodgen.engines.ibl.vocabulary import Gobo
+from prodgen.masks import blur
 
 STENCIL_PX, STENCIL_SIDES = 1024, 3.6
 """Pixels of a stencil and the width that it covers, in picture sides. Speed: finer than any half-shadow."""
@@ -29,6 +30,10 @@ WIDEST_AZIMUTH_DEG, LOWEST_DEG, HIGHEST_DEG = 62.0, 22.0, 52.0
 
 SOFTEST = 0.011
 """Half-shadow of a pattern, in picture sides. Chosen by eye: edges soft, leaves told apart."""
+
+ON_PRODUCT, ON_PRODUCT_SOFT = 0.66, 0.012
+"""Light that is left in the pattern's shadow on the product, and how much softer it is there, picture sides.
+Chosen by eye: the print is read through it."""
 
 IN_SHADOW = 0.52
 """Light that is left in the pattern's shadow on paper, 1 = all. Chosen by eye, near what fill leaves."""
@@ -48,7 +53,7 @@ class Shadow:
     centre: Array
     """(3,): point of the scene in the middle of the stencil, picture sides from the product's base."""
 
-    def on(self, x: Array, y: Array | np.float32, z: Array) -> Array:
+    def on(self, x: Array, y: Array | np.float32, z: Array | np.float32) -> Array:
         """Return the light that arrives at points right, above and towards the camera, in sides."""
         points = (x - self.centre[0], y - self.centre[1], z - self.centre[2])
         u, v = (
@@ -114,6 +119,15 @@ def on_sweep(shadow: Shadow, camera: Camera, rows: Array, columns: Array) -> Arr
     return shadow.on(x, height, (1 - depth) * unit_of(camera))
 
 
+def on_product(shadow: Shadow, camera: Camera, foot: float) -> Array:
+    """(H, W): factor on the light of a product that stands up at row `foot`; softer than on the wall."""
+    columns = (np.arange(camera.width, dtype=np.float32) + np.float32(0.5 - camera.width / 2))[None]
+    height = (np.float32(foot) - np.arange(camera.height, dtype=np.float32))[:, None]
+    x, y = np.broadcast_arrays(columns / np.float32(camera.side), height / np.float32(camera.side))
+    lit = blur(shadow.on(x, y, np.float32(0)), ON_PRODUCT_SOFT * camera.side)
+    return np.asarray(ON_PRODUCT + (1 - ON_PRODUCT) * lit, np.float32)
+
+
 def unit_of(camera: Camera) -> np.float32:
     """Distance from the camera to the product, picture sides."""
     return np.float32(math.hypot(camera.drop, camera.focal) / camera.side)
@@ -155,10 +169,11 @@ def _palm(rng: np.random.Generator) -> Array:
 
 
 PALM_FRONDS = (
-    ((0.80, 0.42), 2.95, 0.95),
-    ((0.42, 0.78), 3.60, 1.00),
-    ((0.90, -0.25), 2.85, 0.60),
-    ((-0.15, 0.85), 4.15, 0.70),
+    ((0.92, 0.30), 2.90, 1.15),
+    ((0.62, 0.72), 3.70, 1.25),
+    ((0.95, -0.30), 2.75, 0.80),
+    ((-0.05, 0.92), 4.05, 1.05),
+    ((-0.60, 0.80), 4.55, 0.75),
 )
 """Root, direction (radians) and length of each frond; they reach in from above and from the lamp's side."""
 
@@ -199,8 +214,8 @@ FOLIAGE_TWIGS = 6
 
 def _window(rng: np.random.Generator) -> Array:
     stencil = np.zeros((STENCIL_PX, STENCIL_PX), np.float32)
-    pane, bar = (0.40, 0.52), 0.045
-    for column in (-1.0, 0.0):
+    pane, bar = (0.27, 0.30), 0.036
+    for column in (-1.5, -0.5, 0.5):
         for row in (-2.5, -1.5, -0.5, 0.5):
             left, low = column * (pane[0] + bar) + bar / 2, row * (pane[1] + bar) + bar / 2
             right, high = left + pane[0], low + pane[1]

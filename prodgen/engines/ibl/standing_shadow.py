@@ -1,0 +1,77 @@
+"""The product's shadow on what stands or lies behind it: risers, treads, a wall.
+
+The product is taken for a flat cut-out that faces the camera; a point behind it is dark where the ray from
+there to the key light meets that. Owns this projection; the floor under the product is `prodgen.shadows`'.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from prodgen.color import LUMA
+from prodgen.engines.ibl.camera import Camera
+from prodgen.engines.ibl.panorama import Array, Environment, KeyLight
+from prodgen.engines.ibl.plane import Pattern
+from prodgen.images import Matte
+
+LEAST_FACING = 0.05
+"""Smallest cosine to the camera's axis that is divided by. Guard: the ray to a light at the side meets the
+cut-out's plane far away or never."""
+
+HALF_SHADOW = 0.30
+"""Sigma of a shadow's edge for each unit of distance and softness. Chosen by eye."""
+
+MOST_TAKEN = 0.72
+"""Share of an upright face's light that a shadow takes at most. Chosen by eye: the floor lights it too."""
+
+TOWARD = np.array([[0, 0, 1]], np.float32)
+
+
+@dataclass(frozen=True)
+class Caster:
+    """A product before a key light."""
+
+    matte: Matte
+    camera: Camera
+    foot: float
+    """Row at which the product ends."""
+    key: KeyLight
+    most: float
+    """Share of the light that a full shadow takes."""
+
+    def light_left(self, x: Pattern, y: Pattern | float, z: Pattern | np.float32 | float) -> Array:
+        """Share of the light that arrives at points behind the product.
+
+        Args:
+            x: Picture sides right of the picture's middle, of a shape that the three can be broadcast to.
+            y: Sides above the product's foot.
+            z: Sides towards the camera, so below 0.
+        """
+        toward = self.key.direction
+        away = -np.asarray(z, np.float32) / max(float(toward[2]), LEAST_FACING)
+        column = (x + away * toward[0]) * self.camera.side + self.camera.width / 2
+        row = self.foot - (y + away * toward[1]) * self.camera.side
+        column, row = np.broadcast_arrays(column, row)
+        sigma = max(HALF_SHADOW * self.key.softness * float(np.median(away)) * self.camera.side, 0.8)
+        seen = cv2.remap(
+            self.matte,
+            np.ascontiguousarray(column, np.float32),
+            np.ascontiguousarray(row, np.float32),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+        )
+        step = float(np.median(np.abs(np.diff(column[0])))) if column.shape[1] > 1 else 1.0
+        soft = cv2.GaussianBlur(seen, (0, 0), max(sigma / max(step, 1e-3), 0.6))
+        return np.asarray(1 - self.most * soft, np.float32)
+
+
+def caster_of(matte: Matte, camera: Camera, foot: float, environment: Environment) -> Caster:
+    """The product as what stands in an environment's key light; the rest of its light goes round it."""
+    key = environment.key
+    all_light = float(environment.irradiance(TOWARD)[0] @ LUMA)
+    direct = key.irradiance * max(float(key.direction[2]), 0.0) / np.pi
+    most = min(direct / max(all_light, 1e-6), MOST_TAKEN)
+    return Caster(np.asarray(matte, np.float32), camera, foot, key, float(most))
