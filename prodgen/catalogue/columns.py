@@ -45,6 +45,7 @@ _OTHER_WORDS = {
     "feather": "feather_px",
     "route": "recipe",
     "rotate": "rotation_deg",
+    "strength": "blend",
     "shadow_direction": "shadow_azimuth_deg",
 }
 """Options of the command line that have another name than what they set."""

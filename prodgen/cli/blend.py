@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from prodgen.cli.parameters import asked_of_cut_out, cut_out_options, output_option
+from prodgen.cli.blend_options import BLEND_NAMES
+from prodgen.cli.parameters import asked_of_cut_out, blend_options, cut_out_options, output_option
 from prodgen.cli.telling import printer
-from prodgen.cli.values import File, Number
+from prodgen.cli.values import File
 
 
 @click.command()
@@ -17,41 +18,32 @@ from prodgen.cli.values import File, Number
 @click.argument("relit", type=File())
 @cut_out_options
 @output_option(metavar="FILE", required=True)
-@click.option(
-    "--strength", type=Number(0, 1), default=1.0, show_default=True, help="How much of the light to take."
-)
-@click.option(
-    "--ambience",
-    type=Number(0, 1),
-    default=1.0,
-    show_default=True,
-    help="How much of its colour cast to take.",
-)
-def blend(
-    original: Path, relit: Path, output: Path, strength: float, ambience: float, **settings: Any
-) -> None:
+@blend_options
+def blend(original: Path, relit: Path, output: Path, **settings: Any) -> None:
     """Give the product in RELIT its own pixels back.
 
-    They come from ORIGINAL, where the product is cut out; the new light stays.
+    They come from ORIGINAL, where the product is cut out; the new light stays, or what --blend-mode says.
     Both pictures show the product at the same place; RELIT may have another resolution, and be transparent
     around the product: it stays so. Where RELIT is opaque the picture is, even if ORIGINAL is transparent.
 
     \b
         prodgen blend mug.jpg relit.png --matte mug-matte.png -o mug-relit.png
+        prodgen blend mug.jpg relit.png --blend-mode luminosity --blend 0.7 -o mug-relit.png
     """
     from prodgen import files, identity, ocr, transparency
     from prodgen.cutout import cut_out, left_out
     from prodgen.judgement import Judgement
 
     files.refuse_overwriting(output, original, relit, settings["matte"])
+    asked = {name: settings[name] for name in BLEND_NAMES if settings[name] is not None}
+    blending = identity.Blending.model_validate(asked)
     cut = cut_out(original, **asked_of_cut_out(settings))
     scene = files.load(relit)
-    picture, measured = identity.restore(
+    picture, measured, notice = identity.restore(
         cut.seen,
         scene.rgb,
         cut.matte,
-        strength=strength,
-        ambience=ambience,
+        blending=blending,
         reader=ocr.tesseract(),
         left_out=left_out(cut.seen, cut.matte),
     )
@@ -61,7 +53,7 @@ def blend(
     verdict = likeness.verdict()
     found = Judgement(product=verdict, likeness=likeness, cut_out=cut.quality)
     to = printer()
-    notices = [*cut.notices, *identity.notices(verdict, likeness)]
+    notices = [*cut.notices, *([notice] if notice else ()), *identity.notices(verdict, likeness)]
     if cut.photo.matte is not None and alpha is None:
         notices.append("ORIGINAL is transparent and RELIT is not: the picture is opaque, as RELIT is")
     to.data({"picture": str(output), **found.as_dict(), "notices": notices})

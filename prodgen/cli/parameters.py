@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from prodgen.cli.blend_options import BLEND_OPTIONS
 from prodgen.cli.ground_options import GROUND_OPTIONS
 from prodgen.cli.route_options import ROUTE_OPTIONS
 from prodgen.cli.telling import printer
@@ -107,6 +108,13 @@ CUT_OUT_NAMES = ("segmenter", "matte", "keep_alpha", "box", "points", "feather_p
 def cut_out_options(command: F) -> F:
     """Give a command every option of how the product is cut out; what is not asked for is None."""
     for option in reversed(_CUT_OUT_OPTIONS):
+        command = option(command)
+    return command
+
+
+def blend_options(command: F) -> F:
+    """Give a command every option of how a product is blended; what is not asked for is None."""
+    for option in reversed(BLEND_OPTIONS):
         command = option(command)
     return command
 
@@ -251,9 +259,7 @@ _SHOT_OPTIONS = (
         "--checkpoint", type=Text(), help="A checkpoint of the server. Default: the one it has loaded."
     ),
     lora_option,
-    click.option(
-        "--strength", type=Number(), help="How much of the scene's light the product takes, 0 to 1."
-    ),
+    *BLEND_OPTIONS,
     *GROUND_OPTIONS,
     profile_option,
     click.option("--tries", type=Whole(), help="Seeds to try until the product is inside its limits."),

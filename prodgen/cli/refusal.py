@@ -36,9 +36,9 @@ def unknown(kind: str, name: str, known: Iterable[str], hint: str = "", *, lists
 
 
 def name_of(param: click.Parameter) -> str:
-    """Return what a user types for a parameter: its longest option, or the argument's name."""
+    """Return what a user types for a parameter: its first long option, or the argument's name."""
     if isinstance(param, click.Option):
-        return max(param.opts, key=len)
+        return next((name for name in param.opts if name.startswith("--")), param.opts[0])
     return param.make_metavar(click.Context(click.Command("x")))
 
 

@@ -3,6 +3,7 @@
 Pure: arrays and numbers in, arrays and numbers out. What light the product is in, `prodgen.shading` finds.
 """
 
+from prodgen.identity.blending import Blended, Blending, product_with
 from prodgen.identity.measure import Comparison, Measurement, measure, read_print
 from prodgen.identity.repair import Repaired, repair
 from prodgen.identity.restore import Restored, restore
@@ -24,6 +25,8 @@ from prodgen.ocr import Reader, Word
 __all__ = [
     "MIRROR_PERCENT",
     "NUMBERS",
+    "Blended",
+    "Blending",
     "BrokenLimit",
     "Comparison",
     "Likeness",
@@ -40,6 +43,7 @@ __all__ = [
     "measure",
     "named",
     "notices",
+    "product_with",
     "profile_limits",
     "profiles",
     "read_limits",

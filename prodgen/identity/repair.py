@@ -1,6 +1,6 @@
-"""Take less of the light where it cost the product too much, until it is the same product again.
+"""Take less of the relit picture where it cost the product too much, until it is the same product again.
 
-With no light at all a composite is the photograph, so a way back always exists; it is gone only as far
+With nothing of it at all a composite is the photograph, so a way back always exists; it is gone only as far
 as needed, and only where needed.
 """
 
@@ -8,18 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 import cv2
 import numpy as np
 
 from prodgen.identity.measure import BLACK, NOT_CLIPPED, WHITE, Comparison, Measurement
 from prodgen.identity.verdict import profile_limits
-from prodgen.images import Matte
+from prodgen.images import Matte, Plane
 from prodgen.masks import blur
-from prodgen.shading.field import LightField
+
+
+class Weakenable(Protocol):
+    """What a product takes of a relit picture, a light or a layer: less of it is nearer to the photograph."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the map that says where how much is taken."""
+
+    def weakened(self, share: Plane) -> Self:
+        """Return what takes only `share` as much, (h, w), 0 to 1."""
+
 
 T = TypeVar("T")
+L = TypeVar("L", bound=Weakenable)
 
 ROUNDS = 5
 """Times the light is weakened before giving up. Speed: five leave 3 % of the log gain."""
@@ -41,7 +53,7 @@ BEYOND_LIGHT = frozenset({"light_kept", "light_angle_error_deg", "outline_growth
 
 
 @dataclass(frozen=True)
-class Repaired(Generic[T]):
+class Repaired(Generic[T, L]):
     """The best composite that could be made, and what is known about it."""
 
     composite: T
@@ -50,25 +62,25 @@ class Repaired(Generic[T]):
     measurement: Measurement
     """What the caller's `judge` measured on that composite."""
 
-    field: LightField
-    """The light that was used in the end."""
+    field: L
+    """The light, or the layer, that was used in the end."""
 
     rounds: int
     """How often the light was weakened; 0 if nothing had to be repaired."""
 
 
 def repair(
-    field: LightField,
-    compose: Callable[[LightField], T],
+    field: L,
+    compose: Callable[[L], T],
     judge: Callable[[T], Measurement],
     *,
     profile: str = "editorial",
-) -> Repaired[T]:
+) -> Repaired[T, L]:
     """Compose, judge, and weaken the light where failure limits are broken that weaker light can mend.
 
     Args:
-        field: The light to begin with.
-        compose: Makes the picture that will be delivered, from a light field.
+        field: The light to begin with, or the layer.
+        compose: Makes the picture that will be delivered, from such a light or layer.
         judge: Measures it. Called once for each light that is tried; what is returned is its last answer.
         profile: Whose failure limits must hold; warnings are accepted.
 
@@ -80,7 +92,7 @@ def repair(
         UnknownNameError: If there is no such profile.
     """
     worst = profile_limits(profile)["delta_e_p95"].warn
-    share = np.ones(field.gain.shape[:2], np.float32)
+    share = np.ones(field.shape, np.float32)
     current = field
     for count in range(ROUNDS + 1):
         composite = compose(current)

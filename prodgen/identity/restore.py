@@ -1,13 +1,15 @@
-"""Give the product in a relit picture its own pixels back: light field, blend and measurement in one call."""
+"""Give the product in a relit picture its own pixels back: read, blend and measure in one call."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from prodgen.identity.blending import Blending, product_with
 from prodgen.identity.measure import Measurement, measure
-from prodgen.images import Matte, Plane, RgbImage
+from prodgen.images import Matte, Plane, RgbImage, resize
+from prodgen.masks import composite
 from prodgen.ocr import Reader
-from prodgen.shading import blend, pair_pictures, read_field
+from prodgen.shading import LightField, blend, edge_colors, pair_pictures, scene_behind
 
 
 class Restored(NamedTuple):
@@ -15,6 +17,8 @@ class Restored(NamedTuple):
 
     picture: RgbImage
     measurement: Measurement
+    notice: str | None = None
+    """What of the blending had to be done otherwise than asked; None if nothing."""
 
 
 def restore(
@@ -22,19 +26,17 @@ def restore(
     relit: RgbImage,
     matte: Matte,
     *,
-    strength: float = 1.0,
-    ambience: float = 1.0,
+    blending: Blending | None = None,
     reader: Reader | None = None,
     left_out: Plane | None = None,
 ) -> Restored:
-    """Blend the photograph's product into the relit picture, in its light, and measure the likeness.
+    """Blend the photograph's product into the relit picture, and measure the likeness.
 
     Args:
         original: The photograph, (H, W, 3), sRGB, [0, 1].
         relit: The same framing in new light, (h, w, 3), of any size.
         matte: (H, W), 1 = product.
-        strength: 0 (the photograph's own light, exactly) to 1 (all the new light).
-        ambience: Share of the light's colour, 0 (white light) to 1 (as found).
+        blending: How much is taken of the relit product, and in which way; None takes all of its light.
         reader: What reads print; see `measure`.
         left_out: What of the product is not in the matte; see `measure`.
 
@@ -42,12 +44,23 @@ def restore(
         ImageError: If photograph and matte differ in size.
         IdentityError: If the matte holds no product to speak of, or `relit` does not show it there.
     """
+    blending = blending or Blending()
     pair = pair_pictures(original, relit, matte)
-    field = read_field(pair, strength=strength, ambience=ambience)
-    # Without strength nothing of the relit light is in the field; how much of it was kept is still asked.
-    light = field if strength > 0 else read_field(pair)
-    picture = blend(original, relit, matte, field=field)
+    taken, notice = blending.of(pair, original, relit, matte)
+    if isinstance(taken, LightField):
+        picture = blend(original, relit, matte, field=taken)
+    else:
+        height, width = matte.shape
+        scene = relit if relit.shape[:2] == (height, width) else resize(relit, width, height)
+        product = product_with(taken, edge_colors(original, matte), matte)
+        picture = composite(product, scene_behind(scene, matte), matte)
     measured = measure(
-        original, picture, matte, relit=light, reader=reader, is_registered=True, left_out=left_out
+        original,
+        picture,
+        matte,
+        relit=blending.light_of(taken, pair),
+        reader=reader,
+        is_registered=not blending.takes_pixels,
+        left_out=left_out,
     )
-    return Restored(picture, measured)
+    return Restored(picture, measured, notice)

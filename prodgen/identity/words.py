@@ -37,7 +37,7 @@ _SUBJECTS = (
             "material_shift_stops",
         ),
         "the product's colours changed",
-        "try another seed, or take less of the scene's light (--strength, --ambience)",
+        "try another seed, or take less of the scene's light (--blend, --ambience)",
     ),
     _Subject(
         "its surface",
@@ -67,13 +67,13 @@ _SUBJECTS = (
         "its highlights and shadows",
         ("white_clipping_percent", "black_clipping_percent"),
         "parts of the product are burnt out or drowned in black",
-        "take less of the scene's light (--strength)",
+        "take less of the scene's light (--blend)",
     ),
     _Subject(
         "its new light",
         ("light_kept", "light_angle_error_deg"),
         "the product is lit otherwise than its scene",
-        "try another seed, or take more of the scene's light (--strength)",
+        "try another seed, or take more of the scene's light (--blend)",
     ),
 )
 

@@ -88,6 +88,11 @@ class LightField:
     strength: float
     """Share of the new light, 0 to 1; 0 changes nothing, exactly."""
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the gain."""
+        return self.gain.shape[0], self.gain.shape[1]
+
     def at(self, height: int, width: int) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
         """Rows and columns in a frame of this size, and the gain there, (rows, columns, 3)."""
         window = self.region.pixels(height, width)

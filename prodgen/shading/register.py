@@ -55,6 +55,10 @@ class Alignment(NamedTuple):
     """Correlation of the edges after alignment, -1 to 1."""
 
 
+AT_REST = Alignment(np.eye(2, 3, dtype=np.float32), 0.0, 1.0)
+"""The alignment of two products that lie on one another."""
+
+
 def align(photo_linear: Plane, relit_linear: Plane, weight: Matte, *, is_refusing: bool = True) -> Alignment:
     """Find how far the relit product was shifted and scaled.
 
@@ -84,7 +88,7 @@ def align(photo_linear: Plane, relit_linear: Plane, weight: Matte, *, is_refusin
     # outline alone would be taken for moved where the new light is strong on one side.
     inside = cv2.erode((small > 0.5).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     if not inside.any() or before[inside].std() < LEAST_EDGES:
-        return Alignment(still, 0.0, 1.0)
+        return AT_REST
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-4)
     try:
         _, found = cv2.findTransformECC(before, after, still.copy(), cv2.MOTION_AFFINE, criteria, mask, 3)

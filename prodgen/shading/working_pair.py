@@ -16,7 +16,7 @@ from prodgen.color import LUMA, to_linear
 from prodgen.errors import IdentityError, ImageError
 from prodgen.images import Matte, Plane, RgbImage, resize
 from prodgen.masks import bounding_box, normalised_blur
-from prodgen.shading.register import align, move
+from prodgen.shading.register import AT_REST, Alignment, align, move
 from prodgen.shading.turn import Turn, find_turn, turn_back
 
 WORKING_SIDE_PX = 480
@@ -85,6 +85,9 @@ class WorkingPair:
     turn: Turn
     """The rotation of the product's hues; it is taken back in `relit_linear` already."""
 
+    alignment: Alignment = AT_REST
+    """How the relit product lay on the photographed one; it is moved back in `relit_linear` already."""
+
 
 def product_region(matte: Matte) -> Region:
     """The part of the frame that holds the product, with a rim of `PADDING` times its longer side.
@@ -146,7 +149,7 @@ def pair_pictures(
     if weight.sum() < SMALLEST_PRODUCT_PX:
         raise IdentityError("the product is too small or too transparent to read its light; check the matte")
     scene_color = _scene_color(relit, matte)
-    turn = Turn(0.0)
+    turn, alignment = Turn(0.0), AT_REST
     if not is_registered:
         alignment = align(photo_linear, relit_linear, weight, is_refusing=is_refusing)
         relit_linear = move(relit_linear, alignment)
@@ -159,6 +162,7 @@ def pair_pictures(
         pieces=_pieces(weight),
         scene_color=scene_color,
         turn=turn,
+        alignment=alignment,
     )
 
 

@@ -235,7 +235,7 @@ def grown(frame: Frame, room: shadows.CanvasRoom) -> Frame:
     frame = frame.holding(larger, scene)
     if kept is None:
         return frame
-    return frame.holding(Kept(room.around(kept.product), kept.light_field, kept.likeness, kept.verdict))
+    return frame.holding(Kept(room.around(kept.product), kept.likeness, kept.verdict))
 
 
 def cut_off(beyond: shadows.Overhang, what: str, *, plain: bool) -> str | None:

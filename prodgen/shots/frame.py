@@ -108,6 +108,12 @@ class Stage(CheckedValue):
     takes_reference: ClassVar[bool] = False
     """Whether it takes the look and the set of a reference picture over."""
 
+    lights_product: ClassVar[bool] = False
+    """Whether it gives a picture of the product in a new light."""
+
+    acts_on_light: ClassVar[tuple[str, ...]] = ()
+    """Its settings that are without effect where no stage lights the product anew."""
+
     stage: str
     """The name by which recipes, progress and times call it."""
 

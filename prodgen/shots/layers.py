@@ -32,7 +32,6 @@ from prodgen.pose import Pose as Pose
 from prodgen.pose import PoseHint
 from prodgen.refusals import CheckedValue
 from prodgen.schema import Lora, Proof
-from prodgen.shading import LightField
 from prodgen.shadows import Transmission
 
 Ground = Literal["auto", "none", "inpaint"]
@@ -198,8 +197,6 @@ class Kept:
     """The product's own pixels in the scene's light, on the canvas."""
 
     product: RgbImage
-    light_field: LightField | None = None
-    """The light that was applied; None where the product is as photographed."""
     likeness: Likeness | None = None
     """The measured likeness of the product; None while it is being measured."""
     verdict: Verdict | None = None

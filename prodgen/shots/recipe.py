@@ -85,7 +85,7 @@ class Recipe(CheckedValue):
     """In the order in which they are applied."""
 
     def check(self) -> None:
-        """Refuse stages that stand in an order in which they cannot work, and an open way that is none."""
+        """Refuse stages in a wrong order, settings without effect, and an open way that is none."""
         check_order(self.stages)
         self._check_scene()
         if self.is_open and not any(stage.stage == "relight" for stage in self.stages):
@@ -94,7 +94,7 @@ class Recipe(CheckedValue):
             )
 
     def _check_scene(self) -> None:
-        """Refuse words, lights and a pose that no stage has a use for, and LoRAs among the words."""
+        """Refuse words, lights, a pose and a blend that no stage has a use for; and LoRAs among the words."""
         read = prompts.read_prompt(self.prompt)
         if read.loras or read.kept_names:
             raise SettingError("prompt: LoRAs cannot be named in a recipe; give them with the shot: --lora")
@@ -104,6 +104,9 @@ class Recipe(CheckedValue):
             raise IdleSettingError(["light"], "no stage draws a scene, or lights the product")
         if self.pose != "auto" and not self.takes_pose:
             raise IdleSettingError(["pose"], "there is no stage 'pose'")
+        idle = [name for stage in self.stages for name in stage.acts_on_light if _is_changed(stage, name)]
+        if idle and not any(stage.lights_product for stage in self.stages):
+            raise IdleSettingError(idle, f"recipe {self.name!r} gives the product no new light to blend")
 
     @classmethod
     def load(cls, name: str | Path) -> Self:
@@ -230,6 +233,10 @@ def _changed(part: CheckedValue, settings: Mapping[str, Setting]) -> CheckedValu
     """Return a stage or another part with those of the settings that it has, checked."""
     own = {name: value for name, value in settings.items() if name in type(part).model_fields}
     return type(part).model_validate({**dict(part), **own}) if own else part
+
+
+def _is_changed(stage: Stage, name: str) -> bool:
+    return bool(getattr(stage, name) != type(stage).model_fields[name].default)
 
 
 def check_order(stages: Sequence[Stage]) -> None:

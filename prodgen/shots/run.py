@@ -83,7 +83,7 @@ def shoot(
         recipe: A built-in recipe's name, a TOML file, or a `Recipe`. "auto" takes the way that is open:
             `relight`, on a backend without IC-Light `inpaint` or `background`, with a reference picture
             `reference`; and tells why.
-        settings: Parameters of the recipe, by name, such as {"steps": 20, "size": "4:5", "tries": 3}.
+        settings: Parameters of the recipe, by name, such as {"steps": 20, "size": "4:5", "blend": 0.8}.
         seed: Decides the scene; None draws one, which `Result.seed` tells.
         negative_prompt: What should not be seen; None takes the recipe's.
         background: A picture of your own to put the product into.

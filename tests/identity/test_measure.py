@@ -422,8 +422,8 @@ def test_identity_is_frozen_and_survives_json(clean):
         measured.detail = 0.0  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("strength", [0.0, 1.0])
-def test_restoring_aligns_once_for_each_relit_picture(clean, monkeypatch, strength):
+@pytest.mark.parametrize("amount", [0.0, 1.0])
+def test_restoring_aligns_once_for_each_relit_picture(clean, monkeypatch, amount):
     photo, result, matte = clean
     calls: list[int] = []
     align = working_pair.align
@@ -431,8 +431,10 @@ def test_restoring_aligns_once_for_each_relit_picture(clean, monkeypatch, streng
         working_pair, "align", lambda *pictures, **more: calls.append(1) or align(*pictures, **more)
     )
 
-    likeness = identity.restore(photo, result, matte, strength=strength).measurement.likeness
+    likeness = identity.restore(
+        photo, result, matte, blending=identity.Blending(blend=amount)
+    ).measurement.likeness
 
     assert len(calls) == 1
-    # Without strength the light that was asked for is still compared with, and found missing.
-    assert (likeness.light_kept > 0.9) == (strength > 0)
+    # Without any of it the light that was asked for is still compared with, and found missing.
+    assert (likeness.light_kept > 0.9) == (amount > 0)

@@ -42,7 +42,7 @@ def test_a_failure_is_said_in_plain_words_with_a_remedy_and_the_numbers_last():
 
     plain, _, rest = reason.partition(": ")
     assert plain == "the product's colours changed" == identity.headline(wrong.verdict(), wrong)
-    assert "--strength" in rest
+    assert "--blend" in rest
     assert rest.endswith(
         "(failed: colour, 95th percentile 33.30 dE is above 20,"
         " hue of the worst colour 40.00 degrees is above 20)"

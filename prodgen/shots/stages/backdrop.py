@@ -15,6 +15,7 @@ class BackdropStage(Stage):
 
     takes = (Brief, Placed)
     gives = (Drawn,)
+    lights_product = True
     takes_background = True
     takes_light = True
 

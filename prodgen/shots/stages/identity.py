@@ -1,11 +1,9 @@
-"""The product gets its own pixels back, in the backend's light; it is measured, and repaired."""
+"""The product gets its own pixels back, in the backend's light or blended; it is measured, and repaired."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Literal
-
-from pydantic import Field
 
 from prodgen import identity, ocr, placement, shading
 from prodgen.cutout import left_out
@@ -15,19 +13,15 @@ from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, CutOut, Drawn, FinalScene, Kept, Placed
 
 
-class IdentityStage(Stage):
-    """Take only the light from the relit picture, and apply it to the photograph's own pixels."""
+class IdentityStage(identity.Blending, Stage):
+    """Put the photograph's own pixels into the relit picture's light, or blend both in another way."""
 
     takes = (Brief, CutOut, Placed, Drawn, FinalScene)
     gives = (FinalScene, Kept)
 
+    acts_on_light = tuple(identity.Blending.model_fields)
+
     stage: Literal["identity"] = "identity"
-
-    strength: float = Field(default=1.0, ge=0, le=1)
-    """How much of the scene's light the product takes: 0 is the photograph exactly as it is."""
-
-    ambience: float = Field(default=1.0, ge=0, le=1)
-    """How much of the light's colour cast it takes."""
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with the lit product and its measured likeness, repaired where that failed."""
@@ -50,7 +44,7 @@ class IdentityStage(Stage):
                 relit=field,
                 asked_azimuth_deg=None if asked is None else asked.azimuth_deg,
                 asked_elevation_deg=0.0 if asked is None else asked.elevation_deg,
-                is_registered=True,
+                is_registered=relit is None or not self.takes_pixels,
                 left_out=beside,
             )
 
@@ -61,16 +55,17 @@ class IdentityStage(Stage):
             # The generated product must not shine through the soft edge of the real one.
             scene = shading.scene_behind(scene, matte)
         pair = shading.pair_pictures(placed.original, relit, matte)
-        field = shading.read_field(pair, strength=self.strength, ambience=self.ambience)
-        # Without strength nothing of the relit light is in the field; how much was kept is still asked.
-        light = field if self.strength > 0 else shading.read_field(pair)
+        blended = self.of(pair, placed.original, relit, matte)
+        light = self.light_of(blended.taken, pair)
 
-        def compose(light_field: shading.LightField) -> Frame:
-            product = shading.apply(placed.original, light_field, matte)
-            return frame.holding(FinalScene(scene), Kept(product, light_field))
+        def compose(taken: shading.LightField | shading.RelitLayer) -> Frame:
+            product = identity.product_with(taken, placed.original, matte)
+            return frame.holding(FinalScene(scene), Kept(product))
 
-        repaired = identity.repair(field, compose, lambda made: judge(made, light), profile=brief.profile)
-        return _judged(repaired.composite, repaired.measurement)
+        repaired = identity.repair(
+            blended.taken, compose, lambda made: judge(made, light), profile=brief.profile
+        )
+        return _judged(repaired.composite.noting(blended.notice), repaired.measurement)
 
 
 def _judged(frame: Frame, measured: identity.Measurement) -> Frame:

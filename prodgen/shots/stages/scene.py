@@ -40,6 +40,7 @@ class SceneStage(Stage):
 
     takes = (Brief, Placed)
     gives = (Drawn,)
+    lights_product = True
     asks_backend = True
 
     steps: int

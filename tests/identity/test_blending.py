@@ -1,0 +1,228 @@
+"""Blending: how much is taken of a relit product, in which way, and how much of it on print."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from prodgen import identity, shading
+from prodgen.color import LUMA, to_linear, to_srgb
+from prodgen.errors import IdleSettingError, SettingError, WrongValueError
+from prodgen.identity import Blending
+from prodgen.identity.blending import print_region, read_regions
+from prodgen.shading.working_pair import product_region
+
+SIZE = 240
+MODES = ("light", "color", "luminosity", "alpha", "detail")
+INK = (slice(150, 190), slice(80, 160))
+"""Rows and columns that hold the print."""
+BLUE = (slice(50, 90), slice(80, 160))
+"""Rows and columns without print."""
+
+
+def carton() -> tuple[np.ndarray, np.ndarray]:
+    """A blue carton with a white label and black strokes on it, on light grey; and its matte."""
+    picture = np.full((SIZE, SIZE, 3), 0.8, np.float32)
+    picture[30:210, 60:180] = (0.2, 0.35, 0.7)
+    picture[135:205, 65:175] = 0.9
+    for line in range(4):
+        for column in range(8):
+            y, x = 145 + 14 * line, 74 + 12 * column
+            picture[y : y + 8, x : x + 3] = 0.08
+            picture[y : y + 2, x : x + 8] = 0.08
+    matte = np.zeros((SIZE, SIZE), np.float32)
+    matte[30:210, 60:180] = 1
+    matte = cv2.GaussianBlur(matte, (0, 0), 0.8)
+    matte[matte > 0.98], matte[matte < 0.02] = 1, 0
+    return picture, matte
+
+
+def relit_by_a_model(photo: np.ndarray) -> np.ndarray:
+    """Warm light from the right, colours drawn towards it, and print as soft as a model leaves it."""
+    x = np.linspace(0.35, 0.9, SIZE, dtype=np.float32)[None, :, None]
+    linear = to_linear(cv2.GaussianBlur(photo, (0, 0), 1.2)) * x * np.float32([1.1, 0.98, 0.75])
+    grey = (linear @ LUMA)[..., None] * np.float32([1.2, 0.97, 0.6])
+    return to_srgb(0.6 * linear + 0.4 * grey)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    photo, matte = carton()
+    return photo, relit_by_a_model(photo), matte
+
+
+def blended(pictures, **settings) -> np.ndarray:
+    return identity.restore(*pictures, blending=Blending(**settings)).picture
+
+
+def far(one: np.ndarray, other: np.ndarray, where: tuple[slice, slice]) -> float:
+    return float(np.abs(to_linear(one[where]) - to_linear(other[where])).mean())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_at_0_the_product_is_the_photograph_to_the_bit(pictures, mode):
+    photo, _, matte = pictures
+
+    picture = blended(pictures, blend=0, blend_mode=mode)
+
+    np.testing.assert_array_equal(picture[matte == 1], photo[matte == 1])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_nothing_outside_the_matte_changes(pictures, mode):
+    _, relit, matte = pictures
+
+    picture = blended(pictures, blend_mode=mode, blend=0.8)
+
+    np.testing.assert_array_equal(picture[matte == 0], relit[matte == 0])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_half_of_a_mode_lies_between_the_photograph_and_the_whole(pictures, mode):
+    whole, half = (blended(pictures, blend_mode=mode, blend=amount) for amount in (1.0, 0.5))
+
+    to_whole, to_photo = far(half, whole, BLUE), far(half, pictures[0], BLUE)
+    assert 0 < to_photo < far(whole, pictures[0], BLUE)
+    assert 0 < to_whole < far(whole, pictures[0], BLUE)
+
+
+def test_alpha_in_full_is_the_relit_picture(pictures):
+    _, relit, matte = pictures
+
+    picture = blended(pictures, blend_mode="alpha")
+
+    assert np.abs(picture - relit)[matte == 1].max() < 1e-4
+
+
+def test_half_an_alpha_is_half_of_the_light_of_each(pictures):
+    photo, relit, matte = pictures
+
+    picture = blended(pictures, blend_mode="alpha", blend=0.5)
+
+    wanted = (to_linear(photo) + to_linear(relit)) / 2
+    assert np.abs(to_linear(picture) - wanted)[matte == 1].max() < 1e-4
+
+
+def test_detail_has_the_photographs_print_and_the_relit_pictures_colours(pictures):
+    photo, relit, _ = pictures
+
+    picture = blended(pictures, blend_mode="detail")
+
+    light = np.median(to_linear(relit[INK]), axis=(0, 1)) / np.median(to_linear(photo[INK]), axis=(0, 1))
+    sharp, soft, ours = (
+        float(np.percentile(np.abs(np.diff(to_linear(x[INK]) @ LUMA, axis=1)), 98))
+        for x in (photo, relit, picture)
+    )
+    assert ours > 0.85 * sharp * float(light @ LUMA) > soft
+    assert far(picture, relit, BLUE) < 0.1 * far(photo, relit, BLUE)
+
+
+def test_light_without_settings_is_the_light_field(pictures):
+    photo, relit, matte = pictures
+
+    np.testing.assert_array_equal(blended(pictures), shading.blend(photo, relit, matte))
+
+
+def test_a_displaced_product_is_laid_on_the_photographed_one_before_it_is_blended(pictures):
+    photo, relit, matte = pictures
+    moved = np.roll(relit, 4, axis=1)
+
+    picture = blended((photo, moved, matte), blend_mode="alpha")
+
+    core = cv2.erode(matte, np.ones((25, 25), np.uint8)) == 1
+    assert np.abs(picture - relit)[core].mean() < 0.25 * np.abs(moved - relit)[core].mean()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_print_can_be_kept_nearer_to_the_photograph_than_the_rest(pictures, mode):
+    photo = pictures[0]
+    whole = blended(pictures, blend_mode=mode)
+
+    kept = blended(pictures, blend_mode=mode, blend_regions="print=0")
+
+    assert far(kept, photo, INK) < 0.02
+    assert far(kept, whole, BLUE) < 1e-3
+
+
+def test_regions_of_one_value_are_the_whole(pictures):
+    by_region = blended(pictures, blend_regions="print=0.4, BODY=0.4")
+
+    np.testing.assert_array_equal(by_region, blended(pictures, blend=0.4))
+
+
+def test_print_is_found_softly_and_with_the_ground_between_its_strokes(pictures):
+    photo, _, matte = pictures
+
+    found = print_region(photo, matte, product_region(matte))
+
+    fitted = cv2.resize(found, (1, 1), interpolation=cv2.INTER_AREA)
+    assert found.min() == 0
+    assert found.max() == pytest.approx(1, abs=1e-3)
+    assert ((found > 0.05) & (found < 0.95)).any()
+    assert 0.1 < fitted.item() < 0.5
+
+
+def test_where_there_is_no_print_it_is_said_and_all_is_body():
+    photo, matte = carton()
+    photo[30:210, 60:180] = (0.2, 0.35, 0.7)
+    relit = relit_by_a_model(photo)
+
+    made = identity.restore(photo, relit, matte, blending=Blending(blend_regions="print=0"))
+
+    assert "no print was found" in made.notice
+    assert np.abs(made.picture - shading.blend(photo, relit, matte)).max() < 1e-4
+
+
+@pytest.mark.parametrize("mode", ["color", "alpha"])
+def test_what_a_mode_cost_the_product_is_taken_back_where_it_broke_a_limit(pictures, mode):
+    photo, _, matte = pictures
+    green = to_srgb(to_linear(photo)[..., (2, 0, 1)] * np.float32(0.5))
+    pair = shading.pair_pictures(photo, green, matte)
+    taken = Blending(blend_mode=mode).of(pair, photo, green, matte).taken
+
+    def judge(picture: np.ndarray) -> identity.Measurement:
+        return identity.measure(photo, picture, matte)
+
+    def compose(layer: shading.RelitLayer) -> np.ndarray:
+        return identity.product_with(layer, photo, matte)
+
+    before = judge(compose(taken)).likeness
+    repaired = identity.repair(taken, compose, judge)
+    after = repaired.measurement.likeness
+
+    assert before.verdict().status == "fail"
+    assert after.repaired_percent > 0
+    assert after.verdict().status != "fail"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "print", "print=", "print=nan", "print=1.1", "print=-0.1", "print=1e-1", "lid=1", "print=1,print=0"],
+)
+def test_regions_that_cannot_be_read_are_refused(text):
+    with pytest.raises(WrongValueError, match=r"print=0\.4,body=1"):
+        read_regions(text)
+
+
+@pytest.mark.parametrize("amount", [float("nan"), float("inf"), -0.01, 1.01])
+def test_an_amount_out_of_range_is_refused_in_one_sentence(amount):
+    with pytest.raises(SettingError) as refused:
+        Blending(blend=amount)
+
+    assert "blend must be" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_cast_is_refused_where_no_light_is_read():
+    with pytest.raises(IdleSettingError) as refused:
+        Blending(blend_mode="alpha", ambience=0.5)
+
+    assert refused.value.settings == ("ambience",)
+
+
+def test_an_amount_for_the_whole_is_refused_beside_one_for_each_region():
+    with pytest.raises(IdleSettingError) as refused:
+        Blending(blend=0.5, blend_regions="print=0.3,body=0.9")
+
+    assert refused.value.settings == ("blend",)
