@@ -52,7 +52,20 @@ def pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return photo, relit_by_a_model(photo), matte
 
 
-def blended(pictures, **settings) -> np.ndarray:
+@pytest.fixture(scope="module")
+def product(pictures):
+    """Returns the blended product for settings, not yet in its scene."""
+    photo, relit, matte = pictures
+    pair = shading.pair_pictures(photo, relit, matte)
+
+    def made(**settings) -> np.ndarray:
+        taken = Blending(**settings).of(pair, photo, relit, matte).taken
+        return identity.product_with(taken, photo, matte)
+
+    return made
+
+
+def restored(pictures, **settings) -> np.ndarray:
     return identity.restore(*pictures, blending=Blending(**settings)).picture
 
 
@@ -61,53 +74,58 @@ def far(one: np.ndarray, other: np.ndarray, where: tuple[slice, slice]) -> float
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_at_0_the_product_is_the_photograph_to_the_bit(pictures, mode):
-    photo, _, matte = pictures
+def test_at_0_the_product_is_the_photograph_to_the_bit(pictures, product, mode):
+    np.testing.assert_array_equal(product(blend=0, blend_mode=mode), pictures[0])
 
-    picture = blended(pictures, blend=0, blend_mode=mode)
+
+def test_at_0_the_picture_has_the_photographs_pixels_and_the_relit_pictures_scene(pictures):
+    photo, relit, matte = pictures
+
+    picture = restored(pictures, blend=0, blend_mode="alpha")
 
     np.testing.assert_array_equal(picture[matte == 1], photo[matte == 1])
+    np.testing.assert_array_equal(picture[matte == 0], relit[matte == 0])
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_nothing_outside_the_matte_changes(pictures, mode):
     _, relit, matte = pictures
 
-    picture = blended(pictures, blend_mode=mode, blend=0.8)
+    picture = restored(pictures, blend_mode=mode, blend=0.8)
 
     np.testing.assert_array_equal(picture[matte == 0], relit[matte == 0])
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_half_of_a_mode_lies_between_the_photograph_and_the_whole(pictures, mode):
-    whole, half = (blended(pictures, blend_mode=mode, blend=amount) for amount in (1.0, 0.5))
+def test_half_of_a_mode_lies_between_the_photograph_and_the_whole(pictures, product, mode):
+    whole, half = (product(blend_mode=mode, blend=amount) for amount in (1.0, 0.5))
 
     to_whole, to_photo = far(half, whole, BLUE), far(half, pictures[0], BLUE)
     assert 0 < to_photo < far(whole, pictures[0], BLUE)
     assert 0 < to_whole < far(whole, pictures[0], BLUE)
 
 
-def test_alpha_in_full_is_the_relit_picture(pictures):
+def test_alpha_in_full_is_the_relit_picture(pictures, product):
     _, relit, matte = pictures
 
-    picture = blended(pictures, blend_mode="alpha")
+    picture = product(blend_mode="alpha")
 
     assert np.abs(picture - relit)[matte == 1].max() < 1e-4
 
 
-def test_half_an_alpha_is_half_of_the_light_of_each(pictures):
+def test_half_an_alpha_is_half_of_the_light_of_each(pictures, product):
     photo, relit, matte = pictures
 
-    picture = blended(pictures, blend_mode="alpha", blend=0.5)
+    picture = product(blend_mode="alpha", blend=0.5)
 
     wanted = (to_linear(photo) + to_linear(relit)) / 2
     assert np.abs(to_linear(picture) - wanted)[matte == 1].max() < 1e-4
 
 
-def test_detail_has_the_photographs_print_and_the_relit_pictures_colours(pictures):
+def test_detail_has_the_photographs_print_and_the_relit_pictures_colours(pictures, product):
     photo, relit, _ = pictures
 
-    picture = blended(pictures, blend_mode="detail")
+    picture = product(blend_mode="detail")
 
     light = np.median(to_linear(relit[INK]), axis=(0, 1)) / np.median(to_linear(photo[INK]), axis=(0, 1))
     sharp, soft, ours = (
@@ -121,34 +139,34 @@ def test_detail_has_the_photographs_print_and_the_relit_pictures_colours(picture
 def test_light_without_settings_is_the_light_field(pictures):
     photo, relit, matte = pictures
 
-    np.testing.assert_array_equal(blended(pictures), shading.blend(photo, relit, matte))
+    np.testing.assert_array_equal(restored(pictures), shading.blend(photo, relit, matte))
 
 
 def test_a_displaced_product_is_laid_on_the_photographed_one_before_it_is_blended(pictures):
     photo, relit, matte = pictures
     moved = np.roll(relit, 4, axis=1)
 
-    picture = blended((photo, moved, matte), blend_mode="alpha")
+    picture = restored((photo, moved, matte), blend_mode="alpha")
 
     core = cv2.erode(matte, np.ones((25, 25), np.uint8)) == 1
     assert np.abs(picture - relit)[core].mean() < 0.25 * np.abs(moved - relit)[core].mean()
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_print_can_be_kept_nearer_to_the_photograph_than_the_rest(pictures, mode):
+def test_print_can_be_kept_nearer_to_the_photograph_than_the_rest(pictures, product, mode):
     photo = pictures[0]
-    whole = blended(pictures, blend_mode=mode)
+    whole = product(blend_mode=mode)
 
-    kept = blended(pictures, blend_mode=mode, blend_regions="print=0")
+    kept = product(blend_mode=mode, blend_regions="print=0")
 
     assert far(kept, photo, INK) < 0.02
     assert far(kept, whole, BLUE) < 1e-3
 
 
-def test_regions_of_one_value_are_the_whole(pictures):
-    by_region = blended(pictures, blend_regions="print=0.4, BODY=0.4")
+def test_regions_of_one_value_are_the_whole(product):
+    by_region = product(blend_regions="print=0.4, BODY=0.4")
 
-    np.testing.assert_array_equal(by_region, blended(pictures, blend=0.4))
+    np.testing.assert_array_equal(by_region, product(blend=0.4))
 
 
 def test_print_is_found_softly_and_with_the_ground_between_its_strokes(pictures):
@@ -182,7 +200,7 @@ def test_what_a_mode_cost_the_product_is_taken_back_where_it_broke_a_limit(pictu
     taken = Blending(blend_mode=mode).of(pair, photo, green, matte).taken
 
     def judge(picture: np.ndarray) -> identity.Measurement:
-        return identity.measure(photo, picture, matte)
+        return identity.measure(photo, picture, matte, is_registered=True)
 
     def compose(layer: shading.RelitLayer) -> np.ndarray:
         return identity.product_with(layer, photo, matte)
