@@ -44,6 +44,7 @@ def batch(
     reference: str | None = None,
     light_map: str | None = None,
     light_from: str | None = None,
+    like: str | None = None,
     loras: Sequence[str] = (),
     name: str = "",
     wildcards: str | Path | None = None,
@@ -88,6 +89,7 @@ def batch(
         reference: A picture whose look and set every scene takes over, as for `shoot`.
         light_map: A picture that is bright where light comes from, as for `shoot`.
         light_from: A reference picture in whose light every product is to stand.
+        like: A delivered picture that every one is to be like, as for `shoot`.
         loras: LoRAs by the backends' names, as NAME or NAME:WEIGHT.
         name: Pattern of the pictures' names in `out`; "": a folder for each product.
         wildcards: Folder of NAME.txt for `__NAME__` in the templates.

@@ -19,6 +19,7 @@ OF_A_SHOT = (
     "light",
     "light_map",
     "light_from",
+    "like",
     "background",
     "reference",
     "matte",
@@ -30,7 +31,7 @@ OF_A_SHOT = (
 )
 """Columns that say what is asked of one picture, beside the settings of its recipe."""
 
-PICTURES = ("photo", "matte", "background", "reference", "light_map", "light_from")
+PICTURES = ("photo", "matte", "background", "reference", "light_map", "light_from", "like")
 """Columns whose cells are picture files, or URLs."""
 
 REASON = "reason"

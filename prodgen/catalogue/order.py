@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-BESIDE_PHOTO = ("matte", "background", "reference", "light_map", "light_from")
+BESIDE_PHOTO = ("matte", "background", "reference", "light_map", "light_from", "like")
 """Names in `Order.asked_for` of pictures, which are files or URLs."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
@@ -34,7 +34,7 @@ class Order:
     """The picture's file, relative to the run's folder, with forward slashes."""
     asked_for: Mapping[str, Any] = field(default_factory=dict)
     """What else the row decides, by the names of `prodgen.shots.new_shot` (negative_prompt, background,
-    reference, matte, box, points, pose, light, light_map, light_from, loras, recipe, settings), and
+    reference, matte, box, points, pose, light, light_map, light_from, like, loras, recipe, settings), and
     recipe_sha256, the digest of its file; ready for JSON."""
     scene: str = ""
     """The scene's name, where a product is shown in several; "" if it has none."""

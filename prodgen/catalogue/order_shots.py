@@ -28,17 +28,16 @@ def order_shot(order: Order, *, root: Path, pictures: Mapping[str, PictureSource
         place = asked.get(name)
         return None if place is None else put.get(place, place)
 
+    recipe, settings = asked.get("recipe", "auto"), asked.get("settings", {})
+    is_open = picture("like") is not None and recipe == "auto"
     return new_shot(
         put.get(order.photo, order.photo),
         order.prompt,
         negative_prompt=asked.get("negative_prompt"),
         seed=order.seed,
         output=root / order.output,
-        recipe=recipe_with(
-            asked.get("recipe", "auto"),
-            tuple(asked.get("settings", {}).items()),
-            asked.get("recipe_sha256", ""),
-        ),
+        recipe=recipe if is_open else recipe_with(recipe, (), asked.get("recipe_sha256", "")),
+        settings=settings,
         background=picture("background"),
         matte=picture("matte"),
         box=asked.get("box"),
@@ -48,5 +47,6 @@ def order_shot(order: Order, *, root: Path, pictures: Mapping[str, PictureSource
         reference=picture("reference"),
         light_map=picture("light_map"),
         light_from=picture("light_from"),
+        like=picture("like"),
         loras=asked.get("loras", ()),
     )

@@ -28,6 +28,7 @@ from prodgen.errors import IdleSettingError, SettingError, SheetFault, UnknownNa
 from prodgen.placement import VARIANTS
 from prodgen.schema.prompts import read_prompt
 from prodgen.schema.seeds import MAX_SEED, SEEDS, siblings
+from prodgen.shots.like import told_seed
 from prodgen.text2image.wildcards import MAX_PROMPT, Wildcards
 
 MOST_KNOWN = 4096
@@ -170,6 +171,8 @@ class RowPlanner:
             self._fault(row, "photo", "is empty", "name the photograph, or remove the row")
         asked, settings = self._decided(row)
         first = self._seed(row)
+        if first is None and "like" in asked:
+            first = told_seed(asked["like"])
         own_scene = self._text(row, "scene")
         for (scene, prompt, key), spot in product(self._prompts(row), self.spots):
             scenes = [name for name in (own_scene, scene) if name]
@@ -308,6 +311,7 @@ class RowPlanner:
             "loras": [lora.strip() for lora in loras.split(",") if lora.strip()] or list(wishes.loras),
             "light_map": self._picture_of_all(row, "light_map", wishes.light_map),
             "light_from": self._picture_of_all(row, "light_from", wishes.light_from),
+            "like": self._picture_of_all(row, "like", wishes.like),
             "background": self._picture_of_all(row, "background", wishes.background),
             "reference": self._picture_of_all(row, "reference", wishes.reference),
             "matte": self._picture(row, "matte"),
@@ -344,6 +348,7 @@ class RowPlanner:
             has_reference="reference" in asked,
             has_light_map="light_map" in asked,
             has_light_from="light_from" in asked,
+            has_like="like" in asked,
         )
         if error is None:
             return

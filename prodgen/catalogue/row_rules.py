@@ -63,12 +63,14 @@ def check_kind(
     has_reference: bool,
     has_light_map: bool,
     has_light_from: bool,
+    has_like: bool,
 ) -> SettingError | None:
     """Return why no shot of this kind can be made, whatever its photograph and words are; None: it can."""
     try:
         shot = new_shot(
             "photo.png",
-            "words" if has_prompt else "",
+            # A picture that it is to be like brings its words.
+            "words" if has_prompt or has_like else "",
             negative_prompt="words" if has_negative_prompt else None,
             seed=0,
             recipe=recipe_with(recipe, settings, digest),

@@ -72,6 +72,9 @@ class Wishes(CheckedValue):
     light_from: str | None = None
     """A reference picture in whose light every product is to stand."""
 
+    like: str | None = None
+    """A delivered picture that every one is to be like."""
+
     background: str | None = None
     """A picture to put every product into."""
 

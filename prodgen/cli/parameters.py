@@ -249,6 +249,12 @@ _SHOT_OPTIONS = (
         metavar="20%|PX|SIDE=...",
         help="Continue the photograph's own surroundings: 20%, 100 (pixels), or left=20%,top=100.",
     ),
+    click.option(
+        "--like",
+        type=File(),
+        metavar="PICTURE",
+        help="Make it like this delivered picture: its scene, light, size, exposure, unless you say another.",
+    ),
     *ROUTE_OPTIONS,
     click.option("--steps", type=Whole(), help="Sampling steps."),
     click.option("--cfg-scale", type=Number(), help="Weight of the prompt."),

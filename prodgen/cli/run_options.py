@@ -133,6 +133,7 @@ _OF_BATCH = (
         "reference",
         "light_map",
         "light_from",
+        "like",
         "loras",
         "recipe",
         "seed",
@@ -162,7 +163,7 @@ def arguments_of(options: Mapping[str, Any]) -> dict[str, Any]:
         raise WrongValueError("scene", "", "has one name twice; give each scene a name of its own")
     if "light" in arguments:
         arguments["light"] = "; ".join(arguments["light"])
-    for name in ("background", "reference", "light_map", "light_from"):
+    for name in ("background", "reference", "light_map", "light_from", "like"):
         if name in arguments:
             arguments[name] = str(arguments[name])
     if "memory" in given:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -19,9 +19,6 @@ from prodgen.cli.parameters import (
 )
 from prodgen.cli.telling import printer, tell_shot
 from prodgen.cli.values import File, Text, Whole
-
-if TYPE_CHECKING:
-    from prodgen.shots import Recipe
 
 
 @click.command()
@@ -51,6 +48,7 @@ def shoot(
     light: tuple[str, ...],
     light_map: Path | None,
     light_from: Path | None,
+    like: Path | None,
     recipe: str | None,
     route: str | None,
     loras: tuple[str, ...],
@@ -72,8 +70,7 @@ def shoot(
     """
     from prodgen.cli.progress_bar import progress_bar
     from prodgen.schema import seeds
-    from prodgen.shots import Recipe, shoot_all
-    from prodgen.shots.shot import new_shot
+    from prodgen.shots import new_shot, read_example, shoot_all
 
     if variants is not None and settings["place"] is not None:
         raise click.UsageError("--variants chooses the places itself; leave out --place")
@@ -81,8 +78,8 @@ def shoot(
     given = {name: value for name, value in settings.items() if value is not None}
     asked_of_cut_out({**given, "matte": matte})
     pattern = output_pattern(output, photo, count, folder=Path("outputs"), ending=".png")
-    chosen = Recipe.load(recipe_for(recipe, route)).with_settings(given)
-    recipes = {pattern: chosen} if variants is None else _variants(chosen, pattern, variants)
+    spots = {pattern: given} if variants is None else _variants(given, pattern, variants)
+    first = read_example(like).seed if like is not None and seed is None else seed
     shots = [
         new_shot(
             photo,
@@ -90,7 +87,9 @@ def shoot(
             negative_prompt=negative_prompt,
             seed=number,
             output=target,
-            recipe=at_place,
+            recipe=recipe_for(recipe, route),
+            settings=at_place,
+            like=like,
             background=background,
             reference=reference,
             matte=matte,
@@ -102,10 +101,10 @@ def shoot(
             light_from=light_from,
             loras=loras,
         )
-        for number in seeds.siblings(seed, count)
-        for target, at_place in recipes.items()
+        for number in seeds.siblings(first, count)
+        for target, at_place in spots.items()
     ]
-    with progress_bar([stage.stage for stage in chosen.stages], quiet=to.hides_progress) as report:
+    with progress_bar([stage.stage for stage in shots[0].recipe.stages], quiet=to.hides_progress) as report:
         for result in shoot_all(shots, backend=backend, dialect=dialect, on_progress=report):
             with report.out_of_the_way():
                 tell_shot(result, to)
@@ -113,11 +112,10 @@ def shoot(
         offer_better_network(to)
 
 
-def _variants(recipe: Recipe, pattern: Path, number: int) -> dict[Path, Recipe]:
-    """Return the recipe once for each place, by where its pictures go."""
+def _variants(given: dict[str, Any], pattern: Path, number: int) -> dict[Path, dict[str, Any]]:
+    """Return the settings once for each place, by where its pictures go."""
     from prodgen.placement import VARIANTS
 
     return {
-        pattern.with_stem(f"{pattern.stem}-{place}"): recipe.with_settings({"place": place})
-        for place in VARIANTS[:number]
+        pattern.with_stem(f"{pattern.stem}-{place}"): {**given, "place": place} for place in VARIANTS[:number]
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prodgen.shots.handing_over import preparation
+from prodgen.shots.like import Example, Like, read_example
 from prodgen.shots.recipe import Delivery, Recipe, builtin_recipes
 from prodgen.shots.result import Result
 from prodgen.shots.routes import ROUTES, Route
@@ -12,6 +13,8 @@ from prodgen.shots.shot import Shot, new_shot
 __all__ = [
     "ROUTES",
     "Delivery",
+    "Example",
+    "Like",
     "Recipe",
     "Result",
     "Route",
@@ -26,6 +29,7 @@ __all__ = [
     "open_tools",
     "preparation",
     "prepare",
+    "read_example",
     "shoot",
     "shoot_all",
 ]

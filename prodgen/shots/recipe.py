@@ -164,6 +164,8 @@ class Recipe(CheckedValue):
         Raises:
             SettingError: If no stage has one of them, or a value is out of range.
         """
+        if not settings:
+            return self
         only = {_OF_ONE_RECIPE[name] for name in _OF_ONE_RECIPE if settings.get(name) is not None}
         if len(only) == 1 and self == type(self).load("auto"):
             return type(self).load(*only).with_settings(settings)

@@ -19,17 +19,16 @@ from prodgen.images import Matte, RgbImage, resize
 from prodgen.judgement import Judgement
 from prodgen.presence import Duplicate
 from prodgen.schema import seeds
+from prodgen.shots.exposure import scene_lightness
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import NO_BACKEND, Brief, CutOut, Drawn, Kept, Origin, PaintedFloor, Placed, Pose
+from prodgen.shots.like import KIND
 from prodgen.shots.page_layers import page_layers
 from prodgen.shots.reference_units import ReferenceWay
 from prodgen.shots.routes import Route
 from prodgen.shots.see_through import on_transparency, shadow_alone
 from prodgen.shots.shot import Shot
 from prodgen.transparency import on_white
-
-KIND = "shot"
-"""What tells the stories of product shots from those of other pictures."""
 
 WriteFile = Callable[[Path, bytes], None]
 """Writes a file whole or not at all, given its path and content."""
@@ -108,6 +107,12 @@ class Result:
         return Origin(NO_BACKEND, is_generated=False) if drawn is None else drawn.origin
 
     @property
+    def _scene_lightness(self) -> float | None:
+        """Median L* of the drawn scene around the product, before shadow and grade; None without one."""
+        drawn = self.frame.get(Drawn)
+        return None if drawn is None else scene_lightness(drawn.scene, self.frame[Placed].matte)
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What was done another way than asked, had to be guessed, or went wrong with the product."""
         verdict = self.verdict  # its cut-out's doubts are among the frame's notices
@@ -177,6 +182,7 @@ class Result:
             "scene": {
                 "duplicate": None if self.duplicate is None else self.duplicate.as_dict(),
                 "floor": None if self.frame.get(PaintedFloor) is None else "painted",
+                "lightness": self._scene_lightness,
             },
             "product_scale": round(self.frame[Placed].placement.scale, 4),
             "product_box": list(self.frame[Placed].placement.box),

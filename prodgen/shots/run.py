@@ -63,6 +63,7 @@ def shoot(
     light_map: PictureSource | None = None,
     light_from: PictureSource | None = None,
     loras: Sequence[str | Lora] = (),
+    like: PictureSource | None = None,
     dialect: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Result:
@@ -101,6 +102,9 @@ def shoot(
             its light is read from it for prompt words and shadow.
         light_from: A reference picture: the light in it is estimated, told, and asked for.
         loras: LoRAs by the backend's names, as `Lora` or "NAME:WEIGHT".
+        like: A delivered picture that this one is to be like: what you do not say (recipe, scene, seed,
+            light, canvas, the product's size and line, exposure) is taken from its story, or estimated
+            without one.
         dialect: The kind of server, such as "forge", if it should not be found out.
         on_progress: Called with each stage's name and how far it is, 0 to 1.
 
@@ -128,6 +132,7 @@ def shoot(
         light_map=light_map,
         light_from=light_from,
         loras=loras,
+        like=like,
     )
     return next(shoot_all([shot], backend=backend, dialect=dialect, on_progress=on_progress))
 
@@ -185,6 +190,8 @@ def draw(prepared: PreparedShot, tools: Tools, *, seed: int | None = None) -> Dr
         for stage in recipe.stages:
             stage.foresee(frame)
     # Not told earlier: shots that share their preparation may ask for light of their own, or for none.
+    like = prepared.shot.like
+    frame = frame.noting(None if like is None else str(like))
     frame = frame.noting(lights_in_pictures.told(prepared.shot.asked_lights, frame[Given]))
     if route is not None:
         frame = frame.holding(route).noting(route.notice)

@@ -20,6 +20,7 @@ from prodgen.light import Light, read_lights
 from prodgen.pose import PoseHint
 from prodgen.refusals import CheckedValue
 from prodgen.schema import Lora, prompts, seeds
+from prodgen.shots.like import Like, followed, read_example
 from prodgen.shots.read_from_words import AS_IT_IS, PoseField, SeveralLights
 from prodgen.shots.recipe import Recipe, Setting
 
@@ -132,6 +133,9 @@ class Shot(CheckedValue):
     loras: tuple[Lora, ...] = ()
     """LoRAs by the backend's names."""
 
+    like: Like | None = None
+    """Which delivered picture it was to be like; what was taken from it stands in the other fields."""
+
     @field_validator("prompt", "negative_prompt")
     @classmethod
     def _clean(cls, value: str | None) -> str | None:
@@ -186,7 +190,7 @@ class Shot(CheckedValue):
         Raises:
             ImageError: If a file cannot be read.
         """
-        words = self.model_dump(mode="json", exclude={*self.pictures, "output"})
+        words = self.model_dump(mode="json", exclude={*self.pictures, "output", "like"})
         digest = hashlib.sha256(repr(sorted(words.items())).encode())
         for picture in self.pictures.values():
             digest.update(b"-" if picture is None else _digest(picture))
@@ -239,6 +243,7 @@ def new_shot(
     light_map: PictureSource | None = None,
     light_from: PictureSource | None = None,
     loras: Sequence[str | Lora] = (),
+    like: PictureSource | None = None,
 ) -> Shot:
     """Return a shot; see `prodgen.shots.shoot` for what each part means.
 
@@ -249,7 +254,6 @@ def new_shot(
         SettingError: If a field is wrong; says which.
         ImageError: If a picture in memory is none.
     """
-    chosen = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     named = tuple(prompts.read_lora(lora) if isinstance(lora, str) else lora for lora in loras)
     read = prompts.read_prompt(prompt, loras=named)
     fields: dict[str, Any] = {
@@ -258,7 +262,6 @@ def new_shot(
         "negative_prompt": negative_prompt,
         "seed": seed,
         "output": output,
-        "recipe": chosen.with_settings(settings) if settings else chosen,
         "background": background,
         "reference": reference,
         "matte": matte,
@@ -270,6 +273,12 @@ def new_shot(
         "light_from": light_from,
         "loras": read.loras,
     }
+    chosen = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    if like is None:
+        fields["recipe"] = chosen.with_settings(settings or {})
+    else:
+        # `auto` leaves the way open, also to the one of the example.
+        fields = followed(read_example(like), fields, None if recipe == "auto" else chosen, settings or {})
     return Shot.model_validate({name: value for name, value in fields.items() if value is not None})
 
 

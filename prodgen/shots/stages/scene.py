@@ -20,6 +20,7 @@ from prodgen.errors import BackendOutOfMemoryError
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.masks import composite, erode
 from prodgen.schema import Generation, Img2Img, Progress, Txt2Img
+from prodgen.shots.exposure import exposed
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, Drawn, Origin, Placed, Pose
 from prodgen.shots.seen_from import camera_words, contradiction
@@ -64,6 +65,10 @@ class SceneStage(Stage):
     checkpoint: str | None = None
     """A checkpoint's name; unset: the one the backend has loaded."""
 
+    exposure: float | None = Field(default=None, ge=0, le=100)
+    """Median lightness L* around the product that a drawn scene is brought to, within a stop; unset: as it is
+    drawn. A background of the user's stays as it is."""
+
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with the backend's scene, and the product as that scene lights it."""
         client = tools.client()
@@ -74,7 +79,10 @@ class SceneStage(Stage):
         origin = origin_of(drawn, brief, client)
         image, seen_through = _opaque(drawn)
         scene, relit = self.scene_and_relit(frame, image)
-        notices = (*client.notices, contradiction(frame), smaller, *drawn.notices, seen_through)
+        off = None
+        if self.exposure is not None and frame[Placed].backdrop is None:
+            scene, relit, off = exposed(scene, relit, frame[Placed].matte, self.exposure)
+        notices = (*client.notices, contradiction(frame), smaller, *drawn.notices, seen_through, off)
         return frame.holding(Drawn(scene, relit, origin)).noting(*notices)
 
     @property
