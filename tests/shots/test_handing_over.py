@@ -14,7 +14,7 @@ from prodgen.engines import embedded_transport
 from prodgen.errors import SettingError
 from prodgen.light import Light
 from prodgen.schema import Lora
-from prodgen.shots import Recipe, Shot, complete, draw, open_tools, prepare, shoot_all
+from prodgen.shots import Like, Recipe, Shot, complete, draw, open_tools, prepare, shoot_all
 from prodgen.shots.frame import Tools
 from prodgen.shots.layers import Brief, CutOut, Drawn, Placed
 
@@ -102,6 +102,7 @@ OTHER = {
     "negative_prompt": lambda photo: "people",
     "seed": lambda photo: 4,
     "output": lambda photo: photo.with_name("other.png"),
+    "like": lambda photo: Like(picture="first.png", has_story=True),
     "recipe": lambda photo: Recipe.load("relight"),  # which places the product elsewhere
     "background": lambda photo: photo.with_name("room.jpg"),
     "matte": lambda photo: None,
@@ -116,7 +117,7 @@ OTHER = {
 }
 """Another value for each field of a shot."""
 
-OF_THE_SCENE = {"prompt", "negative_prompt", "seed", "output", "lights", "loras"}
+OF_THE_SCENE = {"prompt", "negative_prompt", "seed", "output", "lights", "loras", "like"}
 
 
 @pytest.mark.parametrize("name", sorted(set(Shot.model_fields) - OF_THE_SCENE))
