@@ -100,6 +100,14 @@ def test_every_drawing_is_some_place_s_and_differs_by_seed(drawing):
     assert np.abs(one - two).mean() > 0.004
 
 
+@pytest.mark.parametrize("room", ["kitchen", "bathroom", "living room", "cafe"])
+def test_a_room_s_window_is_bright_by_day_and_dark_by_night(room):
+    day, night = (brightness(draw(f"{room}{hour}", with_product=False).image) for hour in ("", " at night"))
+    edges = [max(image[6:30, :6].mean(), image[6:30, -6:].mean()) for image in (day, night)]
+
+    assert edges[1] < 0.4 * edges[0]
+
+
 def test_neon_lights_the_product_pink_from_one_side_and_cyan_from_the_other():
     image = to_lab(draw("neon city at night").image)[36:66]
 

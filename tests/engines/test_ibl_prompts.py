@@ -179,6 +179,7 @@ def test_natural_light_is_no_forest():
         ("neon lights, city street", "neon"),
         ("on a wooden table with a candle", "studio"),
         ("beside a window", "interior"),
+        ("a coffee shop", "cafe"),
         ("on a dark wooden table, christmas evening, fairy lights", "christmas"),
         ("on sand, beach, sunny day, sea in the background", "beach"),
         ("trees", "forest"),

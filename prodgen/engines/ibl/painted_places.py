@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from prodgen.engines.ibl.backdrop_canvas import Canvas
+from prodgen.engines.ibl.painted_interiors import cafe, living_room
 from prodgen.engines.ibl.painted_rooms import Setting, bathroom, kitchen
 from prodgen.engines.ibl.panorama import Array
 
@@ -168,6 +169,8 @@ def _fir(canvas: Canvas, rng: np.random.Generator, x: float, low: float, high: f
 DRAWINGS: dict[str, Callable[[Setting], None]] = {
     "bathroom": bathroom,
     "kitchen": kitchen,
+    "living_room": living_room,
+    "cafe": cafe,
     "street": street,
     "lights": lights,
     "sea": sea,

@@ -56,6 +56,9 @@ class Reading:
     is_afloat: bool = False
     """Whether the product hovers over the floor."""
 
+    is_night: bool = False
+    """Whether it is night, wherever the place is."""
+
     is_round: bool = False
     """Whether the table is a round one; else its far edge is straight."""
 
@@ -139,6 +142,7 @@ def _conclude(found: Findings) -> Reading:
         has_arch=found.has_arch and scene.name == "studio",
         arch=found.arch,
         is_afloat=found.is_afloat,
+        is_night="night" in (*found.places, *found.things, *found.styles),
         is_round=found.is_round,
         fade=_choose_fade(found),
         exposure=exposure,

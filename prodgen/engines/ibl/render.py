@@ -269,7 +269,9 @@ def _draw_place(stage: PictureSet) -> Array:
     camera, reading = stage.camera, stage.reading
     canvas = canvas_for(camera, stage.floor_end)
     lamp_side = 1.0 if stage.environment.key.direction[0] > 0 else -1.0
-    setting = Setting(canvas, stage.rng, lamp_side, stage.product_half, reading.scene.palette)
+    setting = Setting(
+        canvas, stage.rng, lamp_side, stage.product_half, reading.scene.palette, reading.is_night
+    )
     DRAWINGS[reading.scene.drawing](setting)
     return np.asarray(canvas.picture * (tone.cast(reading.warmth) * reading.exposure), np.float32)
 
