@@ -108,13 +108,15 @@ def test_a_room_s_window_is_bright_by_day_and_dark_by_night(room):
     assert edges[1] < 0.4 * edges[0]
 
 
-def test_neon_lights_the_product_pink_from_one_side_and_cyan_from_the_other():
-    image = to_lab(draw("neon city at night").image)[36:66]
+def test_neon_lights_the_product_s_edges_in_two_colours_and_its_front_in_white():
+    world = surroundings(read("neon city at night"), np.random.default_rng(1), ())
+    sides = np.array([[-0.8, 0, -0.6], [0.8, 0, -0.6], [0, 0, 1]], np.float32)
 
-    redness = sorted(float(image[:, columns, 1].mean()) for columns in (slice(34, 38), slice(58, 62)))
+    red, green, blue = world.irradiance(sides).T
 
-    assert redness[0] < -2
-    assert redness[1] > 2
+    assert (red / green)[:2].max() > 1.5 * (red / green)[:2].min()
+    assert (red / blue)[2] == pytest.approx(1, abs=0.2)
+    assert abs(world.key.azimuth_deg) == 30
 
 
 def test_autumn_turns_green_leaves_and_strews_them_on_the_floor():
