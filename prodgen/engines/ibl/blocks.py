@@ -74,70 +74,116 @@ def boxes_for(shape: str, camera: Camera, left: float, right: float) -> list[Blo
     return steps[::-1]
 
 
-def stand(
-    picture: Array,
-    top: Array,
+@dataclass(frozen=True)
+class Stand:
+    """Boxes, what they are made of, and the light on them."""
+
+    camera: Camera
+    surface: Surface
+    """The floor unlit, from row `first` on."""
+    first: int
+    light: Array
+    """(3,): light on the treads, exposed."""
+    front_light: Array
+    """(3,): light on the fronts."""
+    caster: Caster | None
+    """The product, whose shadow falls on the boxes behind it."""
+
+    def tread(self, box: Block, rows: Array, columns: Array) -> Array:
+        """(h, W, 3): the lit top of a raised box at rows (h, 1) that see it."""
+        camera = self.camera
+        height = np.float32(camera.drop - box.top * camera.side)
+        # Each row lies at the depth of another row of the floor.
+        depth = np.clip(height / np.maximum(rows - np.float32(camera.horizon), 1e-3), box.front, box.back)
+        source = camera.horizon + camera.drop / depth - self.first
+        lit = _looked_up(self.surface.albedo, source) * self.light
+        if self.caster is None:
+            return lit
+        away = (1 - depth) * unit_of(camera)
+        left = self.caster.light_left(columns * depth / np.float32(camera.side), box.top, away)
+        return np.asarray(lit * left[..., None], np.float32)
+
+    def front(self, box: Block, rows: Array, columns: Array, edge: float) -> Array:
+        """(h, W, 3): the lit front of a box at rows (h, 1), its upper edge at row `edge`."""
+        camera, side = self.camera, np.float32(self.camera.side)
+        below = rows - np.float32(edge)
+        source = edge - self.first - np.maximum(below, 0) * np.float32(0.35)
+        bevel = np.exp(-np.square((below - 0.004 * side) / (0.003 * side)))
+        fall = 0.86 - 0.25 * np.clip(below / (0.45 * side), 0, 1) + 0.20 * bevel
+        lit = _looked_up(self.surface.albedo, source) * self.front_light * fall[..., None]
+        if self.caster is None or box.front <= 1:
+            return np.asarray(lit, np.float32)
+        height = (camera.drop - (rows - np.float32(camera.horizon)) * box.front) / side
+        away = np.float32((1 - box.front) * unit_of(camera))
+        left = self.caster.light_left(columns * box.front / side, height, away)
+        return np.asarray(lit * left[..., None], np.float32)
+
+
+def stand_of(
     surface: Surface,
-    boxes: list[Block],
     camera: Camera,
     environment: Environment,
     light: Array,
     first: int,
     *,
     caster: Caster | None = None,
-) -> Array:
-    """Draw the boxes over `picture`.
+) -> Stand:
+    """A stand of the floor's material.
+
+    Args:
+        surface: The floor, unlit.
+        camera: Where it is seen from.
+        environment: Says how much less light the fronts get than the treads.
+        light: (3,) light on the treads, exposed.
+        first: First row of `surface`.
+        caster: The product, whose shadow falls on the boxes behind it.
+    """
+    toward, above = environment.irradiance(FACES)
+    share = min(float(toward @ LUMA) / max(float(above @ LUMA), 1e-6), BRIGHTEST_FRONT)
+    front_light = toward * (share * float(light @ LUMA) / max(float(toward @ LUMA), 1e-6))
+    return Stand(camera, surface, first, light, front_light, caster)
+
+
+def paint(picture: Array, top: Array, stand: Stand, boxes: list[Block]) -> Array:
+    """Draw the boxes over a picture.
 
     Args:
         picture: (H, W, 3) what is behind, linear.
-        top: (H - first, W, 3) the lit floor from row `first` on: the tread at height 0.
-        surface: That floor unlit.
+        top: (H - first, W, 3) the lit floor from the stand's first row on: the tread at height 0.
+        stand: What they are made of.
         boxes: The farthest first.
-        camera: Where they are seen from.
-        environment: Says how much less light the fronts get than the treads.
-        light: (3,) light on the treads, exposed.
-        first: First row of `top`.
-        caster: The product, whose shadow falls on the boxes behind it.
 
     Returns:
         A new picture, (H, W, 3), linear.
     """
-    result, side, unit = picture.copy(), np.float32(camera.side), unit_of(camera)
-    toward, above = environment.irradiance(FACES)
-    share = min(float(toward @ LUMA) / max(float(above @ LUMA), 1e-6), BRIGHTEST_FRONT)
-    front_light = toward * (share * float(light @ LUMA) / max(float(toward @ LUMA), 1e-6))
-    rows = np.arange(camera.height, dtype=np.float32)[:, None]
+    result, camera = picture.copy(), stand.camera
+    all_rows = np.arange(camera.height, dtype=np.float32)[:, None]
     columns = (np.arange(camera.width, dtype=np.float32) + np.float32(0.5 - camera.width / 2))[None]
     for box in boxes:
-        height = np.float32(camera.drop - box.top * camera.side)
-        edge, end = (camera.horizon + float(height) / depth for depth in (box.front, box.back))
-        # The tread: each of its rows lies at the depth of another row of the floor.
-        depth = height / np.maximum(rows - np.float32(camera.horizon), 1e-3)
-        on_tread = np.clip(rows - end + 0.5, 0, 1) * np.clip(edge - rows + 0.5, 0, 1)
-        on_tread = on_tread * _between(columns, box, camera, depth)
-        if box.top:
-            source = camera.horizon + camera.drop / np.clip(depth, box.front, box.back) - first
-            tread = _looked_up(surface.albedo, source) * light
-            if caster is not None:
-                far = np.clip(depth, box.front, box.back)
-                tread = tread * caster.light_left(columns * far / side, box.top, (1 - far) * unit)[..., None]
-        else:
-            tread = np.zeros_like(result)
-            tread[first:] = top
-        corner = 1 - 0.30 * np.exp(-np.maximum(rows - end, 0) / (0.018 * camera.side))
-        result += (tread * corner[..., None] - result) * on_tread[..., None]
-        below = rows - np.float32(edge)
-        on_front = np.clip(below + 0.5, 0, 1) * _between(columns, box, camera, np.float32(box.front))
-        source = edge - first - np.maximum(below, 0) * np.float32(0.35)
-        bevel = np.exp(-np.square((below - 0.004 * camera.side) / (0.003 * camera.side)))
-        fall = 0.86 - 0.25 * np.clip(below / (0.45 * camera.side), 0, 1) + 0.20 * bevel
-        front = _looked_up(surface.albedo, source) * front_light * fall[..., None]
-        if caster is not None and box.front > 1:
-            height_above = (camera.drop - (rows - np.float32(camera.horizon)) * box.front) / side
-            behind = np.float32((1 - box.front) * unit)
-            front = front * caster.light_left(columns * box.front / side, height_above, behind)[..., None]
-        result += (front - result) * on_front[..., None]
+        height = camera.drop - box.top * camera.side
+        edge, end = (camera.horizon + height / depth for depth in (box.front, box.back))
+        here = slice(max(int(end) - 1, 0), max(int(edge) + 2, 0))
+        rows = all_rows[here]
+        if len(rows):
+            depth = np.float32(height) / np.maximum(rows - np.float32(camera.horizon), 1e-3)
+            share = np.clip(rows - end + 0.5, 0, 1) * np.clip(edge - rows + 0.5, 0, 1)
+            share = share * _between(columns, box, camera, depth)
+            tread = stand.tread(box, rows, columns) if box.top else _part_of(top, here, stand.first)
+            corner = 1 - 0.30 * np.exp(-np.maximum(rows - end, 0) / (0.018 * camera.side))
+            result[here] += (tread * corner[..., None] - result[here]) * share[..., None]
+        here = slice(max(int(edge) - 1, 0), camera.height)
+        rows = all_rows[here]
+        if len(rows):
+            share = np.clip(rows - edge + 0.5, 0, 1) * _between(columns, box, camera, np.float32(box.front))
+            result[here] += (stand.front(box, rows, columns, edge) - result[here]) * share[..., None]
     return result.astype(np.float32)
+
+
+def _part_of(top: Array, rows: slice, first: int) -> Array:
+    """Rows of the floor, black where it does not reach."""
+    missing = max(first - rows.start, 0)
+    part = top[max(rows.start - first, 0) : max(rows.stop - first, 0)]
+    return np.pad(part, ((missing, 0), (0, 0), (0, 0))) if missing else part
 
 
 def _between(columns: Array, box: Block, camera: Camera, depth: Array | np.float32) -> Array:

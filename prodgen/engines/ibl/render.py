@@ -237,7 +237,8 @@ def _draw_stand(
     boxes = blocks.boxes_for(shape, camera, left, right)
     total = light.key + light.rest
     caster = None if product is None else caster_of(product.matte, camera, stage.foot, environment)
-    return blocks.stand(picture, floor, surface, boxes, camera, environment, total, first, caster=caster)
+    stand = blocks.stand_of(surface, camera, environment, total, first, caster=caster)
+    return blocks.paint(picture, floor, stand, boxes)
 
 
 def _draw_behind(stage: PictureSet, product: Product | None) -> Array:

@@ -16,6 +16,7 @@ from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.panorama import Array, Environment, KeyLight
 from prodgen.engines.ibl.plane import Pattern
 from prodgen.images import Matte
+from prodgen.masks import blur
 
 LEAST_FACING = 0.05
 """Smallest cosine to the camera's axis that is divided by. Guard: the ray to a light at the side meets the
@@ -23,6 +24,9 @@ cut-out's plane far away or never."""
 
 HALF_SHADOW = 0.30
 """Sigma of a shadow's edge for each unit of distance and softness. Chosen by eye."""
+
+SOFTEST = 0.2
+"""Largest sigma, picture sides. Guard: a wider one takes long to blur and shows nothing."""
 
 MOST_TAKEN = 0.72
 """Share of an upright face's light that a shadow takes at most. Chosen by eye: the floor lights it too."""
@@ -55,7 +59,8 @@ class Caster:
         column = (x + away * toward[0]) * self.camera.side + self.camera.width / 2
         row = self.foot - (y + away * toward[1]) * self.camera.side
         column, row = np.broadcast_arrays(column, row)
-        sigma = max(HALF_SHADOW * self.key.softness * float(np.median(away)) * self.camera.side, 0.8)
+        spread = min(HALF_SHADOW * self.key.softness * float(np.median(away)), SOFTEST)
+        sigma = max(spread * self.camera.side, 0.8)
         seen = cv2.remap(
             self.matte,
             np.ascontiguousarray(column, np.float32),
@@ -64,7 +69,7 @@ class Caster:
             borderMode=cv2.BORDER_CONSTANT,
         )
         step = float(np.median(np.abs(np.diff(column[0])))) if column.shape[1] > 1 else 1.0
-        soft = cv2.GaussianBlur(seen, (0, 0), max(sigma / max(step, 1e-3), 0.6))
+        soft = blur(np.asarray(seen, np.float32), max(sigma / max(step, 1e-3), 0.6))
         return np.asarray(1 - self.most * soft, np.float32)
 
 
