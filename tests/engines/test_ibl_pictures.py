@@ -346,6 +346,21 @@ def test_a_table_seen_from_above_still_ends_within_the_picture():
     assert low > high > 0.25 * SIZE
 
 
+def test_through_a_product_that_lets_light_through_the_scene_is_seen():
+    foreground, matte = product()
+    glass = matte * np.float32(0.3)
+    glass[70:74, 40:56] = 1  # its foot is thick
+    pink, blue = (
+        render(
+            RenderOrder(f"{name} studio", width=SIZE, height=SIZE, foreground=foreground, matte=glass)
+        ).image
+        for name in ("pink", "blue")
+    )
+
+    apart = pink[..., 0] - blue[..., 0]
+    assert apart[40:50, 44:52].mean() > 0.5 * apart[40:50, 4:12].mean() > 0.1
+
+
 def test_a_light_from_behind_shines_along_the_outline():
     even = make_environment(np.full((MAP_ROWS, MAP_COLUMNS, 3), 0.2, np.float32), 0.0)
     matte = product(size=192)[1]

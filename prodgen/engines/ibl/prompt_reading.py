@@ -136,7 +136,7 @@ def _conclude(found: Findings) -> Reading:
         light=found.light,
         gel=None if found.light is None or found.gel is None else found.gel[0],
         quality=found.quality,
-        is_wet=found.names("wet"),
+        is_wet=found.names("wet") or scene.wet,
         stand=found.vocabulary.stands.get(found.stand, ""),
         gobo=found.vocabulary.gobos.get(gobo),
         has_arch=found.has_arch and scene.name == "studio",

@@ -52,6 +52,9 @@ class Scene:
     lit_by: tuple[PlaceLamp, ...] = ()
     """Lamps that light the product beside the panorama, the key light first."""
 
+    wet: bool = False
+    """Whether its ground is wet even if the prompt does not say so."""
+
     strewn: float = 0.0
     """Fallen leaves on the floor, per square of a picture side; their colours are the palette's."""
 
