@@ -23,7 +23,7 @@ BLEND_OPTIONS = (
     ),
     click.option(
         "--blend-regions",
-        type=Checked("regions", "prodgen.identity.blending:read_regions"),
+        type=Checked("regions", "prodgen.identity.blended_regions:read_regions"),
         metavar="print=N,body=N",
         help="--blend by region: print=0.4,body=1 keeps print nearer to the photograph.",
     ),

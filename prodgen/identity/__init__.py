@@ -3,7 +3,8 @@
 Pure: arrays and numbers in, arrays and numbers out. What light the product is in, `prodgen.shading` finds.
 """
 
-from prodgen.identity.blending import Blended, Blending, product_with
+from prodgen.identity.blended_regions import BlendedRegions, Taken, product_with
+from prodgen.identity.blending import Blended, Blending
 from prodgen.identity.measure import Comparison, Measurement, measure, read_print
 from prodgen.identity.repair import Repaired, repair
 from prodgen.identity.restore import Restored, restore
@@ -26,6 +27,7 @@ __all__ = [
     "MIRROR_PERCENT",
     "NUMBERS",
     "Blended",
+    "BlendedRegions",
     "Blending",
     "BrokenLimit",
     "Comparison",
@@ -36,6 +38,7 @@ __all__ = [
     "Repaired",
     "Restored",
     "Status",
+    "Taken",
     "Verdict",
     "Word",
     "figures",

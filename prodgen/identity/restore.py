@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from prodgen.identity.blending import Blending, product_with
+from prodgen.identity.blended_regions import product_with
+from prodgen.identity.blending import Blending
 from prodgen.identity.measure import Measurement, measure
 from prodgen.images import Matte, Plane, RgbImage, resize
 from prodgen.masks import composite

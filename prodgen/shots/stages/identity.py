@@ -58,7 +58,7 @@ class IdentityStage(identity.Blending, Stage):
         blended = self.of(pair, placed.original, relit, matte)
         light = self.light_of(blended.taken, pair)
 
-        def compose(taken: shading.LightField | shading.RelitLayer) -> Frame:
+        def compose(taken: identity.Taken | identity.BlendedRegions) -> Frame:
             product = identity.product_with(taken, placed.original, matte)
             return frame.holding(FinalScene(scene), Kept(product))
 
