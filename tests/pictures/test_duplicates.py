@@ -83,3 +83,19 @@ def test_in_an_outpainted_picture_only_what_is_new_is_searched(right):
     found = find_duplicate(picture, kept, known=(0, 0, right, 1) if right == 1 else (right, 0, 1, 1))
 
     assert (found is None) is (right == 1)
+
+
+def test_two_more_products_are_found_as_well_as_one():
+    kept = shoe(x=120, y=130)
+    picture = composite(RED * 0.9, composite(RED * 0.9, room(), shoe(1.0, 20, 240)), shoe(1.0, 160, 245))
+
+    found = find_duplicate(composite(RED, picture, kept), kept)
+
+    assert found is not None
+    assert found.kind == "second"
+
+
+def test_a_room_full_of_edges_that_agree_in_many_places_is_left_alone():
+    stripes = np.where(np.arange(SIDE)[None, :, None] // 6 % 2 == 1, 0.75, 0.3) * np.ones((SIDE, 1, 3))
+
+    assert find_duplicate(composite(RED, stripes.astype(np.float32), shoe()), shoe()) is None
