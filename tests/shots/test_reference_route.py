@@ -183,7 +183,7 @@ def test_no_words_are_needed_beside_a_reference_picture(photos):
 
 
 def test_the_products_pixels_are_the_photographs_with_the_light_taken_off(photos):
-    made = shot(photos, ReferenceServer(modules=A1111_MODULES), settings={"strength": 0})
+    made = shot(photos, ReferenceServer(modules=A1111_MODULES), settings={"blend": 0})
 
     inside = files.load_matte(photos / "matte.png") == 1
     photo = files.load(photos / "mug.png").rgb
