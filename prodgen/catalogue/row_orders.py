@@ -72,6 +72,10 @@ class RowPlanner:
             there = ", ".join(repr(name.strip()) for name in self.catalogue.columns if name.strip())
             what = f"there is no column 'photo'; there are: {there}"
             self.faults.add(SheetFault(0, "", what, "name the column of photographs 'photo'"))
+        for key in PICTURES:
+            wished = getattr(self.wishes, key, None)
+            if self.looks and wished and "://" not in wished and not os.path.isfile(wished):  # noqa: PTH113
+                self.faults.add(SheetFault(0, "", f"{key}: {wished!r} does not exist, or is no file"))
         available = {*keys, "sku", "scene"}
         texts = {"prompt": self.wishes.prompt, "negative_prompt": self.wishes.negative_prompt or ""}
         for where, text in (*texts.items(), *self.wishes.scenes):
@@ -169,7 +173,9 @@ class RowPlanner:
         photo, sku = self._picture(row, "photo"), sku_of(row.cells)
         if not row.cells.get("photo", "").strip():
             self._fault(row, "photo", "is empty", "name the photograph, or remove the row")
+        before = self.faults.total
         asked, settings = self._decided(row)
+        is_whole = self.faults.total == before
         first = self._seed(row)
         if first is None and "like" in asked:
             first = told_seed(asked["like"])
@@ -177,8 +183,10 @@ class RowPlanner:
         for (scene, prompt, key), spot in product(self._prompts(row), self.spots):
             scenes = [name for name in (own_scene, scene) if name]
             names = [*scenes, spot] if spot else scenes
-            template = self._template(row, key, prompt)
-            self._check_kind(row, asked, settings, prompt)
+            if spot == self.spots[0]:  # a scene's faults are those of each place in it
+                template = self._template(row, key, prompt)
+                if is_whole:
+                    self._check_kind(row, asked, settings, prompt)
             if template is None or (photo == ""):
                 continue
             path = safe_path(sku)
@@ -348,7 +356,7 @@ class RowPlanner:
             has_reference="reference" in asked,
             has_light_map="light_map" in asked,
             has_light_from="light_from" in asked,
-            has_like="like" in asked,
+            like=asked.get("like"),
         )
         if error is None:
             return

@@ -63,23 +63,31 @@ def check_kind(
     has_reference: bool,
     has_light_map: bool,
     has_light_from: bool,
-    has_like: bool,
+    like: str | None,
 ) -> SettingError | None:
-    """Return why no shot of this kind can be made, whatever its photograph and words are; None: it can."""
+    """Return why no shot of this kind can be made, whatever its photograph and words are; None: it can.
+
+    What the picture at the URL `like` brings is known only when it is fetched: then nothing is refused here.
+    """
+    if like is not None and "://" in like:
+        return None
     try:
+        # `auto` leaves the way open, also to the one of the picture that it is to be like.
+        is_open = like is not None and recipe == "auto"
         shot = new_shot(
             "photo.png",
-            # A picture that it is to be like brings its words.
-            "words" if has_prompt or has_like else "",
+            "words" if has_prompt else "",
             negative_prompt="words" if has_negative_prompt else None,
             seed=0,
-            recipe=recipe_with(recipe, settings, digest),
+            recipe=recipe if is_open else recipe_with(recipe, (), digest),
+            settings=dict(settings),
             background="background.png" if has_background else None,
             reference="scene.png" if has_reference else None,
             pose=pose,
             light=light or (),
             light_map="map.png" if has_light_map else None,
             light_from="reference.png" if has_light_from else None,
+            like=like,
             loras=[read_lora(lora) for lora in loras],
         )
         check(shot)

@@ -137,9 +137,9 @@ class Wishes(CheckedValue):
             raise IdleSettingError(["prompt"], "each scene brings its own prompt")
         if self.variants and "place" in self.settings:
             raise IdleSettingError(["place"], "variants choose the places themselves")
-        recipe_with(
-            self.recipe, (*self.settings.items(), *([("place", VARIANTS[0])] if self.variants else []))
-        )
+        if self.like is None or self.recipe != "auto":  # else the settings are those of that picture's recipe
+            variants = [("place", VARIANTS[0])] if self.variants else []
+            recipe_with(self.recipe, (*self.settings.items(), *variants))
         OutputPattern(self.name, self.ending)
         Wildcards(self.wildcards).names()
         for lora in self.loras:

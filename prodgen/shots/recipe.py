@@ -141,13 +141,15 @@ class Recipe(CheckedValue):
         if "based_on" not in fields:
             return cls.model_validate(fields)
         base, changed = fields["based_on"], fields.get("settings", {})
-        if base not in builtin_recipes():
+        if not isinstance(base, str) or base not in builtin_recipes():
             raise UnknownNameError("recipe", str(base), builtin_recipes(), "(in based_on)")
         if not isinstance(changed, Mapping):
             raise SettingError("settings must be a table of settings, such as fill = 0.5 below [settings]")
-        whole = dict(cls.load(base).with_settings(changed))
+        whole = cls.load(base).with_settings(changed)
         own = {name: value for name, value in fields.items() if name not in ("based_on", "settings")}
-        return cls.model_validate({**whole, **own})
+        if isinstance(delivery := own.get("delivery"), Mapping):
+            own["delivery"] = {**dict(whole.delivery), **delivery}
+        return cls.model_validate({**dict(whole), **own})
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -159,7 +161,7 @@ class Recipe(CheckedValue):
         """Return the recipe with these parameters changed: its own, and those of every stage that has them.
 
         The built-in `auto` leaves the way open, so what only the recipe `outpaint` or `reference` has
-        takes that one.
+        takes that one; any other open recipe draws by the stage `reference` then.
 
         Raises:
             SettingError: If no stage has one of them, or a value is out of range.
@@ -169,6 +171,8 @@ class Recipe(CheckedValue):
         only = {_OF_ONE_RECIPE[name] for name in _OF_ONE_RECIPE if settings.get(name) is not None}
         if len(only) == 1 and self == type(self).load("auto"):
             return type(self).load(*only).with_settings(settings)
+        if only == {"reference"} and self.is_open:
+            return self._by_reference().with_settings(settings)
         absent = [name for name in settings if name not in self.settings]
         anywhere = {name for kind in STAGES for name in kind.model_fields}
         for name in absent:
@@ -182,6 +186,12 @@ class Recipe(CheckedValue):
         fields |= {name: value for name, value in settings.items() if name in _POLICIES}
         fields["stages"] = tuple(_changed(stage, settings) for stage in self.stages)
         return type(self).model_validate(fields)
+
+    def _by_reference(self) -> Self:
+        """Return an open recipe with the way of a reference picture taken: its scene, drawn by that stage."""
+        (drawing,) = [stage for stage in type(self).load("reference").stages if stage.takes_reference]
+        stages = tuple(drawing if stage.stage == "relight" else stage for stage in self.stages)
+        return self.model_copy(update={"stages": stages, "is_open": False})
 
     @property
     def asks_backend(self) -> bool:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from prodgen import files
 from prodgen.catalogue import (
     Order,
     Wishes,
@@ -20,6 +22,7 @@ from prodgen.catalogue import (
 )
 from prodgen.catalogue.row_orders import RowPlanner
 from prodgen.errors import SettingError, SheetError, SheetFault
+from prodgen.shots import shoot
 
 Sheet = Callable[..., Path]
 
@@ -87,6 +90,7 @@ def test_files_that_the_command_names_are_those_of_the_folder_where_it_was_given
     sheet: Sheet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "mine.toml").write_text(RELIGHT.read_text("utf-8"))
+    (tmp_path / "oak.png").touch()
     monkeypatch.chdir(tmp_path)
     path = sheet("photo,sku\nphotos/1.jpg,a\n")
 
@@ -198,3 +202,52 @@ def test_a_recipe_that_is_gone_when_a_sheet_is_planned_is_a_fault(sheet: Sheet):
 
     with pytest.raises(SheetError, match=r"row 2.*none\.toml"):
         list(plan_orders(catalogue, Wishes(prompt="x")))
+
+
+@pytest.fixture
+def delivered(shop: Path) -> Path:
+    """A packshot that further pictures are to be like."""
+    matte = np.zeros((64, 64), np.float32)
+    matte[20:50, 20:44] = 1
+    files.save(shop / "a.png", np.full((64, 64, 3), 0.4, np.float32), matte=matte)
+    shoot(shop / "a.png", recipe="packshot", settings={"size": "96x96"}, seed=3, output=shop / "packshot.png")
+    return shop / "packshot.png"
+
+
+@pytest.mark.parametrize("recipe", ["", "packshot"])
+def test_a_row_may_ask_to_be_like_a_packshot_and_change_its_settings(
+    sheet: Sheet, delivered: Path, recipe: str
+) -> None:
+    path = sheet(f"photo,like,recipe,color\nphotos/1.jpg,packshot.png,{recipe},#eeeeee\n")
+
+    (order,) = orders(path, prompt="")
+    shot = order_shot(order, root=path.parent)
+
+    assert shot.recipe.name == "packshot"
+    assert any(getattr(stage, "color", None) == "#eeeeee" for stage in shot.recipe.stages)
+    assert orders(path, prompt="", recipe="packshot")
+
+
+def test_a_picture_to_be_like_that_tells_no_words_leaves_them_missing(sheet: Sheet, delivered: Path) -> None:
+    plain = delivered.with_name("agency.png")
+    files.save(plain, files.load(delivered).rgb)
+    found = faults(sheet("photo,like\nphotos/1.jpg,agency.png\nphotos/1.jpg,gone.png\n"), prompt="")
+
+    assert [(fault.row, "prompt is empty" in str(fault)) for fault in found] == [(2, True), (3, False)]
+
+
+@pytest.mark.parametrize("name", ["like", "reference", "background", "light_map", "light_from"])
+def test_a_picture_that_is_asked_of_all_and_is_not_there_is_told_before_the_run(
+    sheet: Sheet, name: str
+) -> None:
+    found = faults(sheet("photo\nphotos/1.jpg\nphotos/2.jpg\n"), **{name: "nowhere.png"})
+
+    assert [fault.row for fault in found] == [0]
+    assert "nowhere.png" in str(found[0])
+    assert "does not exist" in str(found[0])
+
+
+def test_what_is_wrong_with_a_row_is_told_once_for_all_its_variants(sheet: Sheet) -> None:
+    found = faults(sheet("photo,steps\nphotos/1.jpg,900\n"), variants=3)
+
+    assert places(found) == [(2, "steps")]

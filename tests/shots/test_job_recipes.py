@@ -147,11 +147,29 @@ def test_a_recipe_of_ones_own_is_another_one_with_what_is_changed(tmp_path):
     assert mine.stages == base.with_settings({"fill": 0.4, "look": "film"}).stages
 
 
+def test_a_recipe_of_ones_own_keeps_what_it_does_not_change_of_how_files_are_written(tmp_path):
+    mine = Recipe.load(own(tmp_path, 'based_on = "cutout"\n[delivery]\nquality = 90\n'))
+
+    assert mine.delivery.quality == 90
+    assert mine.delivery.transparent
+
+
+def test_a_recipe_with_a_scene_takes_the_settings_of_a_reference_picture():
+    asked = Recipe.load("kitchen").with_settings({"reference_by": "img2img", "fill": 0.4})
+
+    assert asked.name == "kitchen"
+    assert asked.takes_reference
+    assert not asked.is_open
+    with pytest.raises(IdleSettingError, match="the recipe 'reference' has"):
+        Recipe.load("packshot").with_settings({"reference_by": "img2img"})
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ('based_on = "wood-tabel"', "unknown recipe 'wood-tabel'; did you mean 'wood-table'"),
         ("based_on = 3", "unknown recipe '3'"),
+        ('based_on = ["auto"]', "unknown recipe"),
         ('based_on = "auto"\nsettings = 3', "settings must be a table"),
         ('based_on = "auto"\n[settings]\nfil = 0.5', "'fil'; did you mean 'fill'"),
         ('based_on = "auto"\n[settings]\nfill = 7', "fill must be"),
