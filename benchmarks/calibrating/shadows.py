@@ -13,6 +13,7 @@ import numpy as np
 from prodgen import files, shadows
 from prodgen.color import luminance, to_linear
 from prodgen.light import estimate_surroundings
+from prodgen.light.relighting import relight
 from prodgen.masks import bounding_box, dilate
 
 MODULES = ("prodgen.shadows",)
@@ -53,6 +54,10 @@ def score(module: str | None = None) -> Score:
                 softness=light.softness,
                 strength=light.strength,
                 floor_top=here.floor_top,
+                behind=here.behind,
+                bounce=shadows.bounce(
+                    relight(photo, matte, here, place=plate), matte, float(luminance(here.above[None])[0])
+                ),
             )
             computed.append(float(np.abs(made[floor] - true).mean()))
             contact.append(float(np.abs(small[floor] - true).mean()))

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.color import luminance, to_linear, to_srgb
-from prodgen.images import Matte, RgbImage
+from prodgen.images import Matte, RgbImage, resize
 from prodgen.light import Light, Surroundings, estimate_surroundings
-from prodgen.masks import composite
+from prodgen.light.studio_gloss import SIDE_PX as GLOSS_SIDE_PX
+from prodgen.light.studio_gloss import separate_gloss
+from prodgen.masks import blur, composite
 
 NORMALS_SIDE_PX = 160
 """Long side, in pixels, at which normals and irradiance are computed. Speed: both are smooth."""
@@ -27,6 +29,19 @@ Source: Fresnel; dielectrics of index 1.5 to 1.6 reflect 4 to 5 per cent at norm
 
 BLACKEST_PAINT = 0.005
 """Linear reflectance of the blackest paint; what is above it in the darkest parts is gloss. Chosen by eye."""
+
+BESIDE = 0.05
+"""Sigma of the blur of what an outline mirrors, in product extents (square root of its area).
+
+Measured on path-traced products: half and twice of it are as good within 0.01 CIEDE2000 at the edge."""
+
+STUDIO_WHITE = 0.85
+"""Linear light of a white studio's walls, which an outline mirrors there.
+
+Chosen: a packshot's backdrop before it is made pure white."""
+
+BAND_ROWS = 512
+"""Rows lit at a time. Speed: bounds the memory at 4096 and keeps it in the cache."""
 
 MIRRORED_SHARE = 0.4
 """Luminance that a glossy front mirrors in an ordinary place, over that of a studio. Chosen by eye.
@@ -81,11 +96,19 @@ def relight_on(
         ImageError: If the sizes differ.
     """
     surroundings = estimate_surroundings(background, matte, holds_product=holds_product)
-    return composite(relight(foreground, matte, surroundings, lights=lights), background, matte)
+    place = None
+    if not holds_product and background.shape[:2] == matte.shape:
+        place = background
+    return composite(relight(foreground, matte, surroundings, lights=lights, place=place), background, matte)
 
 
 def relight(
-    foreground: RgbImage, matte: Matte, surroundings: Surroundings, *, lights: Sequence[Light] = ()
+    foreground: RgbImage,
+    matte: Matte,
+    surroundings: Surroundings,
+    *,
+    lights: Sequence[Light] = (),
+    place: RgbImage | None = None,
 ) -> RgbImage:
     """Return the product alone under this light; pixels outside the matte are undefined.
 
@@ -95,22 +118,75 @@ def relight(
         surroundings: The place's own light.
         lights: Lights beside it: their shares of all light are taken from the place's, so that the product
             stays as bright as the place shows it.
+        place: (H, W, 3), sRGB, the place without the product, which its outline mirrors; None: as bright as
+            what the front mirrors.
 
     Returns:
         (H, W, 3), sRGB.
     """
+    normals, small = _body(matte)
+    gain = _with_lamps(surroundings.irradiance(normals), lights, normals, small)
+    gain = np.asarray(gain * _foot_shade(small)[..., None], np.float32)
+    gloss, mirrored = _exchanged_gloss(foreground, matte, normals, small, gain, place)
+    result = np.empty(foreground.shape, np.float32)
+    for top in range(0, len(matte), BAND_ROWS):
+        rows = slice(top, min(top + BAND_ROWS, len(matte)))
+        linear = to_linear(foreground[rows])
+        paint = np.maximum(linear - _enlarged(gloss, rows, matte.shape)[..., None], 0)
+        lit = paint * _enlarged(gain, rows, matte.shape) + _enlarged(mirrored, rows, matte.shape)
+        result[rows] = to_srgb(_roll_off(lit))
+    return result
+
+
+def _body(matte: Matte) -> tuple[NDArray[np.float32], Matte]:
+    """Return normals (h, w, 3) of a product at a reduced size, and its matte there."""
     height, width = matte.shape
     scale = min(1.0, NORMALS_SIDE_PX / max(height, width))
-    size = (max(round(width * scale), 8), max(round(height * scale), 8))
-    small = np.asarray(cv2.resize(matte, size, interpolation=cv2.INTER_AREA), np.float32)
-    normals = normals_from_matte(small)
-    gain = _with_lamps(surroundings.irradiance(normals), lights, normals, small)
-    gain = gain * _foot_shade(small)[..., None]
-    field = np.asarray(cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-    linear = to_linear(foreground)
-    veil = _studio_gloss(linear, matte)
-    lit = field * (np.maximum(linear - veil, 0) + MIRRORED_SHARE * np.minimum(linear, veil))
-    return to_srgb(_roll_off(lit))
+    small = resize(matte, max(round(width * scale), 8), max(round(height * scale), 8))
+    return normals_from_matte(small), small
+
+
+def _exchanged_gloss(
+    foreground: RgbImage,
+    matte: Matte,
+    normals: NDArray[np.float32],
+    small: Matte,
+    gain: NDArray[np.float32],
+    place: RgbImage | None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return what the product mirrors of its studio, (h, w), and what of the place instead, (h, w, 3).
+
+    Both are linear light. The front mirrors the camera's side of the place, which is not seen. A surface
+    that turns away mirrors what is seen beside it: the more, the more it faces sideways.
+    """
+    height, width = matte.shape
+    scale = min(1.0, GLOSS_SIDE_PX / max(height, width))
+    size = max(round(width * scale), 8), max(round(height * scale), 8)
+    linear = to_linear(resize(foreground, *size))
+    inside = resize(matte, *size)
+    gloss = separate_gloss(linear, inside)
+    veil = _studio_gloss(linear, inside)
+    seen = np.full(inside.shape, veil, np.float32) if gloss is None else gloss.seen
+    strength = np.minimum(seen if gloss is None else gloss.smooth, linear.max(axis=-1))
+    sideways = np.sqrt(np.clip(1 - normals[..., 2:] ** 2, 0, 1)) if place is not None else np.zeros(1)
+    mirrored = MIRRORED_SHARE * gain * (1 - sideways)
+    if place is not None:
+        beside = to_linear(resize(place, small.shape[1], small.shape[0]))
+        beside = blur(beside, BESIDE * float(np.sqrt(small.sum())))
+        mirrored = mirrored + sideways * beside / STUDIO_WHITE
+    mirrored = cv2.resize(mirrored.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    return seen, np.asarray(strength[..., None] * mirrored, np.float32)
+
+
+def _enlarged(small: NDArray[np.float32], rows: slice, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return rows of a small field, (h, w) or (h, w, 3), enlarged to (H, W) as `cv2.resize` does it."""
+    down, across = small.shape[0] / shape[0], small.shape[1] / shape[1]
+    to_small = np.array([[across, 0, across / 2 - 0.5], [0, down, (rows.start + 0.5) * down - 0.5]])
+    size = shape[1], rows.stop - rows.start
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(small, to_small, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
 
 
 def _with_lamps(

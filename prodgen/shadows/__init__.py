@@ -9,6 +9,7 @@ comes from the caller.
 from prodgen.shadows.beyond_canvas import CanvasRoom, Overhang, overhang
 from prodgen.shadows.casting import (
     CAMERA_PITCH_DEG,
+    FLOOR_BOUNCE,
     ambient_occlusion,
     cast_shadow,
     contact_shadow,
@@ -19,6 +20,7 @@ from prodgen.shadows.casting import (
 from prodgen.shadows.floor_strip import floor_strip
 from prodgen.shadows.pictures import (
     apply_shadow,
+    bounce,
     existing_shadow,
     keep_original_shadow,
     mirror_share,
@@ -28,12 +30,14 @@ from prodgen.shadows.slices import REACH, Transmission
 
 __all__ = [
     "CAMERA_PITCH_DEG",
+    "FLOOR_BOUNCE",
     "REACH",
     "CanvasRoom",
     "Overhang",
     "Transmission",
     "ambient_occlusion",
     "apply_shadow",
+    "bounce",
     "cast_shadow",
     "contact_shadow",
     "existing_shadow",

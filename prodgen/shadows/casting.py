@@ -36,14 +36,28 @@ FLOOR_BOUNCE = 0.1
 INVISIBLE = 0.008
 """Darkening below which there is no shadow. Standard: under one step of 8-bit sRGB in the mid tones."""
 
-FADE_OUT = 0.07
+FADE_OUT = 0.037
 """Darkening around which a shadow fades out.
 
-Chosen by eye: the faint skirt of a sky's shadow reaches over half the picture, where a background that was
-given should stay as it is."""
+Chosen: the faint skirt of a sky's shadow reaches over half the picture, where a background that was given
+should stay as it is. Measured on path-traced tables: a quarter of it brings the shadow nearer to the truth by
+a fiftieth and changes half as many pixels again; twice as much leaves it off by a twentieth."""
 
 CONTACT_OPACITY, CONTACT_WIDTH = 0.5, 0.012
 """Opacity of the thin dark line at the contact, and its sigma in product sizes. Chosen by eye."""
+
+CREVICE_WIDTH, CREVICE_FROM = 1.5, 0.006
+"""Distance from the foot, in overhangs of the body over it, at which the darkness under it is down to 37 %,
+and the overhang, in long sides, from which it is full at the foot.
+
+Measured on path-traced tables: at the foot of a jar, a mug and a bag the floor keeps a tenth of its light, at
+that of a box, which overhangs nothing, two thirds. Half again the width is as good, two thirds of it makes
+the shadow worse by a fortieth."""
+
+BACKDROP_TO_DEG, SKY_FROM_DEG = 15.0, 60.0
+"""Elevations up to which the light from behind is the backdrop's, and from which it is the sky's.
+
+Chosen: a picture shows what stands behind a table up to about 15 degrees."""
 
 RAYS = 24
 """Number of directions in which one light is taken. Speed; a shadow on which all depends takes more."""
@@ -83,6 +97,8 @@ def ground_shadow(
     gap: float = 0.0,
     reach: float = REACH,
     rays: int = RAYS,
+    behind: float = 1.0,
+    bounce: float = FLOOR_BOUNCE,
 ) -> Transmission:
     """Return the whole shadow of a product under one light and an even sky.
 
@@ -101,6 +117,10 @@ def ground_shadow(
             under it lies lower in the picture, penumbras are wider, and there is no line of contact.
         reach: How far the shadow may fall, in the product's long sides.
         rays: Number of directions that the light is taken in; a wide light far from the floor needs more.
+        behind: Radiance of the backdrop over that of the rest of the surroundings, 0 to 1: a product that
+            hides a dark wall takes little light from the floor before it.
+        bounce: Share of the hidden surroundings' light that the product's own surface sends to the floor
+            instead: next to none from black glass, half from a white carton.
 
     Returns:
         (H, W) transmission, to be multiplied onto the scene in linear light.
@@ -118,13 +138,14 @@ def ground_shadow(
         slices = lifted(slices, gap)
     strength = float(np.clip(strength, 0, 1)) if elevation_deg > 0 else 0.0
     sun = _cone(azimuth_deg, elevation_deg, softness, rays)
-    sky_hidden = _sky_hidden(slices)
+    sky_hidden = _sky_hidden(slices, behind)
     sun_hidden = hidden_share(slices, sun, np.ones(len(sun), np.float32))
-    hidden = strength * sun_hidden + (1 - strength) * (1 - FLOOR_BOUNCE) * sky_hidden
+    hidden = strength * sun_hidden + (1 - strength) * (1 - bounce) * sky_hidden
     if gap > 0:
         # The single directions of a light leave steps, which grow with the distance to the floor.
         hidden = blur(hidden, FLOAT_BLUR * gap * slices.long_side)
-    return _finish(slices, hidden, floor_top, contact=0.0 if gap > 0 else CONTACT_OPACITY)[:rows]
+    line = np.ones_like(hidden) if gap > 0 else _contact_line(slices) if lies_flat else _crevice(slices)
+    return _finish(slices, hidden, floor_top, line)[:rows]
 
 
 def cast_shadow(
@@ -236,7 +257,7 @@ def shadow_under(
     """
     slices = cut(matte, camera_pitch_deg, lies_flat=lies_flat)
     hidden = (1 - FLOOR_BOUNCE) * hidden_share(slices, directions, weights)
-    return _finish(slices, hidden, floor_top)
+    return _finish(slices, hidden, floor_top, _contact_line(slices))
 
 
 def sky_directions(count: int = 64) -> NDArray[np.float32]:
@@ -251,14 +272,14 @@ def sky_directions(count: int = 64) -> NDArray[np.float32]:
     return np.stack([across * np.sin(around), height, across * np.cos(around)], axis=1).astype(np.float32)
 
 
-def _sky_hidden(slices: Slices) -> NDArray[np.float32]:
+def _sky_hidden(slices: Slices, behind: float = 1.0) -> NDArray[np.float32]:
     """Return the share of an ordinary sky that the product hides, (h, w).
 
     A sky of single directions leaves faint streaks far from the foot, which are blurred away; near the foot
     nothing is blurred. The three blurs are chosen by eye.
     """
     lights = sky_directions()
-    hidden = hidden_share(slices, lights, _sky_weights(lights))
+    hidden = hidden_share(slices, lights, _sky_weights(lights, behind))
     clear = (slices.planes[0] < 128).astype(np.uint8)
     away = np.asarray(cv2.distanceTransform(clear, cv2.DIST_L2, 5), np.float32) / (0.35 * slices.long_side)
     for sigma, near in ((0.02, 0.15), (0.05, 0.6), (0.1, 1.4)):
@@ -267,9 +288,17 @@ def _sky_hidden(slices: Slices) -> NDArray[np.float32]:
     return np.asarray(hidden, np.float32)
 
 
-def _sky_weights(directions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the radiance of a usual surrounding, which is brighter towards the horizon than overhead."""
-    return np.asarray(1 / (directions[:, 1] + HORIZON_GLOW), np.float32)
+def _sky_weights(directions: NDArray[np.float32], behind: float) -> NDArray[np.float32]:
+    """Return the radiance of a usual surrounding, which is brighter towards the horizon than overhead.
+
+    Low down behind the product it is that of the backdrop, `behind` times as bright.
+    """
+    x, up, near = directions.T
+    away = np.clip(0.5 - 2 * near / np.maximum(np.hypot(x, near), 1e-6), 0, 1)
+    share = (np.degrees(np.arcsin(up)) - BACKDROP_TO_DEG) / (SKY_FROM_DEG - BACKDROP_TO_DEG)
+    share = np.clip(share, 0, 1)
+    low = away * (1 - share * share * (3 - 2 * share))
+    return np.asarray((1 - low * (1 - np.clip(behind, 0, 1))) / (up + HORIZON_GLOW), np.float32)
 
 
 def _cone(
@@ -297,7 +326,16 @@ def _cone(
     return np.asarray(lights / np.linalg.norm(lights, axis=1, keepdims=True), np.float32)
 
 
-def _contact_line(slices: Slices, opacity: float) -> NDArray[np.float32]:
+def _crevice(slices: Slices) -> NDArray[np.float32]:
+    """Return the transmission of the dark gap under a body that overhangs its foot; 1 where none does."""
+    away = cv2.distanceTransform((slices.planes[0] < 128).astype(np.uint8), cv2.DIST_L2, 5)
+    away = np.minimum(away, max(away.shape))  # infinite without a foot
+    width = max(CREVICE_WIDTH * slices.overhang * slices.long_side, 0.6)
+    opacity = min(slices.overhang / CREVICE_FROM, 1.0)
+    return np.asarray(1 - opacity * np.exp(-away / width), np.float32)
+
+
+def _contact_line(slices: Slices, opacity: float = CONTACT_OPACITY) -> NDArray[np.float32]:
     """Return the transmission of the thin dark line around the lowest slice."""
     foot = slices.planes[0].astype(np.float32) / 255
     tight = cv2.GaussianBlur(foot, (0, 0), max(CONTACT_WIDTH * slices.long_side, 0.6))
@@ -305,15 +343,11 @@ def _contact_line(slices: Slices, opacity: float) -> NDArray[np.float32]:
 
 
 def _finish(
-    slices: Slices,
-    hidden: NDArray[np.float32],
-    floor_top: float | None,
-    *,
-    contact: float = CONTACT_OPACITY,
+    slices: Slices, hidden: NDArray[np.float32], floor_top: float | None, line: NDArray[np.float32]
 ) -> Transmission:
-    """Fade out faint shadow, add the contact line, end at the floor's end, and enlarge."""
+    """Fade out faint shadow, add the line of contact, end at the floor's end, and enlarge."""
     hidden = hidden * hidden**3 / (hidden**3 + FADE_OUT**3)
-    small = (1 - hidden) * _contact_line(slices, contact)
+    small = (1 - hidden) * line
     small = 1 - np.maximum(1 - small - INVISIBLE, 0) / (1 - INVISIBLE)
     if floor_top is not None:
         window = slices.window

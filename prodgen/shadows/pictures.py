@@ -59,6 +59,16 @@ FADE_START, FADE_END = 1.6, 2.4
 
 Chosen by eye: no studio's shadow reaches farther, but its vignette does."""
 
+LOWER_PART, SOLID = 1 / 3, 0.95
+"""Share of a product's height whose light reaches the floor at its foot, and its matte where it is solid.
+
+Chosen: what is higher is far from that floor."""
+
+FOOT_LIT, MOST_BOUNCE = 0.8, 0.95
+"""Light at the foot over that of the lower part, for it is in the foot's own shadow, and the largest bounce.
+
+Measured on path-traced tables: between 0.6 and 1 the shadow's error changes by a fiftieth. Guard."""
+
 ROW_QUANTILE = 65
 """Percentile of a row's brightness that is the backdrop's.
 
@@ -109,6 +119,31 @@ def apply_shadow(
     dark = to_srgb((to_linear(scene[part]) * factor).astype(np.float32))
     result[part] = cv2.copyTo(dark, shaded[part].astype(np.uint8), result[part])
     return result
+
+
+def bounce(product: RgbImage, matte: Matte, floor_light: float) -> float:
+    """Return the share of the light hidden from its floor that a product's own surface gives back.
+
+    By definition of radiosity: the light that leaves its lower part over the light that falls on the floor.
+
+    Args:
+        product: The product in the scene's light, (H, W, 3), sRGB.
+        matte: (H, W), 1 = product.
+        floor_light: Linear luminance of a white surface that faces up.
+
+    Raises:
+        PlacementError: If the matte is empty.
+    """
+    box = bounds(matte)
+    part = (
+        slice(box.bottom - max(round(LOWER_PART * box.height), 1), box.bottom),
+        slice(box.left, box.right),
+    )
+    inside = matte[part] > SOLID
+    if not inside.any():
+        return 0.0
+    lit = float(luminance(to_linear(product[part][inside])).mean())
+    return min(FOOT_LIT * lit / max(floor_light, 1e-3), MOST_BOUNCE)
 
 
 def reflection(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen import light, placement, shadows
+from prodgen.color import luminance
 from prodgen.errors import PlacementError
 from prodgen.images import Matte, resize
 from prodgen.light import Light
@@ -101,6 +102,7 @@ class FloorShadow:
         self.notices: tuple[str, ...] = ()
         self._gap = cast.gap if kind == "float" else 0.0
         self._source, self._floor_top = Light(), None
+        self._behind, self._bounce = 1.0, shadows.FLOOR_BOUNCE
         self._in_photo = np.empty((0, 0), np.float32)
         placed = frame[Placed]
         if placed.backdrop is None and not is_plain(frame) and (kind in BESIDE_DRAWN or cast.is_turned):
@@ -111,10 +113,12 @@ class FloorShadow:
             self._in_photo, notice = lift_shadow(frame[CutOut], placed.placement, view)
             self.notices += (notice,) if notice else ()
         elif kind in ("cast", "float") or (kind == "auto" and placed.backdrop is not None):
-            self._source, self._floor_top = _light_of(frame)
+            self._source, found = _light_of(frame)
             if kind != "auto":
                 self._source = cast.by(self._source)
-            self._floor_top = None if view.lies_flat else self._floor_top
+            if found is not None and not view.lies_flat:
+                self._floor_top, self._behind = found.floor_top, found.behind
+                self._bounce = _bounce(frame, found)
         elif kind == "contact":
             self._source = Light(elevation_deg=90, strength=0)
 
@@ -184,6 +188,8 @@ class FloorShadow:
             floor_top=None if self._floor_top is None else self._floor_top * scale + lower_by,
             gap=self._gap,
             reach=self._reach,
+            behind=self._behind,
+            bounce=self._bounce,
             **({} if self.kind == "auto" else {"rays": MANY_RAYS}),
         )
 
@@ -262,13 +268,20 @@ def view_of_floor(frame: Frame) -> View:
     return usual if is_near and (pose is None or not pose.is_said) else view
 
 
-def _light_of(frame: Frame) -> tuple[Light, float | None]:
-    """Return the light that throws the shadow, asked for or found in the scene, and where the floor ends."""
+def _light_of(frame: Frame) -> tuple[Light, light.Surroundings | None]:
+    """Return the light that throws the shadow, asked for or found in the scene, and what surrounds it."""
     asked, placed = found_light(frame), frame[Placed]
     if is_plain(frame):
         return asked or STUDIO_LIGHT, None
     found = light.estimate_surroundings(frame[FinalScene].image, placed.matte)
-    return asked or found.light, found.floor_top
+    return asked or found.light, found
+
+
+def _bounce(frame: Frame, found: light.Surroundings) -> float:
+    """Return the share of the light that the product hides from its floor which it sends there itself."""
+    placed, kept = frame[Placed], frame.get(Kept)
+    product = placed.original if kept is None else kept.product
+    return shadows.bounce(product, placed.matte, float(luminance(found.above[None])[0]))
 
 
 def lift_shadow(

@@ -11,7 +11,7 @@ import pytest
 
 from prodgen import files, light, shadows
 from prodgen.client import Client
-from prodgen.color import to_linear
+from prodgen.color import luminance, to_linear
 from prodgen.errors import IdleSettingError, PlacementError, SettingError
 from prodgen.masks import dilate
 from prodgen.pose import View
@@ -95,6 +95,8 @@ def test_auto_is_the_computed_shadow_of_the_pictures_light_to_the_bit(photos: Pa
         strength=found.light.strength,
         floor_top=found.floor_top,
         camera_pitch_deg=POSE.floor_deg,
+        behind=found.behind,
+        bounce=shadows.bounce(frame[Placed].original, matte, float(luminance(found.above[None])[0])),
     )
 
     assert np.array_equal(frame[FinalScene].image, shadows.apply_shadow(table, wanted))
