@@ -96,10 +96,12 @@ def scene_behind(scene: RgbImage, matte: Matte) -> RgbImage:
         slice(max(0, box.top - MARGIN_PX), box.bottom + MARGIN_PX),
         slice(max(0, box.left - MARGIN_PX), box.right + MARGIN_PX),
     )
-    cut, there = matte[window][..., None], scene[window]
-    rest = np.clip(there - cut * edge_colors(there, matte[window]), 0, 1 - cut)
+    cut, there = matte[window], scene[window]
+    edge = np.nonzero((cut > 0) & (cut < 1))
+    share = cut[edge][:, None]
+    rest = np.clip(there[edge] - share * edge_colors(there, cut)[edge], 0, 1 - share)
     result = scene.copy()
-    np.copyto(result[window], rest / np.maximum(1 - cut, 1e-3), where=(cut > 0) & (cut < 1))
+    result[window][edge] = rest / np.maximum(1 - share, 1e-3)
     return result
 
 

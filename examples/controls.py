@@ -1,0 +1,174 @@
+"""Show what the controls of docs/craft.md do, on the photographs in examples/photos, and sixteen scenes.
+
+    python examples/controls.py [placement set group routes pose scenes] [--backend http://127.0.0.1:7860]
+
+Each sheet changes one thing and leaves the rest: prompt, seed and photograph are the same, the words above
+a picture are the option that was given.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from prodgen import Client, files, images, shoot
+from prodgen.cutout import group
+
+HERE = Path(__file__).resolve().parent
+PHOTOS = HERE / "photos"
+
+TABLE, SEED = "on an oak table, morning light", 4
+
+SIDE, LABEL, COLUMNS = 300, 24, 4
+"""Pixels of each picture on a sheet, and of the words above it; pictures side by side."""
+
+Tile = tuple[str, images.RgbImage]
+"""Words above a picture, and the picture."""
+
+PLACEMENT: Mapping[str, Mapping[str, Any]] = {
+    "as it comes": {},
+    "--place left-third": {"place": "left-third"},
+    "--place 0.7,0.85": {"place": "0.7,0.85"},
+    "--ground-line 0.9": {"ground_line": 0.9},
+    "--fill 0.3": {"fill": 0.3},
+    "--fill 0.85 --enlarge": {"fill": 0.85, "enlarge": True},
+    "--rotate 12": {"rotation_deg": 12.0},
+    "--size 4:5": {"size": "4:5"},
+}
+
+SCENES = (
+    ("mug", "on an oak table, morning light"),
+    ("jar", "on a white marble counter, bright bathroom"),
+    ("box", "pastel pink seamless studio"),
+    ("pouch", "#2f6f8f studio background with gradient, soft light"),
+    ("jar", "beige studio backdrop, palm leaf shadow, hard sunlight"),
+    ("mug", "white studio wall, window shadow, light from the left"),
+    ("box", "on a wooden table, shadow of venetian blinds"),
+    ("jar", "on a stone podium, sand background"),
+    ("pouch", "on white steps, pink studio"),
+    ("box", "on a white plinth, light blue background"),
+    ("jar", "in front of an arch, terracotta studio"),
+    ("mug", "on glossy black acrylic, black background, rim light"),
+    ("box", "on wet asphalt, neon city at night"),
+    ("jar", "standing in shallow water with ripples, sunset"),
+    ("mug", "levitating in a mint studio"),
+    ("pouch", "flat lay on linen, soft daylight"),
+)
+"""Photograph and prompt of sixteen usual scenes, as docs/recipes.md lists them."""
+
+
+def placement(client: Client) -> Iterator[Tile]:
+    """One product at other places, larger, smaller and turned."""
+    for label, settings in PLACEMENT.items():
+        yield label, shoot(PHOTOS / "mug.png", TABLE, backend=client, seed=SEED, settings=settings).image
+
+
+def similar(client: Client) -> Iterator[Tile]:
+    """Four products, each as it comes, then each like the first."""
+    names = ("mug", "jar", "box", "pouch")
+    alone = [shoot(PHOTOS / f"{name}.png", TABLE, backend=client, seed=n) for n, name in enumerate(names)]
+    yield from (("each by itself", one.image) for one in alone)
+    with tempfile.TemporaryDirectory() as folder:
+        first = shoot(
+            PHOTOS / "mug.png", TABLE, backend=client, seed=SEED, light="morning sun left",
+            settings={"fill": 0.5, "size": "768x768"}, output=Path(folder) / "mug.png",
+        )  # fmt: skip
+        yield "the example", first.image
+        for name in names[1:]:
+            yield "--like mug.png", shoot(PHOTOS / f"{name}.png", like=first.path, backend=client).image
+
+
+def grouped(client: Client) -> Iterator[Tile]:
+    """Three photographs, and one picture of all three."""
+    photos = [PHOTOS / f"{name}.png" for name in ("mug", "jar", "box")]
+    yield from ((f"photo of the {photo.stem}", files.load(photo).rgb) for photo in photos)
+    with tempfile.TemporaryDirectory() as folder:
+        group(photos, heights="9,7,14").save(Path(folder) / "set.png")
+        made = shoot(
+            Path(folder) / "set.png",
+            TABLE,
+            backend=client,
+            seed=SEED,
+            settings={"size": "640x400", "fill": 0.9},
+        )
+    yield "group, then shoot", made.image
+
+
+def routes(client: Client) -> Iterator[Tile]:
+    """One photograph on four ways."""
+    with tempfile.TemporaryDirectory() as folder:
+        room = Path(folder) / "room.png"
+        client.txt2img(prompt="on white marble, bright kitchen", width=768, height=768, seed=SEED).save(room)
+        for route in ("relight", "inpaint", "background", "packshot"):
+            made = shoot(
+                PHOTOS / "mug.png",
+                TABLE if route in ("relight", "inpaint") else "",
+                recipe=route,
+                background=room if route == "background" else None,
+                backend=client,
+                seed=SEED,
+            )
+            yield f"--route {route}", made.image
+
+
+def poses(client: Client) -> Iterator[Tile]:
+    """One photograph that is taken to stand, to be seen from above, and to lie flat."""
+    for pose in ("auto", "upright", "35", "flat"):
+        scene = shoot(PHOTOS / "pouch.png", "on linen, soft daylight", backend=client, seed=SEED, pose=pose)
+        yield f"--pose {pose}", scene.image
+
+
+def scenes(client: Client) -> Iterator[Tile]:
+    """Sixteen usual prompts."""
+    for photo, prompt in SCENES:
+        made = shoot(PHOTOS / f"{photo}.png", prompt, backend=client, seed=SEED,
+                     pose="flat" if prompt.startswith("flat lay") else None)  # fmt: skip
+        yield "", made.image
+
+
+SHEETS: Mapping[str, tuple[str, Callable[[Client], Iterator[Tile]]]] = {
+    "placement": ("placement.jpg", placement),
+    "set": ("set.jpg", similar),
+    "group": ("group.jpg", grouped),
+    "routes": ("routes.jpg", routes),
+    "pose": ("pose-asked.jpg", poses),
+    "scenes": ("embedded-scenes.jpg", scenes),
+}
+"""What can be shown: its file and its pictures."""
+
+
+def tile(label: str, picture: images.RgbImage) -> np.ndarray:
+    """Return a picture, 8 bit, in the middle of a white square, below its words if it has some."""
+    above = LABEL if label else 0
+    sheet = Image.new("RGB", (SIDE, SIDE + above), "white")
+    ImageDraw.Draw(sheet).text((4, 3), label, "black", ImageFont.load_default(15))
+    scale = SIDE / max(picture.shape[:2])
+    size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
+    small = Image.fromarray(images.to_uint8(images.resize(picture, *size)))
+    sheet.paste(small, ((SIDE - size[0]) // 2, above + (SIDE - size[1]) // 2))
+    return np.asarray(sheet)
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(SHEETS)))
+@click.option("--backend", default="embedded://", show_default=True)
+@click.option("-o", "--output", default=HERE.parent / "docs" / "images", type=Path)
+def main(names: tuple[str, ...], backend: str, output: Path) -> None:
+    """Write the sheets of NAMES; all of them if none is named."""
+    with Client(backend) as client:
+        for name in names or SHEETS:
+            file, pictures = SHEETS[name]
+            tiles = [tile(label, picture) for label, picture in pictures(client)]
+            rows = [np.hstack(tiles[k : k + COLUMNS]) for k in range(0, len(tiles), COLUMNS)]
+            files.save(output / file, images.from_uint8(np.vstack(rows)), quality=82)
+            click.echo(f"{name:10} {output / file}")
+
+
+if __name__ == "__main__":
+    main()
