@@ -1,6 +1,6 @@
 """Show what the controls of docs/craft.md do, on the photographs in examples/photos, and sixteen scenes.
 
-    python examples/controls.py [placement set group routes pose scenes] [--backend http://127.0.0.1:7860]
+    python examples/controls.py [placement set group routes blend pose scenes] [--backend http://127.0.0.1:7860]
 
 Each sheet changes one thing and leaves the rest: prompt, seed and photograph are the same, the words above
 a picture are the option that was given.
@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from prodgen import Client, files, images, shoot
 from prodgen.cutout import group
+from prodgen.shots import Result
 
 HERE = Path(__file__).resolve().parent
 PHOTOS = HERE / "photos"
@@ -42,6 +43,17 @@ PLACEMENT: Mapping[str, Mapping[str, Any]] = {
     "--size 4:5": {"size": "4:5"},
 }
 
+BLENDS: Mapping[str, Mapping[str, Any]] = {
+    "as it comes": {},
+    "--blend 0.5": {"blend": 0.5},
+    "--blend 0": {"blend": 0.0},
+    "--blend-regions print=0,body=1": {"blend_regions": "print=0,body=1"},
+    **{f"--blend-mode {mode}": {"blend_mode": mode} for mode in ("color", "luminosity", "alpha", "detail")},
+}
+
+CUT_OUT_BY = {"jar": "classical"}
+"""The segmenter of a photograph that the default does not suit: the jar's lid is as light as its backdrop."""
+
 SCENES = (
     ("mug", "on an oak table, morning light"),
     ("jar", "on a white marble counter, bright bathroom"),
@@ -63,25 +75,39 @@ SCENES = (
 """Photograph and prompt of sixteen usual scenes, as docs/recipes.md lists them."""
 
 
+def shot(client: Client, photo: str, prompt: str = "", **more: Any) -> Result:
+    """Return the picture of one of the photographs, with the seed of all sheets unless another is given."""
+    settings = {**more.pop("settings", {})}
+    if photo in CUT_OUT_BY:
+        settings["segmenter"] = CUT_OUT_BY[photo]
+    return shoot(PHOTOS / f"{photo}.png", prompt, backend=client, settings=settings, **{"seed": SEED, **more})
+
+
 def placement(client: Client) -> Iterator[Tile]:
     """One product at other places, larger, smaller and turned."""
     for label, settings in PLACEMENT.items():
-        yield label, shoot(PHOTOS / "mug.png", TABLE, backend=client, seed=SEED, settings=settings).image
+        yield label, shot(client, "mug", TABLE, settings=settings).image
+
+
+def blends(client: Client) -> Iterator[Tile]:
+    """One product that takes more or less of a low sun, and other things of it."""
+    for label, settings in BLENDS.items():
+        made = shot(client, "box", "on a wooden table, sunset", light="golden hour left", settings=settings)
+        yield label, made.image
 
 
 def similar(client: Client) -> Iterator[Tile]:
     """Four products, each as it comes, then each like the first."""
     names = ("mug", "jar", "box", "pouch")
-    alone = [shoot(PHOTOS / f"{name}.png", TABLE, backend=client, seed=n) for n, name in enumerate(names)]
+    alone = [shot(client, name, TABLE, seed=number) for number, name in enumerate(names)]
     yield from (("each by itself", one.image) for one in alone)
     with tempfile.TemporaryDirectory() as folder:
-        first = shoot(
-            PHOTOS / "mug.png", TABLE, backend=client, seed=SEED, light="morning sun left",
-            settings={"fill": 0.5, "size": "768x768"}, output=Path(folder) / "mug.png",
-        )  # fmt: skip
+        settings = {"fill": 0.5, "size": "768x768"}
+        first = shot(client, "mug", TABLE, light="morning sun left", settings=settings)
+        example = first.save(Path(folder) / "mug.png").path
         yield "the example", first.image
         for name in names[1:]:
-            yield "--like mug.png", shoot(PHOTOS / f"{name}.png", like=first.path, backend=client).image
+            yield "--like mug.png", shot(client, name, like=example, seed=None).image
 
 
 def grouped(client: Client) -> Iterator[Tile]:
@@ -106,29 +132,23 @@ def routes(client: Client) -> Iterator[Tile]:
         room = Path(folder) / "room.png"
         client.txt2img(prompt="on white marble, bright kitchen", width=768, height=768, seed=SEED).save(room)
         for route in ("relight", "inpaint", "background", "packshot"):
-            made = shoot(
-                PHOTOS / "mug.png",
-                TABLE if route in ("relight", "inpaint") else "",
-                recipe=route,
-                background=room if route == "background" else None,
-                backend=client,
-                seed=SEED,
-            )
+            prompt = TABLE if route in ("relight", "inpaint") else ""
+            background = room if route == "background" else None
+            made = shot(client, "mug", prompt, recipe=route, background=background)
             yield f"--route {route}", made.image
 
 
 def poses(client: Client) -> Iterator[Tile]:
     """One photograph that is taken to stand, to be seen from above, and to lie flat."""
     for pose in ("auto", "upright", "35", "flat"):
-        scene = shoot(PHOTOS / "pouch.png", "on linen, soft daylight", backend=client, seed=SEED, pose=pose)
+        scene = shot(client, "pouch", "on linen, soft daylight", pose=pose)
         yield f"--pose {pose}", scene.image
 
 
 def scenes(client: Client) -> Iterator[Tile]:
     """Sixteen usual prompts."""
     for photo, prompt in SCENES:
-        made = shoot(PHOTOS / f"{photo}.png", prompt, backend=client, seed=SEED,
-                     pose="flat" if prompt.startswith("flat lay") else None)  # fmt: skip
+        made = shot(client, photo, prompt, pose="flat" if prompt.startswith("flat lay") else None)
         yield "", made.image
 
 
@@ -137,6 +157,7 @@ SHEETS: Mapping[str, tuple[str, Callable[[Client], Iterator[Tile]]]] = {
     "set": ("set.jpg", similar),
     "group": ("group.jpg", grouped),
     "routes": ("routes.jpg", routes),
+    "blend": ("blend.jpg", blends),
     "pose": ("pose-asked.jpg", poses),
     "scenes": ("embedded-scenes.jpg", scenes),
 }

@@ -20,15 +20,15 @@ HERE = Path(__file__).resolve().parent
 DOCS = HERE.parent / "docs"
 
 JOBS = {
-    "packshot": ("mug", 1),
-    "wood-table": ("mug", 4),
+    "packshot": ("pouch", 4),
+    "wood-table": ("box", 4),
     "marble-bathroom": ("box", 4),
-    "night-city": ("box", 4),
-    "beach": ("jar", 4),
+    "night-city": ("mug", 4),
+    "beach": ("pouch", 4),
     "forest-floor": ("box", 4),
     "kitchen": ("mug", 4),
     "flat-lay": ("pouch", 4),
-    "podium-studio": ("box", 4),
+    "podium-studio": ("mug", 4),
     "seasonal": ("mug", 4),
 }
 """The recipe of each job -> the photograph and the seed of its picture."""

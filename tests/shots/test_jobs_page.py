@@ -1,4 +1,4 @@
-"""The page of the usual jobs says what their recipes say, and has a picture of each."""
+"""The pages of jobs and controls say what the recipes say, and have the pictures that their examples make."""
 
 from __future__ import annotations
 
@@ -31,3 +31,15 @@ def test_every_job_has_its_picture(example, root):
     for name in example["JOBS"]:
         with Image.open(root / "docs" / "images" / "jobs" / f"{name}.jpg") as picture:
             assert max(picture.size) == example["SIDE"]
+
+
+def test_every_sheet_of_controls_is_there_and_shown(root):
+    example = runpy.run_path(str(root / "examples" / "controls.py"))
+    pages = "".join((root / "docs" / name).read_text("utf-8") for name in ("craft.md", "recipes.md"))
+
+    for file, _pictures in example["SHEETS"].values():
+        assert f"(images/{file})" in pages
+        with Image.open(root / "docs" / "images" / file) as picture:
+            assert picture.width == example["SIDE"] * example["COLUMNS"]
+    words = " ".join(pages.split())
+    assert [prompt for _photo, prompt in example["SCENES"] if f'"{prompt}"' not in words] == []
