@@ -47,7 +47,7 @@ BLENDS: Mapping[str, Mapping[str, Any]] = {
     "as it comes": {},
     "--blend 0.5": {"blend": 0.5},
     "--blend 0": {"blend": 0.0},
-    "--blend-regions print=0,body=1": {"blend_regions": "print=0,body=1"},
+    "--blend-regions print=0.6": {"blend_regions": "print=0.6"},
     **{f"--blend-mode {mode}": {"blend_mode": mode} for mode in ("color", "luminosity", "alpha", "detail")},
 }
 
