@@ -6,7 +6,7 @@
 Each product of the truth set, relit as relighting models do it (`spoiling`), is blended in every mode, then
 measured as `prodgen blend` measures it, and compared with the same product truly standing there. Prints the
 table of docs/craft.md; with --sheet writes its picture instead. Needs the `dev` extra (scikit-image). All 24
-cases take about six minutes on one core.
+cases take about eight minutes on one core.
 """
 
 from __future__ import annotations
