@@ -303,10 +303,23 @@ def test_a_light_from_behind_throws_no_shadow_on_what_is_behind():
 
     def darkest(azimuth):
         lit = add_light(even, KeyLight(azimuth, 30, 0.1, (1.0, 1.0, 1.0), 4.0))
-        return caster_of(product()[1], camera, 72.0, lit).light_left(x, 0.2, -0.01).min()
+        return caster_of(product()[1], camera, lit).light_left(x, 0.2, -0.01).min()
 
     assert darkest(170) == 1
     assert darkest(10) < 0.7
+
+
+def test_light_passes_under_a_hovering_product_to_what_is_behind():
+    floor = 0.92 * SIZE  # 0.14 picture sides under the product
+    camera = Camera(SIZE, SIZE, 0.0, floor - 42, floor, floor - 42)
+    even = make_environment(np.full((MAP_ROWS, MAP_COLUMNS, 3), 0.2, np.float32), 0.0)
+    lit = add_light(even, KeyLight(10, 20, 0.1, (1.0, 1.0, 1.0), 4.0))
+    x = np.linspace(-0.5, 0.5, 20, dtype=np.float32)[None].repeat(4, axis=0)
+
+    low, high = (caster_of(product()[1], camera, lit).light_left(x, y, -0.02).min() for y in (0.05, 0.30))
+
+    assert low > 0.95
+    assert high < 0.7
 
 
 def test_a_pattern_also_falls_on_the_product_but_leaves_its_print_to_be_read():

@@ -236,7 +236,7 @@ def _draw_stand(
         return podium.stand(picture, floor, surface, top, environment, stage.gain, first)
     boxes = blocks.boxes_for(shape, camera, left, right)
     total = light.key + light.rest
-    caster = None if product is None else caster_of(product.matte, camera, stage.foot, environment)
+    caster = None if product is None else caster_of(product.matte, camera, environment)
     stand = blocks.stand_of(surface, camera, environment, total, first, caster=caster)
     return blocks.paint(picture, floor, stand, boxes)
 
@@ -246,7 +246,7 @@ def _draw_behind(stage: PictureSet, product: Product | None) -> Array:
     if scene.panorama == "sweep":
         caster = None
         if product is not None and not product.lies_flat:
-            caster = caster_of(product.matte, camera, stage.foot, stage.environment)
+            caster = caster_of(product.matte, camera, stage.environment)
         return sets.paper(
             camera,
             stage.reading,

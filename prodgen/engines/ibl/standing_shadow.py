@@ -40,8 +40,6 @@ class Caster:
 
     matte: Matte
     camera: Camera
-    foot: float
-    """Row at which the product ends."""
     key: KeyLight
     most: float
     """Share of the light that a full shadow takes."""
@@ -51,13 +49,13 @@ class Caster:
 
         Args:
             x: Picture sides right of the picture's middle, of a shape that the three can be broadcast to.
-            y: Sides above the product's foot.
+            y: Sides above the floor, over which a product may hover.
             z: Sides towards the camera, so below 0.
         """
         toward = self.key.direction
         away = -np.asarray(z, np.float32) / max(float(toward[2]), LEAST_FACING)
         column = (x + away * toward[0]) * self.camera.side + self.camera.width / 2
-        row = self.foot - (y + away * toward[1]) * self.camera.side
+        row = self.camera.base - (y + away * toward[1]) * self.camera.side
         column, row = np.broadcast_arrays(column, row)
         spread = min(HALF_SHADOW * self.key.softness * float(np.median(away)), SOFTEST)
         sigma = max(spread * self.camera.side, 0.8)
@@ -73,10 +71,10 @@ class Caster:
         return np.asarray(1 - self.most * soft, np.float32)
 
 
-def caster_of(matte: Matte, camera: Camera, foot: float, environment: Environment) -> Caster:
+def caster_of(matte: Matte, camera: Camera, environment: Environment) -> Caster:
     """The product as what stands in an environment's key light; the rest of its light goes round it."""
     key = environment.key
     all_light = float(environment.irradiance(TOWARD)[0] @ LUMA)
     direct = key.irradiance * max(float(key.direction[2]), 0.0) / np.pi
     most = min(direct / max(all_light, 1e-6), MOST_TAKEN)
-    return Caster(np.asarray(matte, np.float32), camera, foot, key, float(most))
+    return Caster(np.asarray(matte, np.float32), camera, key, float(most))
