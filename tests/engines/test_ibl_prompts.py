@@ -59,6 +59,23 @@ def test_an_hour_of_the_day_never_gets_an_evening(prompt, scene):
 
 
 @pytest.mark.parametrize(
+    ("prompt", "scene"),
+    [
+        ("living room, lamplight", "interior"),
+        ("cafe by lamplight", "cafe"),
+        ("soft lamp light in a kitchen", "kitchen"),
+        ("a candlelit bathroom", "bathroom"),
+        ("on oak, warm candle light", "interior"),
+        ("forest, firelight", "night"),
+    ],
+)
+def test_light_of_lamps_and_candles_is_night_and_indoors_unless_a_place_is_named(prompt, scene):
+    reading = read(prompt)
+
+    assert (reading.scene.name, reading.is_night, reading.unknown) == (scene, True, ())
+
+
+@pytest.mark.parametrize(
     ("prompt", "scene", "is_darker"),
     [
         ("kitchen at night", "kitchen", True),
