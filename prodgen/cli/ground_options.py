@@ -42,7 +42,7 @@ GROUND_OPTIONS = (
         "--ground",
         type=OneOf("ground", ("auto", "none", "inpaint")),
         metavar="auto|none|inpaint",
-        help="inpaint: the floor at the product's foot is painted into --background first.",
+        help="inpaint: the floor at the foot is painted into --background; none: no floor is missed.",
     ),
     click.option(
         "--transparent",

@@ -24,15 +24,6 @@ from prodgen.shots.seen_from import view_of
 Kind = Literal["auto", "none", "contact", "cast", "float", "keep"]
 """Which shadow falls on the floor."""
 
-BESIDE_DRAWN: tuple[Kind, ...] = ("none", "float", "keep")
-"""Kinds of shadow that look otherwise than the one that stands in a drawn scene."""
-
-DRAWN_STAYS = (
-    "a shadow that was drawn with the scene stays, as it cannot be taken out of it: the one asked for does"
-    " not replace it; --background or --recipe packshot has none before"
-)
-"""Told of a drawn scene where another shadow was asked for than a drawn product throws."""
-
 STUDIO_LIGHT = Light(azimuth_deg=-135, elevation_deg=45, softness=0.4, strength=0.6)
 """The light over a plain ground, which shows none of its own.
 
@@ -105,8 +96,6 @@ class FloorShadow:
         self._behind, self._bounce = 1.0, shadows.FLOOR_BOUNCE
         self._in_photo = np.empty((0, 0), np.float32)
         placed = frame[Placed]
-        if placed.backdrop is None and not is_plain(frame) and (kind in BESIDE_DRAWN or cast.is_turned):
-            self.notices = (DRAWN_STAYS,)
         has_own = frame.get(PaintedFloor) is not None and kind == "auto"
         self._is_drawn = has_own or (placed.backdrop is None and (kind == "auto" or not is_plain(frame)))
         if kind == "keep":

@@ -20,9 +20,9 @@ from prodgen.refusals import CheckedValue
 from prodgen.schema import prompts
 from prodgen.schema.seeds import MAX_TRIES
 from prodgen.shots.frame import Stage
-from prodgen.shots.layers import DESCRIPTIONS, Brief, Drawn, FinalScene, Given, Placed, Pose
+from prodgen.shots.layers import DESCRIPTIONS, Brief, Drawn, FinalScene, Given, Ground, Placed, Pose
 from prodgen.shots.read_from_words import PoseField, SeveralLights
-from prodgen.shots.stages import STAGES, AnyStage, FloorStage
+from prodgen.shots.stages import STAGES, AnyStage, FloorStage, GroundStage
 
 Setting = str | int | float | bool | None
 """A parameter's value."""
@@ -202,6 +202,11 @@ class Recipe(CheckedValue):
     def paints_floor(self) -> bool:
         """Whether a backend paints the floor at the product's foot into a background of the user's."""
         return any(isinstance(stage, FloorStage) and stage.ground == "inpaint" for stage in self.stages)
+
+    @property
+    def ground(self) -> Ground:
+        """What is done about the floor under the product."""
+        return next((x.ground for x in self.stages if isinstance(x, FloorStage | GroundStage)), "auto")
 
     @property
     def needs_prompt(self) -> bool:

@@ -17,7 +17,7 @@ from prodgen.errors import ImageError
 from prodgen.identity import Likeness
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.judgement import Judgement
-from prodgen.presence import Duplicate
+from prodgen.presence import Duplicate, MissingFloor
 from prodgen.schema import seeds
 from prodgen.shots.exposure import scene_lightness
 from prodgen.shots.frame import Frame
@@ -79,6 +79,11 @@ class Result:
     def duplicate(self) -> Duplicate | None:
         """A second or larger product that was drawn into the scene; None where none was found."""
         return self.frame.get(Duplicate)
+
+    @property
+    def _instead(self) -> str | None:
+        missing = self.frame.get(MissingFloor)
+        return None if missing is None else missing.surface
 
     @property
     def route(self) -> Route | None:
@@ -181,7 +186,7 @@ class Result:
             "reference": None if way is None else asdict(way),
             "scene": {
                 "duplicate": None if self.duplicate is None else self.duplicate.as_dict(),
-                "floor": None if self.frame.get(PaintedFloor) is None else "painted",
+                "floor": {"is_painted": self.frame.get(PaintedFloor) is not None, "instead": self._instead},
                 "lightness": self._scene_lightness,
             },
             "product_scale": round(self.frame[Placed].placement.scale, 4),

@@ -348,7 +348,9 @@ def check(shot: Shot) -> None:
             " route that needs no words, --route packshot, or a recipe that brings its scene, such as"
             " --recipe wood-table"
         )
-    if shot.background is None and recipe.paints_floor:
+    if recipe.ground != "auto" and not (recipe.asks_backend or recipe.takes_background):
+        raise IdleSettingError(["ground"], f"recipe {recipe.name!r} has a plain ground")
+    if recipe.ground == "inpaint" and (shot.background is None or not recipe.paints_floor):
         raise IdleSettingError(["ground"], "only a background of yours gets its floor painted (--background)")
     if shot.background is None and recipe.takes_background and not recipe.asks_backend:
         raise SettingError("there is no background to put the product into; give one: --background FILE")

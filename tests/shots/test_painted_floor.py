@@ -106,8 +106,8 @@ def test_only_a_narrow_strip_at_the_foot_is_repainted_and_nothing_of_the_product
 
 
 def test_all_outside_the_strip_stays_to_the_byte_and_so_does_the_product(photos: Path) -> None:
-    painted = made_by(FloorPainter(), photos, shadow="none", strength=0.0)
-    plain = made_by(FloorPainter(), photos, shadow="none", strength=0.0, ground="none")
+    painted = made_by(FloorPainter(), photos, shadow="none", blend=0.0)
+    plain = made_by(FloorPainter(), photos, shadow="none", blend=0.0, ground="none")
     matte = painted.frame[Placed].matte
     strip = shadows.floor_strip(matte) > 0
     changed = (to_uint8(painted.image) != to_uint8(plain.image)).any(axis=2)
@@ -148,7 +148,7 @@ def test_a_picture_with_a_painted_floor_is_the_same_from_another_process(photos:
 
     assert np.array_equal(here.image, there.image)
     assert here.story() == there.story()
-    assert here.story()["scene"]["floor"] == "painted"
+    assert here.story()["scene"]["floor"] == {"is_painted": True, "instead": None}
 
 
 def test_the_embedded_backend_says_that_it_paints_no_floor(photos: Path) -> None:

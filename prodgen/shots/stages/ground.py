@@ -23,8 +23,9 @@ from prodgen.shots.floor_shadow import (
     lift_shadow,
     view_of_floor,
 )
+from prodgen.shots.footing import drawn_stays, without_floor
 from prodgen.shots.frame import Frame, Stage, Tools
-from prodgen.shots.layers import Brief, CutOut, FinalScene, Kept, Placed, Pose, Shade
+from prodgen.shots.layers import Brief, CutOut, FinalScene, Ground, Kept, Placed, Pose, Shade
 from prodgen.shots.shadow_words import read_direction, read_hex
 
 CAST_ONLY = ("shadow_softness", "shadow_azimuth_deg", "shadow_length")
@@ -77,6 +78,9 @@ class GroundStage(Stage):
     roughness: float = Field(default=ROUGHNESS, ge=0, le=1)
     """How blurred the mirror image is with distance: 0 is polished, 1 is satin."""
 
+    ground: Ground = "auto"
+    """Whether the scene is looked at for a missing floor: auto and inpaint do, none takes it for one."""
+
     canvas: Literal["fixed", "grow"] = "fixed"
     """Whether a plain ground grows where a shadow or a mirror image would be cut off at its edge."""
 
@@ -127,7 +131,9 @@ class GroundStage(Stage):
             raise SettingError(SCENE_ENDS)
         gap = GAP if self.shadow_gap is None else self.shadow_gap
         cast = Cast(self.shadow_softness, self.shadow_azimuth_deg, self.shadow_length, gap)
-        kind: Kind = self.shadow if self.shadow_opacity > 0 else "none"
+        asked: Kind = self.shadow if self.shadow_opacity > 0 else "none"
+        stays = drawn_stays(frame, asked, is_turned=cast.is_turned)
+        frame, kind = without_floor(frame, asked, is_searched=self.ground != "none", lies_flat=view.lies_flat)
         shadow = FloorShadow(frame, kind, cast, view)
 
         def mirror_opacity(matte: Matte) -> Matte:
@@ -156,6 +162,7 @@ class GroundStage(Stage):
         idle = self.reflection > 0 and view.lies_flat
         return frame.holding(FinalScene(scene)).noting(
             "reflection is without effect: what lies flat hides its own mirror image" if idle else None,
+            stays,
             *shadow.notices,
             None if self.canvas == "grow" else cut_off(beyond, cast_off, plain=plain),
         )
