@@ -46,6 +46,12 @@ class Order:
         return (self.photo, *(str(other) for other in others if other is not None))
 
     @property
+    def has_shadow_file(self) -> bool:
+        """Whether its settings ask for the shadow in a file beside the picture."""
+        asked = (self.asked_for.get("settings") or {}).get("shadow_layer")
+        return str(asked).lower() in ("true", "1", "yes", "on")
+
+    @property
     def digest(self) -> str:
         """Digest of what is asked in words; not of the row in the sheet, nor of where files are.
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from prodgen.catalogue import Order
@@ -22,6 +23,7 @@ from prodgen.ledger.stamps import (
     stamp_in,
     stamp_of,
 )
+from prodgen.shots import shadow_file
 from prodgen.storage import Store, is_url
 
 
@@ -146,6 +148,8 @@ class Planner:
         if why:
             return why, None
         why, stamp = self._output(picture)
+        if not why and self._lacks_shadow(order):
+            why = "its shadow is gone"
         if why:
             return why, None
         if made_of == picture.made_of and stamp == (picture.size, picture.version):
@@ -187,6 +191,13 @@ class Planner:
             return "picture was changed", stamp
         return "", stamp
 
+    def _lacks_shadow(self, order: Order) -> bool:
+        """Whether a picture's shadow was to be a file beside it, and is not there."""
+        if not order.has_shadow_file:
+            return False
+        shadow = PurePosixPath(shadow_file(Path(order.output)))
+        return stamp_in(self._store, str(shadow)) is None
+
     def _adopted(self, order: Order) -> KeptPicture | None:
         """Return the picture that a run left without entering it: its sidecar and its content prove it."""
         sidecar = self._sidecar(order)
@@ -198,6 +209,7 @@ class Planner:
             found is None
             or found.size != record.size
             or sha256_in(self._store, order.output) != record.sha256
+            or self._lacks_shadow(order)
         ):
             return None
         made_of = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prodgen.shots.handing_over import preparation
 from prodgen.shots.like import Example, Like, read_example
 from prodgen.shots.recipe import Delivery, Recipe, builtin_recipes
-from prodgen.shots.result import Result
+from prodgen.shots.result import Result, shadow_file
 from prodgen.shots.routes import ROUTES, Route
 from prodgen.shots.run import Tries, check, complete, deliver, draw, open_tools, prepare, shoot, shoot_all
 from prodgen.shots.shot import Shot, new_shot
@@ -30,6 +30,7 @@ __all__ = [
     "preparation",
     "prepare",
     "read_example",
+    "shadow_file",
     "shoot",
     "shoot_all",
 ]

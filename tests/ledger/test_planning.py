@@ -107,6 +107,16 @@ def test_a_picture_that_is_gone_or_was_changed_is_made_again(shop):
     assert shop.run(shop.orders(3)) == {"picture is gone": 1, "picture was changed": 1}
 
 
+def test_a_shadow_of_its_own_that_is_gone_is_made_again_with_its_picture(shop):
+    order = shop.order(1, asked_for={"settings": {"transparent": True, "shadow_layer": True}})
+    shadow = (shop.out / order.output).with_name(f"{Path(order.output).stem}-shadow.png")
+    shop.run([order])
+
+    assert shop.run([order]) == {"its shadow is gone": 1}
+    shadow.write_bytes(b"a shadow")
+    assert shop.run([order]) == {}
+
+
 def test_a_picture_that_was_only_copied_back_is_not(shop):
     """Its time differs, its content does not."""
     shop.run(shop.orders(1))
