@@ -23,7 +23,7 @@ from prodgen.presence import find_missing_floor, missing_floor
 Picture = NDArray[np.float32]
 SIDE = 320
 NUMBERS = (
-    *("BELOW_FOOT", "SPAN", "VOID", "EDGE", "TEXTURED", "COURSES", "SAME_FINENESS", "SAME_SLANT"),
+    *("BELOW_FOOT", "SPAN", "VOID", "EDGE", "TEXTURED", "COURSES", "GRAIN", "SAME_FINENESS", "SAME_SLANT"),
     *("SAME_COLOUR", "SAME_DETAIL", "EVEN", "HORIZON", "BLUE", "PALER", "CLOUDY", "CLEAR", "DEEP_BLUE"),
 )
 

@@ -92,6 +92,9 @@ FLOORS = {
     "paving": lambda: seen_along(bricks(), 12),
     "paving from higher up": lambda: seen_along(bricks(), 28),
     "stone": lambda: seen_along(np.clip(0.5 + 0.1 * noise(7) + np.zeros(3), 0, 1).astype(np.float32), 18),
+    "a grainy photograph": lambda: (
+        0.5 + np.random.default_rng(3).normal(0, 0.04, (SIDE, SIDE, 1)) + np.zeros(3)
+    ).astype(np.float32),
     "white studio": lambda: studio((0.98, 0.98, 0.98)),
     "blue studio": lambda: studio((0.45, 0.62, 0.9)),
     "black studio": lambda: studio((0.1, 0.1, 0.11)),
