@@ -138,7 +138,7 @@ class _Surface:
     detail: float
     """Mean fine detail."""
     fineness: NDArray[np.float32]
-    """Of the upper, middle and lower third: gradient over contrast."""
+    """Gradient over contrast of the upper, middle and lower third."""
     contrast: NDArray[np.float32]
     slant: NDArray[np.float32]
     """Natural log of vertical over horizontal gradient, of each third."""
