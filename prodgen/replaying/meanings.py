@@ -70,7 +70,8 @@ Source: their create_infotext (modules/processing.py) and parse_generation_param
 _HANDLED_ELSEWHERE = {
     "Size", "Model", "Model hash", "VAE hash", "Lora hashes", "TI hashes", "Embeddings", "Hashes", "Version",
     "Tiling", "Hires resize", "Batch size", "Batch pos", "User", "Civitai resources", "Civitai metadata",
-    "Created Date", "Scene", "Floor", "Unknown words", "Default scene", "VAE encoder",
+    "Created Date", "Scene", "Floor", "Unknown words", "Out of view", "Default scene",
+    "VAE encoder",
 }  # fmt: skip
 
 _NEEDS_A_PICTURE = (

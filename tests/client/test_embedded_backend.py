@@ -74,6 +74,12 @@ def test_what_is_asked_for_and_not_drawn_is_told_with_the_picture(client):
     )
 
 
+def test_what_is_out_of_view_from_straight_above_is_told_with_the_picture(client):
+    told = client.txt2img(drawing("on steps in a kitchen, flat lay")).notices
+
+    assert told == ("steps and kitchen cannot be seen from straight above: only the ground is drawn",)
+
+
 def test_one_thing_is_not_drawn_in_the_singular(client):
     assert client.txt2img(drawing("on marble, a stream")).notices[0].startswith("stream is not drawn here")
 

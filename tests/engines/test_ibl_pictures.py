@@ -309,6 +309,16 @@ def test_a_light_from_behind_throws_no_shadow_on_what_is_behind():
     assert darkest(10) < 0.7
 
 
+@pytest.mark.parametrize("stand", ["steps", "plinth", "podium"])
+def test_what_lies_flat_on_a_stand_sees_its_top_alone_and_is_told(stand):
+    done = draw(f"on white {stand}, flat lay")
+    ground = brightness(done.image)[:, :8]
+
+    assert ground.min() > 0.8 * ground.max()
+    assert brightness(done.image)[-4:].min() > 0.8 * ground.max()
+    assert done.out_of_view == (f"white {stand}",)
+
+
 def test_light_passes_under_a_hovering_product_to_what_is_behind():
     floor = 0.92 * SIZE  # 0.14 picture sides under the product
     camera = Camera(SIZE, SIZE, 0.0, floor - 42, floor, floor - 42)

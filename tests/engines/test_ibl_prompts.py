@@ -426,3 +426,23 @@ def test_every_shape_of_the_table_has_a_drawing():
     assert {scene.drawing for scene in known.scenes.values()} - {""} == set(DRAWINGS)
     assert {gobo.shape for gobo in known.gobos.values()} == set(STENCILS)
     assert set(known.stands.values()) == {"round", "block", "steps"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "upright"),
+    [
+        ("in a kitchen beside a window", ("kitchen", "window")),
+        ("on a kitchen counter", ()),
+        ("on oak, bathroom, bright morning", ("bathroom",)),
+        ("on linen, ocean background", ("ocean background",)),
+        ("sandy beach", ()),
+        ("autumn forest", ()),
+        ("stone podium, palm leaf shadow", ("stone podium",)),
+        ("studio, pink arch", ("pink arch",)),
+        ("studio, window light", ()),
+        ("a levitating mug on oak", ("levitating",)),
+        ("studio, terracotta arch", ()),  # is not drawn at all, and so told
+    ],
+)
+def test_what_stands_around_the_product_is_known_by_its_words(prompt, upright):
+    assert read(prompt).upright == upright

@@ -42,13 +42,21 @@ def about_the_scene(parameters: Mapping[str, object], prompt: str) -> list[str]:
             f"its default {parameters['Default scene']} was drawn"
         )
     if undrawn := str(parameters.get("Unknown words") or ""):
-        named = undrawn.split(", ")
-        hidden = len(named) - MOST_NAMED
-        named = [*named[:MOST_NAMED], *([f"{hidden} more"] if hidden > 0 else [])]
-        verb = "are" if len(named) > 1 or undrawn.endswith("s") else "is"
-        listed = " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
-        found.append(f"{listed} {verb} not drawn here; a Stable Diffusion server would (--backend URL)")
+        verb = "are" if ", " in undrawn or undrawn.endswith("s") else "is"
+        found.append(
+            f"{_listed(undrawn)} {verb} not drawn here; a Stable Diffusion server would (--backend URL)"
+        )
+    if unseen := str(parameters.get("Out of view") or ""):
+        found.append(f"{_listed(unseen)} cannot be seen from straight above: only the ground is drawn")
     return found
+
+
+def _listed(words: str) -> str:
+    """Return "a, b, c" as "a, b and c", and of many only the first."""
+    named = words.split(", ")
+    hidden = len(named) - MOST_NAMED
+    named = [*named[:MOST_NAMED], *([f"{hidden} more"] if hidden > 0 else [])]
+    return " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
 
 
 LOSSY = (

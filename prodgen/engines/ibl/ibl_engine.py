@@ -154,6 +154,8 @@ def _story(rendering: Rendering) -> dict[str, object]:
     story: dict[str, object] = {"Scene": rendering.scene, "Floor": rendering.floor}
     if rendering.unknown_words:
         story["Unknown words"] = ", ".join(rendering.unknown_words)
+    if rendering.out_of_view:
+        story["Out of view"] = ", ".join(rendering.out_of_view)
     if rendering.is_default:
         story["Default scene"] = rendering.scene
     return story

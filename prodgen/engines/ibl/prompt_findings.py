@@ -19,7 +19,7 @@ Quality = Literal["", "soft", "hard"]
 
 @dataclass(frozen=True)
 class Ask:
-    """Something that a prompt asks for; told where neither this scene nor this floor is drawn."""
+    """Something that a prompt asks for, and the scene, floor or gobo that shows it (None: see its list)."""
 
     text: str
     scene: str | None = None
@@ -62,6 +62,9 @@ class Findings:
     aside: list[Entry] = field(default_factory=list)
     """Places and floors in words for the product or a thing, used if there is nothing else."""
     asks: list[Ask] = field(default_factory=list)
+    """What is told where it is not drawn."""
+    upright: list[Ask] = field(default_factory=list)
+    """What stands around or behind the product, or carries it: out of view from straight above."""
 
     def names(self, group: str) -> bool:
         """Whether the prompt has a word of this group."""
@@ -76,7 +79,7 @@ class Findings:
         if is_product:
             self._set_aside(phrase.terms)
             self._tell_views(phrase.terms)
-            self.is_afloat |= any("afloat" in term.kinds for term in phrase.terms)
+            self._take_afloat(phrase.terms)
             return
         colour, spent = colour_of(phrase, known)
         rest = [term for at, term in enumerate(phrase.terms) if at not in spent]
@@ -86,7 +89,7 @@ class Findings:
         if phrase.link == "through" and (name := self._caster(rest)):  # "sunlight through blinds"
             self.gobo = self.gobo or name
         elif "afloat" in head.kinds or (head.role == "product" and any("afloat" in x.kinds for x in rest)):
-            self.is_afloat = True
+            self._take_afloat(phrase.terms)
         elif head.role == "light":
             self._take_shadow(phrase, head, rest, colour)
         elif head.role == "pattern":
@@ -103,6 +106,7 @@ class Findings:
             fall = self.vocabulary.falls.get(head.stems)
             self.fall = self.fall or fall or ""
             self._tell(phrase.text(), scene=head.names("thing")[0], gobo=fall)
+            self.upright.append(self.asks[-1])
         elif "style" in head.kinds:
             self._add(self.styles, *(name for term in rest for name in term.names("style")))
         elif "colour" in head.kinds:
@@ -113,6 +117,11 @@ class Findings:
             is_told = head.role != "product" or is_another  # "beside a bottle", but "smoke around the bottle"
             if is_told and head.text not in known.groups["wet"]:
                 self._tell(phrase.text())
+
+    def _take_afloat(self, held: Sequence[Term]) -> None:
+        hovering = [Ask(term.text) for term in held if "afloat" in term.kinds]
+        self.is_afloat |= bool(hovering)
+        self.upright += hovering
 
     def _tell_views(self, held: Sequence[Term]) -> None:
         for term in held:
@@ -156,6 +165,7 @@ class Findings:
             self.behind.add("sheet")
         has_material = any("floor" in term.kinds for term in rest)
         self._tell(phrase.text(), scene=None if has_material else "studio")
+        self.upright.append(Ask(phrase.text(), scene="studio"))
         self._tell_unknown(phrase, spent)
 
     def _take_backdrop(
@@ -168,6 +178,7 @@ class Findings:
         is_where = kind == "sheet" and phrase.link in ("in", "as", "for")  # "ocean in the background"
         if kind == "sheet" and places:
             self._add(self.places, *places)
+            self.upright.append(Ask(phrase.text(), scene=places[0]))
             return
         if kind == "wall":
             self._add(self.places, *(name for term in rest for name in term.names("scene")))
@@ -202,6 +213,8 @@ class Findings:
         self._add(self.places, *chosen)
         if scenes and not self.vocabulary.scenes[chosen[0]].hour:
             self._tell(phrase.text(), scene=chosen[0])
+            if phrase.link not in self.vocabulary.groups["support"] and "floor" not in head.kinds:
+                self.upright.append(self.asks[-1])  # "in a kitchen", but not "on a kitchen counter"
         else:
             self._add(self.styles, *(name for term in rest for name in term.names("style")))
         hours = (n for names in scenes for n in names if self.vocabulary.scenes[n].hour)
@@ -215,6 +228,7 @@ class Findings:
         stands = [name for term in rest for name in term.names("stand")]
         if stands:
             self.stand = self.stand or stands[-1]
+            self.upright.append(Ask(phrase.text()))
             if colour is not None:
                 self.tints.setdefault("stand", colour)
         elif "floor" in head.kinds and not scenes and phrase.link in self.vocabulary.groups["company"]:

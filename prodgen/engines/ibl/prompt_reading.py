@@ -74,6 +74,9 @@ class Reading:
     unknown: tuple[str, ...] = ()
     """What the prompt asks for and this picture does not show, in the prompt's own words."""
 
+    upright: tuple[str, ...] = ()
+    """What is drawn and yet out of view from straight above, in the prompt's own words."""
+
     is_default: bool = False
     """Whether no word of the prompt says what to draw, so that the neutral studio is drawn."""
 
@@ -127,6 +130,7 @@ def _conclude(found: Findings) -> Reading:
     floor = _choose_floor(found, scene)
     gobo = found.gobo or (found.fall if scene.name == "studio" else "")
     exposure *= DARKER if found.names("darker") else BRIGHTER if found.names("brighter") else 1.0
+    unknown = _undrawn(found, {scene.name, place}, floor, gobo)
     warmth += WARMER * found.names("warmer") + COOLER * found.names("cooler")
     return Reading(
         scene=scene,
@@ -147,7 +151,8 @@ def _conclude(found: Findings) -> Reading:
         fade=_choose_fade(found),
         exposure=exposure,
         warmth=warmth,
-        unknown=_undrawn(found, {scene.name, place}, floor, gobo),
+        unknown=unknown,
+        upright=tuple(x for x in _upright(found, {scene.name, place}, floor, gobo) if x not in unknown),
         is_default=not (
             found.places or found.things or found.styles or found.floors or found.behind or found.stand
         )
@@ -157,23 +162,39 @@ def _conclude(found: Findings) -> Reading:
 
 def _undrawn(found: Findings, drawn: set[str], floor: str, gobo: str) -> tuple[str, ...]:
     """Return what is asked for and not drawn: things without a picture, and those of another place."""
-    scenes = found.vocabulary.scenes
-    panoramas = {scenes[name].panorama for name in drawn}
-
-    def is_drawn(place: str) -> bool:
-        by_hour = (mood for mood in found.vocabulary.moods if mood.scene in drawn)
-        is_at_hour = any(mood.fits(place, frozenset({mood.hour})) for mood in by_hour)
-        return is_at_hour or scenes[place].panorama in panoramas
-
     told = [
         ask.text
         for ask in found.asks
-        if (ask.scene is None or not is_drawn(ask.scene))
+        if (ask.scene is None or not _is_drawn(found, ask.scene, drawn))
         and (ask.floor is None or ask.floor != floor)
         and not (gobo and ask.gobo == gobo)
     ]
     if found.gel is not None and found.light is None:  # a colour acts on a light from somewhere
         told.append(found.gel[1])
+    return tuple(dict.fromkeys(filter(None, told)))
+
+
+def _is_drawn(found: Findings, place: str, drawn: set[str]) -> bool:
+    scenes = found.vocabulary.scenes
+    by_hour = (mood for mood in found.vocabulary.moods if mood.scene in drawn)
+    is_at_hour = any(mood.fits(place, frozenset({mood.hour})) for mood in by_hour)
+    return is_at_hour or scenes[place].panorama in {scenes[name].panorama for name in drawn}
+
+
+def _upright(found: Findings, drawn: set[str], floor: str, gobo: str) -> tuple[str, ...]:
+    """Return what is drawn, but neither as ground ("beach": its sand) nor as a shadow that falls on it."""
+    known = found.vocabulary
+    told = [
+        ask.text
+        for ask in found.upright
+        if ask.scene is None
+        or (
+            _is_drawn(found, ask.scene, drawn)
+            and known.implied.get(floor) != ask.scene
+            and not known.scenes[ask.scene].strewn
+            and not (gobo and ask.gobo == gobo)
+        )
+    ]
     return tuple(dict.fromkeys(filter(None, told)))
 
 

@@ -88,7 +88,14 @@ def render(order: RenderOrder) -> Rendering:
     scene = _draw_scene(stage, product, report)
     image = _develop(scene, product, stage, order)
     report(1.0)
-    return Rendering(image, reading.scene.name, reading.floor, reading.unknown, reading.is_default)
+    return Rendering(
+        image,
+        reading.scene.name,
+        reading.floor,
+        unknown_words=reading.unknown,
+        out_of_view=reading.upright if stage.lies_flat else (),
+        is_default=reading.is_default,
+    )
 
 
 def _silent(_share: float) -> None:
@@ -210,7 +217,7 @@ def _draw_scene(stage: PictureSet, product: Product | None, report: Callable[[fl
     floor = floor + floor_view.mirror(surface, camera, rows, behind, product, sky_share=sky)
     floor = floor_view.defocus(floor.astype(np.float32), camera, first)
     report(0.9)
-    if reading.stand:
+    if reading.stand and not stage.lies_flat:  # from straight above its top is all that is seen
         return _draw_stand(stage, picture, floor, surface, light, product, first)
     alpha = floor_view.edge_alpha(camera, edge, first)[..., None]
     picture[first:] = picture[first:] * (1 - alpha) + floor * alpha

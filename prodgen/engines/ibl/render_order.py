@@ -41,5 +41,8 @@ class Rendering:
     unknown_words: tuple[str, ...] = ()
     """What the prompt asks for and the picture does not show, in the prompt's words."""
 
+    out_of_view: tuple[str, ...] = ()
+    """What the camera, straight above the product, does not see, in the prompt's words."""
+
     is_default: bool = False
     """Whether the prompt names nothing that can be drawn, so that the scene is the default one."""
