@@ -45,8 +45,10 @@ PAINT_LOST = (0.35, 0.2)
 
 Applied one after the other. Chosen: half covered print loses half."""
 
-AROUND = 0.06
-"""Sigma of those surroundings, in product extents (square root of its area). Chosen: several letters wide."""
+AROUND = (0.3, 0.06)
+"""Sigmas of those surroundings, in product extents (square root of its area).
+
+Chosen: wider than a field of a paler tint of the same hue, then several letters wide."""
 
 FILLED_FROM = (0.3, 0.1, 0.03, 0.01)
 """Sigmas, coarse to fine and in product extents, of what fills the rest from its neighbours. Chosen."""
@@ -88,8 +90,8 @@ def separate_gloss(linear: NDArray[np.float32], matte: Matte) -> StudioGloss | N
         paint = float(np.percentile((darkest / np.maximum(chroma, 1e-4))[material > 0], PUREST_PERCENT))
         if paint > PALEST_PAINT:
             continue
-        for lost in PAINT_LOST:
-            material *= chroma > (1 - lost) * normalised_blur(chroma, material, AROUND * extent)
+        for lost, around in zip(PAINT_LOST, AROUND, strict=True):
+            material *= chroma > (1 - lost) * normalised_blur(chroma, material, around * extent)
         # A pixel at the border of print is a mixture of both.
         material = np.asarray(cv2.erode(material, np.ones((3, 3))), np.float32)
         seen = np.where(material > 0, np.maximum(darkest - paint * chroma, 0), seen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
 from prodgen.color import to_linear, to_srgb
 from prodgen.light import Light, Surroundings
@@ -33,9 +34,10 @@ def test_a_soft_box_on_coloured_lacquer_is_told_from_the_paint():
     assert np.abs(found.seen - mirrored)[MATTE > 0].max() < 0.02
 
 
-def test_white_print_on_coloured_lacquer_is_no_mirror_image():
+@pytest.mark.parametrize("cover", [1.0, 0.5])
+def test_white_print_on_coloured_lacquer_is_no_mirror_image(cover):
     linear, _mirrored = lacquered()
-    linear[70:90, 30:90] = 0.85
+    linear[70:90, 30:90] = (1 - cover) * BLUE + cover * 0.85
 
     found = separate_gloss(linear, MATTE)
 
