@@ -231,7 +231,8 @@ def in_colors_of(
     apart = own.reshape(-1, 3) - mean
     # One unit of L*a*b* is a difference that is just seen: less is no contrast to be stretched.
     a = (apart * shares[:, None]).T @ apart + np.eye(3)
-    b = np.cov(wanted, rowvar=False, dtype=np.float64) + np.eye(3)
+    # With bias: the variance of what is there, as above, which one pixel has too.
+    b = np.cov(wanted, rowvar=False, bias=True, dtype=np.float64) + np.eye(3)
     root = _power(a, 0.5)
     back = _power(a, -0.5)
     factors, axes = np.linalg.eigh(back @ _power(root @ b @ root, 0.5) @ back)

@@ -247,9 +247,13 @@ _OF_ONE_RECIPE = {
 
 
 def _changed(part: CheckedValue, settings: Mapping[str, Setting]) -> CheckedValue:
-    """Return a stage or another part with those of the settings that it has, checked."""
+    """Return a stage or another part with those of the settings that it has, checked.
+
+    Its `model_fields_set` still names what was said, also where that equals the default.
+    """
     own = {name: value for name, value in settings.items() if name in type(part).model_fields}
-    return type(part).model_validate({**dict(part), **own}) if own else part
+    said = {name: getattr(part, name) for name in part.model_fields_set}
+    return type(part).model_validate({**said, **own}) if own else part
 
 
 def _is_changed(stage: Stage, name: str) -> bool:

@@ -117,15 +117,14 @@ def _along(asked: Recipe, route: Route) -> Recipe:
 
 
 def _with_changes(usual: Stage, asked: Stage, route: Route) -> Stage:
-    changed = {
-        name: getattr(asked, name)
-        for name, field in type(asked).model_fields.items()
-        if name != "stage" and getattr(asked, name) != field.default
-    }
-    absent = sorted(set(changed) - set(type(usual).model_fields))
+    said = {name: getattr(asked, name) for name in asked.model_fields_set - {"stage"}}
+    known, defaults = type(usual).model_fields, type(asked).model_fields
+    # What is as it is anyhow on the usual way, such as no second pass, is no loss on a way without it.
+    absent = sorted(name for name in said if name not in known and said[name] != defaults[name].default)
     if absent:
         because = (
             "a reference picture is given" if route.reason == "reference" else "the backend has no IC-Light"
         )
         raise IdleSettingError(absent, f"{because}, and route {route.taken!r} does not have that")
-    return type(usual).model_validate({**dict(usual), **changed})
+    taken = {name: value for name, value in said.items() if name in known}
+    return type(usual).model_validate({**dict(usual), **taken})

@@ -192,6 +192,10 @@ class Shot(CheckedValue):
         """
         words = self.model_dump(mode="json", exclude={*self.pictures, "output", "like"})
         digest = hashlib.sha256(repr(sorted(words.items())).encode())
+        if self.recipe.is_open:
+            # What was said stays on every route; what was not is each route's own.
+            said = [sorted(stage.model_fields_set) for stage in self.recipe.stages]
+            digest.update(repr(said).encode())
         for picture in self.pictures.values():
             digest.update(b"-" if picture is None else _digest(picture))
         return digest.hexdigest()

@@ -254,3 +254,13 @@ def test_a_plain_wall_is_not_stretched_into_grain():
     made = to_lab(in_colors_of(wall, city, np.ones((40, 40), np.float32)))
 
     assert made[..., 0].std() < 1.6 * to_lab(wall)[..., 0].std()
+
+
+def test_a_reference_of_one_pixel_gives_its_colour():
+    rng = np.random.default_rng(1)
+    scene = np.clip(rng.normal(0.5, 0.05, (40, 40, 3)), 0, 1).astype(np.float32)
+    blue = np.array([[[0.3, 0.4, 0.6]]], np.float32)
+
+    made = to_lab(in_colors_of(scene, blue, np.ones((40, 40), np.float32))).reshape(-1, 3)
+
+    np.testing.assert_allclose(made.mean(0), to_lab(blue)[0, 0], atol=0.5)

@@ -18,7 +18,7 @@ from prodgen.engines import embedded_server
 from prodgen.errors import IdleSettingError, MissingExtensionError, SettingError
 from prodgen.replaying import replay
 from prodgen.server import ApiTransport, Behaviour
-from prodgen.shots import ROUTES, Recipe, Result, builtin_recipes, shoot
+from prodgen.shots import ROUTES, Recipe, Result, builtin_recipes, new_shot, shoot
 
 QUICK = {"place": "original", "shadow": "none"}
 
@@ -85,6 +85,19 @@ def test_changed_settings_stay_changed_on_every_route_and_a_models_own_defaults_
     assert drawing(usual) == next(x for x in Recipe.load("inpaint").stages if x.stage == "background")
     assert drawing(changed).steps == 7
     assert usual.shot.recipe.negative_prompt == Recipe.load("inpaint").negative_prompt
+
+
+def test_a_setting_that_was_said_stays_where_it_is_the_default_of_the_usual_route(photos):
+    usual = {"steps": 25, "cfg_scale": 2.0, "second_pass": False}
+
+    made = shot(photos, None, settings=usual)
+
+    (drawing,) = [stage for stage in made.shot.recipe.stages if stage.stage == "background"]
+    assert (drawing.steps, drawing.cfg_scale) == (25, 2.0)
+    assert (
+        new_shot(photos / "mug.png", "oak", seed=5).key
+        != new_shot(photos / "mug.png", "oak", seed=5, settings=usual).key
+    )
 
 
 def test_a_setting_that_the_only_open_route_has_no_use_for_is_refused(photos):
