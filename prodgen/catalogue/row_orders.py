@@ -28,7 +28,7 @@ from prodgen.errors import IdleSettingError, SettingError, SheetFault, UnknownNa
 from prodgen.placement import VARIANTS
 from prodgen.schema.prompts import read_prompt
 from prodgen.schema.seeds import MAX_SEED, SEEDS, siblings
-from prodgen.shots.like import told_seed
+from prodgen.shots.examples import example_seed
 from prodgen.text2image.wildcards import MAX_PROMPT, Wildcards
 
 MOST_KNOWN = 4096
@@ -178,7 +178,7 @@ class RowPlanner:
         is_whole = self.faults.total == before
         first = self._seed(row)
         if first is None and "like" in asked:
-            first = told_seed(asked["like"])
+            first = example_seed(asked["like"])
         own_scene = self._text(row, "scene")
         for (scene, prompt, key), spot in product(self._prompts(row), self.spots):
             scenes = [name for name in (own_scene, scene) if name]

@@ -29,6 +29,9 @@ Chosen by eye."""
 AREA_WEIGHT = 0.15
 """Weight of the area's log deviation beside the ratio's, when a working size is chosen. Chosen by eye."""
 
+MOST_RATIO = 8
+"""Most that a canvas' longer side is of its shorter one, where a ratio is asked for. Chosen: a web banner."""
+
 _RATIO = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
 
 LONG_SIDES = {"1k": 1024, "2k": 2048, "4k": 4096, "8k": 8192}
@@ -77,7 +80,7 @@ def parse_ratio(text: str) -> float | None:
 
 def _ratio(match: re.Match[str], text: str) -> float:
     across, down = float(match[1]), float(match[2])
-    if not (across > 0 and down > 0 and 1 / 8 <= across / down <= 8):
+    if not (across > 0 and down > 0 and 1 / MOST_RATIO <= across / down <= MOST_RATIO):
         raise WrongValueError("size", text, "must be a ratio from 1:8 to 8:1, such as 4:5")
     return across / down
 

@@ -115,8 +115,8 @@ def _snapped(
         )
     if rotation_deg or not (word in ("auto", "middle") if snap is None else snap):
         return frozenset()
-    # A line that was asked for is where the product stands, sawn off or not.
-    return cut_sides(matte) - (frozenset() if ground_line is None else {"bottom"})
+    # A line that was asked for is where the product stands, sawn off or not, unless both are asked for.
+    return cut_sides(matte) - (frozenset() if ground_line is None or snap else {"bottom"})
 
 
 def extended(matte: Matte, left: int, top: int, right: int, bottom: int) -> Placement:

@@ -16,7 +16,7 @@ from prodgen.errors import ImageError
 from prodgen.replaying.differences import Difference
 from prodgen.replaying.makers import ToldSettings, told_by
 from prodgen.replaying.meanings import UNSAID, job_fields, passed_over
-from prodgen.shots.like import KIND as SHOT_KIND
+from prodgen.shots.examples import KIND as SHOT_KIND
 from prodgen.text2image import KIND, Control, PictureJob, new_job
 from prodgen.text2image.own_workflows import WORKFLOW_KIND, OwnWorkflow, workflow_of_story
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from prodgen.shots.examples import Example, read_example
 from prodgen.shots.handing_over import preparation
-from prodgen.shots.like import Example, Like, read_example
+from prodgen.shots.like import Like
 from prodgen.shots.recipe import Delivery, Recipe, builtin_recipes
 from prodgen.shots.result import Result, shadow_file
 from prodgen.shots.routes import ROUTES, Route

@@ -65,7 +65,7 @@ def exposed(
         brighter,
         lit,
         f"the scene was drawn {abs(stops):.1f} stops {way} than its exposure was asked; it was brought"
-        f" {MOST_STOPS:.0f} stop nearer, and another seed may fit better",
+        f" {MOST_STOPS:.0f} stop nearer; words for such a light would bring it nearer still",
     )
 
 

@@ -1,42 +1,24 @@
-"""A delivered picture that another one is to be like: what of it becomes settings of an ordinary shot.
+"""Which settings of an ordinary shot a picture becomes that another one is to be like.
 
-A picture of prodgen's own tells how it was made. Of any other one, light, place, size and exposure are
-estimated. Nothing of the example is needed afterwards: the shot holds what was taken, and is replayed alone.
+What the user says wins, and what cannot hold beside that is left out; both are told. Nothing of the example
+is needed afterwards: the shot holds what was taken, and is replayed alone.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from prodgen import cutout, files, provenance
-from prodgen.errors import ImageError, ProdgenError, SegmentationError, SettingError
-from prodgen.files import PictureSource
-from prodgen.images import RgbImage
-from prodgen.light import Light, estimate_light, words
-from prodgen.masks import bounding_box
+from prodgen.errors import IdleSettingError, SettingError
+from prodgen.light import Light, words
 from prodgen.placement import read_spot
-from prodgen.placement.spots import OnGround
 from prodgen.refusals import CheckedValue
-from prodgen.shots.exposure import scene_lightness
+from prodgen.shots.examples import Example, setting_of
 from prodgen.shots.recipe import Recipe, Setting
+from prodgen.shots.stages import ExtendStage
 
-KEPT_EXAMPLES, KEPT_SEEDS = 64, 4096
-"""Examples and their seeds that are remembered, so that a catalogue reads each once.
-
-Chosen: an example is a kilobyte, a seed a hundred bytes."""
-
-BOX_PX = 2
-"""Pixels by which a product's box is larger than its outline. By definition less than one at each side."""
-
-KIND = "shot"
-"""What tells the stories of product shots from those of other pictures."""
+MORE_ROOM = ("outpaint", "expand")
+"""Settings that ask for more room around the photograph. By definition `outpaint` alone has them."""
 
 
 class Like(CheckedValue):
@@ -49,7 +31,11 @@ class Like(CheckedValue):
     """Whether the picture tells how it was made; else what was taken is estimated."""
 
     taken: tuple[str, ...] = ()
-    """What was taken, by the names of a shot's fields and of a recipe's parameters."""
+    """What was taken, by the names of a shot's fields and of a recipe's parameters; settings stands for a
+    recipe without its scene."""
+
+    left_out: tuple[str, ...] = ()
+    """What does not hold beside what the user says: recipe, prompt, lights, exposure."""
 
     light: str = ""
     """Words for its key light, where that was estimated from its pixels."""
@@ -57,157 +43,13 @@ class Like(CheckedValue):
     def __str__(self) -> str:
         """Say what was taken, and how it was known."""
         named = {"lights": f"light ({self.light})" if self.light else "light"}
-        what = ", ".join(named.get(name, name.replace("_", " ")) for name in self.taken) or "nothing"
+        what, left = (
+            ", ".join(named.get(name, name.replace("_", " ")) for name in names)
+            for names in (self.taken, self.left_out)
+        )
         how = "as its story tells" if self.has_story else "estimated, for it carries no story"
-        return f"like {self.picture}: {what}, {how}"
-
-
-@dataclass(frozen=True)
-class Example:
-    """What a picture shows of how another one can be made like it."""
-
-    name: str
-    size: tuple[int, int]
-    """Width and height in pixels."""
-    box: tuple[float, float, float, float] | None
-    """The product's left, top, right and bottom in pixels; None if none was found."""
-    lightness: float | None
-    """Median L* of the scene around the product; None where nothing drew one, or there is none."""
-    light: Light
-    """The light that is estimated from the picture."""
-    asked: Mapping[str, Any]
-    """The shot as it was asked, by its story; empty without one."""
-    seed: int | None = None
-    """The seed that it was drawn of."""
-
-    @property
-    def recipe(self) -> Recipe | None:
-        """The recipe that it was made by, with its settings; None if it carries no story."""
-        return Recipe.model_validate(self.asked["recipe"]) if self.asked else None
-
-    @property
-    def fill(self) -> float | None:
-        """Share of the canvas that the product's longer side takes."""
-        if self.box is None:
-            return None
-        (left, top, right, bottom), (width, height) = self.box, self.size
-        return float(np.clip(max((right - left) / width, (bottom - top) / height), 0.05, 1))
-
-    @property
-    def recipe_lights(self) -> tuple[Light, ...]:
-        """The lights that its recipe brought."""
-        return () if self.recipe is None else self.recipe.light
-
-    def _fills_as(self, asked: Setting) -> bool:
-        """Whether a fill that was asked for is this one, up to the pixels of a box."""
-        return isinstance(asked, float) and abs(asked - (self.fill or 0)) * min(self.size) < BOX_PX
-
-    def settings(self, recipe: Recipe, given: Mapping[str, Setting]) -> dict[str, Setting]:
-        """Return the recipe's settings that make a picture of this size, fill, line and exposure.
-
-        Args:
-            recipe: The one to be followed; what it has no stage for is left out.
-            given: What the user asks for; it is not decided here.
-        """
-        word = str(given.get("place") or _setting(recipe, "place") or "auto")
-        found: dict[str, Setting] = {"exposure": self.lightness}
-        if not (given.get("upscale") or _setting(recipe, "upscale")):
-            found["size"] = f"{self.size[0]}x{self.size[1]}"
-        if not given.get("padding") and not self._fills_as(_setting(recipe, "fill")):
-            found["fill"] = None if self.fill is None else round(self.fill, 4)
-        if self.box is not None and isinstance(read_spot(word), OnGround) and "place" not in given:
-            found["ground_line"] = round(min(self.box[3] / self.size[1], 1.0), 4)
-        return {
-            name: value
-            for name, value in found.items()
-            if value is not None and name not in given and name in recipe.settings
-        }
-
-
-def read_example(source: PictureSource) -> Example:
-    """Return what a picture shows of how another one can be made like it.
-
-    Raises:
-        ImageError: If it cannot be read, or its story is damaged.
-        SettingError: If its story is of another version.
-    """
-    if not isinstance(source, str | os.PathLike):
-        return _estimated("picture in memory", source)
-    path = Path(source)
-    try:
-        stamp = path.stat()
-    except OSError as error:
-        raise ImageError(f"{str(path)!r} cannot be read: {files.reason_of(error)}") from error
-    return _read(path, stamp.st_mtime_ns, stamp.st_size)
-
-
-@lru_cache(maxsize=KEPT_SEEDS)
-def told_seed(path: str) -> int | None:
-    """Return the seed that a file's picture was drawn of; None if it does not tell, or is not here."""
-    try:
-        seed = provenance.read_story(files.read_text(path))["sent"]["seed"]
-    except (ProdgenError, KeyError, TypeError):
-        return None
-    return seed if isinstance(seed, int) else None
-
-
-@lru_cache(maxsize=KEPT_EXAMPLES)
-def _read(path: Path, _changed_ns: int, _bytes: int) -> Example:
-    chunks = files.read_text(path)
-    if not provenance.has_story(chunks):
-        return _estimated(path.name, path)
-    story = provenance.read_story(chunks)
-    try:
-        return _told(path, story) if story.get("kind") == KIND else _estimated(path.name, path)
-    except (KeyError, TypeError, ValueError, SettingError) as error:
-        raise SettingError(
-            f"the story in {str(path)!r} is damaged or of another version, so no picture can be made like it"
-        ) from error
-
-
-def _told(path: Path, story: Mapping[str, Any]) -> Example:
-    width, height = map(int, story["size"])
-    left, top, right, bottom = map(float, story["product_box"])
-    if min(width, height) < 1 or left >= right or top >= bottom:
-        raise ValueError
-    lightness = story["scene"]["lightness"]
-    asked = dict(story["asked"])
-    Recipe.model_validate(asked["recipe"])
-    return Example(
-        name=path.name,
-        size=(width, height),
-        box=(left, top, right, bottom),
-        lightness=None if lightness is None else float(lightness),
-        light=_light(files.load(path).rgb, (left, top, right, bottom)),
-        asked=asked,
-        seed=int(story["sent"]["seed"]),
-    )
-
-
-def _estimated(name: str, source: PictureSource) -> Example:
-    picture = files.load(source).rgb
-    height, width = picture.shape[:2]
-    try:
-        matte = cutout.cut_out(picture).matte
-        box = bounding_box(matte)
-    except (SegmentationError, ImageError):
-        return Example(name, (width, height), None, None, estimate_light(picture), {})
-    light = estimate_light(picture, matte, holds_product=True)
-    edges = (float(box.left), float(box.top), float(box.right), float(box.bottom))
-    return Example(name, (width, height), edges, scene_lightness(picture, matte), light, {})
-
-
-def _light(picture: RgbImage, box: tuple[float, float, float, float]) -> Light:
-    """Return the light that is estimated around a product of which only the box is known."""
-    matte = np.zeros(picture.shape[:2], np.float32)
-    left, top, right, bottom = map(round, box)
-    matte[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = 1
-    return estimate_light(picture, matte, holds_product=True)
-
-
-def _setting(recipe: Recipe, name: str) -> Setting:
-    """Return the value of a parameter in the first stage that has it; None if none has."""
-    return next((getattr(stage, name) for stage in recipe.stages if name in type(stage).model_fields), None)
+        not_taken = f"; not taken, beside what you ask: {left}" if left else ""
+        return f"like {self.picture}: {what or 'nothing'}, {how}{not_taken}"
 
 
 def followed(
@@ -218,64 +60,184 @@ def followed(
     Args:
         example: The picture.
         fields: What the user asks for, by the names of a shot's fields; unset ones are None or empty.
-        recipe: The recipe that the user names; None takes the example's.
+        recipe: The recipe that the user names; None takes the example's, as far as it holds.
         settings: The recipe's settings that the user asks for.
 
     Raises:
-        SettingError: If the example stands on a background of its user's, which is not given.
+        SettingError: If the example stands on a picture of its user's, which is not given.
     """
-    takes_recipe = recipe is None and bool(example.asked)
-    chosen = (recipe or example.recipe or Recipe.load("auto")).with_settings(settings)
-    own = example.settings(chosen, settings)
+    if recipe is None:
+        chosen, part = _chosen(example, fields, settings)
+    else:
+        chosen, part = recipe.with_settings(settings), ""
+    holds_scene = _holds_scene(example, fields, chosen, part)
+    holds_look = holds_scene and not _shows_other_look(example, fields)
+    own = example.settings(chosen, settings, holds_scene=holds_look)
     taken: dict[str, Any] = {}
     if chosen.asks_backend:
-        taken |= _words(example, fields, chosen, takes_recipe=takes_recipe)
-    if fields.get("seed") is None and example.seed is not None and chosen.asks_backend:
-        taken["seed"] = example.seed
+        taken |= _words(example, fields, chosen, part, holds_scene=holds_scene)
+        if example.seed is not None and fields.get("seed") in (None, example.seed):
+            taken["seed"] = example.seed
     if chosen.asks_backend or chosen.takes_light:
-        taken |= _lights(example, fields, chosen, takes_recipe=takes_recipe)
-    names = (*(["recipe"] if takes_recipe else []), *taken, *own)
-    is_estimated = example.light in taken.get("lights", ())
+        taken |= _lights(example, fields, chosen, part, holds_scene=holds_scene)
+    is_estimated = example.light is not None and example.light in taken.get("lights", ())
     like = Like(
         picture=example.name,
         has_story=bool(example.asked),
-        taken=names,
-        light=words(example.light) if is_estimated else "",
+        taken=(*([part] if part else []), *taken, *own),
+        left_out=_left_out(
+            example, {**fields, **taken, **settings, **own}, chosen, holds_recipe=bool(recipe or part)
+        ),
+        light=words(example.light) if is_estimated and example.light is not None else "",
     )
+    if _snaps(chosen, settings, own):
+        own["snap"] = True
     return {**fields, **taken, "recipe": chosen.with_settings(own), "like": like}
 
 
+def _chosen(
+    example: Example, fields: Mapping[str, Any], settings: Mapping[str, Setting]
+) -> tuple[Recipe, str]:
+    """Return the recipe to be followed where the user names none, and what of the example's it is.
+
+    That is "recipe", "settings" (the recipe without its scene, where the user says another) or "" (nothing).
+
+    Raises:
+        SettingError: If the user asks for a setting that it has not.
+    """
+    own = example.recipe
+    if own is None or not _can_hold(own, fields, settings):
+        return Recipe.load("auto").with_settings(settings), ""
+    is_other_scene = bool(fields.get("prompt") or fields.get("background"))
+    kept = _without_scene(own) if is_other_scene else own
+    try:
+        kept = kept.with_settings(_given_way(kept, settings)).with_settings(settings)
+    except IdleSettingError as error:
+        raise IdleSettingError(error.settings, f"like {example.name}: {error.reason}") from error
+    return kept, "settings" if is_other_scene and own.prompt else "recipe"
+
+
+def _can_hold(own: Recipe, fields: Mapping[str, Any], settings: Mapping[str, Setting]) -> bool:
+    """Whether a recipe can make what the user asks for."""
+    asks_room = any(settings.get(name) is not None for name in MORE_ROOM)
+    return not (
+        (asks_room and not set(MORE_ROOM) & set(own.settings))
+        or (fields.get("prompt") and not own.asks_backend)
+        or (fields.get("background") and not own.takes_background)
+        or (fields.get("reference") and not (own.takes_reference or own.is_open))
+    )
+
+
+def _without_scene(own: Recipe) -> Recipe:
+    """Return a recipe without its words, its light and the exposure of what was drawn for them."""
+    kept = own.with_settings({"exposure": None}) if "exposure" in own.settings else own
+    if not own.prompt:
+        return kept
+    usual = Recipe.load("auto") if own.is_open else own
+    named = {name: getattr(usual, name) for name in ("name", "description", "negative_prompt")}
+    return kept.model_copy(update={**named, "prompt": "", "light": (), "pose": "auto"})
+
+
+def _given_way(own: Recipe, settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Return the settings of an example's recipe that those of the user exclude, as they are when unsaid."""
+    excluded: dict[str, Setting] = {"ground_line": None} if "place" in settings else {}
+    if {"place", "ground_line", "rotation_deg"} & set(settings):
+        excluded["snap"] = None
+    if read_spot(str(settings.get("place") or "auto")) is None:
+        excluded |= {"padding": None, "rotation_deg": 0.0}
+    return {name: usual for name, usual in excluded.items() if name not in settings and name in own.settings}
+
+
+def _keeps_surroundings(recipe: Recipe) -> bool:
+    """Whether a recipe continues the photograph's own scene."""
+    return any(isinstance(stage, ExtendStage) for stage in recipe.stages)
+
+
+def _holds_scene(example: Example, fields: Mapping[str, Any], chosen: Recipe, part: str) -> bool:
+    """Whether nothing that the user says or shows is another scene than the example's."""
+    if fields.get("background") or (_keeps_surroundings(chosen) and part != "recipe"):
+        return False
+    has_other_words = bool(fields.get("prompt")) or (bool(chosen.prompt) and part != "recipe")
+    return not (example.asked and has_other_words)
+
+
+def _shows_other_look(example: Example, fields: Mapping[str, Any]) -> bool:
+    """Whether the user gives a reference picture, and the example was made without one."""
+    return bool(example.asked and fields.get("reference") and not example.asked.get("reference"))
+
+
 def _words(
-    example: Example, fields: Mapping[str, Any], chosen: Recipe, *, takes_recipe: bool
+    example: Example, fields: Mapping[str, Any], chosen: Recipe, part: str, *, holds_scene: bool
 ) -> dict[str, Any]:
-    """Return the words that the user leaves to the example: those of its scene, where its recipe is taken.
+    """Return the words that the user leaves to the example: those of its scene.
 
     Words beside those of a recipe say what the product is, and this is another one.
+
+    Raises:
+        SettingError: If its scene is a picture of its user's, which is not given.
     """
-    if not takes_recipe or fields.get("background"):
+    asked = example.asked
+    if not asked or fields.get("background"):
         return {}
-    of_scene = () if fields.get("prompt") else ("background",)
-    for name in (*of_scene, "reference"):
-        if example.asked.get(name) and not fields.get(name):
-            needed = f"{example.name} was made with the {name} {example.asked[name]!r}"
-            raise SettingError(f"{needed}; give that picture: --{name} FILE")
-    names = ["negative_prompt", "loras", *([] if chosen.prompt else ["prompt"])]
-    return {name: example.asked[name] for name in names if not fields.get(name) and example.asked.get(name)}
+    if part:
+        needed = {"background": holds_scene, "reference": holds_scene or chosen.takes_reference}
+        for name in (name for name, is_needed in needed.items() if is_needed):
+            if asked.get(name) and not fields.get(name):
+                what = f"{example.name} was made with the {name} {asked[name]!r}"
+                raise SettingError(f"{what}; give that picture: --{name} FILE")
+    found = {name: asked.get(name) for name in ("negative_prompt", "loras")} if part or holds_scene else {}
+    if holds_scene and not chosen.prompt:
+        found["prompt"] = example.scene
+        if example.recipe is not None and example.recipe.prompt:
+            found["negative_prompt"] = asked.get("negative_prompt") or example.recipe.negative_prompt
+    return {name: value for name, value in found.items() if value and not fields.get(name)}
 
 
 def _lights(
-    example: Example, fields: Mapping[str, Any], chosen: Recipe, *, takes_recipe: bool
+    example: Example, fields: Mapping[str, Any], chosen: Recipe, part: str, *, holds_scene: bool
 ) -> dict[str, Any]:
     """Return the lights of the example, unless the user says or shows where the light comes from.
 
-    With the words of the example the scene has its light anyhow; with others it is asked for.
+    The words of a scene bring their light with them: so with others only a light that was asked for holds.
     """
-    if any(fields.get(name) for name in ("lights", "light_map", "light_from", "background")):
+    says_light = any(fields.get(name) for name in ("lights", "light_map", "light_from", "background"))
+    if says_light or _shows_other_look(example, fields):
         return {}
-    asked = example.asked.get("lights") or ()
-    is_in_the_words = takes_recipe and (bool(chosen.prompt) or not fields.get("prompt"))
-    has_lit_picture = example.asked.get("light_map") or example.asked.get("light_from")
-    if not asked and is_in_the_words and not has_lit_picture:
+    if _keeps_surroundings(chosen) and part != "recipe":
         return {}
-    lights = tuple(Light.model_validate(light) for light in asked)
-    return {"lights": lights or (() if takes_recipe else example.recipe_lights) or (example.light,)}
+    lights = tuple(Light.model_validate(light) for light in example.asked.get("lights") or ())
+    if not lights and example.light is not None:
+        lights = (example.light,)
+    if not lights and not part and holds_scene and example.recipe is not None and not chosen.light:
+        lights = example.recipe.light
+    return {"lights": lights} if lights else {}
+
+
+def _snaps(chosen: Recipe, settings: Mapping[str, Setting], own: Mapping[str, Setting]) -> bool:
+    """Whether a product that is cut off reaches the canvas' edge, as it would without the example's line."""
+    asked = {name: settings.get(name, setting_of(chosen, name)) for name in ("place", "snap", "rotation_deg")}
+    is_usual = asked["place"] == "auto" and asked["snap"] is None and not asked["rotation_deg"]
+    return "ground_line" in own and is_usual
+
+
+def _left_out(
+    example: Example, held: Mapping[str, Any], chosen: Recipe, *, holds_recipe: bool
+) -> tuple[str, ...]:
+    """Return what of the example does not hold, by its names.
+
+    Args:
+        example: The picture.
+        held: What the shot holds, by the names of its fields and of settings.
+        chosen: Its recipe.
+        holds_recipe: Whether that is the example's, or one that the user names.
+    """
+    own, scene = example.recipe, example.scene
+    has_light = bool(example.asked.get("lights") or example.light or (own is not None and own.light))
+    is_lit = any(held.get(name) for name in ("lights", "light_map", "light_from")) or bool(chosen.light)
+    missing = {
+        "recipe": own is not None and not holds_recipe,
+        "prompt": bool(scene) and scene not in (held.get("prompt"), chosen.prompt),
+        "lights": has_light and not is_lit,
+        "exposure": example.lightness is not None and held.get("exposure") is None,
+    }
+    return tuple(name for name, is_missing in missing.items() if is_missing)

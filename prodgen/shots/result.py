@@ -19,10 +19,10 @@ from prodgen.images import Matte, RgbImage, resize
 from prodgen.judgement import Judgement
 from prodgen.presence import Duplicate, MissingFloor
 from prodgen.schema import seeds
+from prodgen.shots.examples import KIND
 from prodgen.shots.exposure import scene_lightness
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import NO_BACKEND, Brief, CutOut, Drawn, Kept, Origin, PaintedFloor, Placed, Pose
-from prodgen.shots.like import KIND
 from prodgen.shots.page_layers import page_layers
 from prodgen.shots.reference_units import ReferenceWay
 from prodgen.shots.routes import Route

@@ -20,7 +20,8 @@ from prodgen.light import Light, read_lights
 from prodgen.pose import PoseHint
 from prodgen.refusals import CheckedValue
 from prodgen.schema import Lora, prompts, seeds
-from prodgen.shots.like import Like, followed, read_example
+from prodgen.shots.examples import read_example
+from prodgen.shots.like import Like, followed
 from prodgen.shots.read_from_words import AS_IT_IS, PoseField, SeveralLights
 from prodgen.shots.recipe import Recipe, Setting
 

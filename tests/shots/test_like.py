@@ -19,10 +19,12 @@ from prodgen.color import luminance, to_lab, to_linear
 from prodgen.errors import ImageError, SettingError
 from prodgen.light import Light
 from prodgen.replaying import replay
-from prodgen.shots import Result, Shot, check, new_shot, read_example, shoot
+from prodgen.schema import Capabilities
+from prodgen.shots import Recipe, Result, Shot, check, new_shot, open_tools, prepare, read_example, shoot
 from prodgen.shots.appearance import appearance
 from prodgen.shots.exposure import MOST_STOPS, exposed, scene_lightness
 from prodgen.shots.layers import Placed
+from prodgen.shots.routes import choose
 
 SIDE = 144
 SCENE = "white studio, concrete floor"
@@ -49,6 +51,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     product(folder, "second.png", wide=80, tall=70)
     files.save(folder / "bare.png", files.load(folder / "made.png").rgb)
+    shoot(
+        folder / "first.png", "a red block", recipe="kitchen", seed=1, backend="embedded://",
+        settings={"size": "96x96", "fill": 0.4}, output=folder / "kitchen.png",
+    )  # fmt: skip
     return folder
 
 
@@ -88,12 +94,44 @@ def test_what_is_said_wins(folder):
     ]  # fmt: skip
 
 
-def test_another_recipe_takes_light_size_and_exposure_and_no_words(folder):
+def test_another_recipe_with_words_of_its_own_takes_light_and_size_and_no_words(folder):
     shot = asked(folder, recipe="podium-studio")
 
     assert (shot.recipe.name, shot.prompt, shot.negative_prompt) == ("podium-studio", "", None)
     assert shot.lights == (Light.parse(LIGHT),)
-    assert setting(shot, "fill") == pytest.approx(0.3, abs=0.02)
+    assert (setting(shot, "fill"), setting(shot, "exposure")) == (pytest.approx(0.3, abs=0.02), None)
+    assert shot.like is not None
+    assert shot.like.left_out == ("prompt", "exposure")
+
+
+def test_another_recipe_without_words_of_its_own_takes_those_of_the_example(folder):
+    shot = asked(folder, recipe="inpaint")
+
+    assert (shot.recipe.name, shot.prompt, shot.negative_prompt) == ("inpaint", SCENE, "people")
+    assert setting(shot, "exposure") == read_example(folder / "made.png").lightness
+
+
+def test_a_way_that_was_left_open_is_open_again(folder):
+    shot = asked(folder)
+
+    assert (shot.recipe.name, shot.recipe.is_open) == ("auto", True)
+    without_ic_light = Capabilities(dialect="automatic1111")
+    assert choose(shot, without_ic_light)[0].recipe.name == "inpaint"
+
+
+def test_a_way_that_was_taken_for_want_of_ic_light_is_open_again_with_its_settings(folder, tmp_path):
+    story = provenance.read_story(files.read_text(folder / "made.png"))
+    without_ic_light = Capabilities(dialect="automatic1111")
+    painted = choose(asked(folder, settings={"megapixels": 0.3}), without_ic_light)[0].recipe
+    story["asked"]["recipe"] = painted.model_dump(mode="json")
+    story["route"] = {"asked": "auto", "taken": "inpaint"}
+    text = provenance.text_chunks(story, infotext="", source_type=provenance.COMPOSITE_SYNTHETIC)
+    files.save(tmp_path / "painted.png", files.load(folder / "made.png").rgb, text=text)
+
+    shot = asked(folder, like=tmp_path / "painted.png")
+
+    assert (shot.recipe.is_open, setting(shot, "megapixels")) == (True, 0.3)
+    assert choose(shot, without_ic_light)[0].recipe == painted
 
 
 def test_a_recipe_that_draws_nothing_takes_size_only(folder):
@@ -102,15 +140,89 @@ def test_a_recipe_that_draws_nothing_takes_size_only(folder):
     assert (shot.prompt, shot.lights, setting(shot, "size")) == ("", (), f"{SIDE}x{SIDE}")
 
 
-def test_words_for_another_product_beside_those_of_a_recipe_are_not_taken(folder, tmp_path):
-    made = shoot(
-        folder / "first.png", "a red block", recipe="kitchen", seed=1, backend="embedded://",
-        settings={"size": "96x96"}, output=tmp_path / "kitchen.png",
-    )  # fmt: skip
+def test_words_for_another_product_beside_those_of_a_recipe_are_not_taken(folder):
+    shot = asked(folder, like="kitchen.png")
 
-    shot = new_shot(folder / "second.png", like=made.path)
+    assert (shot.prompt, shot.recipe.prompt) == ("", Recipe.load("kitchen").prompt)
 
-    assert (shot.prompt, shot.recipe.prompt) == ("", made.shot.recipe.prompt)
+
+def test_with_other_words_nothing_of_the_scene_is_taken_and_that_is_told(folder):
+    shot = asked(folder, "a stone podium at sunset", like="kitchen.png")
+
+    assert (shot.whole_prompt, shot.asked_lights) == ("a stone podium at sunset", ())
+    assert (shot.recipe.name, setting(shot, "exposure"), setting(shot, "fill")) == ("auto", None, 0.4)
+    assert "not taken, beside what you ask: prompt, light, exposure" in str(shot.like)
+
+
+@pytest.mark.parametrize(
+    ("given", "recipe", "prompt"),
+    [
+        ({"background": "room.png"}, "auto", ""),
+        ({"reference": "room.png"}, "kitchen", Recipe.load("kitchen").prompt),
+        ({"settings": {"outpaint": "16:9"}}, "outpaint", ""),
+    ],
+)
+def test_what_cannot_hold_beside_what_is_given_is_left_out(folder, given, recipe, prompt):
+    shot = asked(folder, like="kitchen.png", **given)
+
+    assert (shot.recipe.name, shot.whole_prompt) == (recipe, prompt)
+    assert shot.like is not None
+    assert ("exposure" in shot.like.taken, "exposure" in shot.like.left_out) == (False, True)
+
+
+def test_an_exposure_that_was_taken_before_is_not_handed_on_to_other_words(folder, tmp_path):
+    again = tmp_path / "b.png"
+    shoot(folder / "second.png", like=folder / "kitchen.png", backend="embedded://", output=again)
+
+    assert setting(asked(folder, like=again), "exposure") is not None
+    shot = asked(folder, "on slate", like=again, settings={"place": "original"})
+    assert [setting(shot, name) for name in ("exposure", "ground_line", "snap")] == [None, None, None]
+
+
+def test_a_product_that_stays_where_it_was_photographed_takes_neither_canvas_nor_share(folder, tmp_path):
+    shoot(folder / "first.png", recipe="cutout", output=tmp_path / "cut.png")
+
+    shot = asked(folder, like=tmp_path / "cut.png")
+
+    assert [setting(shot, name) for name in ("size", "fill", "ground_line")] == [None, None, None]
+    assert shot.like is not None
+    assert shot.like.taken == ("recipe",)
+
+
+def test_a_canvas_that_has_grown_does_not_grow_twice(folder, tmp_path):
+    settings = {"size": "96x96", "shadow": "cast", "canvas": "grow"}
+    made = shoot(folder / "first.png", recipe="packshot", settings=settings, output=tmp_path / "grown.png")
+    assert made.image.shape[1] > 96
+
+    shot = asked(folder, like=tmp_path / "grown.png")
+
+    assert [setting(shot, name) for name in ("size", "fill")] == ["96x96", 0.85]
+
+
+def test_a_product_that_the_photograph_cuts_off_still_reaches_the_edge(folder, tmp_path):
+    matte = np.zeros((160, 160), np.float32)
+    matte[60:, 50:110] = 1
+    files.save(tmp_path / "cut.png", np.full((160, 160, 3), 0.4, np.float32), matte=matte)
+    shot = new_shot(tmp_path / "cut.png", like=folder / "kitchen.png")
+
+    assert setting(shot, "ground_line") == pytest.approx(0.7, abs=0.01)
+    with open_tools("embedded://") as tools:
+        placement = prepare(shot, tools).frame[Placed].placement
+    assert placement.bottom == placement.height
+
+
+@pytest.mark.parametrize(("size", "canvas"), [((40, 50), "1.25:1"), ((20, 500), "8:1")])
+def test_of_an_example_that_no_canvas_may_be_as_small_as_the_ratio_is_taken(folder, tmp_path, size, canvas):
+    files.save(tmp_path / "small.png", np.full((*size, 3), 0.4, np.float32))
+
+    assert setting(asked(folder, "on slate", like=tmp_path / "small.png"), "size") == canvas
+
+
+def test_a_torn_story_is_told_with_its_file_and_a_remedy(folder, tmp_path):
+    files.save(tmp_path / "torn.png", np.zeros((64, 64, 3), np.float32), text={provenance.KEY: '{"kind":'})
+
+    with pytest.raises(SettingError, match=r"torn\.png.* is damaged .*; give a copy that is whole"):
+        read_example(tmp_path / "torn.png")
 
 
 def test_a_picture_without_a_story_is_estimated_and_that_is_told(folder):
@@ -133,7 +245,7 @@ def test_a_picture_that_is_like_another_is_replayed_without_it(folder, tmp_path)
 
     assert again.differences == ()
     assert any("like made.png" in notice for notice in again.picture.notices)
-    assert made.shot.key == new_shot(folder / "second.png", like=folder / "made.png").key
+    assert made.shot.key == again.picture.shot.key
 
 
 def test_an_example_on_a_background_asks_for_that_picture(folder, tmp_path):
@@ -156,6 +268,7 @@ def test_an_example_on_a_background_asks_for_that_picture(folder, tmp_path):
         lambda story: {**story, "product_box": [9, 9, 3, 3]},
         lambda story: {**story, "asked": {**story["asked"], "recipe": {"name": "x"}}},
         lambda story: {**story, "scene": 3},
+        lambda story: {**story, "route": {"asked": "auto", "taken": "gone"}},
     ],
 )
 def test_a_story_that_cannot_be_followed_is_refused_in_a_sentence(folder, tmp_path, wrong):
@@ -181,6 +294,19 @@ def test_a_sheet_has_a_column_for_it_and_its_seed_is_that_of_the_example(folder)
     assert (first.seed, second.seed == 3) == (3, False)
     shot = order_shot(first, root=folder)
     assert (shot.prompt, shot.lights, setting(shot, "fill")) == ("on slate", (Light.parse(LIGHT),), 0.3)
+    assert "seed" in str(shot.like)
+
+
+def test_a_sheet_takes_the_seed_of_the_example_as_it_is_now(folder, tmp_path):
+    product(tmp_path, "second.png")
+    (tmp_path / "sheet.csv").write_text("photo,like\nsecond.png,ex.png\n", "utf-8")
+
+    def seed(of: str) -> int:
+        (tmp_path / "ex.png").write_bytes((folder / of).read_bytes())
+        (order,) = plan_orders(read_catalogue(tmp_path / "sheet.csv"), Wishes(prompt="on slate"))
+        return order.seed
+
+    assert (seed("made.png"), seed("kitchen.png")) == (3, 1)
 
 
 def test_the_command_says_what_it_took(folder, tmp_path):
@@ -191,7 +317,7 @@ def test_the_command_says_what_it_took(folder, tmp_path):
 
     assert done.exit_code == 0, done.output
     assert "seed 3" in done.output
-    assert "like made.png: recipe, negative prompt" in done.output
+    assert "like made.png: recipe, negative prompt, prompt, seed, light, " in " ".join(done.output.split())
 
 
 def scene(level: float) -> tuple[np.ndarray, np.ndarray]:

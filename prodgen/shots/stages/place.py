@@ -134,13 +134,10 @@ class PlaceStage(Stage):
         sides = placement.sides_in_mid_air(matte, chosen)
         if not sides:
             return None
-        remedy = (
-            ""
-            if self.ground_line is not None and sides == ("bottom",)
-            else "; --snap brings it to the canvas' edge"
+        return (
+            f"the photograph cuts the product off at the {_listed(sides)}, and here it ends in mid-air;"
+            " --snap brings it to the canvas' edge"
         )
-        where = _listed(sides)
-        return f"the photograph cuts the product off at the {where}, and here it ends in mid-air{remedy}"
 
 
 def _listed(sides: tuple[str, ...]) -> str:
