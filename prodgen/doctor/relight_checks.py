@@ -173,7 +173,7 @@ def _why_not(facts: SetupFacts, model: str) -> str:
     loaded = facts.capabilities.checkpoint if facts.capabilities else None
     if facts.is_own_engine:
         return f"name a plain SD 1.5 checkpoint with --checkpoint; {loaded!r} is the one that was tried"
-    if "xl" in (loaded or "").lower():
+    if facts.capabilities and facts.capabilities.is_sdxl:
         return f"load an SD 1.5 checkpoint: IC-Light is made for SD 1.5, and {loaded!r} is an SDXL one"
     return (
         f"see that {model}.safetensors is in models/ic-light or models/unet, that sd-webui-model-patcher is "

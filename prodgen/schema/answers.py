@@ -6,6 +6,7 @@ read: these are filled by the client from answers whose unknown keys are ignored
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,10 @@ from prodgen.schema import model_names
 
 ICLightSpelling = Literal["dict", "positional-13", "positional-15"]
 """How a server's IC-Light extension wants its arguments, told by their number in script-info."""
+
+
+_OF_SD15 = re.compile(r"sd[-_. ]?v?1|v1[-_.]5", re.IGNORECASE)
+"""Marks of Stable Diffusion 1.5 in names of files, as in "sd15", "sd-v1-5" and "v1-5-pruned"."""
 
 
 def draws_by_diffusion(checkpoint: str | None) -> bool:
@@ -313,13 +318,23 @@ class Capabilities:
         return draws_by_diffusion(self.checkpoint)
 
     @property
+    def is_sdxl(self) -> bool:
+        """Whether the configured checkpoint is taken for one of SDXL: no list tells, so its name decides."""
+        return "xl" in (self.checkpoint or "").lower()
+
+    @property
+    def tells_family(self) -> bool:
+        """Whether the name of the configured checkpoint has a mark of SDXL or of Stable Diffusion 1.5."""
+        return self.is_sdxl or _OF_SD15.search(self.checkpoint or "") is not None
+
+    @property
     def native_side(self) -> int:
         """Side in pixels of the square picture that the configured checkpoint was made for.
 
         SDXL was trained at 1024x1024 (Podell et al. 2023), SD 1.5 at 512x512. The embedded backend draws any
         size; 1024 takes it a second or two.
         """
-        return 512 if self.is_diffusion and "xl" not in (self.checkpoint or "").lower() else 1024
+        return 512 if self.is_diffusion and not self.is_sdxl else 1024
 
     @property
     def native_megapixels(self) -> float:
@@ -331,7 +346,7 @@ class Capabilities:
         """
         if not self.is_diffusion:
             return 1.6
-        return 1.0 if "xl" in (self.checkpoint or "").lower() else 0.6
+        return 1.0 if self.is_sdxl else 0.6
 
     def find_checkpoint(self, name: str) -> Checkpoint | None:
         """Return the checkpoint that `name` (title, model name, hash, file with or without folder) means.

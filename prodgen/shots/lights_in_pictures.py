@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from prodgen.light import Light, estimate_light
+from prodgen.light import Light, estimate_light, words
 from prodgen.light.light_maps import lights_of_map
 from prodgen.shots.layers import Given
+from prodgen.shots.shot import Shot
 
 
 def lights_of(given: Given) -> tuple[Light, ...]:
@@ -29,3 +30,15 @@ def told(asked: tuple[Light, ...], given: Given) -> str | None:
         f"light of the {which}: azimuth {key.azimuth_deg:.0f}, elevation {key.elevation_deg:.0f}, {colour},"
         f" strength {key.strength:.0%}{more}"
     )
+
+
+def passed_over(shot: Shot) -> str | None:
+    """Return a sentence with the recipe's light where a picture of the scene gives it; None elsewhere."""
+    scene = {"reference picture": shot.reference, "background": shot.background}
+    which = next((name for name, picture in scene.items() if picture is not None), None)
+    is_asked = bool(shot.lights) or shot.light_from is not None or shot.light_map is not None
+    if which is None or is_asked or not shot.recipe.light:
+        return None
+    own = " and ".join(map(words, shot.recipe.light))
+    kept = ", though its words are sent as they are" if shot.recipe.prompt else ""
+    return f"the light is the {which}'s and not the recipe's, {own}{kept}; --light asks for one"

@@ -13,10 +13,15 @@ from typing import Literal
 ReferenceBy = Literal["auto", "ip-adapter", "reference_only", "img2img"]
 """How a reference picture is taken over: by one of two units, or as the picture that drawing starts from."""
 
+TakenBy = Literal["ip-adapter", "reference_only", "img2img", "colors"]
+"""How one was: `colors`, where nothing diffuses, takes the colours and the light of the picture alone."""
+
 UNITS: tuple[ReferenceBy, ...] = ("ip-adapter", "reference_only")
 """Ways that need a unit of ControlNet, the better one first: an IP-Adapter is trained for it."""
 
 _AUTOMATIC = "ip-adapter-auto"
+"""Preprocessor that finds the encoder of an adapter by itself, by the extension's name."""
+
 _OF_ENCODER = {
     "H": ("ip-adapter_clip_sd15", "ip-adapter_clip_h", "CLIP-ViT-H (IPAdapter)"),
     "H of SDXL": ("ip-adapter_clip_sdxl_plus_vith", "ip-adapter_clip_h", "CLIP-ViT-H (IPAdapter)"),
@@ -26,21 +31,26 @@ _OF_ENCODER = {
 extension, as its lists give them."""
 
 _OF_FACES = ("face", "portrait", "instant", "pulid")
+"""Marks of adapters that take over a person, not a look: FaceID, InstantID, PuLID; by their files' names."""
+
 _REFERENCE_MODULES = ("reference_only", "reference_adain+attn", "reference_adain")
+"""Preprocessors that need no model, in the order in which the extension lists them."""
 
 
 @dataclass(frozen=True)
 class ReferenceWay:
     """How a reference picture was taken over."""
 
-    by: Literal["ip-adapter", "reference_only", "img2img", "colors"]
-    """`colors`: where nothing diffuses, the colours and the light of the picture are all that is taken."""
+    by: TakenBy
 
     module: str = "none"
     """The preprocessor of its unit."""
 
     model: str | None = None
     """The model of its unit."""
+
+    is_guess: bool = False
+    """Whether nothing told which family the checkpoint is of, where that decides about the unit."""
 
     @property
     def is_unit(self) -> bool:
@@ -49,7 +59,8 @@ class ReferenceWay:
 
     def __str__(self) -> str:
         """Name it as the server does."""
-        return self.model or (self.module if self.is_unit else self.by)
+        by = "light and colours alone" if self.by == "colors" else self.by
+        return self.model or (self.module if self.is_unit else by)
 
 
 def find_unit(
@@ -76,17 +87,22 @@ def find_unit(
     return None
 
 
+def of_sdxl(models: Sequence[str]) -> list[str]:
+    """Return the IP-Adapters among the models that are made for SDXL, by their names."""
+    return [name for name in _named(models) if "xl" in name.lower()]
+
+
+def _named(models: Sequence[str]) -> list[str]:
+    return [name for name in models if "ipadapter" in name.lower().replace("-", "").replace("_", "")]
+
+
 def _adapters(models: Sequence[str], *, is_sdxl: bool) -> Iterator[str]:
     """Yield the IP-Adapters of a family that are not made for faces, the plain one first.
 
     The `plus` kind copies more of the picture's own objects, and `light` takes less of it.
     """
-    names = [name for name in models if "ipadapter" in name.lower().replace("-", "").replace("_", "")]
-    fitting = [
-        name
-        for name in names
-        if ("xl" in name.lower()) is is_sdxl and not any(word in name.lower() for word in _OF_FACES)
-    ]
+    names = of_sdxl(models) if is_sdxl else [name for name in _named(models) if "xl" not in name.lower()]
+    fitting = [name for name in names if not any(word in name.lower() for word in _OF_FACES)]
     yield from sorted(fitting, key=lambda name: ("light" in name.lower(), "plus" in name.lower()))
 
 

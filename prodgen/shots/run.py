@@ -193,6 +193,7 @@ def draw(prepared: PreparedShot, tools: Tools, *, seed: int | None = None) -> Dr
     like = prepared.shot.like
     frame = frame.noting(None if like is None else str(like))
     frame = frame.noting(lights_in_pictures.told(prepared.shot.asked_lights, frame[Given]))
+    frame = frame.noting(lights_in_pictures.passed_over(prepared.shot))
     if route is not None:
         frame = frame.holding(route).noting(route.notice)
     frame = frame.holding(replace(frame[Brief], seed=prepared.shot.seed if seed is None else seed))

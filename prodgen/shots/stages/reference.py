@@ -21,7 +21,7 @@ from prodgen.masks import composite
 from prodgen.schema import ControlNetUnit, Generation, ICLight, Img2Img, Progress, Txt2Img
 from prodgen.shots.frame import Frame, Tools
 from prodgen.shots.layers import Brief, Drawn, Given, Placed
-from prodgen.shots.reference_units import ReferenceBy, ReferenceWay, find_unit
+from prodgen.shots.reference_units import ReferenceBy, ReferenceWay, find_unit, of_sdxl
 from prodgen.shots.stages.scene import SceneStage, around_product
 
 START_DENOISING_STRENGTH = 0.75
@@ -80,15 +80,14 @@ class ReferenceStage(SceneStage):
             MissingExtensionError: If the way that was named is one that the server does not have.
         """
         client = tools.client()
-        way = self._way(client)
+        way = self.way(client)
         brief = frame[Brief]
         if way.by == "colors" and not brief.lights:
             frame = frame.holding(replace(brief, lights=(estimate_light(_reference(frame)),)))
         made = super().apply(frame.holding(way), tools)
         made = made.noting(self._idle(way), _told(way) if self.reference_by == "auto" else None)
-        # IC-Light is made for Stable Diffusion 1.5 alone.
-        can_relight = client.capabilities.ic_light is not None and not _is_sdxl(client, self.checkpoint)
-        return self._relit(made, tools) if way.by != "colors" and can_relight else made
+        made = made.noting(self._guess(client) if way.is_guess else None)
+        return self._relit(made, tools) if self.relights(client, way) else made
 
     def scene_and_relit(self, frame: Frame, image: RgbImage) -> tuple[RgbImage, RgbImage]:
         """Return the scene, and the product lit by it, which the model that painted it did not do."""
@@ -114,18 +113,39 @@ class ReferenceStage(SceneStage):
         fields |= {"controlnet": () if unit is None else (unit,)}
         return Img2Img.model_validate({**self.shared_fields(frame, matte), **fields})
 
-    def _way(self, client: Client) -> ReferenceWay:
-        """Return how the picture is taken over on this server."""
-        have, by = client.capabilities, self.reference_by
+    def way(self, client: Client) -> ReferenceWay:
+        """Return how the picture is taken over on this server.
+
+        Raises:
+            MissingExtensionError: If the way that was named is one that the server does not have.
+        """
+        have, by = client.capabilities.with_checkpoint(self.checkpoint), self.reference_by
         found = None
         if have.controlnet and by != "img2img":
             modules, models = client.controlnet.modules(), client.controlnet.models()
-            found = find_unit(modules, models, is_sdxl=_is_sdxl(client, self.checkpoint), by=by)
+            found = find_unit(modules, models, is_sdxl=have.is_sdxl, by=by)
+            if found is not None and by != "reference_only" and of_sdxl(models) and not have.tells_family:
+                found = replace(found, is_guess=True)
         elif have.is_diffusion and by == "img2img":
             found = ReferenceWay("img2img")
         if found is None and by != "auto":
-            raise MissingExtensionError(by, client.name, client.dialect.remedy("reference pictures"))
+            dialect = client.dialect
+            raise MissingExtensionError(by, dialect.title, dialect.remedy("reference pictures"))
         return found or ReferenceWay("img2img" if have.is_diffusion else "colors")
+
+    def relights(self, client: Client, way: ReferenceWay) -> bool:
+        """Whether IC-Light lights the product for the scene; it is made for Stable Diffusion 1.5 alone."""
+        have = client.capabilities.with_checkpoint(self.checkpoint)
+        return way.by != "colors" and have.ic_light is not None and not have.is_sdxl
+
+    def _guess(self, client: Client) -> str:
+        """Say that the family of the checkpoint had to be guessed."""
+        name = client.capabilities.with_checkpoint(self.checkpoint).checkpoint
+        return (
+            f"nothing tells whether the checkpoint {name!r} is of Stable Diffusion 1.5 or of SDXL, and the"
+            " server has IP-Adapters for SDXL; it was taken for 1.5. If it is of SDXL, 'xl' in its file name"
+            " tells so"
+        )
 
     def _idle(self, way: ReferenceWay) -> str | None:
         """Say which changed setting the way has no use for; None if it uses all."""
@@ -171,10 +191,6 @@ class ReferenceStage(SceneStage):
 
 def _told(way: ReferenceWay) -> str | None:
     return {"img2img": WITHOUT_UNIT, "colors": ONLY_COLORS}.get(way.by)
-
-
-def _is_sdxl(client: Client, checkpoint: str | None) -> bool:
-    return "xl" in (client.capabilities.with_checkpoint(checkpoint).checkpoint or "").lower()
 
 
 def _reference(frame: Frame) -> RgbImage:

@@ -90,7 +90,8 @@ class RelightStage(SceneStage):
         """Return the frame with the backend's scene and relit product."""
         client = tools.client()
         if client.capabilities.ic_light is None:
-            raise MissingExtensionError("IC-Light", client.name, client.dialect.remedy("IC-Light"))
+            dialect = client.dialect
+            raise MissingExtensionError("IC-Light", dialect.title, dialect.remedy("IC-Light"))
         idle = None
         if self.denoising_strength != LIGHT_MAP_DENOISING_STRENGTH and not _is_mapped(frame):
             idle = "denoising_strength is without effect: it acts on a light map, which --light asks for"
