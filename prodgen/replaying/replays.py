@@ -15,7 +15,7 @@ from prodgen.images import RgbImage
 from prodgen.replaying.differences import Difference, infotext_differences, pixel_differences
 from prodgen.replaying.fitting import fit_to_server
 from prodgen.replaying.recorded import RecordedJob, RecordedWorkflow, infotext_values, read_recorded
-from prodgen.replaying.shots_again import shot_again
+from prodgen.replaying.shots_again import refuse_another_way, shot_again
 from prodgen.shots import Result, shoot_all
 from prodgen.shots.result import without_folder
 from prodgen.shots.shot import PICTURES
@@ -126,6 +126,7 @@ def replay(
             server = (
                 stack.enter_context(_connected(backend, dialect)) if isinstance(backend, str) else backend
             )
+            refuse_another_way(shot, recorded.story, server)
             if (now := without_folder(server.name)) != before:
                 differences.append(Difference("backend", f"backend: {before} then, {now} now"))
         _refuse_if(strict, differences)

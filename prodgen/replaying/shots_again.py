@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from prodgen.errors import ImageError, SettingError
+from prodgen.errors import ImageError, MissingExtensionError, SettingError
 from prodgen.replaying.differences import Difference
 from prodgen.replaying.recorded import RecordedShot
-from prodgen.schema import seeds
+from prodgen.schema import model_names, seeds
 from prodgen.shots import Shot
+from prodgen.shots.reference_units import ReferenceWay, TakenBy
+from prodgen.shots.stages import ReferenceStage
+
+if TYPE_CHECKING:
+    from prodgen.client import Client
 
 
 def shot_again(
@@ -57,7 +62,70 @@ def shot_again(
         raise ImageError(
             f"the story in {str(recorded.path)!r} is damaged or of another version: {error}"
         ) from error
-    return _of_the_seed_used(shot, recorded.story), _renamed(asked, shot)
+    shot = _of_the_seed_used(shot, recorded.story)
+    return _by_the_way_taken(shot, recorded.story), _renamed(asked, shot)
+
+
+def refuse_another_way(shot: Shot, story: Mapping[str, Any], client: Client) -> None:
+    """Refuse a server on which the look of a reference picture would be taken over another way than told.
+
+    Args:
+        shot: As it is made again.
+        story: The picture's.
+        client: Connected to the server that will draw.
+
+    Raises:
+        SettingError: If the server takes another unit, or another one lights the product; says which.
+    """
+    told, stage = _told_way(story), _reference_stage(shot)
+    if told is None or stage is None:
+        return
+    try:
+        here = stage.way(client)
+    except MissingExtensionError:
+        here = None
+    if here is None or not _is_same_way(told, here):
+        now = "which this server does not have" if here is None else f"and here it would be by {here}"
+        raise SettingError(
+            f"the look of its reference picture was taken over by {told}, {now}; replay it on a server"
+            " that has the same, or make a new picture: prodgen shoot --reference FILE"
+        )
+    was_relit, is_relit = "IC-Light" in (story.get("proofs") or ()), stage.relights(client, here)
+    if was_relit is not is_relit:
+        then, now = ("by IC-Light", "computed from the scene")[:: 1 if was_relit else -1]
+        raise SettingError(
+            f"its product's light was {then}, and here it would be {now}; replay it on a server as that"
+            " one was, or make a new picture: prodgen shoot --reference FILE"
+        )
+
+
+def _told_way(story: Mapping[str, Any]) -> ReferenceWay | None:
+    """Return how a story says that a reference picture was taken over; None if it says nothing of that."""
+    told = story.get("reference")
+    if not isinstance(told, dict) or told.get("by") not in get_args(TakenBy):
+        return None
+    return ReferenceWay(told["by"], str(told.get("module")), told.get("model"))
+
+
+def _is_same_way(told: ReferenceWay, here: ReferenceWay) -> bool:
+    """Whether two ways are one; an adapter's own preprocessor has many names, and a model may have a hash."""
+    if told.by != here.by or (told.by == "reference_only" and told.module != here.module):
+        return False
+    return told.model == here.model or model_names.same_file(told.model or "", here.model or "")
+
+
+def _reference_stage(shot: Shot) -> ReferenceStage | None:
+    return next((stage for stage in shot.recipe.stages if isinstance(stage, ReferenceStage)), None)
+
+
+def _by_the_way_taken(shot: Shot, story: Mapping[str, Any]) -> Shot:
+    """Return the shot with the way named that was taken for its reference picture, where it was left open."""
+    told, stage = _told_way(story), _reference_stage(shot)
+    if told is None or told.by == "colors" or stage is None or stage.reference_by != "auto":
+        return shot
+    named = stage.model_copy(update={"reference_by": told.by})
+    stages = tuple(named if one is stage else one for one in shot.recipe.stages)
+    return shot.model_copy(update={"recipe": shot.recipe.model_copy(update={"stages": stages})})
 
 
 def _of_the_seed_used(shot: Shot, story: Mapping[str, Any]) -> Shot:

@@ -12,7 +12,7 @@ import pytest
 from prodgen import codecs, files
 from prodgen.color import in_colors_of, to_lab
 from prodgen.errors import IdleSettingError, MissingExtensionError, SettingError
-from prodgen.replaying import replay
+from prodgen.replaying import Replay, replay
 from prodgen.shots import Result, check, new_shot, shoot
 from prodgen.shots.reference_units import find_unit
 from tests.shots.reference_server import ReferenceServer, connected
@@ -126,7 +126,9 @@ def test_the_embedded_backend_takes_light_and_colours_and_says_that_it_takes_no_
 
 
 def test_the_embedded_backend_refuses_to_draw_over_a_picture(photos):
-    with pytest.raises(MissingExtensionError, match="Stable Diffusion server"):
+    with pytest.raises(
+        MissingExtensionError, match=r"the embedded backend has no img2img: .* Stable Diffusion"
+    ):
         shoot(
             photos / "mug.png",
             "oak table",
@@ -264,3 +266,69 @@ def test_a_reference_of_one_pixel_gives_its_colour():
     made = to_lab(in_colors_of(scene, blue, np.ones((40, 40), np.float32))).reshape(-1, 3)
 
     np.testing.assert_allclose(made.mean(0), to_lab(blue)[0, 0], atol=0.5)
+
+
+def test_a_replay_goes_the_way_told_though_the_server_has_a_better_one_now(photos):
+    first = shot(photos, ReferenceServer(), output=photos / "out.png")
+
+    again = replayed(photos, ReferenceServer(modules=A1111_MODULES, models=ADAPTERS))
+
+    assert again.picture.story()["reference"]["by"] == "img2img"
+    np.testing.assert_array_equal(again.picture.image, first.image)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "said"),
+    [
+        ({"modules": A1111_MODULES, "models": ADAPTERS}, {}, "ip-adapter_sd15 .*does not have"),
+        ({"modules": A1111_MODULES, "models": ADAPTERS}, {"models": ADAPTERS[:1]}, "would be by .*_plus"),
+        ({"modules": A1111_MODULES, "ic_light": "v2"}, {"ic_light": None}, "computed from the scene"),
+        ({"checkpoint": "prodgen-ibl (no diffusion)"}, {"checkpoint": "photon"}, "light and colours alone"),
+    ],
+)
+def test_a_replay_is_refused_where_the_server_would_take_the_picture_over_another_way(
+    photos, then, now, said
+):
+    shot(photos, ReferenceServer(**then), output=photos / "out.png")
+    changed = ReferenceServer(**({**then, **now} if now else {}))
+
+    with pytest.raises(SettingError, match=said):
+        replayed(photos, changed)
+
+    assert not changed.sent
+
+
+def replayed(photos: Path, server: ReferenceServer) -> Replay:
+    with connected(server) as client:
+        return replay(
+            photos / "out.png",
+            photo=photos / "mug.png",
+            matte=photos / "matte.png",
+            reference=photos / "evening.png",
+            backend=client,
+        )
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "models", "is_told"),
+    [
+        ("ponyDiffusionV6", (*ADAPTERS, *XL_ADAPTERS), True),
+        ("v1-5-pruned", (*ADAPTERS, *XL_ADAPTERS), False),
+        ("juggernautXL", (*ADAPTERS, *XL_ADAPTERS), False),
+        ("photon", ADAPTERS, False),
+    ],
+)
+def test_a_family_that_was_guessed_is_told_where_adapters_of_another_one_are_there(
+    photos, checkpoint, models, is_told
+):
+    made = shot(photos, ReferenceServer(modules=A1111_MODULES, models=models, checkpoint=checkpoint))
+
+    assert any("'xl' in its file name" in note for note in made.notices) is is_told
+
+
+def test_a_recipes_light_that_gives_way_to_the_reference_picture_is_told(photos):
+    left_out = shot(photos, ReferenceServer(), "", recipe="kitchen")
+    asked = shot(photos, ReferenceServer(), "", recipe="kitchen", light="left")
+
+    assert any("not the recipe's, soft" in note for note in left_out.notices)
+    assert not any("not the recipe's" in note for note in asked.notices)
