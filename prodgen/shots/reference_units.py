@@ -14,7 +14,7 @@ ReferenceBy = Literal["auto", "ip-adapter", "reference_only", "img2img"]
 """How a reference picture is taken over: by one of two units, or as the picture that drawing starts from."""
 
 TakenBy = Literal["ip-adapter", "reference_only", "img2img", "colors"]
-"""How one was: `colors`, where nothing diffuses, takes the colours and the light of the picture alone."""
+"""How a reference picture was taken over: `colors`, where nothing diffuses, takes colours and light alone."""
 
 UNITS: tuple[ReferenceBy, ...] = ("ip-adapter", "reference_only")
 """Ways that need a unit of ControlNet, the better one first: an IP-Adapter is trained for it."""
@@ -42,6 +42,7 @@ class ReferenceWay:
     """How a reference picture was taken over."""
 
     by: TakenBy
+    """Which way was taken."""
 
     module: str = "none"
     """The preprocessor of its unit."""

@@ -191,9 +191,8 @@ def draw(prepared: PreparedShot, tools: Tools, *, seed: int | None = None) -> Dr
             stage.foresee(frame)
     # Not told earlier: shots that share their preparation may ask for light of their own, or for none.
     like = prepared.shot.like
-    frame = frame.noting(None if like is None else str(like))
+    frame = frame.noting(None if like is None else str(like), lights_in_pictures.passed_over(prepared.shot))
     frame = frame.noting(lights_in_pictures.told(prepared.shot.asked_lights, frame[Given]))
-    frame = frame.noting(lights_in_pictures.passed_over(prepared.shot))
     if route is not None:
         frame = frame.holding(route).noting(route.notice)
     frame = frame.holding(replace(frame[Brief], seed=prepared.shot.seed if seed is None else seed))
