@@ -309,6 +309,21 @@ def test_a_light_from_behind_throws_no_shadow_on_what_is_behind():
     assert darkest(10) < 0.7
 
 
+def test_the_fronts_of_steps_have_the_tint_of_their_tops():
+    image = draw("on white steps, sunset", size=192, seed=5).image
+    top, front = (to_lab(image[rows, 20:60]).mean(axis=(0, 1)) for rows in (slice(150, 160), slice(172, 188)))
+
+    assert front[0] < top[0] - 5
+    assert np.hypot(*(front - top)[1:]) < 8
+
+
+def test_every_tread_of_shiny_steps_mirrors_the_place():
+    image = draw("on steps, neon", size=192, seed=5).image
+    upper, lower = (to_lab(image[rows, 32:64])[..., 1:] for rows in (slice(112, 116), slice(138, 146)))
+
+    assert np.hypot(*upper.mean(axis=(0, 1))) > 0.4 * np.hypot(*lower.mean(axis=(0, 1)))
+
+
 @pytest.mark.parametrize("stand", ["steps", "plinth", "podium"])
 def test_what_lies_flat_on_a_stand_sees_its_top_alone_and_is_told(stand):
     done = draw(f"on white {stand}, flat lay")

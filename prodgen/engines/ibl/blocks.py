@@ -82,10 +82,10 @@ class Stand:
     surface: Surface
     """The floor unlit, from row `first` on."""
     first: int
-    light: Array
-    """(3,): light on the treads, exposed."""
+    bare: Array
+    """The floor lit as if no product stood on it, from row `first` on; raised treads show it."""
     front_light: Array
-    """(3,): light on the fronts."""
+    """(3,): light on the fronts, exposed."""
     caster: Caster | None
     """The product, whose shadow falls on the boxes behind it."""
 
@@ -96,7 +96,7 @@ class Stand:
         # Each row lies at the depth of another row of the floor.
         depth = np.clip(height / np.maximum(rows - np.float32(camera.horizon), 1e-3), box.front, box.back)
         source = camera.horizon + camera.drop / depth - self.first
-        lit = _looked_up(self.surface.albedo, source) * self.light
+        lit = _looked_up(self.bare, source)
         if self.caster is None:
             return lit
         away = (1 - depth) * unit_of(camera)
@@ -126,6 +126,7 @@ def stand_of(
     light: Array,
     first: int,
     *,
+    bare: Array,
     caster: Caster | None = None,
 ) -> Stand:
     """A stand of the floor's material.
@@ -136,12 +137,13 @@ def stand_of(
         environment: Says how much less light the fronts get than the treads.
         light: (3,) light on the treads, exposed.
         first: First row of `surface`.
+        bare: (H - first, W, 3) the floor lit as if no product stood on it.
         caster: The product, whose shadow falls on the boxes behind it.
     """
     toward, above = environment.irradiance(FACES)
     share = min(float(toward @ LUMA) / max(float(above @ LUMA), 1e-6), BRIGHTEST_FRONT)
-    front_light = toward * (share * float(light @ LUMA) / max(float(toward @ LUMA), 1e-6))
-    return Stand(camera, surface, first, light, front_light, caster)
+    # Less light of the same tint: in the tint of a sky of its own, a front looks like another material.
+    return Stand(camera, surface, first, bare, light * np.float32(share), caster)
 
 
 def paint(picture: Array, top: Array, stand: Stand, boxes: list[Block]) -> Array:

@@ -213,12 +213,16 @@ def _draw_scene(stage: PictureSet, product: Product | None, report: Callable[[fl
         dapple = floor_view.dappled(camera, rows, stage.rng)
     if reading.floor != "sweep":  # painted wood or paper: white is to be white
         light = floor_view.held_back(light, surface)
-    floor = floor_view.shade(surface, light, camera, rows, sun=sun, sky=sky, dapple=dapple)
-    floor = floor + floor_view.mirror(surface, camera, rows, behind, product, sky_share=sky)
-    floor = floor_view.defocus(floor.astype(np.float32), camera, first)
+
+    def lit(sun: Array, sky: Array, product: Product | None) -> Array:
+        matt = floor_view.shade(surface, light, camera, rows, sun=sun, sky=sky, dapple=dapple)
+        return matt + floor_view.mirror(surface, camera, rows, behind, product, sky_share=sky)
+
+    floor = floor_view.defocus(lit(sun, sky, product).astype(np.float32), camera, first)
     report(0.9)
     if reading.stand and not stage.lies_flat:  # from straight above its top is all that is seen
-        return _draw_stand(stage, picture, floor, surface, light, product, first)
+        bare = lit(np.ones_like(sun), np.ones_like(sky), None) if reading.stand == "steps" else floor
+        return _draw_stand(stage, picture, floor, bare, surface, light, product, first)
     alpha = floor_view.edge_alpha(camera, edge, first)[..., None]
     picture[first:] = picture[first:] * (1 - alpha) + floor * alpha
     return picture
@@ -228,6 +232,7 @@ def _draw_stand(
     stage: PictureSet,
     picture: Array,
     floor: Array,
+    bare: Array,
     surface: Surface,
     light: floor_view.FloorLight,
     product: Product | None,
@@ -244,7 +249,7 @@ def _draw_stand(
     boxes = blocks.boxes_for(shape, camera, left, right)
     total = light.key + light.rest
     caster = None if product is None else caster_of(product.matte, camera, environment)
-    stand = blocks.stand_of(surface, camera, environment, total, first, caster=caster)
+    stand = blocks.stand_of(surface, camera, environment, total, first, bare=bare, caster=caster)
     return blocks.paint(picture, floor, stand, boxes)
 
 
