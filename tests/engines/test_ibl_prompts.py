@@ -446,3 +446,19 @@ def test_every_shape_of_the_table_has_a_drawing():
 )
 def test_what_stands_around_the_product_is_known_by_its_words(prompt, upright):
     assert read(prompt).upright == upright
+
+
+@pytest.mark.parametrize(
+    ("prompt", "floor"),
+    [
+        ("in shallow water, beach", "water"),
+        ("beach, in shallow water", "water"),
+        ("standing in the sea", "water"),
+        ("beach with waves", "sand"),
+        ("at the sea", "sand"),
+        ("on sand, boats in the sea", "sand"),
+        ("on oak, mountains reflected in water", "wood"),
+    ],
+)
+def test_what_stands_in_water_stands_on_no_beach(prompt, floor):
+    assert read(prompt).floor == floor

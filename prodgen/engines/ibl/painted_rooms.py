@@ -17,10 +17,13 @@ WHITE_TILE, CREAM_TILE, PLASTER = (0.76, 0.78, 0.77), (0.68, 0.65, 0.59), (0.74,
 BRASS, COPPER, OAK = (0.46, 0.31, 0.12), (0.50, 0.20, 0.10), (0.33, 0.19, 0.095)
 PORCELAIN, CLAY, AMBER_GLASS = (0.78, 0.76, 0.72), (0.40, 0.19, 0.11), (0.22, 0.085, 0.02)
 GREEN, SAGE = (0.075, 0.15, 0.05), (0.22, 0.29, 0.20)
+"""Linear colours of materials. Chosen by eye."""
+
 DAYLIGHT: Colour = (1.02, 1.08, 1.14)
-"""What is seen through a window: brighter than white paper, and cooler."""
+"""What is seen through a window: brighter than white paper, and cooler. Chosen by eye."""
+
 NIGHT: Colour = (0.012, 0.020, 0.045)
-"""What is seen through it at night."""
+"""What is seen through it at night. Chosen by eye."""
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,10 @@ class Findings:
     """Name of the gobo of a light that falls through one ("window light"), drawn in a studio."""
     has_arch: bool = False
     arch: Rgb | None = None
+    is_in_water: bool = False
+    """Whether something stands in water, not only near it."""
+    is_on_ground: bool = False
+    """Whether something stands on a ground."""
     is_afloat: bool = False
     is_round: bool = False
     shades: list[Rgb] = field(default_factory=list)
@@ -224,6 +228,9 @@ class Findings:
                 self._add(self.floors, name)
                 if colour is not None and name != "sweep":
                     self.tints.setdefault(name, colour)
+        is_water = "water" in head.names("floor") or head.text in self.vocabulary.groups["open_water"]
+        self.is_in_water |= phrase.link in ("in", "into") and is_water
+        self.is_on_ground |= phrase.link in self.vocabulary.groups["support"]
         self.is_round |= "floor" in head.kinds and any(self._is_round(term) for term in rest)
         stands = [name for term in rest for name in term.names("stand")]
         if stands:
@@ -287,4 +294,5 @@ class Findings:
         for names in (self.places, self.things, self.styles):
             names[:] = [name for name in names if name not in scenes]
         self.floors = [name for name in self.floors if name not in floors]
+        self.is_in_water &= "water" not in floors
         self.aside = [x for x in self.aside if x.name not in (floors if x.kind == "floor" else scenes)]

@@ -237,6 +237,9 @@ def _choose_floor(found: Findings, scene: Scene) -> str:
     aside = [entry.name for entry in found.aside if entry.kind == "floor"]
     floors = found.floors or (aside if not found.behind and scene.name != "studio" else [])
     named = [floor for floor in floors if floor != "sweep" or scene.name == "studio"]
+    is_in_water = found.is_in_water and not found.is_on_ground
+    if is_in_water and set(named) <= {scene.floor, "water"}:  # "beach, in shallow water"
+        return "water"
     # In "marble, white background" the sweep is the background, the marble the floor.
     solid = [floor for floor in named if floor != "sweep"]
     if named:

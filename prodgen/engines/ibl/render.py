@@ -211,7 +211,7 @@ def _draw_scene(stage: PictureSet, product: Product | None, report: Callable[[fl
         dapple = PATTERN_SHADE + (1.1 - PATTERN_SHADE) * shadow_patterns.on_floor(stage.pattern, camera, rows)
     elif "dapple" in reading.scene.extras:
         dapple = floor_view.dappled(camera, rows, stage.rng)
-    if reading.floor != "sweep":  # painted wood or paper: white is to be white
+    if reading.floor != "sweep":  # a stand of no material has no pattern to keep, and may be white
         light = floor_view.held_back(light, surface)
 
     def lit(sun: Array, sky: Array, product: Product | None) -> Array:
