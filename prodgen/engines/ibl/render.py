@@ -198,19 +198,9 @@ def _draw_scene(stage: PictureSet, product: Product | None, report: Callable[[fl
         reach = np.clip((rows - camera.horizon) / (0.5 * camera.drop), 0, 1)[:, None, None]
         picture[first:] *= 1 - (1 - share) * reach
         return picture
-    surface = floor_view.surface_of(reading, camera, rows, stage.rng)
-    if reading.scene.strewn and not reading.stand:
-        surface = fallen_leaves.strewn(surface, reading.scene, camera, rows, stage.environment.key, stage.rng)
-    if reading.floor == "water" and product is not None and not product.lift:
-        box = bounding_box(product.matte)
-        middle = ((box.left + box.right) / 2 - camera.width / 2) / camera.side
-        surface = ripples.around(surface, camera, rows, middle=middle, half=stage.product_half)
+    surface = _unlit_floor(stage, product, rows)
     report(0.75)
-    dapple = None
-    if stage.pattern is not None:
-        dapple = PATTERN_SHADE + (1.1 - PATTERN_SHADE) * shadow_patterns.on_floor(stage.pattern, camera, rows)
-    elif "dapple" in reading.scene.extras:
-        dapple = floor_view.dappled(camera, rows, stage.rng)
+    dapple = _dapple(stage, rows)
     if reading.floor != "sweep":  # a stand of no material has no pattern to keep, and may be white
         light = floor_view.held_back(light, surface)
 
@@ -226,6 +216,29 @@ def _draw_scene(stage: PictureSet, product: Product | None, report: Callable[[fl
     alpha = floor_view.edge_alpha(camera, edge, first)[..., None]
     picture[first:] = picture[first:] * (1 - alpha) + floor * alpha
     return picture
+
+
+def _unlit_floor(stage: PictureSet, product: Product | None, rows: Array) -> Surface:
+    """The floor with what lies on it, and with rings on water."""
+    camera, scene = stage.camera, stage.reading.scene
+    surface = floor_view.surface_of(stage.reading, camera, rows, stage.rng)
+    if scene.strewn and not stage.reading.stand:
+        surface = fallen_leaves.strewn(surface, scene, camera, rows, stage.environment.key, stage.rng)
+    if stage.reading.floor == "water" and product is not None and not product.lift:
+        box = bounding_box(product.matte)
+        middle = ((box.left + box.right) / 2 - camera.width / 2) / camera.side
+        surface = ripples.around(surface, camera, rows, middle=middle, half=stage.product_half)
+    return surface
+
+
+def _dapple(stage: PictureSet, rows: Array) -> Array | None:
+    """Share of the key light that a pattern, or a tree, lets through to the floor; None: all of it."""
+    if stage.pattern is not None:
+        let_through = shadow_patterns.on_floor(stage.pattern, stage.camera, rows)
+        return PATTERN_SHADE + (1.1 - PATTERN_SHADE) * let_through
+    if "dapple" in stage.reading.scene.extras:
+        return floor_view.dappled(stage.camera, rows, stage.rng)
+    return None
 
 
 def _draw_stand(
