@@ -195,16 +195,24 @@ class Shot(CheckedValue):
         digest = hashlib.sha256(repr(sorted(words.items())).encode())
         if self.recipe.is_open:
             # What was said stays on every route; what was not is each route's own.
-            said = [sorted(stage.model_fields_set) for stage in self.recipe.stages]
+            said = [sorted(stage.model_fields_set - {"stage"}) for stage in self.recipe.stages]
             digest.update(repr(said).encode())
         for picture in self.pictures.values():
             digest.update(b"-" if picture is None else _digest(picture))
         return digest.hexdigest()
 
     def story(self) -> dict[str, Any]:
-        """Return the shot as it was asked, ready for JSON; of its pictures only the files' names."""
+        """Return the shot as it was asked, ready for JSON; of its pictures only the files' names.
+
+        Of a recipe that leaves the route open it has what was said; the rest is each route's own.
+        """
         names = {what: _name(picture) for what, picture in self.pictures.items()}
-        return {**names, **self.model_dump(mode="json", exclude={*names, "output"})}
+        told = self.model_dump(mode="json", exclude={*names, "output"})
+        if self.recipe.is_open:
+            for stage, fields in zip(self.recipe.stages, told["recipe"]["stages"], strict=True):
+                for name in fields.keys() - stage.model_fields_set - {"stage"}:
+                    del fields[name]
+        return {**names, **told}
 
     @classmethod
     def from_story(
