@@ -99,16 +99,17 @@ def row(way: str, numbers: list[tuple[float, Likeness]]) -> str:
     figures = (
         f"{np.mean([off for off, _ in numbers]):.1f}",
         f"{np.mean([likeness.delta_e_mean for likeness in likenesses]):.1f}",
-        f"{mean(likeness.print_agreement for likeness in likenesses):.2f}",
-        f"{mean(likeness.light_kept for likeness in likenesses):.2f}",
+        mean(likeness.print_agreement for likeness in likenesses),
+        mean(likeness.light_kept for likeness in likenesses),
         *(f"{100 * verdicts.count(status) / len(verdicts):.0f} %" for status in ("pass", "warn", "fail")),
     )
     return f"| {way} | {' | '.join(figures)} |"
 
 
-def mean(values: Iterable[float | None]) -> float:
-    """Mean of what was measured."""
-    return float(np.mean([value for value in values if value is not None]))
+def mean(values: Iterable[float | None]) -> str:
+    """Mean of what was measured; a dash where nothing was."""
+    measured = [value for value in values if value is not None]
+    return f"{np.mean(measured):.2f}" if measured else "-"
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ import numpy as np
 
 from prodgen.color import LUMA, to_lab, to_linear, to_srgb
 from prodgen.errors import WrongValueError
-from prodgen.identity.detail import WIDEST_STROKE, find_print
+from prodgen.identity.detail import WIDEST_STROKE
+from prodgen.identity.written import find_writing
 from prodgen.images import Matte, Plane, RgbImage, resize
 from prodgen.masks import blur, normalised_blur
 from prodgen.shading import LightField, RelitLayer, apply
@@ -31,6 +32,9 @@ BRIGHTNESS_SCALE = 0.03
 
 DARKEST = 0.004
 """Linear light added before dividing. Chosen as `smoothing.GAIN_FLOOR`: half of the darkest printed black."""
+
+LEAST_SHARE = 0.5 / 255
+"""Share of print below which a place is body. By definition: half a step of 8 bit."""
 
 Taken = LightField | RelitLayer
 """What the whole of a product takes of a relit picture: its light, or its pixels as a layer."""
@@ -74,8 +78,8 @@ class BlendedRegions:
         lit = to_linear(other) * self._brightness(there, other, matte[window])[..., None]
         below = to_linear(there)
         mixed = to_srgb(below + share[..., None] * (lit - below))
-        changes = ((share > 0) & (matte[window] > 0))[..., None]
-        body[window] = np.where(changes, mixed, there)
+        changes = (share > 0) & (matte[window] > 0) & (lit != below).any(axis=-1)
+        body[window] = np.where(changes[..., None], mixed, there)
         return body
 
     def _brightness(self, body: RgbImage, printed: RgbImage, matte: Matte) -> Plane:
@@ -140,9 +144,11 @@ def print_region(original: RgbImage, matte: Matte, region: Region) -> Matte:
     scale = min(1.0, PRINT_SIDE_PX / max(cut.shape))
     size = max(8, round(cut.shape[1] * scale)), max(8, round(cut.shape[0] * scale))
     inside = (resize(cut, *size) > INSIDE).astype(np.float32)
-    strokes = find_print(to_lab(resize(original[window], *size))[..., 0], inside)
+    strokes = find_writing(to_lab(resize(original[window], *size))[..., 0], inside)
     reach = max(1, round(WIDEST_STROKE * float(np.sqrt(inside.sum()))))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     # Grown by more than it is blurred, so that the strokes themselves are wholly in it.
     whole = cv2.dilate(cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, disc), disc)
-    return np.asarray(blur(np.asarray(whole, np.float32), reach / 3), np.float32)
+    soft = np.clip(blur(np.asarray(whole, np.float32), reach / 3), 0, 1)
+    # What a blur leaves far away would change pixels that are no print.
+    return np.where(soft < LEAST_SHARE, 0, soft).astype(np.float32)

@@ -62,8 +62,15 @@ class Blending(CheckedValue):
         """Whether pixels that a model drew may come into the product, and not their light alone."""
         return self.blend_mode != "light"
 
-    def light_of(self, taken: Taken | BlendedRegions, pair: WorkingPair) -> LightField:
-        """Return the light that the result's is compared with: `taken`, or all the light there is."""
+    @property
+    def lights_anew(self) -> bool:
+        """Whether the scene's light comes onto the product; hue and saturation alone light nothing."""
+        return self.blend_mode != "color"
+
+    def light_of(self, taken: Taken | BlendedRegions, pair: WorkingPair) -> LightField | None:
+        """Return the light that the result's is compared with: `taken`, all there is, or None for none."""
+        if not self.lights_anew:
+            return None
         is_light = isinstance(taken, LightField) and taken.strength > 0
         return taken if isinstance(taken, LightField) and is_light else read_field(pair)
 

@@ -146,7 +146,17 @@ def _texture(expected: Plane, found: Plane, core: Matte, busy: NDArray[np.bool_]
 
 
 def find_print(lightness: Plane, inside: Matte) -> Matte:
-    """(h, w), 1 where the product carries print: strokes with ground close by on both sides.
+    """(h, w), 1 where the product may carry print: strokes with ground close by on both sides.
+
+    Gloss, yarn and spokes are strokes too: what is compared may be any fine detail. What is told to be print
+    is in `written`.
+    """
+    strokes = np.logical_or(*find_strokes(lightness, inside)).astype(np.float32)
+    return np.asarray(cv2.dilate(strokes, np.ones((3, 3), np.uint8)) * inside, np.float32)
+
+
+def find_strokes(lightness: Plane, inside: Matte) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Two (h, w), the dark and the light strokes of a product.
 
     A stroke is what closing or opening with a small disc removes (black and white top-hat): print,
     but not the edge of a face or of a label.
@@ -159,11 +169,11 @@ def find_print(lightness: Plane, inside: Matte) -> Matte:
     plain = np.where(inside > 0, lightness, mean).astype(np.float32)
     dark = cv2.morphologyEx(plain, cv2.MORPH_BLACKHAT, kernel)
     light = cv2.morphologyEx(plain, cv2.MORPH_TOPHAT, kernel)
-    strokes = (np.maximum(dark, light) > PRINT_CONTRAST) & (inside > 0)
-    strokes &= ~_lines(strokes, extent)
     # A rim of the product's outline is no print.
-    strokes &= cv2.erode(inside, kernel) > 0
-    return np.asarray(cv2.dilate(strokes.astype(np.float32), np.ones((3, 3), np.uint8)) * inside, np.float32)
+    core = cv2.erode(inside, kernel) > 0
+    ink = (np.maximum(dark, light) > PRINT_CONTRAST) & (inside > 0)
+    ink &= ~_lines(ink, extent) & core
+    return ink & (dark > PRINT_CONTRAST), ink & (light > PRINT_CONTRAST)
 
 
 def _lines(strokes: NDArray[np.bool_], extent: float) -> NDArray[np.bool_]:

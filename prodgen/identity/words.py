@@ -37,7 +37,7 @@ _SUBJECTS = (
             "material_shift_stops",
         ),
         "the product's colours changed",
-        "try another seed, or take less of the scene's light (--blend, --ambience)",
+        "try another seed, or take less of the scene's light (--blend; in mode light also --ambience)",
     ),
     _Subject(
         "its surface",

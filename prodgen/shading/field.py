@@ -171,7 +171,7 @@ def apply(original: RgbImage, field: LightField, matte: Matte) -> RgbImage:
     Args:
         original: (H, W, 3), sRGB, [0, 1], of any size; also the photograph's foreground colours.
         field: From `light_field`.
-        matte: (H, W), 1 = product. Where it is 0 the photograph stays to the bit.
+        matte: (H, W), 1 = product. Where it is 0, and where the gain is 1, the photograph stays to the bit.
 
     Returns:
         (H, W, 3), sRGB, [0, 1]: the product lit, not yet in its scene.
@@ -189,8 +189,8 @@ def apply(original: RgbImage, field: LightField, matte: Matte) -> RgbImage:
         rows = slice(top, min(top + BAND_ROWS, window[0].stop))
         within = slice(rows.start - window[0].start, rows.stop - window[0].start)
         lit = to_srgb(to_linear(original[rows, window[1]]) * gain[within])
-        inside = (matte[rows, window[1]] > 0)[..., None]
-        np.copyto(result[rows, window[1]], lit, where=inside)
+        changes = (matte[rows, window[1]] > 0) & (gain[within] != 1).any(axis=-1)
+        np.copyto(result[rows, window[1]], lit, where=changes[..., None])
     return result
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
-from prodgen import identity, shading
+from prodgen import files, identity, shading
 from prodgen.color import LUMA, to_linear, to_srgb
 from prodgen.errors import IdleSettingError, SettingError, WrongValueError
 from prodgen.identity import Blending
@@ -44,6 +46,12 @@ def relit_by_a_model(photo: np.ndarray) -> np.ndarray:
     linear = to_linear(cv2.GaussianBlur(photo, (0, 0), 1.2)) * x * np.float32([1.1, 0.98, 0.75])
     grey = (linear @ LUMA)[..., None] * np.float32([1.2, 0.97, 0.6])
     return to_srgb(0.6 * linear + 0.4 * grey)
+
+
+def photographed(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A path-traced product and its matte."""
+    folder = Path(__file__).parents[1] / "data" / "truth"
+    return files.load(folder / f"{name}_input.jpg").rgb, files.load_matte(folder / f"{name}_matte.png")
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +160,30 @@ def test_a_displaced_product_is_laid_on_the_photographed_one_before_it_is_blende
     assert np.abs(picture - relit)[core].mean() < 0.25 * np.abs(moved - relit)[core].mean()
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_region_of_0_is_the_photograph_to_the_bit(pictures, product, mode):
+    made = product(blend_mode=mode, blend_regions="body=0")
+
+    region = product_region(pictures[2])
+    window = region.pixels(SIZE, SIZE)
+    share = print_region(pictures[0], pictures[2], region)
+    size = window[1].stop - window[1].start, window[0].stop - window[0].start
+    is_body = np.ones((SIZE, SIZE), bool)
+    is_body[window] = cv2.resize(share, size) == 0
+    assert is_body[60:110, 70:170].all()
+    np.testing.assert_array_equal(made[is_body], pictures[0][is_body])
+
+
+@pytest.mark.parametrize("regions", [None, "print=0.3"])
+def test_a_light_that_is_taken_back_wholly_leaves_the_photograph_to_the_bit(pictures, regions):
+    photo, relit, matte = pictures
+    taken = Blending(blend_regions=regions).of(shading.pair_pictures(photo, relit, matte), *pictures).taken
+
+    nothing = taken.weakened(np.zeros(taken.shape, np.float32))
+
+    np.testing.assert_array_equal(identity.product_with(nothing, photo, matte), photo)
+
+
 @pytest.mark.parametrize("mode", ["color", "luminosity", "alpha"])
 def test_print_can_be_kept_nearer_to_the_photograph_than_the_rest(pictures, product, mode):
     photo = to_linear(pictures[0][INK])
@@ -190,6 +222,59 @@ def test_print_is_found_softly_and_with_the_ground_between_its_strokes(pictures)
     assert found.max() == pytest.approx(1, abs=1e-3)
     assert ((found > 0.05) & (found < 0.95)).any()
     assert 0.1 < fitted.item() < 0.5
+
+
+def strokes_of(kind: str) -> np.ndarray:
+    """A carton with strokes on it that no printer made."""
+    photo, _ = carton()
+    photo[30:210, 60:180] = (0.2, 0.35, 0.7)
+    if kind == "highlights":
+        for top, left in ((60, 80), (60, 140), (150, 110)):
+            photo[top : top + 26, left : left + 5] = 1.0
+    elif kind == "yarn":
+        draw = np.random.default_rng(3)
+        for left, tone in zip(range(66, 176, 5), draw.uniform(0.05, 0.6, 22), strict=True):
+            for top in range(34, 206, 10):
+                photo[top : top + 9, left : left + 4] = np.float32(tone * draw.uniform(0.3, 1.6))
+    else:
+        photo[40:200, 70:170] *= np.linspace(0.3, 2.2, 100, dtype=np.float32)[None, :, None]
+        for left in (80, 100, 120, 140, 160):
+            photo[60:180, left : left + 2] = 0.5
+    return photo
+
+
+@pytest.mark.parametrize("kind", ["highlights", "yarn", "spokes"])
+def test_gloss_yarn_and_spokes_are_no_print(kind):
+    _, matte = carton()
+
+    assert not print_region(strokes_of(kind), matte, product_region(matte)).any()
+
+
+@pytest.mark.parametrize("name", ["box", "jar", "mug", "pouch"])
+def test_the_words_on_a_product_are_print_and_its_highlights_are_not(name):
+    photo, matte = photographed(name)
+
+    found = print_region(photo, matte, product_region(matte))
+
+    share = found.sum() / found.size
+    assert 0.04 < share < 0.3
+    top = found[: len(found) // 8]
+    assert name == "box" or not top.any()
+
+
+def test_hue_and_saturation_alone_are_not_judged_by_the_light_that_they_leave_out(pictures):
+    likeness = identity.restore(*pictures, blending=Blending(blend_mode="color")).measurement.likeness
+
+    assert likeness.light_kept is None
+
+
+def test_a_remedy_names_no_option_that_the_mode_refuses(pictures):
+    likeness = identity.restore(*pictures, blending=Blending(blend_mode="alpha")).measurement.likeness
+    worse = likeness.model_copy(update={"delta_e_mean": 30.0})
+
+    said = identity.reasons(worse.verdict())[0]
+
+    assert "--blend; in mode light also --ambience" in said
 
 
 def test_where_there_is_no_print_it_is_said_and_all_is_body():

@@ -34,7 +34,8 @@ class IdentityStage(identity.Blending, Stage):
             beside = resize(beside, *cut.matte.shape[::-1])
             _, beside = placement.apply(placed.placement, cut.seen, beside)
         key = brief.key_light
-        asked = None if key is None or key.strength == 0 else key
+        # Light that is not to arrive is not missing.
+        asked = None if key is None or key.strength == 0 or not self.lights_anew else key
 
         def judge(made: Frame, field: shading.LightField | None = None) -> identity.Measurement:
             return identity.measure(
