@@ -91,7 +91,8 @@ def apply_shadow(
 
     Args:
         scene: (H, W, 3), sRGB.
-        transmission: (H, W), 1 = untouched; where it is 1 the scene stays to the bit.
+        transmission: (H, W), or (H, W, 3) by channel, 1 = untouched; where it is 1 the scene stays to the
+            bit.
         opacity: 0 (no shadow) to 1 (as computed).
         tint: (3,) linear colour of the light that fills the shadow, any scale; None is neutral.
         color: (3,) linear colour that white has in a full shadow; None is black.
@@ -102,13 +103,14 @@ def apply_shadow(
     Raises:
         PlacementError: If the two sizes differ.
     """
-    if scene.shape[:2] != transmission.shape:
+    if scene.shape[:2] != transmission.shape[:2]:
         raise PlacementError(
             f"the shadow is {transmission.shape[1]}x{transmission.shape[0]},"
             f" the scene {scene.shape[1]}x{scene.shape[0]}; compute it from a matte of the scene's size"
         )
     result = scene.copy()
-    shaded = (transmission < 1) & (opacity > 0)
+    least = transmission if transmission.ndim == 2 else transmission.min(axis=2)
+    shaded = (least < 1) & (opacity > 0)
     rows, columns = np.flatnonzero(shaded.any(axis=1)), np.flatnonzero(shaded.any(axis=0))
     if not len(rows):
         return result
@@ -117,11 +119,13 @@ def apply_shadow(
     for top in range(rows[0], rows[-1] + 1, STRIPE_PX):
         part = (slice(top, min(top + STRIPE_PX, rows[-1] + 1)), across_part)
         left = 1 - np.float32(opacity) * (1 - transmission[part])
-        factor = across(left, scene)
+        factor = left if left.ndim == 3 else across(left, scene)
         if balance is not None:
             # A power keeps the lit end white and gives the dark end the colour of the light that fills it.
             # Each channel by itself: a power of three exponents at once is ten times slower.
-            factor = np.stack([left**power for power in 1 / np.clip(balance, 0.5, 2.0)], axis=-1)
+            powers = 1 / np.clip(balance, 0.5, 2.0)
+            parts = zip(cv2.split(factor), powers, strict=True)
+            factor = np.stack([part**power for part, power in parts], axis=-1)
         if color is not None:
             factor = factor + (1 - factor) * color
         dark = to_srgb((to_linear(scene[part]) * factor).astype(np.float32))

@@ -25,7 +25,8 @@ from prodgen.images import Matte
 from prodgen.masks import Box, bounding_box
 
 Transmission = NDArray[np.float32]
-"""(H, W) float32 in [0, 1]: the share of linear light that a shadow leaves."""
+"""(H, W) float32 in [0, 1]: the share of linear light that a shadow leaves; (H, W, 3) where coloured lights
+throw it."""
 
 SHADOW_SIDE_PX = 128
 """Long side of the product, in pixels, at which its shadow is computed.

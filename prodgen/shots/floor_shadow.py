@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,9 +15,20 @@ from prodgen.color import luminance
 from prodgen.errors import PlacementError
 from prodgen.images import Matte, resize
 from prodgen.light import Light
+from prodgen.light.relighting import MOST_FROM_LAMPS
 from prodgen.pose import FLOOR_BELOW_DEG, TOLERANCE_DEG, View
 from prodgen.shots.frame import Frame
-from prodgen.shots.layers import NO_BACKEND, CutOut, Drawn, FinalScene, Kept, PaintedFloor, Placed, Pose
+from prodgen.shots.layers import (
+    NO_BACKEND,
+    Brief,
+    CutOut,
+    Drawn,
+    FinalScene,
+    Kept,
+    PaintedFloor,
+    Placed,
+    Pose,
+)
 from prodgen.shots.light_found import found_light
 from prodgen.shots.seen_from import view_of
 
@@ -31,6 +42,9 @@ Convention: a key light half behind, from the left; the shadow falls to the fron
 
 GAP = 0.12
 """How high a floating product hovers, in its longer sides, if it is not said. Chosen by eye."""
+
+LEAST_OF_ASKED = Light().strength
+"""Least share of the floor's light whose shadow was asked for. Chosen: that of a light by default."""
 
 MANY_RAYS = 72
 """Number of directions in which a light is taken whose shadow was asked for.
@@ -66,7 +80,7 @@ class Cast:
 
     def by(self, source: Light) -> Light:
         """Return the light that throws such a shadow, as like `source` as that allows."""
-        changed: dict[str, float] = {"strength": max(source.strength, Light().strength)}
+        changed: dict[str, float] = {}
         if self.softness is not None:
             changed["softness"] = self.softness
         if self.azimuth_deg is not None:
@@ -76,6 +90,11 @@ class Cast:
         if self.length is not None:
             changed["elevation_deg"] = math.degrees(math.atan(1 / self.length))
         return Light.model_validate({**dict(source), **changed})
+
+    def by_all(self, sources: tuple[Light, ...]) -> tuple[Light, ...]:
+        """Return the lights that throw such shadows; the key light alone, the first, is turned."""
+        others = replace(self, azimuth_deg=None)
+        return (self.by(sources[0]), *(others.by(source) for source in sources[1:]))
 
 
 def is_plain(frame: Frame) -> bool:
@@ -92,7 +111,8 @@ class FloorShadow:
         self.kind, self._frame, self._view = kind, frame, view
         self.notices: tuple[str, ...] = ()
         self._gap = cast.gap if kind == "float" else 0.0
-        self._source, self._floor_top = Light(), None
+        self._sources: tuple[Light, ...] = (Light(),)
+        self._strength, self._floor_top = 0.0, None
         self._behind, self._bounce = 1.0, shadows.FLOOR_BOUNCE
         self._in_photo = np.empty((0, 0), np.float32)
         placed = frame[Placed]
@@ -102,17 +122,22 @@ class FloorShadow:
             self._in_photo, notice = lift_shadow(frame[CutOut], placed.placement, view)
             self.notices += (notice,) if notice else ()
         elif kind in ("cast", "float") or (kind == "auto" and placed.backdrop is not None):
-            self._source, found = _light_of(frame)
+            sources, found = _lights_of(frame)
+            self._sources = _that_reach_the_floor(sources if kind == "auto" else cast.by_all(sources))
+            self._strength = _share_of(self._sources)
             if kind != "auto":
-                self._source = cast.by(self._source)
+                self._strength = max(self._strength, LEAST_OF_ASKED)
             if found is not None and not view.lies_flat:
                 self._floor_top, self._behind = found.floor_top, found.behind
                 self._bounce = _bounce(frame, found)
         elif kind == "contact":
-            self._source = Light(elevation_deg=90, strength=0)
+            self._sources = (Light(elevation_deg=90),)
 
     def on(self, placed: Placed) -> shadows.Transmission:
-        """Return the shadow at the size of a canvas, (H, W); without what a drawn scene has already."""
+        """Return the shadow at the size of a canvas, without what a drawn scene has already.
+
+        It is (H, W), or (H, W, 3) under several lights.
+        """
         matte = placed.matte
         if self.kind == "none":
             return np.ones(matte.shape, np.float32)
@@ -123,7 +148,9 @@ class FloorShadow:
         # top would be too dark. What is missing under the product is added.
         scene = self._frame[FinalScene].image
         there = shadows.existing_shadow(scene, matte, lies_flat=self._view.lies_flat)
-        return np.minimum(wanted / np.maximum(there, 0.05), 1).astype(np.float32)
+        there = np.maximum(there, 0.05)
+        there = there if wanted.ndim == 2 else there[..., None]
+        return np.asarray(np.minimum(wanted / there, 1), np.float32)
 
     def beyond(self, mirror: Callable[[Matte], Matte] | None = None) -> shadows.Overhang:
         """Return what of the shadow leaves the canvas of the frame.
@@ -147,6 +174,7 @@ class FloorShadow:
         dark = np.zeros_like(matte)
         if is_cast:
             dark = 1 - self._computed(matte, scale=scale, lower_by=side)
+            dark = dark if dark.ndim == 2 else dark.max(axis=2)
         if mirror is not None:
             dark = np.maximum(dark, mirror(matte))
         found = shadows.overhang(dark, room)
@@ -156,31 +184,42 @@ class FloorShadow:
     def _reach(self) -> float:
         if self.kind == "auto":
             return shadows.REACH
-        length = 1 / math.tan(math.radians(max(self._source.elevation_deg, 8)))
+        lowest = min(source.elevation_deg for source in self._sources)
+        length = 1 / math.tan(math.radians(max(lowest, 8)))
         return max(shadows.REACH, 1.3 * length * (1 + self._gap) + self._gap)
 
     def _computed(self, matte: Matte, *, scale: float = 1.0, lower_by: int = 0) -> shadows.Transmission:
-        """Return the shadow of a matte on a canvas that is smaller, with more space above it."""
+        """Return the shadow of a matte on a canvas that is smaller, with more space above it.
+
+        Each light takes its own colour out of the floor's where it is hidden, by its share of the light of
+        all: a sum in linear light. The lights' mean colour is what the ground shows already.
+        """
         pitch, flat = self._view.floor_deg, self._view.lies_flat
         if self.kind == "auto" and self._frame[Placed].backdrop is None:
             contact = shadows.contact_shadow(matte, camera_pitch_deg=pitch, lies_flat=flat)
             return contact * shadows.ambient_occlusion(matte, camera_pitch_deg=pitch, lies_flat=flat)
-        source = self._source
-        return shadows.ground_shadow(
-            matte,
-            azimuth_deg=source.azimuth_deg,
-            elevation_deg=source.elevation_deg,
-            softness=source.softness,
-            strength=source.strength,
-            camera_pitch_deg=pitch,
-            lies_flat=flat,
-            floor_top=None if self._floor_top is None else self._floor_top * scale + lower_by,
-            gap=self._gap,
-            reach=self._reach,
-            behind=self._behind,
-            bounce=self._bounce,
-            **({} if self.kind == "auto" else {"rays": MANY_RAYS}),
-        )
+        whole = sum(source.strength * source.tint for source in self._sources)
+        hidden = np.zeros((*matte.shape, 3), np.float32)
+        for source in self._sources:
+            fallen = shadows.ground_shadow(
+                matte,
+                azimuth_deg=source.azimuth_deg,
+                elevation_deg=source.elevation_deg,
+                softness=source.softness,
+                strength=self._strength,
+                camera_pitch_deg=pitch,
+                lies_flat=flat,
+                floor_top=None if self._floor_top is None else self._floor_top * scale + lower_by,
+                gap=self._gap,
+                reach=self._reach,
+                behind=self._behind,
+                bounce=self._bounce,
+                **({} if self.kind == "auto" else {"rays": MANY_RAYS}),
+            )
+            if len(self._sources) == 1:
+                return fallen
+            hidden += (1 - fallen)[..., None] * (source.strength * source.tint / whole)
+        return np.asarray(1 - hidden, np.float32)
 
     def _kept(self, where: placement.Placement) -> NDArray[np.float32]:
         """Return the photograph's own shadow on a canvas, as darkness, (H, W)."""
@@ -257,13 +296,25 @@ def view_of_floor(frame: Frame) -> View:
     return usual if is_near and (pose is None or not pose.is_said) else view
 
 
-def _light_of(frame: Frame) -> tuple[Light, light.Surroundings | None]:
-    """Return the light that throws the shadow, asked for or found in the scene, and what surrounds it."""
-    asked, placed = found_light(frame), frame[Placed]
+def _lights_of(frame: Frame) -> tuple[tuple[Light, ...], light.Surroundings | None]:
+    """Return the lights that throw the shadow, asked for or found in the scene, and what surrounds them."""
+    key, placed = found_light(frame), frame[Placed]
+    asked = () if key is None else (key, *frame[Brief].lights[1:])
     if is_plain(frame):
-        return asked or STUDIO_LIGHT, None
+        return asked or (STUDIO_LIGHT,), None
     found = light.estimate_surroundings(frame[FinalScene].image, placed.matte)
-    return asked or found.light, found
+    return asked or (found.light,), found
+
+
+def _share_of(lights: tuple[Light, ...]) -> float:
+    """Return the share of the floor's light that comes from these, at most what lamps give the product."""
+    shares = [one.strength for one in lights]
+    return min(sum(shares), max(MOST_FROM_LAMPS, *shares))
+
+
+def _that_reach_the_floor(lights: tuple[Light, ...]) -> tuple[Light, ...]:
+    """Return the lights over the horizon that give any light; the key light alone if none does."""
+    return tuple(one for one in lights if one.strength > 0 and one.elevation_deg > 0) or lights[:1]
 
 
 def _bounce(frame: Frame, found: light.Surroundings) -> float:

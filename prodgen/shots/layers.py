@@ -187,9 +187,14 @@ class Shade:
     """The shadow that was laid on the scene, at the canvas' size."""
 
     transmission: Transmission
-    """(H, W): the share of linear light that it leaves, its opacity included."""
+    """(H, W), under several lights (H, W, 3): the share of linear light left, its opacity included."""
     color: str = "#000000"
     """Colour that white has in a full shadow."""
+
+    @property
+    def by_channel(self) -> Transmission:
+        """The transmission as (H, W, 1) or (H, W, 3)."""
+        return self.transmission if self.transmission.ndim == 3 else self.transmission[..., None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,7 +35,7 @@ def page_layers(frame: Frame, *, transparent: bool) -> list[PageLayer]:
         return [PageLayer("ground", scene), product]
     lit = _without(scene, shade)
     # Outside the shadow the quotient would be the rounding of the scene's own 8 bits.
-    is_shaded = (shade.transmission < 1)[..., None] & (lit > 0)
+    is_shaded = (shade.by_channel < 1) & (lit > 0)
     darker = np.where(is_shaded, scene / np.maximum(lit, 1e-6), 1)
     shadow = PageLayer("shadow", np.clip(darker, 0, 1).astype(np.float32), multiplies=True)
     return [PageLayer("ground", lit), shadow, product]
@@ -43,7 +43,7 @@ def page_layers(frame: Frame, *, transparent: bool) -> list[PageLayer]:
 
 def _without(scene: RgbImage, shade: Shade) -> RgbImage:
     """Return a scene as it was before its shadow was multiplied onto it, in the 8 bits that a page stores."""
-    factor = shade.transmission[..., None]
+    factor = shade.by_channel
     factor = factor + (1 - factor) * to_linear(read_hex(shade.color))
     lit = to_srgb(np.asarray(to_linear(scene) / np.maximum(factor, DARKEST), np.float32))
     return from_uint8(to_uint8(np.asarray(np.clip(lit, 0, 1), np.float32)))

@@ -21,7 +21,7 @@ def shadow_alone(frame: Frame) -> tuple[RgbImage, Matte]:
     shade, shape = frame.get(Shade), frame[Placed].matte.shape
     if shade is None:
         return np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
-    taken = (1 - shade.transmission)[..., None] * (1 - to_linear(read_hex(shade.color)))
+    taken = (1 - shade.by_channel) * (1 - to_linear(read_hex(shade.color)))
     darker = np.asarray(1 - to_srgb(np.asarray(1 - taken, np.float32)), np.float32)
     alpha = darker.max(axis=2)
     return np.asarray(1 - darker / np.maximum(alpha, 1e-6)[..., None], np.float32), alpha

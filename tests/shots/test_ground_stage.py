@@ -18,6 +18,8 @@ from prodgen.pose import View
 from prodgen.shots import Recipe, Result, draw, prepare, shoot
 from prodgen.shots.frame import Frame, Tools
 from prodgen.shots.layers import NO_BACKEND, Brief, Drawn, FinalScene, Origin, Placed, Shade
+from prodgen.shots.page_layers import DARKEST, page_layers
+from prodgen.shots.see_through import shadow_alone
 from prodgen.shots.shot import new_shot
 from prodgen.shots.stages import GroundStage
 
@@ -398,3 +400,96 @@ def test_a_prompt_light_throws_the_cast_shadow(photos: Path) -> None:
     dark = darkness(done)[200:240]
 
     assert dark[:, 60:120].mean() > 3 * dark[:, 205:265].mean()
+
+
+def under(photos: Path, *words: str, **settings: object) -> Frame:
+    """Return the frame of the can on a grey table of the user's, under lights that are asked for."""
+    frame = ground_of(photos, GroundStage(shadow="none"))
+    asked = replace(frame[Brief], lights=tuple(light.Light.parse(one) for one in words))
+    return GroundStage(**settings).apply(frame.holding(asked), NO_TOOLS)
+
+
+LEFT, RIGHT = np.s_[200:240, 60:115], np.s_[200:240, 208:265]
+"""The floor beside the can."""
+
+
+@pytest.mark.parametrize("kind", ["auto", "cast"])
+@pytest.mark.parametrize("asked", ["hard left #ff8800 70%", "hard left 20%", "overcast"])
+def test_one_light_throws_the_shadow_of_that_light_alone_to_the_bit(
+    photos: Path, kind: str, asked: str
+) -> None:
+    frame, one = under(photos, asked, shadow=kind), light.Light.parse(asked)
+    matte, table = frame[Placed].matte, frame[Placed].backdrop
+    found = light.estimate_surroundings(table, matte)
+    length = 1 / np.tan(np.radians(one.elevation_deg))
+    wanted = shadows.ground_shadow(
+        matte,
+        azimuth_deg=one.azimuth_deg,
+        elevation_deg=one.elevation_deg,
+        softness=one.softness,
+        strength=one.strength if kind == "auto" else max(one.strength, 0.5),
+        floor_top=found.floor_top,
+        camera_pitch_deg=POSE.floor_deg,
+        behind=found.behind,
+        bounce=shadows.bounce(frame[Placed].original, matte, float(luminance(found.above[None])[0])),
+        **({} if kind == "auto" else {"rays": 72, "reach": max(shadows.REACH, 1.3 * length)}),
+    )
+
+    assert np.array_equal(frame[FinalScene].image, shadows.apply_shadow(table, wanted))
+
+
+@pytest.mark.parametrize("kind", ["auto", "cast", "float"])
+def test_each_light_throws_its_own_shadow_by_its_strength(photos: Path, kind: str) -> None:
+    alone = under(photos, "hard left 60%", shadow=kind)[Shade].transmission
+    both = under(photos, "hard left 60%", "hard right 30%", shadow=kind)[Shade].by_channel[..., 1]
+    from_left, from_right = 1 - both[RIGHT].mean(), 1 - both[LEFT].mean()
+
+    assert 1 - both[LEFT].mean() > 2 * (1 - alone[LEFT].mean())
+    assert from_left == pytest.approx(2 * from_right, rel=0.35)
+
+
+def test_a_gels_shadow_lacks_its_colour_and_keeps_the_others(photos: Path) -> None:
+    left = under(photos, "hard left #ff0000", "hard right #0000ff", shadow="cast")[Shade].by_channel
+
+    red, _green, blue = left[RIGHT].reshape(-1, 3).mean(axis=0)
+    assert red < blue - 0.2
+    red, _green, blue = left[LEFT].reshape(-1, 3).mean(axis=0)
+    assert blue < red - 0.2
+
+
+def test_lights_of_one_colour_throw_a_shadow_without_any(photos: Path) -> None:
+    left = under(photos, "hard left #ff8800 50%", "hard right #ff8800 50%", shadow="cast")[Shade].by_channel
+
+    assert np.ptp(left, axis=2).max() < 1e-5
+
+
+def test_light_from_under_the_floor_or_of_no_strength_throws_no_shadow(photos: Path) -> None:
+    alone = under(photos, "hard left 60%", shadow="cast")
+    more = under(photos, "hard left 60%", "90,-30 60%", "overcast", shadow="cast")
+
+    assert np.array_equal(alone[FinalScene].image, more[FinalScene].image)
+
+
+def test_a_direction_turns_the_shadow_of_the_key_light_alone(photos: Path) -> None:
+    asked = ("hard left 50%", "hard back 20%")
+    turned = under(photos, *asked, shadow="cast", shadow_azimuth_deg="left")[Shade].by_channel.mean(axis=2)
+    plain = under(photos, *asked, shadow="cast")[Shade].by_channel.mean(axis=2)
+    front = np.s_[240:270, 140:180]
+
+    assert turned[LEFT].mean() < plain[LEFT].mean() - 0.1
+    assert turned[RIGHT].mean() > plain[RIGHT].mean() + 0.1
+    assert turned[front] == pytest.approx(plain[front], abs=0.08)
+
+
+def test_the_shadows_of_two_gels_make_the_scene_again_as_layers_and_on_white(photos: Path) -> None:
+    frame = under(photos, "hard left #ff0000", "hard right #0000ff", shadow="cast")
+    clear = (frame[Placed].matte < 0.02) & (frame[Shade].by_channel.min(axis=2) > DARKEST)
+    scene, table = frame[FinalScene].image, frame[Placed].backdrop
+    ground, shadow, _product = page_layers(frame, transparent=False)
+    color, alpha = shadow_alone(frame)
+    on_white = color * alpha[..., None] + 1 - alpha[..., None]
+
+    assert clear[LEFT].all()
+    assert np.abs(ground.rgb * shadow.rgb - scene)[clear].max() < 3 / 255
+    assert np.abs(ground.rgb - table)[clear].max() < 3 / 255
+    assert np.abs(to_linear(on_white.astype(np.float32)) - frame[Shade].by_channel)[clear].max() < 1e-3

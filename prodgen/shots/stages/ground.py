@@ -55,13 +55,13 @@ class GroundStage(Stage):
     """How dark: 0 is none, 1 as light and product make it."""
 
     shadow_softness: float | None = Field(default=None, ge=0, le=1)
-    """0 is as sharp as the sun's, 1 as soft as a window wall's; unset: the light's own."""
+    """0 is as sharp as the sun's, 1 as soft as a window wall's; unset: each light's own."""
 
     shadow_azimuth_deg: Annotated[float | None, BeforeValidator(read_direction)] = Field(
         default=None, ge=-180, le=180
     )
     """Where on the floor the shadow falls: 0 to the camera, 90 right, -90 left, 180 away; or a word such as
-    "left" or "back-right"; unset: away from the picture's light."""
+    "left" or "back-right"; unset: away from the picture's light. Of several lights the key light's alone."""
 
     shadow_length: float | None = Field(default=None, ge=0.05, le=7)
     """Length on the floor in heights of the product; unset: by the light's height."""
