@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from prodgen.images import Matte
+from prodgen.masks import dilate
 from prodgen.shadows.casting import CAMERA_PITCH_DEG, ambient_occlusion
 
 HIDDEN_SKY = 0.2
@@ -19,7 +21,8 @@ def floor_strip(
 ) -> Matte:
     """Return the floor that touches the product or is next to it: 1 = in the strip, (H, W), 0 or 1.
 
-    The strip goes on under the product, so that it has an outer edge only.
+    It goes on under the product, so that it has an outer edge only. Floor that the product darkens from
+    afar, as under an arch or beside what lies as if it stood, is no foot's; all 0 where no foot is found.
 
     Args:
         matte: (H, W), 1 = product.
@@ -30,4 +33,8 @@ def floor_strip(
         PlacementError: If the matte is empty.
     """
     seen = ambient_occlusion(matte, bounce=0.0, camera_pitch_deg=camera_pitch_deg, lies_flat=lies_flat)
-    return (seen < 1 - HIDDEN_SKY).astype(np.float32)
+    dark = (seen < 1 - HIDDEN_SKY).astype(np.uint8)
+    _, pieces = cv2.connectedComponents(dark, connectivity=8)
+    product = np.asarray(dilate((matte > 0.5).astype(np.float32), 1)) > 0
+    touching = np.setdiff1d(pieces[product], 0)
+    return np.isin(pieces, touching).astype(np.float32)

@@ -7,7 +7,7 @@ import re
 from prodgen.presence import MissingFloor, find_missing_floor
 from prodgen.shots.floor_shadow import Kind, is_plain
 from prodgen.shots.frame import Frame
-from prodgen.shots.layers import Brief, Drawn, FinalScene, Placed
+from prodgen.shots.layers import Brief, Drawn, FinalScene, PaintedFloor, Placed
 
 BESIDE_DRAWN: tuple[Kind, ...] = ("none", "float", "keep")
 """Kinds of shadow that look otherwise than the one that stands in a drawn scene."""
@@ -17,6 +17,12 @@ DRAWN_STAYS = (
     " not replace it; --background or --recipe packshot has none before"
 )
 """Told of a drawn scene where another shadow was asked for than a drawn product throws."""
+
+PAINTED_STAYS = (
+    "the floor was painted with the shadow at the product's foot (ground inpaint), which stays; ground auto"
+    " leaves the floor as it is"
+)
+"""Told where a floor was painted and no shadow, or another one, was asked for."""
 
 _HOVERS = re.compile(
     r"(?<!not )(?<!no )\b(levitat\w+|hovering|weightless|(in )?mid[- ]?air"
@@ -39,6 +45,8 @@ def drawn_stays(frame: Frame, asked: Kind, *, is_turned: bool) -> str | None:
         asked: The kind of shadow.
         is_turned: Whether it is to fall elsewhere than the picture's light throws it.
     """
+    if frame.get(PaintedFloor) is not None and asked in BESIDE_DRAWN:
+        return PAINTED_STAYS
     is_drawn = frame[Placed].backdrop is None and not is_plain(frame)
     return DRAWN_STAYS if is_drawn and (asked in BESIDE_DRAWN or is_turned) else None
 

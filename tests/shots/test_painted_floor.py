@@ -186,3 +186,42 @@ def test_ic_light_is_given_the_background_with_its_painted_floor(photos: Path) -
     assert request.ic_light is not None
     assert np.array_equal(request.ic_light.background, drawn[Drawn].scene)
     assert not np.array_equal(request.ic_light.background, placed.backdrop)
+
+
+def pin() -> np.ndarray:
+    """The matte of an open pin that lies: taken to stand, it darkens only floor that it does not touch."""
+    matte = np.zeros((SIDE, SIDE), np.float32)
+    cv2.polylines(matte, [np.array([[60, 130], [260, 260], [130, 40]])], False, 1.0, 5)
+    return matte
+
+
+def test_floor_that_the_product_does_not_touch_is_in_no_strip() -> None:
+    assert not shadows.floor_strip(pin()).any()
+    assert shadows.floor_strip(pin(), lies_flat=True).any()
+
+
+def test_without_a_foot_nothing_is_painted_and_it_is_said(photos: Path, tmp_path: Path) -> None:
+    files.save_matte(tmp_path / "matte.png", pin())
+    for name in ("can.png", "table.png"):
+        (tmp_path / name).write_bytes((photos / name).read_bytes())
+    painter = FloorPainter()
+
+    made = made_by(painter, tmp_path, shadow="none")
+
+    assert not painter.requests
+    assert not any("which stays" in notice for notice in made.notices)
+    assert any("no foot was found" in notice for notice in made.notices)
+
+
+def test_a_product_that_hovers_gets_no_floor_painted_at_its_foot(photos: Path) -> None:
+    with pytest.raises(IdleSettingError, match="a product that hovers has no foot"):
+        drawn_by(FloorPainter(), photos, shadow="float")
+
+
+def test_a_painted_floor_says_that_its_shadow_stays_where_none_was_asked_for(photos: Path) -> None:
+    def told(shadow: str) -> bool:
+        notices = made_by(FloorPainter(), photos, shadow=shadow).notices
+        return any("shadow at the product's foot (ground inpaint), which stays" in one for one in notices)
+
+    assert told("none")
+    assert not told("auto")

@@ -51,6 +51,13 @@ EMBEDDED_PAINTS_NONE = (
 """Told where nothing diffuses."""
 
 
+NO_FOOT = (
+    "ground inpaint is without effect: no foot was found at which the product stands on the floor; if it"
+    " lies, say so (--pose flat)"
+)
+"""Told where a product darkens no floor that it touches."""
+
+
 class FloorStage(Stage):
     """Have a narrow strip of floor repainted around the product's foot, where that is asked for."""
 
@@ -82,6 +89,8 @@ class FloorStage(Stage):
             return frame.noting(EMBEDDED_PAINTS_NONE)
         view = view_of_floor(frame)
         strip = shadows.floor_strip(placed.matte, camera_pitch_deg=view.floor_deg, lies_flat=view.lies_flat)
+        if not strip.any():
+            return frame.noting(NO_FOOT)
         box = _with_context(bounding_box(strip), strip)
         part = (slice(box.top, box.bottom), slice(box.left, box.right))
         matte, strip = placed.matte[part], strip[part]

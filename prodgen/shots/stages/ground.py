@@ -97,6 +97,8 @@ class GroundStage(Stage):
         idle = [name for name in CAST_ONLY if getattr(self, name) is not None]
         if idle and self.shadow not in ("cast", "float"):
             raise IdleSettingError(idle, f"shadow {self.shadow} is thrown by no light of its own, cast is")
+        if self.ground == "inpaint" and self.shadow == "float":
+            raise IdleSettingError(["ground"], "a product that hovers has no foot on the floor")
         if self.shadow_gap is not None and self.shadow != "float":
             raise IdleSettingError(["shadow_gap"], f"with shadow {self.shadow} the product does not hover")
         if self.shadow == "none":
