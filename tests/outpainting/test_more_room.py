@@ -216,6 +216,23 @@ def test_a_slope_runs_on_and_dies_away():
     assert made[:, 295].mean() < 0.8 + 0.02
 
 
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
+def test_the_odd_colours_of_a_jpegs_last_pixels_do_not_run_on(side):
+    """A JPEG's blocks end beyond the picture; what fills them up tints the last three or four pixels."""
+    picture, matte = sweep()
+    rim = {"left": np.s_[:, :4], "right": np.s_[:, -4:], "top": np.s_[:4], "bottom": np.s_[-4:]}[side]
+    tinted = picture.copy()
+    tinted[rim] += np.float32([0.004, 0.008, -0.012])
+    expansion = Expansion(**{side: 180})
+
+    plain, made = (continue_backdrop(one, matte, expansion) for one in (picture, tinted))
+
+    new = np.ones(made.shape[:2], bool)
+    new[expansion.inner(240, 240)] = False
+    off = np.abs((made - plain)[new].mean(axis=0))
+    assert off.max() < 0.25 * 0.012
+
+
 def test_a_product_near_the_edge_leaves_no_trace_outside():
     picture, _ = sweep(noise=0.0)
     matte = np.zeros((240, 240), np.float32)
