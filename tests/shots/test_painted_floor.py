@@ -20,6 +20,7 @@ from prodgen.shots.frame import Tools
 from prodgen.shots.handing_over import DrawnShot
 from prodgen.shots.layers import Drawn, FinalScene, Placed
 from prodgen.shots.stages import RelightStage
+from prodgen.shots.stages.floor import FloorStage
 
 SIDE = 320
 TINT = np.array([1.05, 0.98, 0.94], np.float32)
@@ -225,3 +226,15 @@ def test_a_painted_floor_says_that_its_shadow_stays_where_none_was_asked_for(pho
 
     assert told("none")
     assert not told("auto")
+
+
+def test_the_floor_is_painted_by_the_checkpoint_that_was_asked_for(photos: Path) -> None:
+    painter = FloorPainter()
+    given = {"size": f"{SIDE}x{SIDE}", "place": "original", "ground": "inpaint", "checkpoint": "mine"}
+    recipe = Recipe.load("relight").with_settings(given)
+    (floor,) = (stage for stage in recipe.stages if isinstance(stage, FloorStage))
+    drawn = drawn_by(painter, photos).frame
+
+    floor.apply(drawn, Tools(client=lambda: painter))  # type: ignore[arg-type, return-value]
+
+    assert [request.checkpoint for request in painter.requests] == [None, "mine"]

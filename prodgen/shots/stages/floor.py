@@ -70,6 +70,9 @@ class FloorStage(Stage):
     ground: Ground = "auto"
     """inpaint has the strip painted by a Stable Diffusion server; auto and none leave the background."""
 
+    checkpoint: str | None = None
+    """A checkpoint's name, as of the stage that lights or draws; unset: the one the backend has loaded."""
+
     @property
     def uses(self) -> tuple[type, ...]:
         """The pose: it says where the floor lies around the foot."""
@@ -118,6 +121,7 @@ class FloorStage(Stage):
                 "cfg_scale": CFG_SCALE,
                 "sampler_name": SAMPLER,
                 "scheduler": SCHEDULER,
+                "checkpoint": self.checkpoint,
                 "width": width,
                 "height": height,
                 "loras": brief.loras,
@@ -131,7 +135,7 @@ class FloorStage(Stage):
             wanted = {name: value for name, value in given.items() if value is not None}
             return client.img2img(Img2Img.model_validate(wanted), on_progress=report)
 
-        native = client.capabilities.native_megapixels
+        native = client.capabilities.with_checkpoint(self.checkpoint).native_megapixels
         size = (start.shape[1], start.shape[0])
         return draw_within_memory(draw, size, megapixels=native, may_shrink=True)
 
