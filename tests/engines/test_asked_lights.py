@@ -12,6 +12,9 @@ from prodgen.client import Client
 from prodgen.color import luminance, to_linear
 from prodgen.engines import embedded_server
 from prodgen.engines.ibl.asked_lights import asked_lights
+from prodgen.engines.ibl.camera import Camera
+from prodgen.engines.ibl.floor_view import FloorLight, Product
+from prodgen.engines.ibl.lamp_shadows import rest_shadow
 from prodgen.engines.ibl.prompt_reading import read
 from prodgen.light import Light, light_map, words
 from prodgen.light.light_maps import lights_of_map
@@ -116,3 +119,34 @@ def test_a_colour_that_the_prompt_gives_its_light_is_drawn_and_not_told_as_left_
 
 def test_a_coloured_light_from_nowhere_is_told_as_not_drawn():
     assert read("oak table, soft orange light").unknown == ("soft orange light",)
+
+
+def test_the_shadow_of_each_gel_lacks_its_colour():
+    picture = to_linear(drawn(Light.parse("bare sun left #ff8800"), Light.parse("bare sun right #0044ff")))
+
+    def blueness(rows: slice, columns: tuple[float, float]) -> float:
+        part = picture[rows, round(columns[0] * SIDE) : round(columns[1] * SIDE)].mean(axis=(0, 1))
+        return float(part[2] / part[0])
+
+    beside, before = slice(FOOT - 4, FOOT), slice(FOOT + 20, FOOT + 40)
+    west, east = (0.25, 0.40), (0.61, 0.75)
+    assert blueness(beside, west) < 0.8 * blueness(before, west)
+    assert blueness(beside, east) > 1.3 * blueness(before, east)
+
+
+def test_lights_beside_the_key_light_give_at_most_their_share_of_the_rest():
+    lights = [Light(elevation_deg=40, strength=s) for s in (0.2, 0.9, 0.9, 0.9)]
+    white = np.ones(3, np.float32)
+    camera = Camera(64, 48, 0.0, 20.0, 40.0, 20.0)
+    light = FloorLight(white, white, (0.0, 0.0), 0.0, 45.0, 0.3)
+    matte = np.zeros((48, 64), np.float32)
+    matte[20:40, 28:36] = 1
+    sky = np.ones((28, 64), np.float32)
+
+    def left(*asked: Light) -> np.ndarray:
+        product = Product(np.zeros((48, 64, 3), np.float32), matte)
+        return rest_shadow(camera, light, product, sky, lights=asked, key=9 * white, first=20)
+
+    assert left(*lights).min() >= 0.2 - 1e-6
+    assert np.array_equal(left(lights[0]), sky[..., None])
+    assert np.array_equal(left(lights[0], Light(elevation_deg=-20), Light(strength=0)), sky[..., None])

@@ -151,7 +151,7 @@ def shade(
         camera: The camera.
         rows: Its rows.
         sun: (h, W) share of the key light that arrives.
-        sky: (h, W) share of the rest that arrives.
+        sky: (h, W, 1) share of the rest that arrives, or (h, W, 3) by channel.
         dapple: (h, W) further share of the key light (leaves), or None.
     """
     x = ((np.arange(camera.width, dtype=np.float32) + 0.5) / camera.width * 2 - 1)[None]
@@ -165,8 +165,8 @@ def shade(
         hard = 1.0 - 0.45 * light.softness
         bump = plane.relief(surface.relief, light.toward, hard)
         key = key * bump
-        rest = rest * (0.5 + 0.5 * bump)
-    return surface.albedo * (key[..., None] * light.key + rest[..., None] * light.rest)
+        rest = rest * (0.5 + 0.5 * bump)[..., None]
+    return surface.albedo * (key[..., None] * light.key + rest * light.rest)
 
 
 def mirror(
@@ -257,26 +257,33 @@ def product_shadow(
         empty = np.ones((camera.height - first, camera.width), np.float32)
         return empty, empty
     pitch, flat = camera.pitch_deg, product.lies_flat
-    under, beside = product.matte, product.matte
+    under = product.matte
     if product.lift:
-        under, beside = (_sunk(product.matte, camera, product.lift, light, by) for by in (0.0, 1.0))
-    sun = cast_shadow(
-        beside,
-        azimuth_deg=light.azimuth_deg,
-        elevation_deg=light.elevation_deg,
-        softness=max(light.softness, 0.06),
-        camera_pitch_deg=pitch,
-        lies_flat=flat,
-    )
+        under = _sunk(product.matte, camera, product.lift, light, 0.0)
     directions, weights = _other_lights(environment)
     sky = shadow_under(under, directions, weights, camera_pitch_deg=pitch, lies_flat=flat)
     # A hundred lights stand for a whole sky: what is left of their single shadows is smoothed away.
     sky = blur(sky[first:], 0.010 * camera.side)
-    if product.lift:  # nothing touches the floor, and the half-shadow is wide everywhere
-        spread = product.lift * camera.side
-        return 1 - 0.75 * blur(1 - sun[first:], 0.16 * spread), blur(sky, 0.12 * spread)
-    touch = _touch(product.matte, camera, lies_flat=flat)[first:]
-    return sun[first:] * touch, sky * touch
+    sun = thrown(camera, light, product, first)
+    if product.lift:  # the half-shadow is wide everywhere
+        return sun, blur(sky, 0.12 * product.lift * camera.side)
+    return sun, sky * _touch(product.matte, camera, lies_flat=flat)[first:]
+
+
+def thrown(camera: Camera, light: FloorLight, product: Product, first: int) -> Array:
+    """Share of one light, in the place of the key light, that reaches the floor, (h, W)."""
+    matte, flat = product.matte, product.lies_flat
+    sun = cast_shadow(
+        _sunk(matte, camera, product.lift, light, 1.0) if product.lift else matte,
+        azimuth_deg=light.azimuth_deg,
+        elevation_deg=light.elevation_deg,
+        softness=max(light.softness, 0.06),
+        camera_pitch_deg=camera.pitch_deg,
+        lies_flat=flat,
+    )[first:]
+    if product.lift:  # nothing touches the floor, and the half-shadow is wide
+        return np.asarray(1 - 0.75 * blur(1 - sun, 0.16 * product.lift * camera.side), np.float32)
+    return np.asarray(sun * _touch(matte, camera, lies_flat=flat)[first:], np.float32)
 
 
 def _sunk_twice(product: Product, camera: Camera) -> Product:

@@ -31,6 +31,7 @@ from prodgen.engines.ibl.backdrop_canvas import canvas_for
 from prodgen.engines.ibl.composition import PictureSet, edge_of, set_up
 from prodgen.engines.ibl.floor_materials import Surface
 from prodgen.engines.ibl.floor_view import Product
+from prodgen.engines.ibl.lamp_shadows import rest_shadow
 from prodgen.engines.ibl.painted_places import DRAWINGS
 from prodgen.engines.ibl.painted_rooms import Setting
 from prodgen.engines.ibl.panorama import Array
@@ -85,7 +86,7 @@ def render(order: RenderOrder) -> Rendering:
     report(0.15)
     product = _light_product(order.foreground, product_matte, stage)
     report(0.35)
-    scene = _draw_scene(stage, product, report)
+    scene = _draw_scene(stage, product, asked_lights(reading, order.light_map), report)
     image = _develop(scene, product, stage, order)
     report(1.0)
     return Rendering(
@@ -174,7 +175,9 @@ def _bounce(stage: PictureSet) -> Array:
     return np.asarray(albedo * stage.environment.irradiance(floor_view.UP[None])[0], np.float32)
 
 
-def _draw_scene(stage: PictureSet, product: Product | None, report: Callable[[float], None]) -> Array:
+def _draw_scene(
+    stage: PictureSet, product: Product | None, lights: Sequence[Light], report: Callable[[float], None]
+) -> Array:
     camera, reading = stage.camera, stage.reading
     behind = _draw_behind(stage, product)
     report(0.5)
@@ -190,11 +193,11 @@ def _draw_scene(stage: PictureSet, product: Product | None, report: Callable[[fl
         first = max(first, int(camera.horizon + camera.drop / 12) + 1)
     rows = np.arange(first, camera.height, dtype=np.float32)
     sun, sky = floor_view.product_shadow(camera, stage.environment, light, product, first)
+    key = np.asarray(stage.gain * (stage.environment.key.irradiance / np.pi), np.float32)
+    rest = rest_shadow(camera, light, product, sky, lights=lights, key=key, first=first)
     report(0.6)
     if is_sweep:
-        share = (sun[..., None] * light.key + sky[..., None] * light.rest) / np.maximum(
-            light.key + light.rest, 1e-6
-        )
+        share = (sun[..., None] * light.key + rest * light.rest) / np.maximum(light.key + light.rest, 1e-6)
         reach = np.clip((rows - camera.horizon) / (0.5 * camera.drop), 0, 1)[:, None, None]
         picture[first:] *= 1 - (1 - share) * reach
         return picture
@@ -204,14 +207,16 @@ def _draw_scene(stage: PictureSet, product: Product | None, report: Callable[[fl
     if reading.floor != "sweep":  # a stand of no material has no pattern to keep, and may be white
         light = floor_view.held_back(light, surface)
 
-    def lit(sun: Array, sky: Array, product: Product | None) -> Array:
-        matt = floor_view.shade(surface, light, camera, rows, sun=sun, sky=sky, dapple=dapple)
+    def lit(sun: Array, sky: Array, rest: Array, product: Product | None) -> Array:
+        matt = floor_view.shade(surface, light, camera, rows, sun=sun, sky=rest, dapple=dapple)
         return matt + floor_view.mirror(surface, camera, rows, behind, product, sky_share=sky)
 
-    floor = floor_view.defocus(lit(sun, sky, product).astype(np.float32), camera, first)
+    floor = floor_view.defocus(lit(sun, sky, rest, product).astype(np.float32), camera, first)
     report(0.9)
     if reading.stand and not stage.lies_flat:  # from straight above its top is all that is seen
-        bare = lit(np.ones_like(sun), np.ones_like(sky), None) if reading.stand == "steps" else floor
+        bare = floor
+        if reading.stand == "steps":
+            bare = lit(np.ones_like(sun), np.ones_like(sky), np.ones_like(rest), None)
         return _draw_stand(stage, picture, floor, bare, surface, light, product, first)
     alpha = floor_view.edge_alpha(camera, edge, first)[..., None]
     picture[first:] = picture[first:] * (1 - alpha) + floor * alpha
