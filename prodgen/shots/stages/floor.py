@@ -19,7 +19,7 @@ from prodgen.schema import Generation, Img2Img, Progress
 from prodgen.shots.floor_shadow import view_of_floor
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, Drawn, Ground, PaintedFloor, Placed, Pose
-from prodgen.shots.stages.scene import draw_within_memory, full_prompt, origin_of
+from prodgen.shots.stages.scene import EDGE_PX, draw_within_memory, full_prompt, origin_of
 
 FLOOR_WORDS = "the product stands on the surface, soft contact shadow"
 """What is asked for in the strip. Chosen."""
@@ -35,11 +35,6 @@ MASK_BLUR_PX = 4
 
 CONTEXT = 0.5
 """How far around the strip the model sees, in the strip's width. Chosen: it must see product and floor."""
-
-EDGE_PX = 1.5
-"""Pixels of the product's soft edge behind which the floor is repainted too.
-
-Chosen: a matte's usual softness."""
 
 BAND = 0.5
 """Share of the strip's width over which it joins the floor around it. Chosen."""
