@@ -10,6 +10,7 @@ alter no behaviour, each with its reason; an entry that matches nothing any more
 
 from __future__ import annotations
 
+import math
 import random
 import sys
 import time
@@ -34,7 +35,12 @@ ROOMS = "identity,shading,cutout,client"
 @click.option("--rooms", default=ROOMS, show_default=True, help="Packages below prodgen/, with commas.")
 @click.option("--sample", type=click.IntRange(min=0), help="How many changes are tried; without it, all.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Chooses the sample.")
-@click.option("--floor", type=click.FloatRange(0, 100), default=0.0, help="Least percentage that is noticed.")
+@click.option(
+    "--floor",
+    type=click.FloatRange(0, 100),
+    default=0.0,
+    help="Least percentage that is noticed, up to the accidents of a sample.",
+)
 @click.option("--budget", "budget_s", type=click.FloatRange(min=1), help="Seconds; no trial begins after.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option("--coverage", "coverage_file", type=Path, default=TREE / ".coverage", show_default=True)
@@ -70,7 +76,17 @@ def main(
         f"mutation score {score:.0f} % of {len(tried)} changes (floor {floor:.0f} %),"
         f" {len(named) - len(lost)} of {len(named)} named ones noticed, {time.monotonic() - began:.0f} s"
     )
-    sys.exit(1 if lost or score < floor else 0)
+    sys.exit(1 if lost or is_below(len(tried) - len(survivors), len(tried), floor / 100) else 0)
+
+
+UNLIKELY = 0.05
+"""Probability below which so few noticed changes are no accident of the sample. Standard: 5 %."""
+
+
+def is_below(noticed: int, tried: int, floor: float) -> bool:
+    """Return whether so few of a sample would be an accident if the share of `floor` were noticed of all."""
+    chance = sum(math.comb(tried, n) * floor**n * (1 - floor) ** (tried - n) for n in range(noticed + 1))
+    return noticed < floor * tried and chance < UNLIKELY
 
 
 def places(rooms: Iterable[str]) -> Iterable[Mutant]:

@@ -92,3 +92,24 @@ def test_each_change_that_once_went_unnoticed_still_has_its_place():
     for entry in entries:
         found = texts[entry["file"]].count(entry["before"])
         assert found == 1, f"{entry['name']}: its text stands {found} times in {entry['file']}, not once"
+
+
+@pytest.mark.parametrize(
+    ("noticed", "tried", "below"),
+    [
+        (2, 6, False),
+        (0, 6, False),
+        (8, 40, True),
+        (12, 40, False),
+        (0, 40, True),
+        (0, 0, False),
+        (6, 6, False),
+    ],
+)
+def test_a_sample_fails_the_floor_only_if_that_is_no_accident(
+    monkeypatch: pytest.MonkeyPatch, noticed: int, tried: int, below: bool
+):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks" / "mutation"))
+    import mutants
+
+    assert mutants.is_below(noticed, tried, 0.35) is below
