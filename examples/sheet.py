@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from controls import CUT_OUT_BY
 
 from prodgen import Client, files, images, shoot
 
@@ -35,7 +36,16 @@ def main(backend: str, output: Path) -> None:
     rows: list[np.ndarray] = []
     with Client(backend) as client:
         for prompt, seed in PROMPTS.items():
-            results = [shoot(photo, prompt, backend=client, seed=seed) for photo in photos]
+            results = [
+                shoot(
+                    photo,
+                    prompt,
+                    backend=client,
+                    seed=seed,
+                    settings={"segmenter": CUT_OUT_BY.get(photo.stem, "auto")},
+                )
+                for photo in photos
+            ]
             rows.append(np.hstack([images.resize(result.image, SIDE, SIDE) for result in results]))
             for photo, result in zip(photos, results, strict=True):
                 click.echo(f"{photo.stem:8} {prompt:40} {result.summary}")
