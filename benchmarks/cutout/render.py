@@ -82,13 +82,13 @@ def photograph(
     seed = zlib.crc32(name.encode())
     dice = random.Random(seed)
     how = SETTINGS[setting]
-    _empty_scene(samples, threads, seed)
+    empty_scene(samples, threads, seed)
     product.build(random.Random(product.name))
     view = _view(product, dice)
     extent = set_camera(view, aperture=dice.uniform(4, 8) if how.depth else None)
     how.build(dice, product.colour)
-    light = _rendered(view, transparent=False)[..., :3]
-    matte = _matte(view)
+    light = rendered(view, transparent=False)[..., :3]
+    matte = true_matte(view)
     brightness = float(np.median(light[matte < 0.01] @ np.array([0.21, 0.72, 0.07])))
     iso, quality = dice.choice(how.iso), dice.randint(60, 95)
     picture = developed(
@@ -145,7 +145,8 @@ def _view(product: Product, dice: random.Random) -> View:
     )
 
 
-def _empty_scene(samples: int, threads: int, seed: int) -> None:
+def empty_scene(samples: int, threads: int, seed: int) -> None:
+    """Begin anew, with the settings of the path tracer."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
@@ -170,8 +171,8 @@ def _empty_scene(samples: int, threads: int, seed: int) -> None:
     cycles.denoising_prefilter, cycles.denoising_quality = "FAST", "BALANCED"
 
 
-def _rendered(view: View, *, transparent: bool) -> np.ndarray:
-    """Render the scene: (H, W, 4), linear."""
+def rendered(view: View, *, transparent: bool) -> np.ndarray:
+    """Render the scene as this camera sees it: (H, W, 4), linear."""
     scene = bpy.context.scene
     scene.render.resolution_x, scene.render.resolution_y = view.size
     scene.render.film_transparent = transparent
@@ -185,7 +186,7 @@ def _rendered(view: View, *, transparent: bool) -> np.ndarray:
     return pixels.reshape(view.size[1], view.size[0], 4)[::-1]
 
 
-def _matte(view: View) -> np.ndarray:
+def true_matte(view: View) -> np.ndarray:
     """Which share of each pixel the product covers, everything of it opaque: (H, W), 0 to 1."""
     scene = bpy.context.scene
     for one in scene.objects:
@@ -198,7 +199,7 @@ def _matte(view: View) -> np.ndarray:
     opaque.node_tree.links.new(shader.outputs[0], end.inputs[0])
     bpy.context.view_layer.material_override = opaque
     scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.max_bounces = MATTE_SAMPLES, False, 0
-    return np.clip(_rendered(view, transparent=True)[..., 3], 0, 1)
+    return np.clip(rendered(view, transparent=True)[..., 3], 0, 1)
 
 
 if __name__ == "__main__":

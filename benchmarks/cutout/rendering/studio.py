@@ -65,8 +65,8 @@ def _area(
     made.rotation_euler = (Vector((0, 0, 0.4)) - Vector(at)).to_track_quat("-Z", "Y").to_euler()
 
 
-def _sky(strength: float, *, colour: Colour = (1, 1, 1), panorama: str = "") -> None:
-    """Light from all around: one colour, or a panorama out of those that Blender ships."""
+def sky(strength: float, *, colour: Colour = (1, 1, 1), panorama: str = "", turned_deg: float = 0.0) -> None:
+    """Light from all around: one colour, or a panorama out of those that Blender ships, turned about."""
     world = bpy.data.worlds.new("sky")
     bpy.context.scene.world = world
     world.use_nodes = True
@@ -78,12 +78,16 @@ def _sky(strength: float, *, colour: Colour = (1, 1, 1), panorama: str = "") -> 
         folder = Path(bpy.utils.resource_path("LOCAL")) / "datafiles" / "studiolights" / "world"
         picture = nodes.new("ShaderNodeTexEnvironment")
         picture.image = bpy.data.images.load(str(folder / f"{panorama}.exr"))
+        where, turned = nodes.new("ShaderNodeTexCoord"), nodes.new("ShaderNodeMapping")
+        turned.inputs["Rotation"].default_value = (0, 0, math.radians(turned_deg))
+        world.node_tree.links.new(where.outputs["Generated"], turned.inputs["Vector"])
+        world.node_tree.links.new(turned.outputs["Vector"], picture.inputs["Vector"])
         world.node_tree.links.new(picture.outputs["Color"], shader.inputs["Color"])
 
 
 def _studio_lights(dice: random.Random, *, ambient: float) -> None:
     side = dice.choice((-1, 1))
-    _sky(ambient)
+    sky(ambient)
     _area((side * dice.uniform(3, 4), -dice.uniform(2, 4), dice.uniform(3, 4.5)), dice.uniform(1.5, 3), 420)
     _area((-side * 4, -2, 2.5), 2.5, dice.uniform(60, 160))
     _area((0, 0.5, 5.5), 3.0, 250)
@@ -97,7 +101,7 @@ def _white(dice: random.Random, own: Colour) -> None:
 def _grey(dice: random.Random, own: Colour) -> None:
     shade = dice.uniform(0.55, 0.75)
     _sweep((shade, shade, shade + dice.uniform(-0.02, 0.02)))
-    _sky(0.15)
+    sky(0.15)
     _area((dice.choice((-3, 3)), -2, 3.5), 1.5, 400)
     _area((dice.uniform(-2, 2), 1.5, 4.5), 1.0, 150, spread=90)
 
@@ -125,7 +129,7 @@ def _black(dice: random.Random, own: Colour) -> None:
 def _flash(dice: random.Random, own: Colour) -> None:
     shade = dice.uniform(0.7, 0.88)
     _sweep((shade, shade * dice.uniform(0.95, 1.0), shade * dice.uniform(0.85, 0.98)))
-    _sky(0.06)
+    sky(0.06)
     _area((dice.choice((-0.5, 0.5)), -6.5, 2.6), 0.12, 900)
 
 
@@ -136,7 +140,7 @@ def _table(dice: random.Random, own: Colour) -> None:
         dice.choice([(0.75, 0.74, 0.68), (0.6, 0.68, 0.7), (0.8, 0.7, 0.62)]), bumps=(60, 0.004)
     )
     _place(shapes.block("wall", (20, 0.1, 14), wall, at=(0, 3.4, 4), bevel=0.0))
-    _sky(0.35, colour=(0.9, 0.95, 1.0))
+    sky(0.35, colour=(0.9, 0.95, 1.0))
     _area((dice.choice((-5, 5)), -1, 4), 2.0, 700, colour=(1, 0.93, 0.82))
 
 
@@ -144,7 +148,7 @@ def _room(dice: random.Random, own: Colour) -> None:
     """A table in a room: things stand behind the product, in colours like its own too."""
     top = surfaces.wood(dice.choice([(0.55, 0.4, 0.28), (0.72, 0.6, 0.48)]), grain=2.5)
     _place(shapes.block("table", (9, 6.6, 0.15), top, at=(0, -0.4, -0.075), bevel=0.03))
-    _sky(1.0, panorama=dice.choice(("interior", "courtyard", "city")))
+    sky(1.0, panorama=dice.choice(("interior", "courtyard", "city")))
     _area((-4, -2, 4), 2.5, 220, colour=(1, 0.95, 0.88))
     palette = [own, (0.7, 0.3, 0.25), (0.3, 0.45, 0.4), (0.85, 0.8, 0.7), (0.25, 0.3, 0.45), (0.8, 0.65, 0.3)]
     for k in range(8):
