@@ -343,21 +343,7 @@ class RowPlanner:
 
     def _check_kind(self, row: Row, asked: Mapping[str, Any], settings: Settings, prompt: str) -> None:
         """Add a fault if no shot can be what a row asks; one of the sheet if the row asks nothing itself."""
-        error = check_kind(
-            asked.get("recipe", ""),
-            asked.get("recipe_sha256", ""),
-            settings,
-            asked.get("pose"),
-            asked.get("light"),
-            tuple(asked.get("loras", ())),
-            has_prompt=bool(prompt.strip()),
-            has_negative_prompt="negative_prompt" in asked,
-            has_background="background" in asked,
-            has_reference="reference" in asked,
-            has_light_map="light_map" in asked,
-            has_light_from="light_from" in asked,
-            like=asked.get("like"),
-        )
+        error = check_kind(asked, count=self.wishes.count, has_prompt=bool(prompt.strip()))
         if error is None:
             return
         column = self._blamed(row, error)

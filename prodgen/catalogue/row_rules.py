@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+from prodgen.catalogue.order import BESIDE_PHOTO
 from prodgen.errors import SettingError
 from prodgen.files import MAX_TOML_BYTES
 from prodgen.schema.prompts import read_lora
-from prodgen.shots import Recipe, check, new_shot
+from prodgen.shots import Recipe, check, check_count, new_shot
 from prodgen.shots.recipe import Setting
 
 Settings = tuple[tuple[str, Setting], ...]
@@ -48,49 +51,78 @@ def recipe_digest(recipe: str) -> str:
         return hashlib.sha256(file.read(MAX_TOML_BYTES)).hexdigest()
 
 
+def check_kind(asked: Mapping[str, Any], *, count: int, has_prompt: bool) -> SettingError | None:
+    """Return why no shot of this kind can be made, whatever its photograph and words are; None: it can.
+
+    What the picture at the URL `like` brings is known only when it is fetched: then nothing is refused here.
+
+    Args:
+        asked: What a row decides beside photograph, prompt and seed, by the names of `new_shot`.
+        count: How many pictures of seeds one after another it is to have.
+        has_prompt: Whether there are words for the scene.
+    """
+    like = asked.get("like")
+    if like is not None and "://" in like:
+        return None
+    return _check_kind(
+        asked.get("recipe", ""),
+        asked.get("recipe_sha256", ""),
+        tuple(asked.get("settings", {}).items()),
+        asked.get("pose"),
+        asked.get("light"),
+        tuple(asked.get("loras", ())),
+        frozenset(name for name in ("negative_prompt", *BESIDE_PHOTO) if name in asked),
+        like,
+        _stamp(like),
+        count=count,
+        has_prompt=has_prompt,
+    )
+
+
 @lru_cache(maxsize=4096)
-def check_kind(
+def _check_kind(
     recipe: str,
     digest: str,
     settings: Settings,
     pose: str | None,
     light: str | None,
     loras: tuple[str, ...],
-    *,
-    has_prompt: bool,
-    has_negative_prompt: bool,
-    has_background: bool,
-    has_reference: bool,
-    has_light_map: bool,
-    has_light_from: bool,
+    given: frozenset[str],
     like: str | None,
+    _like_stamp: tuple[int, int],
+    *,
+    count: int,
+    has_prompt: bool,
 ) -> SettingError | None:
-    """Return why no shot of this kind can be made, whatever its photograph and words are; None: it can.
-
-    What the picture at the URL `like` brings is known only when it is fetched: then nothing is refused here.
-    """
-    if like is not None and "://" in like:
-        return None
+    """Find out what `check_kind` says; the stamp tells the contents of the picture `like` apart."""
     try:
         # `auto` leaves the way open, also to the one of the picture that it is to be like.
         is_open = like is not None and recipe == "auto"
+        pictures = {name: f"{name}.png" for name in BESIDE_PHOTO if name in given and name != "like"}
         shot = new_shot(
             "photo.png",
             "words" if has_prompt else "",
-            negative_prompt="words" if has_negative_prompt else None,
+            negative_prompt="words" if "negative_prompt" in given else None,
             seed=0,
             recipe=recipe if is_open else recipe_with(recipe, (), digest),
             settings=dict(settings),
-            background="background.png" if has_background else None,
-            reference="scene.png" if has_reference else None,
             pose=pose,
             light=light or (),
-            light_map="map.png" if has_light_map else None,
-            light_from="reference.png" if has_light_from else None,
             like=like,
             loras=[read_lora(lora) for lora in loras],
+            **pictures,
         )
         check(shot)
+        check_count(shot.recipe, count)
     except SettingError as error:
         return error
     return None
+
+
+def _stamp(path: str | None) -> tuple[int, int]:
+    """Return what tells that a file was written anew: when, in nanoseconds, and its bytes; 0, 0: no file."""
+    try:
+        found = None if path is None else Path(path).stat()
+    except OSError:
+        found = None
+    return (0, 0) if found is None else (found.st_mtime_ns, found.st_size)

@@ -70,7 +70,7 @@ def shoot(
     """
     from prodgen.cli.progress_bar import progress_bar
     from prodgen.schema import seeds
-    from prodgen.shots import new_shot, read_example, shoot_all
+    from prodgen.shots import check_count, new_shot, read_example, shoot_all
 
     if variants is not None and settings["place"] is not None:
         raise click.UsageError("--variants chooses the places itself; leave out --place")
@@ -104,6 +104,7 @@ def shoot(
         for number in seeds.siblings(first, count)
         for target, at_place in spots.items()
     ]
+    check_count(shots[0].recipe, count)
     with progress_bar([stage.stage for stage in shots[0].recipe.stages], quiet=to.hides_progress) as report:
         for result in shoot_all(shots, backend=backend, dialect=dialect, on_progress=report):
             with report.out_of_the_way():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from prodgen.shots.checking import check, check_count
 from prodgen.shots.examples import Example, read_example
 from prodgen.shots.handing_over import preparation
 from prodgen.shots.like import Like
 from prodgen.shots.recipe import Delivery, Recipe, builtin_recipes
 from prodgen.shots.result import Result, shadow_file
 from prodgen.shots.routes import ROUTES, Route
-from prodgen.shots.run import Tries, check, complete, deliver, draw, open_tools, prepare, shoot, shoot_all
+from prodgen.shots.run import Tries, complete, deliver, draw, open_tools, prepare, shoot, shoot_all
 from prodgen.shots.shot import Shot, new_shot
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Tries",
     "builtin_recipes",
     "check",
+    "check_count",
     "complete",
     "deliver",
     "draw",

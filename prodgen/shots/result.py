@@ -249,6 +249,11 @@ def shadow_file(picture: Path) -> Path:
     return picture.with_name(f"{picture.stem}-shadow.png")
 
 
+def rejected_name(output: Path) -> Path:
+    """Return the file that a picture is kept aside in whose product could not be kept."""
+    return output.with_stem(f"{output.stem}.rejected")
+
+
 def without_folder(backend: str) -> str:
     """Return a backend's name without the folder of a Unix socket: a story names no path of this machine."""
     return re.sub(r"unix:.*/", "unix:", backend)

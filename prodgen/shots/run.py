@@ -16,12 +16,13 @@ from pathlib import Path
 from prodgen import files
 from prodgen.client import Client
 from prodgen.cutout import Point, Rectangle
-from prodgen.errors import IdleSettingError, ProductNotKeptError, SettingError
+from prodgen.errors import ProductNotKeptError
 from prodgen.files import PictureSource
 from prodgen.light import Light
 from prodgen.presence import find_duplicate
 from prodgen.schema import Lora, seeds
 from prodgen.shots import lights_in_pictures
+from prodgen.shots.checking import check
 from prodgen.shots.frame import Frame, Tools
 from prodgen.shots.handing_over import (
     OFFLINE,
@@ -32,12 +33,11 @@ from prodgen.shots.handing_over import (
     run_stages,
     start,
 )
-from prodgen.shots.layers import Brief, Drawn, Given, Placed, Pose
+from prodgen.shots.layers import Brief, Drawn, Given, Placed
 from prodgen.shots.recipe import Recipe, Setting
-from prodgen.shots.result import Result, WriteFile, refuse_output
+from prodgen.shots.result import Result, WriteFile, rejected_name
 from prodgen.shots.routes import choose
 from prodgen.shots.shot import Shot, new_shot
-from prodgen.shots.stages import RelightStage
 
 OnProgress = Callable[[str, float], None]
 """Called with a stage's name and how far it is, 0 to 1."""
@@ -245,7 +245,7 @@ def deliver(result: Result, write: WriteFile = files.write_bytes) -> Result:
     output = result.shot.output
     if not result.is_failed or result.shot.recipe.on_failure == "warn":
         return result if output is None else result.save(output, write)
-    aside = None if output is None else result.save(_aside(output), write).path
+    aside = None if output is None else result.save(rejected_name(output), write).path
     raise ProductNotKeptError(
         result.verdict.failures,
         result.verdict.reasons(only_failures=True),
@@ -318,83 +318,3 @@ def open_tools(
             return stack.enter_context(Client(backend, dialect=dialect))
 
         yield Tools(client=client, progress=on_progress or (lambda stage, fraction: None))
-
-
-def check(shot: Shot) -> None:
-    """Refuse what can be known to fail before any work is done.
-
-    Raises:
-        SettingError: If parts of the shot contradict each other or its recipe.
-        ImageError: If the output cannot be written.
-    """
-    recipe = shot.recipe
-    idle = shot.asked_of_scene(takes_light=recipe.takes_light)
-    if idle and not recipe.asks_backend:
-        raise IdleSettingError(idle, f"recipe {recipe.name!r} draws no scene")
-    if shot.light_from is not None and (shot.lights or shot.light_map is not None):
-        raise IdleSettingError(["light_from"], "the light is given already, by light or light_map")
-    if shot.light_map is not None and shot.background is not None:
-        raise IdleSettingError(["light_map"], "a background has its own light")
-    if shot.light_map is not None and not any(isinstance(x, RelightStage) for x in recipe.stages):
-        raise IdleSettingError(["light_map"], f"recipe {recipe.name!r} has no stage 'relight'")
-    if shot.pose != "auto" and not recipe.takes_pose:
-        raise IdleSettingError(["pose"], f"recipe {recipe.name!r} has no stage 'pose'")
-    if shot.pose != "auto" and not any(Pose in stage.uses for stage in recipe.stages):
-        raise IdleSettingError(["pose"], "there is no shadow to take it; shadow contact or cast makes one")
-    _check_reference(shot)
-    if recipe.needs_prompt and not (shot.whole_prompt or shot.background or shot.reference):
-        raise SettingError(
-            "the prompt is empty; say what the scene should be, such as 'a wooden table, sunset', or take the"
-            " route that needs no words, --route packshot, or a recipe that brings its scene, such as"
-            " --recipe wood-table"
-        )
-    if recipe.ground != "auto" and not (recipe.asks_backend or recipe.takes_background):
-        raise IdleSettingError(["ground"], f"recipe {recipe.name!r} has a plain ground")
-    if recipe.ground == "inpaint" and (shot.background is None or not recipe.paints_floor):
-        raise IdleSettingError(["ground"], "only a background of yours gets its floor painted (--background)")
-    if shot.background is None and recipe.takes_background and not recipe.asks_backend:
-        raise SettingError("there is no background to put the product into; give one: --background FILE")
-    if shot.background is not None and (recipe.prompt or not recipe.takes_background):
-        raise IdleSettingError(["background"], f"recipe {recipe.name!r} draws its own background")
-    _check_transparency(recipe)
-    if shot.output is not None:
-        _check_output(shot, shot.output)
-
-
-def _check_reference(shot: Shot) -> None:
-    recipe = shot.recipe
-    if shot.reference is None:
-        if recipe.takes_reference:
-            raise SettingError("there is no picture whose look to take over; give one: --reference FILE")
-        return
-    if not (recipe.takes_reference or recipe.is_open):
-        raise IdleSettingError(["reference"], f"recipe {recipe.name!r} takes no look from a picture")
-    if shot.background is not None:
-        raise IdleSettingError(["reference"], "a background is the scene already")
-    if shot.light_map is not None:
-        raise IdleSettingError(["light_map"], "the scene takes its look from a reference picture")
-
-
-def _check_transparency(recipe: Recipe) -> None:
-    delivery = recipe.delivery
-    if delivery.shadow_layer and not delivery.transparent:
-        raise IdleSettingError(["shadow_layer"], "only a product on transparency has its shadow apart")
-    if delivery.transparent and (recipe.asks_backend or recipe.takes_background):
-        reason = f"recipe {recipe.name!r} makes a scene, which transparency would throw away"
-        raise IdleSettingError(["transparent"], f"{reason}; use recipe 'packshot'")
-    if delivery.shadow_layer and any(getattr(stage, "shadow", None) == "none" for stage in recipe.stages):
-        raise IdleSettingError(["shadow_layer"], "there is no shadow; shadow contact or cast makes one")
-    if delivery.transparent and any(getattr(stage, "reflection", 0) for stage in recipe.stages):
-        raise IdleSettingError(["reflection"], "a mirror image needs a floor, and transparency has none")
-
-
-def _check_output(shot: Shot, output: Path) -> None:
-    for seed in seeds.tries(shot.seed, shot.recipe.tries):
-        target = seeds.in_name(output, seed)
-        refuse_output(shot, target)
-        if shot.recipe.on_failure == "fail":
-            refuse_output(shot, _aside(target))
-
-
-def _aside(output: Path) -> Path:
-    return output.with_stem(f"{output.stem}.rejected")

@@ -251,3 +251,30 @@ def test_what_is_wrong_with_a_row_is_told_once_for_all_its_variants(sheet: Sheet
     found = faults(sheet("photo,steps\nphotos/1.jpg,900\n"), variants=3)
 
     assert places(found) == [(2, "steps")]
+
+
+def test_several_pictures_of_a_row_that_draws_nothing_are_a_fault_of_that_row(sheet: Sheet):
+    path = sheet("photo,sku,recipe\nphotos/1.jpg,a,beach\nphotos/2.jpg,b,cutout\n")
+
+    (fault,) = faults(path, prompt="", count=2)
+
+    assert fault.row == 3
+    assert "recipe 'cutout' draws nothing, so that its 2 pictures would be equal" in fault.what
+
+
+def test_what_a_row_may_ask_beside_an_example_is_found_out_anew_when_the_example_has_changed(
+    sheet: Sheet, shop: Path
+):
+    photo = np.full((96, 96, 3), 0.8, np.float32)
+    photo[24:72, 32:64] = (0.6, 0.1, 0.1)
+    files.save(shop / "photo.png", photo)
+    made = {
+        recipe: shoot(shop / "photo.png", "", recipe=recipe, settings={"size": "96x96"}, seed=1)
+        for recipe in ("packshot", "cutout")
+    }
+    made["packshot"].save(shop / "like.png")
+    path = sheet("photo,sku,like,reflection\nphotos/1.jpg,a,like.png,0.3\n")
+
+    assert len(orders(path, prompt="")) == 1
+    made["cutout"].save(shop / "like.png")
+    assert "reflection" in str(faults(path, prompt="")[0])

@@ -134,3 +134,17 @@ def test_a_turned_product_that_was_cut_off_is_told_without_a_remedy_that_is_none
 
     assert "turned it ends in mid-air" in " ".join(done.output.split())
     assert "--snap" not in done.output
+
+
+@pytest.mark.parametrize("recipe", ["packshot", "cutout"])
+def test_several_pictures_of_a_recipe_that_draws_nothing_are_refused_as_they_would_be_equal(
+    photo, tmp_path, recipe
+):
+    call = ["shoot", str(photo), "--recipe", recipe, "--count", "2", "-o", str(tmp_path / "out")]
+
+    done = CliRunner().invoke(main, call)
+
+    assert done.exit_code == 1
+    assert f"recipe '{recipe}' draws nothing, so that its 2 pictures would be equal" in done.output
+    assert done.output.rstrip().endswith("leave out --count")
+    assert not (tmp_path / "out").exists()

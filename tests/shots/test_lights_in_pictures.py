@@ -13,10 +13,10 @@ from prodgen.errors import IdleSettingError
 from prodgen.light import Light, light_map
 from prodgen.replaying import replay
 from prodgen.shots import Shot, new_shot, shoot, shoot_all
+from prodgen.shots.checking import check
 from prodgen.shots.handing_over import start
 from prodgen.shots.layers import Brief, Given
 from prodgen.shots.lights_in_pictures import told
-from prodgen.shots.run import check
 
 SIDE = 96
 
