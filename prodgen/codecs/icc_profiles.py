@@ -10,6 +10,7 @@ import io
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -38,6 +39,12 @@ BROKEN_PROFILE = "its colour profile is broken and was not used"
 _SPACES = {b"GRAY": "grey", b"RGB ": "rgb", b"CMYK": "cmyk"}
 _OF_PICTURES = (b"scnr", b"mntr", b"prtr", b"spac")
 """Classes of profiles that a picture may have: input, display, output, conversion. Source: ICC.1, 7.2.5."""
+
+_MADE_AT = slice(24, 36)
+"""Where a profile says when it was made, as six numbers from the year on. Source: ICC.1, 7.2.8."""
+
+_FIRST_OF_SRGB = (1999, 10, 18, 0, 0, 0)
+"""Date of the profile that is written, year to second. Chosen: that of sRGB's standard, IEC 61966-2-1."""
 
 _MOST_TAGS = 200
 """Bound against hostile files; profiles in use have fewer than 60."""
@@ -81,6 +88,14 @@ class LookUpTables:
             return from_uint8(np.asarray(done)).reshape(*values.shape[:-1], 3)
 
         return convert
+
+
+@cache
+def srgb_profile() -> bytes:
+    """Return the profile of sRGB, the same in every file: LittleCMS', without the moment that it was made."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[_MADE_AT] = struct.pack(">6H", *_FIRST_OF_SRGB)
+    return bytes(profile)
 
 
 def space_of_profile(profile: bytes, model: Model) -> tuple[ColourSpace | None, str | None]:

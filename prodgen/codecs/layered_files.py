@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from prodgen.codecs.icc_profiles import srgb_profile
 from prodgen.errors import ImageError
 from prodgen.images import Matte, RgbImage, to_uint8
 
@@ -48,7 +49,7 @@ def check_layered(name: str) -> None:
 
 
 def encode_layers(flat: RgbImage, layers: Sequence[PageLayer], *, name: str, xmp: str = "") -> bytes:
-    """Make the bytes of a PSD file; 8 bit, sRGB.
+    """Make the bytes of a PSD file; 8 bit, sRGB, and it says so.
 
     Args:
         flat: What programs show that do not read layers, (H, W, 3).
@@ -83,9 +84,11 @@ def encode_layers(flat: RgbImage, layers: Sequence[PageLayer], *, name: str, xmp
                 left=left,
                 blend_mode=BlendMode.MULTIPLY if layer.multiplies else BlendMode.NORMAL,
             )
-    if xmp:
-        key = Resource.XMP_METADATA.value
-        page.image_resources[key] = ImageResource(key=key, data=xmp.encode(errors="replace"))
+    # Without a profile, page programs take the numbers for colours of whatever space they work in.
+    beside = {Resource.ICC_PROFILE: srgb_profile(), Resource.XMP_METADATA: xmp.encode(errors="replace")}
+    for kind, content in beside.items():
+        if content:
+            page.image_resources[kind.value] = ImageResource(key=kind.value, data=content)
     buffer = io.BytesIO()
     page.save(buffer)
     return buffer.getvalue()

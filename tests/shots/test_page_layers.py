@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
+from PIL import Image, ImageCms
 
 from prodgen import files
 from prodgen.cli import main
+from prodgen.codecs.icc_profiles import space_of_profile, srgb_profile
 from prodgen.errors import ImageError
 from prodgen.shots import Result, shoot
 from prodgen.shots.layers import FinalScene
@@ -189,3 +190,18 @@ def test_a_layered_file_is_small_where_nothing_is(photos: Path, tmp_path: Path) 
 
     assert shadow.width * shadow.height < 0.6 * 300 * 300
     assert io.BytesIO((tmp_path / "box.psd").read_bytes()).getbuffer().nbytes < 300 * 300 * 12
+
+
+def test_the_file_says_that_its_colours_are_srgb_in_the_same_bytes_each_time(photos: Path, tmp_path: Path):
+    for name in ("one.psd", "two.psd"):
+        packshot(photos, tmp_path / name)
+
+    with Image.open(tmp_path / "one.psd") as page, Image.open(tmp_path / "two.psd") as again:
+        assert "sRGB" in ImageCms.getProfileDescription(
+            ImageCms.ImageCmsProfile(io.BytesIO(page.info["icc_profile"]))
+        )
+        assert page.info["icc_profile"] == again.info["icc_profile"]
+
+
+def test_the_profile_that_is_written_is_read_as_srgb():
+    assert space_of_profile(srgb_profile(), "rgb") == (None, None)
