@@ -10,7 +10,7 @@ from typing import Any
 
 from prodgen import dispatch
 from prodgen.batching.opening_places import open_places
-from prodgen.batching.reading_options import read_cluster
+from prodgen.batching.reading_options import check_out, read_cluster
 from prodgen.batching.reporting import Reporter
 from prodgen.catalogue import Catalogue, Wishes, check_catalogue, plan_orders, read_catalogue
 from prodgen.dispatch import Event, Notice, PlanMade, Rules, RunEnded, Standing
@@ -113,7 +113,11 @@ def batch(
             ledger cannot be written any more.
     """
     given = locals()
-    catalogued, wishes, store = read_catalogue(catalogue, sheet=sheet), _wishes(given), open_store(out)
+    catalogued, wishes, store = (
+        read_catalogue(catalogue, sheet=sheet),
+        _wishes(given),
+        open_store(check_out(out)),
+    )
     rules = rules or Rules()
     if cluster is not None:
         read_cluster(cluster)  # before anything is written

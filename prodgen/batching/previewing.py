@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from prodgen.batching.reading_options import check_out
 from prodgen.catalogue import Summary, Wishes, check_catalogue, plan_orders, read_catalogue
 from prodgen.errors import LedgerError
 from prodgen.ledger import Planned, read_status
@@ -47,7 +48,7 @@ def preview(
     """
     opened = read_catalogue(catalogue, sheet=sheet)
     summary = check_catalogue(opened, wishes)
-    store = open_store(out)
+    store = open_store(check_out(out))
     planned = planned_of(store, plan_orders(opened, wishes), verify=verify)
     return Preview(summary, planned, _eta_s(store, planned.total - planned.done))
 

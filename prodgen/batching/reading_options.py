@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path, PurePosixPath
 
+from prodgen.catalogue.output_pattern import ENDINGS, ends_as_picture
 from prodgen.errors import WrongValueError
 from prodgen.schema.byte_counts import byte_count
 
@@ -65,3 +67,29 @@ def read_scene(text: str) -> tuple[str, str]:
     if not name.strip() or not template.strip() or "{" in name:
         raise WrongValueError("scene", text, "must be NAME=TEMPLATE, such as 'kitchen={name} on a worktop'")
     return name.strip(), template.strip()
+
+
+def check_out(out: str | Path) -> str | Path:
+    """Return the folder of a run, or its URL, as it is.
+
+    A folder that is there already may be called whatever it is.
+
+    Raises:
+        WrongValueError: If its name is one for pictures: it ends as a picture's, or has a column in braces.
+    """
+    text = str(out).replace("\\", "/").rstrip("/")
+    scheme, parted, place = text.rpartition("://")
+    parts = PurePosixPath(place).parts
+    first = next((k for k, part in enumerate(parts) if "{" in part and "}" in part), len(parts) - 1)
+    is_name = bool(parts) and ("{" in parts[first] or ends_as_picture(parts[first]))
+    if not is_name or (not parted and Path(out).is_dir()):
+        return out
+    ending = PurePosixPath(parts[-1]).suffix.lower()
+    name = "/".join(parts[first:]) if "{" in parts[first] else "{sku}" + ending
+    if ending not in ENDINGS and ends_as_picture(name):
+        name = str(PurePosixPath(name).with_suffix(ENDINGS[0]))
+    folder = f"{scheme}{parted}{PurePosixPath(*parts[:first])}" if first else "pictures"
+    reason = (
+        f"must be a folder for the whole run, with the pictures' names apart (-o {folder} --name '{name}')"
+    )
+    raise WrongValueError("out", text, reason)

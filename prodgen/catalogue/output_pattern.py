@@ -8,6 +8,7 @@ from os.path import splitext
 from pathlib import PurePosixPath, PureWindowsPath
 
 from prodgen.catalogue.file_names import beside_the_run, is_of_the_run, safe_name
+from prodgen.catalogue.photo_folders import PHOTO_ENDINGS
 from prodgen.catalogue.templates import read_template
 from prodgen.errors import SettingError, WrongValueError
 
@@ -50,6 +51,8 @@ class OutputPattern:
             raise WrongValueError("name", pattern, reason)
         if ending.lower() not in ENDINGS:
             raise WrongValueError("ending", ending, f"must be one of {', '.join(ENDINGS)}")
+        if ends_as_picture(own.name) and own.suffix.lower() not in ENDINGS:
+            raise WrongValueError("name", pattern, f"must end in one of {', '.join(ENDINGS)}, or in none")
         self._ending = "" if own.suffix.lower() in ENDINGS else ending
         self._templates = [
             read_template(text) for text in ([pattern] if pattern else [_WITH_SCENE, _WITHOUT])
@@ -94,6 +97,11 @@ class OutputPattern:
         if name == "scene":
             return safe_name(scene)
         return safe_name(stem_of(photo) if name == "photo" else cells[name].strip())
+
+
+def ends_as_picture(name: str) -> bool:
+    """Whether a file of this name is taken for a picture, one that can be written or only read."""
+    return splitext(name)[1].lower() in {*ENDINGS, *PHOTO_ENDINGS}  # noqa: PTH122 - it may be a pattern
 
 
 def safe_path(sku: str) -> str:

@@ -14,7 +14,7 @@ from prodgen.cli.parameters import (
     recipe_for,
     row_options,
 )
-from prodgen.cli.values import Checked, File, Location, Text, Whole
+from prodgen.cli.values import Checked, File, RunFolder, Text, Whole
 
 if TYPE_CHECKING:
     from prodgen.catalogue import Wishes
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _RUN_OPTIONS = (
-    output_option(metavar="DIR", required=True, type=Location()),
+    output_option(metavar="DIR", required=True, type=RunFolder()),
     click.option(
         "--prompt",
         type=Text(),

@@ -191,3 +191,20 @@ class Location(File):
         if isinstance(value, str) and "://" in value:
             return value
         return super().convert(value, param, ctx)
+
+
+class RunFolder(Location):
+    """The folder of a catalogue run, or its URL."""
+
+    def convert(
+        self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path | str:
+        """Return the path or the URL, if it does not look like the name of pictures."""
+        from prodgen.batching.reading_options import check_out
+        from prodgen.errors import WrongValueError
+
+        try:
+            check_out(value)
+        except WrongValueError as error:
+            self.fail(f"{shown(error.value)} {error.reason}", param, ctx)
+        return super().convert(value, param, ctx)

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from prodgen import batch
-from prodgen.batching.reading_options import read_cluster
+from prodgen.batching.reading_options import check_out, read_cluster
+from prodgen.catalogue import Wishes
 from prodgen.cli import main
 from prodgen.errors import WrongValueError
 
@@ -53,3 +54,36 @@ def test_a_workers_scheduler_is_an_address_too():
     found = CliRunner().invoke(main, ["worker", "--scheduler", "farm"])
 
     assert found.exit_code == 2, found.stderr
+
+
+@pytest.mark.parametrize(
+    ("out", "remedy"),
+    [
+        ("{sku}.psd", "-o pictures --name '{sku}.psd'"),
+        ("shop/{sku}/{seed}.jpg", "-o shop --name '{sku}/{seed}.jpg'"),
+        ("shop/{sku}", "-o shop --name '{sku}'"),
+        ("shop/{sku}.gif", "-o shop --name '{sku}.png'"),
+        ("shop/picture.webp", "-o shop --name '{sku}.webp'"),
+        ("s3://bucket/shop/{sku}.tif", "-o s3://bucket/shop --name '{sku}.tif'"),
+    ],
+)
+def test_a_name_of_pictures_is_no_folder_and_the_remedy_is_said(tmp_path, monkeypatch, out: str, remedy: str):
+    monkeypatch.chdir(tmp_path)
+
+    done = CliRunner().invoke(main, ["batch", str(tmp_path), "-o", out, "--recipe", "cutout"])
+
+    assert (done.exit_code, list(tmp_path.iterdir())) == (2, [])
+    assert f"must be a folder for the whole run, with the pictures' names apart ({remedy})" in done.output
+
+
+def test_a_folder_that_is_there_may_be_called_as_a_picture(tmp_path: Path):
+    (tmp_path / "shop.png").mkdir()
+
+    assert check_out(tmp_path / "shop.png") == tmp_path / "shop.png"
+    assert check_out("shop-v1.5") == "shop-v1.5"
+
+
+def test_a_pattern_of_names_ends_as_what_can_be_written(tmp_path: Path):
+    with pytest.raises(WrongValueError, match="must end in one of"):
+        Wishes(name="{sku}.gif")
+    assert Wishes(name="{sku}-v1.5").name
