@@ -15,7 +15,7 @@ from prodgen.images import RgbImage
 from prodgen.replaying.differences import Difference, infotext_differences, pixel_differences
 from prodgen.replaying.fitting import fit_to_server
 from prodgen.replaying.recorded import RecordedJob, RecordedWorkflow, infotext_values, read_recorded
-from prodgen.replaying.shots_again import refuse_another_way, shot_again
+from prodgen.replaying.shots_again import light_differences, refuse_another_way, shot_again
 from prodgen.shots import Result, shoot_all
 from prodgen.shots.result import without_folder
 from prodgen.shots.shot import PICTURES
@@ -127,10 +127,14 @@ def replay(
                 stack.enter_context(_connected(backend, dialect)) if isinstance(backend, str) else backend
             )
             refuse_another_way(shot, recorded.story, server)
-            if (now := without_folder(server.name)) != before:
-                differences.append(Difference("backend", f"backend: {before} then, {now} now"))
+            if not _may_be(before, now := without_folder(server.name)):
+                differences.append(_other_backend(before, now))
         _refuse_if(strict, differences)
         (result,) = shoot_all([shot], backend=server, on_progress=on_progress)
+    again = result.story()
+    differences += light_differences(recorded.story, again)
+    if again["backend"] != before and not any(one.what == "backend" for one in differences):
+        differences.append(_other_backend(before, again["backend"]))
     return Replay(result, (*differences, *_pixels_of_shot(recorded.path, result)))
 
 
@@ -181,6 +185,17 @@ def _run_again(
 def _refuse_if(strict: bool, differences: Sequence[Difference]) -> None:
     if strict and differences:
         raise SettingError("it cannot be the same here: " + "; ".join(x.words for x in differences))
+
+
+def _may_be(before: object, now: str) -> bool:
+    """Whether a backend can be the one of a story: its version may be known only once it has drawn."""
+    kind, at, place = now.rpartition(" at ")
+    then = str(before)
+    return then == now or (bool(at) and then.startswith(f"{kind} ") and then.endswith(f"{at}{place}"))
+
+
+def _other_backend(before: object, now: str) -> Difference:
+    return Difference("backend", f"backend: {before} then, {now} now")
 
 
 def _connected(backend: str, dialect: str | None) -> Client:

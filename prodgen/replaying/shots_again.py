@@ -90,13 +90,31 @@ def refuse_another_way(shot: Shot, story: Mapping[str, Any], client: Client) -> 
             f"the look of its reference picture was taken over by {told}, {now}; replay it on a server"
             " that has the same, or make a new picture: prodgen shoot --reference FILE"
         )
-    was_relit, is_relit = "IC-Light" in (story.get("proofs") or ()), stage.relights(client, here)
-    if was_relit is not is_relit:
-        then, now = ("by IC-Light", "computed from the scene")[:: 1 if was_relit else -1]
+    was_asked, is_asked = _was_relit(story) or told.relight_failed, stage.relights(client, here)
+    if was_asked is not is_asked:
+        then, now = ("by IC-Light", "computed from the scene")[:: 1 if _was_relit(story) else -1]
         raise SettingError(
             f"its product's light was {then}, and here it would be {now}; replay it on a server as that"
             " one was, or make a new picture: prodgen shoot --reference FILE"
         )
+
+
+def light_differences(story: Mapping[str, Any], again: Mapping[str, Any]) -> list[Difference]:
+    """Return a difference if IC-Light lit the product for a reference picture in one of two pictures alone.
+
+    Args:
+        story: That of the picture that was made again.
+        again: That of the new one.
+    """
+    then, now = _was_relit(story), _was_relit(again)
+    if _told_way(story) is None or then is now:
+        return []
+    words = {True: "by IC-Light", False: "computed from the scene"}
+    return [Difference("light", f"light of the product: {words[then]} then, {words[now]} now")]
+
+
+def _was_relit(story: Mapping[str, Any]) -> bool:
+    return "IC-Light" in (story.get("proofs") or ())
 
 
 def _told_way(story: Mapping[str, Any]) -> ReferenceWay | None:
@@ -104,7 +122,12 @@ def _told_way(story: Mapping[str, Any]) -> ReferenceWay | None:
     told = story.get("reference")
     if not isinstance(told, dict) or told.get("by") not in get_args(TakenBy):
         return None
-    return ReferenceWay(told["by"], str(told.get("module")), told.get("model"))
+    return ReferenceWay(
+        told["by"],
+        str(told.get("module")),
+        told.get("model"),
+        relight_failed=told.get("relight_failed") is True,
+    )
 
 
 def _is_same_way(told: ReferenceWay, here: ReferenceWay) -> bool:

@@ -53,6 +53,9 @@ class ReferenceWay:
     is_guess: bool = False
     """Whether nothing told which family the checkpoint is of, where that decides about the unit."""
 
+    relight_failed: bool = False
+    """Whether IC-Light was asked to light the product for the scene that was drawn, and did not."""
+
     @property
     def is_unit(self) -> bool:
         """Whether a unit of ControlNet does it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from base64 import b64decode
 from pathlib import Path
@@ -13,6 +14,8 @@ from prodgen import codecs, files
 from prodgen.color import in_colors_of, to_lab
 from prodgen.errors import IdleSettingError, MissingExtensionError, SettingError
 from prodgen.replaying import Replay, replay
+from prodgen.server.app import HttpRequest
+from prodgen.server.wire import HttpAnswer
 from prodgen.shots import Result, check, new_shot, shoot
 from prodgen.shots.reference_units import find_unit
 from tests.shots.reference_server import ReferenceServer, connected
@@ -298,7 +301,40 @@ def test_a_replay_is_refused_where_the_server_would_take_the_picture_over_anothe
     assert not changed.sent
 
 
-def replayed(photos: Path, server: ReferenceServer) -> Replay:
+class WithoutRelight(ReferenceServer):
+    """Lists IC-Light, and draws as if it had not been asked for: its weights are missing."""
+
+    def _drawn(self, request: HttpRequest) -> HttpAnswer:
+        fields = json.loads(request.body)
+        fields.get("alwayson_scripts", {}).pop("IC Light", None)
+        return super()._drawn(dataclasses.replace(request, body=json.dumps(fields).encode()))
+
+
+def test_a_picture_whose_relight_failed_is_replayed_on_the_same_server_to_the_bit(photos):
+    first = shot(photos, WithoutRelight(modules=A1111_MODULES, ic_light="v2"), output=photos / "out.png")
+
+    again = replayed(photos, WithoutRelight(modules=A1111_MODULES, ic_light="v2"))
+
+    assert first.story()["reference"]["relight_failed"]
+    assert again.differences == ()
+
+
+def test_a_server_whose_version_is_known_only_once_it_has_drawn_is_no_difference_beforehand(photos):
+    shot(photos, ReferenceServer(modules=A1111_MODULES), output=photos / "out.png")
+
+    assert replayed(photos, ReferenceServer(modules=A1111_MODULES), strict=True).differences == ()
+
+
+def test_a_relight_that_failed_then_and_not_now_is_a_difference(photos):
+    shot(photos, WithoutRelight(modules=A1111_MODULES, ic_light="v2"), output=photos / "out.png")
+
+    again = replayed(photos, ReferenceServer(modules=A1111_MODULES, ic_light="v2"))
+
+    words = "light of the product: computed from the scene then, by IC-Light now"
+    assert words in [one.words for one in again.differences]
+
+
+def replayed(photos: Path, server: ReferenceServer, *, strict: bool = False) -> Replay:
     with connected(server) as client:
         return replay(
             photos / "out.png",
@@ -306,6 +342,7 @@ def replayed(photos: Path, server: ReferenceServer) -> Replay:
             matte=photos / "matte.png",
             reference=photos / "evening.png",
             backend=client,
+            strict=strict,
         )
 
 

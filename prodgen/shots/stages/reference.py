@@ -182,7 +182,8 @@ class ReferenceStage(SceneStage):
         try:
             lit: Generation = client.txt2img(request, on_progress=report)
         except (NotAppliedError, MissingExtensionError) as error:
-            return frame.noting(
+            way = replace(frame[ReferenceWay], relight_failed=True)
+            return frame.holding(way).noting(
                 f"the product's light was computed from the scene, for IC-Light did not: {error}"
             )
         origin = replace(drawn.origin, proofs={**drawn.origin.proofs, **lit.applied.proofs})
