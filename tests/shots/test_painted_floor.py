@@ -238,3 +238,16 @@ def test_the_floor_is_painted_by_the_checkpoint_that_was_asked_for(photos: Path)
     floor.apply(drawn, Tools(client=lambda: painter))  # type: ignore[arg-type, return-value]
 
     assert [request.checkpoint for request in painter.requests] == [None, "mine"]
+
+
+@pytest.mark.parametrize(
+    ("shadow", "is_wanted"),
+    [("auto", True), ("contact", True), ("cast", True), ("none", False), ("keep", False)],
+)
+def test_a_shadow_is_asked_of_the_floor_only_where_one_is_wanted(photos: Path, shadow: str, is_wanted: bool):
+    painter = FloorPainter()
+    drawn_by(painter, photos, shadow=shadow)
+    (request,) = painter.requests
+
+    assert ("shadow" in request.prompt) is is_wanted
+    assert ("shadow" in (request.negative_prompt or "")) is not is_wanted

@@ -16,13 +16,19 @@ from prodgen import outpainting, shadows
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.masks import Box, bounding_box, composite, erode
 from prodgen.schema import Generation, Img2Img, Progress
-from prodgen.shots.floor_shadow import view_of_floor
+from prodgen.shots.floor_shadow import Kind, view_of_floor
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, Drawn, Ground, PaintedFloor, Placed, Pose
 from prodgen.shots.stages.scene import EDGE_PX, draw_within_memory, full_prompt, origin_of
 
-FLOOR_WORDS = "the product stands on the surface, soft contact shadow"
+FLOOR_WORDS = "the product stands on the surface"
 """What is asked for in the strip. Chosen."""
+
+SHADOW_WORDS = "soft contact shadow"
+"""What is asked for beside it, or where no such shadow is wanted, asked not to be seen. Chosen."""
+
+WITHOUT_CONTACT = ("none", "keep")
+"""Kinds of shadow beside which the strip gets none: either none is wanted, or the photograph's own comes."""
 
 DENOISING_STRENGTH = 0.75
 """How much of the strip is drawn anew: its material shows through. Standard: A1111's own for inpainting."""
@@ -65,6 +71,9 @@ class FloorStage(Stage):
     ground: Ground = "auto"
     """inpaint has the strip painted by a Stable Diffusion server; auto and none leave the background."""
 
+    shadow: Kind = "auto"
+    """As of the stage `ground`: with none and keep the strip is painted without a shadow."""
+
     checkpoint: str | None = None
     """A checkpoint's name, as of the stage that lights or draws; unset: the one the backend has loaded."""
 
@@ -103,14 +112,16 @@ class FloorStage(Stage):
         self, frame: Frame, tools: Tools, start: RgbImage, inpaint_mask: Matte
     ) -> tuple[Generation, str | None]:
         client, brief = tools.client(), frame[Brief]
+        is_without = self.shadow in WITHOUT_CONTACT
+        wanted, unwanted = ((), (SHADOW_WORDS,)) if is_without else ((SHADOW_WORDS,), ())
 
         def report(progress: Progress) -> None:
             tools.progress(self.stage, progress.fraction)
 
         def draw(width: int, height: int) -> Generation:
             given = {
-                "prompt": ", ".join(filter(None, [full_prompt(brief), FLOOR_WORDS])),
-                "negative_prompt": brief.negative_prompt or None,
+                "prompt": ", ".join(filter(None, [full_prompt(brief), FLOOR_WORDS, *wanted])),
+                "negative_prompt": ", ".join(filter(None, [brief.negative_prompt, *unwanted])) or None,
                 "seed": brief.seed,
                 "steps": STEPS,
                 "cfg_scale": CFG_SCALE,
@@ -127,8 +138,8 @@ class FloorStage(Stage):
                 "mask_blur": MASK_BLUR_PX,
                 "denoising_strength": DENOISING_STRENGTH,
             }
-            wanted = {name: value for name, value in given.items() if value is not None}
-            return client.img2img(Img2Img.model_validate(wanted), on_progress=report)
+            said = {name: value for name, value in given.items() if value is not None}
+            return client.img2img(Img2Img.model_validate(said), on_progress=report)
 
         native = client.capabilities.with_checkpoint(self.checkpoint).native_megapixels
         size = (start.shape[1], start.shape[0])
