@@ -6,7 +6,6 @@ read: these are filled by the client from answers whose unknown keys are ignored
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,13 +13,10 @@ from typing import Any, Literal
 
 from prodgen.images import Matte, RgbImage
 from prodgen.schema import model_names
+from prodgen.schema.model_families import ModelFamily, family_by_name
 
 ICLightSpelling = Literal["dict", "positional-13", "positional-15"]
 """How a server's IC-Light extension wants its arguments, told by their number in script-info."""
-
-
-_OF_SD15 = re.compile(r"sd[-_. ]?v?1|v1[-_.]5", re.IGNORECASE)
-"""Marks of Stable Diffusion 1.5 in names of files, as in "sd15", "sd-v1-5" and "v1-5-pruned"."""
 
 
 def draws_by_diffusion(checkpoint: str | None) -> bool:
@@ -190,6 +186,9 @@ class Checkpoint:
     hash: str | None = None
     sha256: str | None = None
     filename: str | None = None
+    family: ModelFamily = ""
+    """What it is of by its configuration or its content, as far as either is known; `Capabilities.family`
+    has its name told it else."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -318,14 +317,21 @@ class Capabilities:
         return draws_by_diffusion(self.checkpoint)
 
     @property
+    def family(self) -> ModelFamily:
+        """What the configured checkpoint is of; where no list and no file tells, its name decides."""
+        name = self.checkpoint or ""
+        listed = self.find_checkpoint(name)
+        return (listed.family if listed else "") or family_by_name(name)
+
+    @property
     def is_sdxl(self) -> bool:
-        """Whether the configured checkpoint is taken for one of SDXL: no list tells, so its name decides."""
-        return "xl" in (self.checkpoint or "").lower()
+        """Whether the configured checkpoint is one of SDXL; one that nothing tells of is taken for 1.5."""
+        return self.family == "sdxl"
 
     @property
     def tells_family(self) -> bool:
-        """Whether the name of the configured checkpoint has a mark of SDXL or of Stable Diffusion 1.5."""
-        return self.is_sdxl or _OF_SD15.search(self.checkpoint or "") is not None
+        """Whether anything tells which family the configured checkpoint is of."""
+        return bool(self.family)
 
     @property
     def native_side(self) -> int:

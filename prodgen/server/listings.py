@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from prodgen.schema.model_families import config_of
 from prodgen.schema.workflow_graphs import WORKFLOW_SCRIPT
 from prodgen.server.engine import ModelFile
 from prodgen.server.ic_light_script import IC_LIGHT_MODELS
@@ -127,7 +128,7 @@ def checkpoints(models: tuple[ModelFile, ...], root: str) -> list[dict[str, Any]
             "hash": model.known_sha256 and model.short_hash,
             "sha256": model.known_sha256,
             "filename": f"{root}/models/Stable-diffusion/{model.name}",
-            "config": None,
+            "config": (config := config_of(model.family)) and f"{root}/configs/{config}",
         }
         for model in models
     ]

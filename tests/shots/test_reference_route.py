@@ -349,7 +349,8 @@ def replayed(photos: Path, server: ReferenceServer, *, strict: bool = False) -> 
 @pytest.mark.parametrize(
     ("checkpoint", "models", "is_told"),
     [
-        ("ponyDiffusionV6", (*ADAPTERS, *XL_ADAPTERS), True),
+        ("dreamyMix", (*ADAPTERS, *XL_ADAPTERS), True),
+        ("ponyDiffusionV6", (*ADAPTERS, *XL_ADAPTERS), False),
         ("v1-5-pruned", (*ADAPTERS, *XL_ADAPTERS), False),
         ("juggernautXL", (*ADAPTERS, *XL_ADAPTERS), False),
         ("photon", ADAPTERS, False),

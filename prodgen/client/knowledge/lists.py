@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from prodgen.client.knowledge import strangers
+from prodgen.client.knowledge.checkpoint_files import family_of_file
 from prodgen.client.reaching.connection import Connection
 from prodgen.client.reaching.decoding import as_object
 from prodgen.connections.deadlines import Deadline
@@ -35,6 +36,7 @@ from prodgen.schema import (
     ScriptInfo,
     Upscaler,
 )
+from prodgen.schema.model_families import family_by_config
 
 log = logging.getLogger(__name__)
 
@@ -135,18 +137,27 @@ def upscalers(answer: Any) -> tuple[Upscaler, ...]:
     return _items(answer, lambda x: Upscaler(_name(x), x.get("model_name"), x.get("scale")))
 
 
-def checkpoints(answer: Any) -> tuple[Checkpoint, ...]:
-    """Read /sd-models."""
-    return _items(
-        answer,
-        lambda x: Checkpoint(
+def checkpoints(answer: Any, *, is_local: bool) -> tuple[Checkpoint, ...]:
+    """Read /sd-models.
+
+    Args:
+        answer: What the server said.
+        is_local: Whether its files may lie on this machine, where they can be looked into.
+    """
+
+    def read(x: Mapping[str, Any]) -> Checkpoint:
+        file = _text(x.get("filename"))
+        family = family_of_file(file) if is_local else ""
+        return Checkpoint(
             _name(x, "title", "model_name"),
             _name(x, "model_name", "title"),
             _text(x.get("hash")),
             _text(x.get("sha256")),
-            _text(x.get("filename")),
-        ),
-    )
+            file,
+            family or family_by_config(_text(x.get("config")) or ""),
+        )
+
+    return _items(answer, read)
 
 
 def loras(answer: Any) -> tuple[LoraFile, ...]:
@@ -248,7 +259,9 @@ def ask(connection: Connection, dialect: A1111 | None) -> tuple[Capabilities, A1
             else:
                 unread[name] = "its answer has another form"
     dialect = dialect or by_routes({**answers, **unread})
-    have = _together(answers, dialect, has_task_progress=_has_page(connection, _share_s(deadline)))
+    known = checkpoints(answers.get("checkpoints"), is_local=connection.address.is_local)
+    has_page = _has_page(connection, _share_s(deadline))
+    have = _together(answers, dialect, known, has_task_progress=has_page)
     if type(dialect) is A1111 and (have.checkpoint or "").startswith(embedded.CHECKPOINT):
         dialect = embedded.Embedded()
     elif type(dialect) is A1111 and (engine := engine_behind(have, connection.address.models)):
@@ -269,14 +282,19 @@ def _has_page(connection: Connection, within_s: float) -> bool:
     return True
 
 
-def _together(answers: Mapping[str, Any], dialect: A1111, *, has_task_progress: bool) -> Capabilities:
+def _together(
+    answers: Mapping[str, Any],
+    dialect: A1111,
+    known_checkpoints: tuple[Checkpoint, ...],
+    *,
+    has_task_progress: bool,
+) -> Capabilities:
     options = as_object(answers.get("options"))
     known_scripts = scripts(answers.get("scripts"))
     light = next((x for x in known_scripts if x.name.lower() == TITLE.lower() and not x.is_img2img), None)
     files = loras(answers.get("loras"))
     vaes = answers.get("modules") if "modules" in answers else answers.get("vaes")
     checkpoint = options.get(dialect.checkpoint_option)
-    known_checkpoints = checkpoints(answers.get("checkpoints"))
     return Capabilities(
         dialect=dialect.name,
         samplers=tuple(x.name for x in samplers(answers.get("samplers"))),

@@ -83,7 +83,7 @@ class Service:
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         """Return the models; hashes are None until the server has computed them."""
-        return lists.checkpoints(self._get("sd-models"))
+        return lists.checkpoints(self._get("sd-models"), is_local=self._connection.address.is_local)
 
     def vaes(self) -> tuple[str, ...]:
         """Return the VAEs by file name."""

@@ -15,6 +15,7 @@ from typing import Literal
 from prodgen.engines.comfy.control_modules import MODULES
 from prodgen.engines.comfy.node_catalogue import NodeCatalogue
 from prodgen.engines.comfy.sampling_names import AUTOMATIC, SAMPLERS, SCHEDULE_NODES, SCHEDULERS
+from prodgen.schema.model_families import family_by_name
 from prodgen.server.engine import IcLightModel, ModelFile
 
 IcLightPack = Literal["kijai", "native"]
@@ -28,11 +29,9 @@ PACK_CLASSES: Mapping[IcLightPack, tuple[str, ...]] = {
 
 _EXTENSION = re.compile(r"\.(safetensors|sft|ckpt|pth?|bin|gguf)$", re.IGNORECASE)
 _IC_LIGHT = re.compile(r"ic[-_ ]?light.*?(fbc|fc)", re.IGNORECASE)
-_FLUX = re.compile(r"flux|pixelwave", re.IGNORECASE)
 _FLUX_VARIANT = re.compile(r"kontext|fill|canny|depth|redux", re.IGNORECASE)
 """Flux models that take a picture besides the words; they need a graph of their own (a user's workflow)."""
 
-_XL = re.compile(r"sd[-_ ]?xl|xl(?![a-z])|pony|illustrious", re.IGNORECASE)
 _INPAINTING = re.compile(r"inpaint", re.IGNORECASE)
 _T5, _CLIP_L, _FLUX_VAE = (
     re.compile(x, re.IGNORECASE) for x in ("t5", r"clip[-_ ]?l", r"(^|[/\\])(ae|flux)")
@@ -119,7 +118,7 @@ def read_models(nodes: NodeCatalogue) -> ComfyModels:
     whole = named_files(nodes.choices("CheckpointLoaderSimple", "ckpt_name"))
     checkpoints = {name: ComfyCheckpoint(listed, _family(listed)) for name, listed in whole.items()}
     for name, listed in named_files(
-        x for x in unets if _FLUX.search(x) and not _FLUX_VARIANT.search(x)
+        x for x in unets if family_by_name(x) == "flux" and not _FLUX_VARIANT.search(x)
     ).items():
         if flux is not None and name not in checkpoints:
             checkpoints[name] = ComfyCheckpoint(listed, "flux", is_whole=False)
@@ -150,9 +149,7 @@ def named_files(listed: Iterable[str], *, with_folder: bool = True) -> dict[str,
 
 
 def _family(name: str) -> str:
-    if _FLUX.search(name):
-        return "flux"
-    return "sdxl" if _XL.search(name) else "sd15"
+    return family_by_name(name) or "sd15"
 
 
 def _flux_files(nodes: NodeCatalogue) -> FluxFiles | None:
