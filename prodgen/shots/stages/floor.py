@@ -72,7 +72,7 @@ class FloorStage(Stage):
     """inpaint has the strip painted by a Stable Diffusion server; auto and none leave the background."""
 
     shadow: Kind = "auto"
-    """As of the stage `ground`: with none and keep the strip is painted without a shadow."""
+    """Which shadow the stage `ground` adds: with none and keep the strip is painted without one."""
 
     checkpoint: str | None = None
     """A checkpoint's name, as of the stage that lights or draws; unset: the one the backend has loaded."""
