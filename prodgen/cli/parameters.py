@@ -176,6 +176,12 @@ _SHOT_OPTIONS = (
         "(head-on) to 90 (from above).",
     ),
     click.option(
+        "--material",
+        type=OneOf("material", ("auto", "opaque", "metal")),
+        metavar="auto|opaque|metal",
+        help="metal: plain parts of the product mirror the scene. auto: where the prompt names its metal.",
+    ),
+    click.option(
         "--light",
         multiple=True,
         type=LIGHT,

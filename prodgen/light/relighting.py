@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from prodgen.color import luminance, to_linear, to_srgb
 from prodgen.images import Matte, RgbImage, resize
 from prodgen.light import Light, Surroundings, estimate_surroundings
+from prodgen.light.bare_metal import MirrorImage, mirror_image
+from prodgen.light.seen_place import seen_from_product
 from prodgen.light.studio_gloss import SIDE_PX as GLOSS_SIDE_PX
 from prodgen.light.studio_gloss import separate_gloss
 from prodgen.masks import blur, composite
@@ -79,6 +81,7 @@ def relight_on(
     *,
     holds_product: bool = False,
     lights: Sequence[Light] = (),
+    is_metal: bool = False,
 ) -> RgbImage:
     """Return the product in the given background, lit as that place lights it.
 
@@ -88,6 +91,7 @@ def relight_on(
         background: The place, (H, W, 3), sRGB.
         holds_product: Whether the product is in that picture already; it is then filled from around it.
         lights: Lights that are asked for beside what the place gives, each by its strength.
+        is_metal: Whether plain parts of the product are bare metal, which mirrors the place.
 
     Returns:
         (H, W, 3), sRGB: the background, with the relit product over it.
@@ -99,7 +103,12 @@ def relight_on(
     place = None
     if not holds_product and background.shape[:2] == matte.shape:
         place = background
-    return composite(relight(foreground, matte, surroundings, lights=lights, place=place), background, matte)
+    mirrored = None
+    if is_metal:
+        seen = seen_from_product(background, matte, surroundings, holds_product=holds_product)
+        mirrored = mirror_image(foreground, matte, seen)
+    relit = relight(foreground, matte, surroundings, lights=lights, place=place, mirrored=mirrored)
+    return composite(relit, background, matte)
 
 
 def relight(
@@ -109,6 +118,7 @@ def relight(
     *,
     lights: Sequence[Light] = (),
     place: RgbImage | None = None,
+    mirrored: MirrorImage | None = None,
 ) -> RgbImage:
     """Return the product alone under this light; pixels outside the matte are undefined.
 
@@ -120,6 +130,7 @@ def relight(
             stays as bright as the place shows it.
         place: (H, W, 3), sRGB, the place without the product, which its outline mirrors; None: as bright as
             what the front mirrors.
+        mirrored: What its bare metal mirrors; None: nothing of it is metal.
 
     Returns:
         (H, W, 3), sRGB.
@@ -127,13 +138,16 @@ def relight(
     normals, small = _body(matte)
     gain = _with_lamps(surroundings.irradiance(normals), lights, normals, small)
     gain = np.asarray(gain * _foot_shade(small)[..., None], np.float32)
-    gloss, mirrored = _exchanged_gloss(foreground, matte, normals, small, gain, place)
+    gloss, gloss_there = _exchanged_gloss(foreground, matte, normals, small, gain, place)
     result = np.empty(foreground.shape, np.float32)
     for top in range(0, len(matte), BAND_ROWS):
         rows = slice(top, min(top + BAND_ROWS, len(matte)))
         linear = to_linear(foreground[rows])
         paint = np.maximum(linear - _enlarged(gloss, rows, matte.shape)[..., None], 0)
-        lit = paint * _enlarged(gain, rows, matte.shape) + _enlarged(mirrored, rows, matte.shape)
+        lit = paint * _enlarged(gain, rows, matte.shape) + _enlarged(gloss_there, rows, matte.shape)
+        if mirrored is not None:
+            share = _enlarged(mirrored.share, rows, matte.shape)[..., None]
+            lit += share * (linear * _enlarged(mirrored.exchange, rows, matte.shape) - lit)
         result[rows] = to_srgb(_roll_off(lit))
     return result
 

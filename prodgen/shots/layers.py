@@ -3,6 +3,7 @@
     Given       the photograph and the other pictures, as they were handed in
     Brief       what is asked of the scene; a look adds to it
     CutOut      the product's matte in the photograph (prodgen.cutout)
+    Material    what the product is made of (prodgen.light)
     Pose        how the camera looked at it there (prodgen.pose)
     Placed      the product on its canvas
     PaintedFloor  a background with the floor painted at the product's foot
@@ -27,6 +28,7 @@ from prodgen.cutout import Point, Rectangle
 from prodgen.identity import Likeness, Verdict
 from prodgen.images import Matte, Photo, RgbImage
 from prodgen.light import Light
+from prodgen.light.made_of import Material as Material
 from prodgen.placement import Placement
 from prodgen.pose import Pose as Pose
 from prodgen.pose import PoseHint
@@ -106,6 +108,8 @@ class Brief:
     """Tone and colour of the scene; the last stage applies it."""
     profile: str = "editorial"
     """Name of the limits that the product's likeness is judged by."""
+    product_words: str = ""
+    """What the product is made of, in words for the backend; "" leaves it to the picture of it."""
     camera_words: str = ""
     """How the scene's camera looks, in words for the backend; "" leaves it to the scene."""
     asked: tuple[str, ...] = ()
@@ -212,6 +216,7 @@ DESCRIPTIONS: Mapping[type, str] = {
     Given: "a photograph",
     Brief: "a prompt",
     CutOut: "a cut-out product",
+    Material: "what the product is made of",
     Pose: "how the camera looked at the product",
     Placed: "the product on a canvas",
     PaintedFloor: "a painted floor",

@@ -22,7 +22,18 @@ from prodgen.schema import seeds
 from prodgen.shots.examples import KIND
 from prodgen.shots.exposure import scene_lightness
 from prodgen.shots.frame import Frame
-from prodgen.shots.layers import NO_BACKEND, Brief, CutOut, Drawn, Kept, Origin, PaintedFloor, Placed, Pose
+from prodgen.shots.layers import (
+    NO_BACKEND,
+    Brief,
+    CutOut,
+    Drawn,
+    Kept,
+    Material,
+    Origin,
+    PaintedFloor,
+    Placed,
+    Pose,
+)
 from prodgen.shots.page_layers import page_layers
 from prodgen.shots.reference_units import ReferenceWay
 from prodgen.shots.routes import Route
@@ -74,6 +85,11 @@ class Result:
     def pose(self) -> Pose | None:
         """How the camera looked at the product; None if the recipe does not ask."""
         return self.frame.get(Pose)
+
+    @property
+    def material(self) -> Material | None:
+        """What the product is lit as; None if the recipe does not ask."""
+        return self.frame.get(Material)
 
     @property
     def duplicate(self) -> Duplicate | None:
@@ -183,6 +199,7 @@ class Result:
             "proofs": {name: asdict(proof) for name, proof in origin.proofs.items()},
             "route": None if self.route is None else self.route.as_dict(),
             "pose": None if self.pose is None else self.pose.as_dict(),
+            "material": None if self.material is None else self.material.as_dict(),
             "reference": None if way is None else asdict(way),
             "scene": {
                 "duplicate": None if self.duplicate is None else self.duplicate.as_dict(),

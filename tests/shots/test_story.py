@@ -254,6 +254,7 @@ def test_recipes_hold_nothing_that_belongs_to_one_photograph():
 
 def test_how_the_product_was_cut_out_comes_back_from_a_story(photo):
     settings = {"segmenter": "u2netp+classical", "keep_alpha": False, "feather_px": 1.5, "refine_edge": True}
+    settings |= {"material": "metal"}
     shot = new_shot(photo, "a table", box="10%,5%,90%,95%", points="+50%,50% -5,5", settings=settings)
 
     again = Shot.from_story(json.loads(json.dumps(shot.story())), photo=photo)

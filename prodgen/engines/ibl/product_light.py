@@ -1,10 +1,8 @@
 """The product under the scene's light: rounded normals from its outline, and smooth light on them.
 
-All that is known of the product's shape is its matte. It is blown up like a cushion (the solution of
-Poisson's equation in the outline, as soap film over a wire), which gives normals that are right at the
-outline and frontal in the middle. The light on them is smooth by construction, nine spherical harmonics and
-a broad sheen, so that it can be taken off the picture again as a light field. Owns the
-product's light, not its pixels.
+All that is known of the product's shape is its matte, which is blown up like a cushion. The light on it is
+smooth by construction, nine spherical harmonics and a broad sheen, so that it can be taken off the picture
+again as a light field. Bare metal mirrors the panorama instead. Owns the product's light, not its pixels.
 """
 
 from __future__ import annotations
@@ -14,69 +12,20 @@ import math
 import cv2
 import numpy as np
 
-from prodgen.engines.ibl.panorama import Array, Environment
+from prodgen.engines.ibl.panorama import MAP_COLUMNS, MAP_ROWS, Array, Environment, blur_map
 from prodgen.images import Matte
-from prodgen.masks import bounding_box
-
-SHAPE_PX = 112
-"""Long side on which the shape is worked out. Speed: it is smooth, and enlarged afterwards."""
-
-SWEEPS = 160
-"""Relaxation steps at the finest level. Speed: the coarser levels have done the rest."""
-
-FLATNESS = 0.75
-"""Depth of the cushion compared with a half round. Chosen by eye: most products have a front."""
+from prodgen.light.bare_metal import Radiance
+from prodgen.light.cushion import FLATNESS, normals
 
 SOFT_FILL, DRAMATIC_FILL = 0.22, 0.04
 """Share of the light that a photographer's reflector evens out. Chosen by eye: a black side sells nothing."""
 
 
+ROUGHNESS_DEG = 10.0
+"""Sigma of the blur of what metal mirrors. Chosen by eye: a brushed or polished pot, a little worn."""
+
 GRAZING = 0.30
 """How much more of a light straight behind the product its outline mirrors. Chosen by eye."""
-
-
-def normals(matte: Matte, *, flatness: float = FLATNESS) -> tuple[Array, Array]:
-    """Estimate the product's shape.
-
-    Args:
-        matte: (H, W), 1 = product, not empty.
-        flatness: Depth compared with a half round; 0 is a sheet of paper.
-
-    Returns:
-        Unit normals (h, w, 3), X right, Y up, Z to the camera, and the reduced matte (h, w); both cover the
-        whole canvas.
-    """
-    box = bounding_box(matte)
-    scale = min(1.0, SHAPE_PX / max(box.width, box.height))
-    size = (max(4, round(matte.shape[1] * scale)), max(4, round(matte.shape[0] * scale)))
-    small = cv2.resize(matte, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    film = _soap_film((small > 0.5).astype(np.float32))
-    # u of a half round of radius r is (r^2 - d^2) / 2 across: its height is sqrt(2 u).
-    height = np.sqrt(2 * np.maximum(film, 0)) * flatness
-    height = cv2.GaussianBlur(height, (0, 0), 1.2)
-    dx = cv2.Sobel(height, -1, 1, 0, ksize=3, scale=1 / 8)
-    dy = cv2.Sobel(height, -1, 0, 1, ksize=3, scale=1 / 8)
-    vectors = np.stack([-dx, dy, np.ones_like(dx)], axis=-1)
-    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors.astype(np.float32), small
-
-
-def _soap_film(inside: Array) -> Array:
-    """Solve laplace(u) = -1 in `inside` (h, w), u = 0 outside: coarse to fine, relaxed at each level."""
-    if min(inside.shape) > 24:
-        half = (inside.shape[1] // 2, inside.shape[0] // 2)
-        coarse = _soap_film((cv2.resize(inside, half, interpolation=cv2.INTER_AREA) > 0.5).astype(np.float32))
-        film = (
-            4
-            * cv2.resize(coarse, (inside.shape[1], inside.shape[0]), interpolation=cv2.INTER_LINEAR)
-            * inside
-        )
-    else:
-        film = np.zeros_like(inside)
-    kernel = np.array([[0, 0.25, 0], [0.25, 0, 0.25], [0, 0.25, 0]], np.float32)
-    for _ in range(SWEEPS if min(inside.shape) > 24 else 4 * SWEEPS):
-        film = (cv2.filter2D(film, -1, kernel, borderType=cv2.BORDER_CONSTANT) + np.float32(0.25)) * inside
-    return film
 
 
 def light_on(
@@ -162,3 +111,30 @@ def rim(matte: Matte, environment: Environment, *, gain: Array, flat_pitch_deg: 
     return cv2.resize(light, (matte.shape[1], matte.shape[0]), interpolation=cv2.INTER_LINEAR).astype(
         np.float32
     )
+
+
+def mirrored_place(environment: Environment, *, gain: Array) -> Radiance:
+    """The panorama as metal of usual roughness mirrors it.
+
+    Args:
+        environment: The surroundings, floor included.
+        gain: (3,) exposure and white balance.
+
+    Returns:
+        Exposed linear light (..., 3) from unit directions (..., 3).
+    """
+    rough = blur_map(environment.small, ROUGHNESS_DEG) * gain
+    heading = math.radians(environment.heading_deg)
+
+    def radiance(directions: Array) -> Array:
+        x, y, z = (np.ascontiguousarray(axis) for axis in np.moveaxis(directions, -1, 0))
+        turn = (np.arctan2(x, -z) + heading + math.pi) / (2 * math.pi) % 1
+        column = turn * MAP_COLUMNS - 0.5
+        row = (0.5 - np.arcsin(np.clip(y, -1, 1)) / math.pi) * MAP_ROWS - 0.5
+        # One column more on either side: a mirror image goes on around the back.
+        wrapped = cv2.copyMakeBorder(rough, 0, 0, 1, 1, cv2.BORDER_WRAP)
+        return np.asarray(
+            cv2.remap(wrapped, column + 1, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+        )
+
+    return radiance

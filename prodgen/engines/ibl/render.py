@@ -41,6 +41,8 @@ from prodgen.engines.ibl.standing_shadow import caster_of
 from prodgen.errors import ImageError
 from prodgen.images import Matte, RgbImage
 from prodgen.light import Light
+from prodgen.light.bare_metal import mirror_image
+from prodgen.light.made_of import read_material
 from prodgen.light.relighting import relight_on
 from prodgen.masks import bounding_box, composite
 from prodgen.pose import read_words
@@ -48,6 +50,10 @@ from prodgen.pose import read_words
 METER, DRAMATIC_METER = (0.78, 1.06), (0.55, 1.06)
 """Bounds of a product's mean light, compared with the exposure that is asked for; the second for hard light.
 Chosen by eye: against the sun a reflector lifts it, under a skylight it is not burnt out."""
+
+FLOOR_SEEN = 0.7
+"""Share of what metal mirrors from below that is the floor; the rest is the panorama's own. Chosen by eye:
+with all of it a steel pot on orange wood is taken for copper."""
 
 PATTERN_SHADE = 0.12
 """Share of the key light in the shadow of a pattern on a floor. Chosen by eye: what leaves let through."""
@@ -72,6 +78,7 @@ def render(order: RenderOrder) -> Rendering:
     _check(order)
     report = order.progress or _silent
     view, words = read_words(order.prompt)
+    is_metal, words = read_material(words)
     reading = read(words, negative_prompt=order.negative_prompt)
     report(0.05)
     product_matte = order.matte if order.foreground is not None else None
@@ -79,12 +86,14 @@ def render(order: RenderOrder) -> Rendering:
         product_matte = None
     if order.background is not None:
         report(0.3)
-        image = _on_background(order, order.background, product_matte, asked_lights(reading, None))
+        image = _on_background(
+            order, order.background, product_matte, asked_lights(reading, None), is_metal=is_metal
+        )
         report(1.0)
         return Rendering(image, scene="background", floor="background")
     stage = set_up(order, reading, view, product_matte)
     report(0.15)
-    product = _light_product(order.foreground, product_matte, stage)
+    product = _light_product(order.foreground, product_matte, stage, is_metal=is_metal)
     report(0.35)
     scene = _draw_scene(stage, product, asked_lights(reading, order.light_map), report)
     image = _develop(scene, product, stage, order)
@@ -120,14 +129,21 @@ def _check(order: RenderOrder) -> None:
 
 
 def _on_background(
-    order: RenderOrder, background: RgbImage, matte: Matte | None, lights: Sequence[Light]
+    order: RenderOrder,
+    background: RgbImage,
+    matte: Matte | None,
+    lights: Sequence[Light],
+    *,
+    is_metal: bool,
 ) -> RgbImage:
     if order.foreground is None or matte is None:
         return background.copy()
-    return relight_on(order.foreground, matte, background, lights=lights)
+    return relight_on(order.foreground, matte, background, lights=lights, is_metal=is_metal)
 
 
-def _light_product(foreground: RgbImage | None, matte: Matte | None, stage: PictureSet) -> Product | None:
+def _light_product(
+    foreground: RgbImage | None, matte: Matte | None, stage: PictureSet, *, is_metal: bool
+) -> Product | None:
     if foreground is None or matte is None:
         return None
     bounce = _bounce(stage)
@@ -147,6 +163,17 @@ def _light_product(foreground: RgbImage | None, matte: Matte | None, stage: Pict
         to_linear(foreground[inside] * (matte[inside] > 0)[..., None]) * light[inside]
         + (sheen * np.minimum(light, 1))[inside]
     )
+    if is_metal:
+        seen = product_light.mirrored_place(stage.environment.with_floor(bounce, FLOOR_SEEN), gain=stage.gain)
+        mirrored = mirror_image(
+            foreground,
+            matte,
+            seen,
+            camera_pitch_deg=stage.camera.pitch_deg,
+            lies_flat=stage.lies_flat,
+        )
+        if mirrored is not None:
+            lit = mirrored.on(to_linear(foreground), lit, inside)
     picture = np.zeros_like(foreground)
     picture[inside] = tone.develop(np.maximum(lit, 0).astype(np.float32))
     lift = 0.0

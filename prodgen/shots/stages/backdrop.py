@@ -8,6 +8,7 @@ from prodgen.errors import SettingError
 from prodgen.light import relighting
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import NO_BACKEND, Brief, Drawn, Origin, PaintedFloor, Placed, Pose
+from prodgen.shots.lit_as import is_metal, with_material
 
 
 class BackdropStage(Stage):
@@ -31,6 +32,9 @@ class BackdropStage(Stage):
         placed, backdrop, floor = frame[Placed], frame.backdrop, frame.get(PaintedFloor)
         if backdrop is None:
             raise SettingError("there is no background to put the product into; give one: --background FILE")
-        relit = relighting.relight_on(placed.original, placed.matte, backdrop, lights=frame[Brief].lights)
+        frame = with_material(frame)
+        relit = relighting.relight_on(
+            placed.original, placed.matte, backdrop, lights=frame[Brief].lights, is_metal=is_metal(frame)
+        )
         origin = Origin(NO_BACKEND, is_generated=False) if floor is None else floor.origin
         return frame.holding(Drawn(backdrop, relit, origin))

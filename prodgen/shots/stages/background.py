@@ -11,6 +11,7 @@ from prodgen.light import relighting
 from prodgen.schema import Img2Img
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import Brief, Placed
+from prodgen.shots.lit_as import is_metal
 from prodgen.shots.stages.scene import SceneStage, around_product
 
 
@@ -45,7 +46,10 @@ class BackgroundStage(SceneStage):
         placed, size = frame[Placed], (image.shape[1], image.shape[0])
         original, matte = resize(placed.original, *size), resize(placed.matte, *size)
         lights = frame[Brief].lights
-        return image, relighting.relight_on(original, matte, image, holds_product=True, lights=lights)
+        relit = relighting.relight_on(
+            original, matte, image, holds_product=True, lights=lights, is_metal=is_metal(frame)
+        )
+        return image, relit
 
     def request(self, frame: Frame, product: RgbImage, matte: Matte) -> Img2Img:
         """Return the request: grey noise to be painted around the product."""

@@ -21,6 +21,7 @@ from prodgen.masks import composite
 from prodgen.schema import ControlNetUnit, Generation, ICLight, Img2Img, Progress, Txt2Img
 from prodgen.shots.frame import Frame, Tools
 from prodgen.shots.layers import Brief, Drawn, Given, Placed
+from prodgen.shots.lit_as import is_metal
 from prodgen.shots.reference_units import ReferenceBy, ReferenceWay, find_unit, of_sdxl
 from prodgen.shots.stages.scene import SceneStage, around_product
 
@@ -96,7 +97,10 @@ class ReferenceStage(SceneStage):
         if frame[ReferenceWay].by == "colors":
             image = composite(image, in_colors_of(image, _reference(frame), 1 - matte), matte)
         lights = frame[Brief].lights
-        return image, relighting.relight_on(original, matte, image, holds_product=True, lights=lights)
+        relit = relighting.relight_on(
+            original, matte, image, holds_product=True, lights=lights, is_metal=is_metal(frame)
+        )
+        return image, relit
 
     def request(self, frame: Frame, product: RgbImage, matte: Matte) -> Img2Img:
         """Return the request: from noise with the unit, or from the reference picture behind the product."""

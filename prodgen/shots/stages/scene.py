@@ -22,7 +22,8 @@ from prodgen.masks import composite, erode
 from prodgen.schema import Generation, Img2Img, Progress, Txt2Img
 from prodgen.shots.exposure import exposed
 from prodgen.shots.frame import Frame, Stage, Tools
-from prodgen.shots.layers import Brief, Drawn, Origin, Placed, Pose
+from prodgen.shots.layers import Brief, Drawn, Material, Origin, Placed, Pose
+from prodgen.shots.lit_as import with_material
 from prodgen.shots.seen_from import camera_words, contradiction
 
 SMALLEST_MEGAPIXELS = 0.2
@@ -73,7 +74,11 @@ class SceneStage(Stage):
         """Return the frame with the backend's scene, and the product as that scene lights it."""
         client = tools.client()
         told = camera_words(frame, with_degrees=not client.capabilities.is_diffusion)
-        brief = replace(frame[Brief], camera_words=told)
+        frame = with_material(frame)
+        made_of = frame.get(Material)
+        brief = replace(
+            frame[Brief], camera_words=told, product_words="" if made_of is None else made_of.words
+        )
         frame = frame.holding(brief)
         drawn, smaller = self.drawn(frame, tools)
         origin = origin_of(drawn, brief, client)
@@ -87,8 +92,8 @@ class SceneStage(Stage):
 
     @property
     def uses(self) -> tuple[type, ...]:
-        """The pose, in words for the scene's camera."""
-        return (Pose,)
+        """Pose and material, in words for the scene's camera and for the product."""
+        return (Pose, Material)
 
     @abstractmethod
     def scene_and_relit(self, frame: Frame, image: RgbImage) -> tuple[RgbImage, RgbImage]:
@@ -154,9 +159,9 @@ class SceneStage(Stage):
 
 
 def full_prompt(brief: Brief) -> str:
-    """Return the prompt that is sent: what was asked for, and the words for light and camera."""
+    """Return the prompt that is sent: what was asked for, and the words for light, product and camera."""
     lit = "" if brief.key_light is None else light.words(brief.key_light)
-    return ", ".join(filter(None, [brief.prompt, lit, brief.camera_words]))
+    return ", ".join(filter(None, [brief.prompt, lit, brief.product_words, brief.camera_words]))
 
 
 EDGE_PX = 1.5

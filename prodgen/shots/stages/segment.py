@@ -7,15 +7,17 @@ from typing import Literal
 from pydantic import Field
 
 from prodgen.cutout import MOST_FEATHER_PX, cut_out
+from prodgen.light.made_of import MaterialHint, find_material
 from prodgen.shots.frame import Frame, Stage, Tools
-from prodgen.shots.layers import CutOut, Given
+from prodgen.shots.layers import CutOut, Given, Material
 
 
 class SegmentStage(Stage):
     """Find the product: in a given matte, in the photograph's own alpha, or by a segmenter."""
 
     takes = (Given,)
-    gives = (CutOut,)
+    gives = (CutOut, Material)
+    acts_on_light = ("material",)
 
     stage: Literal["segment"] = "segment"
 
@@ -33,8 +35,12 @@ class SegmentStage(Stage):
     refine_edge: bool = False
     """Whether the edge of a given matte, or of the own transparency, is fitted to the photograph."""
 
+    material: MaterialHint = "auto"
+    """What the product is made of: opaque (paint, paper, plastic, cloth), metal (its plain parts mirror the
+    scene), or auto: metal where the prompt's words for the product say so."""
+
     def apply(self, frame: Frame, tools: Tools) -> Frame:
-        """Return the frame with the photograph's matte and clean foreground colours."""
+        """Return the frame with the photograph's matte, clean foreground colours, and the material."""
         given = frame[Given]
         cut = given.found or cut_out(
             given.photo,
@@ -46,4 +52,5 @@ class SegmentStage(Stage):
             feather_px=self.feather_px,
             refine_edge=self.refine_edge,
         )
-        return frame.holding(cut).noting(*map(str, cut.doubts))
+        material = find_material(cut.foreground, cut.matte, hint=self.material)
+        return frame.holding(cut, material).noting(*map(str, cut.doubts))

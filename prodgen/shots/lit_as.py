@@ -1,0 +1,21 @@
+"""The material that a product is lit as, once the prompt is known, which may name it."""
+
+from __future__ import annotations
+
+from prodgen.shots.frame import Frame
+from prodgen.shots.layers import Brief, Material
+
+
+def with_material(frame: Frame) -> Frame:
+    """Return the frame with what photograph, user and prompt say of the product's material, and a notice."""
+    found = frame.get(Material)
+    if found is None:
+        return frame
+    known = found.in_prompt(frame[Brief].prompt)
+    return frame.holding(known).noting(known.notice)
+
+
+def is_metal(frame: Frame) -> bool:
+    """Return whether plain parts of the product are lit as bare metal."""
+    found = frame.get(Material)
+    return found is not None and found.is_metal
