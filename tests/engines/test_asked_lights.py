@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from prodgen.engines.ibl.asked_lights import asked_lights
 from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_view import FloorLight, Product
 from prodgen.engines.ibl.lamp_shadows import rest_shadow
+from prodgen.engines.ibl.panorama import KeyLight
 from prodgen.engines.ibl.prompt_reading import read
 from prodgen.light import Light, light_map, words
 from prodgen.light.light_maps import lights_of_map
@@ -28,26 +30,26 @@ PITCH = math.radians(17)
 FOOT = round(0.66 * SIDE)
 
 
-def drawn(*lights: Light) -> np.ndarray:
-    """A grey block on concrete under these lights, as a client asks for it over the wire."""
+def drawn(*lights: Light, prompt: str = "concrete floor, studio", top: int = SIDE // 2) -> np.ndarray:
+    """A grey block under these lights, as a client asks for it over the wire."""
     photo = np.full((SIDE, SIDE, 3), 0.55, np.float32)
     request = Img2Img(
-        prompt=f"concrete floor, studio, {words(lights[0])}",
+        prompt=f"{prompt}, {words(lights[0])}",
         seed=5,
         width=SIDE,
         height=SIDE,
         init_image=light_map(lights, SIDE, SIDE),
         denoising_strength=0.9,
         steps=2,
-        ic_light=ICLight(mode="fc", foreground=photo, matte=block()),
+        ic_light=ICLight(mode="fc", foreground=photo, matte=block(top)),
     )
     with Client("http://127.0.0.1:7860", transport=ApiTransport(embedded_server(Behaviour()))) as client:
         return client.img2img(request).image
 
 
-def block() -> np.ndarray:
+def block(top: int = SIDE // 2) -> np.ndarray:
     matte = np.zeros((SIDE, SIDE), np.float32)
-    matte[SIDE // 2 : FOOT, round(0.42 * SIDE) : round(0.58 * SIDE)] = 1
+    matte[top:FOOT, round(0.42 * SIDE) : round(0.58 * SIDE)] = 1
     return matte
 
 
@@ -124,18 +126,14 @@ def test_a_coloured_light_from_nowhere_is_told_as_not_drawn():
 def test_the_shadow_of_each_gel_lacks_its_colour():
     picture = to_linear(drawn(Light.parse("bare sun left #ff8800"), Light.parse("bare sun right #0044ff")))
 
-    def blueness(rows: slice, columns: tuple[float, float]) -> float:
-        part = picture[rows, round(columns[0] * SIDE) : round(columns[1] * SIDE)].mean(axis=(0, 1))
-        return float(part[2] / part[0])
-
     beside, before = slice(FOOT - 4, FOOT), slice(FOOT + 20, FOOT + 40)
-    west, east = (0.25, 0.40), (0.61, 0.75)
-    assert blueness(beside, west) < 0.8 * blueness(before, west)
-    assert blueness(beside, east) > 1.3 * blueness(before, east)
+    west, east = slice(48, 77), slice(117, 144)
+    assert blueness(picture, beside, west) < 0.8 * blueness(picture, before, west)
+    assert blueness(picture, beside, east) > 1.3 * blueness(picture, before, east)
 
 
 def test_lights_beside_the_key_light_give_at_most_their_share_of_the_rest():
-    lights = [Light(elevation_deg=40, strength=s) for s in (0.2, 0.9, 0.9, 0.9)]
+    lamp = KeyLight(0.0, 40.0, 0.3, (1.0, 1.0, 1.0), 9 * math.pi)
     white = np.ones(3, np.float32)
     camera = Camera(64, 48, 0.0, 20.0, 40.0, 20.0)
     light = FloorLight(white, white, (0.0, 0.0), 0.0, 45.0, 0.3)
@@ -143,10 +141,43 @@ def test_lights_beside_the_key_light_give_at_most_their_share_of_the_rest():
     matte[20:40, 28:36] = 1
     sky = np.ones((28, 64), np.float32)
 
-    def left(*asked: Light) -> np.ndarray:
-        product = Product(np.zeros((48, 64, 3), np.float32), matte)
-        return rest_shadow(camera, light, product, sky, lights=asked, key=9 * white, first=20)
+    def left(*lamps: KeyLight) -> np.ndarray:
+        product, through = Product(np.zeros((48, 64, 3), np.float32), matte), [None] * len(lamps)
+        return rest_shadow(
+            camera, light, product, sky, lamps=lamps, let_through=through, gain=white, first=20
+        )
 
-    assert left(*lights).min() >= 0.2 - 1e-6
-    assert np.array_equal(left(lights[0]), sky[..., None])
-    assert np.array_equal(left(lights[0], Light(elevation_deg=-20), Light(strength=0)), sky[..., None])
+    assert left(lamp, lamp, lamp).min() >= 0.2 - 1e-6
+    assert np.array_equal(left(), sky[..., None])
+    assert np.array_equal(left(replace(lamp, elevation_deg=-20.0)), sky[..., None])
+
+
+GELS = (Light.parse("bare sun front-left #ff8800"), Light.parse("bare sun front-right #0044ff"))
+
+
+def blueness(picture: np.ndarray, rows: slice, columns: slice) -> float:
+    part = picture[rows, columns].mean(axis=(0, 1))
+    return float(part[2] / part[0])
+
+
+def test_each_gel_throws_its_own_shadow_on_the_riser_behind_the_product():
+    picture = to_linear(drawn(*GELS, prompt="white steps, grey studio", top=SIDE // 4))
+
+    riser = slice(99, 111)
+    beside = blueness(picture, riser, slice(34, 40))
+    assert blueness(picture, riser, slice(50, 68)) < 0.85 * beside  # of the blue light, from the right
+    assert blueness(picture, riser, slice(123, 143)) > 1.2 * beside
+
+
+def test_each_gel_comes_through_an_arch_to_the_far_side_of_its_niche():
+    picture = to_linear(drawn(*GELS, prompt="white studio with an arch", top=SIDE // 4))
+
+    back = slice(50, 76)
+    assert blueness(picture, back, slice(53, 66)) > 1.2 * blueness(picture, back, slice(126, 138))
+
+
+def test_a_pattern_is_thrown_by_each_gel_and_lit_by_the_other():
+    picture = to_linear(drawn(*GELS, prompt="grey studio, palm leaf shadow"))
+
+    wall = np.log(picture[: SIDE // 3, :, 2] / picture[: SIDE // 3, :, 0])
+    assert np.percentile(wall, 95) - np.percentile(wall, 5) > 0.5

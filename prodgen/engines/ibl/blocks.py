@@ -101,7 +101,7 @@ class Stand:
             return lit
         away = (1 - depth) * unit_of(camera)
         left = self.caster.light_left(columns * depth / np.float32(camera.side), box.top, away)
-        return np.asarray(lit * left[..., None], np.float32)
+        return np.asarray(lit * left, np.float32)
 
     def front(self, box: Block, rows: Array, columns: Array, edge: float) -> Array:
         """(h, W, 3): the lit front of a box at rows (h, 1), its upper edge at row `edge`."""
@@ -116,7 +116,7 @@ class Stand:
         height = (camera.drop - (rows - np.float32(camera.horizon)) * box.front) / side
         away = np.float32((1 - box.front) * unit_of(camera))
         left = self.caster.light_left(columns * box.front / side, height, away)
-        return np.asarray(lit * left[..., None], np.float32)
+        return np.asarray(lit * left, np.float32)
 
 
 def stand_of(

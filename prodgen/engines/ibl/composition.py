@@ -58,7 +58,7 @@ class PictureSet:
     environment: Environment
     gain: Array
     rng: np.random.Generator
-    pattern: shadow_patterns.Shadow | None
+    pattern: shadow_patterns.Patterns | None
     product_half: float
     """Half the product's width, picture sides."""
     foot: float
@@ -114,10 +114,10 @@ def set_up(order: RenderOrder, reading: Reading, view: View | None, matte: Matte
     )
     pattern = None
     if reading.gobo is not None:
-        pattern = shadow_patterns.throw(
+        pattern = shadow_patterns.throw_all(
             reading.gobo,
-            environment.key,
-            np.random.default_rng(order.seed),
+            environment,
+            order.seed,
             on_wall=scene.panorama == "sweep" and not is_table,
             unit=float(shadow_patterns.unit_of(camera)),
         )

@@ -20,6 +20,7 @@ from prodgen.engines.ibl.floor_materials import FINISHES, Surface, tinted
 from prodgen.engines.ibl.panorama import MAP_ROWS, Array, Environment, grid_directions
 from prodgen.engines.ibl.plane import make_plane
 from prodgen.engines.ibl.prompt_reading import Reading
+from prodgen.engines.ibl.standing_shadow import paled
 from prodgen.images import Matte, RgbImage
 from prodgen.masks import blur, dilate
 from prodgen.shadows import cast_shadow, contact_shadow, reflection, shadow_under
@@ -81,8 +82,7 @@ def floor_light(environment: Environment, gain: Array) -> FloorLight:
     """Split the light on the floor into the key light and the rest."""
     light = environment.key
     total = environment.irradiance(UP[None])[0] * gain
-    # The camera is balanced for the product; a table under a blue sky would look painted.
-    total = (total * 0.6 + float(total @ LUMA) * 0.4).astype(np.float32)
+    total = paled(total)
     elevation = max(light.elevation_deg, LOWEST_SHADOW_DEG)
     height = math.sin(math.radians(elevation))
     key = np.asarray(light.colour, np.float32) * (light.irradiance * height / math.pi) * gain

@@ -11,11 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from prodgen.color import LUMA
 from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_view import LOWEST_SHADOW_DEG, FloorLight, Product, thrown
-from prodgen.engines.ibl.panorama import Array
-from prodgen.light import Light
+from prodgen.engines.ibl.panorama import Array, KeyLight
+from prodgen.engines.ibl.standing_shadow import paled
 
 MOST_OF_REST = 0.8
 """Share of the light beside the key light that lamps give at most. Chosen: that of the key light in all."""
@@ -27,8 +26,9 @@ def rest_shadow(
     product: Product | None,
     sky: Array,
     *,
-    lights: Sequence[Light],
-    key: Array,
+    lamps: Sequence[KeyLight],
+    let_through: Sequence[Array | None],
+    gain: Array,
     first: int,
 ) -> Array:
     """Return the share of all light but the key light that reaches the floor.
@@ -38,38 +38,43 @@ def rest_shadow(
         light: What lights the floor.
         product: What stands on it.
         sky: (h, W), what the product leaves of light from all around.
-        lights: The lights that are asked for, the key light first.
-        key: (3,) radiance of a white surface that faces the key light, were that white; exposed.
+        lamps: The lights beside the key light.
+        let_through: (h, W) for each of them, what a pattern before it leaves; None: all of it.
+        gain: (3,) exposure.
         first: First row of the floor.
 
     Returns:
-        (h, W, 3); (h, W, 1) where there is no light beside the key light, or no product.
+        (h, W, 3); (h, W, 1) where nothing stands in any of these lights.
     """
     share = sky[..., None]
-    lamps = [one for one in lights[1:] if one.strength > 0 and one.elevation_deg > 0]
-    if product is None or not lamps:
+    cast = [
+        (lamp, through)
+        for lamp, through in zip(lamps, let_through, strict=True)
+        if lamp.elevation_deg > 0 and not (product is None and through is None)
+    ]
+    if not cast:
         return share
-    parts = _parts(lamps, lights[0].strength, key, light.rest)
+    parts = _parts([lamp for lamp, _ in cast], gain, light.rest)
     left = share * (1 - np.sum(parts, axis=0))
-    for lamp, part in zip(lamps, parts, strict=True):
+    for (lamp, through), part in zip(cast, parts, strict=True):
         one = replace(
             light,
             azimuth_deg=lamp.azimuth_deg,
             elevation_deg=max(lamp.elevation_deg, LOWEST_SHADOW_DEG),
             softness=lamp.softness,
         )
-        left = left + thrown(camera, one, product, first)[..., None] * part
+        arrives = np.ones_like(sky) if product is None else thrown(camera, one, product, first)
+        arrives = arrives if through is None else arrives * through
+        left = left + arrives[..., None] * part
     return np.asarray(left, np.float32)
 
 
-def _parts(lamps: Sequence[Light], key_strength: float, key: Array, rest: Array) -> list[Array]:
-    """Return what each lamp gives of the rest, (3,) each: Lambert's cosine of its strength and colour."""
+def _parts(lamps: Sequence[KeyLight], gain: Array, rest: Array) -> list[Array]:
+    """Return what each lamp gives of the rest, (3,) each: Lambert's cosine of its light."""
     parts = []
     for lamp in lamps:
         height = math.sin(math.radians(max(lamp.elevation_deg, LOWEST_SHADOW_DEG)))
-        given = lamp.tint * key * np.float32(height * lamp.strength / max(key_strength, lamp.strength))
-        # As pale as the floor's light itself, whose camera is balanced for the product.
-        given = 0.6 * given + 0.4 * float(given @ LUMA)
-        parts.append(np.asarray(given / np.maximum(rest, 1e-6), np.float32))
+        given = np.array(lamp.colour, np.float32) * gain * np.float32(height * lamp.irradiance / math.pi)
+        parts.append(np.asarray(paled(given) / np.maximum(rest, 1e-6), np.float32))
     over = np.maximum(np.sum(parts, axis=0) / MOST_OF_REST, 1)
     return [np.asarray(part / over, np.float32) for part in parts]

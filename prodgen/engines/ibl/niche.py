@@ -1,7 +1,7 @@
 """An arched niche in the studio's wall behind the product.
 
 The wall stands where `shadow_patterns` puts it; the niche is as deep as a hand is long, its rim lit by where
-it faces, its back by what the key light lets through the opening. Owns its outline and light; sizes are
+it faces, its back by what each light sends through the opening. Owns its outline and light; sizes are
 chosen by eye.
 """
 
@@ -90,14 +90,14 @@ class Opening:
             np.float32
         )
 
-    def reached(self, key: KeyLight) -> Array:
-        """(h, w, 1): share of the key light that comes through the opening to the niche's back."""
-        turn = math.radians(float(np.clip(key.azimuth_deg, -75, 75)))
+    def reached(self, light: KeyLight) -> Array:
+        """(h, w, 1): share of a light that comes through the opening to the niche's back."""
+        turn = math.radians(float(np.clip(light.azimuth_deg, -75, 75)))
         thickness = (BACK_DEPTH - WALL_DEPTH) * float(unit_of(self.camera))
         x, y = self.on(BACK_DEPTH)
-        rise = thickness * math.tan(math.radians(min(key.elevation_deg, 60))) / math.cos(turn)
+        rise = thickness * math.tan(math.radians(min(light.elevation_deg, 60))) / math.cos(turn)
         edge = self.outline(x + np.float32(thickness * math.tan(turn)), y + np.float32(rise))
-        return np.asarray(np.clip(0.5 - edge / (0.05 + 0.25 * key.softness), 0, 1), np.float32)[..., None]
+        return np.asarray(np.clip(0.5 - edge / (0.05 + 0.25 * light.softness), 0, 1), np.float32)[..., None]
 
     def corner(self, depth: float, reach: float) -> Array:
         """(h, 1, 1): the darkness where a wall at a depth meets the floor; `reach` in picture sides."""
@@ -140,7 +140,9 @@ def carve(
     """
     within, on_back, on_ground = opening.shares()
     far_corner = opening.corner(BACK_DEPTH, 0.03)
-    lit = IN_SHADE + (1 - IN_SHADE) * opening.reached(environment.key)
+    lights = zip(environment.lights, environment.shares, strict=True)
+    reached = np.sum([opening.reached(light) * share for light, share in lights], axis=0)
+    lit = IN_SHADE + (1 - IN_SHADE) * reached
     back, ground = inside * light * lit * far_corner, outside * light * FLOOR
     niche = environment.irradiance(opening.facing()) * gain * np.float32(0.9) * outside
     niche = niche + (back - niche) * on_back

@@ -143,6 +143,20 @@ class Environment:
     coefficients: Array
     """(9, 3): radiance as spherical harmonics."""
     key: KeyLight
+    lamps: tuple[KeyLight, ...] = ()
+    """Lights beside the key light that throw shadows of their own; `small` has their light."""
+
+    @property
+    def lights(self) -> tuple[KeyLight, ...]:
+        """All lights that throw a shadow, the key light first."""
+        return (self.key, *self.lamps)
+
+    @property
+    def shares(self) -> tuple[Array, ...]:
+        """(3,) for each of `lights`: what it gives of the light of all of them, by channel."""
+        given = [np.array(light.colour, np.float32) * light.irradiance for light in self.lights]
+        whole = np.maximum(np.sum(given, axis=0), 1e-6)
+        return tuple(np.asarray(one / whole, np.float32) for one in given)
 
     def irradiance(self, normals: Array) -> Array:
         """What a white matt surface facing `normals` (..., 3) sends back: irradiance / pi, never negative."""

@@ -95,7 +95,7 @@ def render(order: RenderOrder) -> Rendering:
     report(0.15)
     product = _light_product(order.foreground, product_matte, stage, is_metal=is_metal)
     report(0.35)
-    scene = _draw_scene(stage, product, asked_lights(reading, order.light_map), report)
+    scene = _draw_scene(stage, product, report)
     image = _develop(scene, product, stage, order)
     report(1.0)
     return Rendering(
@@ -155,7 +155,7 @@ def _light_product(
     )
     light *= _metered(light, matte, stage)
     if stage.pattern is not None and not stage.lies_flat:
-        light *= shadow_patterns.on_product(stage.pattern, stage.camera, stage.foot)[..., None]
+        light *= shadow_patterns.on_product(stage.pattern, stage.camera, stage.foot)
     sheen = product_light.rim(matte, environment, gain=stage.gain, flat_pitch_deg=flat)
     box = bounding_box(matte, threshold=0.0)
     inside = (slice(box.top, box.bottom), slice(box.left, box.right))
@@ -202,9 +202,7 @@ def _bounce(stage: PictureSet) -> Array:
     return np.asarray(albedo * stage.environment.irradiance(floor_view.UP[None])[0], np.float32)
 
 
-def _draw_scene(
-    stage: PictureSet, product: Product | None, lights: Sequence[Light], report: Callable[[float], None]
-) -> Array:
+def _draw_scene(stage: PictureSet, product: Product | None, report: Callable[[float], None]) -> Array:
     camera, reading = stage.camera, stage.reading
     behind = _draw_behind(stage, product)
     report(0.5)
@@ -220,8 +218,21 @@ def _draw_scene(
         first = max(first, int(camera.horizon + camera.drop / 12) + 1)
     rows = np.arange(first, camera.height, dtype=np.float32)
     sun, sky = floor_view.product_shadow(camera, stage.environment, light, product, first)
-    key = np.asarray(stage.gain * (stage.environment.key.irradiance / np.pi), np.float32)
-    rest = rest_shadow(camera, light, product, sky, lights=lights, key=key, first=first)
+    through = _let_through(stage, None if is_sweep else rows)
+
+    def rest_on(floor: floor_view.FloorLight, product: Product | None, sky: Array) -> Array:
+        return rest_shadow(
+            camera,
+            floor,
+            product,
+            sky,
+            lamps=stage.environment.lamps,
+            let_through=through[1:],
+            gain=stage.gain,
+            first=first,
+        )
+
+    rest = rest_on(light, product, sky)
     report(0.6)
     if is_sweep:
         share = (sun[..., None] * light.key + rest * light.rest) / np.maximum(light.key + light.rest, 1e-6)
@@ -230,12 +241,13 @@ def _draw_scene(
         return picture
     surface = _unlit_floor(stage, product, rows)
     report(0.75)
-    dapple = _dapple(stage, rows)
+    if stage.pattern is None and "dapple" in reading.scene.extras:
+        through[0] = floor_view.dappled(camera, rows, stage.rng)
     if reading.floor != "sweep":  # a stand of no material has no pattern to keep, and may be white
         light = floor_view.held_back(light, surface)
 
     def lit(sun: Array, sky: Array, rest: Array, product: Product | None) -> Array:
-        matt = floor_view.shade(surface, light, camera, rows, sun=sun, sky=rest, dapple=dapple)
+        matt = floor_view.shade(surface, light, camera, rows, sun=sun, sky=rest, dapple=through[0])
         return matt + floor_view.mirror(surface, camera, rows, behind, product, sky_share=sky)
 
     floor = floor_view.defocus(lit(sun, sky, rest, product).astype(np.float32), camera, first)
@@ -243,7 +255,8 @@ def _draw_scene(
     if reading.stand and not stage.lies_flat:  # from straight above its top is all that is seen
         bare = floor
         if reading.stand == "steps":
-            bare = lit(np.ones_like(sun), np.ones_like(sky), np.ones_like(rest), None)
+            clear = np.ones_like(sky)
+            bare = lit(np.ones_like(sun), clear, rest_on(light, None, clear), None)
         return _draw_stand(stage, picture, floor, bare, surface, light, product, first)
     alpha = floor_view.edge_alpha(camera, edge, first)[..., None]
     picture[first:] = picture[first:] * (1 - alpha) + floor * alpha
@@ -263,14 +276,12 @@ def _unlit_floor(stage: PictureSet, product: Product | None, rows: Array) -> Sur
     return surface
 
 
-def _dapple(stage: PictureSet, rows: Array) -> Array | None:
-    """Share of the key light that a pattern, or a tree, lets through to the floor; None: all of it."""
-    if stage.pattern is not None:
-        let_through = shadow_patterns.on_floor(stage.pattern, stage.camera, rows)
-        return PATTERN_SHADE + (1.1 - PATTERN_SHADE) * let_through
-    if "dapple" in stage.reading.scene.extras:
-        return floor_view.dappled(stage.camera, rows, stage.rng)
-    return None
+def _let_through(stage: PictureSet, rows: Array | None) -> list[Array | None]:
+    """Share of each light that a pattern lets through to the rows of a floor; None: all of it."""
+    if stage.pattern is None or rows is None:
+        return [None] * len(stage.environment.lights)
+    shares = (shadow_patterns.on_floor(one, stage.camera, rows) for one in stage.pattern.thrown)
+    return [PATTERN_SHADE + (1.1 - PATTERN_SHADE) * share for share in shares]
 
 
 def _draw_stand(

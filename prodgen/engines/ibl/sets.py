@@ -25,7 +25,7 @@ from prodgen.engines.ibl.panorama import (
     studio,
 )
 from prodgen.engines.ibl.prompt_reading import Reading
-from prodgen.engines.ibl.shadow_patterns import IN_SHADOW, WALL_DEPTH, Shadow, on_sweep, unit_of
+from prodgen.engines.ibl.shadow_patterns import IN_SHADOW, WALL_DEPTH, Patterns, on_sweep, unit_of
 from prodgen.engines.ibl.standing_shadow import Caster
 from prodgen.engines.ibl.vocabulary import Scene
 from prodgen.light import Light
@@ -80,19 +80,22 @@ def surroundings(
     """
     environment = _under_key(reading, rng, lights[0] if lights else None, lies_flat=lies_flat)
     key = environment.key
-    for lamp in lights[1:]:
-        share = lamp.strength / max(lights[0].strength, lamp.strength)
-        red, green, blue = lamp.tint.tolist()
-        added = replace(
-            key,
-            azimuth_deg=lamp.azimuth_deg,
-            elevation_deg=lamp.elevation_deg,
-            softness=lamp.softness,
-            colour=(red, green, blue),
-            irradiance=key.irradiance * share,
-        )
-        environment = replace(add_light(environment, added), key=key)
-    return environment
+    lamps = tuple(_beside(key, lamp, lights[0].strength) for lamp in lights[1:] if lamp.strength > 0)
+    for lamp in lamps:
+        environment = add_light(environment, lamp)
+    return replace(environment, key=key, lamps=lamps)
+
+
+def _beside(key: KeyLight, lamp: Light, key_strength: float) -> KeyLight:
+    """Return a lamp beside the key light: as bright as their strengths compare, and never brighter."""
+    red, green, blue = lamp.tint.tolist()
+    return KeyLight(
+        azimuth_deg=lamp.azimuth_deg,
+        elevation_deg=lamp.elevation_deg,
+        softness=lamp.softness,
+        colour=(red, green, blue),
+        irradiance=key.irradiance * lamp.strength / max(key_strength, lamp.strength),
+    )
 
 
 def _under_key(
@@ -197,7 +200,7 @@ def paper(
     environment: Environment,
     gain: Array,
     *,
-    pattern: Shadow | None = None,
+    pattern: Patterns | None = None,
     product_half: float = 0.2,
     caster: Caster | None = None,
 ) -> Array:
@@ -208,7 +211,7 @@ def paper(
         reading: Colour, gradient and the quality of the light.
         environment: Lights it.
         gain: (3,) exposure and white balance.
-        pattern: What the key light passes before it arrives, or None.
+        pattern: What the lights pass before they arrive, or None.
         product_half: Half the product's width in picture sides; an arch behind it is wider.
         caster: The product, whose shadow falls on a wall with an arch.
     """
@@ -236,11 +239,11 @@ def paper(
     light = light * (low + (1.08 - low) * pool * (1 - bend[..., 0]) + (1 - low) * bend[..., 0])[..., None]
     light = light * (1 + 0.10 * x * np.float32(math.sin(azimuth)))[..., None]
     if pattern is not None:
-        lit_share = on_sweep(pattern, camera, rows, columns)[..., None]
+        lit_share = on_sweep(pattern, camera, rows, columns)
         light = light * (IN_SHADOW + (1.06 - IN_SHADOW) * lit_share)
     if reading.has_arch:
         if caster is not None:
-            light = light * _on_wall(caster, camera, rows, columns)[..., None]
+            light = light * _on_wall(caster, camera, rows, columns)
         around = colour if reading.arch is None else to_linear(np.array(reading.arch, np.float32))
         opening = niche.opening_for(camera, rows, columns, product_half)
         lit = np.asarray(light, np.float32)
@@ -249,12 +252,12 @@ def paper(
 
 
 def _on_wall(caster: Caster, camera: Camera, rows: Array, columns: Array) -> Array:
-    """(h, w): light that the product leaves on the wall; all of it on the floor, which has its own shadow."""
+    """(h, w, 3): light that the product leaves on the wall; all on the floor, with its own shadow."""
     below = rows[:, None] - np.float32(camera.horizon)
     height = (np.float32(camera.drop) - below * np.float32(WALL_DEPTH)) / np.float32(camera.side)
     x = (columns[None] - np.float32(camera.width / 2)) * np.float32(WALL_DEPTH / camera.side)
     left = caster.light_left(x, height, (1 - WALL_DEPTH) * float(unit_of(camera)))
-    return np.asarray(np.where(height > 0, left, 1), np.float32)
+    return np.asarray(np.where((height > 0)[..., None], left, 1), np.float32)
 
 
 def turned_leaves(picture: Array) -> Array:

@@ -1,8 +1,9 @@
 """Shadows of things before the lamp, called gobos: palm leaves, foliage, a window, blinds.
 
 Each shape is drawn once as a stencil, seen from the lamp; wall and floor look up where each of their points
-lies in it, so that the pattern bends from wall to floor as a real shadow does. Owns stencils and that
-projection; which shape is asked for is `prompt_reading`'s. Shapes and sizes are chosen by eye.
+lies in it, so that the pattern bends from wall to floor as a real shadow does. Every light throws its own.
+Owns stencils and that projection; which shape is asked for is `prompt_reading`'s. Shapes and sizes are
+chosen by eye.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 
 from prodgen.engines.ibl.camera import Camera
-from prodgen.engines.ibl.panorama import Array, KeyLight
+from prodgen.engines.ibl.panorama import Array, Environment, KeyLight
 from prodgen.engines.ibl.vocabulary import Gobo
 from prodgen.masks import blur
 
@@ -70,18 +71,41 @@ class Shadow:
         ).astype(np.float32)
 
 
-def throw(gobo: Gobo, key: KeyLight, rng: np.random.Generator, *, on_wall: bool, unit: float) -> Shadow:
-    """A pattern in the light of a scene.
+@dataclass(frozen=True)
+class Patterns:
+    """One gobo's shadow as each light of a scene throws it, the key light's first."""
+
+    thrown: tuple[Shadow, ...]
+    shares: tuple[Array, ...]
+    """(3,) for each: what its light gives of the light of all of them, by channel."""
+
+    def on(self, x: Array, y: Array | np.float32, z: Array | np.float32) -> Array:
+        """Return the light of all that arrives at points, as in `Shadow.on`: (h, w, 3)."""
+        parts = [s.on(x, y, z)[..., None] * share for s, share in zip(self.thrown, self.shares, strict=True)]
+        return np.asarray(np.sum(parts, axis=0), np.float32)
+
+
+def throw_all(gobo: Gobo, environment: Environment, seed: int, *, on_wall: bool, unit: float) -> Patterns:
+    """A pattern in all lights of a scene; see `throw`. The same leaves stand before each of them."""
+    thrown = tuple(
+        throw(gobo, light, np.random.default_rng(seed), on_wall=on_wall, unit=unit)
+        for light in environment.lights
+    )
+    return Patterns(thrown, environment.shares)
+
+
+def throw(gobo: Gobo, light: KeyLight, rng: np.random.Generator, *, on_wall: bool, unit: float) -> Shadow:
+    """A pattern in one light of a scene.
 
     Args:
         gobo: Its shape and size.
-        key: Where the light comes from.
+        light: Where the light comes from.
         rng: Grows the leaves.
         on_wall: Whether its middle is on the wall behind the product; else on the floor.
         unit: Distance from the camera to the product, picture sides.
     """
-    azimuth = float(np.clip(key.azimuth_deg, -WIDEST_AZIMUTH_DEG, WIDEST_AZIMUTH_DEG))
-    elevation = float(np.clip(key.elevation_deg, LOWEST_DEG, HIGHEST_DEG))
+    azimuth = float(np.clip(light.azimuth_deg, -WIDEST_AZIMUTH_DEG, WIDEST_AZIMUTH_DEG))
+    elevation = float(np.clip(light.elevation_deg, LOWEST_DEG, HIGHEST_DEG))
     turn, rise = math.radians(azimuth), math.radians(elevation)
     across = np.array([math.cos(turn), 0, -math.sin(turn)], np.float32)
     up = np.array(
@@ -96,7 +120,7 @@ def throw(gobo: Gobo, key: KeyLight, rng: np.random.Generator, *, on_wall: bool,
         drawn = cv2.warpAffine(
             drawn, turned, (STENCIL_PX, STENCIL_PX), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101
         ).astype(np.float32)
-    sigma = SOFTEST * (0.7 + key.softness) * STENCIL_PX / STENCIL_SIDES
+    sigma = SOFTEST * (0.7 + light.softness) * STENCIL_PX / STENCIL_SIDES
     soft = cv2.GaussianBlur(drawn, (0, 0), sigma)
     return Shadow(soft.astype(np.float32), across, up, np.array(middle, np.float32))
 
@@ -108,8 +132,8 @@ def on_floor(shadow: Shadow, camera: Camera, rows: Array) -> Array:
     return shadow.on(columns * depth / np.float32(camera.side), np.float32(0), (1 - depth) * unit_of(camera))
 
 
-def on_sweep(shadow: Shadow, camera: Camera, rows: Array, columns: Array) -> Array:
-    """(h, w): the light that arrives at a sweep of paper: floor in front, wall behind."""
+def on_sweep(shadow: Patterns, camera: Camera, rows: Array, columns: Array) -> Array:
+    """(h, w, 3): the light that arrives at a sweep of paper: floor in front, wall behind."""
     below = rows[:, None] - np.float32(camera.horizon)
     foot = np.float32(camera.drop / WALL_DEPTH)
     depth = np.where(below > foot, np.float32(camera.drop) / np.maximum(below, foot), np.float32(WALL_DEPTH))
@@ -119,8 +143,8 @@ def on_sweep(shadow: Shadow, camera: Camera, rows: Array, columns: Array) -> Arr
     return shadow.on(x, height, (1 - depth) * unit_of(camera))
 
 
-def on_product(shadow: Shadow, camera: Camera, foot: float) -> Array:
-    """(H, W): factor on the light of a product that stands up at row `foot`; softer than on the wall."""
+def on_product(shadow: Patterns, camera: Camera, foot: float) -> Array:
+    """(H, W, 3): factor on the light of a product that stands up at row `foot`; softer than on the wall."""
     columns = (np.arange(camera.width, dtype=np.float32) + np.float32(0.5 - camera.width / 2))[None]
     height = (np.float32(foot) - np.arange(camera.height, dtype=np.float32))[:, None]
     x, y = np.broadcast_arrays(columns / np.float32(camera.side), height / np.float32(camera.side))

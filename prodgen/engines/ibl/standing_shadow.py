@@ -1,7 +1,8 @@
 """The product's shadow on what stands or lies behind it: risers, treads, a wall.
 
 The product is taken for a flat cut-out that faces the camera; a point behind it is dark where the ray from
-there to the key light meets that. Owns this projection; the floor under the product is `prodgen.shadows`'.
+there to a light meets that, one for each light, as on the floor. Owns this projection; the floor under the
+product is `prodgen.shadows`'.
 """
 
 from __future__ import annotations
@@ -31,33 +32,48 @@ SOFTEST = 0.2
 MOST_TAKEN = 0.72
 """Share of an upright face's light that a shadow takes at most. Chosen by eye: the floor lights it too."""
 
+PALED = 0.4
+"""Share of a light's colour that is taken out where it falls on floor and wall.
+
+Chosen by eye: a table under a blue sky would look painted."""
+
 TOWARD = np.array([[0, 0, 1]], np.float32)
 
 
 @dataclass(frozen=True)
 class Caster:
-    """A product before a key light."""
+    """A product before the lights."""
 
     matte: Matte
     camera: Camera
-    key: KeyLight
-    most: float
-    """Share of the light that a full shadow takes."""
+    lights: tuple[KeyLight, ...]
+    most: tuple[Array, ...]
+    """(3,) for each light: share of all light, by channel, that its full shadow takes."""
 
     def light_left(self, x: Pattern, y: Pattern | float, z: Pattern | np.float32 | float) -> Array:
-        """Share of the light that arrives at points behind the product.
+        """Share of the light that arrives at points behind the product, (h, w, 3).
 
         Args:
             x: Picture sides right of the picture's middle, of a shape that the three can be broadcast to.
             y: Sides above the floor, over which a product may hover.
             z: Sides towards the camera, so below 0.
         """
-        toward = self.key.direction
+        taken = [
+            self._hidden(light, x, y, z)[..., None] * most
+            for light, most in zip(self.lights, self.most, strict=True)
+        ]
+        return np.asarray(1 - np.sum(taken, axis=0), np.float32)
+
+    def _hidden(
+        self, light: KeyLight, x: Pattern, y: Pattern | float, z: Pattern | np.float32 | float
+    ) -> Array:
+        """Return how far the product hides a light from these points, (h, w)."""
+        toward = light.direction
         away = -np.asarray(z, np.float32) / max(float(toward[2]), LEAST_FACING)
         column = (x + away * toward[0]) * self.camera.side + self.camera.width / 2
         row = self.camera.base - (y + away * toward[1]) * self.camera.side
         column, row = np.broadcast_arrays(column, row)
-        spread = min(HALF_SHADOW * self.key.softness * float(np.median(away)), SOFTEST)
+        spread = min(HALF_SHADOW * light.softness * float(np.median(away)), SOFTEST)
         sigma = max(spread * self.camera.side, 0.8)
         seen = cv2.remap(
             self.matte,
@@ -67,14 +83,23 @@ class Caster:
             borderMode=cv2.BORDER_CONSTANT,
         )
         step = float(np.median(np.abs(np.diff(column[0])))) if column.shape[1] > 1 else 1.0
-        soft = blur(np.asarray(seen, np.float32), max(sigma / max(step, 1e-3), 0.6))
-        return np.asarray(1 - self.most * soft, np.float32)
+        return blur(np.asarray(seen, np.float32), max(sigma / max(step, 1e-3), 0.6))
 
 
 def caster_of(matte: Matte, camera: Camera, environment: Environment) -> Caster:
-    """The product as what stands in an environment's key light; the rest of its light goes round it."""
-    key = environment.key
-    all_light = float(environment.irradiance(TOWARD)[0] @ LUMA)
-    direct = key.irradiance * max(float(key.direction[2]), 0.0) / np.pi
-    most = min(direct / max(all_light, 1e-6), MOST_TAKEN)
-    return Caster(np.asarray(matte, np.float32), camera, key, float(most))
+    """The product as what stands in an environment's lights; the rest of its light goes round it."""
+    white = environment.irradiance(TOWARD)[0]
+    most = []
+    for light in environment.lights:
+        direct = np.array(light.colour, np.float32) * (
+            light.irradiance * max(float(light.direction[2]), 0.0) / np.pi
+        )
+        most.append(paled(direct) / np.maximum(paled(white), 1e-6))
+    over = np.maximum(np.sum(most, axis=0) / MOST_TAKEN, 1)
+    shares = tuple(np.asarray(share / over, np.float32) for share in most)
+    return Caster(np.asarray(matte, np.float32), camera, environment.lights, shares)
+
+
+def paled(light: Array) -> Array:
+    """Return light (3,) as pale as a camera balanced for the product sees it, of the same luminance."""
+    return np.asarray((1 - PALED) * light + PALED * float(light @ LUMA), np.float32)
