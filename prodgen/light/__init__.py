@@ -7,7 +7,16 @@ Shadows are in `prodgen.shadows`.
 
 from prodgen.light.estimating import Surroundings, estimate_light, estimate_surroundings
 from prodgen.light.light_maps import light_map
-from prodgen.light.setting import AMBIENT_BELOW, MOST_LIGHTS, NEUTRAL_K, Light, from_where, read_lights, words
+from prodgen.light.setting import (
+    AMBIENT_BELOW,
+    MOST_LIGHTS,
+    NEUTRAL_K,
+    Light,
+    from_where,
+    read_degrees,
+    read_lights,
+    words,
+)
 
 __all__ = [
     "AMBIENT_BELOW",
@@ -19,6 +28,7 @@ __all__ = [
     "estimate_surroundings",
     "from_where",
     "light_map",
+    "read_degrees",
     "read_lights",
     "words",
 ]

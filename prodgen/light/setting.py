@@ -6,6 +6,7 @@ What words mean is in `light_words`; several lights as one picture are in `light
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Self
 
@@ -131,21 +132,40 @@ def _parted(text: str) -> list[str]:
     return [part for part in text.split(";") if part.strip()] or [text]
 
 
-def words(light: Light) -> str:
+def words(light: Light, *, with_degrees: bool = False) -> str:
     """Return prompt words for a light, such as "soft warm light from the left".
 
     Args:
         light: The light.
+        with_degrees: Whether its direction is said as well, for a renderer that reads `read_degrees`.
 
     Returns:
-        A few words without commas.
+        A few words without commas; the degrees behind one.
     """
     tone = _tone(light)
     if light.strength < AMBIENT_BELOW:
         return f"soft even {tone}ambient light"
     kind = "soft " if light.softness >= SOFT_FROM else "hard " if light.softness <= HARD_TO else ""
     low = "low " if 0 <= light.elevation_deg <= LOW_TO_DEG else ""
-    return f"{low}{kind}{tone}light {from_where(light)}"
+    degrees = f", light azimuth {light.azimuth_deg:.0f} elevation {light.elevation_deg:.0f} degrees"
+    return f"{low}{kind}{tone}light {from_where(light)}{degrees if with_degrees else ''}"
+
+
+_DEGREES = re.compile(
+    r"\blight azimuth (-?\d{1,3}(?:\.\d+)?) elevation (-?\d{1,2}(?:\.\d+)?) degrees?\b", re.IGNORECASE
+)
+
+
+def read_degrees(prompt: str) -> tuple[tuple[float, float] | None, str]:
+    """Return the azimuth and elevation that a prompt says in degrees, and the prompt without those words.
+
+    Both are those of `Light`; the last that a prompt says count, and None stands for none.
+    """
+    found = _DEGREES.findall(prompt)
+    if not found:
+        return None, prompt
+    azimuth, elevation = map(float, found[-1])
+    return (math.remainder(azimuth, 360), min(max(elevation, -90.0), 90.0)), _DEGREES.sub("", prompt)
 
 
 def _tone(light: Light) -> str:

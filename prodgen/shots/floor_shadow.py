@@ -57,6 +57,9 @@ SMALL_SIDE_PX = 192
 TOLD = 0.05
 """Share of a shadow that may leave the canvas unsaid. Chosen: its faint end is not missed."""
 
+LEFT_OUT = "Product shadow: left out"
+"""What the embedded backend says in a picture's infotext where it draws no shadow of the product."""
+
 FRAME_FADE = 0.04
 """Share of the photograph's sides over which a kept shadow ends at the photograph's frame. Chosen by eye."""
 
@@ -104,6 +107,12 @@ def is_plain(frame: Frame) -> bool:
     return is_undrawn and frame[Placed].backdrop is None
 
 
+def is_drawn_bare(frame: Frame) -> bool:
+    """Whether the backend says that it left the product's shadow out of the scene that it drew."""
+    drawn = frame.get(Drawn)
+    return drawn is not None and LEFT_OUT in drawn.origin.infotext
+
+
 class FloorShadow:
     """The shadow of one product on its floor, for any canvas that is at least as large."""
 
@@ -117,7 +126,8 @@ class FloorShadow:
         self._in_photo = np.empty((0, 0), np.float32)
         placed = frame[Placed]
         has_own = frame.get(PaintedFloor) is not None and kind == "auto"
-        self._is_drawn = has_own or (placed.backdrop is None and (kind == "auto" or not is_plain(frame)))
+        has_drawn = placed.backdrop is None and (kind == "auto" or not is_plain(frame))
+        self._is_drawn = has_own or (has_drawn and not is_drawn_bare(frame))
         if kind == "keep":
             self._in_photo, notice = lift_shadow(frame[CutOut], placed.placement, view)
             self.notices += (notice,) if notice else ()

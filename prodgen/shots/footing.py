@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from prodgen.presence import MissingFloor, find_missing_floor
-from prodgen.shots.floor_shadow import Kind, is_plain
+from prodgen.shots.floor_shadow import Kind, is_drawn_bare, is_plain
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import Brief, Drawn, FinalScene, PaintedFloor, Placed
 
@@ -47,7 +47,7 @@ def drawn_stays(frame: Frame, asked: Kind, *, is_turned: bool) -> str | None:
     """
     if frame.get(PaintedFloor) is not None and asked in BESIDE_DRAWN:
         return PAINTED_STAYS
-    is_drawn = frame[Placed].backdrop is None and not is_plain(frame)
+    is_drawn = frame[Placed].backdrop is None and not is_plain(frame) and not is_drawn_bare(frame)
     return DRAWN_STAYS if is_drawn and (asked in BESIDE_DRAWN or is_turned) else None
 
 

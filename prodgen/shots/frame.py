@@ -122,6 +122,11 @@ class Stage(CheckedValue):
         """Layers that it looks at if they are there."""
         return ()
 
+    @property
+    def wants_bare_floor(self) -> bool:
+        """Whether the scene is to be drawn without the product's shadow, where a backend can leave it out."""
+        return False
+
     def foresee(self, frame: Frame) -> None:
         """Refuse, before a backend draws for minutes, what cannot be done with what is there by then.
 

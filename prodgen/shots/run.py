@@ -216,17 +216,15 @@ def _looked_over(frame: Frame) -> Frame:
     """Return the frame with what a backend drew into its scene that nobody asked for, and a notice of it.
 
     A background of the user's is the scene as it is, whatever was drawn to light the product; and so are the
-    surroundings of a photograph that were continued.
+    surroundings of a photograph that were continued. What draws without a model paints no product.
     """
     drawn, placed = frame.get(Drawn), frame.get(Placed)
-    if drawn is None or placed is None or placed.backdrop is not None:
+    if drawn is None or placed is None or placed.backdrop is not None or not drawn.origin.is_generated:
         return frame
     if drawn.relit is not None:
         duplicate = find_duplicate(drawn.relit, placed.matte)
-    elif drawn.origin.is_generated:
-        duplicate = find_duplicate(drawn.scene, placed.matte, known=placed.placement.photographed)
     else:
-        return frame
+        duplicate = find_duplicate(drawn.scene, placed.matte, known=placed.placement.photographed)
     return frame if duplicate is None else frame.holding(duplicate).noting(str(duplicate))
 
 

@@ -34,7 +34,7 @@ def drawn(*lights: Light, prompt: str = "concrete floor, studio", top: int = SID
     """A grey block under these lights, as a client asks for it over the wire."""
     photo = np.full((SIDE, SIDE, 3), 0.55, np.float32)
     request = Img2Img(
-        prompt=f"{prompt}, {words(lights[0])}",
+        prompt=f"{prompt}, {words(lights[0], with_degrees=True)}",
         seed=5,
         width=SIDE,
         height=SIDE,
@@ -54,8 +54,8 @@ def block(top: int = SIDE // 2) -> np.ndarray:
 
 
 def test_the_shadow_falls_away_from_each_light():
-    # At 0, the camera's side, the block hides its own shadow.
-    asked = [-135, -90, -45, 45, 90, 135, 180]
+    # At the camera's side the block hides its own shadow.
+    asked = [azimuth for azimuth in range(-165, 181, 15) if abs(azimuth) >= 45]
     pictures = [drawn(Light(azimuth_deg=a, elevation_deg=10, softness=0.05, strength=0.8)) for a in asked]
 
     v, u = np.mgrid[:SIDE, :SIDE]
@@ -181,3 +181,17 @@ def test_a_pattern_is_thrown_by_each_gel_and_lit_by_the_other():
 
     wall = np.log(picture[: SIDE // 3, :, 2] / picture[: SIDE // 3, :, 0])
     assert np.percentile(wall, 95) - np.percentile(wall, 5) > 0.5
+
+
+@pytest.mark.parametrize("azimuth", range(-175, 180, 25))
+def test_degrees_beside_the_words_give_any_azimuth_and_height(azimuth):
+    light = Light(azimuth_deg=azimuth, elevation_deg=22, strength=0.6, color="#ff8800")
+    prompt = f"oak table, {words(light, with_degrees=True)}"
+
+    key, *others = asked_lights(read(prompt), light_map([light], 96, 96))
+
+    assert key.azimuth_deg == azimuth
+    assert key.elevation_deg == 22
+    assert key.color is not None
+    assert others == []
+    assert read(prompt).unknown == ()

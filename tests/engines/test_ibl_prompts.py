@@ -436,7 +436,9 @@ def test_every_shape_of_the_table_has_a_drawing():
         ("on oak, bathroom, bright morning", ("bathroom",)),
         ("on linen, ocean background", ("ocean background",)),
         ("sandy beach", ()),
-        ("autumn forest", ()),
+        ("autumn forest", ("autumn forest",)),  # trees; the ground alone is in view
+        ("on moss in a forest", ("forest",)),
+        ("autumn leaves", ()),
         ("stone podium, palm leaf shadow", ("stone podium",)),
         ("studio, pink arch", ("pink arch",)),
         ("studio, window light", ()),
@@ -462,3 +464,17 @@ def test_what_stands_around_the_product_is_known_by_its_words(prompt, upright):
 )
 def test_what_stands_in_water_stands_on_no_beach(prompt, floor):
     assert read(prompt).floor == floor
+
+
+@pytest.mark.parametrize(
+    ("prompt", "negative", "is_left_out"),
+    [
+        ("on oak, no shadow", "", True),
+        ("on oak without a cast shadow, morning", "", True),
+        ("on oak", "clutter, shadows", True),
+        ("on oak, no harsh shadows", "clutter, harsh shadows", False),
+        ("palm leaf shadow on a wall", "", False),
+    ],
+)
+def test_a_shadow_is_left_out_where_none_at_all_is_wanted(prompt, negative, is_left_out):
+    assert read(prompt, negative_prompt=negative).is_shadowless is is_left_out

@@ -493,3 +493,39 @@ def test_the_shadows_of_two_gels_make_the_scene_again_as_layers_and_on_white(pho
     assert np.abs(ground.rgb * shadow.rgb - scene)[clear].max() < 3 / 255
     assert np.abs(ground.rgb - table)[clear].max() < 3 / 255
     assert np.abs(to_linear(on_white.astype(np.float32)) - frame[Shade].by_channel)[clear].max() < 1e-3
+
+
+def in_a_drawn_scene(photos: Path, **settings: object) -> Result:
+    given = {"size": "320x320", "place": "original"} | settings
+    return shoot(
+        photos / "can.png",
+        "concrete floor, grey studio",
+        matte=photos / "matte.png",
+        light="hard front-left",
+        backend="embedded://",
+        settings=given,
+        seed=3,
+    )
+
+
+def test_a_scene_of_the_embedded_backend_is_drawn_without_a_shadow_that_is_not_wanted(photos: Path) -> None:
+    with_one, without = in_a_drawn_scene(photos), in_a_drawn_scene(photos, shadow="none")
+
+    level = [to_linear(one.image)[200:212, 215:240].mean() for one in (with_one, without)]
+    assert level[0] < 0.8 * level[1]  # to the right of its foot
+    assert not any("stays" in notice for notice in without.notices)
+
+
+def test_a_shadow_of_another_kind_is_the_only_one_in_a_scene_of_the_embedded_backend(photos: Path) -> None:
+    bare, turned = (
+        in_a_drawn_scene(photos, **kind)
+        for kind in ({"shadow": "none"}, {"shadow": "cast", "shadow_azimuth_deg": "left"})
+    )
+
+    left, right = (
+        to_linear(turned.image)[columns].mean() / to_linear(bare.image)[columns].mean()
+        for columns in (np.s_[221:228, 40:110], np.s_[200:212, 215:240])
+    )
+    assert left < 0.85
+    assert right > 0.95
+    assert not any("stays" in notice for notice in turned.notices)

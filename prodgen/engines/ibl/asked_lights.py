@@ -1,7 +1,8 @@
 """Which lights an order asks for: the words of its prompt and its light map, each for what it can say.
 
 Words tell front from behind and name one of eight sides; a map tells left from right, heights, colours, and
-how many lights there are. Owns only how the two go together.
+how many lights there are. Degrees beside the words, which prodgen sends, are taken as they are. Owns only how
+these go together.
 """
 
 from __future__ import annotations
@@ -45,8 +46,10 @@ def asked_lights(reading: Reading, light_map: RgbImage | None) -> tuple[Light, .
     if seen is None or _apart(seen, named) > NEAR_DEG:
         # The map shows no side: the light is in the middle of what the prompt names.
         even = named.model_copy(update={"azimuth_deg": _azimuth(named, 0.0)})
-        return (even, *found)[:MOST_LIGHTS]
-    key = seen.model_copy(update={"azimuth_deg": _azimuth(named, seen.azimuth_deg)})
+        return (named if reading.is_light_exact else even, *found)[:MOST_LIGHTS]
+    exact = {"azimuth_deg": named.azimuth_deg, "elevation_deg": named.elevation_deg}
+    rounded = {"azimuth_deg": _azimuth(named, seen.azimuth_deg)}
+    key = seen.model_copy(update=exact if reading.is_light_exact else rounded)
     return (key, *(light for light in found if light is not seen))
 
 

@@ -156,6 +156,8 @@ def _story(rendering: Rendering) -> dict[str, object]:
         story["Unknown words"] = ", ".join(rendering.unknown_words)
     if rendering.out_of_view:
         story["Out of view"] = ", ".join(rendering.out_of_view)
+    if rendering.is_shadowless:
+        story["Product shadow"] = "left out"
     if rendering.is_default:
         story["Default scene"] = rendering.scene
     return story

@@ -20,8 +20,18 @@ from prodgen.engines.ibl.shadow_patterns import WALL_DEPTH, unit_of
 BACK_DEPTH = WALL_DEPTH + 0.16
 """Where the niche's back stands, in depths of the product. Chosen by eye."""
 
-NARROWEST, WIDEST = 0.46, 0.68
+WIDER = 1.6
+"""Width of the opening in widths of the product before it. Chosen by eye: as much of it is seen on each side
+as of a picture beside its mount."""
+
+NARROWEST, WIDEST = 0.46, 0.78
 """Bounds of half the opening's width, picture sides on the wall. Chosen by eye."""
+
+LEAST_STRAIGHT = 0.1
+"""Height of the sides below the arch at least, sides on the wall. Chosen by eye: it stands on them."""
+
+FLATTEST = 0.45
+"""Least rise of the arch, in halves of its width. Chosen by eye: a flatter one is a doorway."""
 
 HEADROOM = 0.06
 """Space above the opening's top where there is room for it, share of the picture's height. Chosen by eye."""
@@ -37,6 +47,18 @@ CORNER = 0.20
 
 
 @dataclass(frozen=True)
+class Foreground:
+    """Where the product is in the picture, in picture sides."""
+
+    middle: float = 0.0
+    """Right of the picture's middle."""
+    half: float = 0.2
+    """Half its width."""
+    top: float | None = None
+    """Its highest point under the picture's upper edge; None: it hides nothing."""
+
+
+@dataclass(frozen=True)
 class Opening:
     """Where wall, niche and its parts are in a picture."""
 
@@ -49,18 +71,22 @@ class Opening:
     """Half the opening's width, sides on the wall."""
     straight: float
     """Height from which the sides bend into the arch, sides on the wall."""
+    rise: float
+    """Height of the arch above that, sides on the wall; `half` makes it round."""
+    middle: float
+    """Where its middle is on the wall, sides."""
     row_step: float
     """Canvas rows of a row of this picture."""
 
     def outline(self, x: Pattern, y: Pattern) -> Pattern:
         """Distance from the opening's outline at points of a wall, below 0 inside."""
-        y = y - np.float32(self.straight)
+        y = (y - np.float32(self.straight)) * np.float32(self.half / self.rise)
         return np.asarray(np.where(y < 0, np.abs(x), np.hypot(x, y)) - np.float32(self.half))
 
     def on(self, depth: float) -> tuple[Array, Array]:
-        """(1, w) and (h, 1): coordinates on a wall at a depth, sides."""
+        """(1, w) and (h, 1): coordinates on a wall at a depth, sides from the opening's middle."""
         height = (np.float32(self.foot(depth)) - self.below) * np.float32(depth / self.camera.side)
-        return self.across * np.float32(depth), height
+        return self.across * np.float32(depth) - np.float32(self.middle), height
 
     def foot(self, depth: float) -> float:
         """Rows from the horizon down to the foot of a wall at a depth."""
@@ -77,13 +103,14 @@ class Opening:
         opening = self.within(self.outline(*self.on(WALL_DEPTH))) * (below < self.foot(WALL_DEPTH))
         on_back = self.within(self.outline(*self.on(BACK_DEPTH))) * (below < far_foot)
         depth = np.float32(self.camera.drop) / np.maximum(self.below, far_foot)
-        on_ground = self.within(np.abs(self.across * depth) - self.half) * (below >= far_foot)
+        on_ground = self.within(np.abs(self.across * depth - self.middle) - self.half) * (below >= far_foot)
         return opening, on_back, on_ground
 
     def facing(self) -> Array:
         """(h, w, 3): where the inner side of the arch faces, next to each point of the wall."""
         x, y = self.on(WALL_DEPTH)
-        y = y - np.float32(self.straight)
+        bent = np.float32(self.half / self.rise)  # of an ellipse, x / a² and y / b² are its normal
+        y = (y - np.float32(self.straight)) * bent * bent
         radius = np.maximum(np.hypot(x, y), 1e-3)
         aside = np.where(y < 0, -np.sign(x), -x / radius)
         return np.stack([aside, np.where(y < 0, 0, -y / radius), np.zeros_like(radius)], -1).astype(
@@ -105,21 +132,38 @@ class Opening:
         return np.asarray(1 - CORNER * np.exp(-away / np.float32(reach)), np.float32)[..., None]
 
 
-def opening_for(camera: Camera, rows: Array, columns: Array, product_half: float) -> Opening:
-    """An opening wider than the product, as high as the picture has room for.
+def opening_for(camera: Camera, rows: Array, columns: Array, product: Foreground) -> Opening:
+    """An opening behind the product and wider than it, as high as the picture has room for.
+
+    Its arch is round, or as flat as lets the product's upper corners stay within it.
 
     Args:
         camera: Where it is seen from.
         rows: (h,) rows of the picture.
         columns: (w,) its columns.
-        product_half: Half the product's width, picture sides.
+        product: What stands before it.
     """
     below = rows[:, None] - np.float32(camera.horizon)
     across = (columns[None] - np.float32(camera.width / 2)) / np.float32(camera.side)
-    half = float(np.clip(1.25 * product_half * WALL_DEPTH, NARROWEST, WIDEST))
+    half = float(np.clip(WIDER * product.half * WALL_DEPTH, NARROWEST, WIDEST))
     foot = camera.horizon + camera.drop / WALL_DEPTH
     room = (foot - HEADROOM * camera.height) * WALL_DEPTH / camera.side
-    return Opening(camera, below, across, half, max(room - half, 0.25), float(rows[1] - rows[0]))
+    rise = min(half, room - LEAST_STRAIGHT)
+    if product.top is not None:
+        above = (product.top - HEADROOM * camera.height / camera.side) * WALL_DEPTH
+        bend = 1 - math.sqrt(max(1 - (product.half * WALL_DEPTH / half) ** 2, 0))
+        rise = min(rise, above / max(bend, 1e-3))
+    rise = max(rise, FLATTEST * half)
+    return Opening(
+        camera,
+        below,
+        across,
+        half,
+        straight=max(room - rise, 0.0),
+        rise=rise,
+        middle=product.middle * WALL_DEPTH,
+        row_step=float(rows[1] - rows[0]),
+    )
 
 
 def carve(

@@ -217,7 +217,8 @@ class Findings:
         self._add(self.places, *chosen)
         if scenes and not self.vocabulary.scenes[chosen[0]].hour:
             self._tell(phrase.text(), scene=chosen[0])
-            if phrase.link not in self.vocabulary.groups["support"] and "floor" not in head.kinds:
+            is_ground = "floor" in head.kinds or head.stems[-1] in self.vocabulary.groups["decor"]
+            if phrase.link not in self.vocabulary.groups["support"] and not is_ground:
                 self.upright.append(self.asks[-1])  # "in a kitchen", but not "on a kitchen counter"
         else:
             self._add(self.styles, *(name for term in rest for name in term.names("style")))

@@ -7,12 +7,14 @@ it cannot draw is reported, not ignored. The rules and their numbers are chosen 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prodgen.engines.ibl.noun_phrases import NounPhrase, noun_phrases, parts, terms
 from prodgen.engines.ibl.prompt_findings import Findings, Quality
 from prodgen.engines.ibl.vocabulary import Gobo, Mood, Rgb, Scene, Vocabulary, vocabulary
+from prodgen.light import read_degrees
 
 DARKER, BRIGHTER = 0.8, 1.06
 """Factors on the exposure for words such as "moody" and "airy". Chosen by eye."""
@@ -36,6 +38,9 @@ class Reading:
     light: tuple[float, float] | None = None
     """Azimuth and elevation asked for the main light, degrees."""
 
+    is_light_exact: bool = False
+    """Whether they are said in degrees; else they are the middle of what a word means."""
+
     gel: Rgb | None = None
     """Colour asked for the main light, sRGB; only beside its direction."""
 
@@ -52,6 +57,9 @@ class Reading:
 
     arch: Rgb | None = None
     """Colour of the wall around the niche; None: the backdrop's."""
+
+    is_shadowless: bool = False
+    """Whether the product throws no shadow."""
 
     is_afloat: bool = False
     """Whether the product hovers over the floor."""
@@ -92,6 +100,7 @@ def read(prompt: str, *, negative_prompt: str = "") -> Reading:
         The reading. With no word understood it is the neutral studio and every word is in `unknown`.
     """
     found = Findings(vocabulary())
+    degrees, prompt = read_degrees(prompt)
     for index, words in enumerate(parts(prompt)):
         phrases = noun_phrases(words, found.vocabulary)
         about_product = _about_product(phrases, found.vocabulary) if index == 0 else 0
@@ -105,7 +114,18 @@ def read(prompt: str, *, negative_prompt: str = "") -> Reading:
             for meaning in term.meanings
         }
     )
-    return _conclude(found)
+    reading = replace(_conclude(found), is_shadowless=_forbids_shadow(prompt, negative_prompt))
+    return reading if degrees is None else replace(reading, light=degrees, is_light_exact=True)
+
+
+def _forbids_shadow(prompt: str, negative_prompt: str) -> bool:
+    """Whether no shadow at all is wanted of the product; "no harsh shadows" only says which."""
+    refused = (" ".join(words) for words in parts(negative_prompt))
+    return _NO_SHADOW.search(prompt) is not None or any(map(_SHADOW.fullmatch, refused))
+
+
+_SHADOW = re.compile(r"(?:(?:the|any|a) )?(?:product |cast |drop )?shadows?", re.IGNORECASE)
+_NO_SHADOW = re.compile(rf"\b(?:no|without) {_SHADOW.pattern}(?=\s*(?:[,.;]|$))", re.IGNORECASE)
 
 
 def _about_product(phrases: Sequence[NounPhrase], known: Vocabulary) -> int:
@@ -152,7 +172,7 @@ def _conclude(found: Findings) -> Reading:
         exposure=exposure,
         warmth=warmth,
         unknown=unknown,
-        upright=tuple(x for x in _upright(found, {scene.name, place}, floor, gobo) if x not in unknown),
+        upright=tuple(x for x in _upright(found, {scene.name, place}, gobo) if x not in unknown),
         is_default=not (
             found.places or found.things or found.styles or found.floors or found.behind or found.stand
         )
@@ -181,19 +201,12 @@ def _is_drawn(found: Findings, place: str, drawn: set[str]) -> bool:
     return is_at_hour or scenes[place].panorama in {scenes[name].panorama for name in drawn}
 
 
-def _upright(found: Findings, drawn: set[str], floor: str, gobo: str) -> tuple[str, ...]:
-    """Return what is drawn, but neither as ground ("beach": its sand) nor as a shadow that falls on it."""
-    known = found.vocabulary
+def _upright(found: Findings, drawn: set[str], gobo: str) -> tuple[str, ...]:
+    """Return what is drawn, but not as a shadow that falls on the ground."""
     told = [
         ask.text
         for ask in found.upright
-        if ask.scene is None
-        or (
-            _is_drawn(found, ask.scene, drawn)
-            and known.implied.get(floor) != ask.scene
-            and not known.scenes[ask.scene].strewn
-            and not (gobo and ask.gobo == gobo)
-        )
+        if ask.scene is None or (_is_drawn(found, ask.scene, drawn) and not (gobo and ask.gobo == gobo))
     ]
     return tuple(dict.fromkeys(filter(None, told)))
 

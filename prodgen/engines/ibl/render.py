@@ -18,6 +18,7 @@ from prodgen.engines.ibl import (
     blocks,
     fallen_leaves,
     floor_view,
+    niche,
     podium,
     product_light,
     ripples,
@@ -105,6 +106,7 @@ def render(order: RenderOrder) -> Rendering:
         unknown_words=reading.unknown,
         out_of_view=reading.upright if stage.lies_flat else (),
         is_default=reading.is_default,
+        is_shadowless=reading.is_shadowless and product is not None,
     )
 
 
@@ -204,6 +206,7 @@ def _bounce(stage: PictureSet) -> Array:
 
 def _draw_scene(stage: PictureSet, product: Product | None, report: Callable[[float], None]) -> Array:
     camera, reading = stage.camera, stage.reading
+    caster = None if reading.is_shadowless else product
     behind = _draw_behind(stage, product)
     report(0.5)
     enlarged = cv2.resize(behind, (camera.width, camera.height), interpolation=cv2.INTER_CUBIC)
@@ -217,7 +220,7 @@ def _draw_scene(stage: PictureSet, product: Product | None, report: Callable[[fl
     if not is_sweep:
         first = max(first, int(camera.horizon + camera.drop / 12) + 1)
     rows = np.arange(first, camera.height, dtype=np.float32)
-    sun, sky = floor_view.product_shadow(camera, stage.environment, light, product, first)
+    sun, sky = floor_view.product_shadow(camera, stage.environment, light, caster, first)
     through = _let_through(stage, None if is_sweep else rows)
 
     def rest_on(floor: floor_view.FloorLight, product: Product | None, sky: Array) -> Array:
@@ -232,7 +235,7 @@ def _draw_scene(stage: PictureSet, product: Product | None, report: Callable[[fl
             first=first,
         )
 
-    rest = rest_on(light, product, sky)
+    rest = rest_on(light, caster, sky)
     report(0.6)
     if is_sweep:
         share = (sun[..., None] * light.key + rest * light.rest) / np.maximum(light.key + light.rest, 1e-6)
@@ -304,7 +307,9 @@ def _draw_stand(
         return podium.stand(picture, floor, surface, top, environment, stage.gain, first)
     boxes = blocks.boxes_for(shape, camera, left, right)
     total = light.key + light.rest
-    caster = None if product is None else caster_of(product.matte, camera, environment)
+    caster = None
+    if product is not None and not stage.reading.is_shadowless:
+        caster = caster_of(product.matte, camera, environment)
     stand = blocks.stand_of(surface, camera, environment, total, first, bare=bare, caster=caster)
     return blocks.paint(picture, floor, stand, boxes)
 
@@ -312,16 +317,18 @@ def _draw_stand(
 def _draw_behind(stage: PictureSet, product: Product | None) -> Array:
     camera, scene = stage.camera, stage.reading.scene
     if scene.panorama == "sweep":
-        caster = None
+        caster, where = None, sets.NOBODY
         if product is not None and not product.lies_flat:
-            caster = caster_of(product.matte, camera, stage.environment)
+            where = _where(product.matte, camera)
+            if not stage.reading.is_shadowless:
+                caster = caster_of(product.matte, camera, stage.environment)
         return sets.paper(
             camera,
             stage.reading,
             stage.environment,
             stage.gain,
             pattern=stage.pattern,
-            product_half=stage.product_half,
+            product=where,
             caster=caster,
         )
     if scene.drawing:
@@ -331,6 +338,12 @@ def _draw_behind(stage: PictureSet, product: Product | None) -> Array:
     if "autumn" in scene.extras:
         behind = sets.turned_leaves(behind)
     return tone.hold_back(behind, scene.sky, target=scene.level)
+
+
+def _where(matte: Matte, camera: lens.Camera) -> niche.Foreground:
+    box = bounding_box(matte)
+    middle = (box.left + box.right - camera.width) / 2 / camera.side
+    return niche.Foreground(middle, box.width / 2 / camera.side, box.top / camera.side)
 
 
 def _draw_place(stage: PictureSet) -> Array:

@@ -46,3 +46,6 @@ class Rendering:
 
     is_default: bool = False
     """Whether the prompt names nothing that can be drawn, so that the scene is the default one."""
+
+    is_shadowless: bool = False
+    """Whether the product's shadow was left out, as asked."""

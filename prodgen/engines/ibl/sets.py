@@ -67,6 +67,10 @@ QUALITY_SOFTNESS = {"soft": 0.9, "hard": 0.12}
 """Size of the key light, 0 a point, 1 half the sky, for a soft and a hard light. Chosen by eye."""
 
 
+NOBODY = niche.Foreground()
+"""What an arch is fitted to in an empty scene."""
+
+
 def surroundings(
     reading: Reading, rng: np.random.Generator, lights: Sequence[Light], *, lies_flat: bool = False
 ) -> Environment:
@@ -201,7 +205,7 @@ def paper(
     gain: Array,
     *,
     pattern: Patterns | None = None,
-    product_half: float = 0.2,
+    product: niche.Foreground = NOBODY,
     caster: Caster | None = None,
 ) -> Array:
     """A paper sweep from floor to wall without a line: (h, w, 3), exposed, of the backdrop's reduced size.
@@ -212,7 +216,7 @@ def paper(
         environment: Lights it.
         gain: (3,) exposure and white balance.
         pattern: What the lights pass before they arrive, or None.
-        product_half: Half the product's width in picture sides; an arch behind it is wider.
+        product: Where it is; an arch stands behind it.
         caster: The product, whose shadow falls on a wall with an arch.
     """
     rows, columns, _ = backdrop_grid(camera)
@@ -245,7 +249,7 @@ def paper(
         if caster is not None:
             light = light * _on_wall(caster, camera, rows, columns)
         around = colour if reading.arch is None else to_linear(np.array(reading.arch, np.float32))
-        opening = niche.opening_for(camera, rows, columns, product_half)
+        opening = niche.opening_for(camera, rows, columns, product)
         lit = np.asarray(light, np.float32)
         return niche.carve(opening, environment, gain=gain, light=lit, outside=around, inside=colour)
     return np.asarray(colour * light, np.float32)

@@ -23,7 +23,7 @@ from prodgen.shots.floor_shadow import (
     lift_shadow,
     view_of_floor,
 )
-from prodgen.shots.footing import drawn_stays, without_floor
+from prodgen.shots.footing import BESIDE_DRAWN, drawn_stays, without_floor
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, CutOut, FinalScene, Ground, Kept, Placed, Pose, Shade
 from prodgen.shots.shadow_words import read_direction, read_hex
@@ -116,6 +116,12 @@ class GroundStage(Stage):
     def uses(self) -> tuple[type, ...]:
         """The pose, where anything falls on the floor."""
         return (Pose,) if self.shadow != "none" or self.reflection else ()
+
+    @property
+    def wants_bare_floor(self) -> bool:
+        """Whether the shadow that is asked for would lie beside the one that is drawn with the scene."""
+        kind: Kind = self.shadow if self.shadow_opacity > 0 else "none"
+        return kind in BESIDE_DRAWN or self.shadow_azimuth_deg is not None
 
     def foresee(self, frame: Frame) -> None:
         """Refuse a canvas that grows under a scene, and keeping a shadow that the photograph has not."""

@@ -73,11 +73,15 @@ class SceneStage(Stage):
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with the backend's scene, and the product as that scene lights it."""
         client = tools.client()
-        told = camera_words(frame, with_degrees=not client.capabilities.is_diffusion)
+        is_exact = not client.capabilities.is_diffusion
+        told = camera_words(frame, with_degrees=is_exact)
         frame = with_material(frame)
         made_of = frame.get(Material)
         brief = replace(
-            frame[Brief], camera_words=told, product_words="" if made_of is None else made_of.words
+            frame[Brief],
+            camera_words=told,
+            product_words="" if made_of is None else made_of.words,
+            is_read_exactly=is_exact,
         )
         frame = frame.holding(brief)
         drawn, smaller = self.drawn(frame, tools)
@@ -108,7 +112,7 @@ class SceneStage(Stage):
         brief = frame[Brief]
         given = {
             "prompt": full_prompt(brief),
-            "negative_prompt": brief.negative_prompt or None,
+            "negative_prompt": full_negative_prompt(brief) or None,
             "seed": brief.seed,
             "steps": self.steps,
             "cfg_scale": self.cfg_scale,
@@ -160,8 +164,18 @@ class SceneStage(Stage):
 
 def full_prompt(brief: Brief) -> str:
     """Return the prompt that is sent: what was asked for, and the words for light, product and camera."""
-    lit = "" if brief.key_light is None else light.words(brief.key_light)
+    key = brief.key_light
+    lit = "" if key is None else light.words(key, with_degrees=brief.is_read_exactly)
     return ", ".join(filter(None, [brief.prompt, lit, brief.product_words, brief.camera_words]))
+
+
+def full_negative_prompt(brief: Brief) -> str:
+    """Return the negative prompt that is sent; a shadow that is not wanted is said where that is read.
+
+    Not to a model: it would flatten the light on the product as well.
+    """
+    bare = "shadow" if brief.wants_bare_floor and brief.is_read_exactly else ""
+    return ", ".join(filter(None, [brief.negative_prompt, bare]))
 
 
 EDGE_PX = 1.5
@@ -199,7 +213,7 @@ def origin_of(drawn: Generation, brief: Brief, client: Client) -> Origin:
         infotext=drawn.infotexts[0] if drawn.infotexts else "",
         is_generated=client.capabilities.is_diffusion,
         prompt=full_prompt(brief),
-        negative_prompt=brief.negative_prompt,
+        negative_prompt=full_negative_prompt(brief),
         loras={lora.name: lora.weight for lora in brief.loras},
     )
 
