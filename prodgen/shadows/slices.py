@@ -47,11 +47,11 @@ SLAB_HEIGHT, SLAB_SLICES = 0.04, 6
 
 Chosen: between a shirt (0.02) and a telephone (0.1); so thin a body needs few steps."""
 
-OVERHANG_SIDE_PX, OVERHANG_RISE = 256, 0.1
-"""Long side of the product, in pixels, at which the overhang of its body over its foot is read, and the share
-of that side over the foot up to which a body is taken to bulge.
+ROUNDING_SIDE_PX, WALL = 256, 3.0
+"""Long side of the product, in pixels, at which its lower edge is read, and the height, in slices, up to
+which the wall over that edge is.
 
-Speed and chosen: finer outlines are noise; a cup's handle begins higher."""
+Speed, as finer outlines are noise, and chosen: a line needs a few rows."""
 
 MIN_PITCH_DEG, MAX_PITCH_DEG = 5, 60
 """Bounds of the camera's pitch, in degrees. Guard: outside, the bottom edge says nothing of the footprint."""
@@ -73,8 +73,8 @@ class Slices:
     """The window, in pixels of the picture."""
     shape: tuple[int, int]
     """Height and width of the picture."""
-    overhang: float = 0.0
-    """How far the body overhangs its foot, in long sides: 0 for a box or a tin, 0.05 for a ball."""
+    rounding: float = 0.0
+    """How far the rounded lower edge of the body overhangs its foot, in long sides: 0 for a box or a cone."""
 
 
 def cut(matte: Matte, camera_pitch_deg: float, *, lies_flat: bool = False, reach: float = REACH) -> Slices:
@@ -122,8 +122,9 @@ def cut(matte: Matte, camera_pitch_deg: float, *, lies_flat: bool = False, reach
             points = outline * half + np.array([(first + last) / 2, centre_y], np.float32)
             cv2.fillPoly(plane, [np.round(points * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
     heights = ((centre_y - rows) / math.cos(pitch)).astype(np.float32)
-    overhang = _overhang(part, long_side, math.sin(pitch))
-    return Slices(planes, heights, math.sin(pitch), long_side * scale, window, shape, overhang)
+    step = float(rows[0] - rows[1]) / (long_side * scale)
+    rounding = _rounding(part, long_side, math.sin(pitch), step)
+    return Slices(planes, heights, math.sin(pitch), long_side * scale, window, shape, rounding)
 
 
 def lifted(slices: Slices, gap: float) -> Slices:
@@ -256,12 +257,21 @@ def _base_span(solid: NDArray[np.bool_], bottom: int) -> tuple[int, int, NDArray
     return ends[0], ends[1], lowest
 
 
-def _overhang(part: Matte, long_side: int, sin_pitch: float) -> float:
-    """Return how far the body reaches beyond its foot at both ends, in long sides; 0 where it does not.
+def _rounding(part: Matte, long_side: int, sin_pitch: float, step: float) -> float:
+    """Return how far the rounded lower edge of a body overhangs its foot at both ends, in long sides.
+
+    It is what is left at the floor of the line on which the wall above that edge leans: a wall that leans
+    from the floor up, as a bowl's, leaves a gap that the slices show, and no dark one.
 
     A round foot seen from above ends in arcs, of which the part steeper than 45 degrees is not in its span.
+
+    Args:
+        part: The product and its surroundings, (H, W), 1 = product.
+        long_side: Its longer side, in pixels.
+        sin_pitch: Sine of the camera's pitch.
+        step: Height of a slice, in long sides.
     """
-    scale = min(1.0, OVERHANG_SIDE_PX / long_side)
+    scale = min(1.0, ROUNDING_SIDE_PX / long_side)
     size = max(round(part.shape[1] * scale), 2), max(round(part.shape[0] * scale), 2)
     solid = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA) > 0.5, np.bool_)
     if not solid.any():
@@ -269,15 +279,18 @@ def _overhang(part: Matte, long_side: int, sin_pitch: float) -> float:
     bottom = int(np.flatnonzero(solid.any(axis=1))[-1])
     first, last, lowest = _base_span(solid, bottom)
     half = (last - first + 1) / 2
+    # Half a pixel more is no more than a rounded column.
+    steep, behind = half * (math.hypot(1, sin_pitch) - 1) + 0.5, round(half * sin_pitch**2)
+    height = np.arange(math.ceil(step * long_side * scale), math.ceil(WALL * step * long_side * scale) + 1)
     beyond = []
     for end in (first, last):
-        foot = int(lowest[end])
-        rows = solid[max(foot - round(OVERHANG_RISE * long_side * scale), 0) : foot + 1]
-        runs = [run for row in rows for run in _runs(row) if run[0] <= end <= run[1]]
-        beyond.append(max((end - a if end == first else b - end for a, b in runs), default=0))
-    # Half a pixel more is no more than a rounded column.
-    steep = half * (math.hypot(1, sin_pitch) - 1)
-    return max(min(beyond) - steep - 0.5, 0.0) / (long_side * scale)
+        foot = int(lowest[end]) - behind
+        over = []
+        for row in solid[np.maximum(foot - height, 0)]:
+            runs = [run for run in _runs(row) if run[0] <= end <= run[1]]
+            over.append(max((end - a if end == first else b - end for a, b in runs), default=0) - steep)
+        beyond.append(float(np.polyval(np.polyfit(height, over, 1), 0)))
+    return max(min(beyond), 0.0) / (long_side * scale)
 
 
 def _runs(row: NDArray[np.bool_]) -> list[tuple[int, int]]:

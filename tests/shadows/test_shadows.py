@@ -270,10 +270,10 @@ def floor_scene():
 
 def test_the_product_reflects_some_of_the_sky_that_it_hides_onto_the_floor():
     sky = ground_shadow(mug(), azimuth_deg=0, elevation_deg=45, strength=0.0)
-    hidden = ambient_occlusion(mug(), bounce=0.0)
+    hidden = ground_shadow(mug(), azimuth_deg=0, elevation_deg=45, strength=0.0, bounce=0.0)
     beside = (mug() < 0.01) & (hidden < 0.6)
 
-    assert (1 - sky)[beside].mean() < (1 - hidden)[beside].mean()
+    assert (1 - sky)[beside].mean() < 0.95 * (1 - hidden)[beside].mean()
 
 
 def test_a_skys_shadow_ends_where_no_eye_sees_it():
@@ -315,7 +315,42 @@ def near_foot(matte, **settings):
 
 
 def test_the_gap_under_a_body_that_overhangs_its_foot_is_dark():
-    assert near_foot(ball()) < 0.8 * near_foot(mug())
+    assert at_foot(tin(rounded=20)) < 0.85 * at_foot(tin(rounded=0))
+
+
+def tin(*, rounded: int):
+    """A cylinder seen from 18 degrees, 180 wide and 240 tall, with edges rounded by so much, in 960 x 600."""
+    matte = np.zeros((600, 960), np.float32)
+    half, rise = 90 - rounded, (90 - rounded) * np.sin(np.radians(18))
+    foot = 450 - rounded - rise
+    matte[round(210 + rounded) : round(foot), 480 - half : 481 + half] = 1
+    cv2.ellipse(matte, (480, round(foot)), (half, round(rise)), 0, 0, 360, 1, -1)
+    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rounded + 1, 2 * rounded + 1))
+    return cv2.dilate(matte, ball)  # a sphere's outline is a disc, from wherever it is seen
+
+
+def at_foot(matte, **settings):
+    """Mean transmission of the floor right before the foot of a tin."""
+    shadow = ground_shadow(matte, azimuth_deg=0, elevation_deg=60, strength=0, **settings)
+    return float(shadow[453:460, 460:500].mean())
+
+
+def tapered(*, by: int):
+    """A beaker 50 wide at its foot and 60 tall, wider above by `by` on each side, in 320 x 200."""
+    matte = np.zeros((200, 320), np.float32)
+    corners = [(135, GROUND), (135 - by, GROUND - 60), (184 + by, GROUND - 60), (184, GROUND)]
+    cv2.fillPoly(matte, [np.array(corners)], 1.0)
+    return matte
+
+
+@pytest.mark.parametrize("by", [10, 20, 40])
+def test_no_black_line_is_drawn_under_a_wall_that_leans_from_the_floor_up(by):
+    # Candles, tumblers and bowls stood in a row of black beads: their lean was taken for a rounded edge.
+    assert near_foot(tapered(by=by)) > 0.75 * near_foot(tapered(by=0))
+
+
+def test_the_gap_under_a_pale_body_is_lit_by_it():
+    assert at_foot(tin(rounded=20), bounce=0.5) > at_foot(tin(rounded=20), bounce=0.0) + 0.2
 
 
 def test_a_product_before_a_dark_wall_takes_less_light_from_the_floor_before_it():
