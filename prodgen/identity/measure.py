@@ -97,6 +97,7 @@ def measure(
     reader: Reader | None = None,
     is_registered: bool = False,
     left_out: Plane | None = None,
+    metal: Matte | None = None,
 ) -> Measurement:
     """Measure the likeness of the product in `original` and `result`.
 
@@ -114,12 +115,14 @@ def measure(
             lies where the photograph has it and no hue was turned, so neither is searched for.
         left_out: What of the product in the photograph is not in the matte, (n, m), 0 or 1, of any size, such
             as `prodgen.cutout.left_out` finds; without it `missing_percent` is None.
+        metal: (n, m), of any size, how surely a pixel is of bare metal: its colours are the scene's, so that
+            its detail alone is compared; None: nothing is metal.
 
     Raises:
         ImageError: If photograph and matte differ in size.
         IdentityError: If the matte holds no product to speak of.
     """
-    seen = _compare(original, result, matte, is_registered=is_registered)
+    seen = _compare(original, result, matte, is_registered=is_registered, metal=metal)
     where = seen.inside > 0
     heat = seen.heat()
     chroma = np.linalg.norm((seen.expected_lab - seen.found_lab)[..., 1:][where], axis=-1)
@@ -129,7 +132,7 @@ def measure(
     region, found, photo = seen.region, seen.found, seen.photo
     photo_lab = to_lab(photo)
     if relit is not None and not isinstance(relit, LightField):
-        relit = read_field(pair_pictures(original, relit, matte, is_refusing=False))
+        relit = read_field(pair_pictures(original, relit, matte, is_refusing=False, metal=metal))
     likeness = Likeness(
         delta_e_mean=float(heat[where].mean()),
         delta_e_p95=float(np.percentile(heat[where], 95)),
@@ -180,9 +183,11 @@ def read_print(measured: Measurement, reader: Reader | None) -> Measurement:
     return Measurement(measured.likeness.model_copy(update={"text_errors_percent": errors}), seen)
 
 
-def _compare(original: RgbImage, result: RgbImage, matte: Matte, *, is_registered: bool) -> Comparison:
+def _compare(
+    original: RgbImage, result: RgbImage, matte: Matte, *, is_registered: bool, metal: Matte | None
+) -> Comparison:
     """Put the light of `result` on `original`, both reduced to the size they are compared at."""
-    pair = pair_pictures(original, result, matte, is_refusing=False, is_registered=is_registered)
+    pair = pair_pictures(original, result, matte, is_refusing=False, is_registered=is_registered, metal=metal)
     field = read_field(pair, is_mirroring=False)
     window = field.region.pixels(*matte.shape)
     height, width = matte[window].shape

@@ -68,6 +68,10 @@ REDRAWN_SHARE = 0.4
 PIECE_BLUR_PX = 4.0
 """Sigma, in working pixels, over which the lights of two products that stand apart are mixed. Chosen."""
 
+METAL_SCALE = 0.02
+"""Sigma, in product extents, of the gain on bare metal. Chosen: half of what a mirror image is smooth over
+there, and wider than an engraving."""
+
 BAND_ROWS = 512
 """Rows of the photograph lit at a time. Speed: bounds the memory at 4096 and keeps it in the cache."""
 
@@ -145,7 +149,7 @@ def read_field(
     `is_mirroring` says whether the product may take the scene's reflections from the relit picture. False
     leaves smooth light alone, which hides nothing that was done to a product: for measuring it.
     """
-    illuminant = fit_illuminant(pair)
+    illuminant = fit_illuminant(pair if pair.metal is None else replace(pair, weight=_paint(pair)))
     if strength == 0:
         flat = np.ones((2, 2, 3), np.float32)
         return LightField(flat, pair.region, illuminant, 0.0)
@@ -162,6 +166,8 @@ def read_field(
         log_gain += part * nearness[..., None]
         total += nearness
     log_gain /= total[..., None]
+    if pair.metal is not None:
+        log_gain += pair.metal[..., None] * (_of_metal(pair, pair.metal, log_gain, ambience) - log_gain)
     return LightField(np.exp(strength * log_gain), pair.region, illuminant, strength)
 
 
@@ -215,6 +221,27 @@ def _mirrored(
         has_colour=has_colour(pair.photo_linear, pair.relit_linear, piece),
         is_turned=pair.turn.angle_deg != 0,
     )
+
+
+def _paint(pair: WorkingPair) -> Matte:
+    """(h, w), what of the product is not bare metal."""
+    return pair.weight if pair.metal is None else np.asarray(pair.weight * (1 - pair.metal), np.float32)
+
+
+def _of_metal(pair: WorkingPair, metal: Matte, log_gain: Plane, ambience: float) -> Plane:
+    """(h, w, 3), natural log of the gain on bare metal, which has no colours of its own to compare with.
+
+    All of its colours are the place's, so they are taken as they are found, and smooth: its engravings and
+    edges stay the photograph's. Where there is little metal, `log_gain` goes on.
+    """
+    photo, relit = soften(pair.photo_linear, pair.weight), soften(pair.relit_linear, pair.weight)
+    found = np.log(relit + np.float32(GAIN_FLOOR)) - np.log(photo + np.float32(GAIN_FLOOR))
+    sigma_px = METAL_SCALE * float(np.sqrt(pair.weight.sum()))
+    found = smoothed(np.asarray(found), metal, sigma_px, prior=log_gain, prior_weight=LEAST_WEIGHT)
+    if ambience < 1:
+        grey = np.log(np.exp(found) @ LUMA)[..., None]
+        found = grey + np.float32(ambience) * (found - grey)
+    return _bounded(found)
 
 
 def _log_gain(

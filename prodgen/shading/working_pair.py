@@ -85,6 +85,9 @@ class WorkingPair:
     turn: Turn
     """The rotation of the product's hues; it is taken back in `relit_linear` already."""
 
+    metal: Matte | None = None
+    """(h, w), how surely a pixel is of bare metal, whose colours are the scene's; None: nothing is."""
+
     alignment: Alignment = AT_REST
     """How the relit product lay on the photographed one; it is moved back in `relit_linear` already."""
 
@@ -117,6 +120,7 @@ def pair_pictures(
     *,
     is_refusing: bool = True,
     is_registered: bool = False,
+    metal: Matte | None = None,
 ) -> WorkingPair:
     """Crop, align and shrink the inputs to what the estimate of the light needs.
 
@@ -127,6 +131,7 @@ def pair_pictures(
         is_refusing: False takes a relit picture that does not show the product as it lies, for measuring it.
         is_registered: True if `relit` is known to hold the photograph's product in its place and in its own
             hues: then neither its position nor a turn of its hues is searched for.
+        metal: (n, m), of any size, how surely a pixel of the frame is of bare metal; None: nothing is.
 
     Raises:
         ImageError: If photograph and matte differ in size.
@@ -149,19 +154,26 @@ def pair_pictures(
     if weight.sum() < SMALLEST_PRODUCT_PX:
         raise IdentityError("the product is too small or too transparent to read its light; check the matte")
     scene_color = _scene_color(relit, matte)
+    shiny = None if metal is None else weight * resize(metal[region.pixels(*metal.shape)], *size)
+    paint = weight if shiny is None else weight * (1 - shiny)
     turn, alignment = Turn(0.0), AT_REST
     if not is_registered:
         alignment = align(photo_linear, relit_linear, weight, is_refusing=is_refusing)
         relit_linear = move(relit_linear, alignment)
-        turn = find_turn(photo_linear, relit_linear, weight, scene_color)
+        if paint.sum() >= SMALLEST_PRODUCT_PX:
+            turn = find_turn(photo_linear, relit_linear, paint, scene_color)
+    turned = turn_back(relit_linear, turn, photo_linear)
+    if shiny is not None:
+        turned = turned + shiny[..., None] * (relit_linear - turned)
     return WorkingPair(
         region=region,
         photo_linear=photo_linear,
-        relit_linear=turn_back(relit_linear, turn, photo_linear),
+        relit_linear=turned,
         weight=weight,
         pieces=_pieces(weight),
         scene_color=scene_color,
         turn=turn,
+        metal=shiny,
         alignment=alignment,
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from prodgen.images import Matte
+from prodgen.light.bare_metal import find_metal
 from prodgen.shots.frame import Frame
-from prodgen.shots.layers import Brief, Material
+from prodgen.shots.layers import Brief, Material, Placed
 
 
 def with_material(frame: Frame) -> Frame:
@@ -19,3 +21,9 @@ def is_metal(frame: Frame) -> bool:
     """Return whether plain parts of the product are lit as bare metal."""
     found = frame.get(Material)
     return found is not None and found.is_metal
+
+
+def metal_share(frame: Frame) -> Matte | None:
+    """Return how surely a pixel of the canvas is of bare metal, (h, w); None if nothing is lit so."""
+    parts = find_metal(frame[Placed].original, frame[Placed].matte) if is_metal(frame) else None
+    return None if parts is None else parts.share

@@ -11,6 +11,7 @@ from prodgen.images import resize
 from prodgen.shots import light_found
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import Brief, CutOut, Drawn, FinalScene, Kept, Placed
+from prodgen.shots.lit_as import metal_share
 
 
 class IdentityStage(identity.Blending, Stage):
@@ -33,6 +34,7 @@ class IdentityStage(identity.Blending, Stage):
         if beside.any():
             beside = resize(beside, *cut.matte.shape[::-1])
             _, beside = placement.apply(placed.placement, cut.seen, beside)
+        metal = metal_share(frame)
         key = brief.key_light
         # Light that is not to arrive is not missing.
         asked = None if key is None or key.strength == 0 or not self.lights_anew else key
@@ -47,6 +49,7 @@ class IdentityStage(identity.Blending, Stage):
                 asked_elevation_deg=0.0 if asked is None else asked.elevation_deg,
                 is_registered=relit is None or not self.takes_pixels,
                 left_out=beside,
+                metal=metal,
             )
 
         if relit is None:
@@ -55,7 +58,7 @@ class IdentityStage(identity.Blending, Stage):
         if placed.backdrop is None:
             # The generated product must not shine through the soft edge of the real one.
             scene = shading.scene_behind(scene, matte)
-        pair = shading.pair_pictures(placed.original, relit, matte)
+        pair = shading.pair_pictures(placed.original, relit, matte, metal=metal)
         blended = self.of(pair, placed.original, relit, matte)
         light = self.light_of(blended.taken, pair)
 
