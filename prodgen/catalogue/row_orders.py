@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice, product
@@ -17,29 +16,21 @@ from prodgen.catalogue.fault_list import FaultList
 from prodgen.catalogue.file_names import safe_name
 from prodgen.catalogue.order import Order
 from prodgen.catalogue.output_pattern import OutputPattern, safe_path, sku_of
-from prodgen.catalogue.photo_places import PicturePlaces
-from prodgen.catalogue.row_rules import Settings, check_kind, recipe_digest, recipe_with
+from prodgen.catalogue.row_cells import RowCells, absolute
+from prodgen.catalogue.row_rules import check_kind, recipe_digest, recipe_with
 from prodgen.catalogue.sheet_opening import Catalogue
 from prodgen.catalogue.sheet_rows import Row
 from prodgen.catalogue.templates import Template, read_template
 from prodgen.catalogue.wishes import Wishes
-from prodgen.cutout import check_box, check_points
 from prodgen.errors import IdleSettingError, SettingError, SheetFault, UnknownNameError, WrongValueError
 from prodgen.placement import VARIANTS
 from prodgen.schema.prompts import read_prompt
-from prodgen.schema.seeds import MAX_SEED, SEEDS, siblings
+from prodgen.schema.seeds import SEEDS, siblings
 from prodgen.shots.examples import example_seed
 from prodgen.text2image.wildcards import MAX_PROMPT, Wildcards
 
 MOST_KNOWN = 4096
 """Most kinds of rows whose settings are remembered; with more they are read again."""
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-"""Halves of characters, by which Python also stands for bytes of a file's name that are not UTF-8."""
-
-_PICTURES = (*PICTURES, "sku")
-"""Columns that name files; a folder's photographs have their sku from theirs."""
 
 
 class RowPlanner:
@@ -49,17 +40,13 @@ class RowPlanner:
         self.catalogue, self.wishes, self.looks = catalogue, wishes, looks
         self.faults = FaultList()
         self.rows = 0
-        self.places = PicturePlaces(
-            catalogue.folder,
-            allow_outside=wishes.allow_outside or catalogue.is_of_a_run,
-            allow_urls=wishes.allow_urls,
-        )
+        self.cells = RowCells(catalogue, wishes, self.faults, looks=looks)
         self.pattern = OutputPattern(wishes.name, wishes.ending)
         self.wildcards = Wildcards(wishes.wildcards)
         self.setting_keys = [key for key in catalogue.keys if key in setting_columns()]
         self.deciding = [key for key in catalogue.keys if key in {*self.setting_keys, *_DECIDING}]
         self.spots = VARIANTS[: wishes.variants] if wishes.variants else ("",)
-        self._known: dict[tuple[str, ...], tuple[dict[str, Any], Settings]] = {}
+        self._known: dict[tuple[str, ...], dict[str, Any]] = {}
         self._empty: Counter[str] = Counter()
         self._ignored: Counter[str] = Counter()
         self._used: set[str] = set()
@@ -112,7 +99,7 @@ class RowPlanner:
         for row in self._chosen():
             self.rows += 1
             before = self.faults.total
-            self._check_text(row)
+            self.cells.check_text(row)
             found = list(self._orders_of(row)) if self.faults.total == before else []
             if self.faults.total == before:
                 yield from found
@@ -129,64 +116,32 @@ class RowPlanner:
         if photos is None:
             return True
         try:
-            return self.places.place_of(row.cells.get("photo", "").strip()) in photos
+            return self.cells.places.place_of(row.cells.get("photo", "").strip()) in photos
         except SettingError:
             return False  # what may not be read is not among those that were asked for
-
-    def _fault(self, row: Row, key: str, what: str, remedy: str = "") -> None:
-        self.faults.add(SheetFault(row.number, self.catalogue.spelling(key) if key else "", what, remedy))
-
-    def _check_text(self, row: Row) -> None:
-        """Refuse what no UTF-8 file can hold: names of files and JSON escapes may be halves of characters."""
-        for key, cell in row.cells.items():
-            if not cell.isascii() and _SURROGATE.search(cell):
-                what = f"{str(cell)!a} is no text: it cannot be written in UTF-8"
-                self._fault(row, key, what, "rename the file" if key in _PICTURES else "write it anew")
-                return
-
-    def _text(self, row: Row, key: str) -> str:
-        if not (cell := row.cells.get(key)):
-            return ""
-        if type(cell) is OddCell:
-            self._fault(row, key, cell.what, cell.remedy)
-            return ""
-        return cell.strip()
-
-    def _picture(self, row: Row, key: str) -> str:
-        """Return the place of a picture that a cell names; "" if it names none."""
-        if not (cell := self._text(row, key)):
-            return ""
-        try:
-            place = self.places.place_of(cell)
-            if self.looks:
-                self.places.look(place, cell)
-        except SettingError as error:
-            self._fault(row, key, str(error))
-            return ""
-        return place
 
     def _orders_of(self, row: Row) -> Iterator[Order]:
         if row.fault is not None:
             self.faults.add(row.fault)
             return
-        self._text(row, "sku")
-        photo, sku = self._picture(row, "photo"), sku_of(row.cells)
+        self.cells.text(row, "sku")
+        photo, sku = self.cells.picture(row, "photo"), sku_of(row.cells)
         if not row.cells.get("photo", "").strip():
-            self._fault(row, "photo", "is empty", "name the photograph, or remove the row")
+            self.cells.fault(row, "photo", "is empty", "name the photograph, or remove the row")
         before = self.faults.total
-        asked, settings = self._decided(row)
+        asked = self._decided(row)
         is_whole = self.faults.total == before
-        first = self._seed(row)
+        first = self.cells.seed(row)
         if first is None and "like" in asked:
             first = example_seed(asked["like"])
-        own_scene = self._text(row, "scene")
+        own_scene = self.cells.text(row, "scene")
         for (scene, prompt, key), spot in product(self._prompts(row), self.spots):
             scenes = [name for name in (own_scene, scene) if name]
             names = [*scenes, spot] if spot else scenes
             if spot == self.spots[0]:  # a scene's faults are those of each place in it
                 template = self._template(row, key, prompt)
                 if is_whole:
-                    self._check_kind(row, asked, settings, prompt)
+                    self._check_kind(row, asked, prompt)
             if template is None or (photo == ""):
                 continue
             path = safe_path(sku)
@@ -211,7 +166,7 @@ class RowPlanner:
 
     def _prompts(self, row: Row) -> list[tuple[str, str, str]]:
         """Return name, template and column of each scene that the product is to be shown in."""
-        own = self._text(row, "prompt")
+        own = self.cells.text(row, "prompt")
         if self.wishes.scenes:
             self._ignored.update(["prompt"] if own and "prompt" not in self._used else [])
             return [(name, text, "") for name, text in self.wishes.scenes]
@@ -221,11 +176,11 @@ class RowPlanner:
         try:
             template = read_template(text)
         except SettingError as error:
-            self._fault(row, key, str(error))
+            self.cells.fault(row, key, str(error))
             return None
         for name in template.names:
             if name in row.cells:
-                if not self._text(row, name):
+                if not self.cells.text(row, name):
                     self._empty[name] += 1
             elif name not in ("sku", "scene"):
                 available = {*row.cells, "sku", "scene"}
@@ -243,12 +198,14 @@ class RowPlanner:
                 read_prompt(words, loras=())
         except SettingError as error:  # what a cell holds is only words, so it is the template's fault
             if key:
-                self._fault(row, key, str(error))
+                self.cells.fault(row, key, str(error))
             else:
                 self.faults.add(SheetFault(0, "", str(error)))
             return None
         if len(words) > MAX_PROMPT:
-            self._fault(row, key, f"the prompt has {len(words):,} characters", f"{MAX_PROMPT:,} are possible")
+            self.cells.fault(
+                row, key, f"the prompt has {len(words):,} characters", f"{MAX_PROMPT:,} are possible"
+            )
             return None
         return words
 
@@ -258,7 +215,7 @@ class RowPlanner:
         text = asked.get("negative_prompt")
         if text is None or not (template := self._template(row, "negative_prompt", text)):
             return asked
-        key = "negative_prompt" if self._text(row, "negative_prompt") else ""
+        key = "negative_prompt" if self.cells.text(row, "negative_prompt") else ""
         words = self._words(row, key, template, cells, seed)
         return {**asked, "negative_prompt": words}
 
@@ -268,18 +225,10 @@ class RowPlanner:
         try:
             return self.pattern.name_of(cells, sku=path, scene=scene, seed=seed, number=number, photo=photo)
         except SettingError as error:
-            self._fault(row, "", str(error))
+            self.cells.fault(row, "", str(error))
             return ""
 
-    def _seed(self, row: Row) -> int | None:
-        if not (text := self._text(row, "seed")):
-            return self.wishes.seed
-        if text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= MAX_SEED:
-            return int(text)
-        self._fault(row, "seed", f"must be a whole number from 0 to {MAX_SEED}, not {text!r}")
-        return None
-
-    def _decided(self, row: Row) -> tuple[dict[str, Any], Settings]:
+    def _decided(self, row: Row) -> dict[str, Any]:
         """Return what `_asked_for` does; most rows decide what one before them did."""
         cells = tuple([row.cells.get(key, "") for key in self.deciding])
         found = self._known.get(cells)
@@ -292,58 +241,50 @@ class RowPlanner:
                 self._known[cells] = found
         return found
 
-    def _asked_for(self, row: Row) -> tuple[dict[str, Any], Settings]:
+    def _asked_for(self, row: Row) -> dict[str, Any]:
         """Return what a row decides beside photograph, prompt and seed, by the names of `new_shot`."""
         wishes = self.wishes
-        recipe = self._text(row, "recipe")
+        recipe = self.cells.text(row, "recipe")
         if recipe.lower().endswith(".toml"):
-            recipe = self._picture(row, "recipe")
+            recipe = self.cells.picture(row, "recipe")
         elif not recipe:
-            recipe = _absolute(wishes.recipe) if wishes.recipe.endswith(".toml") else wishes.recipe
-        given = {key: text for key in self.setting_keys if (text := self._text(row, key))}
+            recipe = absolute(wishes.recipe) if wishes.recipe.endswith(".toml") else wishes.recipe
+        given = {key: text for key in self.setting_keys if (text := self.cells.text(row, key))}
         if self.wishes.variants and "place" in given:
-            self._fault(
+            self.cells.fault(
                 row, "place", "variants choose the places themselves", "empty it, or ask for no variants"
             )
         settings = {**wishes.settings, **given}
-        loras = self._text(row, "loras").replace(";", ",")
+        loras = self.cells.text(row, "loras").replace(";", ",")
         if recipe not in self._digests:
             self._digests[recipe] = recipe_digest(recipe)
         found = {
             "recipe": recipe,
             "recipe_sha256": self._digests[recipe],
             "settings": settings,
-            "negative_prompt": self._text(row, "negative_prompt") or wishes.negative_prompt,
-            "pose": self._text(row, "pose") or wishes.pose,
-            "light": self._text(row, "light") or wishes.light,
+            "negative_prompt": self.cells.text(row, "negative_prompt") or wishes.negative_prompt,
+            "pose": self.cells.text(row, "pose") or wishes.pose,
+            "light": self.cells.text(row, "light") or wishes.light,
             "loras": [lora.strip() for lora in loras.split(",") if lora.strip()] or list(wishes.loras),
-            "light_map": self._picture_of_all(row, "light_map", wishes.light_map),
-            "light_from": self._picture_of_all(row, "light_from", wishes.light_from),
-            "like": self._picture_of_all(row, "like", wishes.like),
-            "background": self._picture_of_all(row, "background", wishes.background),
-            "reference": self._picture_of_all(row, "reference", wishes.reference),
-            "matte": self._picture(row, "matte"),
-            "box": self._checked(row, "box") or wishes.box,
-            "points": self._checked(row, "points") or wishes.points,
+            "light_map": self.cells.picture_of_all(row, "light_map", wishes.light_map),
+            "light_from": self.cells.picture_of_all(row, "light_from", wishes.light_from),
+            "like": self.cells.picture_of_all(row, "like", wishes.like),
+            "background": self.cells.picture_of_all(row, "background", wishes.background),
+            "reference": self.cells.picture_of_all(row, "reference", wishes.reference),
+            "matte": self.cells.picture(row, "matte"),
+            "box": self.cells.checked(row, "box") or wishes.box,
+            "points": self.cells.checked(row, "points") or wishes.points,
         }
-        return {name: value for name, value in found.items() if value}, tuple(settings.items())
+        return {name: value for name, value in found.items() if value}
 
-    def _picture_of_all(self, row: Row, key: str, wished: str | None) -> str:
-        """Return the place of a row's own picture, else of the one that is asked of every row."""
-        own = self._picture(row, key)
-        return own or (wished if wished is None or "://" in wished else _absolute(wished)) or ""
-
-    def _checked(self, row: Row, key: str) -> str:
-        if text := self._text(row, key):
-            try:
-                _ = check_box(text) if key == "box" else check_points(text)
-            except SettingError as error:
-                self._fault(row, key, str(error))
-        return text
-
-    def _check_kind(self, row: Row, asked: Mapping[str, Any], settings: Settings, prompt: str) -> None:
+    def _check_kind(self, row: Row, asked: Mapping[str, Any], prompt: str) -> None:
         """Add a fault if no shot can be what a row asks; one of the sheet if the row asks nothing itself."""
-        error = check_kind(asked, count=self.wishes.count, has_prompt=bool(prompt.strip()))
+        error = check_kind(
+            asked,
+            count=self.wishes.count,
+            has_variants=self.wishes.variants is not None,
+            has_prompt=bool(prompt.strip()),
+        )
         if error is None:
             return
         column = self._blamed(row, error)
@@ -376,7 +317,3 @@ def _seed_of(slot: str) -> int:
 def _at(spot: str, asked: dict[str, Any]) -> dict[str, Any]:
     """Return what is asked with the place of a variant in it, if there is one."""
     return {**asked, "settings": {**asked.get("settings", {}), "place": spot}} if spot else asked
-
-
-def _absolute(path: str) -> str:
-    return os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links, and the user's spelling be lost
