@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from prodgen.batching.opening_places import open_places
 from prodgen.batching.reading_options import check_out, read_cluster
 from prodgen.batching.reporting import Reporter
 from prodgen.catalogue import Catalogue, Wishes, check_catalogue, plan_orders, read_catalogue
-from prodgen.dispatch import Event, Notice, PlanMade, Rules, RunEnded, Standing
-from prodgen.ledger import open_run
+from prodgen.dispatch import Event, Newcomers, Notice, Place, PlanMade, Rules, RunEnded, Standing
+from prodgen.ledger import Run, open_run
 from prodgen.ledger.records import Others
 from prodgen.places import Workplace
 from prodgen.shots.recipe import Setting
-from prodgen.storage import FetchedFiles, open_store, state_folder
+from prodgen.storage import FetchedFiles, Store, open_store, state_folder
 
 
 def batch(
@@ -113,52 +114,65 @@ def batch(
             ledger cannot be written any more.
     """
     given = locals()
-    catalogued, wishes, store = (
-        read_catalogue(catalogue, sheet=sheet),
-        _wishes(given),
-        open_store(check_out(out)),
-    )
-    rules = rules or Rules()
+    catalogued, wishes = read_catalogue(catalogue, sheet=sheet), _wishes(given)
+    store = open_store(check_out(out))
     if cluster is not None:
         read_cluster(cluster)  # before anything is written
     yield from map(Notice, check_catalogue(catalogued, wishes).notices)
-    with ExitStack() as stack:
-        run = stack.enter_context(open_run(store))
+    opened = partial(
+        open_places, backends=backends, cluster=cluster, dialect=dialect, workers=workers, memory=memory
+    )
+    with open_run(store) as run:
         yield from map(Notice, run.notices)
         orders = plan_orders(catalogued, wishes)
         planned = run.ledger.plan(orders, verify=verify, others=_others(catalogued, wishes))
         yield PlanMade(planned)
-        folder = store.folder or state_folder(store.address)
-        reporter = Reporter(run.ledger, catalogued, store, folder)
+        reporter = Reporter(run.ledger, catalogued, store, _folder(store))
         ended = RunEnded("complete", run.ledger.counts(), {})
         if planned.total > planned.done:
-            pictures = FetchedFiles(stack.enter_context(_scratch(folder)))
-            stack.callback(pictures.close)
-            places, newcomers = stack.enter_context(
-                open_places(
-                    Workplace(store, pictures),
-                    backends,
-                    cluster=cluster,
-                    dialect=dialect,
-                    workers=workers,
-                    memory=memory,
-                    photo=next(iter(run.ledger.rows()))[0].photo,
-                )
-            )
-            events = stack.enter_context(
-                closing(dispatch.run(run.ledger, places, rules, newcomers=newcomers))
-            )
-            for event in events:
-                if isinstance(event, Standing):
-                    run.tell_places(event.places)
-                    reporter.look(event)
-                if isinstance(event, RunEnded):
-                    ended = event
-                else:
-                    yield event
+            ended = yield from _drawn(run, store, rules or Rules(), reporter, opened)
         run.end(ended.end)
         yield from map(Notice, reporter.close(ended.end))
     yield ended
+
+
+def _drawn(
+    run: Run,
+    store: Store,
+    rules: Rules,
+    reporter: Reporter,
+    opened: Callable[..., AbstractContextManager[tuple[Sequence[Place], Newcomers]]],
+) -> Generator[Event, None, RunEnded]:
+    """Make what is planned, yield what happens, and return how it ended.
+
+    Args:
+        run: The run, planned.
+        store: Where its pictures go.
+        rules: When it ends.
+        reporter: Looks at how places stand.
+        opened: Opens the places, given where they work and a photograph to try them with.
+    """
+    photo = next(iter(run.ledger.rows()))[0].photo
+    ended = RunEnded("complete", run.ledger.counts(), {})
+    with ExitStack() as stack:
+        pictures = FetchedFiles(stack.enter_context(_scratch(_folder(store))))
+        stack.callback(pictures.close)
+        places, newcomers = stack.enter_context(opened(Workplace(store, pictures), photo=photo))
+        events = closing(dispatch.run(run.ledger, places, rules, newcomers=newcomers))
+        for event in stack.enter_context(events):
+            if isinstance(event, Standing):
+                run.tell_places(event.places)
+                reporter.look(event)
+            if isinstance(event, RunEnded):
+                ended = event
+            else:
+                yield event
+    return ended
+
+
+def _folder(store: Store) -> Path:
+    """Return the folder of this machine for what a run keeps beside its pictures."""
+    return store.folder or state_folder(store.address)
 
 
 @contextmanager

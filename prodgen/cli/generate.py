@@ -138,7 +138,7 @@ def generate(
     from prodgen.cli.progress_bar import progress_bar
     from prodgen.client import Client
     from prodgen.schema import seeds
-    from prodgen.text2image import draw_all, new_job, read_config, seeds_of
+    from prodgen.text2image import draw_all, new_job, seeds_of
 
     to = printer()
     given = {name: value for name, value in options.items() if value is not None and value != ()}
@@ -149,18 +149,14 @@ def generate(
         return
     if workflow_values or workflow_pictures:
         raise click.UsageError("--set and --image belong to --workflow")
-    fields = {} if config is None else read_config(config)
-    in_file = fields.pop("backend", backend)
-    backend = in_file if _is_default("backend") else backend
-    kept = fields.pop("output", None)
-    if output is None and kept is not None and config is not None:
-        output = config.parent / kept
-    job = new_job({**fields, **given})
+    fields, server, target = _with_config(config, given, backend, output)
+    job = new_job(fields)
+    pattern = output_pattern(
+        target, Path(_stem(job.prompt)), job.count, folder=Path("outputs"), ending=".png"
+    )
     chosen = seeds_of(job)
-    stem = Path(_stem(job.prompt))
-    pattern = output_pattern(output, stem, job.count, folder=Path("outputs"), ending=".png")
     names = [f"picture {number + 1}" for number in range(job.count)]
-    with Client(backend, dialect=dialect) as client, progress_bar(names, quiet=to.hides_progress) as report:
+    with Client(server, dialect=dialect) as client, progress_bar(names, quiet=to.hides_progress) as report:
         pictures = draw_all(
             job,
             client=client,
@@ -170,6 +166,23 @@ def generate(
         )
         for picture in pictures:
             tell_picture(picture, to)
+
+
+def _with_config(
+    config: Path | None, given: dict[str, Any], backend: str, output: Path | None
+) -> tuple[dict[str, Any], str, Path | None]:
+    """Return what is asked with what a file asks behind it, the server that draws, and where pictures go.
+
+    What is said on the command line wins; a relative output of the file lies beside the file.
+    """
+    from prodgen.text2image import read_config
+
+    if config is None:
+        return given, backend, output
+    fields = read_config(config)
+    in_file, kept = fields.pop("backend", backend), fields.pop("output", None)
+    target = config.parent / kept if output is None and kept is not None else output
+    return {**fields, **given}, in_file if _is_default("backend") else backend, target
 
 
 def _workflow(

@@ -11,7 +11,7 @@ from prodgen.schema import Lora
 from prodgen.text2image.controls import Control
 from prodgen.text2image.drawing_pictures import OnProgress, draw_all, seeds_of
 from prodgen.text2image.generated_picture import GeneratedPicture
-from prodgen.text2image.picture_job import new_job
+from prodgen.text2image.picture_job import PictureJob, new_job
 
 if TYPE_CHECKING:
     from prodgen.client import Client
@@ -134,35 +134,8 @@ def generate(
         ImageError: If a picture cannot be read or written.
         BackendError: If the server fails; pictures before that are written.
     """
-    job = new_job(
-        {
-            "prompt": prompt,
-            "negative_prompt": negative_prompt,
-            "size": size,
-            "upscale": upscale,
-            "model": model,
-            "style": style,
-            "preset": preset,
-            "checkpoint": checkpoint,
-            "vae": vae,
-            "steps": steps,
-            "cfg_scale": cfg_scale,
-            "sampler_name": sampler_name,
-            "scheduler": scheduler,
-            "loras": tuple(loras),
-            "controlnet": tuple(controlnet),
-            "server_styles": tuple(server_styles),
-            "hires": hires,
-            "hires_upscaler": hires_upscaler,
-            "denoising_strength": denoising_strength,
-            "upscaler": upscaler,
-            "restore_faces": restore_faces,
-            "tiling": tiling,
-            "wildcards": None if wildcards is None else Path(wildcards),
-            "seed": seed,
-            "count": count,
-        }
-    )
+    given = locals()
+    job = new_job({name: given[name] for name in PictureJob.model_fields if name in given})
     chosen = seeds_of(job)
     outputs = None
     if output is not None:
