@@ -12,7 +12,7 @@ from prodgen.catalogue.order import BESIDE_PHOTO
 from prodgen.errors import SettingError
 from prodgen.files import MAX_TOML_BYTES
 from prodgen.schema.prompts import read_lora
-from prodgen.shots import Recipe, check, check_count, new_shot
+from prodgen.shots import Recipe, check, check_several, new_shot
 from prodgen.shots.recipe import Setting
 
 Settings = tuple[tuple[str, Setting], ...]
@@ -51,7 +51,9 @@ def recipe_digest(recipe: str) -> str:
         return hashlib.sha256(file.read(MAX_TOML_BYTES)).hexdigest()
 
 
-def check_kind(asked: Mapping[str, Any], *, count: int, has_prompt: bool) -> SettingError | None:
+def check_kind(
+    asked: Mapping[str, Any], *, count: int, has_variants: bool, has_prompt: bool
+) -> SettingError | None:
     """Return why no shot of this kind can be made, whatever its photograph and words are; None: it can.
 
     What the picture at the URL `like` brings is known only when it is fetched: then nothing is refused here.
@@ -59,6 +61,7 @@ def check_kind(asked: Mapping[str, Any], *, count: int, has_prompt: bool) -> Set
     Args:
         asked: What a row decides beside photograph, prompt and seed, by the names of `new_shot`.
         count: How many pictures of seeds one after another it is to have.
+        has_variants: Whether it is to stand at several places.
         has_prompt: Whether there are words for the scene.
     """
     like = asked.get("like")
@@ -75,6 +78,7 @@ def check_kind(asked: Mapping[str, Any], *, count: int, has_prompt: bool) -> Set
         like,
         _stamp(like),
         count=count,
+        has_variants=has_variants,
         has_prompt=has_prompt,
     )
 
@@ -92,6 +96,7 @@ def _check_kind(
     _like_stamp: tuple[int, int],
     *,
     count: int,
+    has_variants: bool,
     has_prompt: bool,
 ) -> SettingError | None:
     """Find out what `check_kind` says; the stamp tells the contents of the picture `like` apart."""
@@ -113,7 +118,7 @@ def _check_kind(
             **pictures,
         )
         check(shot)
-        check_count(shot.recipe, count)
+        check_several(shot.recipe, count=count, has_places=has_variants)
     except SettingError as error:
         return error
     return None

@@ -20,6 +20,7 @@ from prodgen.pose import check_pose
 from prodgen.refusals import CheckedValue
 from prodgen.schema.prompts import read_lora
 from prodgen.schema.seeds import MAX_SEED
+from prodgen.shots import check_several
 from prodgen.shots.recipe import Setting
 from prodgen.text2image.wildcards import MAX_PROMPT, Wildcards
 
@@ -138,8 +139,8 @@ class Wishes(CheckedValue):
         if self.variants and "place" in self.settings:
             raise IdleSettingError(["place"], "variants choose the places themselves")
         if self.like is None or self.recipe != "auto":  # else the settings are those of that picture's recipe
-            variants = [("place", VARIANTS[0])] if self.variants else []
-            recipe_with(self.recipe, (*self.settings.items(), *variants))
+            recipe = recipe_with(self.recipe, tuple(self.settings.items()))
+            check_several(recipe, has_places=self.variants is not None)
         OutputPattern(self.name, self.ending)
         Wildcards(self.wildcards).names()
         for lora in self.loras:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ import click
 
 from prodgen.cli.blend_options import BLEND_OPTIONS
 from prodgen.cli.ground_options import GROUND_OPTIONS
+from prodgen.cli.refusal import shown
 from prodgen.cli.route_options import ROUTE_OPTIONS
 from prodgen.cli.telling import printer
 from prodgen.cli.values import Checked, File, Number, OneOf, Text, Whole
@@ -21,6 +23,10 @@ MAX_SEED = 2**32 - 1
 
 LARGEST_SEED = 2**64 - 1
 """Seeds of pictures drawn from words may be those of ComfyUI and Fooocus, which have 64 bits."""
+
+
+_BRACES = re.compile(r"\{\w*\}")
+"""What looks like a part of a name that is to be filled in."""
 
 
 class MadeFile(click.Option):
@@ -327,9 +333,16 @@ def output_option(
 
 
 def output_pattern(output: Path | None, source: Path, count: int, *, folder: Path, ending: str) -> Path:
-    """Return where pictures go: `output` itself, or a name with "{seed}" for the seed that was used."""
+    """Return where pictures go: `output` itself, or a name with "{seed}" for the seed that was used.
+
+    Raises:
+        click.UsageError: If anything else stands in braces in its name.
+    """
     from prodgen.schema import seeds
 
+    strange = [] if output is None else [x for x in _BRACES.findall(output.name) if x != seeds.PLACEHOLDER]
+    if strange:
+        raise click.UsageError(f"--output: {shown(strange[0])} stands for nothing in a name, {{seed}} does")
     if output is not None and output.suffix and not output.is_dir():
         is_enough = count == 1 or seeds.PLACEHOLDER in output.name
         return output if is_enough else output.with_stem(f"{output.stem}-{seeds.PLACEHOLDER}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,27 +39,15 @@ from prodgen.cli.values import File, Text, Whole
 def shoot(
     photo: Path,
     prompt: str,
-    negative_prompt: str | None,
-    background: Path | None,
-    reference: Path | None,
-    matte: Path | None,
-    box: str | None,
-    points: str | None,
-    pose: str | None,
-    light: tuple[str, ...],
-    light_map: Path | None,
-    light_from: Path | None,
-    like: Path | None,
     recipe: str | None,
     route: str | None,
-    loras: tuple[str, ...],
     seed: int | None,
     count: int,
     variants: int | None,
     backend: str,
     dialect: str | None,
     output: Path | None,
-    **settings: Any,
+    **options: Any,
 ) -> None:
     """Put the product of PHOTO into a scene.
 
@@ -70,53 +59,48 @@ def shoot(
     """
     from prodgen.cli.progress_bar import progress_bar
     from prodgen.schema import seeds
-    from prodgen.shots import check_count, new_shot, read_example, shoot_all
+    from prodgen.shots import check_several, new_shot, read_example, shoot_all
 
-    if variants is not None and settings["place"] is not None:
-        raise click.UsageError("--variants chooses the places itself; leave out --place")
     to = printer()
-    given = {name: value for name, value in settings.items() if value is not None}
-    asked_of_cut_out({**given, "matte": matte})
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    asked_of_cut_out(given)
+    own = {name: given.pop(name) for name in _OF_A_SHOT if name in given}
     pattern = output_pattern(output, photo, count, folder=Path("outputs"), ending=".png")
-    spots = {pattern: given} if variants is None else _variants(given, pattern, variants)
-    first = read_example(like).seed if like is not None and seed is None else seed
+    spots = _at_places(given, pattern, variants)
+    one = partial(new_shot, photo, prompt, recipe=recipe_for(recipe, route), **own)
+    check_several(one(settings=given).recipe, count=count, has_places=len(spots) > 1)
+    first = read_example(own["like"]).seed if "like" in own and seed is None else seed
     shots = [
-        new_shot(
-            photo,
-            prompt,
-            negative_prompt=negative_prompt,
-            seed=number,
-            output=target,
-            recipe=recipe_for(recipe, route),
-            settings=at_place,
-            like=like,
-            background=background,
-            reference=reference,
-            matte=matte,
-            box=box,
-            points=points or (),
-            pose=pose,
-            light=light,
-            light_map=light_map,
-            light_from=light_from,
-            loras=loras,
-        )
+        one(seed=number, output=target, settings=settings)
         for number in seeds.siblings(first, count)
-        for target, at_place in spots.items()
+        for target, settings in spots.items()
     ]
-    check_count(shots[0].recipe, count)
     with progress_bar([stage.stage for stage in shots[0].recipe.stages], quiet=to.hides_progress) as report:
         for result in shoot_all(shots, backend=backend, dialect=dialect, on_progress=report):
             with report.out_of_the_way():
                 tell_shot(result, to)
-    if matte is None and "segmenter" not in given:
+    if "matte" not in own and "segmenter" not in given:
         offer_better_network(to)
 
 
-def _variants(given: dict[str, Any], pattern: Path, number: int) -> dict[Path, dict[str, Any]]:
-    """Return the settings once for each place, by where its pictures go."""
+_OF_A_SHOT = (
+    *("negative_prompt", "background", "reference", "matte", "box", "points", "pose"),
+    *("light", "light_map", "light_from", "loras", "like"),
+)
+"""Options that `new_shot` has as they are; all others are settings of the recipe."""
+
+
+def _at_places(given: dict[str, Any], pattern: Path, variants: int | None) -> dict[Path, dict[str, Any]]:
+    """Return the settings once for each place of the product, by where its pictures go.
+
+    Raises:
+        click.UsageError: If the places are to be chosen, and one is named.
+    """
     from prodgen.placement import VARIANTS
 
-    return {
-        pattern.with_stem(f"{pattern.stem}-{place}"): {**given, "place": place} for place in VARIANTS[:number]
-    }
+    if variants is None:
+        return {pattern: given}
+    if "place" in given:
+        raise click.UsageError("--variants chooses the places itself; leave out --place")
+    places = VARIANTS[:variants]
+    return {pattern.with_stem(f"{pattern.stem}-{place}"): {**given, "place": place} for place in places}

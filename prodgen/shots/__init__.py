@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prodgen.shots.checking import check, check_count
+from prodgen.shots.checking import check, check_several
 from prodgen.shots.examples import Example, read_example
 from prodgen.shots.handing_over import preparation
 from prodgen.shots.like import Like
@@ -24,7 +24,7 @@ __all__ = [
     "Tries",
     "builtin_recipes",
     "check",
-    "check_count",
+    "check_several",
     "complete",
     "deliver",
     "draw",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prodgen.errors import IdleSettingError, SettingError
+from prodgen.errors import IdleSettingError, ImageError, SettingError
 from prodgen.schema import seeds
 from prodgen.shots.layers import Pose
 from prodgen.shots.recipe import Recipe
 from prodgen.shots.result import refuse_output, rejected_name
 from prodgen.shots.shot import Shot
-from prodgen.shots.stages import RelightStage
+from prodgen.shots.stages import ExtendStage, GroundStage, RelightStage
+from prodgen.shots.stages.ground import SCENE_ENDS
 
 
 def check(shot: Shot) -> None:
@@ -49,6 +50,9 @@ def check(shot: Shot) -> None:
         raise SettingError("there is no background to put the product into; give one: --background FILE")
     if shot.background is not None and (recipe.prompt or not recipe.takes_background):
         raise IdleSettingError(["background"], f"recipe {recipe.name!r} draws its own background")
+    if recipe.tries > 1 and not recipe.asks_backend:
+        raise IdleSettingError(["tries"], f"recipe {recipe.name!r} draws nothing by a seed")
+    _check_room(recipe)
     _check_transparency(recipe)
     if shot.output is not None:
         _check_output(shot, shot.output)
@@ -68,6 +72,21 @@ def _check_reference(shot: Shot) -> None:
         raise IdleSettingError(["light_map"], "the scene takes its look from a reference picture")
 
 
+def _check_room(recipe: Recipe) -> None:
+    """Refuse more room around the picture that is said twice or not at all, or that a scene cannot have."""
+    for stage in recipe.stages:
+        if isinstance(stage, ExtendStage) and stage.outpaint is not None and stage.expand is not None:
+            raise IdleSettingError(["expand"], "outpaint says already how much room is added")
+        if isinstance(stage, ExtendStage) and stage.outpaint is None and stage.expand is None:
+            raise SettingError(
+                f"recipe {recipe.name!r} adds room around the photograph; say how much: --outpaint 16:9, or"
+                " --expand 20%"
+            )
+        is_scene = recipe.asks_backend or recipe.takes_background
+        if isinstance(stage, GroundStage) and stage.canvas == "grow" and is_scene:
+            raise SettingError(SCENE_ENDS)
+
+
 def _check_transparency(recipe: Recipe) -> None:
     delivery = recipe.delivery
     if delivery.shadow_layer and not delivery.transparent:
@@ -82,6 +101,11 @@ def _check_transparency(recipe: Recipe) -> None:
 
 
 def _check_output(shot: Shot, output: Path) -> None:
+    above = next((folder for folder in output.parents if folder.exists()), None)
+    if above is not None and not above.is_dir():
+        raise ImageError(
+            f"{str(output)!r} cannot be written: {str(above)!r} is no folder; choose another output"
+        )
     for seed in seeds.tries(shot.seed, shot.recipe.tries):
         target = seeds.in_name(output, seed)
         refuse_output(shot, target)
@@ -89,13 +113,20 @@ def _check_output(shot: Shot, output: Path) -> None:
             refuse_output(shot, rejected_name(target))
 
 
-def check_count(recipe: Recipe, count: int) -> None:
-    """Refuse several pictures of one shot, each of its own seed, where a recipe draws nothing by a seed.
+def check_several(recipe: Recipe, *, count: int = 1, has_places: bool = False) -> None:
+    """Refuse several pictures of one product where a recipe would make all of them alike.
+
+    Args:
+        recipe: How they would be made.
+        count: How many there are to be, each of its own seed.
+        has_places: Whether there is to be one for each of several places of the product.
 
     Raises:
-        IdleSettingError: If all of them would be equal.
+        IdleSettingError: If it draws nothing by a seed, or has no place to choose.
     """
     if count > 1 and not recipe.asks_backend:
         raise IdleSettingError(
             ["count"], f"recipe {recipe.name!r} draws nothing, so that its {count} pictures would be equal"
         )
+    if has_places and "place" not in recipe.settings:
+        raise IdleSettingError(["variants"], f"recipe {recipe.name!r} leaves the product at its place")

@@ -22,7 +22,7 @@ from prodgen.schema.seeds import MAX_TRIES
 from prodgen.shots.frame import Stage
 from prodgen.shots.layers import DESCRIPTIONS, Brief, Drawn, FinalScene, Given, Ground, Placed, Pose
 from prodgen.shots.read_from_words import PoseField, SeveralLights
-from prodgen.shots.stages import STAGES, AnyStage, FloorStage, GroundStage
+from prodgen.shots.stages import STAGES, AnyStage, FloorStage, GroundStage, PlaceStage
 
 Setting = str | int | float | bool | None
 """A parameter's value."""
@@ -185,7 +185,21 @@ class Recipe(CheckedValue):
         fields = {**dict(self), "delivery": _changed(self.delivery, settings)}
         fields |= {name: value for name, value in settings.items() if name in _POLICIES}
         fields["stages"] = tuple(_changed(stage, settings) for stage in self.stages)
-        return type(self).model_validate(fields)
+        changed = type(self).model_validate(fields)
+        changed.refuse_idle(settings)
+        return changed
+
+    def refuse_idle(self, settings: Mapping[str, Setting]) -> None:
+        """Refuse settings that were asked for and have no effect beside the others of this recipe.
+
+        Raises:
+            IdleSettingError: With the reason, and all of one reason.
+        """
+        places = [stage for stage in self.stages if isinstance(stage, PlaceStage)]
+        if idle := [name for stage in places for name in stage.idle_among(settings)]:
+            raise IdleSettingError(idle, "at its original place the product stays as it is in the photograph")
+        if settings.get("upscaler") and not (self.asks_backend or self.takes_background):
+            raise IdleSettingError(["upscaler"], f"recipe {self.name!r} has no scene that it could enlarge")
 
     def _by_reference(self) -> Self:
         """Return an open recipe with the way of a reference picture taken: its scene, drawn by that stage."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from prodgen.errors import ImageError
 from prodgen.images import Matte, RgbImage, cut_to
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import CutOut, Drawn, FinalScene, Given, Placed
+from prodgen.shots.magnified import told_enlarged
 
 TOLD_ASIDE = 0.02
 """Share of the canvas' width by which a product may miss its place unsaid. Chosen: it is hardly seen."""
@@ -60,6 +62,12 @@ class PlaceStage(Stage):
             placement.Padding.parse(self.padding)
         placement.read_spot(self.place, ground_line=self.ground_line)
 
+    def idle_among(self, settings: Mapping[str, object]) -> list[str]:
+        """Return which of the settings that somebody asks for have no effect, since the product stays."""
+        if self.place != "original":
+            return []
+        return [name for name in ("fill", "padding", "rotation_deg", "enlarge") if settings.get(name)]
+
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with product, matte and background on the canvas."""
         cut, given = frame[CutOut], frame[Given].backdrop
@@ -83,9 +91,12 @@ class PlaceStage(Stage):
         return frame.holding(Placed(chosen, original, matte, backdrop)).noting(*told)
 
     def _small(self, chosen: placement.Placement) -> str | None:
-        """Say that the product is smaller than asked: its pixels did not suffice, or the room did not."""
+        """Say that the product is smaller than asked: its pixels did not suffice, or the room did not.
+
+        At its original place it is as large as the photograph, which fills the canvas: then that is said.
+        """
         if self.place == "original":
-            return None
+            return told_enlarged(chosen.scale)
         wide, tall = chosen.right - chosen.left, chosen.bottom - chosen.top
         fills = max(wide / chosen.width, tall / chosen.height)
         wanted = placement.DEFAULT_FILL if self.fill is None else self.fill

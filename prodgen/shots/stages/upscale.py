@@ -12,6 +12,7 @@ from prodgen.client import enlarge, target_size
 from prodgen.images import resize
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.layers import NO_BACKEND, CutOut, Drawn, FinalScene, Kept, Placed
+from prodgen.shots.magnified import told_enlarged
 
 WORTH_A_MODEL = 1.3
 """Below this factor interpolation is as good, and takes no turn on the backend."""
@@ -59,12 +60,6 @@ class UpscaleStage(Stage):
         original, matte = placement.apply(
             larger, cut.seen if placed.keeps_surroundings else cut.foreground, cut.matte
         )
-        notice = None
-        if larger.scale > 1.02:
-            notice = (
-                f"the product is shown at {larger.scale:.1f} times the photograph's size: it was"
-                " interpolated, no detail was invented"
-            )
         # The backdrop keeps its size: it is a scene to enlarge, as a drawn one is.
         made = replace(placed, placement=larger, original=original, matte=matte)
-        return frame.holding(made).noting(notice)
+        return frame.holding(made).noting(told_enlarged(larger.scale))
