@@ -26,8 +26,11 @@ WORDS_CONFIDENCE = 0.9
 
 Chosen: they may name what is in it, or a colour."""
 
-USUAL_METAL = 0.15
-"""Share of products that are bare metal where nothing says so. Chosen; no photograph makes it much more."""
+USUAL_METAL, LIKELY_METAL = 0.15, 0.7
+"""Share of products that are bare metal where nothing says so, and where the photograph looks like it.
+
+Chosen for the first. Measured on rendered photographs for the second: 9 of 10 that look so are metal, but few
+grey cloths and stones are among them."""
 
 _METALS = (
     r"chrom(?:e|ed)|(?:stainless[ -])?steel|alumini?um|brass|copper|bronze|pewter|nickel|titanium|platinum"
@@ -60,6 +63,9 @@ class Material:
     share: float
     """Share of the product that is bare metal if any of it is, [0, 1]."""
 
+    looks_mirrored: bool = False
+    """Whether its photograph looks like metal; that is told, and decides nothing."""
+
     def in_prompt(self, prompt: str) -> Material:
         """Return what is known once the prompt is known too: it may name the product's metal."""
         if self.source == "said" or self.is_metal or not self.share or named_metal(prompt) is None:
@@ -79,13 +85,17 @@ class Material:
                 "no part of the product is plain enough to be bare metal, so all of it is lit as paint; metal"
                 " is grey, or of one golden hue, without print"
             )
-        if not self.is_metal or self.source == "said":
-            return None
-        why = "the prompt calls it so" if self.source == "prompt" else "its photograph looks so"
-        return (
-            f"{self.share:.0%} of the product is lit as bare metal, which mirrors the scene, for {why}"
-            " (--material opaque lights it as paint)"
-        )
+        if self.source == "prompt":
+            return (
+                f"{self.share:.0%} of the product is lit as bare metal and mirrors the scene: the prompt"
+                " names its metal (--material opaque lights it as paint)"
+            )
+        if self.source == "photograph" and self.looks_mirrored:
+            return (
+                f"{self.share:.0%} of the product looks like bare metal, and is lit as paint; with --material"
+                " metal it mirrors the scene"
+            )
+        return None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -111,7 +121,14 @@ def find_material(photo: RgbImage, matte: Matte, *, hint: MaterialHint = "auto")
     share = 0.0 if found is None else found.covers
     if hint == "metal":
         return Material(is_metal=True, confidence=1.0, source="said", share=share)
-    return Material(is_metal=False, confidence=1 - USUAL_METAL, source="photograph", share=share)
+    looks_mirrored = found is not None and found.looks_mirrored
+    return Material(
+        is_metal=False,
+        confidence=1 - (LIKELY_METAL if looks_mirrored else USUAL_METAL),
+        source="photograph",
+        share=share,
+        looks_mirrored=looks_mirrored,
+    )
 
 
 def named_metal(prompt: str) -> str | None:

@@ -158,7 +158,9 @@ def pair_pictures(
     paint = weight if shiny is None else weight * (1 - shiny)
     turn, alignment = Turn(0.0), AT_REST
     if not is_registered:
-        alignment = align(photo_linear, relit_linear, weight, is_refusing=is_refusing)
+        # Metal shows other edges in another place: where it is most of a product, they prove nothing.
+        shows_itself = float(paint.sum()) > 0.5 * float(weight.sum())
+        alignment = align(photo_linear, relit_linear, weight, is_refusing=is_refusing and shows_itself)
         relit_linear = move(relit_linear, alignment)
         if paint.sum() >= SMALLEST_PRODUCT_PX:
             turn = find_turn(photo_linear, relit_linear, paint, scene_color)

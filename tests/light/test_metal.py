@@ -130,6 +130,29 @@ def test_metal_that_is_asked_of_a_product_without_plain_parts_is_told():
     assert "no part of the product" in find_material(photo, matte, hint="metal").notice
 
 
+def test_a_part_that_looks_like_a_mirror_of_its_studio_is_told_and_still_lit_as_paint():
+    photo, matte = jar()
+    photo[30:65, 40:120] = np.abs(np.sin(np.arange(80) / 8))[:, None] * 0.6 + 0.25
+
+    looks = find_material(photo, matte)
+    flat = find_material(*jar())
+
+    assert not looks.is_metal
+    assert "looks like bare metal" in looks.notice
+    assert flat.notice is None
+
+
+def test_of_two_kinds_of_plain_parts_metal_is_the_one_that_mirrors_more():
+    photo, matte = jar()
+    photo[65:140, 40:120] = (0.9, 0.75, 0.1)
+    photo[30:65, 40:120] = np.abs(np.sin(np.arange(80) / 8))[:, None] * 0.6 + 0.25
+
+    found = find_metal(photo, matte)
+
+    assert found.share[40:55, 50:110].mean() > 0.5
+    assert found.share[80:130].max() == 0
+
+
 def test_the_words_that_are_sent_are_read_again_and_taken_out():
     assert read_material("on oak, polished metal, kitchen") == (True, "on oak, kitchen")
     assert read_material("on polished metal, kitchen") == (False, "on polished metal, kitchen")
