@@ -708,3 +708,12 @@ def test_highlights_roll_off_and_mid_tones_stay():
     assert rolled.max() <= 1
     assert (np.diff(rolled[:, 0]) > -1e-6).all()
     np.testing.assert_array_equal(rolled[ramp < 0.5], ramp[ramp < 0.5])
+
+
+def test_noise_that_is_shown_magnified_has_no_terraces():
+    camera = Camera(512, 512, 0.0, 120.0, 400.0, 120.0)
+    plane = make_plane(camera, np.arange(160, 512, dtype=np.float32), turn=0.3, phase=(23.0, 47.0))
+
+    bend = np.abs(np.diff(plane.noise(0.9, 1.3, seed=123)[150:], n=2, axis=1))
+
+    assert bend.max() < 20 * bend.mean()  # a terrace is bent at its edges alone

@@ -311,7 +311,7 @@ def test_what_is_asked_for_and_not_drawn_is_told_as_whole_phrases(prompt, told):
         "8k, masterpiece, best quality, bokeh, unreal engine, f/1.8, shallow depth of field, on marble",
         "the bag is on the top of a table that stands next to the window",
         "soft long shadow, warm sunlight from the left, white studio",
-        "golden hour on a terrace, city street at night",
+        "golden hour on a rooftop, city street at night",
         "café, wooden table",
         "!!!???...",
         "city at sunset",
@@ -478,3 +478,46 @@ def test_what_stands_in_water_stands_on_no_beach(prompt, floor):
 )
 def test_a_shadow_is_left_out_where_none_at_all_is_wanted(prompt, negative, is_left_out):
     assert read(prompt, negative_prompt=negative).is_shadowless is is_left_out
+
+
+@pytest.mark.parametrize(
+    ("prompt", "scene"),
+    [
+        ("on a supermarket shelf", "shop"),
+        ("in front of a glowing fireplace", "fireside"),
+        ("on white silk bedsheets, morning light", "bedroom"),
+        ("in an old barn", "barn"),
+        ("on the floor of a gym", "gym"),
+        ("on a pier over a lake, mountains behind", "mountains"),
+        ("on a cafe terrace, early morning", "cafe"),
+        ("at a harbour, midday", "beach"),
+        ("under a christmas tree", "christmas"),
+        ("on a dusty road in the desert", "desert"),
+        # Daylight is a light; where a studio's stand or arch is asked for it is no meadow.
+        ("on a stone pedestal, soft daylight", "studio"),
+        ("on a stone pedestal, sunset", "sunset"),
+        ("beige arch, soft daylight", "studio"),
+        ("on an oak table, morning light", "sunrise"),
+    ],
+)
+def test_a_usual_place_is_drawn_as_what_it_is(prompt, scene):
+    assert read(prompt).scene.name == scene
+    assert read(prompt).unknown == ()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("a bowl on a stack of books by a window", ("books",)),
+        ("in a bathroom, kitchen", ("kitchen",)),  # another room of the same panorama
+        ("kitchen beside a window", ()),
+        ("soft light on the bottle", ()),
+    ],
+)
+def test_what_a_product_is_to_stand_on_or_in_is_told_where_it_is_not_drawn(prompt, told):
+    assert read(prompt).unknown == told
+
+
+def test_what_stands_by_water_does_not_stand_in_it():
+    assert read("by a pool, beach, summer").floor != "water"
+    assert read("in a pool").floor == "water"

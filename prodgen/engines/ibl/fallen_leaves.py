@@ -20,8 +20,8 @@ from prodgen.engines.ibl.vocabulary import Scene
 SHEET_PX, SHEET_SIDES = 1024, 3.2
 """Pixels of the sheet of leaves and the width of floor that it covers, in picture sides. Speed."""
 
-LEAF = (0.10, 0.19)
-"""Length of a leaf, picture sides: 3 to 6 cm. Chosen by eye."""
+LEAF = (0.06, 0.14)
+"""Length of a leaf, picture sides: 2 to 4 cm. Chosen by eye."""
 
 LIFT = 0.010
 """How far a leaf lies above the floor, picture sides: its shadow falls so far beside it. Chosen by eye."""
@@ -94,8 +94,8 @@ def _sheet(scene: Scene, rng: np.random.Generator) -> Array:
 
 def _half_leaf(middle: Pattern, length: float, wide: float, turn: float, rng: np.random.Generator) -> Array:
     """(n, 2): outline of a leaf's half from stalk to tip, its edge a little wavy; the midrib is bent."""
-    t = np.linspace(0, 1, 13)
-    edge = wide * length * np.sin(math.pi * t**0.75) * (0.5 + 0.09 * np.sin(t * 40))
+    t = np.linspace(0, 1, 33)
+    edge = wide * length * np.sin(math.pi * t**0.75) * (0.5 + 0.03 * np.sin(t * 70))
     bend = 0.10 * length * np.sin(math.pi * t)
     points = np.stack([(t - 0.5) * length, bend + edge], axis=-1)
     back = np.stack([(t[::-1] - 0.5) * length, bend[::-1]], axis=-1)
@@ -103,7 +103,7 @@ def _half_leaf(middle: Pattern, length: float, wide: float, turn: float, rng: np
     outline = np.concatenate([points, back[1:-1]])
     spun = outline @ np.array([[c, s], [-s, c]]) + middle
     start = np.array([[-0.5 * length, 0.0], [0.5 * length, 0.0]]) @ np.array([[c, s], [-s, c]]) + middle
-    spun[0], spun[12] = start
+    spun[0], spun[len(t) - 1] = start
     return np.asarray(spun, np.float32)
 
 

@@ -154,6 +154,26 @@ def marble(plane: Plane, wet: float) -> Surface:
     return Surface(albedo.astype(np.float32), None, 0.30, 0.08)
 
 
+def terrazzo(plane: Plane, wet: float) -> Surface:
+    """Polished chips of marble in pale cement."""
+    albedo = np.broadcast_to(_srgb(226, 221, 213), (*plane.shape, 3)).copy()
+    albedo *= (1 + 0.03 * plane.layers(30.0, 2, seed=151))[..., None]
+    for at, (chip, size, least) in enumerate(
+        (
+            (_srgb(92, 86, 82), 13.0, 0.30),
+            (_srgb(186, 122, 92), 15.0, 0.32),
+            (_srgb(150, 152, 150), 19.0, 0.26),
+            (_srgb(244, 242, 238), 16.0, 0.26),
+            (_srgb(120, 108, 96), 28.0, 0.30),
+        )
+    ):
+        # Where two smooth fields are both high there is a chip; its edge is broken, not round.
+        one, other = (plane.noise(size, size, seed=153 + 4 * at + turn) for turn in (0, 1))
+        share = np.clip((np.minimum(one, other) - least) * 14, 0, 1) * plane.fading(size, size)
+        albedo = _mix(albedo, np.broadcast_to(chip, albedo.shape), share)
+    return Surface(albedo.astype(np.float32), None, 0.35 + 0.3 * wet, 0.12)
+
+
 def stone(plane: Plane, wet: float) -> Surface:
     """A slab of warm limestone, honed by use."""
     cloud = plane.layers(1.3, 5, seed=21, gain=0.6)
@@ -167,12 +187,12 @@ def stone(plane: Plane, wet: float) -> Surface:
 
 def slate(plane: Plane, wet: float) -> Surface:
     """Dark split slate with its layered steps."""
-    layers = plane.layers(1.5, 4, seed=31, gain=0.6, stretch=1.6)
-    steps = layers * 3
-    terrace = (np.floor(steps) + np.clip((steps - np.floor(steps)) * 4, 0, 1)).astype(np.float32)
     grain = plane.layers(24.0, 3, seed=33, gain=0.7)
+    layers = plane.layers(1.5, 4, seed=31, gain=0.6, stretch=1.6)
+    steps = layers * 2 + 0.22 * plane.layers(11.0, 2, seed=35) + 0.06 * grain  # splintered, not contour lines
+    terrace = (np.floor(steps) + np.clip((steps - np.floor(steps)) * 4, 0, 1)).astype(np.float32)
     albedo = _mix(_srgb(40, 43, 47), _srgb(92, 95, 98), 0.45 + 0.14 * layers + 0.13 * grain)
-    height = 0.006 * terrace * plane.fading(6, 8) + 0.002 * grain
+    height = 0.004 * terrace * plane.fading(6, 8) + 0.002 * grain
     return Surface(_darker(albedo, wet), height, 0.12 + 0.5 * wet, 0.34 - 0.15 * wet)
 
 
@@ -333,6 +353,7 @@ FINISHES: dict[str, FloorFinish] = {
     "walnut": FloorFinish(walnut, True, 0.14),
     "driftwood": FloorFinish(driftwood, True, 0.14),
     "marble": FloorFinish(marble, True, 3.0),
+    "terrazzo": FloorFinish(terrazzo, True, 3.0),
     "stone": FloorFinish(stone, True, 3.0),
     "slate": FloorFinish(slate, True, 3.0),
     "concrete": FloorFinish(concrete, True, 3.0),

@@ -13,6 +13,7 @@ import numpy as np
 
 from prodgen.engines.ibl.backdrop_canvas import Canvas
 from prodgen.engines.ibl.painted_interiors import cafe, living_room
+from prodgen.engines.ibl.painted_nooks import barn, bedroom, fireside, gym, shop
 from prodgen.engines.ibl.painted_rooms import Setting, bathroom, kitchen
 from prodgen.engines.ibl.panorama import Array
 
@@ -166,6 +167,41 @@ def _fir(canvas: Canvas, rng: np.random.Generator, x: float, low: float, high: f
         c.fill(share.astype(np.float32), (tint * (1 - haze) + far * haze).astype(np.float32))
 
 
+def mountains(scene: Setting) -> None:
+    """Ridges over a lake, bluer the farther away, the last one under snow."""
+    c, rng, horizon = scene.canvas, scene.rng, scene.canvas.horizon
+    up = np.clip((c.y - horizon) / 0.5, 0, 1)[..., None]
+    low, high = np.array((0.80, 0.88, 0.95), np.float32), np.array((0.20, 0.44, 0.78), np.float32)
+    c.picture[:] = low + (high - low) * up**0.7
+    haze, room = np.array((0.50, 0.66, 0.86), np.float32), float(np.clip(0.8 * (c.top - horizon), 0.12, 0.5))
+    for far, height, rough in ((0.55, 0.62, 0.55), (0.42, 0.36, 0.36), (0.20, 0.20, 0.22), (0.0, 0.08, 0.10)):
+        crest = horizon + room * (height + rough * _ridge(c, rng))
+        slope = cv2.GaussianBlur(np.gradient(crest, axis=1) * c.px, (0, 0), 0.010 * c.px)
+        lit = (0.85 - 0.5 * np.clip(scene.lamp_side * slope, -1, 1))[..., None] + 0 * c.y[..., None]
+        rock = np.array((0.09, 0.13, 0.10), np.float32) * lit
+        rock = rock + (haze - rock) * far
+        if far > 0.5:
+            below = (crest - c.y) / room + 0.10 * c.noise(rng, 0.035)
+            snow = np.clip((0.34 - below) / 0.12, 0, 1)[..., None]
+            rock = rock + (np.array((0.90, 0.94, 1.0), np.float32) * lit - rock) * snow
+        c.fill(np.clip((crest - c.y) * c.px * 0.5 + 0.5, 0, 1), rock)
+    near = np.clip((horizon - c.y) / max(horizon, 0.05), 0, 1)[..., None]
+    calm = 1.1 - 0.45 * near + 0.06 * c.noise(rng, 0.2)[..., None]
+    water = np.array((0.30, 0.46, 0.58), np.float32) * calm
+    c.fill(np.clip((horizon - c.y) * c.px + 0.5, 0, 1) + 0 * c.x, water)
+    c.blur(0.009)
+
+
+def _ridge(c: Canvas, rng: np.random.Generator) -> Array:
+    """(1, w): a crest line, about [-1, 1], in octaves."""
+    line = np.zeros(c.x.shape[1], np.float32)
+    for octave in range(6):
+        count = 3 * 2**octave
+        knots = rng.uniform(-1, 1, count + 1)
+        line += np.interp(np.linspace(0, count, len(line)), np.arange(count + 1), knots) * 0.5**octave
+    return np.asarray(line[None] * 0.7, np.float32)
+
+
 DRAWINGS: dict[str, Callable[[Setting], None]] = {
     "bathroom": bathroom,
     "kitchen": kitchen,
@@ -175,5 +211,11 @@ DRAWINGS: dict[str, Callable[[Setting], None]] = {
     "lights": lights,
     "sea": sea,
     "snow": snow,
+    "mountains": mountains,
+    "shop": shop,
+    "fireside": fireside,
+    "bedroom": bedroom,
+    "barn": barn,
+    "gym": gym,
 }
 """Every drawing that words.toml may name."""

@@ -33,6 +33,8 @@ class Findings:
 
     vocabulary: Vocabulary
     places: list[str] = field(default_factory=list)
+    by_light: set[str] = field(default_factory=set)
+    """Hours that only a word for light names: "soft daylight", and not "in the morning"."""
     things: list[str] = field(default_factory=list)
     """Places that things suggest."""
     styles: list[str] = field(default_factory=list)
@@ -117,7 +119,8 @@ class Findings:
             self._take_colour(phrase, head)
         elif not head.meanings:
             self._set_aside(rest)
-            is_another = phrase.link in known.groups["company"] and phrase.terms[0].text != "the"
+            beside = known.groups["company"] | known.groups["support"]  # "on a stack of books"
+            is_another = phrase.link in beside and phrase.terms[0].text != "the"
             is_told = head.role != "product" or is_another  # "beside a bottle", but "smoke around the bottle"
             if is_told and head.text not in known.groups["wet"]:
                 self._tell(phrase.text())
@@ -143,6 +146,7 @@ class Findings:
     def _take_shadow(self, phrase: NounPhrase, head: Term, rest: Sequence[Term], colour: Rgb | None) -> None:
         """Read a phrase about light: whose shadow it is says nothing about the place."""
         hours = [name for term in rest for name in term.names("scene") if self.vocabulary.scenes[name].hour]
+        self.by_light |= set(hours) - set(self.places)
         self._add(self.places, *hours)
         makers = [x for x in rest if not x.is_adjective and x.role == "" and not x.names("backdrop", "floor")]
         if head.text == "lights":  # lamps: "christmas lights"
@@ -214,6 +218,8 @@ class Findings:
         known = self.vocabulary.scenes
         prevailing = (names for names in scenes if any(known[name].prevails for name in names))
         chosen = next(prevailing, scenes[-1] if scenes else ())
+        if head.text in self.vocabulary.groups["sunlight"]:
+            self.by_light |= {n for n in chosen if self.vocabulary.scenes[n].hour} - set(self.places)
         self._add(self.places, *chosen)
         if scenes and not self.vocabulary.scenes[chosen[0]].hour:
             self._tell(phrase.text(), scene=chosen[0])
@@ -222,10 +228,12 @@ class Findings:
                 self.upright.append(self.asks[-1])  # "in a kitchen", but not "on a kitchen counter"
         else:
             self._add(self.styles, *(name for term in rest for name in term.names("style")))
-        hours = (n for names in scenes for n in names if self.vocabulary.scenes[n].hour)
+        hours = [n for names in scenes for n in names if self.vocabulary.scenes[n].hour]
         self._add(self.places, *hours)
         for term in rest:
             for name in term.names("floor"):
+                if name == "water" and phrase.link in self.vocabulary.groups["company"]:
+                    continue  # what is "by a pool" does not stand in it
                 self._add(self.floors, name)
                 if colour is not None and name != "sweep":
                     self.tints.setdefault(name, colour)

@@ -198,7 +198,13 @@ def _is_drawn(found: Findings, place: str, drawn: set[str]) -> bool:
     scenes = found.vocabulary.scenes
     by_hour = (mood for mood in found.vocabulary.moods if mood.scene in drawn)
     is_at_hour = any(mood.fits(place, frozenset({mood.hour})) for mood in by_hour)
-    return is_at_hour or scenes[place].panorama in {scenes[name].panorama for name in drawn}
+    return is_at_hour or any(_shows(scenes[name], scenes[place]) for name in drawn)
+
+
+def _shows(drawn: Scene, asked: Scene) -> bool:
+    """Whether one place's picture shows another: a room's things are in every room."""
+    is_alike = asked.name == "interior" or "" in (drawn.drawing, asked.drawing)
+    return drawn.panorama == asked.panorama and (is_alike or drawn.drawing == asked.drawing)
 
 
 def _upright(found: Findings, drawn: set[str], gobo: str) -> tuple[str, ...]:
@@ -219,7 +225,8 @@ def _choose_scene(found: Findings) -> tuple[Scene, float, float, str]:
     scenes = found.vocabulary.scenes
     hours = [name for name in (*found.places, *found.things) if scenes[name].hour]
     places = [name for name in found.places if not scenes[name].hour]
-    if "studio" in found.behind or ("wall" in found.behind and not places):
+    is_studio = "studio" in found.behind or (("wall" in found.behind or found.has_arch) and not places)
+    if is_studio or (found.stand and not places and set(hours) and set(hours) <= found.by_light):
         return scenes["studio"], 0.0, 1.0, "studio"
     weaker = [] if "sheet" in found.behind else [*found.things, *found.styles]
     places = places or [name for name in weaker if not scenes[name].hour and name != "studio"]
