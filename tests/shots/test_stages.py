@@ -12,6 +12,7 @@ from prodgen.client import Client
 from prodgen.engines import embedded_server
 from prodgen.errors import (
     BackendOutOfMemoryError,
+    IdentityError,
     ImageError,
     SettingError,
     UnknownNameError,
@@ -189,6 +190,19 @@ def test_identity_takes_the_light_and_leaves_the_colour(placed):
     red, _, blue = done[Kept].product[32, 32]
     assert red > 2 * blue
     assert red < placed[Placed].original[32, 32, 0]
+
+
+@pytest.mark.parametrize("is_generated", [True, False])
+def test_only_a_model_is_held_to_have_lost_the_product(placed, is_generated):
+    photo, drawn = (np.random.default_rng(seed).random((64, 64, 3), np.float32) for seed in (1, 2))
+    held = with_scene(changed(placed, Placed, original=photo), drawn, drawn)
+    held = changed(held, Drawn, origin=Origin("somebody", is_generated=is_generated))
+
+    if is_generated:
+        with pytest.raises(IdentityError, match="does not show this product"):
+            IdentityStage().apply(held, OFFLINE)
+    else:
+        assert IdentityStage().apply(held, OFFLINE)[Kept].product.shape == photo.shape
 
 
 def test_grounding_darkens_the_floor_of_a_given_background_and_nothing_else(placed):

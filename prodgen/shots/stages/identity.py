@@ -58,7 +58,9 @@ class IdentityStage(identity.Blending, Stage):
         if placed.backdrop is None:
             # The generated product must not shine through the soft edge of the real one.
             scene = shading.scene_behind(scene, matte)
-        pair = shading.pair_pictures(placed.original, relit, matte, metal=metal)
+        # What draws without a model has the product where it was, however little its edges agree.
+        is_model = frame[Drawn].origin.is_generated
+        pair = shading.pair_pictures(placed.original, relit, matte, metal=metal, is_refusing=is_model)
         blended = self.of(pair, placed.original, relit, matte)
         light = self.light_of(blended.taken, pair)
 
