@@ -1,0 +1,78 @@
+"""A scene seen through glass."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from prodgen.glass import scene_without, see_through
+from prodgen.glass.bending import MOST_BENT, bent, tangent_bent
+from tests.glass.glass_photo import BODY, SIDE, matte_of_jar
+
+
+def horizon() -> np.ndarray:
+    scene = np.full((SIDE, SIDE, 3), 0.2, np.float32)
+    scene[150:] = 0.7
+    return scene
+
+
+def ramp() -> np.ndarray:
+    across = np.linspace(0, 1, SIDE, dtype=np.float32)
+    return np.broadcast_to(across[None, :, None], (SIDE, SIDE, 3)).copy()
+
+
+def test_a_horizon_goes_on_level_behind_the_product():
+    scene = horizon()
+    scene[matte_of_jar() > 0] = [1, 0, 0]
+
+    assert np.array_equal(scene_without(scene, matte_of_jar()), horizon())
+
+
+def test_beside_the_product_the_scene_stays_to_the_bit():
+    scene = np.random.default_rng(2).random((SIDE, SIDE, 3)).astype(np.float32)
+    outside = matte_of_jar() == 0
+
+    assert np.array_equal(scene_without(scene, matte_of_jar())[outside], scene[outside])
+
+
+def test_a_product_at_the_frames_edge_is_filled_from_its_other_side():
+    matte = np.zeros((SIDE, SIDE), np.float32)
+    matte[100:200, :80] = 1
+    scene = horizon()
+    scene[matte > 0] = [1, 0, 0]
+
+    assert np.array_equal(scene_without(scene, matte), horizon())
+
+
+def test_through_the_middle_of_a_hollow_body_the_scene_is_where_it_is():
+    middle = slice(160, 190), slice(150, 170)
+
+    assert np.abs(bent(ramp(), matte_of_jar())[middle] - ramp()[middle]).max() < 0.5 / SIDE
+
+
+def test_near_its_rims_it_is_displaced_outwards():
+    left, right = BODY[1].start, BODY[1].stop
+    shift = bent(ramp(), matte_of_jar())[180, :, 0] * SIDE - np.arange(SIDE)
+
+    assert shift[left : left + 10].mean() < -2
+    assert shift[right - 10 : right].mean() > 2
+
+
+def test_a_ray_that_stays_in_the_wall_is_bent_as_by_a_rod():
+    # Snell's law for a rod of index 1.5, met at 0.98 of its radius: 2 (asin 0.98 - asin 0.98 / 1.5).
+    expected = np.tan(2 * (np.arcsin(0.98) - np.arcsin(0.98 / 1.5)))
+    middle, wall, rim = tangent_bent(np.float32([0, 0.8, 0.98]))
+
+    assert middle == 0
+    assert wall < 0
+    assert np.isclose(rim, np.clip(expected, -MOST_BENT, MOST_BENT))
+
+
+def test_opaque_pixels_stay_to_the_bit():
+    product = np.random.default_rng(3).random((SIDE, SIDE, 3)).astype(np.float32)
+    through = np.zeros((SIDE, SIDE, 3), np.float32)
+    through[160:180, 150:170] = 0.8
+    seen = see_through(product, ramp(), matte_of_jar(), through, 1 - through)
+    opaque = through[..., 0] == 0
+
+    assert np.array_equal(seen[opaque], product[opaque])
+    assert np.abs(seen - product)[~opaque].max() > 0.1
