@@ -16,7 +16,7 @@ from prodgen.errors import SettingError
 from prodgen.images import RgbImage
 from prodgen.masks import composite
 from prodgen.refusals import CheckedValue
-from prodgen.shots.layers import DESCRIPTIONS, FinalScene, Kept, PaintedFloor, Placed
+from prodgen.shots.layers import DESCRIPTIONS, FinalScene, Glass, Kept, PaintedFloor, Placed
 
 L = TypeVar("L")
 
@@ -61,11 +61,18 @@ class Frame:
         return self[Placed].backdrop if floor is None else floor.backdrop
 
     @property
+    def product(self) -> RgbImage:
+        """The product on the canvas, (H, W, 3); of glass, with the scene seen through it."""
+        placed, kept = self[Placed], self.get(Kept)
+        product = placed.original if kept is None else kept.product
+        glass, scene = self.get(Glass), self.get(FinalScene)
+        return product if glass is None or scene is None else glass.product_in(scene.image, product, placed)
+
+    @property
     def picture(self) -> RgbImage:
         """The layers as one picture: the product over the scene."""
-        placed, kept, scene = self[Placed], self.get(Kept), self.get(FinalScene)
-        product = placed.original if kept is None else kept.product
-        return product if scene is None else composite(product, scene.image, placed.matte)
+        scene = self.get(FinalScene)
+        return self.product if scene is None else composite(self.product, scene.image, self[Placed].matte)
 
 
 @dataclass(frozen=True)

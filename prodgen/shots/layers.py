@@ -11,6 +11,7 @@
     FinalScene  the scene at the canvas' size
     Shade       the shadow that was laid on it
     Kept        the product's own pixels in the scene's light, measured and judged
+    Glass       what of the product one sees through, in its photograph
 
 Layers are immutable. Those of the canvas' size are `Placed`, `FinalScene`, `Shade` and `Kept`.
 """
@@ -21,14 +22,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
+from prodgen import placement
 from prodgen.cutout import CutOut as CutOut
 from prodgen.cutout import Point, Rectangle
+from prodgen.glass import FoundGlass, see_through
 from prodgen.identity import Likeness, Verdict
 from prodgen.images import Matte, Photo, RgbImage
 from prodgen.light import Light
 from prodgen.light.made_of import Material as Material
+from prodgen.masks import dilate, erode
 from prodgen.placement import Placement
 from prodgen.pose import Pose as Pose
 from prodgen.pose import PoseHint
@@ -41,6 +46,15 @@ Ground = Literal["auto", "none", "inpaint"]
 
 NO_BACKEND = "none"
 """`Origin.backend` of a scene that no backend drew."""
+
+
+SMALLEST_JUDGED = 0.03
+"""Radius of the smallest opaque part that is judged, in the product's extents. Chosen: wider than a gleam."""
+
+LEAST_JUDGED = 0.3
+"""Share of a glass product that must be opaque to be judged alone.
+
+Measured: bottles with labels have 0.5; a tumbler has 0.2, a dark rim and a straw that show no light."""
 
 
 class Grade(CheckedValue):
@@ -216,6 +230,36 @@ class Kept:
     """Which limits of the profile it breaks."""
 
 
+@dataclass(frozen=True, eq=False)
+class Glass:
+    """A product that one sees through; whatever scene there is in the end is seen."""
+
+    found: FoundGlass
+    """What is clear, at the photograph's size, and who called it glass."""
+
+    def on(self, placed: Placed) -> tuple[RgbImage, RgbImage]:
+        """Return on the canvas, (H, W, 3), linear, the shares of `Unmixed`: through and own."""
+        unmixed, where = self.found.unmixed, placed.placement
+        blank = np.zeros(unmixed.through.shape[:2], np.float32)
+        through, _ = placement.apply(where, unmixed.through, blank, fill=0)
+        own, _ = placement.apply(where, unmixed.own, blank, fill=1)
+        return through, own
+
+    def opaque_part(self, placed: Placed) -> Matte:
+        """Return, (H, W), 1 = product, what of it can be judged; where next to nothing can, all of it."""
+        _, own = self.on(placed)
+        opaque = placed.matte * own.min(axis=2)
+        radius = SMALLEST_JUDGED * float(np.sqrt(placed.matte.sum()))
+        # Gleams and rims are in no light but their own.
+        opaque = opaque * dilate(erode(opaque, radius), radius + 1)
+        is_enough = float(opaque.sum()) > LEAST_JUDGED * float(placed.matte.sum())
+        return np.asarray(opaque, np.float32) if is_enough else placed.matte
+
+    def product_in(self, scene: RgbImage, product: RgbImage, placed: Placed) -> RgbImage:
+        """Return the product, (H, W, 3), sRGB, with a scene seen through it."""
+        return see_through(product, scene, placed.matte, *self.on(placed))
+
+
 DESCRIPTIONS: Mapping[type, str] = {
     Given: "a photograph",
     Brief: "a prompt",
@@ -228,5 +272,6 @@ DESCRIPTIONS: Mapping[type, str] = {
     FinalScene: "the scene at its final size",
     Kept: "the measured product",
     Shade: "the product's shadow",
+    Glass: "a product of glass",
 }
 """What each layer is, for sentences."""

@@ -8,8 +8,8 @@ from prodgen.codecs import PageLayer
 from prodgen.color import to_linear, to_srgb
 from prodgen.images import RgbImage, from_uint8, to_uint8
 from prodgen.shots.frame import Frame
-from prodgen.shots.layers import FinalScene, Kept, Placed, Shade
-from prodgen.shots.see_through import shadow_alone
+from prodgen.shots.layers import FinalScene, Placed, Shade
+from prodgen.shots.see_through import product_alone, shadow_alone
 from prodgen.shots.shadow_words import read_hex
 
 DARKEST = 1 / 64
@@ -23,14 +23,13 @@ def page_layers(frame: Frame, *, transparent: bool) -> list[PageLayer]:
 
     Laid on each other in sRGB, as page programs do, they are the picture to two steps of 8 bit: the shadow
     multiplies what is below it, and is the quotient of both as they are stored. On transparency there is
-    nothing to multiply, so that the shadow is a colour of some alpha, which is exact on white.
+    nothing to multiply, so that the shadow is a colour of some alpha, which is exact on white. Through glass
+    one sees the scene, and on transparency the page.
     """
-    placed, kept = frame[Placed], frame.get(Kept)
-    product = PageLayer("product", placed.original if kept is None else kept.product, placed.matte)
     if transparent:
-        color, alpha = shadow_alone(frame)
-        return [PageLayer("shadow", color, alpha), product]
+        return [PageLayer("shadow", *shadow_alone(frame)), PageLayer("product", *product_alone(frame))]
     scene, shade = frame[FinalScene].image, frame.get(Shade)
+    product = PageLayer("product", frame.product, frame[Placed].matte)
     if shade is None:
         return [PageLayer("ground", scene), product]
     lit = _without(scene, shade)

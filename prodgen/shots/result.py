@@ -27,6 +27,7 @@ from prodgen.shots.layers import (
     Brief,
     CutOut,
     Drawn,
+    Glass,
     Kept,
     Material,
     Origin,
@@ -187,7 +188,7 @@ class Result:
         """Return what the file tells: the shot as it was asked, what was sent for it, and what came of it."""
         origin = self.origin
         sent = {"prompt": origin.prompt, "negative_prompt": origin.negative_prompt, "loras": origin.loras}
-        way = self.frame.get(ReferenceWay)
+        way, glass = self.frame.get(ReferenceWay), self.frame.get(Glass)
         return {
             "kind": KIND,
             "size": [self.image.shape[1], self.image.shape[0]],
@@ -200,6 +201,7 @@ class Result:
             "route": None if self.route is None else self.route.as_dict(),
             "pose": None if self.pose is None else self.pose.as_dict(),
             "material": None if self.material is None else self.material.as_dict(),
+            "glass": None if glass is None else glass.found.as_dict(),
             "reference": None if way is None else asdict(way),
             "scene": {
                 "duplicate": None if self.duplicate is None else self.duplicate.as_dict(),

@@ -7,7 +7,7 @@ import numpy as np
 from prodgen.color import to_linear, to_srgb
 from prodgen.images import Matte, RgbImage
 from prodgen.shots.frame import Frame
-from prodgen.shots.layers import Kept, Placed, Shade
+from prodgen.shots.layers import Glass, Kept, Placed, Shade
 from prodgen.shots.shadow_words import read_hex
 
 
@@ -27,13 +27,31 @@ def shadow_alone(frame: Frame) -> tuple[RgbImage, Matte]:
     return np.asarray(1 - darker / np.maximum(alpha, 1e-6)[..., None], np.float32), alpha
 
 
-def on_transparency(frame: Frame, *, with_shadow: bool = True) -> tuple[RgbImage, Matte]:
-    """Return product and shadow, (H, W, 3), and their alpha, (H, W); the product's own pixels to the bit."""
-    placed, kept = frame[Placed], frame.get(Kept)
+def product_alone(frame: Frame) -> tuple[RgbImage, Matte]:
+    """Return the product as colour, (H, W, 3), and its alpha, (H, W).
+
+    Of glass it is what makes white there what the product makes of it in linear light, with the least alpha
+    that leaves its own light on black; the page is seen through it, and no bending.
+    """
+    placed, kept, glass = frame[Placed], frame.get(Kept), frame.get(Glass)
     product = placed.original if kept is None else kept.product
+    if glass is None:
+        return product, placed.matte
+    through, own = glass.on(placed)
+    clear = through.max(axis=2) > 0
+    light = own * to_linear(product)
+    on_white, on_black = to_srgb(np.minimum(light + through, 1)), to_srgb(light)
+    alpha = np.where(clear, (1 - on_white + on_black).max(axis=2), 1)[..., None]
+    color = np.where(clear[..., None], (on_white - 1 + alpha) / np.maximum(alpha, 1e-6), product)
+    return np.clip(color, 0, 1).astype(np.float32), np.asarray(placed.matte * alpha[..., 0], np.float32)
+
+
+def on_transparency(frame: Frame, *, with_shadow: bool = True) -> tuple[RgbImage, Matte]:
+    """Return product and shadow, (H, W, 3), and their alpha, (H, W); opaque pixels to the bit."""
+    product, matte = product_alone(frame)
     color, alpha = shadow_alone(frame)
-    under = alpha * (1 - placed.matte) if with_shadow else np.zeros_like(alpha)
-    whole = placed.matte + under
-    mixed = product * placed.matte[..., None] + color * under[..., None]
-    rgb = np.where(placed.matte[..., None] >= 1, product, mixed / np.maximum(whole, 1e-6)[..., None])
+    under = alpha * (1 - matte) if with_shadow else np.zeros_like(alpha)
+    whole = matte + under
+    mixed = product * matte[..., None] + color * under[..., None]
+    rgb = np.where(matte[..., None] >= 1, product, mixed / np.maximum(whole, 1e-6)[..., None])
     return np.clip(rgb, 0, 1).astype(np.float32), np.clip(whole, 0, 1).astype(np.float32)

@@ -25,6 +25,7 @@ from prodgen.shots.floor_shadow import (
 )
 from prodgen.shots.footing import BESIDE_DRAWN, drawn_stays, without_floor
 from prodgen.shots.frame import Frame, Stage, Tools
+from prodgen.shots.glassware import shadow_of
 from prodgen.shots.layers import Brief, CutOut, FinalScene, Ground, Kept, Placed, Pose, Shade
 from prodgen.shots.shadow_words import read_direction, read_hex
 
@@ -157,6 +158,8 @@ class GroundStage(Stage):
             scene = (scene * (1 - share[..., None]) + mirrored * share[..., None]).astype(np.float32)
         if kind != "none":
             fallen, color = shadow.on(placed), self.shadow_color
+            if kind != "keep":
+                fallen = shadow_of(frame, fallen)
             left = (1 - self.shadow_opacity * (1 - fallen)).astype(np.float32)
             frame = frame.holding(Shade(left, color or "#000000"))
             scene = shadows.apply_shadow(

@@ -10,6 +10,7 @@ from prodgen.cutout import left_out
 from prodgen.images import resize
 from prodgen.shots import light_found
 from prodgen.shots.frame import Frame, Stage, Tools
+from prodgen.shots.glassware import glass_of, seen_through
 from prodgen.shots.layers import Brief, CutOut, Drawn, FinalScene, Kept, Placed
 from prodgen.shots.lit_as import metal_share
 
@@ -35,6 +36,9 @@ class IdentityStage(identity.Blending, Stage):
             beside = resize(beside, *cut.matte.shape[::-1])
             _, beside = placement.apply(placed.placement, cut.seen, beside)
         metal = metal_share(frame)
+        glass, told = glass_of(frame)
+        # What is seen through glass is no change of its colours.
+        judged = matte if glass is None else glass.opaque_part(placed)
         key = brief.key_light
         # Light that is not to arrive is not missing.
         asked = None if key is None or key.strength == 0 or not self.lights_anew else key
@@ -43,7 +47,7 @@ class IdentityStage(identity.Blending, Stage):
             return identity.measure(
                 photograph,
                 made.picture,
-                matte,
+                judged,
                 relit=field,
                 asked_azimuth_deg=None if asked is None else asked.azimuth_deg,
                 asked_elevation_deg=0.0 if asked is None else asked.elevation_deg,
@@ -54,7 +58,7 @@ class IdentityStage(identity.Blending, Stage):
 
         if relit is None:
             kept = frame.holding(Kept(placed.original))
-            return _judged(kept, judge(kept))
+            return seen_through(_judged(kept, judge(kept)), glass).noting(told)
         if placed.backdrop is None:
             # The generated product must not shine through the soft edge of the real one.
             scene = shading.scene_behind(scene, matte)
@@ -71,7 +75,8 @@ class IdentityStage(identity.Blending, Stage):
         repaired = identity.repair(
             blended.taken, compose, lambda made: judge(made, light), profile=brief.profile
         )
-        return _judged(repaired.composite.noting(blended.notice), repaired.measurement)
+        done = _judged(repaired.composite.noting(blended.notice), repaired.measurement)
+        return seen_through(done, glass).noting(told)
 
 
 def _judged(frame: Frame, measured: identity.Measurement) -> Frame:

@@ -1,0 +1,44 @@
+"""A product of glass in its scene: what is behind it is seen through it, and its shadow is lighter."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from prodgen.glass import find_glass, scene_without
+from prodgen.shadows import Transmission
+from prodgen.shots.frame import Frame
+from prodgen.shots.layers import Brief, CutOut, Drawn, FinalScene, Glass, Placed
+
+
+def glass_of(frame: Frame) -> tuple[Glass | None, str | None]:
+    """Return the product as glass, if it is taken for it, and a sentence for the user.
+
+    A photograph whose own surroundings stay is right as it is.
+    """
+    if frame[Placed].keeps_surroundings:
+        return None, None
+    cut = frame[CutOut]
+    found, notice = find_glass(cut.seen, cut.matte, frame[Brief].prompt)
+    return None if found is None else Glass(found), notice
+
+
+def seen_through(frame: Frame, glass: Glass | None) -> Frame:
+    """Return the frame with a product of glass, and the scene that is behind it.
+
+    A drawn scene shows the product that was drawn there; a background of the user's, and a plain ground, show
+    themselves.
+    """
+    if glass is None:
+        return frame
+    placed, scene = frame[Placed], frame[FinalScene].image
+    if frame[Drawn].relit is not None and placed.backdrop is None:
+        scene = scene_without(scene, placed.matte)
+    return frame.holding(FinalScene(scene), glass)
+
+
+def shadow_of(frame: Frame, fallen: Transmission) -> Transmission:
+    """Return a shadow as its product casts it: glass takes from the light what does not come through it."""
+    glass = frame.get(Glass)
+    if glass is None:
+        return fallen
+    return np.asarray(1 - (1 - fallen) * (1 - glass.found.unmixed.share), np.float32)

@@ -1,0 +1,145 @@
+"""A product of glass, from its photograph to the delivered picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from prodgen import files
+from prodgen.shots import Result, shoot
+from prodgen.shots.layers import FinalScene, Glass, Kept, Placed, Shade
+from tests.glass.glass_photo import LABEL, LID, PANE, SIDE, jar, matte_of_jar, sweep
+
+GLASS, PLAIN = "glass jar on a meadow", "on a meadow"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A labelled jar, its matte, and a meadow to put it into."""
+    folder = tmp_path_factory.mktemp("glass")
+    files.save(folder / "jar.png", jar(sweep(), label="HONEY"))
+    files.save_matte(folder / "matte.png", matte_of_jar())
+    meadow = np.full((SIDE, SIDE, 3), np.float32([0.25, 0.5, 0.15]), np.float32)
+    files.save(folder / "meadow.png", meadow)
+    return folder
+
+
+def made(photos: Path, prompt: str, **settings: object) -> Result:
+    return shoot(
+        photos / "jar.png",
+        prompt,
+        matte=photos / "matte.png",
+        background=photos / "meadow.png",
+        settings={"place": "original", **settings},
+        backend="embedded://",
+        seed=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def glass(photos: Path) -> Result:
+    return made(photos, GLASS)
+
+
+@pytest.fixture(scope="module")
+def solid(photos: Path) -> Result:
+    return made(photos, PLAIN)
+
+
+def test_the_meadow_is_seen_through_the_jar(glass: Result):
+    pane = np.median(glass.image[PANE], axis=(0, 1))
+
+    assert pane[1] > 1.5 * pane[0]
+    assert pane[1] > 2 * pane[2]
+
+
+def test_without_words_for_glass_it_stays_full_of_its_sweep(solid: Result):
+    red, green, blue = np.median(solid.image[PANE], axis=(0, 1))
+
+    assert min(red, blue) > 0.75 * green
+    assert solid.frame.get(Glass) is None
+    assert solid.story()["glass"] is None
+
+
+def test_lid_and_label_are_the_same_with_glass_and_without(glass: Result, solid: Result):
+    rows, columns = LABEL
+    inner = slice(rows.start + 4, rows.stop - 4), slice(columns.start + 8, columns.stop - 8)
+    lid = slice(LID[0].start + 4, LID[0].stop - 4), slice(LID[1].start + 4, LID[1].stop - 4)
+
+    for part in (inner, lid):
+        assert np.abs(glass.image[part] - glass.frame[Kept].product[part]).max() < 0.01
+
+
+def test_story_and_notices_tell_that_it_was_taken_for_glass(glass: Result):
+    told = glass.story()["glass"]
+
+    assert told["source"] == "prompt"
+    assert 0.3 < told["through"] < 0.8
+    assert any("taken for glass" in notice for notice in glass.notices)
+
+
+def test_what_is_seen_through_is_no_change_of_its_colours(glass: Result):
+    assert glass.identity is not None
+    assert glass.identity.delta_e_worst_region < 6
+
+
+def test_its_shadow_is_lighter_by_what_comes_through(photos: Path):
+    clear, opaque = (made(photos, words, shadow="cast").frame for words in (GLASS, PLAIN))
+    share = clear[Glass].found.unmixed.share
+    outside = clear[Placed].matte == 0
+    dark, darker = (1 - frame[Shade].transmission[outside] for frame in (clear, opaque))
+
+    assert darker.max() > 0.2
+    assert np.allclose(dark, darker * (1 - share), atol=1e-3)
+
+
+def test_a_scene_that_shows_the_drawn_product_does_not_show_it_through_the_glass(photos: Path):
+    drawn = shoot(
+        photos / "jar.png",
+        GLASS,
+        matte=photos / "matte.png",
+        backend="embedded://",
+        seed=1,
+        settings={"size": "320x320"},
+    )
+    placed, scene = drawn.frame[Placed], drawn.frame[FinalScene].image
+    red = (scene[..., 0] > 0.3) & (scene[..., 1] < 0.15)
+
+    assert placed.matte.max() == 1
+    # The lid is as red as nothing else in a meadow.
+    assert not red[placed.matte > 0.5].any()
+
+
+def test_a_page_shows_through_the_cut_out(photos: Path, tmp_path: Path):
+    shoot(
+        photos / "jar.png",
+        GLASS,
+        matte=photos / "matte.png",
+        recipe="cutout",
+        output=tmp_path / "cut.png",
+    )
+    alpha = np.asarray(Image.open(tmp_path / "cut.png"))[..., 3] / 255
+
+    assert np.median(alpha[PANE]) < 0.4
+    assert alpha[LID][:-3, 4:-4].min() > 0.98
+    assert alpha[0, 0] == 0
+
+
+def test_on_white_the_cut_out_is_the_glass_before_white(photos: Path, tmp_path: Path):
+    given = {"matte": photos / "matte.png", "recipe": "packshot", "seed": 1}
+    size = {"size": "320x320", "place": "original"}
+    shoot(
+        photos / "jar.png",
+        GLASS,
+        output=tmp_path / "cut.png",
+        settings={**size, "transparent": True},
+        **given,
+    )
+    white = shoot(photos / "jar.png", GLASS, settings=size, **given).image
+    pixels = np.asarray(Image.open(tmp_path / "cut.png").convert("RGBA"), np.float32) / 255
+    laid = pixels[..., :3] * pixels[..., 3:] + 1 - pixels[..., 3:]
+
+    assert np.abs(laid - white)[PANE].max() < 3 / 255
