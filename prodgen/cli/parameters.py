@@ -183,9 +183,10 @@ _SHOT_OPTIONS = (
     ),
     click.option(
         "--material",
-        type=OneOf("material", ("auto", "opaque", "metal")),
-        metavar="auto|opaque|metal",
-        help="metal: plain parts of the product mirror the scene. auto: where the prompt names its metal.",
+        type=OneOf("material", ("auto", "opaque", "metal", "glass")),
+        metavar="auto|opaque|metal|glass",
+        help="metal: plain parts of the product mirror the scene. glass: the scene is seen through it. auto: "
+        "where the prompt names the product's metal or glass.",
     ),
     click.option(
         "--light",

@@ -15,8 +15,9 @@ from typing import Any, Literal
 from prodgen.images import Matte, RgbImage
 from prodgen.light.bare_metal import find_metal
 
-MaterialHint = Literal["auto", "opaque", "metal"]
-"""What a user says of a product's material: nothing, "none of it is bare metal", or "what is plain is"."""
+MaterialHint = Literal["auto", "opaque", "metal", "glass"]
+"""What a user says of a product's material: nothing, "neither metal nor glass", "what is plain is metal", or
+"one sees through it"."""
 
 METAL_WORDS = "polished metal"
 """What a prompt says of a product with bare metal, as a part of its own between commas."""
@@ -65,6 +66,9 @@ class Material:
 
     looks_mirrored: bool = False
     """Whether its photograph looks like metal; that is told, and decides nothing."""
+
+    is_glass: bool = False
+    """Whether a user says that it is glass; what of it is clear is told by `prodgen.glass`."""
 
     def in_prompt(self, prompt: str) -> Material:
         """Return what is known once the prompt is known too: it may name the product's metal."""
@@ -115,8 +119,8 @@ def find_material(photo: RgbImage, matte: Matte, *, hint: MaterialHint = "auto")
         matte: (H, W), 1 = product.
         hint: What the user says.
     """
-    if hint == "opaque":
-        return Material(is_metal=False, confidence=1.0, source="said", share=0.0)
+    if hint in ("opaque", "glass"):
+        return Material(is_metal=False, confidence=1.0, source="said", share=0.0, is_glass=hint == "glass")
     found = find_metal(photo, matte)
     share = 0.0 if found is None else found.covers
     if hint == "metal":

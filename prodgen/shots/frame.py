@@ -118,9 +118,6 @@ class Stage(CheckedValue):
     lights_product: ClassVar[bool] = False
     """Whether it gives a picture of the product in a new light."""
 
-    acts_on_light: ClassVar[tuple[str, ...]] = ()
-    """Its settings that are without effect where no stage lights the product anew."""
-
     stage: str
     """The name by which recipes, progress and times call it."""
 
@@ -133,6 +130,11 @@ class Stage(CheckedValue):
     def wants_bare_floor(self) -> bool:
         """Whether the scene is to be drawn without the product's shadow, where a backend can leave it out."""
         return False
+
+    @property
+    def acts_on_light(self) -> tuple[str, ...]:
+        """Its settings that are without effect where no stage lights the product anew."""
+        return ()
 
     def foresee(self, frame: Frame) -> None:
         """Refuse, before a backend draws for minutes, what cannot be done with what is there by then.

@@ -7,7 +7,7 @@ import numpy as np
 from prodgen.glass import find_glass, scene_without
 from prodgen.shadows import Transmission
 from prodgen.shots.frame import Frame
-from prodgen.shots.layers import Brief, CutOut, Drawn, FinalScene, Glass, Placed
+from prodgen.shots.layers import Brief, CutOut, Drawn, FinalScene, Glass, Material, Placed
 
 
 def glass_of(frame: Frame) -> tuple[Glass | None, str | None]:
@@ -15,10 +15,12 @@ def glass_of(frame: Frame) -> tuple[Glass | None, str | None]:
 
     A photograph whose own surroundings stay is right as it is.
     """
-    if frame[Placed].keeps_surroundings:
+    cut, said = frame[CutOut], frame.get(Material)
+    is_glass = said is not None and said.is_glass
+    is_solid = said is not None and said.source == "said" and not is_glass
+    if is_solid or frame[Placed].keeps_surroundings:
         return None, None
-    cut = frame[CutOut]
-    found, notice = find_glass(cut.seen, cut.matte, frame[Brief].prompt)
+    found, notice = find_glass(cut.seen, cut.matte, frame[Brief].prompt, is_said=is_glass)
     return None if found is None else Glass(found), notice
 
 

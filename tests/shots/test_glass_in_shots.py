@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from prodgen import files
+from prodgen.errors import IdleSettingError
 from prodgen.shots import Result, shoot
 from prodgen.shots.layers import FinalScene, Glass, Kept, Placed, Shade
 from tests.glass.glass_photo import LABEL, LID, PANE, SIDE, jar, matte_of_jar, sweep
@@ -116,9 +117,9 @@ def test_a_scene_that_shows_the_drawn_product_does_not_show_it_through_the_glass
 def test_a_page_shows_through_the_cut_out(photos: Path, tmp_path: Path):
     shoot(
         photos / "jar.png",
-        GLASS,
         matte=photos / "matte.png",
         recipe="cutout",
+        settings={"material": "glass"},
         output=tmp_path / "cut.png",
     )
     alpha = np.asarray(Image.open(tmp_path / "cut.png"))[..., 3] / 255
@@ -130,16 +131,32 @@ def test_a_page_shows_through_the_cut_out(photos: Path, tmp_path: Path):
 
 def test_on_white_the_cut_out_is_the_glass_before_white(photos: Path, tmp_path: Path):
     given = {"matte": photos / "matte.png", "recipe": "packshot", "seed": 1}
-    size = {"size": "320x320", "place": "original"}
+    size = {"size": "320x320", "place": "original", "material": "glass"}
     shoot(
         photos / "jar.png",
-        GLASS,
         output=tmp_path / "cut.png",
         settings={**size, "transparent": True},
         **given,
     )
-    white = shoot(photos / "jar.png", GLASS, settings=size, **given).image
+    white = shoot(photos / "jar.png", settings=size, **given).image
     pixels = np.asarray(Image.open(tmp_path / "cut.png").convert("RGBA"), np.float32) / 255
     laid = pixels[..., :3] * pixels[..., 3:] + 1 - pixels[..., 3:]
 
     assert np.abs(laid - white)[PANE].max() < 3 / 255
+
+
+def test_who_says_opaque_or_metal_has_no_glass(photos: Path):
+    for material in ("opaque", "metal"):
+        assert made(photos, GLASS, material=material).frame.get(Glass) is None
+
+
+def test_who_says_glass_needs_no_words(photos: Path):
+    said = made(photos, PLAIN, material="glass")
+
+    assert said.story()["glass"]["source"] == "said"
+    assert not any("glass" in notice for notice in said.notices)
+
+
+def test_another_material_than_glass_is_idle_where_nothing_is_lit_anew(photos: Path):
+    with pytest.raises(IdleSettingError, match="material"):
+        shoot(photos / "jar.png", recipe="packshot", settings={"material": "metal"})

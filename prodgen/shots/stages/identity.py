@@ -21,9 +21,12 @@ class IdentityStage(identity.Blending, Stage):
     takes = (Brief, CutOut, Placed, Drawn, FinalScene)
     gives = (FinalScene, Kept)
 
-    acts_on_light = tuple(identity.Blending.model_fields)
-
     stage: Literal["identity"] = "identity"
+
+    @property
+    def acts_on_light(self) -> tuple[str, ...]:
+        """All of the blending."""
+        return tuple(identity.Blending.model_fields)
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with the lit product and its measured likeness, repaired where that failed."""

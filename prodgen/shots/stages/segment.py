@@ -17,7 +17,6 @@ class SegmentStage(Stage):
 
     takes = (Given,)
     gives = (CutOut, Material)
-    acts_on_light = ("material",)
 
     stage: Literal["segment"] = "segment"
 
@@ -37,7 +36,12 @@ class SegmentStage(Stage):
 
     material: MaterialHint = "auto"
     """What the product is made of: opaque (paint, paper, plastic, cloth), metal (its plain parts mirror the
-    scene), or auto: metal where the prompt's words for the product say so."""
+    scene), glass (the scene is seen through it), or auto: what the prompt's words for the product say."""
+
+    @property
+    def acts_on_light(self) -> tuple[str, ...]:
+        """The material, unless it is glass: a page is seen through that too."""
+        return () if self.material == "glass" else ("material",)
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with the photograph's matte, clean foreground colours, and the material."""
