@@ -37,7 +37,7 @@ DARKEST_BACKDROP = 0.004
 MOST_SPREAD = 1.5
 """Robust deviation of a plain backdrop's border, L*a*b*, at most. Measured: plain ones have up to 1.05."""
 
-CLEAREST, CLEAR = 1.06, 0.65
+CLEAREST, CLEAR = 1.06, 0.75
 """Light over the backdrop's, of what surely shows the backdrop.
 
 Measured: panes, bottles and glasses have medians from 0.91 to 0.99; their walls are darker, which growing
@@ -66,8 +66,11 @@ REACH = 0.025
 
 Chosen: wider than the gap between a label and the product's outline; a stripe of a straw is twice that."""
 
-RIM = 0.08
+RIM = 0.05
 """Height of a rim over what is clear below it, in extents, that is glass too. Chosen: a lid is higher."""
+
+MOST = 0.5
+"""Share of its rows in which a lid reaches the outline. Chosen: a majority."""
 
 COLOURED_BACKDROP = 1.25
 """Ratio of two channels of a backdrop from which on nothing but glass is of its hue. By `NEUTRAL`."""
@@ -154,10 +157,10 @@ def _clear_parts(photo: RgbImage, matte: Matte, behind: RgbImage, extent: float)
     sure = (matte > 0.95) & (level > CLEAR) & (level < CLEAREST) & (hues < NEUTRAL)
     sure &= _steepness(level) * extent / 100 < STEEP
     printed = resize(print_region(photo, matte, WHOLE), matte.shape[1], matte.shape[0]) > 0.3
-    seeds, labels = _told_apart(sure, printed, extent)
+    inside, reach = matte > 0.5, REACH * extent
+    seeds, labels = _told_apart(sure, printed, inside, extent)
     if not seeds.any():
         return np.zeros(matte.shape, np.float32)
-    inside, reach = matte > 0.5, REACH * extent
     kept = _closed(labels | ~inside, reach) & inside & ~_closed(~inside, reach)
     kept |= _closed(labels, reach) | _closed((hues > COLOURED) & inside, 3 * reach)
     may = (matte > 0.02) & (hues < GREYISH) & _below_lid(seeds, inside, extent) & ~kept | seeds
@@ -171,19 +174,43 @@ def _clear_parts(photo: RgbImage, matte: Matte, behind: RgbImage, extent: float)
 
 
 def _told_apart(
-    sure: NDArray[np.bool_], printed: NDArray[np.bool_], extent: float
+    sure: NDArray[np.bool_], printed: NDArray[np.bool_], inside: NDArray[np.bool_], extent: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Part what looks like the backdrop into clear parts and labels: what is printed on is a label."""
-    seeds, labels = np.zeros_like(sure), printed.copy()
+    """Part what looks like the backdrop into clear parts, and labels and lids.
+
+    What is printed on is a label. What lies above the largest clear part and reaches the outline at both
+    sides, without a wall that is seen from the side, is a lid.
+    """
+    clear: list[NDArray[np.bool_]] = []
+    labels = printed.copy()
     count, parts, measures, _ = cv2.connectedComponentsWithStats(sure.astype(np.uint8), connectivity=4)
     for part in range(1, count):
         if measures[part, cv2.CC_STAT_AREA] < LEAST_PART * extent**2:
             continue
         here = parts == part
         is_label = (printed & _closed(here, 2 * REACH * extent)).sum() > PRINTED * here.sum()
-        target = labels if is_label else seeds
+        if is_label:
+            labels |= here
+        else:
+            clear.append(here)
+    seeds = np.zeros_like(sure)
+    largest = max(clear, key=np.count_nonzero, default=seeds)
+    for here in clear:
+        target = labels if _is_lid(here, largest, inside, REACH * extent) else seeds
         target |= here
     return seeds, labels
+
+
+def _is_lid(
+    part: NDArray[np.bool_], largest: NDArray[np.bool_], inside: NDArray[np.bool_], near_px: float
+) -> bool:
+    rows = np.flatnonzero(part.any(axis=1))
+    if rows[-1] > largest.any(axis=1).argmax():
+        return False
+    part, inside = part[rows], inside[rows]
+    left = part.argmax(axis=1) - inside.argmax(axis=1)
+    right = part[:, ::-1].argmax(axis=1) - inside[:, ::-1].argmax(axis=1)
+    return float(((left < near_px) & (right < near_px)).mean()) > MOST
 
 
 def _below_lid(seeds: NDArray[np.bool_], inside: NDArray[np.bool_], extent: float) -> NDArray[np.bool_]:

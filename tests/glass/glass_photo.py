@@ -28,8 +28,18 @@ def matte_of_jar() -> Matte:
     return matte
 
 
-def jar(backdrop: RgbImage, *, label: str | None = None, is_clear: bool = True) -> RgbImage:
-    """A jar with a red lid, (H, W, 3), sRGB: its walls dark, a gleam on it, a label if asked."""
+RED, STEEL, WHITE = (0.5, 0.02, 0.02), (0.35, 0.35, 0.35), (0.42, 0.42, 0.42)
+"""Colours of lids, linear."""
+
+
+def jar(
+    backdrop: RgbImage,
+    *,
+    label: str | None = None,
+    is_clear: bool = True,
+    lid: tuple[float, float, float] = RED,
+) -> RgbImage:
+    """A jar with a lid, (H, W, 3), sRGB: its walls dark, a gleam on it, a label if asked."""
     light = to_linear(backdrop).copy()
     body = light[BODY]
     if is_clear:
@@ -40,7 +50,7 @@ def jar(backdrop: RgbImage, *, label: str | None = None, is_clear: bool = True) 
         light[GLEAM] = 1.0
     else:
         body[:] = np.float32([0.1, 0.2, 0.5])
-    light[LID] = [0.5, 0.02, 0.02]
+    light[LID] = lid
     picture = np.asarray(to_srgb(light), np.float32)
     if label is not None:
         picture[LABEL] = backdrop[LABEL]

@@ -7,7 +7,7 @@ import pytest
 
 from prodgen.color import to_linear
 from prodgen.glass import unmix
-from tests.glass.glass_photo import BODY, GLEAM, LABEL, LID, PANE, jar, matte_of_jar, sweep
+from tests.glass.glass_photo import BODY, GLEAM, LABEL, LID, PANE, RED, STEEL, WHITE, jar, matte_of_jar, sweep
 
 
 def test_clear_glass_lets_as_much_of_the_backdrop_through_as_it_shows():
@@ -19,8 +19,9 @@ def test_clear_glass_lets_as_much_of_the_backdrop_through_as_it_shows():
     assert np.median(unmixed.own[PANE]) == 0
 
 
-def test_a_lid_that_has_a_colour_stays_opaque():
-    unmixed = unmix(jar(sweep()), matte_of_jar())
+@pytest.mark.parametrize("lid", [RED, STEEL, WHITE], ids=["red", "steel", "white"])
+def test_a_lid_stays_opaque(lid: tuple[float, float, float]):
+    unmixed = unmix(jar(sweep(), lid=lid), matte_of_jar())
 
     assert unmixed is not None
     assert unmixed.through[LID][:-3].max() < 0.05

@@ -87,6 +87,14 @@ def test_what_is_seen_through_is_no_change_of_its_colours(glass: Result):
     assert glass.identity.delta_e_worst_region < 6
 
 
+def test_only_what_is_opaque_is_judged(glass: Result):
+    judged = glass.frame[Glass].opaque_part(glass.frame[Placed])
+    rows, columns = LABEL
+
+    assert np.median(judged[PANE]) == 0
+    assert judged[rows.start + 6 : rows.stop - 6, columns.start + 8 : columns.stop - 8].min() > 0.9
+
+
 def test_its_shadow_is_lighter_by_what_comes_through(photos: Path):
     clear, opaque = (made(photos, words, shadow="cast").frame for words in (GLASS, PLAIN))
     share = clear[Glass].found.unmixed.share
