@@ -55,6 +55,7 @@ PICTURES = {
     "mug": "examples/photos/mug.png",
     "jar": "examples/photos/jar.png",
     "box": "examples/photos/box.png",
+    "bottle": "tests/data/mattes/clearbottle_colour.jpg",
     "reference": "tests/data/truth/plate_small_night.jpg",
     "my-kitchen": "tests/data/truth/plate_small_interior.jpg",
     "agency-picture": "tests/data/truth/mug_city.jpg",
