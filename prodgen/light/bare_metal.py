@@ -75,6 +75,11 @@ WHITE = 0.66
 
 Measured on rendered photographs: metals have 0.29 to 0.63, white goods 0.69 to 1."""
 
+BLACK = 0.12
+"""Median luminance up to which a part is black plastic or rubber, and no metal.
+
+Measured on rendered photographs: metals have 0.13 to 0.63, tyres, handles and headphones 0.02 to 0.1."""
+
 AS_MIRRORED = 0.4
 """Contrast of a part, as a logarithm over that of the best of its kind, from which it is metal too.
 
@@ -166,8 +171,10 @@ def _part(share: Plane, light: Plane, solid: NDArray[np.bool_], extent: float) -
 
 
 def _contrast(light: Plane) -> float:
-    """Return the 90th over the 10th percentile of light; 1 for what is as bright as white paint."""
+    """Return the 90th over the 10th percentile of light; 1 for white paint, 0 for black."""
     low, middle, high = np.percentile(light, (10, 50, 90))
+    if middle < BLACK:
+        return 0.0
     return 1.0 if middle > WHITE else float(high / max(low, DARKEST_STUDIO))
 
 

@@ -34,13 +34,42 @@ Chosen for the first. Measured on rendered photographs for the second: 9 of 10 t
 grey cloths and stones are among them."""
 
 _METALS = (
-    r"chrom(?:e|ed)|(?:stainless[ -])?steel|alumini?um|brass|copper|bronze|pewter|nickel|titanium|platinum"
-    r"|metal|metallic|silver[ -]plated|gold[ -]plated|gilt|sterling(?:[ -]silver)?"
+    r"chromed?|(?:stainless )?steel|alumini?um|brass|copper|bronze|pewter|nickel|titanium|platinum|metal"
+    r"|metallic|(?:silver|gold|chrome)[ -]plated|gilt|sterling(?: silver)?|polished (?:silver|gold)"
+)
+_PRECIOUS = r"(?:white |rose )?gold|silver"
+_JEWELS = (
+    r"ring|earring|necklace|bracelet|bangle|pendant|brooch|chain|cufflink|locket|candlestick"
+    r"|trophy"
+)
+_HEADS = (
+    r"kettle|teakettle|teapot|coffeepot|pot|pan|saucepan|wok|flask|thermos|bottle|tumbler|mug|cup"
+    r"|goblet|bowl|plate|tray|vase|jug|pitcher|carafe|shaker|can|tin|canister|jar|lid|bucket|basket"
+    r"|colander|sieve|whisk|ladle|spatula|tongs|spoon|fork|knife|knives|cutlery|scissors|shears"
+    r"|grater|opener|grinder|mill|lamp|lantern|torch|flashlight|holder|stand|clock|watch|frame"
+    r"|faucet|tap|handle|knob|hook|hinge|key|keyring|lighter|razor|pen|bell|figurine|sculpture"
+    r"|dumbbell|wrench|hammer|screwdriver|toaster|maker|machine|container|box"
+)
+_BETWEEN = (
+    r"tea|coffee|espresso|moka|milk|water|wine|beer|beverage|soda|travel|vacuum|insulated|drinking"
+    r"|frying|sauce|mixing|salad|serving|cocktail|pepper|salt|spice|candle|desk|table|floor|pendant"
+    r"|wall|kitchen|bread|wrist|alarm|photo|ice|lunch|storage|cream|lid|signet|wedding|engagement"
+    r"|hoop"
 )
 _NAMES_METAL = re.compile(
-    rf"\b(?:{_METALS})\b(?![ -](?:blue|gr[ae]y|green|brown|pink|red|colou?r(?:ed)?|look|effect|paint))",
+    rf"\b(?:(?P<metal>{_METALS})(?: (?:{_BETWEEN}))? (?:{_HEADS}|{_JEWELS})s?"
+    rf"|(?P<precious>{_PRECIOUS})(?: (?:{_BETWEEN}))? (?:{_JEWELS})s?"
+    rf"|(?:{_HEADS}|{_JEWELS})s? (?:made )?of (?:\w+ )?(?P<of>{_METALS}|{_PRECIOUS}))$",
     re.IGNORECASE,
 )
+"""A metal right before what the product is, or after "of"; a word of it that is not known says nothing."""
+
+_DENIES = re.compile(
+    r"\b(?:no|not|non|never|without|for|like|(?:poster|picture|photo|print|box|bottle|tube|can|jar) of)\b",
+    re.IGNORECASE,
+)
+"""What before a metal makes it none of the product's."""
+
 _ENDS_PRODUCT = re.compile(
     r",|\b(?:on|upon|in|inside|at|by|under|beside|behind|above|over|against|among|near|before|with|standing|lying)\b",
     re.IGNORECASE,
@@ -72,9 +101,9 @@ class Material:
 
     def in_prompt(self, prompt: str) -> Material:
         """Return what is known once the prompt is known too: it may name the product's metal."""
-        if self.source == "said" or self.is_metal or not self.share or named_metal(prompt) is None:
+        if self.source == "said" or not (named_metal(prompt) or read_material(prompt)[0]):
             return self
-        return replace(self, is_metal=True, confidence=WORDS_CONFIDENCE, source="prompt")
+        return replace(self, is_metal=self.share > 0, confidence=WORDS_CONFIDENCE, source="prompt")
 
     @property
     def words(self) -> str:
@@ -83,16 +112,19 @@ class Material:
 
     @property
     def notice(self) -> str | None:
-        """Say that a product is lit as metal though nobody said so, or is not though the user did."""
-        if self.source == "said" and self.is_metal and not self.share:
+        """Say as what the product is lit, where anything speaks for metal."""
+        if self.is_metal and self.share:
+            why = (
+                "" if self.source == "said" else ", for the prompt names its metal (--material opaque: paint)"
+            )
+            return (
+                f"{self.share:.0%} of the product is lit as bare metal, which takes on the scene's colours:"
+                f" there they are not compared{why}"
+            )
+        if self.is_metal or self.source == "prompt":
             return (
                 "no part of the product is plain enough to be bare metal, so all of it is lit as paint; metal"
-                " is grey, or of one golden hue, without print"
-            )
-        if self.source == "prompt":
-            return (
-                f"{self.share:.0%} of the product is lit as bare metal and mirrors the scene: the prompt"
-                " names its metal (--material opaque lights it as paint)"
+                " is grey, or of one golden hue, neither black nor printed"
             )
         if self.source == "photograph" and self.looks_mirrored:
             return (
@@ -138,12 +170,16 @@ def find_material(photo: RgbImage, matte: Matte, *, hint: MaterialHint = "auto")
 def named_metal(prompt: str) -> str | None:
     """Return the metal that a prompt names for its product, in its own words; None if it names none.
 
-    Words for the product stand before the first comma or preposition: "steel flask on oak", and not "a flask
-    on brushed steel". Colours that are called after metals are none: "steel blue mug".
+    Words for the product stand before the first comma or preposition, and its metal right before what it is,
+    or after "of": "steel flask on oak", "kettle made of brass". In doubt it is none: "a flask on brushed
+    steel", "steel-cut oats", "bottle of steel cleaner", "steel blue mug".
     """
     end = _ENDS_PRODUCT.search(prompt)
-    found = _NAMES_METAL.search(prompt if end is None else prompt[: end.start()])
-    return None if found is None else found.group()
+    product = " ".join((prompt if end is None else prompt[: end.start()]).split())
+    found = _NAMES_METAL.search(product)
+    if found is None or _DENIES.search(product[: found.start()]):
+        return None
+    return str(next(filter(None, found.groups())))
 
 
 def read_material(prompt: str) -> tuple[bool, str]:

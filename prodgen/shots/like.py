@@ -108,6 +108,8 @@ def _chosen(
     own = example.recipe
     if own is None or not _can_hold(own, fields, settings):
         return Recipe.load("auto").with_settings(settings), ""
+    if "material" in own.settings:  # of the example's product, and of no look
+        own = own.with_settings({"material": "auto"})
     is_other_scene = bool(fields.get("prompt") or fields.get("background"))
     kept = _without_scene(own) if is_other_scene else own
     try:

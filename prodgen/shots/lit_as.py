@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from prodgen.images import Matte
 from prodgen.light.bare_metal import find_metal
+from prodgen.light.made_of import read_material
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import Brief, Material, Placed
 
@@ -13,8 +16,11 @@ def with_material(frame: Frame) -> Frame:
     found = frame.get(Material)
     if found is None:
         return frame
-    known = found.in_prompt(frame[Brief].prompt)
-    return frame.holding(known).noting(known.notice)
+    brief = frame[Brief]
+    known = found.in_prompt(brief.prompt)
+    # What is sent for metal is said by `Material.words` alone: "opaque" is stronger than a prompt.
+    brief = replace(brief, prompt=read_material(brief.prompt)[1])
+    return frame.holding(known, brief).noting(known.notice)
 
 
 def is_metal(frame: Frame) -> bool:

@@ -89,8 +89,9 @@ class Result:
 
     @property
     def material(self) -> Material | None:
-        """What the product is lit as; None if the recipe does not ask."""
-        return self.frame.get(Material)
+        """What the product is lit as; None if nothing lights it anew."""
+        drawn = self.frame.get(Drawn)
+        return None if drawn is None or drawn.relit is None else self.frame.get(Material)
 
     @property
     def duplicate(self) -> Duplicate | None:

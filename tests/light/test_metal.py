@@ -98,8 +98,23 @@ def test_upright_metal_mirrors_the_floor_before_it_and_what_lies_flat_mirrors_th
     [
         ("stainless steel flask on oak", "stainless steel"),
         ("a chromed kettle, kitchen", "chromed"),
+        ("brushed aluminium coffee pot on slate", "aluminium"),
+        ("a pan made of polished copper, kitchen", "copper"),
+        ("gold wedding ring on velvet", "gold"),
         ("a flask on brushed steel", None),
         ("a steel blue mug on marble", None),
+        ("chrome yellow vase", None),
+        ("steel-cut oats box on oak, kitchen", None),
+        ("bowl without metal on oak", None),
+        ("no metal, wooden bowl", None),
+        ("a non-metal spatula", None),
+        ("nickel-free earrings", None),
+        ("a poster of a steel flask", None),
+        ("bottle of stainless steel cleaner", None),
+        ("metal polish bottle", None),
+        ("heavy metal band t-shirt", None),
+        ("titanium dioxide sunscreen tube", None),
+        ("copper conditioner on a shelf", None),
         ("on a metal table", None),
         ("", None),
     ],
@@ -113,6 +128,8 @@ def test_metal_is_read_from_the_words_for_the_product_alone(prompt, metal):
     [
         ("auto", "on oak", False),
         ("auto", "chrome jar on oak", True),
+        ("auto", "on oak, polished metal", True),
+        ("opaque", "on oak, polished metal", False),
         ("opaque", "chrome jar on oak", False),
         ("metal", "on oak", True),
     ],
@@ -128,6 +145,14 @@ def test_metal_that_is_asked_of_a_product_without_plain_parts_is_told():
     photo[30:140, 40:120] = BLUE
 
     assert "no part of the product" in find_material(photo, matte, hint="metal").notice
+
+
+def test_black_rubber_is_no_metal_where_it_is_the_only_grey_part():
+    photo, matte = jar()
+    photo[30:140, 40:120] = (0.7, 0.1, 0.1)
+    photo[100:140, 40:120] = 0.2
+
+    assert find_metal(photo, matte) is None
 
 
 def test_a_part_that_looks_like_a_mirror_of_its_studio_is_told_and_still_lit_as_paint():
