@@ -35,6 +35,9 @@ PLACES = ("city", "courtyard", "forest", "interior", "night", "sunset")
 SEEN_AS = 0.32
 """Linear mean to which a place is exposed: a picture of middle brightness."""
 
+METER = 0.45, 1.1
+"""Least and most light of a product in a place, over that in the studio: a photographer exposes for it."""
+
 TOPS = ((0.62, 0.45, 0.3), (0.85, 0.84, 0.82), (0.3, 0.22, 0.17), (0.55, 0.55, 0.57))
 """Colours of the tables, sRGB: wood, white, dark wood, stone."""
 
@@ -67,9 +70,11 @@ def photograph(product: Product, places: tuple[str, ...], folder: Path, *, sampl
         studio.SETTINGS["white"].build(random.Random(product.name), product.colour)
         light = rendered(view, transparent=False)[..., :3]
         matte = true_matte(view)
-        white = float(np.percentile(light[matte < 0.01] @ np.array([0.21, 0.72, 0.07]), 70))
+        white = float(np.percentile(_luminance(light[matte < 0.01]), 70))
         _write(folder / f"{product.name}_matte.png", matte)
         _write(photo, _developed(light * (0.9 / white)))
+    matte = _read(folder / f"{product.name}_matte.png")[..., 0]
+    shown = _read(photo)
     for place in places:
         scene = folder / f"{product.name}_{place}.png"
         if scene.exists():
@@ -78,10 +83,12 @@ def photograph(product: Product, places: tuple[str, ...], folder: Path, *, sampl
         dice = random.Random(f"{product.name}_{place}")
         _place(place, dice)
         light = rendered(view, transparent=False)[..., :3]
+        level = float((_luminance(_linear(shown)) * matte).sum() / (_luminance(light) * matte).sum())
         for one in bpy.context.scene.objects:
             one.hide_render = "place" not in one and one.type != "CAMERA"
         plate = rendered(view, transparent=False)[..., :3]
-        exposure = SEEN_AS / float(np.minimum(plate @ np.array([0.21, 0.72, 0.07]), 4).mean())
+        exposure = SEEN_AS / float(np.minimum(_luminance(plate), 4).mean())
+        exposure = float(np.clip(exposure, METER[0] * level, METER[1] * level))
         _write(folder / f"plate_{product.name}_{place}.png", _developed(plate * exposure))
         _write(scene, _developed(light * exposure))
 
@@ -112,11 +119,23 @@ def _place(place: str, dice: random.Random) -> None:
     studio.sky(1.0, panorama=place, turned_deg=dice.uniform(0, 360))
 
 
+def _luminance(light: np.ndarray) -> np.ndarray:
+    return light @ np.array([0.2126, 0.7152, 0.0722])
+
+
+def _linear(picture: np.ndarray) -> np.ndarray:
+    return np.where(picture <= 0.04045, picture / 12.92, ((picture + 0.055) / 1.055) ** 2.4)
+
+
 def _developed(light: np.ndarray) -> np.ndarray:
     """Turn light into sRGB, with a soft shoulder above 0.8 of white, as cameras do it."""
     over = np.maximum(light - 0.8, 0)
     light = np.clip(np.where(over > 0, 0.8 + 0.2 * (1 - np.exp(-over / 0.2)), light), 0, 1)
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def _read(path: Path) -> np.ndarray:
+    return cv2.imread(str(path))[..., ::-1] / 255.0
 
 
 def _write(path: Path, picture: np.ndarray) -> None:
