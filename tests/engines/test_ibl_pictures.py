@@ -717,3 +717,14 @@ def test_noise_that_is_shown_magnified_has_no_terraces():
     bend = np.abs(np.diff(plane.noise(0.9, 1.3, seed=123)[150:], n=2, axis=1))
 
     assert bend.max() < 20 * bend.mean()  # a terrace is bent at its edges alone
+
+
+@pytest.mark.parametrize("prompt", ["on white steps, grey studio", "white studio with an arch"])
+def test_a_shadow_that_is_not_wanted_falls_on_nothing_behind_the_product_either(prompt):
+    lit = f"{prompt}, hard light, light azimuth -22 elevation 18 degrees"
+
+    with_one, without = (
+        brightness(draw(lit, size=192, negative_prompt=refused).image) for refused in ("", "shadow")
+    )
+    behind = np.s_[98:112, 135:146]
+    assert with_one[behind].mean() < 0.34 * without[behind].mean()
