@@ -26,16 +26,20 @@ _VESSELS = (
 _NAMES_GLASS = re.compile(
     r"\b(?:glassware|wine ?glass(?:es)?|drinking glass(?:es)?|magnifying glass(?:es)?"
     r"|(?:champagne|beer|whisk(?:e)?y|cocktail|martini|water|juice|shot|highball|tall|empty) glass(?:es)?"
-    rf"|(?:glass|clear|transparent|see[ -]through)(?: [a-z]+)? (?:{_VESSELS}))\b",
+    rf"|(?:glass|clear|transparent|see[ -]through)(?: [a-z]+)? (?:{_VESSELS}))$",
     re.IGNORECASE,
 )
+_PICTURE_OF = re.compile(
+    r"^.*?\b(?:photo(?:graph)?|picture|shot|image|packshot|close[ -]up) of ", re.IGNORECASE
+)
 _NOT_CLEAR = re.compile(
-    r"\b(?:milk|milky|frosted|opal(?:escent)?|opaque|porcelain|ceramic|white|painted|matte?|enamel(?:led)?)\b",
+    r"\b(?:no|not|non|without|fake|milk|milky|frosted|opal(?:escent)?|opaque|porcelain|ceramic|white|painted"
+    r"|matte?|enamel(?:led)?)\b",
     re.IGNORECASE,
 )
 _ENDS_PRODUCT = re.compile(
-    r",|\b(?:and|on|upon|onto|in|inside|at|by|under|beside|behind|above|over|against|among|amid|near|next|before"
-    r"|between|from|through|to|with|standing|lying)\b",
+    r"[,.;:]|\b(?:and|or|on|upon|onto|in|inside|at|by|under|beside|behind|above|over|against|among|amid|near|next"
+    r"|before|between|from|through|to|with|standing|lying)\b",
     re.IGNORECASE,
 )
 
@@ -68,12 +72,14 @@ class FoundGlass:
 def named_glass(prompt: str) -> str | None:
     """Return the glass thing that a prompt names as its product, in its own words; None if it names none.
 
-    Words for the product stand before the first comma or preposition: "glass bottle on moss", and not "a mug
-    next to a glass bottle". Milk bottles and frosted glass are not clear.
+    Words for the product stand before the first comma or preposition, and end with what it is: "glass bottle
+    on moss", and neither "a mug next to a glass bottle" nor "glass bottle crate". Milk bottles and frosted
+    glass are not clear.
     """
-    end = _ENDS_PRODUCT.search(prompt)
-    head = prompt if end is None else prompt[: end.start()]
-    found = None if _NOT_CLEAR.search(head) else _NAMES_GLASS.search(head)
+    said = _PICTURE_OF.sub("", prompt)
+    end = _ENDS_PRODUCT.search(said)
+    named = said if end is None else said[: end.start()]
+    found = None if _NOT_CLEAR.search(named) else _NAMES_GLASS.search(named.split(" of ")[0].strip())
     return None if found is None else found.group()
 
 

@@ -16,6 +16,8 @@ from tests.glass.glass_photo import BODY, jar, matte_of_jar, sweep
         "wine glass on an oak table",
         "product photo of a transparent bottle beside a stone",
         "empty glass on a bar",
+        "glass bottle of water in snow",
+        "glass vase on white marble, no people",
     ],
 )
 def test_a_prompt_that_begins_with_a_thing_of_glass_names_it(prompt: str):
@@ -35,6 +37,12 @@ def test_a_prompt_that_begins_with_a_thing_of_glass_names_it(prompt: str):
         "glass bottle of milk on a doorstep",
         "frosted glass jar on marble",
         "fibreglass bowl on sand",
+        "glass bottle crate on a truck",
+        "box of glass jars on a shelf",
+        "poster of a glass bottle on a wall",
+        "not a glass jar, on linen",
+        "wine glass shelf",
+        "white plate or a wine glass on oak",
     ],
 )
 def test_a_prompt_about_other_glass_names_no_product(prompt: str):
