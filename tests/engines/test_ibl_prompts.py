@@ -511,6 +511,7 @@ def test_a_usual_place_is_drawn_as_what_it_is(prompt, scene):
         ("a bowl on a stack of books by a window", ("books",)),
         ("in a bathroom, kitchen", ("kitchen",)),  # another room of the same panorama
         ("kitchen beside a window", ()),
+        ("on a white marble counter, bright bathroom", ()),
         ("soft light on the bottle", ()),
     ],
 )

@@ -222,7 +222,10 @@ class Findings:
             self.by_light |= {n for n in chosen if self.vocabulary.scenes[n].hour} - set(self.places)
         self._add(self.places, *chosen)
         if scenes and not self.vocabulary.scenes[chosen[0]].hour:
-            self._tell(phrase.text(), scene=chosen[0])
+            # "On a marble counter" in a bathroom there is marble, whatever room has counters.
+            carries = phrase.link in self.vocabulary.groups["support"]
+            floors = [name for term in rest for name in term.names("floor")] if carries else []
+            self._tell(phrase.text(), scene=chosen[0], floor=floors[0] if floors else None)
             is_ground = "floor" in head.kinds or head.stems[-1] in self.vocabulary.groups["decor"]
             if phrase.link not in self.vocabulary.groups["support"] and not is_ground:
                 self.upright.append(self.asks[-1])  # "in a kitchen", but not "on a kitchen counter"
