@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prodgen.images import Matte, Plane
-from prodgen.shading.materials import COLOURED, HUE_WIDTH_DEG, SMALLEST_SHARE, degrees_apart, main_hues
+from prodgen.shading.materials import HUE_WIDTH_DEG, SMALLEST_SHARE, degrees_apart, main_hues
+from prodgen.shading.veil_model import COLOURED
 
 FAINT = 6.0
 """L*a*b* chroma below which a pixel's hue is noise. Chosen: JPEG and sensors move a* and b* by 1 to 2."""

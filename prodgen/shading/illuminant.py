@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from prodgen.shading.colourless import believed_tint, coloured_misfit, honesty, share_of_light, witness
 from prodgen.shading.veil_model import (
     FEWEST_PIXELS,
     color_at,
+    fit_light,
     fit_veil,
     position_of,
     sample_pixels,
@@ -39,12 +41,16 @@ HALF_TRUSTED_AMPLIFIED_MISFIT = 0.35
 Chosen: taking the veil off divides by the share, and multiplies the misfit.
 """
 
-BLUEST, REDDEST = -0.65, 1.05
+BLUEST, REDDEST = -0.85, 1.05
 """Log of red over blue at which a light gets half its weight.
 
 Source: the Planckian locus. Open shade by a blue sky has 12000 K and more, a lamp 2700 K, each after the
-camera has balanced half of it away.
+camera has balanced half of it away. Measured on path-traced products: white card under an evening sky has
+-0.62.
 """
+
+LIKELY = 0.5
+"""Probability from which on light alone is taken for what changed the colours. By definition."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class Illuminant:
     """What was done to the product's colours, apart from making them lighter or darker."""
 
     light: NDArray[np.float32]
-    """(3,), linear sRGB, luminance 1: the colour of the new light, shrunk towards white by `confidence`."""
+    """(3,), linear sRGB, luminance 1: the colour of the new light, as far as it is believed."""
 
     veil: NDArray[np.float32]
     """(3,), linear sRGB, luminance 1: the colour that the model drew the product to."""
@@ -61,7 +67,7 @@ class Illuminant:
     """Share of the product's own colour that survived, 0 to 1."""
 
     misfit: float
-    """Median relative residual of the fit; 0.1 is good, 0.3 an invention."""
+    """Median relative residual of the fit, as far as colours show it; 0.1 is good, 0.3 an invention."""
 
     raw_light: NDArray[np.float32]
     """(3,), the light's colour as it was fitted, before shrinking."""
@@ -69,12 +75,18 @@ class Illuminant:
     confidence: float
     """Weight of the relit product's colours, 0 (not used at all) to 1."""
 
+    honest: float = 0.0
+    """Probability that light alone changed the product's colours, 0 to 1."""
+
+    of_light: float = 1.0
+    """Share of the fitted light's tint that is believed to be light's, 0 to 1."""
+
     @property
     def local_confidence(self) -> float:
         """Weight of the relit product's colours for telling one side's light from the other's, 0 to 1."""
         absolute = 1 / (1 + (self.misfit / HALF_TRUSTED_LOCAL_MISFIT) ** 6)
         relative = 1 / (1 + (self.misfit / max(self.share, 1e-3) / HALF_TRUSTED_AMPLIFIED_MISFIT) ** 6)
-        return float(_plausibility(self.raw_light) * absolute * relative)
+        return float(_plausibility(self.raw_light) * self.of_light * absolute * relative)
 
 
 def _plausibility(light: NDArray[np.float32]) -> float:
@@ -96,8 +108,20 @@ def fit_illuminant(pair: WorkingPair) -> Illuminant:
     white = np.ones(3, np.float32)
     if len(photo) < FEWEST_PIXELS:
         return Illuminant(white, pair.scene_color, 1.0, 1.0, white, 0.0)
-    fit = fit_veil(with_luminance_1(photo), with_luminance_1(relit)[None], pair.scene_color)[0]
+    before, after = with_luminance_1(photo), with_luminance_1(relit)
+    fit, light_alone = fit_veil(before, after[None], pair.scene_color)[0], fit_light(before, after)
+    # A model that turned the hues did not light the product.
+    honest = 0.0 if pair.turn.angle_deg else honesty(photo, before, after, light_alone, fit)
+    if honest > LIKELY:
+        fit = light_alone
+    misfit = coloured_misfit(photo, before, after, fit)
     raw_light = fit.light.astype(np.float32)
-    confidence = _plausibility(raw_light) / (1 + (fit.misfit / HALF_TRUSTED_MISFIT) ** 4)
-    light = color_at(confidence * position_of(raw_light)).astype(np.float32)
-    return Illuminant(light, fit.veil.astype(np.float32), fit.share, fit.misfit, raw_light, confidence)
+    confidence = _plausibility(raw_light) / (1 + (misfit / HALF_TRUSTED_MISFIT) ** 4)
+    # Where no colours prove a light, the fit's prior would hold its tint back, likely or not.
+    fitted, seen = position_of(raw_light), np.median(position_of(after / before), axis=0)
+    proved = witness(photo) if honest > LIKELY else 1.0
+    believed = proved * fitted + (1 - proved) * believed_tint(seen)
+    light = color_at(confidence * believed).astype(np.float32)
+    of_light = proved + (1 - proved) * share_of_light(seen)
+    veil = fit.veil.astype(np.float32)
+    return Illuminant(light, veil, fit.share, misfit, raw_light, confidence, honest, of_light)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from prodgen.color import LUMA, linear_to_lab
 from prodgen.images import Matte, Plane
 from prodgen.masks import blur, normalised_blur
-from prodgen.shading.veil_model import RELIT_BLACK, has_colour
+from prodgen.shading.veil_model import COLOURED, RELIT_BLACK, has_colour
 from prodgen.shading.working_pair import WorkingPair, soften
 
 MOST_HUES = 5
@@ -25,9 +25,6 @@ MOST_HUES = 5
 
 FULL_CHROMA = 30.0
 """L*a*b* chroma from which on a colour belongs wholly to its hue; neutrals have the factor 1. Chosen."""
-
-COLOURED = 20.0
-"""L*a*b* chroma from which on a colour of the photograph has a hue. Chosen: duller ones look grey."""
 
 HUE_WIDTH_DEG = 25.0
 """Gaussian width of a material's membership in hue. Chosen: paints of one name vary by about as much."""

@@ -11,8 +11,8 @@ photograph's, and each of two things that can have happened leaves its own mark:
 
 So a relit picture is believed as far as its hues stay in their planes, and its saturation either stays too or
 follows its lightness. What a whole material has in common is left to the photograph, unless the model is
-found to have kept the colours. Of the rest all scales are taken that the photograph's print allows. Knows
-nothing of places in the frame.
+found to have kept the colours. Of the rest all scales are taken that the photograph's print allows. What has
+no colour of its own is believed as a whole, see `colourless`. Knows nothing of places in the frame.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from prodgen.color import LUMA, brightest
 from prodgen.images import Matte, Plane
 from prodgen.masks import normalised_blur
+from prodgen.shading.colourless import in_believed_tint
 from prodgen.shading.illuminant import Illuminant
 from prodgen.shading.smoothing import GAIN_FLOOR, ramp, smoothed
 from prodgen.shading.veil_model import FEWEST_PIXELS
@@ -79,6 +80,9 @@ Measured on path-traced products: a white carton in bright light is 0.48 of the 
 with 0.93 to 1 it is 0.60, and with 0.4 to 0.8 0.49.
 """
 
+MOSTLY_GREY = 0.5
+"""Share of a pixel that is of no coloured material, above which its tint is light's. By definition."""
+
 LEAST_SHARE = 0.05
 """Smallest surviving share of colour that a veil is taken off with. Guard: it is divided by."""
 
@@ -123,12 +127,17 @@ def reflections(
         weight = plain * (1 - ramp((high - dim) / (bright - dim)))
         kept = 0.0
     log_ratio -= np.float32(1 - kept) * _common(log_ratio, weight, members)
+    grey = np.float32(illuminant.honest) * (1 - np.minimum(members.sum(axis=-1), 1))
+    tinted = in_believed_tint(photo, relit, has_colour & (grey > MOSTLY_GREY * illuminant.honest))
+    direct = np.log(tinted + np.float32(GAIN_FLOOR)) - np.log(lit + np.float32(GAIN_FLOOR))
+    log_ratio = np.asarray(trust * log_ratio + grey[..., None] * (direct - trust * log_ratio), np.float32)
+    weight = np.asarray(weight + grey * (plain - weight), np.float32)
     np.clip(log_ratio, -MOST_REFLECTED, MOST_REFLECTED, out=log_ratio)
     mean: Plane | float = 0.0
     for scale in SCALES:
         sigma_px = scale * float(np.sqrt((plain > 0).sum()))
         mean = smoothed(log_ratio, weight, sigma_px, prior=mean, prior_weight=PHOTOGRAPH_WEIGHT)
-    return np.asarray(np.float32(trust) * mean)
+    return np.asarray(mean, np.float32)
 
 
 def unveiled(relit: Plane, illuminant: Illuminant) -> Plane:

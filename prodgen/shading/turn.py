@@ -26,6 +26,7 @@ from prodgen.shading.veil_model import (
     FEWEST_PIXELS,
     VeilFit,
     fit_veil,
+    is_coloured,
     residual_cost,
     sample_pixels,
     with_luminance_1,
@@ -79,6 +80,9 @@ STARTS = (0.6,)
 COARSE_SAMPLES, FINE_SAMPLES = 100, 250
 """Pixels of the product in the first search, and when an angle is refined. Speed."""
 
+FEWEST_COLOURED = 2
+"""Sampled pixels with a hue, below which no turn is looked for. Guard: on grey that is a change of light."""
+
 ROUNDS = 3
 """Times that cut-off channels are completed from the fit, and the fit from them. Speed."""
 
@@ -116,7 +120,7 @@ def find_turn(photo_linear: Plane, relit_linear: Plane, weight: Matte, scene_col
         scene_color: (3,), colour of the scene around the product.
     """
     photo, relit = sample_pixels(photo_linear, relit_linear, weight, COARSE_SAMPLES)
-    if len(photo) < FEWEST_PIXELS:
+    if len(photo) < FEWEST_PIXELS or is_coloured(photo).sum() < FEWEST_COLOURED:
         return Turn(0.0)
     at_rest = _best_of(photo, relit, np.zeros(1), "lab", scene_color).cost
     if at_rest < EXPLAINED_COST:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen.color import LUMA, brightest
+from prodgen.color import LUMA, brightest, linear_to_lab
 from prodgen.images import Matte, Plane
 
 Array = NDArray[np.float64]
@@ -98,6 +98,9 @@ PHOTO_BLACK, RELIT_BLACK = 0.01, 0.004
 Source: one step of 8-bit sRGB is 13 % at 0.0023 and 5 % at 0.01.
 """
 
+COLOURED = 20.0
+"""L*a*b* chroma from which on a colour of the photograph has a hue. Chosen: duller ones look grey."""
+
 SURVIVING_STARTS = (0.3, 0.6, 0.95)
 """Shares of surviving colour that fits begin with; the best fit is taken. Guard against local minima."""
 
@@ -141,8 +144,8 @@ def color_at(position: Array) -> Array:
     return np.asarray(color / (color @ LUMA)[..., None])
 
 
-def position_of(color: Plane) -> Array:
-    """(2,), where a colour lies on the axes blue to amber and magenta to green, natural log."""
+def position_of(color: Array | Plane) -> Array:
+    """(..., 2), where colours, (..., 3), lie on the axes blue to amber and magenta to green, natural log."""
     return np.asarray(np.log(np.maximum(color, 1e-3)) @ _AXES.T)
 
 
@@ -161,6 +164,12 @@ def has_colour(photo_linear: Plane, relit_linear: Plane, weight: Matte) -> NDArr
         & (photo_linear @ LUMA > PHOTO_BLACK)
         & (relit_linear @ LUMA > RELIT_BLACK)
     )
+
+
+def is_coloured(photo_linear: Plane) -> NDArray[np.bool_]:
+    """Where colours (..., 3), linear light, have a hue of their own."""
+    lab = linear_to_lab(photo_linear)
+    return np.asarray(np.hypot(lab[..., 1], lab[..., 2]) > COLOURED)
 
 
 def sample_pixels(
@@ -230,6 +239,14 @@ def fit_veil(
     return fits
 
 
+def fit_light(u: Array, v: Array) -> VeilFit:
+    """Fit light alone to colours before and after, (n, 3) each, of luminance 1: the model without a veil."""
+    spread = np.array(LIGHT_SPREAD)
+    fit = _fit(u, v[None], np.zeros((1, 2)), np.zeros(2), spread)
+    costs = fit.prior_cost, fit.residual_cost, fit.misfit
+    return VeilFit(color_at(fit.x[0]), np.ones(3), 1.0, *(float(cost[0]) for cost in costs))
+
+
 def residual_cost(expected: Array, observed: Array) -> Array:
     """Cauchy cost of relative residuals, all pixels together counting as `EFFECTIVE_SAMPLES`.
 
@@ -240,9 +257,13 @@ def residual_cost(expected: Array, observed: Array) -> Array:
     Returns:
         (...), in squared standard deviations of `COST_NOISE`.
     """
-    distance = np.linalg.norm((expected - observed) * _relative(observed), axis=-1)
-    cauchy = np.log1p((distance / COST_NOISE) ** 2)
+    cauchy = np.log1p((relative_residuals(expected, observed) / COST_NOISE) ** 2)
     return np.asarray(EFFECTIVE_SAMPLES * cauchy.mean(-1))
+
+
+def relative_residuals(expected: Array | Plane, observed: Array) -> Array:
+    """(..., n), how far colours of luminance 1, (..., n, 3), lie from those expected, of their own length."""
+    return np.asarray(np.linalg.norm((expected - observed) * _relative(observed), axis=-1))
 
 
 def _relative(v: Array) -> Array:
