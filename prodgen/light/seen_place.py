@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen.color import to_linear
+from prodgen.color import luminance, to_linear
 from prodgen.images import Matte, RgbImage
 from prodgen.light.estimating import Surroundings
 from prodgen.masks import blur, dilate, fill
@@ -37,6 +37,12 @@ UNSEEN = 0.9
 FLOOR_SPAN = 0.35
 """Sine of depression at which a ray to behind meets the floor at the product's foot. Geometry: a camera that
 looks down by 18 degrees shows there what is mirrored by 20."""
+
+FLOOR_COLOUR = 0.6
+"""Share of the floor's colour that is mirrored, beside all of its light: the rest of what is below is unseen.
+
+Measured on path-traced metals: their lower parts have 0.3 to 1.4 times the floor's chroma; all of it makes no
+difference to CIEDE2000 there (0.1), and copper of steel on orange wood."""
 
 TOP_SINE, OPEN_SKY = 0.5, (0.5, 0.9)
 """Sine of elevation that the picture's top shows, and those between which the light from above takes over.
@@ -82,6 +88,8 @@ def seen_from_product(
         column = np.clip(middle + x * ACROSS * width, 0, width - 1).astype(int)
         far = np.clip(top + (foot - top) * np.clip(-y / FLOOR_SPAN, 0, 1), 0, height - 1).astype(int)
         floor = np.where((z < 0)[..., None], soft[far, column], before[column])
+        grey = luminance(floor)[..., None]
+        floor = grey + np.float32(FLOOR_COLOUR) * (floor - grey)
         behind = soft[np.clip(top - 1 - y / TOP_SINE * top, 0, top - 1).astype(int), column]
         behind = behind * (1 - (1 - UNSEEN) * np.clip(z / 0.6 + 0.5, 0, 1)[..., None])
         sky = np.clip((y - OPEN_SKY[0]) / (OPEN_SKY[1] - OPEN_SKY[0]), 0, 1)[..., None]
