@@ -7,9 +7,11 @@ from prodgen import files, shoot
 from prodgen.color import luminance, to_linear
 from prodgen.engines.ibl.panorama import make_environment
 from prodgen.engines.ibl.product_light import mirrored_place
+from prodgen.images import resize
 from prodgen.light import estimate_surroundings
 from prodgen.light.bare_metal import find_metal, mirror_image
 from prodgen.light.seen_place import seen_from_product
+from prodgen.shots.layers import Drawn
 
 LEFT, RIGHT, UP, DOWN, BEHIND = (
     (-0.9, 0.3, -0.3),
@@ -87,26 +89,26 @@ def test_gold_and_brass_can_be_metal_and_keep_their_tint():
 
 @pytest.fixture(scope="module")
 def pot(tmp_path_factory):
-    """A grey pot with brighter and darker sides, its matte, and a red room."""
+    """A grey pot with brighter and darker sides, its matte, and a blue room with an orange floor."""
     folder = tmp_path_factory.mktemp("pot")
     photo = np.full((160, 160, 3), 0.95, np.float32)
     product = np.zeros((160, 160), np.float32)
     product[40:130, 50:110] = 1
     photo[40:130, 50:110] = (0.5 + 0.3 * np.sin(np.arange(60) / 9))[None, :, None]
-    room = np.full((160, 160, 3), 0.3, np.float32)
-    room[:100] = (0.75, 0.1, 0.1)
+    room = np.full((160, 160, 3), (0.8, 0.45, 0.1), np.float32)
+    room[:100] = (0.1, 0.2, 0.75)
     for name, picture in {"photo": photo, "room": room, "matte": np.dstack([product] * 3)}.items():
         files.save(folder / f"{name}.png", picture)
     return folder
 
 
 @pytest.mark.parametrize("recipe", ["auto", "background"])
-def test_a_pot_that_is_said_to_be_metal_takes_on_the_red_room_in_the_finished_picture(pot, recipe):
-    redness = {}
+def test_a_pot_that_is_said_to_be_metal_takes_on_the_blue_room_in_the_finished_picture(pot, recipe):
+    blueness = {}
     for material in ("opaque", "metal"):
         made = shoot(
             pot / "photo.png",
-            "a red room" if recipe == "auto" else "",
+            "a blue room" if recipe == "auto" else "",
             matte=pot / "matte.png",
             background=pot / "room.png",
             recipe=recipe,
@@ -114,11 +116,13 @@ def test_a_pot_that_is_said_to_be_metal_takes_on_the_red_room_in_the_finished_pi
             backend="embedded://",
             seed=4,
         )
-        pixels = made.image[50:90, 60:100]
-        redness[material] = float((pixels[..., 0] / np.maximum(pixels[..., 1], 0.02)).mean())
+        pixels = made.image[45:75, 60:100]
+        blueness[material] = float((pixels[..., 2] / np.maximum(pixels[..., 0], 0.02)).mean())
         assert made.story()["material"]["metal"] == (material == "metal")
         assert any("not compared" in notice for notice in made.notices) == (material == "metal")
         if material == "metal":
             assert made.identity.delta_e_mean < 3
+            relit = resize(made.frame[Drawn].relit, 160, 160)[45:75, 60:100]
+            np.testing.assert_allclose(pixels.mean(axis=(0, 1)), relit.mean(axis=(0, 1)), atol=0.02)
 
-    assert redness["metal"] > 1.3 * redness["opaque"]
+    assert blueness["metal"] > 1.3 * blueness["opaque"]
