@@ -1,6 +1,6 @@
 """Show what the controls of docs/craft.md do, on the photographs in examples/photos, and sixteen scenes.
 
-    python examples/controls.py [placement set group routes blend pose scenes] [--backend http://127.0.0.1:7860]
+    python examples/controls.py [placement set group routes blend pose metal scenes] [--backend http://127.0.0.1:7860]
 
 Each sheet changes one thing and leaves the rest: prompt, seed and photograph are the same, the words above
 a picture are the option that was given.
@@ -145,6 +145,14 @@ def poses(client: Client) -> Iterator[Tile]:
         yield f"--pose {pose}", scene.image
 
 
+def metals(client: Client) -> Iterator[Tile]:
+    """A chromed lid that is lit as paint, and as metal, in two places."""
+    for prompt in ("on wet asphalt, neon city at night", "on a wooden table, kitchen, morning"):
+        for material in ("opaque", "metal"):
+            made = shot(client, "jar", prompt, settings={"material": material})
+            yield f"--material {material}", made.image
+
+
 def scenes(client: Client) -> Iterator[Tile]:
     """Sixteen usual prompts."""
     for photo, prompt in SCENES:
@@ -159,6 +167,7 @@ SHEETS: Mapping[str, tuple[str, Callable[[Client], Iterator[Tile]]]] = {
     "routes": ("routes.jpg", routes),
     "blend": ("blend.jpg", blends),
     "pose": ("pose-asked.jpg", poses),
+    "metal": ("metal.jpg", metals),
     "scenes": ("embedded-scenes.jpg", scenes),
 }
 """What can be shown: its file and its pictures."""
