@@ -20,11 +20,11 @@ Measured: 0.1 to 0.9 in photographs of glass."""
 
 _VESSELS = (
     r"bottles?|jars?|vases?|tumblers?|carafes?|flacons?|decanters?|goblets?|jugs?|pitchers?|bowls?|cups?|mugs?"
-    r"|flasks?|vials?|beakers?|cloches?|domes?|flutes?|teapots?|pots?|lens(?:es)?|paperweights?|ornaments?"
+    r"|flasks?|vials?|beakers?|cloches?|domes?|flutes?|teapots?|pots?|paperweights?|ornaments?"
     r"|spheres?|globes?|votives?|lanterns?"
 )
 _NAMES_GLASS = re.compile(
-    r"\b(?:glassware|wine ?glass(?:es)?|drinking glass(?:es)?|magnifying glass(?:es)?"
+    r"\b(?:glassware|wine ?glass(?:es)?|drinking glass(?:es)?"
     r"|(?:champagne|beer|whisk(?:e)?y|cocktail|martini|water|juice|shot|highball|tall|empty) glass(?:es)?"
     rf"|(?:glass|clear|transparent|see[ -]through)(?: [a-z]+)? (?:{_VESSELS}))$",
     re.IGNORECASE,
@@ -54,14 +54,17 @@ class FoundGlass:
     """Who called it glass."""
 
     @property
-    def notice(self) -> str | None:
-        """Say that it was taken for glass though the user's settings did not say so."""
+    def notice(self) -> str:
+        """Say that it was taken for glass, how clear it is, and what was not judged."""
+        seen = (
+            f"{self.unmixed.share:.0%} of the light from behind comes through it, and what is seen through"
+            " it is not judged"
+        )
         if self.source == "said":
-            return None
+            return f"the product is glass, as you say: {seen}"
         return (
-            f"the product is taken for glass, as the prompt calls it so and {self.unmixed.share:.0%} of the"
-            " light from behind comes through it; what is seen through it is not judged (--material opaque"
-            " takes it for solid)"
+            f"the product is taken for glass, as the prompt calls it so: {seen} (--material opaque takes"
+            " it for solid)"
         )
 
     def as_dict(self) -> dict[str, Any]:

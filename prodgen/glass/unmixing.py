@@ -163,14 +163,16 @@ def _clear_parts(photo: RgbImage, matte: Matte, behind: RgbImage, extent: float)
         return np.zeros(matte.shape, np.float32)
     kept = _closed(labels | ~inside, reach) & inside & ~_closed(~inside, reach)
     kept |= _closed(labels, reach) | _closed((hues > COLOURED) & inside, 3 * reach)
-    may = (matte > 0.02) & (hues < GREYISH) & _below_lid(seeds, inside, extent) & ~kept | seeds
+    # Grain and gleams in a pane are no lid: what goes on from a clear part as bright is clear too.
+    goes_on = _grown(seeds, (level > CLEAR) & (hues < NEUTRAL) & inside & ~kept)
+    may = (matte > 0.02) & (hues < GREYISH) & _below_lid(goes_on, inside, extent) & ~kept | goes_on
     is_coloured = float(np.median(_hues(behind)[inside])) > COLOURED_BACKDROP
-    count, parts, measures, _ = cv2.connectedComponentsWithStats(may.astype(np.uint8), connectivity=4)
-    # On white and grey, what is grey and apart from all that is clear may as well be paint.
-    shows = np.isin(np.arange(count), np.unique(parts[seeds])) | is_coloured
-    shows &= measures[:, cv2.CC_STAT_AREA] >= LEAST_PART * extent**2
-    shows[0] = False
-    return np.asarray(shows[parts], np.float32)
+    if not is_coloured:
+        # On white and grey, what is grey and apart from all that is clear may as well be paint.
+        return _grown(seeds, may).astype(np.float32)
+    _, parts, measures, _ = cv2.connectedComponentsWithStats(may.astype(np.uint8), connectivity=4)
+    is_large = measures[:, cv2.CC_STAT_AREA] >= LEAST_PART * extent**2
+    return np.asarray(is_large[parts] & may, np.float32)
 
 
 def _told_apart(
@@ -222,6 +224,12 @@ def _below_lid(seeds: NDArray[np.bool_], inside: NDArray[np.bool_], extent: floa
     below = np.logical_or.accumulate(is_clear)[:, None]
     top = np.where(inside.any(axis=0), inside.argmax(axis=0), 0)
     return below | (is_clear.argmax() - top < RIM * extent)[None]
+
+
+def _grown(seeds: NDArray[np.bool_], within: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the connected parts of a mask in which seeds are."""
+    _, parts = cv2.connectedComponents(within.astype(np.uint8), connectivity=4)
+    return np.isin(parts, np.unique(parts[seeds & within])) & within
 
 
 def _hues(light: RgbImage) -> Plane:

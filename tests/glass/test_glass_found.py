@@ -74,7 +74,8 @@ def test_what_a_user_says_needs_no_words():
     found, notice = find_glass(jar(sweep()), matte_of_jar(), "on moss", is_said=True)
 
     assert found is not None
-    assert notice is None
+    assert notice is not None
+    assert "not judged" in notice
 
 
 def test_glass_that_hardly_shows_its_backdrop_stays_opaque_unless_it_is_said():

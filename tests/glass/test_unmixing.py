@@ -84,3 +84,14 @@ def test_outside_the_product_nothing_is_product():
 
     assert unmixed is not None
     assert unmixed.through[matte_of_jar() == 0].max() == 0
+
+
+def test_grain_in_the_upper_half_of_a_pane_is_no_lid():
+    photo = jar(sweep(), lid=RED)
+    rows, columns = slice(94, 130), slice(106, 214)
+    grain = np.random.default_rng(4).uniform(0.9, 1.04, (36, 108, 1))
+    photo[rows, columns] = np.clip(photo[rows, columns] * grain, 0, 1)
+    unmixed = unmix(photo, matte_of_jar())
+
+    assert unmixed is not None
+    assert np.median(unmixed.through[rows, columns]) > 0.7
