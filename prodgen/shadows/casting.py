@@ -281,7 +281,10 @@ def _sky_hidden(slices: Slices, behind: float = 1.0) -> NDArray[np.float32]:
     lights = sky_directions()
     hidden = hidden_share(slices, lights, _sky_weights(lights, behind))
     clear = (slices.planes[0] < 128).astype(np.uint8)
-    away = np.asarray(cv2.distanceTransform(clear, cv2.DIST_L2, 5), np.float32) / (0.35 * slices.long_side)
+    away = np.minimum(
+        cv2.distanceTransform(clear, cv2.DIST_L2, 5), max(clear.shape)
+    )  # infinite without a foot
+    away = np.asarray(away, np.float32) / (0.35 * slices.long_side)
     for sigma, near in ((0.02, 0.15), (0.05, 0.6), (0.1, 1.4)):
         share = np.clip((away - near) / near, 0, 1)
         hidden = hidden * (1 - share) + blur(hidden, sigma * slices.long_side) * share
