@@ -51,6 +51,11 @@ SKIRT = 0.15
 SHADOW_WEIGHT = 0.02
 """Weight, in the fit of the backdrop, of pixels that are probably shadow. Chosen: nearly none."""
 
+ONE_STEP = 0.01
+"""Natural log of the luminance by which one step of 8-bit sRGB differs in light tones. Standard.
+
+Below it a pixel is no darker than the backdrop's fit, however smooth that backdrop is."""
+
 SHADOW_Z_SCORE = 1.5
 """Median deviations below the fit from which a pixel is probably shadow. Chosen by eye."""
 
@@ -293,7 +298,7 @@ def keep_original_shadow(photo: RgbImage, matte: Matte) -> Transmission:
         rows = _row_level(log_light - across, weight)
         residual = log_light - across - rows
         trusted = weight > 0.3
-        spread = max(float(np.median(np.abs(residual[trusted]))) if trusted.any() else 1.0, 0.004)
+        spread = max(float(np.median(np.abs(residual[trusted]))) if trusted.any() else 1.0, ONE_STEP)
         weight = (prior * np.where(residual < -SHADOW_Z_SCORE * spread, SHADOW_WEIGHT, 1)).astype(np.float32)
     far_off = float((free * (np.abs(residual) > 4 * MAX_BACKDROP_DEVIATION)).sum() / free.sum())
     elsewhere = free * (away > FADE_END)
