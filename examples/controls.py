@@ -1,6 +1,6 @@
 """Show what the controls of docs/craft.md do, on the photographs in examples/photos, and sixteen scenes.
 
-    python examples/controls.py [placement set group routes blend pose metal scenes] [--backend http://127.0.0.1:7860]
+    python examples/controls.py [light ground room reference ...] [--backend http://127.0.0.1:7860]
 
 Each sheet changes one thing and leaves the rest: prompt, seed and photograph are the same, the words above
 a picture are the option that was given.
@@ -29,6 +29,9 @@ TABLE, SEED = "on an oak table, morning light", 4
 SIDE, LABEL, COLUMNS = 300, 24, 4
 """Pixels of each picture on a sheet, and of the words above it; pictures side by side."""
 
+BESIDE = (228, 228, 228)
+"""The colour beside a picture that is no square."""
+
 Tile = tuple[str, images.RgbImage]
 """Words above a picture, and the picture."""
 
@@ -49,6 +52,44 @@ BLENDS: Mapping[str, Mapping[str, Any]] = {
     "--blend 0": {"blend": 0.0},
     "--blend-regions print=0.6": {"blend_regions": "print=0.6"},
     **{f"--blend-mode {mode}": {"blend_mode": mode} for mode in ("color", "luminosity", "alpha", "detail")},
+}
+
+LIGHTS: Mapping[str, tuple[str, ...]] = {
+    "'bare sun left'": ("bare sun left",),
+    "'window from the right'": ("window from the right",),
+    "'golden hour from behind'": ("golden hour from behind",),
+    '"hard 10 o\'clock high"': ("hard 10 o'clock high",),
+    "two gels, left and back-right": ("#ff8800 hard left", "#0044ff back-right"),
+}
+
+SHADOWS: Mapping[str, Mapping[str, Any]] = {
+    "none, the packshot's own": {},
+    "contact": {"shadow": "contact"},
+    "cast": {"shadow": "cast"},
+    "float": {"shadow": "float"},
+    "keep": {"shadow": "keep"},
+    "cast left, length 1.5, soft 0.1": {
+        "shadow": "cast",
+        "shadow_azimuth_deg": "left",
+        "shadow_length": 1.5,
+        "shadow_softness": 0.1,
+        "canvas": "grow",
+    },
+    "cast back-right, softness 1": {
+        "shadow": "cast",
+        "shadow_azimuth_deg": "back-right",
+        "shadow_softness": 1.0,
+    },
+    "cast, opacity 0.4": {"shadow": "cast", "shadow_opacity": 0.4},
+    "cast, colour #3050c0": {"shadow": "cast", "shadow_color": "#3050c0"},
+    "float right, gap 0.25": {
+        "shadow": "float",
+        "shadow_azimuth_deg": "right",
+        "shadow_gap": 0.25,
+        "canvas": "grow",
+    },
+    "reflection 0.5, roughness 0": {"reflection": 0.5, "roughness": 0.0},
+    "contact, reflection, roughness 1": {"shadow": "contact", "reflection": 0.5, "roughness": 1.0},
 }
 
 CUT_OUT_BY = {"jar": "classical"}
@@ -81,6 +122,12 @@ def shot(client: Client, photo: str, prompt: str = "", **more: Any) -> Result:
     if photo in CUT_OUT_BY:
         settings["segmenter"] = CUT_OUT_BY[photo]
     return shoot(PHOTOS / f"{photo}.png", prompt, backend=client, settings=settings, **{"seed": SEED, **more})
+
+
+def drawn(client: Client, prompt: str, path: Path) -> Path:
+    """Draw a picture without a product, and return its file."""
+    client.txt2img(prompt=prompt, width=768, height=768, seed=SEED).save(path)
+    return path
 
 
 def placement(client: Client) -> Iterator[Tile]:
@@ -129,13 +176,55 @@ def grouped(client: Client) -> Iterator[Tile]:
 def routes(client: Client) -> Iterator[Tile]:
     """One photograph on four ways."""
     with tempfile.TemporaryDirectory() as folder:
-        room = Path(folder) / "room.png"
-        client.txt2img(prompt="on white marble, bright kitchen", width=768, height=768, seed=SEED).save(room)
+        kitchen = drawn(client, "on white marble, bright kitchen", Path(folder) / "kitchen.png")
         for route in ("relight", "inpaint", "background", "packshot"):
             prompt = TABLE if route in ("relight", "inpaint") else ""
-            background = room if route == "background" else None
+            background = kitchen if route == "background" else None
             made = shot(client, "mug", prompt, recipe=route, background=background)
             yield f"--route {route}", made.image
+
+
+def lights(client: Client) -> Iterator[Tile]:
+    """One product under light that is said, and under the light of a picture."""
+    prompt, settings = "grey studio, concrete floor", {"size": "600x600"}
+    for label, light in LIGHTS.items():
+        made = shot(client, "mug", prompt, light=light, settings=settings)
+        yield f"--light {label}", made.image
+    with tempfile.TemporaryDirectory() as folder:
+        evening = drawn(client, "on a wooden table, sunset", Path(folder) / "evening.png")
+        yield "a picture", files.load(evening).rgb
+        for name in ("light_from", "light_map"):
+            made = shot(client, "mug", prompt, settings=settings, **{name: evening})
+            yield f"--{name.replace('_', '-')} the picture", made.image
+
+
+def shadows(client: Client) -> Iterator[Tile]:
+    """One product on white, with every kind of shadow, and with a mirror image."""
+    for label, settings in SHADOWS.items():
+        usual = {"size": "600x600", "fill": 0.5}
+        yield label, shot(client, "mug", recipe="packshot", settings={**usual, **settings}).image
+
+
+def room(client: Client) -> Iterator[Tile]:
+    """One photograph, and more of its own surroundings."""
+    yield "the photograph", files.load(PHOTOS / "mug.png").rgb
+    for label, settings in {
+        "--outpaint 16:9": {"outpaint": "16:9"},
+        "--outpaint 4:5": {"outpaint": "4:5"},
+        "--expand left=60%,top=20%": {"expand": "left=60%,top=20%"},
+    }.items():
+        yield label, shot(client, "mug", settings=settings).image
+
+
+def references(client: Client) -> Iterator[Tile]:
+    """One scene in the look of two pictures."""
+    settings = {"size": "600x600"}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, words in {"beach": "sandy beach, morning", "night": "neon city street at night"}.items():
+            picture = shot(client, "box", words, settings=settings).save(Path(folder) / f"{name}.png").path
+            made = shot(client, "mug", "on an oak table", reference=picture, settings=settings)
+            yield f"a picture: {name}", files.load(picture).rgb
+            yield f"--reference {name}.png", made.image
 
 
 def poses(client: Client) -> Iterator[Tile]:
@@ -165,6 +254,10 @@ SHEETS: Mapping[str, tuple[str, Callable[[Client], Iterator[Tile]]]] = {
     "set": ("set.jpg", similar),
     "group": ("group.jpg", grouped),
     "routes": ("routes.jpg", routes),
+    "light": ("lights.jpg", lights),
+    "ground": ("shadow-and-ground.jpg", shadows),
+    "room": ("outpainted-mug.jpg", room),
+    "reference": ("reference-route.jpg", references),
     "blend": ("blend.jpg", blends),
     "pose": ("pose-asked.jpg", poses),
     "metal": ("metal.jpg", metals),
@@ -174,12 +267,13 @@ SHEETS: Mapping[str, tuple[str, Callable[[Client], Iterator[Tile]]]] = {
 
 
 def tile(label: str, picture: images.RgbImage) -> np.ndarray:
-    """Return a picture, 8 bit, in the middle of a white square, below its words if it has some."""
+    """Return a picture, 8 bit, in the middle of a grey square, below its words if it has some."""
     above = LABEL if label else 0
     sheet = Image.new("RGB", (SIDE, SIDE + above), "white")
     ImageDraw.Draw(sheet).text((4, 3), label, "black", ImageFont.load_default(15))
     scale = SIDE / max(picture.shape[:2])
     size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
+    sheet.paste(BESIDE, (0, above, SIDE, above + SIDE))
     small = Image.fromarray(images.to_uint8(images.resize(picture, *size)))
     sheet.paste(small, ((SIDE - size[0]) // 2, above + (SIDE - size[1]) // 2))
     return np.asarray(sheet)

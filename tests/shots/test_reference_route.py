@@ -128,6 +128,17 @@ def test_the_embedded_backend_takes_light_and_colours_and_says_that_it_takes_no_
     assert any("light" in word for word in made.story()["sent"]["prompt"].split())
 
 
+def test_a_scene_as_bright_as_the_drawn_one_keeps_a_product_as_bright_as_it_was_photographed(photos):
+    files.save(photos / "noon.png", np.full((64, 64, 3), 0.85, np.float32))
+    server = ReferenceServer(checkpoint="prodgen-ibl (no diffusion)")
+
+    made = shot(photos, server, reference=photos / "noon.png", light="behind")
+
+    inside = files.load_matte(photos / "matte.png") == 1
+    photo = to_lab(files.load(photos / "mug.png").rgb)[inside][:, 0].mean()
+    assert to_lab(made.image)[inside][:, 0].mean() > photo - 4
+
+
 def test_the_embedded_backend_refuses_to_draw_over_a_picture(photos):
     with pytest.raises(
         MissingExtensionError, match=r"the embedded backend has no img2img: .* Stable Diffusion"

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
 from prodgen.client import Client
-from prodgen.color import in_colors_of
+from prodgen.color import in_colors_of, luminance, to_linear, to_srgb
 from prodgen.errors import MissingExtensionError, NotAppliedError, SettingError
 from prodgen.images import Matte, RgbImage, cut_to, resize
 from prodgen.light import estimate_light, relighting
@@ -28,6 +29,9 @@ from prodgen.shots.stages.scene import SceneStage, around_product
 START_DENOISING_STRENGTH = 0.75
 """How far a reference picture is redrawn where drawing starts from it. Standard: A1111's own default of
 img2img, at which colours and layout stay and things do not."""
+
+SURELY = 0.95
+"""Matte from which a pixel is product alone when its exposure is measured. By definition 1, less rounding."""
 
 WITHOUT_UNIT = (
     "the server has neither an IP-Adapter nor ControlNet's reference_only, so the scene was drawn over the"
@@ -94,13 +98,14 @@ class ReferenceStage(SceneStage):
         """Return the scene, and the product lit by it, which the model that painted it did not do."""
         placed, size = frame[Placed], (image.shape[1], image.shape[0])
         original, matte = resize(placed.original, *size), resize(placed.matte, *size)
+        drawn = image
         if frame[ReferenceWay].by == "colors":
             image = composite(image, in_colors_of(image, _reference(frame), 1 - matte), matte)
         lights = frame[Brief].lights
         relit = relighting.relight_on(
             original, matte, image, holds_product=True, lights=lights, is_metal=is_metal(frame)
         )
-        return image, relit
+        return image, relit if image is drawn else _exposed(relit, original, matte, drawn, image)
 
     def request(self, frame: Frame, product: RgbImage, matte: Matte) -> Img2Img:
         """Return the request: from noise with the unit, or from the reference picture behind the product."""
@@ -192,6 +197,24 @@ class ReferenceStage(SceneStage):
             )
         origin = replace(drawn.origin, proofs={**drawn.origin.proofs, **lit.applied.proofs})
         return frame.holding(replace(drawn, relit=lit.image, origin=origin)).noting(*lit.notices)
+
+
+def _exposed(relit: RgbImage, original: RgbImage, matte: Matte, drawn: RgbImage, scene: RgbImage) -> RgbImage:
+    """Return a relit product no darker than a scene is that was drawn for it, and then got other colours.
+
+    The backend exposed that scene for the product as it was photographed. So where the other colours make it
+    no darker, nor does the product get; a light from behind says nothing of a camera's exposure.
+    """
+    inside, outside = matte > SURELY, matte < 1 - SURELY
+    if not (inside.any() and outside.any()):
+        return relit
+    before, after = (float(luminance(to_linear(x))[outside].mean()) for x in (drawn, scene))
+    shot, now = (float(luminance(to_linear(x))[inside].mean()) for x in (original, relit))
+    wanted = shot * min(after / max(before, 1e-6), 1.0)
+    if now >= wanted:
+        return relit
+    brighter = to_srgb(np.clip(to_linear(relit) * (wanted / max(now, 1e-6)), 0, 1))
+    return composite(brighter, relit, matte)
 
 
 def _told(way: ReferenceWay) -> str | None:
