@@ -27,6 +27,7 @@ from prodgen.placement import VARIANTS
 from prodgen.schema.prompts import read_prompt
 from prodgen.schema.seeds import SEEDS, siblings
 from prodgen.shots.examples import example_seed
+from prodgen.shots.stages.place import MOVING
 from prodgen.text2image.wildcards import MAX_PROMPT, Wildcards
 
 MOST_KNOWN = 4096
@@ -254,7 +255,9 @@ class RowPlanner:
             self.cells.fault(
                 row, "place", "variants choose the places themselves", "empty it, or ask for no variants"
             )
-        settings = {**wishes.settings, **given}
+        # A row's own word goes before what is asked of all, also where the two exclude each other.
+        stays = given.get("place") == "original"
+        settings = {k: v for k, v in wishes.settings.items() if not (stays and k in MOVING)} | given
         loras = self.cells.text(row, "loras").replace(";", ",")
         if recipe not in self._digests:
             self._digests[recipe] = recipe_digest(recipe)

@@ -16,6 +16,7 @@ from prodgen.refusals import CheckedValue
 from prodgen.shots.examples import Example, setting_of
 from prodgen.shots.recipe import Recipe, Setting
 from prodgen.shots.stages import ExtendStage
+from prodgen.shots.stages.place import MOVING
 
 MORE_ROOM = ("outpaint", "expand")
 """Settings that ask for more room around the photograph. By definition `outpaint` alone has them."""
@@ -111,7 +112,7 @@ def _chosen(
     if "material" in own.settings:  # of the example's product, and of no look
         own = own.with_settings({"material": "auto"})
     is_other_scene = bool(fields.get("prompt") or fields.get("background"))
-    kept = _without_scene(own) if is_other_scene else own
+    kept = _without_product(_without_scene(own) if is_other_scene else own)
     try:
         kept = kept.with_settings(_given_way(kept, settings)).with_settings(settings)
     except IdleSettingError as error:
@@ -140,11 +141,18 @@ def _without_scene(own: Recipe) -> Recipe:
     return kept.model_copy(update={**named, "prompt": "", "light": (), "pose": "auto"})
 
 
+def _without_product(own: Recipe) -> Recipe:
+    """Return a recipe without what was said of the product itself: this is another one."""
+    return own.with_settings({"material": "auto"}) if "material" in own.settings else own
+
+
 def _given_way(own: Recipe, settings: Mapping[str, Setting]) -> dict[str, Setting]:
     """Return the settings of an example's recipe that those of the user exclude, as they are when unsaid."""
     excluded: dict[str, Setting] = {"ground_line": None} if "place" in settings else {}
     if {"place", "ground_line", "rotation_deg"} & set(settings):
         excluded["snap"] = None
+    if setting_of(own, "place") == "original" and any(settings.get(name) for name in MOVING):
+        excluded["place"] = "auto"
     if read_spot(str(settings.get("place") or "auto")) is None:
         excluded |= {"padding": None, "rotation_deg": 0.0}
     return {name: usual for name, usual in excluded.items() if name not in settings and name in own.settings}

@@ -278,3 +278,12 @@ def test_what_a_row_may_ask_beside_an_example_is_found_out_anew_when_the_example
     assert len(orders(path, prompt="")) == 1
     made["cutout"].save(shop / "like.png")
     assert "reflection" in str(faults(path, prompt="")[0])
+
+
+def test_a_row_whose_product_stays_goes_before_a_share_that_is_asked_of_all(sheet: Sheet):
+    path = sheet("photo,sku,place\nphotos/1.jpg,a,original\nphotos/2.jpg,b,left\n")
+
+    kept, moved = orders(path, settings={"fill": 0.4})
+
+    assert kept.asked_for["settings"] == {"place": "original"}
+    assert moved.asked_for["settings"] == {"fill": 0.4, "place": "left"}

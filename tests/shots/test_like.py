@@ -189,6 +189,29 @@ def test_a_product_that_stays_where_it_was_photographed_takes_neither_canvas_nor
     assert shot.like.taken == ("recipe",)
 
 
+def test_a_share_that_is_asked_for_moves_a_product_that_stayed_at_its_place_in_the_example(folder, tmp_path):
+    shoot(
+        folder / "first.png", recipe="packshot", settings={"place": "original"}, output=tmp_path / "kept.png"
+    )
+
+    shot = asked(folder, like=str(tmp_path / "kept.png"), settings={"fill": 0.3})
+
+    assert (setting(shot, "place"), setting(shot, "fill")) == ("auto", 0.3)
+
+
+def test_what_an_example_was_said_to_be_made_of_is_not_said_of_another_product(folder, tmp_path):
+    settings = {"size": "96x96", "material": "metal"}
+    shoot(
+        folder / "first.png", SCENE, seed=3, backend="embedded://", settings=settings,
+        output=tmp_path / "steel.png",
+    )  # fmt: skip
+
+    other = asked(folder, like=str(tmp_path / "steel.png"))
+    steel = asked(folder, like=str(tmp_path / "steel.png"), settings={"material": "metal"})
+
+    assert (setting(other, "material"), setting(steel, "material")) == ("auto", "metal")
+
+
 def test_a_canvas_that_has_grown_does_not_grow_twice(folder, tmp_path):
     settings = {"size": "96x96", "shadow": "cast", "canvas": "grow"}
     made = shoot(folder / "first.png", recipe="packshot", settings=settings, output=tmp_path / "grown.png")

@@ -17,6 +17,9 @@ from prodgen.shots.magnified import told_enlarged
 TOLD_ASIDE = 0.02
 """Share of the canvas' width by which a product may miss its place unsaid. Chosen: it is hardly seen."""
 
+MOVING = ("fill", "padding", "rotation_deg", "enlarge")
+"""Settings without effect where the product stays as it is in the photograph. By definition of `original`."""
+
 
 class PlaceStage(Stage):
     """Decide the canvas and the product's place on it; a background of the user's is cut to the canvas."""
@@ -66,7 +69,7 @@ class PlaceStage(Stage):
         """Return which of the settings that somebody asks for have no effect, since the product stays."""
         if self.place != "original":
             return []
-        return [name for name in ("fill", "padding", "rotation_deg", "enlarge") if settings.get(name)]
+        return [name for name in MOVING if settings.get(name)]
 
     def apply(self, frame: Frame, tools: Tools) -> Frame:
         """Return the frame with product, matte and background on the canvas."""
