@@ -11,7 +11,7 @@ from prodgen.images import resize
 from prodgen.light import estimate_surroundings
 from prodgen.light.bare_metal import find_metal, mirror_image
 from prodgen.light.seen_place import seen_from_product
-from prodgen.shots.layers import Drawn
+from prodgen.shots.layers import Drawn, Placed
 
 LEFT, RIGHT, UP, DOWN, BEHIND = (
     (-0.9, 0.3, -0.3),
@@ -126,3 +126,24 @@ def test_a_pot_that_is_said_to_be_metal_takes_on_the_blue_room_in_the_finished_p
             np.testing.assert_allclose(pixels.mean(axis=(0, 1)), relit.mean(axis=(0, 1)), atol=0.02)
 
     assert blueness["metal"] > 1.3 * blueness["opaque"]
+
+
+def test_the_backend_is_told_of_metal_in_words_and_draws_it_so(pot):
+    made = {
+        material: shoot(
+            pot / "photo.png",
+            "on oak, kitchen",
+            matte=pot / "matte.png",
+            settings={"material": material, "size": "192x192"},
+            backend="embedded://",
+            seed=4,
+        )
+        for material in ("opaque", "metal")
+    }
+
+    sent = {material: result.story()["sent"]["prompt"] for material, result in made.items()}
+    assert "polished metal" in sent["metal"]
+    assert "polished metal" not in sent["opaque"]
+    paint, metal = (result.frame[Drawn].relit for result in made.values())
+    product = resize(made["metal"].frame[Placed].matte, metal.shape[1], metal.shape[0]) > 0.95
+    assert np.abs(metal - paint)[product].mean() > 0.05
