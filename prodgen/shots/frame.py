@@ -127,9 +127,9 @@ class Stage(CheckedValue):
         return ()
 
     @property
-    def wants_bare_floor(self) -> bool:
-        """Whether the scene is to be drawn without the product's shadow, where a backend can leave it out."""
-        return False
+    def unwanted_shadow(self) -> str:
+        """What the scene is to be drawn without, where a backend can leave it out; "" is nothing."""
+        return ""
 
     @property
     def acts_on_light(self) -> tuple[str, ...]:

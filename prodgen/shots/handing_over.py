@@ -169,7 +169,7 @@ def _brief(shot: Shot, given: Given) -> Brief:
         loras=shot.loras,
         profile=recipe.profile,
         asked=shot.asked_of_scene(takes_light=False),
-        wants_bare_floor=any(stage.wants_bare_floor for stage in recipe.stages),
+        unwanted_shadow=next((x for stage in recipe.stages if (x := stage.unwanted_shadow)), ""),
     )
 
 

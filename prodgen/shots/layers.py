@@ -128,8 +128,8 @@ class Brief:
     """How the scene's camera looks, in words for the backend; "" leaves it to the scene."""
     is_read_exactly: bool = False
     """Whether the backend reads every word, as no model does: degrees of a light, and a shadow not wanted."""
-    wants_bare_floor: bool = False
-    """Whether the scene is to be drawn without the product's shadow, where the backend can leave it out."""
+    unwanted_shadow: str = ""
+    """What the scene is to be drawn without, in words for the backend that can leave it out."""
     asked: tuple[str, ...] = ()
     """What the shot itself asks of a drawn scene, by the options' names; idle where none is drawn."""
 

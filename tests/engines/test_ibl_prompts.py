@@ -472,6 +472,11 @@ def test_what_stands_in_water_stands_on_no_beach(prompt, floor):
         ("on oak, no shadow", "", True),
         ("on oak without a cast shadow, morning", "", True),
         ("on oak", "clutter, shadows", True),
+        ("(no shadow:1.2), on oak", "", True),
+        ("on oak, no drop-shadow", "", True),
+        ("on oak", "floor shadow", True),
+        ("on white steps, studio", "floor shadow", False),  # one of another direction would hang in the air
+        ("on white steps, studio", "shadow", True),
         ("on oak, no harsh shadows", "clutter, harsh shadows", False),
         ("palm leaf shadow on a wall", "", False),
     ],
@@ -497,6 +502,8 @@ def test_a_shadow_is_left_out_where_none_at_all_is_wanted(prompt, negative, is_l
         ("on a stone pedestal, soft daylight", "studio"),
         ("on a stone pedestal, sunset", "sunset"),
         ("beige arch, soft daylight", "studio"),
+        ("on slate, studio daylight", "studio"),
+        ("on moss by a flower bed", "garden"),
         ("on an oak table, morning light", "sunrise"),
     ],
 )

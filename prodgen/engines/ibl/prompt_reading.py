@@ -114,18 +114,28 @@ def read(prompt: str, *, negative_prompt: str = "") -> Reading:
             for meaning in term.meanings
         }
     )
-    reading = replace(_conclude(found), is_shadowless=_forbids_shadow(prompt, negative_prompt))
+    reading = _conclude(found)
+    is_flat = not reading.stand and not reading.has_arch
+    is_shadowless = _forbids_shadow(prompt, negative_prompt, of_floor=is_flat)
+    reading = replace(reading, is_shadowless=is_shadowless)
     return reading if degrees is None else replace(reading, light=degrees, is_light_exact=True)
 
 
-def _forbids_shadow(prompt: str, negative_prompt: str) -> bool:
-    """Whether no shadow at all is wanted of the product; "no harsh shadows" only says which."""
-    refused = (" ".join(words) for words in parts(negative_prompt))
-    return _NO_SHADOW.search(prompt) is not None or any(map(_SHADOW.fullmatch, refused))
+def _forbids_shadow(prompt: str, negative_prompt: str, *, of_floor: bool) -> bool:
+    """Whether no shadow at all is wanted of the product; "no harsh shadows" only says which.
+
+    Args:
+        prompt: As it was asked.
+        negative_prompt: Its "floor shadow" counts only where `of_floor` is true.
+        of_floor: Whether a flat floor is all that a shadow falls on.
+    """
+    refused = [" ".join(words) for words in parts(negative_prompt)]
+    is_refused = any(map(_SHADOW.fullmatch, refused)) or (of_floor and "floor shadow" in refused)
+    return _NO_SHADOW.search(prompt) is not None or is_refused
 
 
-_SHADOW = re.compile(r"(?:(?:the|any|a) )?(?:product |cast |drop )?shadows?", re.IGNORECASE)
-_NO_SHADOW = re.compile(rf"\b(?:no|without) {_SHADOW.pattern}(?=\s*(?:[,.;]|$))", re.IGNORECASE)
+_SHADOW = re.compile(r"(?:(?:the|any|a) )?(?:product |cast |drop[- ])?shadows?", re.IGNORECASE)
+_NO_SHADOW = re.compile(rf"\b(?:no|without) {_SHADOW.pattern}(?=\s*(?:[,.;:)\]]|$))", re.IGNORECASE)
 
 
 def _about_product(phrases: Sequence[NounPhrase], known: Vocabulary) -> int:

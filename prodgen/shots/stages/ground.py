@@ -119,10 +119,11 @@ class GroundStage(Stage):
         return (Pose,) if self.shadow != "none" or self.reflection else ()
 
     @property
-    def wants_bare_floor(self) -> bool:
-        """Whether the shadow that is asked for would lie beside the one that is drawn with the scene."""
+    def unwanted_shadow(self) -> str:
+        """The drawn shadow, where the one asked for would lie beside it; it can climb no steps."""
         kind: Kind = self.shadow if self.shadow_opacity > 0 else "none"
-        return kind in BESIDE_DRAWN or self.shadow_azimuth_deg is not None
+        is_beside = kind in BESIDE_DRAWN or self.shadow_azimuth_deg is not None
+        return "shadow" if kind == "none" else "floor shadow" if is_beside else ""
 
     def foresee(self, frame: Frame) -> None:
         """Refuse a canvas that grows under a scene, and keeping a shadow that the photograph has not."""

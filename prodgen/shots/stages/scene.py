@@ -174,7 +174,7 @@ def full_negative_prompt(brief: Brief) -> str:
 
     Not to a model: it would flatten the light on the product as well.
     """
-    bare = "shadow" if brief.wants_bare_floor and brief.is_read_exactly else ""
+    bare = brief.unwanted_shadow if brief.is_read_exactly else ""
     return ", ".join(filter(None, [brief.negative_prompt, bare]))
 
 
