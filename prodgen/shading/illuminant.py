@@ -114,6 +114,9 @@ def fit_illuminant(pair: WorkingPair) -> Illuminant:
     honest = 0.0 if pair.turn.angle_deg else honesty(photo, before, after, light_alone, fit)
     if honest > LIKELY:
         fit = light_alone
+    else:
+        # A little belief would count for all where the weights of a veil are nothing: in white.
+        honest = 0.0
     misfit = coloured_misfit(photo, before, after, fit)
     raw_light = fit.light.astype(np.float32)
     confidence = _plausibility(raw_light) / (1 + (misfit / HALF_TRUSTED_MISFIT) ** 4)
