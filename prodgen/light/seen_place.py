@@ -35,8 +35,9 @@ UNSEEN = 0.9
 0.3 CIEDE2000, 0.4 is worse by 1."""
 
 FLOOR_SPAN = 0.35
-"""Sine of depression at which a ray to behind meets the floor at the product's foot. Geometry: a camera that
-looks down by 18 degrees shows there what is mirrored by 20."""
+"""Sine of depression at which a ray to behind meets the floor at the product's foot.
+
+By definition: a camera that looks down by 18 degrees shows there what is mirrored by 20."""
 
 FLOOR_COLOUR = 0.6
 """Share of the floor's colour that is mirrored, beside all of its light: the rest of what is below is unseen.
