@@ -6,6 +6,8 @@ both pictures.
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,12 @@ CLEAR_EDGE = 6.0
 
 LEAST_SEEN = 0.1
 """Share of the contour that must have a clear edge in both pictures. Guard."""
+
+ONE_SIDED = 2 / math.pi
+"""Length of the mean normal of the seen outline beyond which only one side of it is seen.
+
+By definition: that of half a circle. A whole outline has 0.
+"""
 
 SAME_DISTANCE = 0.25
 """Interquartile range of far edges, share of their median, up to which they are one outline that grew.
@@ -51,7 +59,8 @@ def growth_percent(before: Plane, after: Plane, matte: Matte) -> float | None:
         matte: (h, w), 1 = product.
 
     Returns:
-        None where too little of the outline can be seen against the scene.
+        None where too little of the outline can be seen against the scene, or only one side of it: of a white
+        bowl on white that is the foot, whose shadow differs, and one side that moved is a shift, no growth.
     """
     solid = (matte > 0.5).astype(np.uint8)
     area = float(solid.sum())
@@ -86,11 +95,15 @@ def growth_percent(before: Plane, after: Plane, matte: Matte) -> float | None:
         quarters = np.percentile(away[clear_away], (25, 50, 75)) if clear_away.mean() > 0.5 else (0, 0, 0)
         if quarters[1] > reach / 2 and quarters[2] - quarters[0] < SAME_DISTANCE * quarters[1] + 1:
             second[lost], clear[lost] = away, clear_away
-    if clear.sum() < max(20, LEAST_SEEN * len(points)):
+    if clear.sum() < max(20, LEAST_SEEN * len(points)) or _is_one_sided(normal[clear]):
         return None
     moved = (second - first)[clear]
     perimeter = sum(cv2.arcLength(c, True) for c in contours)
     return 100 * float(np.median(moved)) * perimeter / area
+
+
+def _is_one_sided(normal: NDArray[np.float32]) -> bool:
+    return float(np.linalg.norm(normal.mean(axis=0))) > ONE_SIDED
 
 
 def _edge_position(

@@ -136,3 +136,26 @@ def test_a_white_rim_around_a_white_product_is_growth():
 
     assert halo(picture, fringed, matte) < 4
     assert growth_percent(picture, fringed, matte) > 1.5
+
+
+def bowl_on_white(shadow: tuple[int, int]) -> np.ndarray:
+    """A white product on white: of its outline only a shadow is seen, at its foot, in these rows."""
+    picture = np.full((SIZE, SIZE, 3), np.float32((96, 0, 0)))
+    top, bottom = shadow
+    picture[top:bottom, 60:180] = (70, 0, 0)
+    return picture
+
+
+def test_another_shadow_under_a_white_product_on_white_is_no_growth():
+    _, matte = product((96, 0, 0), (96, 0, 0))
+
+    assert growth_percent(bowl_on_white((179, 190)), bowl_on_white((181, 190)), matte) is None
+
+
+def test_an_outline_that_is_seen_on_both_sides_of_a_product_is_still_judged():
+    picture, matte = product(BLUE, DARK)
+    other, _ = product(BLUE, DARK, side=124)
+    unseen = np.arange(SIZE)[:, None, None] < 80
+    picture, other = (np.where(unseen, np.float32(BLUE), one) for one in (picture, other))
+
+    assert growth_percent(picture, other, matte) > 4
