@@ -474,6 +474,10 @@ def test_what_stands_in_water_stands_on_no_beach(prompt, floor):
         ("on oak", "clutter, shadows", True),
         ("(no shadow:1.2), on oak", "", True),
         ("on oak, no drop-shadow", "", True),
+        ("shadowless studio", "", True),
+        ("on oak, soft shadow-free light", "", True),
+        ("beige wall, no shadow on the wall", "", False),  # none falls there, and the floor's stays
+        ("beige arch, no shadow on the wall", "", True),
         ("on oak", "floor shadow", True),
         ("on white steps, studio", "floor shadow", False),  # one of another direction would hang in the air
         ("on white steps, studio", "shadow", True),
@@ -482,7 +486,10 @@ def test_what_stands_in_water_stands_on_no_beach(prompt, floor):
     ],
 )
 def test_a_shadow_is_left_out_where_none_at_all_is_wanted(prompt, negative, is_left_out):
-    assert read(prompt, negative_prompt=negative).is_shadowless is is_left_out
+    reading = read(prompt, negative_prompt=negative)
+
+    assert reading.is_shadowless is is_left_out
+    assert reading.unknown == ()
 
 
 @pytest.mark.parametrize(
@@ -504,6 +511,17 @@ def test_a_shadow_is_left_out_where_none_at_all_is_wanted(prompt, negative, is_l
         ("beige arch, soft daylight", "studio"),
         ("on slate, studio daylight", "studio"),
         ("on moss by a flower bed", "garden"),
+        ("on river bed pebbles", "studio"),
+        # A counter is a kitchen's where no other place is named.
+        ("on terrazzo, shop counter", "shop"),
+        ("on a counter in a shop", "shop"),
+        ("on a bakery counter", "cafe"),
+        ("on a counter, kitchen", "kitchen"),
+        ("on a white counter", "kitchen"),
+        # The peaks are drawn under snow.
+        ("on a rock, snow-capped mountains behind", "mountains"),
+        ("in the alps, on a rock by a lake, snow on the peaks", "mountains"),
+        ("in a snowy forest", "winter"),
         ("on an oak table, morning light", "sunrise"),
     ],
 )
@@ -524,6 +542,21 @@ def test_a_usual_place_is_drawn_as_what_it_is(prompt, scene):
 )
 def test_what_a_product_is_to_stand_on_or_in_is_told_where_it_is_not_drawn(prompt, told):
     assert read(prompt).unknown == told
+
+
+@pytest.mark.parametrize(
+    ("prompt", "floor"),
+    [
+        ("king-size bed sheet, on oak", "wood"),
+        ("linen, on oak", "wood"),
+        ("linen and oak", "linen"),
+        ("sandy beach, sunset over the sea", "sand"),
+        ("moss, evening light on water", "moss"),
+        ("on slate, marble kitchen", "slate"),
+    ],
+)
+def test_what_the_product_is_said_to_be_on_is_its_floor_whatever_else_is_named(prompt, floor):
+    assert read(prompt).floor == floor
 
 
 def test_what_stands_by_water_does_not_stand_in_it():

@@ -35,10 +35,14 @@ class Findings:
     places: list[str] = field(default_factory=list)
     by_light: set[str] = field(default_factory=set)
     """Hours that only a word for light names: "soft daylight", and not "in the morning"."""
+    by_fixture: set[str] = field(default_factory=set)
+    """Places that only what stands in others too names: a "counter", and not a "kitchen"."""
     things: list[str] = field(default_factory=list)
     """Places that things suggest."""
     styles: list[str] = field(default_factory=list)
     floors: list[str] = field(default_factory=list)
+    carrying: list[str] = field(default_factory=list)
+    """Those of the floors that the product is said to be on: ", on oak"."""
     behind: set[str] = field(default_factory=set)
     """How a studio is named: "studio", or "sheet" or "wall", which are weaker; "colour" alone is weakest."""
     tints: dict[str, Rgb] = field(default_factory=dict)
@@ -76,8 +80,15 @@ class Findings:
         """Whether the prompt has a word of this group."""
         return not self.words.isdisjoint(self.vocabulary.groups[group])
 
-    def take(self, phrase: NounPhrase, *, is_product: bool) -> None:
-        """Read one phrase; `is_product` if it is about the product."""
+    def take(self, phrase: NounPhrase, *, is_product: bool, is_of_product: bool = False) -> None:
+        """Read one phrase.
+
+        Args:
+            phrase: The words.
+            is_product: Whether it is about the product.
+            is_of_product: Whether its link ties it to the product, and not to the phrase before it:
+                ", on oak", but not "light on water".
+        """
         known = self.vocabulary
         if phrase.link in known.groups["negator"] or phrase.head < 0:
             return
@@ -106,6 +117,8 @@ class Findings:
             self._take_arch(phrase, rest, colour, spent)
         elif head.kinds & {"scene", "floor", "stand"}:
             self._take_ground(phrase, head, rest, colour, spent)
+            if is_of_product and phrase.link in known.groups["support"]:
+                self._add(self.carrying, *(name for term in rest for name in term.names("floor")))
         elif "thing" in head.kinds:
             if phrase.link != "with":  # "beside a window" is a place, "with flowers" is none
                 self._add(self.things, *head.names("thing"))
@@ -213,15 +226,23 @@ class Findings:
         self, phrase: NounPhrase, head: Term, rest: Sequence[Term], colour: Rgb | None, spent: frozenset[int]
     ) -> None:
         """Read a phrase about a place, or what the product stands on."""
-        scenes = [term.names("scene") for term in rest if "scene" in term.kinds]
+        named = [term for term in rest if "scene" in term.kinds]
+        fixed = [x for x in named if x.text in self.vocabulary.groups["fixture"]]
+        scenes = [x.names("scene") for x in named if x not in fixed or len(fixed) == len(named)]
         # A "snowy forest" is winter; else the last is the place: a "rose garden", a "beach house".
         known = self.vocabulary.scenes
         prevailing = (names for names in scenes if any(known[name].prevails for name in names))
         chosen = next(prevailing, scenes[-1] if scenes else ())
         if head.text in self.vocabulary.groups["sunlight"]:
             self.by_light |= {n for n in chosen if self.vocabulary.scenes[n].hour} - set(self.places)
+        if fixed and len(fixed) == len(named):
+            self.by_fixture |= set(chosen) - set(self.places)
+        else:
+            self.by_fixture -= set(chosen)
         self._add(self.places, *chosen)
-        if scenes and not self.vocabulary.scenes[chosen[0]].hour:
+        if scenes and chosen[0] in self.by_fixture:
+            pass  # whatever place it is in, its top is what is drawn
+        elif scenes and not self.vocabulary.scenes[chosen[0]].hour:
             # "On a marble counter" in a bathroom there is marble, whatever room has counters.
             carries = phrase.link in self.vocabulary.groups["support"]
             floors = [name for term in rest for name in term.names("floor")] if carries else []

@@ -100,12 +100,13 @@ def read(prompt: str, *, negative_prompt: str = "") -> Reading:
         The reading. With no word understood it is the neutral studio and every word is in `unknown`.
     """
     found = Findings(vocabulary())
-    degrees, prompt = read_degrees(prompt)
+    degrees, asked = read_degrees(prompt)
+    prompt = _NO_SHADOW.sub(" ", _NO_SHADOW_BEHIND.sub(" ", asked))
     for index, words in enumerate(parts(prompt)):
         phrases = noun_phrases(words, found.vocabulary)
         about_product = _about_product(phrases, found.vocabulary) if index == 0 else 0
         for place, phrase in enumerate(phrases):
-            found.take(phrase, is_product=place < about_product)
+            found.take(phrase, is_product=place < about_product, is_of_product=place == about_product)
     found.refuse(
         {
             meaning
@@ -116,7 +117,9 @@ def read(prompt: str, *, negative_prompt: str = "") -> Reading:
     )
     reading = _conclude(found)
     is_flat = not reading.stand and not reading.has_arch
-    is_shadowless = _forbids_shadow(prompt, negative_prompt, of_floor=is_flat)
+    is_shadowless = _forbids_shadow(asked, negative_prompt, of_floor=is_flat)
+    if reading.has_arch:  # the only wall that it falls on, as one with the floor's
+        is_shadowless |= _NO_SHADOW_BEHIND.search(asked) is not None
     reading = replace(reading, is_shadowless=is_shadowless)
     return reading if degrees is None else replace(reading, light=degrees, is_light_exact=True)
 
@@ -135,7 +138,13 @@ def _forbids_shadow(prompt: str, negative_prompt: str, *, of_floor: bool) -> boo
 
 
 _SHADOW = re.compile(r"(?:(?:the|any|a) )?(?:product |cast |drop[- ])?shadows?", re.IGNORECASE)
-_NO_SHADOW = re.compile(rf"\b(?:no|without) {_SHADOW.pattern}(?=\s*(?:[,.;:)\]]|$))", re.IGNORECASE)
+_NO_SHADOW = re.compile(
+    rf"\b(?:no|without) {_SHADOW.pattern}(?=\s*(?:[,.;:)\]]|$))|\bshadow(?:less|[- ]free)\b", re.IGNORECASE
+)
+_NO_SHADOW_BEHIND = re.compile(
+    rf"\b(?:no|without) {_SHADOW.pattern} (?:on|against) (?:the )?(?:wall|background|backdrop)\b",
+    re.IGNORECASE,
+)
 
 
 def _about_product(phrases: Sequence[NounPhrase], known: Vocabulary) -> int:
@@ -235,6 +244,7 @@ def _choose_scene(found: Findings) -> tuple[Scene, float, float, str]:
     scenes = found.vocabulary.scenes
     hours = [name for name in (*found.places, *found.things) if scenes[name].hour]
     places = [name for name in found.places if not scenes[name].hour]
+    places = [name for name in places if name not in found.by_fixture] or places
     is_studio = "studio" in found.behind or (("wall" in found.behind or found.has_arch) and not places)
     if is_studio or (found.stand and not places and set(hours) and set(hours) <= found.by_light):
         return scenes["studio"], 0.0, 1.0, "studio"
@@ -265,7 +275,8 @@ def _mood_of(found: Findings, place: str, hours: frozenset[str]) -> Mood | None:
 
 def _choose_floor(found: Findings, scene: Scene) -> str:
     aside = [entry.name for entry in found.aside if entry.kind == "floor"]
-    floors = found.floors or (aside if not found.behind and scene.name != "studio" else [])
+    in_order = sorted(found.floors, key=lambda name: name not in found.carrying)
+    floors = in_order or (aside if not found.behind and scene.name != "studio" else [])
     named = [floor for floor in floors if floor != "sweep" or scene.name == "studio"]
     is_in_water = found.is_in_water and not found.is_on_ground
     if is_in_water and set(named) <= {scene.floor, "water"}:  # "beach, in shallow water"
