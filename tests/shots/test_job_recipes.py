@@ -110,6 +110,11 @@ def test_a_light_of_the_users_wins_over_that_of_the_recipe(photo, given, lights)
     assert brief(photo, recipe="kitchen", **given).lights == lights
 
 
+@pytest.mark.parametrize("job", JOBS)
+def test_no_job_brings_a_light_in_which_a_white_pack_is_cream(job):
+    assert all((light.temperature_k or 5500) >= 5000 for light in Recipe.load(job).light)
+
+
 def test_a_light_map_of_the_users_wins_over_the_light_of_the_recipe(photo):
     (key,) = brief(photo, recipe="marble-bathroom", light_map=photo.with_name("map.png")).lights
 
