@@ -40,6 +40,9 @@ SAME_DISTANCE = 0.25
 Chosen: a grown product has its outline equally far out all along; a dark scene has edges anywhere.
 """
 
+OUTLINE_SIGMA_PX = 1.5
+"""Blur of the matte whose outline and normals are followed. Chosen: hairs and steps of pixels go."""
+
 EDGE_PRIOR = 0.5
 """Width of the Gaussian prior on an edge's distance from the contour, share of the reach. Chosen."""
 
@@ -62,13 +65,13 @@ def growth_percent(before: Plane, after: Plane, matte: Matte) -> float | None:
         None where too little of the outline can be seen against the scene, or only one side of it: of a white
         bowl on white that is the foot, whose shadow differs, and one side that moved is a shift, no growth.
     """
-    solid = (matte > 0.5).astype(np.uint8)
-    area = float(solid.sum())
-    contours, _ = cv2.findContours(solid, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    smooth = blur(matte, OUTLINE_SIGMA_PX)
+    area = float((matte > 0.5).sum())
+    # Of the same outline as its normals: that of fur goes around each hair, and is three times as long.
+    contours, _ = cv2.findContours((smooth > 0.5).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     if not contours or area < 100:
         return None
     points = np.concatenate([c[:, 0] for c in contours if len(c) > 20] or [np.zeros((0, 2), int)])
-    smooth = blur(matte, 1.5)
     down, across = np.gradient(smooth)
     normal = -np.stack([across, down], axis=-1)[points[:, 1], points[:, 0]]
     length = np.linalg.norm(normal, axis=1)

@@ -159,3 +159,18 @@ def test_an_outline_that_is_seen_on_both_sides_of_a_product_is_still_judged():
     picture, other = (np.where(unseen, np.float32(BLUE), one) for one in (picture, other))
 
     assert growth_percent(picture, other, matte) > 4
+
+
+def test_an_outline_of_hairs_is_no_longer_than_the_body_that_they_stand_on():
+    def furry(side: int) -> tuple[np.ndarray, np.ndarray]:
+        picture, matte = product(BLUE, DARK, side=side)
+        for hair in range(62, 180, 4):
+            low = (SIZE - side) // 2
+            for part in (np.s_[hair, low - 8 : low], np.s_[low - 8 : low, hair]):
+                picture[part], matte[part] = BLUE, 1
+        return picture, matte
+
+    picture, matte = furry(120)
+    other, _ = furry(122)
+
+    assert growth_percent(picture, other, matte) == pytest.approx(100 * (122**2 / 120**2 - 1), rel=0.4)
