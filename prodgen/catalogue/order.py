@@ -38,6 +38,8 @@ class Order:
     recipe_sha256, the digest of its file; ready for JSON."""
     scene: str = ""
     """The scene's name, where a product is shown in several; "" if it has none."""
+    is_repeat: bool = False
+    """Whether one before it differs by its seed alone."""
 
     @property
     def pictures(self) -> tuple[str, ...]:

@@ -49,4 +49,5 @@ def order_shot(order: Order, *, root: Path, pictures: Mapping[str, PictureSource
         light_from=picture("light_from"),
         like=picture("like"),
         loras=asked.get("loras", ()),
+        is_repeat=order.is_repeat,
     )

@@ -149,6 +149,7 @@ class RowPlanner:
             start = _seed_of("/".join([path, *map(safe_name, scenes)])) if first is None else first
             slot = "/".join([path, *map(safe_name, names)])
             cells = {**row.cells, "sku": sku, "scene": " ".join(scenes)}
+            told: set[str] = set()
             for number, seed in enumerate(siblings(start, self.wishes.count), start=1):
                 words = self._words(row, key, template, cells, seed)
                 if words is None:
@@ -163,7 +164,9 @@ class RowPlanner:
                     output=self._output(row, cells, path, "-".join(names), seed, number, photo),
                     asked_for=self._with_negative(row, _at(spot, asked), cells, seed),
                     scene="/".join(names),
+                    is_repeat=words in told,
                 )
+                told.add(words)
 
     def _prompts(self, row: Row) -> list[tuple[str, str, str]]:
         """Return name, template and column of each scene that the product is to be shown in."""

@@ -103,7 +103,9 @@ def _check_kind(
     try:
         # `auto` leaves the way open, also to the one of the picture that it is to be like.
         is_open = like is not None and recipe == "auto"
-        pictures = {name: f"{name}.png" for name in BESIDE_PHOTO if name in given and name != "like"}
+        pictures: dict[str, Any] = {
+            name: f"{name}.png" for name in BESIDE_PHOTO if name in given and name != "like"
+        }
         shot = new_shot(
             "photo.png",
             "words" if has_prompt else "",

@@ -71,8 +71,8 @@ def shoot(
     check_several(one(settings=given).recipe, count=count, has_places=len(spots) > 1)
     first = read_example(own["like"]).seed if "like" in own and seed is None else seed
     shots = [
-        one(seed=number, output=target, settings=settings)
-        for number in seeds.siblings(first, count)
+        one(seed=seed, output=target, settings=settings, is_repeat=number > 0)
+        for number, seed in enumerate(seeds.siblings(first, count))
         for target, settings in spots.items()
     ]
     with progress_bar([stage.stage for stage in shots[0].recipe.stages], quiet=to.hides_progress) as report:

@@ -33,7 +33,7 @@ from prodgen.shots.handing_over import (
     run_stages,
     start,
 )
-from prodgen.shots.layers import Brief, Drawn, Given, Placed
+from prodgen.shots.layers import Brief, Drawn, Given, PaintedFloor, Placed
 from prodgen.shots.recipe import Recipe, Setting
 from prodgen.shots.result import Result, WriteFile, rejected_name
 from prodgen.shots.routes import choose
@@ -41,6 +41,12 @@ from prodgen.shots.shot import Shot, new_shot
 
 OnProgress = Callable[[str, float], None]
 """Called with a stage's name and how far it is, 0 to 1."""
+
+SAME_AGAIN = (
+    "this picture equals the one before: what draws without a model has no use for a seed on a background of"
+    " yours; a Stable Diffusion server has (--backend URL), and --place and --light make another picture here"
+)
+"""Told with each further picture of a job that nothing but its seed tells apart."""
 
 
 def shoot(
@@ -197,7 +203,20 @@ def draw(prepared: PreparedShot, tools: Tools, *, seed: int | None = None) -> Dr
         frame = frame.holding(route).noting(route.notice)
     frame = frame.holding(replace(frame[Brief], seed=prepared.shot.seed if seed is None else seed))
     frame = run_stages(Steps.of(prepared.shot.recipe.stages).drawing, frame, tools, seconds)
+    if prepared.shot.is_repeat and not is_drawn_by_seed(prepared.shot, frame):
+        frame = frame.noting(SAME_AGAIN)
     return DrawnShot(prepared, frame, seconds)
+
+
+def is_drawn_by_seed(shot: Shot, frame: Frame) -> bool:
+    """Return whether another seed would give another picture; known when it is known who drew.
+
+    On a background of the user's only a model draws by a seed: it lights the product, or paints the floor.
+    """
+    drawn = frame.get(Drawn)
+    if drawn is None:
+        return False
+    return shot.background is None or drawn.origin.is_generated or frame.get(PaintedFloor) is not None
 
 
 def complete(drawing: DrawnShot, tools: Tools) -> Result:
@@ -267,10 +286,11 @@ class Tries:
     def settle(self, result: Result) -> Result | None:
         """Return what is to be delivered, with a notice of further tries; None: draw the next seed.
 
-        A second product in the scene is a reason for another seed as well. A cut-out that failed ends it at
-        once: it is the same one with every seed.
+        A second product in the scene is a reason for another seed as well. A cut-out that failed, and a
+        picture that no seed draws, end it at once: they are the same with every seed.
         """
-        is_beyond_seeds = result.verdict.is_beyond_seeds
+        is_by_seed = is_drawn_by_seed(result.shot, result.frame)
+        is_beyond_seeds = result.verdict.is_beyond_seeds or not is_by_seed
         is_refused = result.is_failed or result.duplicate is not None
         if is_refused and not is_beyond_seeds and self._number < len(self._seeds):
             self._number += 1
@@ -283,7 +303,8 @@ class Tries:
                 end = ", and the last still has one product too many"
             notice = f"seeds tried{end}: {', '.join(map(str, self._seeds[: self._number]))}"
         elif result.is_failed and is_beyond_seeds and len(self._seeds) > 1:
-            notice = "no other seed was tried, since none mends the cut-out"
+            why = "none mends the cut-out" if is_by_seed else "none changes the picture"
+            notice = f"no other seed was tried, since {why}"
         else:
             return result
         return replace(result, frame=result.frame.noting(notice))

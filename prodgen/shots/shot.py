@@ -134,6 +134,9 @@ class Shot(CheckedValue):
     loras: tuple[Lora, ...] = ()
     """LoRAs by the backend's names."""
 
+    is_repeat: bool = Field(default=False, exclude=True)
+    """Whether it is asked beside one before it from which its seed alone tells it; decides nothing of it."""
+
     like: Like | None = None
     """Which delivered picture it was to be like; what was taken from it stands in the other fields."""
 
@@ -257,6 +260,7 @@ def new_shot(
     light_from: PictureSource | None = None,
     loras: Sequence[str | Lora] = (),
     like: PictureSource | None = None,
+    is_repeat: bool = False,
 ) -> Shot:
     """Return a shot; see `prodgen.shots.shoot` for what each part means.
 
@@ -285,6 +289,7 @@ def new_shot(
         "light_map": light_map,
         "light_from": light_from,
         "loras": read.loras,
+        "is_repeat": is_repeat,
     }
     chosen = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     if like is None:

@@ -87,6 +87,17 @@ def test_every_product_is_shown_in_every_scene_as_often_as_asked(sheet: Sheet):
     assert made[2].output == f"a/beach-{made[2].seed}.png"
     assert made[1].seed == (made[0].seed + 1) % 2**32
     assert len({order.output for order in made}) == 8
+    assert [order.is_repeat for order in made] == [False, True] * 4
+    shots = [order_shot(order, root=path.parent) for order in made[:2]]
+    assert [shot.is_repeat for shot in shots] == [False, True]
+
+
+def test_pictures_whose_words_differ_do_not_differ_by_their_seed_alone(sheet: Sheet):
+    path = sheet("photo,sku\nphotos/1.jpg,a\n")
+
+    made = orders(path, prompt="on {oak|slate|marble|moss|sand|snow}", count=12)
+
+    assert len({order.prompt for order in made}) == 12 - sum(order.is_repeat for order in made) > 1
 
 
 def test_every_product_is_shown_at_so_many_places_of_each_scene_from_one_seed(sheet: Sheet):

@@ -95,6 +95,15 @@ def test_json_is_one_object_a_picture(photo, matte, tmp_path):
     assert told[0]["backend"].startswith("embedded")
 
 
+def test_pictures_that_come_out_equal_are_told_as_such(photo, matte, tmp_path):
+    asked = ["--background", photo, "--backend", "embedded://", "--matte", matte, "--count", 2]
+    done = prodgen("shoot", photo, *asked, "-o", tmp_path, "--json")
+
+    first, second = (json.loads(line)["notices"] for line in done.stdout.splitlines())
+    assert not any("equals the one before" in notice for notice in first)
+    assert any("equals the one before" in notice for notice in second)
+
+
 def test_a_picture_tells_its_story(photo, matte, tmp_path):
     prodgen("shoot", photo, *SCENE, "--matte", matte, "-o", tmp_path / "out.jpg")
 

@@ -142,7 +142,8 @@ def test_a_failed_cut_out_is_kept_aside_where_the_recipe_says_so(photo, cut_outs
 def test_no_seed_is_wasted_on_a_failed_cut_out(photo, cut_outs_are):
     cut_outs_are("fail")
 
-    result = packshot(photo, settings={"tries": 4})
+    settings = {"segmenter": "classical", "place": "original", "tries": 4}
+    result = shoot(photo, "a wooden table", backend="embedded://", seed=1, settings=settings)
 
     assert result.seed == 1
     assert not any("seeds tried" in notice for notice in result.notices)

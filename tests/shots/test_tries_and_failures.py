@@ -14,7 +14,7 @@ from prodgen.errors import ImageError, ProductNotKeptError
 from prodgen.masks import composite, dilate, fill
 from prodgen.schema import seeds
 from prodgen.server import ApiServer, ApiTransport
-from prodgen.shots import Recipe, Shot, check, new_shot, shoot, shoot_all
+from prodgen.shots import Recipe, Result, Shot, check, new_shot, shoot, shoot_all
 from prodgen.shots.layers import Kept, Placed
 
 GROWN_PX = 14
@@ -238,3 +238,46 @@ def test_light_that_was_weakened_to_keep_the_product_is_told_with_the_picture(ph
     placed, inside = result.frame[Placed], result.frame[Placed].matte > 0.99
     gain = to_linear(result.frame[Kept].product[inside]) / to_linear(placed.original[inside])
     assert np.median(gain) < 2.4
+
+
+@pytest.fixture
+def room(tmp_path):
+    """A background: a wall over a table."""
+    picture = np.full((256, 256, 3), 0.35, np.float32)
+    picture[150:] = (0.6, 0.5, 0.4)
+    files.save(tmp_path / "room.png", picture)
+    return tmp_path / "room.png"
+
+
+def of_one_job(photo, **more: object) -> list[Shot]:
+    matte = photo.with_name("matte.png")
+    return [
+        new_shot(photo, matte=matte, seed=seed, is_repeat=seed > 1, settings=settings(photo), **more)
+        for seed in (1, 2)
+    ]
+
+
+def test_a_second_picture_that_no_seed_makes_another_one_is_told_as_such(photo, room):
+    first, second = shoot_all(of_one_job(photo, background=room), backend="embedded://")
+
+    np.testing.assert_array_equal(first.image, second.image)
+    assert not any("equals the one before" in notice for notice in first.notices)
+    assert any("equals the one before" in notice for notice in second.notices)
+
+
+def test_a_second_picture_that_its_seed_makes_another_one_is_not_told_so(photo):
+    first, second = shoot_all(of_one_job(photo, prompt="a wooden table"), backend="embedded://")
+
+    assert (first.image != second.image).any()
+    assert not any("equals the one before" in notice for notice in second.notices)
+
+
+def test_no_seed_is_tried_where_none_changes_the_picture(photo, room, monkeypatch):
+    monkeypatch.setattr(Result, "is_failed", True)
+    (shot, _) = of_one_job(photo, background=room)
+    shot = shot.model_copy(update={"recipe": shot.recipe.with_settings({"tries": 3})})
+
+    (result,) = shoot_all([shot], backend="embedded://")
+
+    assert result.seed == 1
+    assert "no other seed was tried, since none changes the picture" in result.notices
