@@ -98,6 +98,7 @@ def measure(
     is_registered: bool = False,
     left_out: Plane | None = None,
     metal: Matte | None = None,
+    see_through_percent: float = 0.0,
 ) -> Measurement:
     """Measure the likeness of the product in `original` and `result`.
 
@@ -117,6 +118,8 @@ def measure(
             as `prodgen.cutout.left_out` finds; without it `missing_percent` is None.
         metal: (n, m), of any size, how surely a pixel is of bare metal: its colours are the scene's, so that
             its detail alone is compared; None: nothing is metal.
+        see_through_percent: What share of the product is not in the matte because one sees through it, for
+            `Likeness.see_through_percent`, [0, 100].
 
     Raises:
         ImageError: If photograph and matte differ in size.
@@ -163,10 +166,14 @@ def measure(
         halo=halo(seen.expected_lab, seen.found_lab, seen.matte),
         white_clipping_percent=_newly_clipped(found[where], photo[where], WHITE),
         black_clipping_percent=_newly_clipped(1 - found[where], 1 - photo[where], 1 - BLACK),
-        light_kept=None if relit is None else _light_kept(seen.gain, relit.gain, seen.inside),
+        light_kept=None
+        if relit is None
+        else _light_kept(seen.gain, _gain_in(region, relit, matte.shape), seen.inside),
         light_angle_deg=angle,
         light_contrast=contrast,
         light_angle_error_deg=_angle_error(angle, contrast, asked_azimuth_deg, asked_elevation_deg),
+        metal_percent=0.0 if metal is None else _percent_of(resize(metal, *matte.shape[::-1]), matte),
+        see_through_percent=see_through_percent,
     )
     return read_print(Measurement(likeness, seen), reader)
 
@@ -207,6 +214,10 @@ def _compare(
         found_lab=to_lab(found),
         material_shift_stops=material_shift(pair),
     )
+
+
+def _percent_of(part: Matte, matte: Matte) -> float:
+    return min(100.0, 100 * float((part * matte).sum() / matte.sum()))
 
 
 def light_direction(gain: Plane, inside: Matte) -> tuple[float | None, float]:
@@ -260,6 +271,16 @@ def _newly_clipped(now: Plane, before: Plane, limit: float) -> float:
     """Share of (n, 3) colours, in %, with all channels from `limit` on that had detail to lose before."""
     clipped = (now >= limit).all(axis=-1) & (before < NOT_CLIPPED).any(axis=-1)
     return 100 * float(clipped.mean())
+
+
+def _gain_in(region: Region, field: LightField, shape: tuple[int, ...]) -> Plane:
+    """Return a field's gain, (h, w, 3), in another region of a frame of this shape; 1 where it has none."""
+    if field.region == region:
+        return field.gain
+    whole = np.ones((*shape, 3), np.float32)
+    window, gain = field.at(*shape[:2])
+    whole[window] = gain
+    return whole[region.pixels(*shape[:2])]
 
 
 def _light_kept(gain: Plane, relit_gain: Plane, inside: Matte) -> float:

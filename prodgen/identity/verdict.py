@@ -204,6 +204,12 @@ class Likeness(BaseModel):
     repaired_percent: float = Field(default=0.0, ge=0, le=100)
     """Share of the product where the light had to be weakened to keep the product, %."""
 
+    metal_percent: float = Field(default=0.0, ge=0, le=100)
+    """Share of the product that is lit as bare metal, whose colours are the scene's and not compared, %."""
+
+    see_through_percent: float = Field(default=0.0, ge=0, le=100)
+    """Share of the product that was left out of all numbers because one sees the scene through it, %."""
+
     def verdict(self, profile: str = "editorial", *, limits: Mapping[str, Limit] | None = None) -> Verdict:
         """Judge these numbers by a profile, or by limits of your own.
 

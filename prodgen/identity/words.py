@@ -108,6 +108,8 @@ NUMBERS = {
     "light_contrast": ("contrast of the light", ""),
     "light_angle_error_deg": ("light's direction", "degrees off"),
     "repaired_percent": ("light weakened on", "%"),
+    "metal_percent": ("bare metal, of colours not compared", "%"),
+    "see_through_percent": ("seen through and not compared", "%"),
 }
 """Name and unit of each number of `Likeness`, as a person reads them."""
 
@@ -132,7 +134,7 @@ def headline(verdict: Verdict, likeness: Likeness | None) -> str:
     if verdict.status == "warn":
         touched = [subject.name for subject, _ in _by_subject(verdict.broken)]
         return f"nearly the same product: look at {_listed(touched)}"
-    return f"the product kept {_listed(_measured(likeness))}"
+    return f"the product kept {_listed(_measured(likeness))}{_not_compared(likeness)}"
 
 
 def figures(likeness: Likeness) -> str:
@@ -210,10 +212,19 @@ def _by_subject(broken: Iterable[BrokenLimit]) -> list[tuple[_Subject, list[Brok
 def _measured(likeness: Likeness) -> list[str]:
     """Subjects of `_KEPT` of which at least one deciding number was measured."""
     is_measured = {
+        "its colours": round(likeness.metal_percent) < 100,
         "its print": likeness.print_agreement is not None,
         "its outline": likeness.outline_growth_percent is not None,
     }
     return [name for name in _KEPT if is_measured.get(name, True)]
+
+
+def _not_compared(likeness: Likeness) -> str:
+    """Say what share of the product the numbers say nothing of; "" if there is none to speak of."""
+    metal, clear = round(likeness.metal_percent), round(likeness.see_through_percent)
+    parts = [f"the colours of {metal} % of it, bare metal"] if metal else []
+    parts += [f"{clear} % of it, which one sees through"] if clear else []
+    return f"; not compared: {_listed(parts)}" if parts else ""
 
 
 def _listed(names: list[str]) -> str:

@@ -40,3 +40,12 @@ def test_what_metal_mirrors_is_no_fault_of_its_colours():
     excused = measure(photo, relit, matte, is_registered=True, metal=matte).likeness
 
     assert excused.delta_e_mean < 2 < found.delta_e_mean
+
+
+def test_the_share_whose_colours_are_not_compared_is_measured():
+    photo, relit, matte, metal = lid_and_body()
+
+    half = measure(photo, relit, matte, is_registered=True, metal=metal).likeness
+    none = measure(photo, relit, matte, is_registered=True).likeness
+
+    assert (half.metal_percent, none.metal_percent) == (50, 0)

@@ -35,6 +35,32 @@ def test_a_product_that_passes_is_said_to_have_kept_what_was_measured():
     assert identity.headline(plain.verdict(), plain) == "the product kept its colours and its surface"
 
 
+@pytest.mark.parametrize(
+    ("shares", "sentence"),
+    [
+        (
+            {"metal_percent": 62.2},
+            "its colours, its surface, its print and its outline; not compared: the colours of 62 % of it,"
+            " bare metal",
+        ),
+        (
+            {"metal_percent": 99.8},
+            "its surface, its print and its outline; not compared: the colours of 100 % of it, bare metal",
+        ),
+        (
+            {"see_through_percent": 40.0},
+            "its colours, its surface, its print and its outline; not compared: 40 % of it, which one sees"
+            " through",
+        ),
+        ({"metal_percent": 0.3}, "its colours, its surface, its print and its outline"),
+    ],
+)
+def test_what_was_not_compared_is_not_said_to_have_been_kept(shares, sentence):
+    part = changed(**shares)
+
+    assert identity.headline(part.verdict(), part) == f"the product kept {sentence}"
+
+
 def test_a_failure_is_said_in_plain_words_with_a_remedy_and_the_numbers_last():
     wrong = changed(delta_e_p95=33.3, hue_error_deg=40.0)
 

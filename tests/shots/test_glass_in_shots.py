@@ -87,6 +87,18 @@ def test_what_is_seen_through_is_no_change_of_its_colours(glass: Result):
     assert glass.identity.delta_e_worst_region < 6
 
 
+def test_the_verdict_tells_what_one_sees_through(glass: Result, solid: Result):
+    assert 20 < glass.identity.see_through_percent < 95
+    assert (
+        f"{glass.identity.see_through_percent:.0f} % of it, which one sees through" in glass.verdict.headline
+    )
+    assert solid.identity.see_through_percent == 0
+
+
+def test_the_light_on_a_label_is_compared_with_the_light_that_was_put_there(glass: Result):
+    assert glass.identity.light_kept > 0.8
+
+
 def test_only_what_is_opaque_is_judged(glass: Result):
     judged = glass.frame[Glass].opaque_part(glass.frame[Placed])
     rows, columns = LABEL

@@ -46,6 +46,8 @@ class IdentityStage(identity.Blending, Stage):
         # Light that is not to arrive is not missing.
         asked = None if key is None or key.strength == 0 or not self.lights_anew else key
 
+        clear = 100.0 * max(0.0, 1 - float(judged.sum()) / float(matte.sum()))
+
         def judge(made: Frame, field: shading.LightField | None = None) -> identity.Measurement:
             return identity.measure(
                 photograph,
@@ -57,6 +59,7 @@ class IdentityStage(identity.Blending, Stage):
                 is_registered=relit is None or not self.takes_pixels,
                 left_out=beside,
                 metal=metal,
+                see_through_percent=clear,
             )
 
         if relit is None:
