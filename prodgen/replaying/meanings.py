@@ -71,6 +71,7 @@ _HANDLED_ELSEWHERE = {
     "Size", "Model", "Model hash", "VAE hash", "Lora hashes", "TI hashes", "Embeddings", "Hashes", "Version",
     "Tiling", "Hires resize", "Batch size", "Batch pos", "User", "Civitai resources", "Civitai metadata",
     "Created Date", "Scene", "Floor", "Unknown words", "Out of view", "Default scene",
+    "Product shadow",
     "VAE encoder",
 }  # fmt: skip
 

@@ -60,6 +60,9 @@ TOLD = 0.05
 LEFT_OUT = "Product shadow: left out"
 """What the embedded backend says in a picture's infotext where it draws no shadow of the product."""
 
+UNEVEN = "Product shadow: on more than a floor"
+"""What it says where the shadow falls on steps, a stand or a wall, and not on a flat floor alone."""
+
 FRAME_FADE = 0.04
 """Share of the photograph's sides over which a kept shadow ends at the photograph's frame. Chosen by eye."""
 
@@ -111,6 +114,12 @@ def is_drawn_bare(frame: Frame) -> bool:
     """Whether the backend says that it left the product's shadow out of the scene that it drew."""
     drawn = frame.get(Drawn)
     return drawn is not None and LEFT_OUT in drawn.origin.infotext
+
+
+def is_drawn_uneven(frame: Frame) -> bool:
+    """Whether the backend says that the shadow that it drew falls on more than a flat floor."""
+    drawn = frame.get(Drawn)
+    return drawn is not None and UNEVEN in drawn.origin.infotext
 
 
 class FloorShadow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from prodgen.presence import MissingFloor, find_missing_floor
-from prodgen.shots.floor_shadow import Kind, is_drawn_bare, is_plain
+from prodgen.shots.floor_shadow import Kind, is_drawn_bare, is_drawn_uneven, is_plain
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import Brief, Drawn, FinalScene, PaintedFloor, Placed
 
@@ -17,6 +17,12 @@ DRAWN_STAYS = (
     " not replace it; --background or --recipe packshot has none before"
 )
 """Told of a drawn scene where another shadow was asked for than a drawn product throws."""
+
+UNEVEN_STAYS = (
+    "the shadow stays as it was drawn, on what the product stands on and before: the one asked for lies on a"
+    " flat floor and would hang in the air beside it; shadow none takes it away"
+)
+"""Told in its place where the drawn shadow falls on steps, a stand or a wall."""
 
 PAINTED_STAYS = (
     "the floor was painted with the shadow at the product's foot (ground inpaint), which stays; ground auto"
@@ -37,8 +43,8 @@ def hovers(prompt: str) -> bool:
     return _HOVERS.search(prompt) is not None
 
 
-def drawn_stays(frame: Frame, asked: Kind, *, is_turned: bool) -> str | None:
-    """Say that a drawn shadow stays beside the one that was asked for, if it does.
+def beside_drawn(frame: Frame, asked: Kind, *, is_turned: bool) -> tuple[Kind, str | None]:
+    """Return which shadow is laid where one is drawn already, and what is told of that one's staying.
 
     Args:
         frame: The scene is drawn, or is the user's.
@@ -46,9 +52,11 @@ def drawn_stays(frame: Frame, asked: Kind, *, is_turned: bool) -> str | None:
         is_turned: Whether it is to fall elsewhere than the picture's light throws it.
     """
     if frame.get(PaintedFloor) is not None and asked in BESIDE_DRAWN:
-        return PAINTED_STAYS
+        return asked, PAINTED_STAYS
     is_drawn = frame[Placed].backdrop is None and not is_plain(frame) and not is_drawn_bare(frame)
-    return DRAWN_STAYS if is_drawn and (asked in BESIDE_DRAWN or is_turned) else None
+    if not is_drawn or not (asked in BESIDE_DRAWN or is_turned):
+        return asked, None
+    return ("auto", UNEVEN_STAYS) if is_drawn_uneven(frame) else (asked, DRAWN_STAYS)
 
 
 def without_floor(frame: Frame, asked: Kind, *, is_searched: bool, lies_flat: bool) -> tuple[Frame, Kind]:

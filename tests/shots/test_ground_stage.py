@@ -495,11 +495,11 @@ def test_the_shadows_of_two_gels_make_the_scene_again_as_layers_and_on_white(pho
     assert np.abs(to_linear(on_white.astype(np.float32)) - frame[Shade].by_channel)[clear].max() < 1e-3
 
 
-def in_a_drawn_scene(photos: Path, **settings: object) -> Result:
+def in_a_drawn_scene(photos: Path, prompt: str = "concrete floor, grey studio", **settings: object) -> Result:
     given = {"size": "320x320", "place": "original"} | settings
     return shoot(
         photos / "can.png",
-        "concrete floor, grey studio",
+        prompt,
         matte=photos / "matte.png",
         light="hard front-left",
         backend="embedded://",
@@ -529,3 +529,14 @@ def test_a_shadow_of_another_kind_is_the_only_one_in_a_scene_of_the_embedded_bac
     assert left < 0.85
     assert right > 0.95
     assert not any("stays" in notice for notice in turned.notices)
+
+
+@pytest.mark.parametrize("prompt", ["white steps, grey studio", "on a white plinth, grey studio"])
+@pytest.mark.parametrize("other", [{"shadow": "cast", "shadow_azimuth_deg": "right"}, {"shadow": "float"}])
+def test_where_the_drawn_shadow_climbs_steps_none_that_lies_flat_is_laid_over_it(
+    photos: Path, prompt: str, other: dict[str, object]
+) -> None:
+    usual, asked = (in_a_drawn_scene(photos, prompt, **kind) for kind in ({}, other))
+
+    assert np.array_equal(asked.image, usual.image)
+    assert any("shadow none takes it away" in notice for notice in asked.notices)

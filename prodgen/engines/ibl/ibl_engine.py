@@ -158,6 +158,8 @@ def _story(rendering: Rendering) -> dict[str, object]:
         story["Out of view"] = ", ".join(rendering.out_of_view)
     if rendering.is_shadowless:
         story["Product shadow"] = "left out"
+    elif rendering.is_uneven:
+        story["Product shadow"] = "on more than a floor"
     if rendering.is_default:
         story["Default scene"] = rendering.scene
     return story

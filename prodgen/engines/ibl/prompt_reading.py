@@ -88,6 +88,11 @@ class Reading:
     is_default: bool = False
     """Whether no word of the prompt says what to draw, so that the neutral studio is drawn."""
 
+    @property
+    def is_uneven(self) -> bool:
+        """Whether a shadow falls on more than a flat floor: a stand, steps, the wall with the arch."""
+        return bool(self.stand) or self.has_arch
+
 
 def read(prompt: str, *, negative_prompt: str = "") -> Reading:
     """Understand a prompt.
@@ -116,8 +121,7 @@ def read(prompt: str, *, negative_prompt: str = "") -> Reading:
         }
     )
     reading = _conclude(found)
-    is_flat = not reading.stand and not reading.has_arch
-    is_shadowless = _forbids_shadow(asked, negative_prompt, of_floor=is_flat)
+    is_shadowless = _forbids_shadow(asked, negative_prompt, of_floor=not reading.is_uneven)
     if reading.has_arch:  # the only wall that it falls on, as one with the floor's
         is_shadowless |= _NO_SHADOW_BEHIND.search(asked) is not None
     reading = replace(reading, is_shadowless=is_shadowless)

@@ -109,6 +109,7 @@ def render(order: RenderOrder) -> Rendering:
         out_of_view=reading.upright if stage.lies_flat else (),
         is_default=reading.is_default,
         is_shadowless=reading.is_shadowless and product is not None,
+        is_uneven=reading.is_uneven and product is not None and not stage.lies_flat,
     )
 
 

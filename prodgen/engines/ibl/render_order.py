@@ -49,3 +49,6 @@ class Rendering:
 
     is_shadowless: bool = False
     """Whether the product's shadow was left out, as asked."""
+
+    is_uneven: bool = False
+    """Whether that shadow falls on more than a flat floor: a stand, steps, a wall with an arch."""

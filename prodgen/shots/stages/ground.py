@@ -23,7 +23,7 @@ from prodgen.shots.floor_shadow import (
     lift_shadow,
     view_of_floor,
 )
-from prodgen.shots.footing import BESIDE_DRAWN, drawn_stays, without_floor
+from prodgen.shots.footing import BESIDE_DRAWN, beside_drawn, without_floor
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.glassware import shadow_of
 from prodgen.shots.layers import Brief, CutOut, FinalScene, Ground, Kept, Placed, Pose, Shade
@@ -142,7 +142,7 @@ class GroundStage(Stage):
         gap = GAP if self.shadow_gap is None else self.shadow_gap
         cast = Cast(self.shadow_softness, self.shadow_azimuth_deg, self.shadow_length, gap)
         asked: Kind = self.shadow if self.shadow_opacity > 0 else "none"
-        stays = drawn_stays(frame, asked, is_turned=cast.is_turned)
+        asked, stays = beside_drawn(frame, asked, is_turned=cast.is_turned)
         frame, kind = without_floor(frame, asked, is_searched=self.ground != "none", lies_flat=view.lies_flat)
         shadow = FloorShadow(frame, kind, cast, view)
 
