@@ -31,32 +31,95 @@ DISTANCE = 0.5
 MOST_BENT = 0.7
 """Largest tangent of the angle by which a ray is bent. Guard: at the very rim it grazes."""
 
+SOFT = 0.02
+"""How far beside the product its soft edge and its light reach, in extents. Chosen: 4 px at 384 px."""
+
+HANDLE = 0.3
+"""Width of the scene beside the product, in extents, below which it is too little to go on from.
+
+Chosen: what is seen between a pot and its handle."""
+
+NEIGHBOURS = 0.15
+"""Over how much of the scene beside it the colours behind a product are averaged, in extents.
+
+Chosen: leaves of a plant become one green."""
+
+GRAIN = 0.015
+"""What is grain and no shape, in extents: it is mirrored. Chosen: wood, moss and film grain."""
+
 
 def scene_without(scene: RgbImage, matte: Matte) -> RgbImage:
     """Return a scene without the product that stands in it: on its place, what is beside it goes on.
 
-    Row by row, so that a horizon and the edge of a table go on level: what is left and right of the product
-    is mirrored inwards, and one fades into the other.
+    Row by row, so that a horizon and the edge of a table go on level: the colours left and right of the
+    product fade into each other, and only their grain is mirrored inwards. What has a shape is not, as a
+    second plant would be seen at once in an empty glass.
 
     Args:
         scene: (H, W, 3), sRGB.
         matte: (H, W), 1 = product; where it is 0 the scene stays to the bit.
     """
+    rows = np.flatnonzero((matte > 0).any(axis=1))
+    if not rows.size:
+        return scene
+    part = slice(rows[0], rows[-1] + 1)
     result = scene.copy()
-    hidden = matte > 0
-    width = matte.shape[1]
-    for row in np.flatnonzero(hidden.any(axis=1)):
-        steps = np.flatnonzero(np.diff(hidden[row].astype(np.int8), prepend=0, append=0))
-        for start, stop in zip(steps[::2], steps[1::2], strict=True):
+    result[part] = _rows_without(scene[part], matte[part])
+    return result
+
+
+def _rows_without(scene: RgbImage, matte: Matte) -> RgbImage:
+    hidden, width = matte > 0, matte.shape[1]
+    extent = float(np.sqrt(hidden.sum()))
+    covered = {row: _covered(here, extent) for row, here in enumerate(hidden) if here.any()}
+    beside = np.ones_like(matte)
+    for row, parts in covered.items():
+        for start, stop in parts:
+            beside[row, start:stop] = 0
+    grain_px = 2 * round(GRAIN * extent) + 3
+    weight = cv2.blur(beside, (grain_px, 1))[..., None]
+    grain = scene - cv2.blur(scene * beside[..., None], (grain_px, 1)) / np.maximum(weight, 1e-5)
+    # An edge is more than grain: clipped at three robust deviations.
+    sample = np.abs(grain[::5, ::5][beside[::5, ::5] > 0])
+    most = 3 * 1.48 * float(np.median(sample)) if sample.size else 0.0
+    np.clip(grain, -most, most, out=grain)
+    result, near_px = scene.copy(), 1 + round(NEIGHBOURS * extent)
+    for row, parts in covered.items():
+        for start, stop in parts:
             here = np.arange(start, stop)
-            left, right = 2 * start - 1 - here, 2 * stop - 1 - here
             share = (here - start + 0.5) / (stop - start)
             # At the frame's edge there is one side only.
-            share = np.where(left < 0, 1.0, np.where(right >= width, 0.0, share))
+            share = np.where(start == 0, 1.0, np.where(stop == width, 0.0, share))
             share = (share * share * (3 - 2 * share))[:, None]
-            one, other = scene[row, np.clip(left, 0, width - 1)], scene[row, np.clip(right, 0, width - 1)]
-            result[row, here] = one * (1 - share) + other * share
-    return result
+            left = _mean(scene, beside, row, slice(max(start - near_px, 0), start))
+            right = _mean(scene, beside, row, slice(stop, stop + near_px))
+            fine = grain[row, np.clip(2 * start - 1 - here, 0, width - 1)]
+            finer = grain[row, np.clip(2 * stop - 1 - here, 0, width - 1)]
+            result[row, here] = (left + fine) * (1 - share) + (right + finer) * share
+    # A row that shows nothing of the scene is as the next one that does.
+    shown = np.flatnonzero(beside.any(axis=1))
+    for empty in np.flatnonzero(~beside.any(axis=1)) if shown.size else ():
+        result[empty] = result[shown[np.abs(shown - empty).argmin()]]
+    return masks.composite(np.clip(result, 0, 1), scene, matte)
+
+
+def _covered(hidden: NDArray[np.bool_], extent: float) -> list[tuple[int, int]]:
+    """Return the parts of a row, (W,), that the product hides, with its soft edges and what is in handles."""
+    steps = np.flatnonzero(np.diff(hidden, prepend=False, append=False))
+    soft = 1 + round(SOFT * extent)
+    parts: list[tuple[int, int]] = []
+    for start, stop in zip(steps[::2] - soft, steps[1::2] + soft, strict=True):
+        first = max(int(start), 0)
+        if parts and first - parts[-1][1] < HANDLE * extent:
+            first = parts.pop()[0]
+        parts.append((first, min(int(stop), len(hidden))))
+    return parts
+
+
+def _mean(scene: RgbImage, beside: Matte, row: int, columns: slice) -> NDArray[np.float32]:
+    """Return the mean colour, (3,), of what is beside the product in a part of a row; black if nothing is."""
+    weight = beside[row, columns]
+    return np.asarray(weight @ scene[row, columns] / max(float(weight.sum()), 1.0), np.float32)
 
 
 def bent(scene: RgbImage, matte: Matte) -> RgbImage:

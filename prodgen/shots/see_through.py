@@ -28,22 +28,29 @@ def shadow_alone(frame: Frame) -> tuple[RgbImage, Matte]:
 
 
 def product_alone(frame: Frame) -> tuple[RgbImage, Matte]:
-    """Return the product as colour, (H, W, 3), and its alpha, (H, W).
+    """Return the product as colour, (H, W, 3), and its alpha, (H, W)."""
+    product, hiding = solid_product(frame)
+    return product, np.asarray(frame[Placed].matte * hiding, np.float32)
+
+
+def solid_product(frame: Frame) -> tuple[RgbImage, Matte]:
+    """Return the product's own colour, (H, W, 3), and how far it hides what is behind it, (H, W).
 
     Of glass it is what makes white there what the product makes of it in linear light, with the least alpha
-    that leaves its own light on black; the page is seen through it, and no bending.
+    that leaves its own light on black; the page is seen through it, and no bending. Outside the product the
+    numbers mean nothing.
     """
     placed, kept, glass = frame[Placed], frame.get(Kept), frame.get(Glass)
     product = placed.original if kept is None else kept.product
     if glass is None:
-        return product, placed.matte
+        return product, np.ones_like(placed.matte)
     through, own = glass.on(placed)
     clear = through.max(axis=2) > 0
     light = own * to_linear(product)
     on_white, on_black = to_srgb(np.minimum(light + through, 1)), to_srgb(light)
     alpha = np.where(clear, (1 - on_white + on_black).max(axis=2), 1)[..., None]
     color = np.where(clear[..., None], (on_white - 1 + alpha) / np.maximum(alpha, 1e-6), product)
-    return np.clip(color, 0, 1).astype(np.float32), np.asarray(placed.matte * alpha[..., 0], np.float32)
+    return np.clip(color, 0, 1).astype(np.float32), np.asarray(alpha[..., 0], np.float32)
 
 
 def on_transparency(frame: Frame, *, with_shadow: bool = True) -> tuple[RgbImage, Matte]:

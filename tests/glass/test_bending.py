@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from prodgen.glass import scene_without, see_through
 from prodgen.glass.bending import MOST_BENT, bent, tangent_bent
-from tests.glass.glass_photo import BODY, SIDE, matte_of_jar
+from tests.glass.glass_photo import BODY, LID, SIDE, matte_of_jar
 
 
 def horizon() -> np.ndarray:
@@ -24,7 +25,33 @@ def test_a_horizon_goes_on_level_behind_the_product():
     scene = horizon()
     scene[matte_of_jar() > 0] = [1, 0, 0]
 
-    assert np.array_equal(scene_without(scene, matte_of_jar()), horizon())
+    assert np.allclose(scene_without(scene, matte_of_jar()), horizon(), atol=1e-5)
+
+
+def test_what_has_a_shape_beside_the_product_is_not_seen_in_it():
+    scene = np.full((SIDE, SIDE, 3), 0.6, np.float32)
+    cv2.circle(scene, (BODY[1].stop + 55, 170), 30, (0.1, 0.5, 0.1), -1)
+    behind = scene_without(scene, matte_of_jar())[BODY]
+
+    assert behind[..., 0].min() > 0.55
+
+
+def test_grain_goes_on_behind_the_product():
+    grain = np.random.default_rng(4).normal(0.5, 0.05, (SIDE, SIDE, 1)).astype(np.float32)
+    scene = np.repeat(grain, 3, axis=2)
+    behind = scene_without(scene, matte_of_jar())[BODY]
+
+    assert 0.02 < (behind - behind.mean(axis=1, keepdims=True)).std() < 0.06
+
+
+def test_a_gap_in_a_handle_is_too_narrow_to_go_on_from():
+    matte, scene = matte_of_jar(), horizon()
+    gap = slice(110, 200), slice(220, 232)
+    matte[105:205, 220:240] = 1
+    matte[gap] = 0
+    scene[gap] = 0
+
+    assert scene_without(scene, matte)[BODY].min() > 0.19
 
 
 def test_beside_the_product_the_scene_stays_to_the_bit():
@@ -40,7 +67,16 @@ def test_a_product_at_the_frames_edge_is_filled_from_its_other_side():
     scene = horizon()
     scene[matte > 0] = [1, 0, 0]
 
-    assert np.array_equal(scene_without(scene, matte), horizon())
+    assert np.allclose(scene_without(scene, matte), horizon(), atol=1e-5)
+
+
+def test_behind_rows_that_the_product_fills_the_next_row_goes_on():
+    matte, scene = np.zeros((SIDE, SIDE), np.float32), horizon()
+    matte[200:260] = 1
+    matte[190:200, 10:-10] = 1
+    scene[matte > 0] = [1, 0, 0]
+
+    assert np.allclose(scene_without(scene, matte)[matte > 0], 0.7, atol=1e-5)
 
 
 def test_through_the_middle_of_a_hollow_body_the_scene_is_where_it_is():
@@ -55,6 +91,14 @@ def test_near_its_rims_it_is_displaced_outwards():
 
     assert shift[left : left + 10].mean() < -2
     assert shift[right - 10 : right].mean() > 2
+
+
+def test_through_its_upper_end_the_scene_above_is_seen():
+    upright = np.ascontiguousarray(ramp().transpose(1, 0, 2))
+    shift = bent(upright, matte_of_jar())[:, 160, 0] * SIDE - np.arange(SIDE)
+
+    assert shift[LID[0].start : LID[0].start + 8].mean() < -2
+    assert shift[BODY[0].stop - 8 : BODY[0].stop].mean() > 2
 
 
 def test_a_ray_that_stays_in_the_wall_is_bent_as_by_a_rod():

@@ -26,7 +26,8 @@ from prodgen.shots.floor_shadow import (
 from prodgen.shots.footing import BESIDE_DRAWN, beside_drawn, without_floor
 from prodgen.shots.frame import Frame, Stage, Tools
 from prodgen.shots.glassware import shadow_of
-from prodgen.shots.layers import Brief, CutOut, FinalScene, Ground, Kept, Placed, Pose, Shade
+from prodgen.shots.layers import Brief, CutOut, FinalScene, Glass, Ground, Placed, Pose, Shade
+from prodgen.shots.see_through import solid_product
 from prodgen.shots.shadow_words import read_direction, read_hex
 
 CAST_ONLY = ("shadow_softness", "shadow_azimuth_deg", "shadow_length")
@@ -152,11 +153,9 @@ class GroundStage(Stage):
         beyond = shadow.beyond(mirror_opacity if is_mirrored else None)
         if self.canvas == "grow":
             frame = grown(frame, beyond.room)
-        placed, kept, scene = frame[Placed], frame.get(Kept), frame[FinalScene].image
+        placed, scene = frame[Placed], frame[FinalScene].image
         if is_mirrored:
-            product = placed.original if kept is None else kept.product
-            mirrored, share = self._mirror_image(product, placed.matte, view)
-            scene = (scene * (1 - share[..., None]) + mirrored * share[..., None]).astype(np.float32)
+            scene = self._with_mirror_image(frame, scene, view)
         if kind != "none":
             fallen, color = shadow.on(placed), self.shadow_color
             if kind != "keep":
@@ -178,6 +177,19 @@ class GroundStage(Stage):
             *shadow.notices,
             None if self.canvas == "grow" else cut_off(beyond, cast_off, plain=plain),
         )
+
+    def _with_mirror_image(self, frame: Frame, scene: RgbImage, view: View) -> RgbImage:
+        """Return the scene with the product mirrored in its floor; of glass only what is its own light.
+
+        What is seen through glass is in its mirror image what the floor mirrors already.
+        """
+        matte = frame[Placed].matte
+        product, hiding = solid_product(frame)
+        mirrored, opacity = self._mirror_image(product * hiding[..., None], matte, view)
+        share = np.broadcast_to(opacity[..., None], product.shape)
+        if frame.get(Glass) is not None:
+            share = share * self._mirror_image(np.dstack([hiding] * 3), matte, view)[0]
+        return np.asarray(scene * (1 - share) + mirrored * opacity[..., None], np.float32)
 
     def _mirror_image(self, product: RgbImage, matte: Matte, view: View) -> tuple[RgbImage, Matte]:
         """Return the mirror image on the floor: as strong as asked for the usual view, more head-on."""
