@@ -117,6 +117,18 @@ def test_its_shadow_is_lighter_by_what_comes_through(photos: Path):
     assert np.allclose(dark, darker * (1 - share), atol=1e-3)
 
 
+def test_what_is_seen_through_is_not_mirrored_in_the_floor(photos: Path):
+    scenes = [
+        made(photos, words, shadow="none", reflection=strength).frame[FinalScene].image
+        for words, strength in ((GLASS, 0.0), (GLASS, 0.6), (PLAIN, 0.6))
+    ]
+    below = slice(270, 290), slice(130, 190)
+    bare, clear, opaque = (scene[below] for scene in scenes)
+
+    assert np.abs(opaque - bare).mean() > 0.03
+    assert np.abs(clear - bare).mean() < 0.3 * np.abs(opaque - bare).mean()
+
+
 def test_a_scene_that_shows_the_drawn_product_does_not_show_it_through_the_glass(photos: Path):
     drawn = shoot(
         photos / "jar.png",
