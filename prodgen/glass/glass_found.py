@@ -18,6 +18,17 @@ LEAST_SHARE = 0.05
 
 Measured: 0.1 to 0.9 in photographs of glass."""
 
+CUT_OUT = (
+    "the product stays opaque: its photograph is a cut-out, and how far the backdrop that was cut away is"
+    " seen through glass cannot be told; shoot the photograph that it was cut from"
+)
+"""Told of glass in a transparent picture."""
+
+_BETWEEN = (
+    r"perfume|wine|water|beer|juice|soda|drinking|storage|mason|jam|honey|spice|tea|coffee|cocktail|flower|bud"
+    r"|salad|mixing|serving|fruit|candy|cookie|dropper|pump|spray|apothecary|oil|vinegar|medicine|round|square"
+    r"|tall|small|large|little|empty|blown|wall(?:ed)?"
+)
 _VESSELS = (
     r"bottles?|jars?|vases?|tumblers?|carafes?|flacons?|decanters?|goblets?|jugs?|pitchers?|bowls?|cups?|mugs?"
     r"|flasks?|vials?|beakers?|cloches?|domes?|flutes?|teapots?|pots?|paperweights?|ornaments?"
@@ -26,7 +37,7 @@ _VESSELS = (
 _NAMES_GLASS = re.compile(
     r"\b(?:glassware|wine ?glass(?:es)?|drinking glass(?:es)?"
     r"|(?:champagne|beer|whisk(?:e)?y|cocktail|martini|water|juice|shot|highball|tall|empty) glass(?:es)?"
-    rf"|(?:glass|clear|transparent|see[ -]through)(?: [a-z]+)? (?:{_VESSELS}))$",
+    rf"|(?:glass|clear|transparent|see[ -]through)(?: (?:{_BETWEEN}))? (?:{_VESSELS}))$",
     re.IGNORECASE,
 )
 _PICTURE_OF = re.compile(
@@ -87,7 +98,7 @@ def named_glass(prompt: str) -> str | None:
 
 
 def find_glass(
-    seen: RgbImage, matte: Matte, prompt: str, *, is_said: bool = False
+    seen: RgbImage, matte: Matte, prompt: str, *, is_said: bool = False, is_cut_out: bool = False
 ) -> tuple[FoundGlass | None, str | None]:
     """Return the product as glass, if it is taken for it, and a sentence where that is in doubt.
 
@@ -96,6 +107,7 @@ def find_glass(
         matte: (H, W), 1 = product.
         prompt: The scene in words; its first words may name the product.
         is_said: Whether the user says that the product is glass.
+        is_cut_out: Whether the photograph has lost its backdrop; `seen` then has another.
     """
     named = named_glass(prompt)
     if named is None and not is_said:
@@ -103,7 +115,9 @@ def find_glass(
     unmixed = unmix(seen, matte)
     if unmixed is not None and (is_said or unmixed.share >= LEAST_SHARE):
         found = FoundGlass(unmixed, "said" if is_said else "prompt")
-        return found, found.notice
+        return found, found.notice + ("; white is taken for the backdrop cut away" if is_cut_out else "")
+    if is_cut_out:
+        return None, CUT_OUT
     if is_said:
         return None, "its photograph shows no plain backdrop through the product, so it stays opaque"
     if unmixed is None:

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 
+from prodgen import transparency
 from prodgen.glass import find_glass, scene_without
 from prodgen.shadows import Transmission
 from prodgen.shots.frame import Frame
 from prodgen.shots.layers import Brief, CutOut, Drawn, FinalScene, Glass, Material, Placed
 
+KEEPS_SURROUNDINGS = "material glass does nothing here: the photograph's own surroundings stay"
+"""Told where a photograph is only extended."""
+
 
 def glass_of(frame: Frame) -> tuple[Glass | None, str | None]:
     """Return the product as glass, if it is taken for it, and a sentence for the user.
 
-    A photograph whose own surroundings stay is right as it is.
+    A photograph whose own surroundings stay is right as it is. What was cut out has lost its backdrop; who
+    says that it is glass had it before white, as most cut-outs are.
     """
     cut, said = frame[CutOut], frame.get(Material)
     is_glass = said is not None and said.is_glass
     is_solid = said is not None and said.source == "said" and not is_glass
-    if is_solid or frame[Placed].keeps_surroundings:
+    if is_solid:
         return None, None
-    found, notice = find_glass(cut.seen, cut.matte, frame[Brief].prompt, is_said=is_glass)
+    if frame[Placed].keeps_surroundings:
+        return None, KEEPS_SURROUNDINGS if is_glass else None
+    alpha = cut.photo.matte
+    is_cut_out = alpha is not None and float(alpha.min()) < 0.5
+    seen = transparency.seen(cut.photo, ground=1.0) if is_cut_out and is_glass else cut.seen
+    prompt = frame[Brief].prompt
+    found, notice = find_glass(seen, cut.matte, prompt, is_said=is_glass, is_cut_out=is_cut_out)
     return None if found is None else Glass(found), notice
 
 

@@ -18,6 +18,7 @@ from tests.glass.glass_photo import BODY, jar, matte_of_jar, sweep
         "empty glass on a bar",
         "glass bottle of water in snow",
         "glass vase on white marble, no people",
+        "clear perfume bottle on silk",
     ],
 )
 def test_a_prompt_that_begins_with_a_thing_of_glass_names_it(prompt: str):
@@ -43,6 +44,9 @@ def test_a_prompt_that_begins_with_a_thing_of_glass_names_it(prompt: str):
         "not a glass jar, on linen",
         "wine glass shelf",
         "white plate or a wine glass on oak",
+        "clear coat mug on oak",
+        "clear glaze bowl on linen",
+        "glass cleaner bottle on tiles",
     ],
 )
 def test_a_prompt_about_other_glass_names_no_product(prompt: str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prodgen.color import to_linear
+from prodgen.color import to_linear, to_srgb
 from prodgen.glass import unmix
 from tests.glass.glass_photo import BODY, GLEAM, LABEL, LID, PANE, RED, STEEL, WHITE, jar, matte_of_jar, sweep
 
@@ -95,3 +95,34 @@ def test_grain_in_the_upper_half_of_a_pane_is_no_lid():
 
     assert unmixed is not None
     assert np.median(unmixed.through[rows, columns]) > 0.7
+
+
+def test_tinted_glass_tints_what_is_seen_through_it():
+    tint = np.float32([0.8, 0.95, 0.85])
+    light = to_linear(jar(sweep())).copy()
+    light[BODY] *= tint
+    unmixed = unmix(np.asarray(to_srgb(light), np.float32), matte_of_jar())
+
+    assert unmixed is not None
+    assert np.allclose(np.median(unmixed.through[PANE], axis=(0, 1)), 0.9 * tint, atol=0.03)
+
+
+def test_pale_stripes_of_what_is_coloured_are_as_opaque_as_the_coloured_ones():
+    photo = jar(sweep())
+    photo[115:151, 150:158] = sweep()[115:151, 150:158]
+    for top in (115, 127, 139, 151):
+        photo[top : top + 6, 150:158] = (0.8, 0.1, 0.1)
+    unmixed = unmix(photo, matte_of_jar())
+
+    assert unmixed is not None
+    assert unmixed.own[123:125, 152:156].min() > 0.9
+    assert np.median(unmixed.own[PANE]) == 0
+
+
+def test_before_a_grainy_backdrop_nothing_is_told_even_of_a_smooth_pane():
+    photo = jar(sweep())
+    grain = np.random.default_rng(5).normal(0, 0.08, photo.shape).astype(np.float32)
+    outside = matte_of_jar() == 0
+    photo[outside] = np.clip(photo + grain, 0, 1)[outside]
+
+    assert unmix(photo, matte_of_jar()) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from PIL import Image
 from prodgen import files
 from prodgen.errors import IdleSettingError
 from prodgen.shots import Result, shoot
-from prodgen.shots.layers import FinalScene, Glass, Kept, Placed, Shade
+from prodgen.shots.glassware import KEEPS_SURROUNDINGS, glass_of
+from prodgen.shots.layers import FinalScene, Glass, Kept, Material, Placed, Shade
 from tests.glass.glass_photo import LABEL, LID, PANE, SIDE, jar, matte_of_jar, sweep
 
 GLASS, PLAIN = "glass jar on a meadow", "on a meadow"
@@ -192,3 +194,40 @@ def test_who_says_glass_needs_no_words(photos: Path):
 def test_another_material_than_glass_is_idle_where_nothing_is_lit_anew(photos: Path):
     with pytest.raises(IdleSettingError, match="material"):
         shoot(photos / "jar.png", recipe="packshot", settings={"material": "metal"})
+
+
+def cut_out_of(photo: np.ndarray, path: Path) -> Path:
+    files.save(path, photo, matte=matte_of_jar())
+    return path
+
+
+def shot_of(cut: Path, prompt: str, **settings: object) -> Result:
+    return shoot(cut, prompt, background=cut.with_name("meadow.png"), settings=settings, seed=1)
+
+
+def test_a_cut_out_that_is_said_to_be_glass_is_taken_to_have_been_before_white(photos: Path):
+    cut = cut_out_of(jar(np.ones((SIDE, SIDE, 3), np.float32)), photos / "white.png")
+    said = shot_of(cut, PLAIN, place="original", material="glass")
+
+    assert said.frame[Glass].found.unmixed.share > 0.3
+    assert any("white is taken" in notice for notice in said.notices)
+
+
+@pytest.mark.parametrize(("prompt", "settings"), [(PLAIN, {"material": "glass"}), (GLASS, {})])
+def test_a_cut_out_whose_backdrop_is_not_known_stays_opaque_and_says_why(
+    photos: Path, prompt: str, settings: dict[str, object]
+):
+    cut = cut_out_of(jar(sweep() * np.float32(0.8)), photos / "cut.png")
+    opaque = shot_of(cut, prompt, place="original", **settings)
+
+    assert opaque.frame.get(Glass) is None
+    assert any("its photograph is a cut-out" in notice for notice in opaque.notices)
+
+
+def test_what_keeps_its_surroundings_needs_no_glass_and_that_is_told(glass: Result):
+    placed = glass.frame[Placed]
+    said = replace(glass.frame[Material], is_glass=True, source="said")
+    kept = glass.frame.holding(said, replace(placed, keeps_surroundings=True))
+
+    assert glass_of(kept) == (None, KEEPS_SURROUNDINGS)
+    assert glass_of(glass.frame.holding(said))[0] is not None
