@@ -182,6 +182,18 @@ def test_a_floor_that_shines_towards_the_horizon_means_a_light_behind():
     assert found.strength > 0.5
 
 
+def test_a_floor_that_mirrors_no_more_than_a_bright_backdrop_gives_shade_and_no_shadow():
+    table = (0.15, 0.15, 0.15)
+    sky, dull, lamp = (
+        estimate_surroundings(place(table, (backdrop,) * 3, glare=glare), standing())
+        for backdrop, glare in ((0.7, 2.5), (0.7, 1.0), (0.05, 2.5))
+    )
+
+    assert front(sky) < 0.7 * front(dull)
+    assert sky.light.strength < 0.25
+    assert (lamp.light.strength > 0.5, abs(lamp.light.azimuth_deg) > 150) == (True, True)
+
+
 def test_a_bluish_floor_means_bluish_light_and_a_brown_one_hardly_warm_light():
     bluish = estimate_surroundings(place(floor=(0.25, 0.25, 0.33)), standing()).above
     brown = estimate_surroundings(place(floor=(0.4, 0.28, 0.18)), standing()).above
