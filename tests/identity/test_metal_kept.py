@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from prodgen.color import to_linear
 from prodgen.identity import measure
-from prodgen.shading import apply, pair_pictures, read_field
+from prodgen.shading import apply, pair_pictures, read_field, working_pair
+from prodgen.shading.turn import Turn
 
 
 def lid_and_body():
@@ -49,3 +51,25 @@ def test_the_share_whose_colours_are_not_compared_is_measured():
     none = measure(photo, relit, matte, is_registered=True).likeness
 
     assert (half.metal_percent, none.metal_percent) == (50, 0)
+
+
+def test_who_wants_no_cast_has_none_on_metal_either():
+    photo, relit, matte, metal = lid_and_body()
+
+    pair = pair_pictures(photo, relit, matte, metal=metal)
+    lid = apply(photo, read_field(pair, ambience=0), matte)[28:50, 28:92]
+
+    assert np.ptp(lid, axis=-1).max() < 0.02
+
+
+def test_hues_that_a_model_turned_are_turned_back_on_paint_and_not_in_what_metal_mirrors(monkeypatch):
+    photo, relit, matte, metal = lid_and_body()
+    relit[20:100, 20:100] = (0.5, 0.3, 0.1)
+    monkeypatch.setattr(working_pair, "find_turn", lambda *_: Turn(90.0))  # to search for it takes seconds
+
+    pair = pair_pictures(photo, relit, matte, metal=metal)
+
+    middle = pair.weight.shape[1] // 2
+    lid, body = pair.relit_linear[12:38, middle], pair.relit_linear[52:78, middle]
+    np.testing.assert_allclose(lid.mean(axis=0), to_linear(relit[40, 60]), atol=0.01)
+    assert np.abs(body.mean(axis=0) - to_linear(relit[80, 60])).max() > 0.1

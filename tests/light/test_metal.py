@@ -51,6 +51,14 @@ def test_a_black_handle_is_no_metal_beside_a_bright_pot():
     assert found.share[122:135, 50:110].max() < 0.1
 
 
+def test_a_screw_s_head_is_too_little_to_make_a_product_of_metal():
+    photo, matte = jar()
+    photo[30:140, 40:120] = BLUE
+    photo[60:76, 72:88] = GREY
+
+    assert find_metal(photo, matte) is None
+
+
 def test_metal_shows_the_place_that_it_stands_in_and_paint_does_not_change():
     photo, matte = jar()
     red_wall = room(floor=(0.5, 0.5, 0.5), wall=(0.7, 0.1, 0.1))
@@ -91,6 +99,22 @@ def test_upright_metal_mirrors_the_floor_before_it_and_what_lies_flat_mirrors_th
     mirror_image(photo, matte, radiance, camera_pitch_deg=70, lies_flat=lies_flat)
 
     assert (heights[0] > 0) == lies_flat
+
+
+@pytest.mark.parametrize("pitch_deg", [5, 30, 60])
+def test_the_front_mirrors_the_floor_as_far_down_as_the_camera_looks(pitch_deg):
+    photo, matte = jar()
+    photo[30:140, 40:120] = GREY
+    seen = []
+
+    def radiance(directions):
+        seen.append(directions[85, 80])
+        return np.ones_like(directions)
+
+    mirror_image(photo, matte, radiance, camera_pitch_deg=pitch_deg)
+
+    down = np.radians(pitch_deg)
+    np.testing.assert_allclose(seen[0], (0, -np.sin(down), np.cos(down)), atol=0.1)
 
 
 @pytest.mark.parametrize(

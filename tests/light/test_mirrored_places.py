@@ -18,7 +18,7 @@ LEFT, RIGHT, UP, DOWN, BEHIND = (
     (0.9, 0.3, -0.3),
     (0, 1, 0),
     (0, -0.9, 0.4),
-    (0, 0.3, -0.95),
+    (0, 0.1, -0.99),
 )
 
 
@@ -46,6 +46,17 @@ def test_what_stands_to_the_left_is_mirrored_from_the_left_and_the_floor_from_be
     assert shown(LEFT)[0] > 2 * shown(LEFT)[1]
     assert shown(RIGHT)[1] > 2 * shown(RIGHT)[0]
     assert shown(DOWN)[2] > 1.5 * shown(DOWN)[0]
+
+
+def test_from_before_the_product_comes_the_floor_at_its_foot_and_from_behind_the_floor_behind_it():
+    picture = np.full((120, 160, 3), 0.5, np.float32)
+    picture[70:100], picture[100:] = (0.2, 0.2, 0.7), (0.7, 0.2, 0.2)
+
+    shown = seen(picture)
+
+    before, behind = shown((0, -0.3, 0.9)), shown((0, -0.3, -0.9))
+    assert before[0] > 2 * before[2]
+    assert behind[2] > 2 * behind[0]
 
 
 def test_what_is_above_the_picture_is_as_bright_as_its_light():
@@ -89,26 +100,26 @@ def test_gold_and_brass_can_be_metal_and_keep_their_tint():
 
 @pytest.fixture(scope="module")
 def pot(tmp_path_factory):
-    """A grey pot with brighter and darker sides, its matte, and a blue room with an orange floor."""
+    """A grey pot with brighter and darker sides, its matte, and a blue and green room."""
     folder = tmp_path_factory.mktemp("pot")
     photo = np.full((160, 160, 3), 0.95, np.float32)
     product = np.zeros((160, 160), np.float32)
     product[40:130, 50:110] = 1
     photo[40:130, 50:110] = (0.5 + 0.3 * np.sin(np.arange(60) / 9))[None, :, None]
     room = np.full((160, 160, 3), (0.8, 0.45, 0.1), np.float32)
-    room[:100] = (0.1, 0.2, 0.75)
+    room[:100, :80], room[:100, 80:] = (0.1, 0.2, 0.75), (0.1, 0.6, 0.2)
     for name, picture in {"photo": photo, "room": room, "matte": np.dstack([product] * 3)}.items():
         files.save(folder / f"{name}.png", picture)
     return folder
 
 
 @pytest.mark.parametrize("recipe", ["auto", "background"])
-def test_a_pot_that_is_said_to_be_metal_takes_on_the_blue_room_in_the_finished_picture(pot, recipe):
+def test_a_pot_that_is_said_to_be_metal_takes_on_both_sides_of_the_room_in_the_finished_picture(pot, recipe):
     blueness = {}
     for material in ("opaque", "metal"):
         made = shoot(
             pot / "photo.png",
-            "a blue room" if recipe == "auto" else "",
+            "a room" if recipe == "auto" else "",
             matte=pot / "matte.png",
             background=pot / "room.png",
             recipe=recipe,
@@ -116,14 +127,17 @@ def test_a_pot_that_is_said_to_be_metal_takes_on_the_blue_room_in_the_finished_p
             backend="embedded://",
             seed=4,
         )
-        pixels = made.image[45:75, 60:100]
+        left, right = np.s_[45:75, 55:75], np.s_[45:75, 85:105]
+        pixels = made.image[left]
         blueness[material] = float((pixels[..., 2] / np.maximum(pixels[..., 0], 0.02)).mean())
         assert made.story()["material"]["metal"] == (material == "metal")
         assert any("not compared" in notice for notice in made.notices) == (material == "metal")
         if material == "metal":
             assert made.identity.delta_e_mean < 3
-            relit = resize(made.frame[Drawn].relit, 160, 160)[45:75, 60:100]
-            np.testing.assert_allclose(pixels.mean(axis=(0, 1)), relit.mean(axis=(0, 1)), atol=0.02)
+            relit = resize(made.frame[Drawn].relit, 160, 160)
+            for side in (left, right):
+                mean, shown = (picture[side].mean(axis=(0, 1)) for picture in (made.image, relit))
+                np.testing.assert_allclose(mean, shown, atol=0.02)
 
     assert blueness["metal"] > 1.3 * blueness["opaque"]
 
@@ -132,7 +146,7 @@ def test_the_backend_is_told_of_metal_in_words_and_draws_it_so(pot):
     made = {
         material: shoot(
             pot / "photo.png",
-            "on oak, kitchen",
+            "on oak, polished metal, kitchen",
             matte=pot / "matte.png",
             settings={"material": material, "size": "192x192"},
             backend="embedded://",
