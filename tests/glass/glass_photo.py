@@ -13,7 +13,7 @@ BODY = slice(90, 260), slice(100, 220)
 LID = slice(70, 90), slice(110, 210)
 LABEL = slice(170, 225), slice(104, 216)
 PANE = slice(105, 160), slice(115, 205)
-GLEAM = slice(110, 150), slice(125, 135)
+GLEAM = slice(110, 150), slice(125, 131)
 
 
 def sweep(tint: tuple[float, float, float] = (1, 1, 1)) -> RgbImage:
@@ -38,12 +38,13 @@ def jar(
     label: str | None = None,
     is_clear: bool = True,
     lid: tuple[float, float, float] = RED,
+    tint: tuple[float, float, float] = (1, 1, 1),
 ) -> RgbImage:
     """A jar with a lid, (H, W, 3), sRGB: its walls dark, a gleam on it, a label if asked."""
     light = to_linear(backdrop).copy()
     body = light[BODY]
     if is_clear:
-        body *= 0.9
+        body *= np.float32(tint) * 0.9
         body[:, :4] *= 0.3
         body[:, -4:] *= 0.3
         body[-6:] *= 0.4

@@ -14,16 +14,16 @@ from prodgen.errors import IdleSettingError
 from prodgen.shots import Result, shoot
 from prodgen.shots.glassware import KEEPS_SURROUNDINGS, glass_of
 from prodgen.shots.layers import FinalScene, Glass, Kept, Material, Placed, Shade
-from tests.glass.glass_photo import LABEL, LID, PANE, SIDE, jar, matte_of_jar, sweep
+from tests.glass.glass_photo import GLEAM, LABEL, LID, PANE, SIDE, jar, matte_of_jar, sweep
 
 GLASS, PLAIN = "glass jar on a meadow", "on a meadow"
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A labelled jar, its matte, and a meadow to put it into."""
+    """A labelled jar of greenish glass, its matte, and a meadow to put it into."""
     folder = tmp_path_factory.mktemp("glass")
-    files.save(folder / "jar.png", jar(sweep(), label="HONEY"))
+    files.save(folder / "jar.png", jar(sweep(), label="HONEY", tint=(0.9, 1, 0.95)))
     files.save_matte(folder / "matte.png", matte_of_jar())
     meadow = np.full((SIDE, SIDE, 3), np.float32([0.25, 0.5, 0.15]), np.float32)
     files.save(folder / "meadow.png", meadow)
@@ -106,6 +106,7 @@ def test_only_what_is_opaque_is_judged(glass: Result):
     rows, columns = LABEL
 
     assert np.median(judged[PANE]) == 0
+    assert judged[GLEAM].max() == 0
     assert judged[rows.start + 6 : rows.stop - 6, columns.start + 8 : columns.stop - 8].min() > 0.9
 
 
