@@ -13,6 +13,7 @@ from prodgen.engines.ibl import render as render_module
 from prodgen.engines.ibl.asked_lights import asked_lights
 from prodgen.engines.ibl.camera import Camera
 from prodgen.engines.ibl.floor_materials import FINISHES
+from prodgen.engines.ibl.floor_view import floor_light
 from prodgen.engines.ibl.painted_places import DRAWINGS
 from prodgen.engines.ibl.panorama import (
     MAP_COLUMNS,
@@ -307,6 +308,35 @@ def test_a_light_from_behind_throws_no_shadow_on_what_is_behind():
 
     assert darkest(170) == 1
     assert darkest(10) < 0.7
+
+
+def test_the_deepest_shadow_on_what_is_behind_is_lit_by_the_floor():
+    camera = Camera(96, 96, 0.0, 30.0, 72.0, 30.0)
+    even = make_environment(np.full((MAP_ROWS, MAP_COLUMNS, 3), 0.2, np.float32), 0.0)
+    lit = add_light(even, KeyLight(10, 30, 0.1, (1.0, 1.0, 1.0), 400.0))
+    x = np.linspace(-0.5, 0.5, 20, dtype=np.float32)[None].repeat(4, axis=0)
+
+    assert 0.2 < caster_of(product()[1], camera, lit).light_left(x, 0.2, -0.01).min() < 0.4
+
+
+def test_a_table_under_a_blue_sky_is_lit_less_blue_than_the_sky_and_as_brightly():
+    blue = make_environment(np.full((MAP_ROWS, MAP_COLUMNS, 3), (0.1, 0.2, 0.4), np.float32), 0.0)
+
+    light = floor_light(blue, np.ones(3, np.float32))
+
+    total, sky = light.key + light.rest, blue.irradiance(np.array([[0, 1, 0]], np.float32))[0]
+    assert 1.5 < total[2] / total[0] < 0.75 * sky[2] / sky[0]
+    assert total @ LUMA == pytest.approx(float(sky @ LUMA), rel=0.01)
+
+
+def test_steel_mirrors_the_floor_that_it_stands_on_and_is_no_copper_on_walnut():
+    walnut, marble = (
+        to_linear(draw(f"on {floor}, polished metal, kitchen").image)[35:70, 40:56].mean(axis=(0, 1))
+        for floor in ("walnut", "white marble")
+    )
+
+    assert marble[1] > 1.5 * walnut[1]
+    assert 1.15 < walnut[0] / walnut[2] / (marble[0] / marble[2]) < 2
 
 
 def test_the_fronts_of_steps_have_the_tint_of_their_tops():

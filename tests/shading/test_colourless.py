@@ -8,14 +8,16 @@ import pytest
 
 from prodgen import identity, shading
 from prodgen.color import LUMA, delta_e, to_lab, to_srgb
-from prodgen.shading.colourless import LIGHT_PRIOR, believed_tint
+from prodgen.shading.colourless import LIGHT_PRIOR, believed_tint, coloured_misfit
 from prodgen.shading.illuminant import fit_illuminant
+from prodgen.shading.veil_model import VeilFit, with_luminance_1
 
 SIDE = 200
 MATTE = np.zeros((SIDE, SIDE), np.float32)
 MATTE[30:170, 50:150] = 1
 INSIDE = MATTE == 1
 BLUE_SKY, LAMP = np.float32([0.8, 1.0, 1.35]), np.float32([1.3, 0.98, 0.6])
+WHITE = np.ones(3, np.float32)
 TABLE = np.float32([0.5, 0.35, 0.2])
 
 
@@ -74,6 +76,18 @@ def test_a_few_painted_pixels_that_no_light_explains_take_the_trust_from_the_gre
     illuminant = fit_illuminant(shading.pair_pictures(photo, relit, MATTE))
 
     assert illuminant.honest < 0.1
+
+
+@pytest.mark.parametrize(("coloured", "misfit"), [(0, 0.0), (2, 0.04), (10, 0.2), (60, 0.2)])
+def test_few_colours_are_judged_for_themselves_and_many_with_the_grey_around_them(coloured, misfit):
+    photo = np.full((100, 3), 0.5, np.float32)
+    photo[:coloured] = (0.5, 0.05, 0.05)
+    before = with_luminance_1(photo)
+    honest_colours = VeilFit(WHITE, WHITE, 1.0, 0.0, 0.0, misfit=0.2)  # of all pixels, the grey ones' varies
+
+    found = coloured_misfit(photo, before, before, honest_colours)
+
+    assert found == pytest.approx(misfit, abs=1e-3)
 
 
 @pytest.mark.parametrize("tint", [[0.3, 0.02], [-0.4, -0.05]])
