@@ -31,6 +31,8 @@ class Judgement:
     """The numbers that it was judged by; None: not measured, or the product was not found."""
     cut_out: MatteQuality | None = None
     """How likely the cut-out is right; None: the matte was given, or is the photograph's own alpha."""
+    is_drawn_by_seed: bool = True
+    """Whether another seed would give another picture, and is therefore a remedy."""
 
     @property
     def status(self) -> Status | None:
@@ -84,7 +86,11 @@ class Judgement:
         """
         is_told = self.cut_out is not None and (self.is_cut_out_failed or not only_failures)
         cut_out = self.cut_out.doubts if self.cut_out is not None and is_told else ()
-        product = () if self.product is None else identity.reasons(self.product, only_failures=only_failures)
+        product: tuple[str, ...] = ()
+        if self.product is not None:
+            product = identity.reasons(
+                self.product, only_failures=only_failures, is_drawn_by_seed=self.is_drawn_by_seed
+            )
         return (*map(str, cut_out), *product)
 
     def as_dict(self) -> dict[str, Any]:

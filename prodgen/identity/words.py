@@ -21,7 +21,9 @@ class _Subject(NamedTuple):
     changed: str
     """What is wrong when a number fails."""
     remedy: str
-    """What to do about it."""
+    """What to do about it, whatever drew the scene."""
+    seed: str = ""
+    """How another seed is named before it, where one gives another picture; "" where none mends it."""
 
 
 _SUBJECTS = (
@@ -37,25 +39,29 @@ _SUBJECTS = (
             "material_shift_stops",
         ),
         "the product's colours changed",
-        "try another seed, or take less of the scene's light (--blend; in mode light also --ambience)",
+        "take less of the scene's light (--blend; in mode light also --ambience)",
+        "try another seed, or ",
     ),
     _Subject(
         "its surface",
         ("detail", "gradient"),
         "the product's surface has other detail",
-        "try another seed, or a sharper photograph",
+        "use a sharper photograph",
+        "try another seed, or ",
     ),
     _Subject(
         "its print",
         ("print_agreement", "print_sharpness", "text_errors_percent"),
         "the print on the product changed",
-        "read it before you publish it, and try another seed",
+        "read it before you publish it",
+        "try another seed, and ",
     ),
     _Subject(
         "its outline",
         ("outline_growth_percent", "halo"),
         "the product's outline changed",
-        "try another seed, and check the matte",
+        "check the matte",
+        "try another seed, and ",
     ),
     _Subject(
         "all its parts",
@@ -73,7 +79,8 @@ _SUBJECTS = (
         "its new light",
         ("light_kept", "light_angle_error_deg"),
         "the product is lit otherwise than its scene",
-        "try another seed, or take more of the scene's light (--blend)",
+        "take more of the scene's light (--blend)",
+        "try another seed, or ",
     ),
 )
 
@@ -160,7 +167,9 @@ def summary(verdict: Verdict, likeness: Likeness) -> str:
     return f"{headline(verdict, likeness)} ({verdict.status}: {figures(likeness)})"
 
 
-def reasons(verdict: Verdict, *, only_failures: bool = False) -> tuple[str, ...]:
+def reasons(
+    verdict: Verdict, *, only_failures: bool = False, is_drawn_by_seed: bool = True
+) -> tuple[str, ...]:
     """Say what is wrong, a sentence for each thing a person can look at; failures first.
 
     Each sentence has the change, what to do about it, and the numbers in brackets.
@@ -168,6 +177,7 @@ def reasons(verdict: Verdict, *, only_failures: bool = False) -> tuple[str, ...]
     Args:
         verdict: The judgement.
         only_failures: Leave out what is only a warning.
+        is_drawn_by_seed: Whether another seed gives another picture, so that it is named as a remedy.
     """
     if not verdict.is_product_found:
         return (
@@ -175,23 +185,36 @@ def reasons(verdict: Verdict, *, only_failures: bool = False) -> tuple[str, ...]
             " or turned: compare pictures that show it from the same side, or give its --matte",
         )
     warnings = () if only_failures else verdict.broken[len(verdict.failures) :]
-    return (*_sentences(verdict.failures, "failed"), *_sentences(warnings, "warning"))
+    return (
+        *_sentences(verdict.failures, "failed", with_seed=is_drawn_by_seed),
+        *_sentences(warnings, "warning", with_seed=is_drawn_by_seed),
+    )
 
 
-def notices(verdict: Verdict, likeness: Likeness) -> tuple[str, ...]:
-    """Say all that whoever gets the picture must know: weakened light, and each broken limit."""
+def notices(verdict: Verdict, likeness: Likeness, *, is_drawn_by_seed: bool = True) -> tuple[str, ...]:
+    """Say all that whoever gets the picture must know: weakened light, and each broken limit.
+
+    Args:
+        verdict: The judgement.
+        likeness: The numbers it was made from.
+        is_drawn_by_seed: As of `reasons`.
+    """
     weakened = likeness.repaired_percent
     said = (
         f"the scene's light was weakened on {weakened:.0f} % of the product, to keep it the same product",
     )
-    return (*(said if round(weakened) else ()), *reasons(verdict))
+    return (*(said if round(weakened) else ()), *reasons(verdict, is_drawn_by_seed=is_drawn_by_seed))
 
 
-def _sentences(broken: Iterable[BrokenLimit], word: str) -> list[str]:
+def _sentences(broken: Iterable[BrokenLimit], word: str, *, with_seed: bool) -> list[str]:
     return [
-        f"{subject.changed}: {subject.remedy} ({word}: {', '.join(map(_figure, limits))})"
+        f"{_advice(subject, with_seed=with_seed)} ({word}: {', '.join(map(_figure, limits))})"
         for subject, limits in _by_subject(broken)
     ]
+
+
+def _advice(subject: _Subject, *, with_seed: bool) -> str:
+    return f"{subject.changed}: {subject.seed if with_seed else ''}{subject.remedy}"
 
 
 def _figure(limit: BrokenLimit) -> str:

@@ -116,6 +116,7 @@ class Result:
             product=None if kept is None else kept.verdict,
             likeness=None if kept is None else kept.likeness,
             cut_out=None if cut is None else cut.quality,
+            is_drawn_by_seed=is_drawn_by_seed(self.shot, self.frame),
         )
 
     @property
@@ -141,7 +142,10 @@ class Result:
         verdict = self.verdict  # its cut-out's doubts are among the frame's notices
         if verdict.likeness is None or verdict.product is None:
             return self.frame.notices
-        return (*self.frame.notices, *likenesses.notices(verdict.product, verdict.likeness))
+        return (
+            *self.frame.notices,
+            *likenesses.notices(verdict.product, verdict.likeness, is_drawn_by_seed=verdict.is_drawn_by_seed),
+        )
 
     @property
     def summary(self) -> str:
@@ -239,6 +243,17 @@ class Result:
         lines = [self.summary, *self.notices]
         text = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
         return f'<img src="data:image/jpeg;base64,{picture}" alt="{html.escape(self.summary)}">{text}'
+
+
+def is_drawn_by_seed(shot: Shot, frame: Frame) -> bool:
+    """Return whether another seed would give another picture; known when it is known who drew.
+
+    On a background of the user's only a model draws by a seed: it lights the product, or paints the floor.
+    """
+    drawn = frame.get(Drawn)
+    if drawn is None:
+        return False
+    return shot.background is None or drawn.origin.is_generated or frame.get(PaintedFloor) is not None
 
 
 def refuse_output(shot: Shot, target: Path) -> None:

@@ -33,9 +33,9 @@ from prodgen.shots.handing_over import (
     run_stages,
     start,
 )
-from prodgen.shots.layers import Brief, Drawn, Given, PaintedFloor, Placed
+from prodgen.shots.layers import Brief, Drawn, Given, Placed
 from prodgen.shots.recipe import Recipe, Setting
-from prodgen.shots.result import Result, WriteFile, rejected_name
+from prodgen.shots.result import Result, WriteFile, is_drawn_by_seed, rejected_name
 from prodgen.shots.routes import choose
 from prodgen.shots.shot import Shot, new_shot
 
@@ -206,17 +206,6 @@ def draw(prepared: PreparedShot, tools: Tools, *, seed: int | None = None) -> Dr
     if prepared.shot.is_repeat and not is_drawn_by_seed(prepared.shot, frame):
         frame = frame.noting(SAME_AGAIN)
     return DrawnShot(prepared, frame, seconds)
-
-
-def is_drawn_by_seed(shot: Shot, frame: Frame) -> bool:
-    """Return whether another seed would give another picture; known when it is known who drew.
-
-    On a background of the user's only a model draws by a seed: it lights the product, or paints the floor.
-    """
-    drawn = frame.get(Drawn)
-    if drawn is None:
-        return False
-    return shot.background is None or drawn.origin.is_generated or frame.get(PaintedFloor) is not None
 
 
 def complete(drawing: DrawnShot, tools: Tools) -> Result:

@@ -75,6 +75,18 @@ def test_a_failure_is_said_in_plain_words_with_a_remedy_and_the_numbers_last():
     )
 
 
+def test_no_other_seed_is_advised_where_none_changes_the_picture():
+    wrong = changed(
+        delta_e_p95=33.3, print_agreement=0.1, detail=0.1, outline_growth_percent=4.0, light_kept=0.1
+    )
+
+    drawn, pasted = (" ".join(identity.reasons(wrong.verdict(), is_drawn_by_seed=x)) for x in (True, False))
+
+    assert drawn.count("try another seed") == 5
+    assert "seed" not in pasted
+    assert ": take less of the scene's light" in pasted
+
+
 def test_a_number_below_its_least_is_said_to_be_below():
     (reason,) = identity.reasons(changed(detail=0.2).verdict())
 

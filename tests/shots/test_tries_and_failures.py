@@ -281,3 +281,12 @@ def test_no_seed_is_tried_where_none_changes_the_picture(photo, room, monkeypatc
 
     assert result.seed == 1
     assert "no other seed was tried, since none changes the picture" in result.notices
+
+
+def test_another_seed_is_advised_only_where_it_changes_the_picture(photo, room):
+    on_background, in_scene = (
+        next(shoot_all(of_one_job(photo, **asked)[:1], backend="embedded://"))
+        for asked in ({"background": room}, {"prompt": "a wooden table"})
+    )
+
+    assert (on_background.verdict.is_drawn_by_seed, in_scene.verdict.is_drawn_by_seed) == (False, True)
