@@ -17,8 +17,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from prodgen.color import LUMA
+from prodgen.color import LUMA, linear_to_lab
 from prodgen.images import Plane
+from prodgen.shading.smoothing import ramp
 from prodgen.shading.veil_model import (
     COST_NOISE,
     EFFECTIVE_SAMPLES,
@@ -26,7 +27,6 @@ from prodgen.shading.veil_model import (
     Array,
     VeilFit,
     color_at,
-    is_coloured,
     position_of,
     relative_residuals,
     with_luminance_1,
@@ -39,11 +39,27 @@ Measured on seven path-traced products without colours: the tint's error, by tha
 1.02 with 1, 1.06 with 0.9, 1.39 with 0.5. Below 1, so that a tint which no light has is not believed.
 """
 
+GREY_TO, COLOURED_FROM = 8.0, 12.0
+"""L*a*b* chroma of the photograph up to which a pixel has no colour of its own, and from which on it has one.
+
+Measured on path-traced products: ivory wax has 6 to 9, a box of dull teal 13 to 14.
+"""
+
 INVENTED = 0.15
 """Residual of a colour that nothing explains.
 
 Measured: a doll that IC-Light redrew is off by 0.20, products in honest light by 0.03 to 0.13.
 """
+
+HOTTEST = -1.21
+"""Log of red over blue, linear sRGB, of the bluest light.
+
+By definition: a black body of infinite temperature, x = 0.240, y = 0.234. Towards red there is no such limit:
+embers follow the setting sun.
+"""
+
+LEAST_OTHER = 0.01
+"""Share of the product in other colours than its commonest, above which they can be compared. Chosen."""
 
 INVENTED_SPREAD = 0.3
 """Standard deviation of an invented tint's log colour, on each axis. Chosen as wide as light's widest."""
@@ -52,9 +68,19 @@ ENOUGH_COLOURED = 0.1
 """Share of the product's pixels from which on those with a colour say as much as all could. Chosen."""
 
 
+def has_witness(photo: Plane) -> NDArray[np.bool_]:
+    """(n,), which colours of a product, (n, 3), linear light, tell what a model did: hues beside others.
+
+    A light and a veil look alike on a product of one colour, be it grey: then none tells.
+    """
+    colors = with_luminance_1(photo)
+    differs = relative_residuals(np.median(colors, axis=0), colors) > INVENTED
+    return (greyness(photo) < 0.5) & bool(differs.mean() > LEAST_OTHER)
+
+
 def witness(photo: Plane) -> float:
     """How much the colours of a product, (n, 3), linear light, can tell of what a model did: 0 to 1."""
-    return min(1.0, float(is_coloured(photo).mean()) / ENOUGH_COLOURED)
+    return min(1.0, float(has_witness(photo).mean()) / ENOUGH_COLOURED)
 
 
 def honesty(photo: Plane, before: Array, after: Array, light: VeilFit, fit: VeilFit) -> float:
@@ -68,16 +94,23 @@ def honesty(photo: Plane, before: Array, after: Array, light: VeilFit, fit: Veil
         fit: The better of the fits with and without a veil.
 
     Returns:
-        0 to 1; `LIGHT_PRIOR` if the product has no colours.
+        0 to 1; where none of its colours tells, `LIGHT_PRIOR` as far as the product is grey.
     """
-    has_hue = is_coloured(photo)
+    has_hue = has_witness(photo)
     if not has_hue.any():
-        return LIGHT_PRIOR
+        return LIGHT_PRIOR * float(greyness(photo).mean())
     u = before[has_hue].astype(np.float32)
     by_light, by_fit = (_cost(relative_residuals(each.colors(u), after[has_hue])) for each in (light, fit))
     against = by_light - min(by_fit, _cost(np.array([INVENTED])))
     odds = (1 - LIGHT_PRIOR) / LIGHT_PRIOR * np.exp(0.5 * EFFECTIVE_SAMPLES * witness(photo) * against)
     return float(1 / (1 + odds))
+
+
+def greyness(photo: Plane) -> Plane:
+    """(...): how far colours (..., 3), linear light, are without a hue of their own, 0 to 1."""
+    lab = linear_to_lab(photo)
+    chroma = np.hypot(lab[..., 1], lab[..., 2]).astype(np.float32)
+    return 1 - ramp((chroma - GREY_TO) / (COLOURED_FROM - GREY_TO))
 
 
 def coloured_misfit(photo: Plane, before: Array, after: Array, fit: VeilFit) -> float:
@@ -86,7 +119,7 @@ def coloured_misfit(photo: Plane, before: Array, after: Array, fit: VeilFit) -> 
     That of grey pixels is the light that varies over a product, which is no error of the model's: where few
     pixels have a colour, those few decide; a product without any has no misfit.
     """
-    has_hue = is_coloured(photo)
+    has_hue = has_witness(photo)
     if not has_hue.any():
         return 0.0
     u = before[has_hue].astype(np.float32)
@@ -110,7 +143,10 @@ def believed_tint(tint: Array) -> Array:
         np.exp(-0.5 * ((tint / spread) ** 2).sum()) / spread.prod() for spread in (narrow, wide)
     )
     is_light = LIGHT_PRIOR * light / (LIGHT_PRIOR * light + (1 - LIGHT_PRIOR) * invented + 1e-30)
-    return np.asarray(tint * (is_light + (1 - is_light) * (narrow / wide) ** 2))
+    share = is_light + (1 - is_light) * (narrow / wide) ** 2
+    red, _, blue = color_at(tint)
+    beyond = min(float(np.log(red / blue)), 0.0) / HOTTEST
+    return np.asarray(tint * share / (1 + beyond**8))
 
 
 def share_of_light(tint: Array) -> float:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from prodgen.color import LUMA, brightest
 from prodgen.images import Matte, Plane
 from prodgen.masks import normalised_blur
-from prodgen.shading.colourless import in_believed_tint
+from prodgen.shading.colourless import greyness, in_believed_tint
 from prodgen.shading.illuminant import Illuminant
 from prodgen.shading.smoothing import GAIN_FLOOR, ramp, smoothed
 from prodgen.shading.veil_model import FEWEST_PIXELS
@@ -127,7 +127,7 @@ def reflections(
         weight = plain * (1 - ramp((high - dim) / (bright - dim)))
         kept = 0.0
     log_ratio -= np.float32(1 - kept) * _common(log_ratio, weight, members)
-    grey = np.float32(illuminant.honest) * (1 - np.minimum(members.sum(axis=-1), 1))
+    grey = np.float32(illuminant.honest) * (1 - np.minimum(members.sum(axis=-1), 1)) * greyness(photo)
     tinted = in_believed_tint(photo, relit, has_colour & (grey > MOSTLY_GREY * illuminant.honest))
     direct = np.log(tinted + np.float32(GAIN_FLOOR)) - np.log(lit + np.float32(GAIN_FLOOR))
     log_ratio = np.asarray(trust * log_ratio + grey[..., None] * (direct - trust * log_ratio), np.float32)

@@ -62,6 +62,24 @@ def test_print_in_colour_proves_that_a_model_drew_the_white_around_it_to_the_sce
     assert off(shading.blend(photo, relit, MATTE), to_srgb(linear)) < 0.5 * off(relit, to_srgb(linear))
 
 
+def test_a_dull_colour_beside_a_white_label_is_a_colour():
+    teal = np.float32([0.5, 0.98, 0.9])
+    linear = steel(np.ones(3, np.float32), 0.9 / teal) * teal
+    relit = to_srgb(drawn_to_the_table(linear, np.ones(3, np.float32)))
+
+    assert off(shading.blend(to_srgb(linear), relit, MATTE), to_srgb(linear)) < 0.3 * off(
+        relit, to_srgb(linear)
+    )
+
+
+def test_a_tint_far_bluer_than_any_sky_is_not_light():
+    photo = steel(np.ones(3, np.float32))
+
+    result = shading.blend(to_srgb(photo), to_srgb(photo * np.float32([0.35, 0.8, 1.9])), MATTE)
+
+    assert np.abs(to_lab(result[MATTE == 1])[:, 1:]).mean() < 3
+
+
 def test_print_in_honest_light_is_no_reason_against_it():
     green = np.float32([0.05, 0.4, 0.2])
     photo, relit = to_srgb(steel(np.ones(3, np.float32), green)), to_srgb(steel(LAMP, green))
