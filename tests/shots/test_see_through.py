@@ -164,17 +164,16 @@ def test_no_way_of_saving_writes_a_shadow_over_the_photograph(
     assert list(tmp_path.iterdir()) == [photo]
 
 
-@pytest.mark.parametrize("more", [["--variants", "2"], ["--count", "2", "--seed", "4"]])
 def test_a_shadow_of_several_pictures_is_not_written_over_the_photograph(
-    photos: Path, tmp_path: Path, more: list[str]
+    photos: Path, tmp_path: Path
 ) -> None:
-    photo = tmp_path / ("out-left-third-shadow.png" if "--variants" in more else "out-5-shadow.png")
+    photo = tmp_path / "out-left-third-shadow.png"
     photo.write_bytes((photos / "box.png").read_bytes())
     before = photo.read_bytes()
     asked = ["--matte", str(photos / "matte.png"), "--recipe", "packshot", "--shadow", "contact"]
-    asked += ["--transparent", "--shadow-layer", "-o", str(tmp_path / "out.png")]
+    asked += ["--transparent", "--shadow-layer", "-o", str(tmp_path / "out.png"), "--variants", "2"]
 
-    done = CliRunner().invoke(main, ["shoot", str(photo), *asked, *more])
+    done = CliRunner().invoke(main, ["shoot", str(photo), *asked])
 
     assert done.exit_code == 1, done.output
     assert "would be lost" in done.output
