@@ -40,7 +40,7 @@ def photo(tmp_path: Path) -> Path:
 
 
 def made(photo: Path, seed: int, tries: int):
-    transport = ApiTransport(ApiServer(IblEngine(renderer=draw)))
+    transport = ApiTransport(ApiServer(IblEngine(checkpoints=("photon",), renderer=draw)))
     with Client("http://127.0.0.1:1", transport=transport) as client:
         return shoot(
             photo,
