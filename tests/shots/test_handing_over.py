@@ -102,6 +102,7 @@ OTHER = {
     "negative_prompt": lambda photo: "people",
     "seed": lambda photo: 4,
     "output": lambda photo: photo.with_name("other.png"),
+    "is_repeat": lambda photo: True,
     "like": lambda photo: Like(picture="first.png", has_story=True),
     "recipe": lambda photo: Recipe.load("relight"),  # which places the product elsewhere
     "background": lambda photo: photo.with_name("room.jpg"),
@@ -117,7 +118,7 @@ OTHER = {
 }
 """Another value for each field of a shot."""
 
-OF_THE_SCENE = {"prompt", "negative_prompt", "seed", "output", "lights", "loras", "like"}
+OF_THE_SCENE = {"prompt", "negative_prompt", "seed", "output", "is_repeat", "lights", "loras", "like"}
 
 
 @pytest.mark.parametrize("name", sorted(set(Shot.model_fields) - OF_THE_SCENE))
